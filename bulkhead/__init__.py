@@ -1,0 +1,2 @@
+"""Bulkhead: isolated-margin options on the EVM."""
+

@@ -1,0 +1,1 @@
+"""Typed access to a Bulkhead deployment: addresses, ABIs, batched JSON-RPC, transactions."""

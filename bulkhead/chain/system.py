@@ -1,0 +1,106 @@
+"""The contracts of one deployment, in the order of their creation, and what each is constructed with.
+
+Contracts know each other through immutables that hold precomputed CREATE addresses, so the order below is part of
+the protocol: the deployer's nonce decides every address. Ape scripts, tests and benchmarks all deploy from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import rlp
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+
+#: (name in the deployment, contract) in the order of creation.
+CONTRACTS: tuple[tuple[str, str], ...] = (
+    ("VaultTarget", "Vault"),
+    ("InsuranceTarget", "Vault"),
+    ("EsEngine", "EsEngine"),
+    ("RiskParameters", "RiskParameters"),
+    ("OracleAdapter", "OracleAdapter"),
+    ("Clearinghouse", "Clearinghouse"),
+    ("VaultToken", "VaultToken"),
+    ("Exchange", "Exchange"),
+    ("Liquidator", "Liquidator"),
+    ("Settlement", "Settlement"),
+    ("InsuranceFund", "InsuranceFund"),
+    ("Lens", "Lens"),
+)
+
+
+@dataclass(frozen=True)
+class SystemConfig:
+    """What a deployment is constructed with.
+
+    Attributes:
+        owner: Account (later a timelock) that may change bounded parameters.
+        guardian: Account that may pause opening, for 14 days at most.
+        nodes: The 12 scenario nodes z, ascending [wad, standard deviations].
+        weights: Their probabilities [wad], summing to 1e18.
+    """
+
+    owner: str
+    guardian: str
+    nodes: tuple[int, ...]
+    weights: tuple[int, ...]
+
+
+def create_address(deployer: str, nonce: int) -> str:
+    """Address of the contract that `deployer` creates with transaction `nonce`."""
+    digest = keccak(rlp.encode([to_canonical_address(deployer), nonce]))
+    return to_checksum_address(digest[12:])
+
+
+def predict(deployer: str, nonce: int) -> dict[str, str]:
+    """Addresses of all contracts when the first creation uses `nonce`."""
+    return {name: create_address(deployer, nonce + i) for i, (name, _) in enumerate(CONTRACTS)}
+
+
+def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig) -> tuple[object, ...]:
+    """Constructor arguments of one contract, given the predicted addresses of all."""
+    arguments: dict[str, tuple[object, ...]] = {
+        "VaultTarget": (at["Clearinghouse"],),
+        "InsuranceTarget": (at["InsuranceFund"],),
+        "EsEngine": (list(config.nodes), list(config.weights)),
+        "RiskParameters": (
+            config.owner,
+            config.guardian,
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["Exchange"],
+            at["Liquidator"],
+            at["Settlement"],
+        ),
+        "OracleAdapter": (at["RiskParameters"],),
+        "Clearinghouse": (
+            at["VaultTarget"],
+            at["RiskParameters"],
+            at["OracleAdapter"],
+            at["VaultToken"],
+            at["Exchange"],
+            at["Liquidator"],
+            at["Settlement"],
+        ),
+        "VaultToken": (at["Clearinghouse"],),
+        "Exchange": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"]),
+        "Liquidator": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"], at["InsuranceFund"]),
+        "Settlement": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"], at["InsuranceFund"]),
+        "InsuranceFund": (
+            at["InsuranceTarget"],
+            at["RiskParameters"],
+            at["Clearinghouse"],
+            at["Liquidator"],
+            at["Settlement"],
+        ),
+        "Lens": (
+            at["RiskParameters"],
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["Exchange"],
+            at["Liquidator"],
+            at["Settlement"],
+            at["InsuranceFund"],
+        ),
+    }
+    return arguments[name]

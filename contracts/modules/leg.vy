@@ -1,0 +1,108 @@
+# pragma version 0.4.3
+"""
+@title Series ids and leg words
+@license AGPL-3.0-only
+@notice A series id is a uint128 `market 16 | kind 8 | expiry 40 | strike 64`. Market and expiry belong to the
+        vault, so a leg is 128 bits `kind 2 | strike 62 | quantity 64`. Strike in 1e-8 quote per underlying,
+        quantity a signed count of 1e-6 contracts (CASH: 1e-6 quote units).
+"""
+
+CALL: constant(uint256) = 0
+PUT: constant(uint256) = 1
+FUTURE: constant(uint256) = 2
+CASH: constant(uint256) = 3
+
+MAX_LEGS: constant(uint256) = 16
+STRIKE_WAD: constant(uint256) = 10**10     # 1e-8 -> wad
+QUANTITY_WAD: constant(uint256) = 10**12   # 1e-6 -> wad
+MAX_QUANTITY: constant(int256) = 2**63 - 1
+
+QUANTITY_MASK: constant(uint256) = 2**64 - 1
+STRIKE_MASK: constant(uint256) = 2**62 - 1
+LEG_MASK: constant(uint256) = 2**128 - 1
+
+
+@internal
+@pure
+def _signed(word: uint256) -> int256:
+    # reinterprets; `convert(uint256, int256)` would clamp
+    return convert(convert(word, bytes32), int256)
+
+
+@internal
+@pure
+def _unsigned(number: int256) -> uint256:
+    return convert(convert(number, bytes32), uint256)
+
+
+@internal
+@pure
+def _quantity(leg: uint256) -> int256:
+    """
+    @notice Signed quantity of a leg word [1e-6 contracts].
+    """
+    # move bit 63 to the sign bit and shift back arithmetically
+    return convert(convert(leg << 192, bytes32), int256) >> 192
+
+
+@internal
+@pure
+def _key(leg: uint256) -> uint256:
+    """
+    @notice `kind 2 | strike 62`: what tells two legs of one cell apart.
+    """
+    return leg >> 64
+
+
+@internal
+@pure
+def _kind(leg: uint256) -> uint256:
+    return leg >> 126
+
+
+@internal
+@pure
+def _strike(leg: uint256) -> uint256:
+    """
+    @notice Strike of a leg word [1e-8 quote].
+    """
+    return (leg >> 64) & STRIKE_MASK
+
+
+@internal
+@pure
+def _pack(key: uint256, quantity: int256) -> uint256:
+    """
+    @notice Leg word from `kind 2 | strike 62` and a quantity within int64.
+    """
+    assert quantity <= MAX_QUANTITY and quantity >= -MAX_QUANTITY, "leg/quantity-range"
+    return (key << 64) | (self._unsigned(quantity) & QUANTITY_MASK)
+
+
+@internal
+@pure
+def _market_of(series: uint128) -> uint256:
+    return convert(series, uint256) >> 112
+
+
+@internal
+@pure
+def _expiry_of(series: uint128) -> uint256:
+    return (convert(series, uint256) >> 64) & (2**40 - 1)
+
+
+@internal
+@pure
+def _from_series(series: uint128, quantity: int256, market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Leg word of a series that must lie in the cell (market, expiry).
+    """
+    word: uint256 = convert(series, uint256)
+    kind: uint256 = (word >> 104) & 255
+    strike: uint256 = word & (2**64 - 1)
+    assert kind <= CASH, "leg/unknown-kind"
+    assert word >> 112 == market and (word >> 64) & (2**40 - 1) == expiry, "leg/wrong-cell"
+    assert strike <= STRIKE_MASK, "leg/strike-range"
+    # a strike belongs to options and to nothing else
+    assert (strike == 0) == (kind >= FUTURE), "leg/strike-kind"
+    return self._pack((kind << 62) | strike, quantity)

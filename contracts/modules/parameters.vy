@@ -1,0 +1,107 @@
+# pragma version 0.4.3
+"""
+@title Layout of the packed parameter words
+@license AGPL-3.0-only
+@notice RiskParameters holds and bounds the numbers and pushes them, packed, to the contract that uses them:
+        risk -> Clearinghouse (and by value to the engines), trading -> Exchange, liquidation -> Liquidator and
+        Settlement, oracle -> OracleAdapter. Every reader unpacks through this module. `_bps` = 1e-4.
+@dev risk:        kappa_calm_bps 16 | kappa_stress_bps 16 | proximity_bps 16 | lambda_bps 16 | liquidity_scale 40 [quote]
+                  | horizon_seconds 24 | tail_bps 16 | short_floor_bps 16 | iv_floor_bps 16 | phi_bps 16 | dust 16 [quote]
+                  | deposit 40 [1e-6 quote]
+     trading:     taker_fee_bps 16 | maker_fee_bps 16 | fee_cap_bps 16 | tick 56 [1e-8 quote] | no_open_seconds 24
+                  | oi_cap 80 [1e-6 contracts] | paused_until 40 [unix seconds]
+     liquidation: bonus_start_bps 16 | bonus_middle_bps 16 | t1_seconds 16 | t2_seconds 16 | vault_cap_bps 16
+                  | cell_cap_bps 16 | day_cap_bps 16 | top_up_bps 16 | backstop_from_bps 16 | minimum 16 [quote]
+     oracle:      deviation_bps 16 | grace_seconds 16 | failover_seconds 16 | sigma_floor_bps 16 | ramp_bps 16 (per hour)
+                  | flat_factor_bps 16 | rate_bps 16 (offset 2^15) | window_seconds 16 | half_life_fast 24
+                  | half_life_day 24 | half_life_week 24 [seconds]
+"""
+
+BPS: constant(uint256) = 10**14  # one basis point [wad]
+
+
+@internal
+@pure
+def _kappa_calm(risk: uint256) -> uint256:
+    return (risk & 65535) * BPS
+
+
+@internal
+@pure
+def _kappa_stress(risk: uint256) -> uint256:
+    return ((risk >> 16) & 65535) * BPS
+
+
+@internal
+@pure
+def _proximity(risk: uint256) -> uint256:
+    return ((risk >> 32) & 65535) * BPS
+
+
+@internal
+@pure
+def _lambda(risk: uint256) -> uint256:
+    return ((risk >> 48) & 65535) * BPS
+
+
+@internal
+@pure
+def _liquidity_scale(risk: uint256) -> uint256:
+    """
+    @notice Size of one vault from which IM grows [wad quote]; 0 turns the add-on off.
+    """
+    return ((risk >> 64) & (2**40 - 1)) * 10**18
+
+
+@internal
+@pure
+def _horizon_seconds(risk: uint256) -> uint256:
+    return (risk >> 104) & (2**24 - 1)
+
+
+@internal
+@pure
+def _tail(risk: uint256) -> uint256:
+    """
+    @notice alpha of the expected shortfall [wad].
+    """
+    return ((risk >> 128) & 65535) * BPS
+
+
+@internal
+@pure
+def _short_floor(risk: uint256) -> uint256:
+    return ((risk >> 144) & 65535) * BPS
+
+
+@internal
+@pure
+def _iv_floor(risk: uint256) -> uint256:
+    """
+    @notice Least iv of which an up-shock takes its percentage [wad].
+    """
+    return ((risk >> 160) & 65535) * BPS
+
+
+@internal
+@pure
+def _phi(risk: uint256) -> uint256:
+    return ((risk >> 176) & 65535) * BPS
+
+
+@internal
+@pure
+def _dust(risk: uint256) -> uint256:
+    """
+    @notice MM below which a remainder is taken whole [wad quote].
+    """
+    return ((risk >> 192) & 65535) * 10**18
+
+
+@internal
+@pure
+def _liquidation_deposit(risk: uint256) -> uint256:
+    """
+    @notice Liquidation deposit a vault locks with its first leg [1e-6 quote].
+    """
+    return (risk >> 208) & (2**40 - 1)

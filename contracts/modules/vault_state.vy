@@ -1,0 +1,232 @@
+# pragma version 0.4.3
+"""
+@title Layout of the words that describe a vault, a cell and a market
+@license AGPL-3.0-only
+@notice Storage is packed by hand; every reader unpacks through this module.
+@dev vault word:  owner 160 | market 16 | legs 8 | model 4 | flags 4 | epoch 16
+     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | tips paid 3
+     cell word:   gross open quantity 112 | recorded deficit 112
+     token word:  token 160 | decimals 8 | listed 8 | lot 32
+     flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
+     flag_margin A at the flag [1e-6 quote], deposit the full liquidation deposit [1e-6 quote].
+"""
+
+# bit offsets in the vault word
+MARKET_AT: constant(uint256) = 160
+COUNT_AT: constant(uint256) = 176
+MODEL_AT: constant(uint256) = 184
+FLAGS_AT: constant(uint256) = 188
+EPOCH_AT: constant(uint256) = 192
+
+OWNER_MASK: constant(uint256) = 2**160 - 1
+
+# flags of the vault word, in place
+FLAGGED: constant(uint256) = 1 << 188
+MARKED: constant(uint256) = 2 << 188   # wound down: no withdrawals, no new risk
+DEBT: constant(uint256) = 4 << 188     # owes its cell a failed pay-in
+CLAIM: constant(uint256) = 8 << 188    # holds a claim that is not fully paid
+
+# models
+ES: constant(uint256) = 0
+GREEKS: constant(uint256) = 1
+STATIC: constant(uint256) = 2
+
+# bit offsets in the terms word
+EXPIRY_MASK: constant(uint256) = 2**40 - 1
+FLAG_CLOCK_AT: constant(uint256) = 40
+FLAGGED_AT_AT: constant(uint256) = 80
+FLAG_MARGIN_AT: constant(uint256) = 120
+DEPOSIT_AT: constant(uint256) = 184
+
+# tips, in place in the terms word; set once paid
+TIP_FLAG: constant(uint256) = 1 << 224
+TIP_END: constant(uint256) = 2 << 224
+TIP_SETTLE: constant(uint256) = 4 << 224
+TIP_MASK: constant(uint256) = 7 << 224
+
+# the part of the terms word that describes a flag
+FLAG_MASK: constant(uint256) = (2**144 - 1) << 40
+
+# indices of the words that `Clearinghouse.load` returns
+VAULT: constant(uint256) = 0
+TERMS: constant(uint256) = 1
+TOKEN: constant(uint256) = 2
+RISK: constant(uint256) = 3
+ENGINE: constant(uint256) = 4    # address of the vault's margin engine
+CUSTODY: constant(uint256) = 5   # address that holds the vault's tokens
+BALANCE: constant(uint256) = 6   # tokens at that address [native]
+CELL: constant(uint256) = 7
+OPEN_INTEREST: constant(uint256) = 8  # options and futures of the market [1e-6 contracts]
+
+
+@internal
+@pure
+def _owner(word: uint256) -> address:
+    return convert(word & OWNER_MASK, address)
+
+
+@internal
+@pure
+def _market(word: uint256) -> uint256:
+    return (word >> MARKET_AT) & 65535
+
+
+@internal
+@pure
+def _count(word: uint256) -> uint256:
+    return (word >> COUNT_AT) & 255
+
+
+@internal
+@pure
+def _model(word: uint256) -> uint256:
+    return (word >> MODEL_AT) & 15
+
+
+@internal
+@pure
+def _epoch(word: uint256) -> uint256:
+    return (word >> EPOCH_AT) & 65535
+
+
+@internal
+@pure
+def _expiry(terms: uint256) -> uint256:
+    return terms & EXPIRY_MASK
+
+
+@internal
+@pure
+def _flag_clock(terms: uint256) -> uint256:
+    return (terms >> FLAG_CLOCK_AT) & (2**40 - 1)
+
+
+@internal
+@pure
+def _flagged_at(terms: uint256) -> uint256:
+    return (terms >> FLAGGED_AT_AT) & (2**40 - 1)
+
+
+@internal
+@pure
+def _flag_margin(terms: uint256) -> uint256:
+    """
+    @notice A at the flag [wad].
+    """
+    return ((terms >> FLAG_MARGIN_AT) & (2**64 - 1)) * 10**12
+
+
+@internal
+@pure
+def _deposit(terms: uint256) -> uint256:
+    """
+    @notice Full liquidation deposit of the vault [1e-6 quote].
+    """
+    return (terms >> DEPOSIT_AT) & (2**40 - 1)
+
+
+@internal
+@pure
+def _tip(deposit: uint256, tip: uint256) -> uint256:
+    """
+    @notice One tip out of a deposit [1e-6 quote]: 50 % flag, 30 % end, the rest settle.
+    """
+    if tip == TIP_FLAG:
+        return deposit * 50 // 100
+    if tip == TIP_END:
+        return deposit * 30 // 100
+    return deposit - deposit * 50 // 100 - deposit * 30 // 100
+
+
+@internal
+@pure
+def _deposit_missing(terms: uint256) -> uint256:
+    """
+    @notice d: what tips have taken from the deposit [1e-6 quote].
+    """
+    if terms & TIP_MASK == 0:
+        return 0
+    deposit: uint256 = self._deposit(terms)
+    missing: uint256 = 0
+    if terms & TIP_FLAG != 0:
+        missing += self._tip(deposit, TIP_FLAG)
+    if terms & TIP_END != 0:
+        missing += self._tip(deposit, TIP_END)
+    if terms & TIP_SETTLE != 0:
+        missing += self._tip(deposit, TIP_SETTLE)
+    return missing
+
+
+@internal
+@pure
+def _gross(cell: uint256) -> uint256:
+    return cell & (2**112 - 1)
+
+
+@internal
+@pure
+def _deficit(cell: uint256) -> uint256:
+    """
+    @notice D_cell: recorded deficits of the cell [wad].
+    """
+    return (cell >> 112) * 10**12
+
+
+@internal
+@pure
+def _token(token_word: uint256) -> address:
+    return convert(token_word & OWNER_MASK, address)
+
+
+@internal
+@pure
+def _decimals(token_word: uint256) -> uint256:
+    return (token_word >> 160) & 255
+
+
+@internal
+@pure
+def _lot(token_word: uint256) -> uint256:
+    """
+    @notice Smallest quantity step of options and futures [1e-6 contracts].
+    """
+    return token_word >> 176
+
+
+@internal
+@pure
+def _micro_native(token_word: uint256) -> uint256:
+    """
+    @notice Native units in 1e-6 of a token; decimals are 6 to 18.
+    """
+    return 10 ** ((token_word >> 160 & 255) - 6)
+
+
+@internal
+@pure
+def _native_wad(token_word: uint256) -> uint256:
+    """
+    @notice Wad in one native unit.
+    """
+    return 10 ** (18 - (token_word >> 160 & 255))
+
+
+@internal
+@pure
+def _held_deposit(terms: uint256) -> uint256:
+    """
+    @notice What is left of the liquidation deposit [1e-6 quote].
+    """
+    return self._deposit(terms) - self._deposit_missing(terms)
+
+
+@internal
+@pure
+def _collateral(balance: uint256, terms: uint256, token_word: uint256) -> int256:
+    """
+    @notice C [wad]: tokens of the vault less its liquidation deposit; below zero only if the token misbehaves.
+    """
+    return (
+        convert(balance * self._native_wad(token_word), int256)
+        - convert(self._held_deposit(terms) * 10**12, int256)
+    )
