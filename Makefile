@@ -1,0 +1,81 @@
+# `make demo` and `make test` set everything up on first use. `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+STAMP := .build/setup.stamp
+# two workers by default: the suites are sized for two cores
+WORKERS ?= 2
+# extra arguments for pytest, e.g. make test-boa ARGS="tests/unit/Exchange -x"
+ARGS ?=
+NETWORK ?= ethereum:local:foundry
+
+$(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
+	@bash scripts/setup.sh
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(STAMP) ## virtual environment and Anvil, from the lock files
+
+.PHONY: demo
+demo: $(STAMP) ## a market on its own Anvil through a crash, with a report (DATA=path.csv for other prices)
+	@bulkhead demo $(if $(DATA),--data "$(DATA)")
+
+.PHONY: test
+test: test-boa test-ape ## everything
+
+# Vyper in process: fast, so most tests live here. Ape's pytest plugin would start providers of its own.
+.PHONY: test-boa
+test-boa: $(STAMP) ## unit, property, stateful, keeper, regression and architecture tests
+	@pytest -p no:ape_test -n $(WORKERS) --dist loadfile $(if $(ARGS),$(ARGS),--ignore=tests/integration tests)
+
+.PHONY: test-ape
+test-ape: $(STAMP) ## integration tests through Ape on Anvil
+	@ape test tests/integration --network ethereum:local:foundry
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy, codespell and import-linter
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@codespell
+	@lint-imports
+
+.PHONY: format
+format: $(STAMP) ## let ruff rewrite what it can
+	@ruff check --fix .
+	@ruff format .
+
+.PHONY: compile
+compile: $(STAMP) ## every contract through Ape
+	@ape compile
+
+.PHONY: gas
+gas: $(STAMP) ## the gas table on Anvil, beside the peers' figures
+	@python benchmarks/gas.py
+
+.PHONY: gas-snapshot
+gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
+	@python benchmarks/gas.py --snapshot benchmarks/gas.snapshot.json
+
+.PHONY: snapshots
+snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
+	@python -m tests.architecture.snapshots
+
+.PHONY: docs
+docs: $(STAMP) ## regenerate docs/parameters.md
+	@python scripts/document_parameters.py
+
+.PHONY: deploy
+deploy: $(STAMP) ## deploy with Ape (NETWORK=ethereum:sepolia:node for a public test network)
+	@ape run deploy --network $(NETWORK)
+
+.PHONY: clean
+clean: ## remove environments and everything generated
+	@rm -rf .venv node_modules .build build out .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
