@@ -1,0 +1,293 @@
+"""Packed words shared with the contracts: series ids, legs, snapshots and risk parameters.
+
+Reasons of every `ValueError` are the contracts' own (`leg/wrong-cell`), so a refusal reads the same on and off chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+
+WAD = 10**18
+BPS = 10**14
+MAX_LEGS = 16
+STRIKE_MASK = 2**62 - 1
+QUANTITY_MASK = 2**64 - 1
+MAX_QUANTITY = 2**63 - 1
+UINT256_MASK = 2**256 - 1
+
+
+class Kind(IntEnum):
+    """What a leg pays per contract at settlement price P."""
+
+    CALL = 0
+    PUT = 1
+    FUTURE = 2
+    CASH = 3
+
+
+class Status:
+    """Bits of a snapshot's status word (modules/snapshot)."""
+
+    FRESH = 1
+    ACTIVE = 2
+    DEGRADED = 4
+    GRACE = 8
+    FALLBACK_USED = 16
+    SURFACE_LIVE = 32
+    SURFACE_SVI = 64
+    NO_PRICE = 128
+
+
+def to_signed(word: int) -> int:
+    """Reads a uint256 word as int256."""
+    return word - 2**256 if word >> 255 else word
+
+
+def to_word(number: int) -> int:
+    """Writes an int256 as a uint256 word."""
+    return number & UINT256_MASK
+
+
+def _check_terms(kind: int, strike: int) -> None:
+    if not 0 <= kind <= Kind.CASH:
+        raise ValueError("leg/unknown-kind")
+    if not 0 <= strike <= STRIKE_MASK:
+        raise ValueError("leg/strike-range")
+    if (strike == 0) != (kind >= Kind.FUTURE):
+        raise ValueError("leg/strike-kind")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One instrument.
+
+    Attributes:
+        market: Index of the market.
+        kind: CALL, PUT, FUTURE or CASH.
+        expiry: Unix seconds.
+        strike: 1e-8 quote per underlying; 0 for FUTURE and CASH.
+    """
+
+    market: int
+    kind: Kind
+    expiry: int
+    strike: int = 0
+
+    def __post_init__(self) -> None:
+        _check_terms(self.kind, self.strike)
+        if not 0 <= self.market < 2**16:
+            raise ValueError("leg/market-range")
+        if not 0 <= self.expiry < 2**40:
+            raise ValueError("leg/expiry-range")
+
+    def pack(self) -> int:
+        """The uint128 series id."""
+        return self.market << 112 | int(self.kind) << 104 | self.expiry << 64 | self.strike
+
+    @classmethod
+    def unpack(cls, word: int) -> Series:
+        """Reads a uint128 series id."""
+        if not 0 <= word < 2**128:
+            raise ValueError("leg/series-range")
+        kind = word >> 104 & 255
+        strike = word & QUANTITY_MASK
+        _check_terms(kind, strike)
+        return cls(word >> 112, Kind(kind), word >> 64 & 2**40 - 1, strike)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A signed quantity of one series of the vault's cell.
+
+    Attributes:
+        kind: CALL, PUT, FUTURE or CASH.
+        strike: 1e-8 quote per underlying; 0 for FUTURE and CASH.
+        quantity: Signed 1e-6 contracts (CASH: 1e-6 quote units).
+    """
+
+    kind: Kind
+    strike: int
+    quantity: int
+
+    def __post_init__(self) -> None:
+        _check_terms(self.kind, self.strike)
+        if abs(self.quantity) > MAX_QUANTITY:
+            raise ValueError("leg/quantity-range")
+
+    @property
+    def key(self) -> int:
+        """`kind 2 | strike 62`: what tells two legs of one cell apart."""
+        return int(self.kind) << 62 | self.strike
+
+    def pack(self) -> int:
+        """The 128-bit leg word."""
+        return self.key << 64 | (self.quantity & QUANTITY_MASK)
+
+    @classmethod
+    def unpack(cls, word: int) -> Leg:
+        """Reads a 128-bit leg word."""
+        if not 0 <= word < 2**128:
+            raise ValueError("leg/word-range")
+        quantity = word & QUANTITY_MASK
+        if quantity >> 63:
+            quantity -= 2**64
+        return cls(Kind(word >> 126), word >> 64 & STRIKE_MASK, quantity)
+
+    @classmethod
+    def from_series(cls, series: Series | int, quantity: int, market: int, expiry: int) -> Leg:
+        """Leg of a series that must lie in the cell (market, expiry)."""
+        terms = Series.unpack(series) if isinstance(series, int) else series
+        if terms.market != market or terms.expiry != expiry:
+            raise ValueError("leg/wrong-cell")
+        return cls(terms.kind, terms.strike, quantity)
+
+    def series(self, market: int, expiry: int) -> Series:
+        """The series of this leg in its cell."""
+        return Series(market, self.kind, expiry, self.strike)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Every price fact of one cell at one moment (modules/snapshot), in the order of its words.
+
+    Attributes:
+        spot: Price of one unit of underlying [wad].
+        forward: F for this expiry, settlement window included [wad].
+        seconds: Time to expiry, 0 afterwards.
+        sigma: Ramped sigma_m, drives MM [wad].
+        sigma_now: sigma_m without the ramp [wad].
+        vol_ratio: Fast over slow realised vol, drives kappa [wad].
+        window_share: Elapsed share of the settlement window [wad].
+        window_average: Average price so far in the window [wad].
+        rate: r per year, signed [wad].
+        half_width: Confidence half-width of spot [wad].
+        status: Bits of `Status`.
+        updated_at: Stamp of the round in force [unix seconds].
+        clock: Market clock [seconds], its restart value << 64.
+        surface_near: Flat iv [wad] or a packed slice.
+        surface_far: 0 or a packed slice.
+        surface_weight: Weight of the far slice in total variance [wad].
+    """
+
+    spot: int
+    forward: int
+    seconds: int
+    sigma: int
+    sigma_now: int = 0
+    vol_ratio: int = WAD
+    window_share: int = 0
+    window_average: int = 0
+    rate: int = 0
+    half_width: int = 0
+    status: int = Status.FRESH | Status.ACTIVE
+    updated_at: int = 0
+    clock: int = 0
+    surface_near: int = 0
+    surface_far: int = 0
+    surface_weight: int = 0
+
+    def words(self) -> list[int]:
+        """The uint256[16] the contracts pass."""
+        return [to_word(getattr(self, field.name)) for field in fields(self)]
+
+    @classmethod
+    def from_words(cls, words: Sequence[int]) -> Snapshot:
+        """Reads a uint256[16]."""
+        if len(words) != 16:
+            raise ValueError("snapshot/length")
+        values = list(words)
+        values[8] = to_signed(values[8])
+        return cls(*values)
+
+    @property
+    def is_fresh(self) -> bool:
+        """The price is fresh."""
+        return bool(self.status & Status.FRESH)
+
+    @property
+    def is_active(self) -> bool:
+        """Fresh, not degraded and not in grace."""
+        return bool(self.status & Status.ACTIVE)
+
+
+#: (field, bits) of the risk word from its low end, as in modules/parameters.
+_RISK_LAYOUT = (
+    ("kappa_calm_bps", 16),
+    ("kappa_stress_bps", 16),
+    ("proximity_bps", 16),
+    ("lambda_bps", 16),
+    ("liquidity_scale", 40),
+    ("horizon_seconds", 24),
+    ("tail_bps", 16),
+    ("short_floor_bps", 16),
+    ("iv_floor_bps", 16),
+    ("phi_bps", 16),
+    ("dust", 16),
+    ("deposit", 40),
+)
+
+
+@dataclass(frozen=True)
+class RiskWord:
+    """Risk parameters of a market, packed as in modules/parameters; the defaults are those of docs/parameters.md.
+
+    Attributes:
+        kappa_calm_bps: IM/MM in calm.
+        kappa_stress_bps: IM/MM when the fast vol is three times the slow one.
+        proximity_bps: Largest add-on to IM near liquidation.
+        lambda_bps: Slope of the concentration add-on.
+        liquidity_scale: Size from which it grows [quote]; 0 turns it off.
+        horizon_seconds: Horizon of the shocks.
+        tail_bps: alpha of the expected shortfall.
+        short_floor_bps: Floor per short option, of spot.
+        iv_floor_bps: Least iv of which an up-shock takes its percentage.
+        phi_bps: Insurance's cut of a take, of MM.
+        dust: MM below which a remainder is taken whole [quote].
+        deposit: Liquidation deposit [1e-6 quote].
+    """
+
+    kappa_calm_bps: int = 12_500
+    kappa_stress_bps: int = 15_000
+    proximity_bps: int = 1_000
+    lambda_bps: int = 5_000
+    liquidity_scale: int = 0
+    horizon_seconds: int = 14 * 3600
+    tail_bps: int = 100
+    short_floor_bps: int = 100
+    iv_floor_bps: int = 4_000
+    phi_bps: int = 200
+    dust: int = 10
+    deposit: int = 10_000_000
+
+    def __post_init__(self) -> None:
+        for name, bits in _RISK_LAYOUT:
+            if not 0 <= getattr(self, name) < 2**bits:
+                raise ValueError(f"parameters/range: {name}")
+
+    def pack(self) -> int:
+        """The risk word."""
+        word, at = 0, 0
+        for name, bits in _RISK_LAYOUT:
+            word |= getattr(self, name) << at
+            at += bits
+        return word
+
+    @classmethod
+    def unpack(cls, word: int) -> RiskWord:
+        """Reads a risk word."""
+        values: dict[str, int] = {}
+        for name, bits in _RISK_LAYOUT:
+            values[name] = word & 2**bits - 1
+            word >>= bits
+        return cls(**values)
+
+
+#: Default scenario nodes z [standard deviations * 1000] and probabilities [1e-3] of protocol 5.2.
+_DEFAULT_NODES = (-7500, -4600, -3500, -2650, -1550, -400, 450, 1550, 2500, 3200, 4300, 7300)
+_DEFAULT_WEIGHTS = (1, 4, 5, 15, 75, 400, 400, 75, 15, 5, 4, 1)
+
+#: The same in wad, as the engine's constructor takes them.
+NODES = tuple(z * 10**15 for z in _DEFAULT_NODES)
+WEIGHTS = tuple(p * 10**15 for p in _DEFAULT_WEIGHTS)
