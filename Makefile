@@ -70,7 +70,7 @@ snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test 
 
 .PHONY: docs
 docs: $(STAMP) ## regenerate docs/parameters.md
-	@python scripts/document_parameters.py
+	@python -m bulkhead.chain.parameters docs/parameters.md
 
 .PHONY: deploy
 deploy: $(STAMP) ## deploy with Ape (NETWORK=ethereum:sepolia:node for a public test network)
