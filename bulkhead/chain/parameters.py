@@ -1,0 +1,309 @@
+"""Every parameter of a market: name, place in its word, default, bounds and reason; the source of docs/parameters.md.
+
+Deploy scripts, tests and the documentation all read this table. `contracts/RiskParameters.vy` enforces the same
+bounds and a test compares the two. `python -m bulkhead.chain.parameters docs/parameters.md` rewrites the page,
+`--check` tells whether it is current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bulkhead.chain.errors import BadInput
+from bulkhead.risk.words import NODES, WEIGHTS, RiskWord
+
+#: Words of a market, in the order of `RiskParameters.words`, and who reads them.
+WORDS: tuple[tuple[str, str], ...] = (
+    ("risk", "Clearinghouse, and by value the engines"),
+    ("trading", "Exchange"),
+    ("liquidation", "Liquidator and Settlement"),
+    ("oracle", "OracleAdapter"),
+)
+
+#: Offset of the signed rate in its unsigned field.
+RATE_OFFSET = 2**15
+PAUSED_UNTIL_AT = 208
+
+EMPTY = "0x" + "00" * 20
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One bounded number.
+
+    Attributes:
+        name: Field name of modules/parameters.
+        word: Which packed word holds it.
+        shift: Its lowest bit there.
+        bits: Its width.
+        default: Value a market starts with.
+        least: Lower bound on chain.
+        greatest: Upper bound on chain.
+        unit: Unit of the field as stored.
+        why: Where the default comes from.
+    """
+
+    name: str
+    word: str
+    shift: int
+    bits: int
+    default: int
+    least: int
+    greatest: int
+    unit: str
+    why: str
+
+    def read(self, word: int) -> int:
+        """This field of a packed word."""
+        return word >> self.shift & (1 << self.bits) - 1
+
+
+_Row = tuple[str, int, int, int, int, str, str]  # name, bits, default, least, greatest, unit, why
+
+
+def _risk_rows() -> Iterator[_Row]:
+    # the defaults of the risk word belong to the margin mirror; places, bounds and reasons are added here
+    defaults = RiskWord()
+    for name, bits, least, greatest, unit, why in (
+        ("kappa_calm_bps", 16, 11_000, 30_000, "bp", "IM/MM in calm; moves no bad debt, buys fewer liquidations"),
+        ("kappa_stress_bps", 16, 11_000, 30_000, "bp", "IM/MM once the fast vol is three times the slow one"),
+        ("proximity_bps", 16, 0, 5_000, "bp", "extra IM for withdrawing or adding risk near liquidation"),
+        ("lambda_bps", 16, 0, 20_000, "bp", "slope of the concentration add-on, which is capped at a factor of 2"),
+        ("liquidity_scale", 40, 0, 10**12, "quote", "size of a vault from which IM grows; 0 = off, set per deployment"),
+        ("horizon_seconds", 24, 14_400, 172_800, "s", "time in which a position is sold; backtest 2018-2026"),
+        ("tail_bps", 16, 10, 250, "bp", "ES level 99 %"),
+        ("short_floor_bps", 16, 20, 500, "bp of spot", "gap risk of far strikes; Derive 0.3-2 %, Deribit 1 %"),
+        ("iv_floor_bps", 16, 1_000, 10_000, "bp", "an up-shock takes its percentage of at least this vol"),
+        ("phi_bps", 16, 0, 1_000, "bp of MM", "what a take pays to insurance"),
+        ("dust", 16, 0, 1_000, "quote of MM", "a smaller remainder is taken whole: not worth a transaction"),
+        ("deposit", 40, 10**6, 200 * 10**6, "1e-6 quote", "pays the tips: many flags at 100 gwei on a roll-up"),
+    ):
+        yield name, bits, getattr(defaults, name), least, greatest, unit, why
+
+
+_ROWS: dict[str, tuple[_Row, ...]] = {
+    "risk": tuple(_risk_rows()),
+    "trading": (
+        ("taker_fee_bps", 16, 3, 0, 30, "bp of notional", "Deribit: 3 bp"),
+        ("maker_fee_bps", 16, 0, 0, 30, "bp of notional", "makers quote for free"),
+        ("fee_cap_bps", 16, 1_250, 0, 2_500, "bp of premium", "Deribit: at most 12.5 % of the premium"),
+        ("tick", 56, 10**8, 10**4, 10**13, "1e-8 quote", "strikes are multiples of one quote unit"),
+        ("no_open_seconds", 24, 1_800, 0, 86_400, "s", "no new risk while the expiry price is being averaged"),
+        ("oi_cap", 80, 0, 0, 2**80 - 1, "1e-6 contracts", "0 = off on a local chain, set per deployment"),
+    ),
+    "liquidation": (
+        ("bonus_start_bps", 16, 200, 0, 1_000, "bp of MM", "bonus share at the flag"),
+        ("bonus_middle_bps", 16, 5_000, 1_000, 9_000, "bp of MM", "bonus share at t1; 100 % at t2"),
+        ("t1_seconds", 16, 120, 60, 3_600, "s", "replays: leaves insurance untouched at 0-60 s of oracle lag"),
+        ("t2_seconds", 16, 900, 120, 14_400, "s", "at least twice t1; slower paths spend insurance"),
+        ("vault_cap_bps", 16, 10_000, 0, 20_000, "bp of MM at the flag", "most that insurance pays for one vault"),
+        ("cell_cap_bps", 16, 2_500, 0, 10_000, "bp of the fund", "most that one expiry can draw"),
+        ("day_cap_bps", 16, 5_000, 0, 10_000, "bp of the fund", "most that one day (UTC) can draw"),
+        ("top_up_bps", 16, 2_500, 0, 5_000, "bp of MM", "insurance's top-up at t2, from 0 at t1"),
+        (
+            "backstop_from_bps",
+            16,
+            2_000,
+            500,
+            6_000,
+            "bp of MM",
+            "gain from which the backstop takes; twice that without a live surface",
+        ),
+        ("minimum", 16, 100, 0, 10_000, "quote", "least MM the backstop absorbs or refills"),
+    ),
+    "oracle": (
+        ("deviation_bps", 16, 500, 50, 2_000, "bp", "primary and fallback further apart than this: degraded"),
+        ("grace_seconds", 16, 3_600, 0, 43_200, "s", "after an outage or a sequencer restart"),
+        ("failover_seconds", 16, 3_600, 600, 43_200, "s", "degraded for so long: go on with what is fresh"),
+        ("sigma_floor_bps", 16, 4_000, 1_000, 10_000, "bp", "better coverage than 30 % with a 72 h EWMA"),
+        ("ramp_bps", 16, 500, 100, 2_000, "bp per hour", "2-20 % and none gave the same bad debt in eight crashes"),
+        ("flat_factor_bps", 16, 12_500, 10_000, 30_000, "bp", "flat surface = realised vol times this"),
+        (
+            "rate_bps",
+            16,
+            RATE_OFFSET,
+            RATE_OFFSET - 5_000,
+            RATE_OFFSET + 5_000,
+            "bp + 2^15",
+            "0 keeps the forward at spot; -50 % to +50 % per year",
+        ),
+        ("window_seconds", 16, 1_800, 0, 7_200, "s", "Deribit and Derive settle on a 30 min average"),
+        ("half_life_fast", 24, 21_600, 3_600, 43_200, "s", "6 h, drives kappa only"),
+        ("half_life_day", 24, 86_400, 43_201, 259_200, "s", "24 h"),
+        ("half_life_week", 24, 604_800, 259_201, 2_592_000, "s", "7 d; range-based estimators added nothing"),
+    ),
+}
+
+
+def _table() -> Iterator[Parameter]:
+    for word, _ in WORDS:
+        shift = 0
+        for name, bits, default, least, greatest, unit, why in _ROWS[word]:
+            yield Parameter(name, word, shift, bits, default, least, greatest, unit, why)
+            shift += bits
+
+
+#: All parameters, by name.
+PARAMETERS: Mapping[str, Parameter] = {p.name: p for p in _table()}
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """The parameters of one market.
+
+    Attributes:
+        values: Every parameter by name, in the field's own unit.
+    """
+
+    values: Mapping[str, int] = field(default_factory=lambda: {p.name: p.default for p in PARAMETERS.values()})
+
+    def __post_init__(self) -> None:
+        """Refuses what RiskParameters would refuse, under the same names."""
+        for name in self.values:
+            if name not in PARAMETERS:
+                raise BadInput(f"parameters/unknown-name: there is no parameter {name!r}.")
+        for parameter in PARAMETERS.values():
+            if parameter.name not in self.values:
+                raise BadInput(f"parameters/unknown-name: {parameter.name} is missing.")
+            value = self.values[parameter.name]
+            if value < parameter.least:
+                raise BadInput(f"parameters/too-small: {parameter.name} is {value}, at least {parameter.least}.")
+            if value > parameter.greatest:
+                raise BadInput(f"parameters/too-large: {parameter.name} is {value}, at most {parameter.greatest}.")
+        if self.values["kappa_stress_bps"] < self.values["kappa_calm_bps"]:
+            raise BadInput("parameters/kappa-order: kappa in stress is below kappa in calm.")
+        if self.values["t2_seconds"] < 2 * self.values["t1_seconds"]:
+            raise BadInput("parameters/clock-order: t2 is less than twice t1.")
+
+    @classmethod
+    def default(cls, **changes: int) -> ParameterSet:
+        """The defaults, with some of them changed."""
+        return cls().replace(**changes)
+
+    @classmethod
+    def unpack(cls, words: Sequence[int]) -> ParameterSet:
+        """Reads what `RiskParameters.words` returns."""
+        at = {name: word for (name, _), word in zip(WORDS, words, strict=True)}
+        return cls({p.name: p.read(at[p.word]) for p in PARAMETERS.values()})
+
+    def replace(self, **changes: int) -> ParameterSet:
+        """The same set with some values changed."""
+        return ParameterSet({**self.values, **changes})
+
+    def word(self, name: str) -> int:
+        """One packed word: risk, trading, liquidation or oracle."""
+        return sum(self.values[p.name] << p.shift for p in PARAMETERS.values() if p.word == name)
+
+    @property
+    def words(self) -> tuple[int, int, int, int]:
+        """The packed words (risk, trading, liquidation, oracle)."""
+        return self.word("risk"), self.word("trading"), self.word("liquidation"), self.word("oracle")
+
+
+@dataclass(frozen=True)
+class MarketListing:
+    """What `RiskParameters.list_market` takes.
+
+    Attributes:
+        market: Index below 65536.
+        token: Quote token.
+        feeds: Primary, fallback, sequencer-uptime; the empty address where there is none.
+        heartbeats: Of primary and fallback [seconds]; 0 for no fallback.
+        engines: Margin engines of ES, GREEKS and STATIC; the empty address disables a model.
+        lot: Step of option and future quantities [1e-6 contracts].
+        parameters: Everything else.
+    """
+
+    market: int
+    token: str
+    feeds: tuple[str, str, str]
+    heartbeats: tuple[int, int]
+    engines: tuple[str, str, str]
+    lot: int = 10_000
+    parameters: ParameterSet = field(default_factory=ParameterSet)
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Arguments of `list_market` in order."""
+        return (
+            self.market,
+            self.token,
+            self.lot,
+            list(self.engines),
+            list(self.feeds),
+            list(self.heartbeats),
+            *self.parameters.words,
+        )
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def markdown() -> str:
+    """The page docs/parameters.md."""
+    lines = [
+        "# Parameters",
+        "",
+        "Generated by `make docs` from `bulkhead/chain/parameters.py`; a test compares it with the bounds on chain.",
+        "",
+        "The owner may move each number of a market within its bounds, never beyond:",
+        "`RiskParameters.set_parameter(market, name, number)`. Two relations are kept as well:",
+        "`kappa_stress_bps >= kappa_calm_bps` and `t2_seconds >= 2 * t1_seconds`.",
+        "The guardian can only pause opening, for 14 days, with as long a break before the next pause.",
+        "A market is retired by setting `oi_cap` to 1 and letting what is open expire.",
+    ]
+    for word, readers in WORDS:
+        lines += ["", f"## The {word} word", "", f"Read by: {readers}.", ""]
+        lines += [_row("name", "default", "least", "greatest", "unit", "bits", "why"), _row(*["---"] * 7)]
+        for p in PARAMETERS.values():
+            if p.word == word:
+                bits = f"{p.shift}-{p.shift + p.bits - 1}"
+                greatest = f"2^{p.bits} - 1" if p.greatest == 2**p.bits - 1 else p.greatest
+                lines.append(_row(f"`{p.name}`", p.default, p.least, greatest, p.unit, bits, p.why))
+        if word == "trading":
+            lines.append(_row("`paused_until`", 0, "", "", "unix s", "208-247", "set by the guardian's pause only"))
+    lines += [
+        "",
+        "## Fixed when a market is listed or a system is deployed",
+        "",
+        _row("what", "default", "bounds", "why"),
+        _row(*["---"] * 4),
+        _row("lot", "10000 (0.01 contract)", "1 to 10^9, in 1e-6 contracts", "nothing smaller is worth a transaction"),
+        _row("heartbeats", "the feed's own", "60 s to 2 d", "a price older than 1.1 heartbeats is stale"),
+        _row("token decimals", "the token's own", "6 to 18", ""),
+        _row("legs per vault", 16, "", "gas"),
+        _row("pause of opening", "14 d", "", "a person can slow a market down, not close it"),
+        "",
+        "Scenario nodes of the ES model (bin means of standardised returns of ETH and BTC) and their probabilities:",
+        "",
+        _row("z", *(f"{z / 10**18:g}" for z in NODES)),
+        _row(*["---"] * (len(NODES) + 1)),
+        _row("p", *(f"{p / 10**18:g}" for p in WEIGHTS)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the page, or with `--check` compares it."""
+    check = "--check" in arguments
+    files = [Path(a) for a in arguments if not a.startswith("--")]
+    if len(files) != 1:
+        print("usage: python -m bulkhead.chain.parameters [--check] FILE", file=sys.stderr)
+        return 2
+    if check:
+        current = files[0].exists() and files[0].read_text() == markdown()
+        if not current:
+            print(f"{files[0]} is not what the parameters give: run `make docs`.", file=sys.stderr)
+        return 0 if current else 1
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    files[0].write_text(markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
