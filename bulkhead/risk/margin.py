@@ -1,0 +1,94 @@
+"""From an assessment to equity, margins and target: the mirror of contracts/modules/margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulkhead.risk.exact import UNBOUNDED, Assessment
+from bulkhead.risk.words import BPS, WAD, RiskWord, Snapshot
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a vault stands [wad].
+
+    Attributes:
+        equity: E = C + v, signed.
+        maintenance_margin: A, after the max-loss cap.
+        initial_margin: IM with concentration and, when asked for, proximity.
+        backing: Equity that counts for IM: a positive value less the cell's deficit.
+        target: R_t, the equity a liquidation restores.
+    """
+
+    equity: int
+    maintenance_margin: int
+    initial_margin: int
+    backing: int
+    target: int
+
+    @property
+    def health_wad(self) -> int | None:
+        """Equity over MM [wad]; None when it is infinite (no margin needed and equity not negative)."""
+        if self.maintenance_margin == 0:
+            return None if self.equity >= 0 else 0
+        scaled = abs(self.equity) * WAD // self.maintenance_margin
+        return scaled if self.equity >= 0 else -scaled
+
+
+def kappa(vol_ratio: int, risk: RiskWord) -> int:
+    """IM/MM [wad]: the calm value up to a vol ratio of 1, linear to the stressed value at 3."""
+    calm, stress = risk.kappa_calm_bps * BPS, risk.kappa_stress_bps * BPS
+    if vol_ratio <= WAD or stress <= calm:
+        return calm
+    return calm + (stress - calm) * min(vol_ratio - WAD, 2 * WAD) // (2 * WAD)
+
+
+def _mul_up(a: int, b: int) -> int:
+    return (a * b + (WAD - 1)) // WAD
+
+
+def resolve(
+    assessment: Assessment,
+    collateral: int,
+    deficit: int,
+    risk: RiskWord,
+    snapshot: Snapshot,
+    proximity: bool = False,
+) -> Standing:
+    """Equity, MM, IM, backing and target of a vault (margin._resolve).
+
+    Args:
+        assessment: What the engine returned; not a `covered` one.
+        collateral: C [wad].
+        deficit: D_cell [wad].
+        risk: Risk parameters of the market.
+        snapshot: Prices of the cell.
+        proximity: The action withdraws or adds risk: IM grows below a health of 1.5.
+    """
+    if assessment.covered:
+        raise ValueError("margin/covered: a covered assessment has no value or margin")
+    room = 2**256 - 1
+    if assessment.v_min != UNBOUNDED:
+        room = max(assessment.value - assessment.v_min, 0)
+    mm = min(assessment.margin, room)
+    equity = collateral + assessment.value
+    ratio = kappa(snapshot.vol_ratio, risk)
+
+    im = _mul_up(assessment.margin, ratio)
+    scale = risk.liquidity_scale * WAD
+    if scale:
+        size = max(abs(assessment.delta) * snapshot.spot // WAD, 4 * mm)
+        if size > scale:
+            factor = WAD + risk.lambda_bps * BPS * (size - scale) // scale
+            im = _mul_up(im, min(factor, 2 * WAD))
+    if proximity and mm != 0 and equity > 0:
+        health = equity * WAD // mm
+        if health < 3 * WAD // 2:
+            distance = min(3 * WAD // 2 - health, WAD // 2)
+            im = _mul_up(im, WAD + risk.proximity_bps * BPS * 2 * distance // WAD)
+
+    backing = equity
+    if assessment.value > 0 and deficit != 0:
+        backing = collateral + max(assessment.value - deficit, 0)
+    target = min(_mul_up(mm, (WAD + ratio) // 2), room)
+    return Standing(equity, mm, min(im, room), backing, target)
