@@ -1,0 +1,104 @@
+# pragma version 0.4.3
+"""
+@title Test harness: internals of modules/auction and modules/waterfall
+@license AGPL-3.0-only
+@notice For tests only.
+"""
+from contracts.modules import auction
+from contracts.modules import waterfall
+
+
+@external
+@pure
+def path(word: uint256, life: uint256) -> (uint256, uint256):
+    """
+    @notice auction._path.
+    """
+    return auction._path(word, life)
+
+
+@external
+@pure
+def shares(word: uint256, elapsed: uint256, life: uint256) -> (uint256, uint256):
+    """
+    @notice auction._shares.
+    """
+    return auction._shares(word, elapsed, life)
+
+
+@external
+@pure
+def plan(
+    wanted: uint256,
+    equity: int256,
+    margin: uint256,
+    target: uint256,
+    missing: uint256,
+    collateral: int256,
+    beta: uint256,
+    g: uint256,
+    phi: uint256,
+    dust: uint256,
+    native: uint256,
+) -> (uint256, int256, uint256, uint256, int256, bool):
+    """
+    @notice auction._plan: (fraction, cash, cut, top-up, price, ends).
+    """
+    result: auction.Plan = auction._plan(
+        wanted, equity, margin, target, missing, collateral, beta, g, phi, dust, native
+    )
+    return result.fraction, result.cash, result.cut, result.top_up, result.price, result.ends
+
+
+@external
+@pure
+def split(
+    legs: DynArray[uint256, 16], fraction: uint256, lot: uint256
+) -> (DynArray[uint256, 16], bool):
+    """
+    @notice auction._split.
+    """
+    return auction._split(legs, fraction, lot)
+
+
+@external
+@pure
+def scale(assessment: int256[8], fraction: uint256, known: int256) -> int256[8]:
+    """
+    @notice auction._scale.
+    """
+    return auction._scale(assessment, fraction, known)
+
+
+@external
+@pure
+def draw_room(fund: uint256, first: uint256, drawn: uint256, cap: uint256) -> uint256:
+    """
+    @notice waterfall._draw_room.
+    """
+    return waterfall._draw_room(fund, first, drawn, cap)
+
+
+@external
+@pure
+def vault_room(
+    legs: DynArray[uint256, 16],
+    flag_margin: uint256,
+    price: uint256,
+    cap: uint256,
+    native: uint256,
+    drawn: uint256,
+) -> uint256:
+    """
+    @notice waterfall._vault_room.
+    """
+    return waterfall._vault_room(legs, flag_margin, price, cap, native, drawn)
+
+
+@external
+@pure
+def due(amount: uint256, claims: uint256, received: uint256) -> uint256:
+    """
+    @notice waterfall._due.
+    """
+    return waterfall._due(amount, claims, received)
