@@ -1,0 +1,398 @@
+"""Signed orders: build, hash, sign, recover, store as JSON and hand to the chain.
+
+An order is a package of up to four legs at one price (docs/orders.md). Every number here is the integer that goes on
+chain; `Decimal` belongs to the caller's edge. Units: wad = 1e18, sizes 1e-6 packages, strikes 1e-8 quote.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum, IntFlag
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils import keccak, to_checksum_address
+
+NAME = "Bulkhead Exchange"
+VERSION = "1"
+MAX_UINT = 2**256 - 1
+ZERO_ADDRESS = "0x" + "00" * 20
+MAX_LEGS = 4
+#: Half of the order of secp256k1: a signature with a larger s is refused.
+MAX_S = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+#: EIP-712 types, in the order of their fields in interfaces/IExchange.vyi.
+TYPES: dict[str, list[dict[str, str]]] = {
+    "Order": [
+        {"name": "maker_vault", "type": "uint256"},
+        {"name": "signer", "type": "address"},
+        {"name": "taker", "type": "address"},
+        {"name": "legs", "type": "OrderLeg[]"},
+        {"name": "is_bid", "type": "bool"},
+        {"name": "price", "type": "int256"},
+        {"name": "iv", "type": "uint256"},
+        {"name": "size", "type": "uint256"},
+        {"name": "min_fill", "type": "uint256"},
+        {"name": "premium_style", "type": "uint8"},
+        {"name": "max_fee", "type": "uint256"},
+        {"name": "spot_min", "type": "uint256"},
+        {"name": "spot_max", "type": "uint256"},
+        {"name": "epoch", "type": "uint256"},
+        {"name": "salt", "type": "uint256"},
+        {"name": "expiry", "type": "uint256"},
+        {"name": "flags", "type": "uint8"},
+    ],
+    "OrderLeg": [
+        {"name": "series", "type": "uint128"},
+        {"name": "ratio", "type": "int64"},
+    ],
+}
+
+
+class OrderError(ValueError):
+    """An order that no exchange would accept, or JSON that holds no order."""
+
+
+class Kind(IntEnum):
+    """Kind of a series."""
+
+    CALL = 0
+    PUT = 1
+    FUTURE = 2
+    CASH = 3
+
+
+class PremiumStyle(IntEnum):
+    """How the premium of a package is paid."""
+
+    UPFRONT = 0
+    DEFERRED = 1
+
+
+class Flags(IntFlag):
+    """Flags of an order."""
+
+    NONE = 0
+    FILL_OR_KILL = 1
+    REDUCE_ONLY = 2
+
+
+@dataclass(frozen=True)
+class Series:
+    """One instrument.
+
+    Attributes:
+        market: Index of the market.
+        kind: CALL, PUT, FUTURE or CASH.
+        expiry: Unix seconds.
+        strike: 1e-8 quote per underlying; 0 for FUTURE and CASH.
+    """
+
+    market: int
+    kind: Kind
+    expiry: int
+    strike: int = 0
+
+    def pack(self) -> int:
+        """The uint128 series id."""
+        if not (0 <= self.market < 2**16 and 0 <= self.expiry < 2**40 and 0 <= self.strike < 2**62):
+            raise OrderError(f"series out of range: {self}")
+        if (self.strike == 0) != (self.kind >= Kind.FUTURE):
+            raise OrderError("options have a strike, futures and cash have none")
+        return self.market << 112 | self.kind << 104 | self.expiry << 64 | self.strike
+
+    @classmethod
+    def unpack(cls, word: int) -> Series:
+        """The series of a uint128 id."""
+        return cls(word >> 112, Kind(word >> 104 & 255), word >> 64 & (2**40 - 1), word & (2**64 - 1))
+
+
+@dataclass(frozen=True)
+class OrderLeg:
+    """One leg of a package.
+
+    Attributes:
+        series: Series id (uint128).
+        ratio: Contracts per package, signed: + the buyer of the package receives.
+    """
+
+    series: int
+    ratio: int
+
+
+@dataclass(frozen=True)
+class Domain:
+    """EIP-712 domain: one Exchange on one chain."""
+
+    chain_id: int
+    exchange: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The domain as wallets want it."""
+        return {
+            "name": NAME,
+            "version": VERSION,
+            "chainId": self.chain_id,
+            "verifyingContract": to_checksum_address(self.exchange),
+        }
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order as it is signed; the fields are described in interfaces/IExchange.vyi.
+
+    Attributes:
+        maker_vault: Vault that trades.
+        signer: Owner of that vault.
+        taker: Only account that may fill, or the zero address.
+        legs: One to four legs, ascending by series.
+        is_bid: The maker buys the package.
+        price: Per package [wad quote], may be negative; with `iv` the worst price the maker takes.
+        iv: 0, or the vol that prices the package at the fill [wad].
+        size: Packages [1e-6].
+        min_fill: Packages [1e-6].
+        premium_style: Upfront or deferred.
+        max_fee: Maker's fee per package at most [wad quote].
+        spot_min: Lowest spot [wad quote].
+        spot_max: Highest spot [wad quote].
+        epoch: Epoch of the vault (low 16 bits) and the maker's counter above; `Exchange.epoch_for` tells it.
+        salt: Makes equal orders different.
+        expiry: Last second at which the order is good [unix seconds].
+        flags: FILL_OR_KILL, REDUCE_ONLY.
+    """
+
+    maker_vault: int
+    signer: str
+    legs: tuple[OrderLeg, ...]
+    is_bid: bool
+    price: int
+    size: int
+    expiry: int
+    taker: str = ZERO_ADDRESS
+    iv: int = 0
+    min_fill: int = 0
+    premium_style: PremiumStyle = PremiumStyle.UPFRONT
+    max_fee: int = MAX_UINT
+    spot_min: int = 0
+    spot_max: int = MAX_UINT
+    epoch: int = 0
+    salt: int = 0
+    flags: Flags = Flags.NONE
+
+    def message(self) -> dict[str, Any]:
+        """The order as an EIP-712 message."""
+        return {
+            "maker_vault": self.maker_vault,
+            "signer": to_checksum_address(self.signer),
+            "taker": to_checksum_address(self.taker),
+            "legs": [{"series": leg.series, "ratio": leg.ratio} for leg in self.legs],
+            "is_bid": self.is_bid,
+            "price": self.price,
+            "iv": self.iv,
+            "size": self.size,
+            "min_fill": self.min_fill,
+            "premium_style": int(self.premium_style),
+            "max_fee": self.max_fee,
+            "spot_min": self.spot_min,
+            "spot_max": self.spot_max,
+            "epoch": self.epoch,
+            "salt": self.salt,
+            "expiry": self.expiry,
+            "flags": int(self.flags),
+        }
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The order as the ABI tuple that the Exchange takes."""
+        message = self.message()
+        message["legs"] = [(leg.series, leg.ratio) for leg in self.legs]
+        return tuple(message[field["name"]] for field in TYPES["Order"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The order as JSON: integers beyond 2^53 do not survive every parser, so all are decimal strings."""
+        message = self.message()
+        message["legs"] = [{"series": str(leg.series), "ratio": str(leg.ratio)} for leg in self.legs]
+        return {
+            name: str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+            for name, value in message.items()
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Order:
+        """The order of `to_json`; says which field is missing or wrong."""
+        values: dict[str, Any] = {}
+        for field in TYPES["Order"]:
+            name = field["name"]
+            if name not in data:
+                raise OrderError(f"order without field {name!r}")
+            try:
+                values[name] = _parse(field["type"], data[name])
+            except (TypeError, ValueError, KeyError) as error:
+                raise OrderError(f"order field {name!r} is not a {field['type']}: {data[name]!r}") from error
+        unknown = sorted(set(data) - set(values))
+        if unknown:
+            raise OrderError(f"order with unknown field {unknown[0]!r}")
+        values["premium_style"] = PremiumStyle(values["premium_style"])
+        values["flags"] = Flags(values["flags"])
+        return cls(**values)
+
+
+def _parse(kind: str, value: Any) -> Any:
+    if kind == "OrderLeg[]":
+        return tuple(OrderLeg(int(leg["series"]), int(leg["ratio"])) for leg in value)
+    if kind == "address":
+        return to_checksum_address(value)
+    if kind == "bool":
+        if not isinstance(value, bool):
+            raise TypeError("not a bool")
+        return value
+    if isinstance(value, (bool, float)):
+        raise TypeError("not an integer")
+    number = int(value)
+    bits = int(kind.lstrip("uint"))
+    low, high = (0, 2**bits) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+    if not low <= number < high:
+        raise ValueError("out of range")
+    return number
+
+
+def build(
+    *,
+    maker_vault: int,
+    signer: str,
+    legs: Iterable[tuple[Series | int, int]],
+    is_bid: bool,
+    price: int,
+    size: int,
+    expiry: int,
+    **other: Any,
+) -> Order:
+    """An order whose form the Exchange accepts: legs sorted, checked, and a random salt.
+
+    Args:
+        maker_vault: Vault that trades.
+        signer: Its owner.
+        legs: (series, ratio) pairs in any order.
+        is_bid: The maker buys the package.
+        price: Per package [wad quote].
+        size: Packages [1e-6].
+        expiry: Last second at which the order is good [unix seconds].
+        **other: Any other field of `Order`.
+
+    Raises:
+        OrderError: when the Exchange would refuse the form.
+    """
+    packed = sorted(
+        (OrderLeg(series.pack() if isinstance(series, Series) else series, ratio) for series, ratio in legs),
+        key=lambda leg: leg.series,
+    )
+    other.setdefault("salt", secrets.randbits(128))
+    order = Order(
+        maker_vault=maker_vault,
+        signer=to_checksum_address(signer),
+        legs=tuple(packed),
+        is_bid=is_bid,
+        price=price,
+        size=size,
+        expiry=expiry,
+        **other,
+    )
+    check(order)
+    return order
+
+
+def check(order: Order) -> None:
+    """Raises `OrderError` with the contract's own reason when the form of an order does not hold."""
+    if not 1 <= len(order.legs) <= MAX_LEGS:
+        raise OrderError("order/no-legs: an order has one to four legs")
+    ranges = (
+        0 < order.size < 2**63,
+        abs(order.price) <= 2**127,
+        0 <= order.iv <= 100 * 10**18,
+        int(order.premium_style) in (0, 1),
+        0 <= int(order.flags) <= 3,
+        all(leg.ratio != 0 and abs(leg.ratio) * order.size < 2**63 for leg in order.legs),
+    )
+    if not all(ranges):
+        raise OrderError("order/out-of-range")
+    if any(a.series >= b.series for a, b in zip(order.legs, order.legs[1:], strict=False)):
+        raise OrderError("order/legs-unsorted")
+    try:
+        series = [Series.unpack(leg.series) for leg in order.legs]
+        for one in series:
+            one.pack()
+    except ValueError as error:
+        raise OrderError("order/bad-series") from error
+    if len({(one.market, one.expiry) for one in series}) != 1:
+        raise OrderError("order/wrong-cell")
+    if all(one.kind == Kind.CASH for one in series):
+        raise OrderError("order/only-cash")
+
+
+def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
+    """Full EIP-712 document, as `eth_signTypedData_v4` takes it."""
+    return {
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+                {"name": "chainId", "type": "uint256"},
+                {"name": "verifyingContract", "type": "address"},
+            ],
+            **TYPES,
+        },
+        "primaryType": "Order",
+        "domain": domain.as_dict(),
+        "message": order.message(),
+    }
+
+
+def _signable(order: Order, domain: Domain) -> SignableMessage:
+    return encode_typed_data(full_message=typed_data(order, domain))
+
+
+def order_hash(order: Order, domain: Domain) -> bytes:
+    """EIP-712 digest: what is signed, and the order's name in events. Equal to `Exchange.hash_order`."""
+    message = _signable(order, domain)
+    return bytes(keccak(b"\x19" + message.version + message.header + message.body))
+
+
+def sign(order: Order, domain: Domain, private_key: str | bytes) -> bytes:
+    """65-byte signature (r, s, v) of an order."""
+    return bytes(Account.sign_message(_signable(order, domain), private_key).signature)
+
+
+def compact(signature: bytes) -> bytes:
+    """The 64-byte form (EIP-2098) of a 65-byte signature: the parity goes to the top bit of s."""
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        raise OrderError("not a 65-byte signature")
+    s = int.from_bytes(signature[32:64], "big")
+    if s > MAX_S:
+        raise OrderError("malleable signature: s is in the upper half")
+    return signature[:32] + (s | (signature[64] - 27) << 255).to_bytes(32, "big")
+
+
+def expand(signature: bytes) -> bytes:
+    """The 65-byte form of a 64-byte signature; 65 bytes pass unchanged."""
+    if len(signature) == 65:
+        return signature
+    if len(signature) != 64:
+        raise OrderError("a signature has 64 or 65 bytes")
+    packed = int.from_bytes(signature[32:], "big")
+    return signature[:32] + (packed & (2**255 - 1)).to_bytes(32, "big") + bytes([27 + (packed >> 255)])
+
+
+def recover(order: Order, domain: Domain, signature: bytes) -> str:
+    """Checksummed address whose key signed the order."""
+    return str(Account.recover_message(_signable(order, domain), signature=expand(signature)))
+
+
+def with_changes(order: Order, **changes: Any) -> Order:
+    """A copy of an order with other fields; its signature is another one."""
+    known = {field.name for field in fields(Order)}
+    unknown = sorted(set(changes) - known)
+    if unknown:
+        raise OrderError(f"order has no field {unknown[0]!r}")
+    return replace(order, **changes)
