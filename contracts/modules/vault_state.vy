@@ -3,8 +3,8 @@
 @title Layout of the words that describe a vault, a cell and a market
 @license AGPL-3.0-only
 @notice Storage is packed by hand; every reader unpacks through this module.
-@dev vault word:  owner 160 | market 16 | legs 8 | model 4 | flags 4 | epoch 16
-     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | tips paid 3
+@dev vault word:  owner 160 | market 16 | legs 8 | model 4 | flags 4 | epoch 64
+     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1
      cell word:   gross open quantity 112 | recorded deficit 112
      token word:  token 160 | decimals 8 | listed 8 | lot 32
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
@@ -19,6 +19,7 @@ FLAGS_AT: constant(uint256) = 188
 EPOCH_AT: constant(uint256) = 192
 
 OWNER_MASK: constant(uint256) = 2**160 - 1
+COUNT_MASK: constant(uint256) = 255 << 176
 
 # flags of the vault word, in place
 FLAGGED: constant(uint256) = 1 << 188
@@ -38,14 +39,14 @@ FLAGGED_AT_AT: constant(uint256) = 80
 FLAG_MARGIN_AT: constant(uint256) = 120
 DEPOSIT_AT: constant(uint256) = 184
 
-# tips, in place in the terms word; set once paid
+# tips; the flag's is marked in the terms word, in place, while it is missing from the deposit
 TIP_FLAG: constant(uint256) = 1 << 224
 TIP_END: constant(uint256) = 2 << 224
 TIP_SETTLE: constant(uint256) = 4 << 224
-TIP_MASK: constant(uint256) = 7 << 224
 
 # the part of the terms word that describes a flag
 FLAG_MASK: constant(uint256) = (2**144 - 1) << 40
+FLAG_TIMES_MASK: constant(uint256) = (2**80 - 1) << 40
 
 # indices of the words that `Clearinghouse.load` returns
 VAULT: constant(uint256) = 0
@@ -86,7 +87,7 @@ def _model(word: uint256) -> uint256:
 @internal
 @pure
 def _epoch(word: uint256) -> uint256:
-    return (word >> EPOCH_AT) & 65535
+    return word >> EPOCH_AT
 
 
 @internal
@@ -144,17 +145,10 @@ def _deposit_missing(terms: uint256) -> uint256:
     """
     @notice d: what tips have taken from the deposit [1e-6 quote].
     """
-    if terms & TIP_MASK == 0:
+    # the end tip goes with a refill and the settle tip with the release of the deposit: only the flag's stays open
+    if terms & TIP_FLAG == 0:
         return 0
-    deposit: uint256 = self._deposit(terms)
-    missing: uint256 = 0
-    if terms & TIP_FLAG != 0:
-        missing += self._tip(deposit, TIP_FLAG)
-    if terms & TIP_END != 0:
-        missing += self._tip(deposit, TIP_END)
-    if terms & TIP_SETTLE != 0:
-        missing += self._tip(deposit, TIP_SETTLE)
-    return missing
+    return self._tip(self._deposit(terms), TIP_FLAG)
 
 
 @internal

@@ -1,0 +1,1127 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Clearinghouse: vaults, their legs and their custody
+@license AGPL-3.0-only
+@notice Owns every vault (owner, cell, legs, flag) and is the only writer of positions and the only mover of vault
+        tokens. Everything that changes a position is one novation: signed legs and tokens move from one vault to
+        another, then each side that must pass is margined. Settlement alone removes legs.
+        Trusts: its role contracts, fixed as immutables at deployment. Assumes: one ordinary ERC-20 per market (no
+        fee, no rebase, 6 to 18 decimals); a token that breaks this hurts the vaults of its own market only.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IClearinghouse
+from interfaces import IMarginGate
+from interfaces import IOracleAdapter
+from interfaces import IVaultToken
+
+from contracts.modules import leg
+from contracts.modules import parameters
+from contracts.modules import snapshot as price
+from contracts.modules import vault_state as state
+
+implements: IClearinghouse
+
+# modes of the margin gate
+TRADE: constant(uint256) = 0
+OWN: constant(uint256) = 1
+TAKE: constant(uint256) = 2
+
+CELL_SALT: constant(uint256) = 1 << 255
+# gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
+HONEST_FAILURE_GAS: constant(uint256) = 10_000
+
+# --- immutables: roles and the clone target --------------------------------------------------------------------
+VAULT_TARGET: immutable(address)
+CLONE_HASH: immutable(bytes32)
+PARAMETERS: immutable(address)
+ORACLE: immutable(address)
+GATE: immutable(address)
+VAULT_TOKEN: immutable(address)
+EXCHANGE: immutable(address)
+LIQUIDATOR: immutable(address)
+SETTLEMENT: immutable(address)
+
+# --- storage: words are described in modules/vault_state ---------------------------------------------------------
+# id the next vault gets; ids are never reused
+next_id: public(uint256)
+# vault id -> owner, market, leg count, model, flags, epoch; 0 when unknown or closed
+words: HashMap[uint256, uint256]
+# vault id -> expiry, flag clock, deposit
+terms: HashMap[uint256, uint256]
+# vault id -> leg words, two a slot; only the first `count` mean anything
+legs: HashMap[uint256, uint256[8]]
+# vault id -> deficit counted in its cell [1e-6 quote]
+deficits: HashMap[uint256, uint256]
+# market << 40 | expiry -> gross open quantity, recorded deficit
+cells: HashMap[uint256, uint256]
+# market -> token, decimals, listed, lot
+tokens: HashMap[uint256, uint256]
+# market -> packed risk parameters
+risks: HashMap[uint256, uint256]
+# market -> open interest in options and futures [1e-6 contracts]
+open_interests: HashMap[uint256, uint256]
+# market << 4 | model -> margin engine
+engines: HashMap[uint256, address]
+# taker whose callback runs, and the vault whose gate waits for `finish`
+callback_taker: transient(address)
+deferred_id: transient(uint256)
+
+
+@deploy
+def __init__(
+    vault_target: address,
+    parameters_: address,
+    oracle: address,
+    gate: address,
+    vault_token: address,
+    exchange: address,
+    liquidator: address,
+    settlement: address,
+):
+    VAULT_TARGET = vault_target
+    PARAMETERS = parameters_
+    ORACLE = oracle
+    GATE = gate
+    VAULT_TOKEN = vault_token
+    EXCHANGE = exchange
+    LIQUIDATOR = liquidator
+    SETTLEMENT = settlement
+    CLONE_HASH = keccak256(
+        concat(
+            x"602d3d8160093d39f3363d3d373d3d3d363d73",
+            convert(vault_target, bytes20),
+            x"5af43d82803e903d91602b57fd5bf3",
+        )
+    )
+    self.next_id = 1
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _check_idle():
+    # inside a taker's callback only fills, deposits and novations between its own vaults are open
+    assert self.callback_taker == empty(address), "clearinghouse/in-callback"
+
+
+@internal
+@view
+def _check_role(role: address):
+    assert msg.sender == role, "clearinghouse/not-authorized"
+
+
+@internal
+@view
+def _word(vault_id: uint256) -> uint256:
+    word: uint256 = self.words[vault_id]
+    assert word != 0, "clearinghouse/unknown-vault"
+    return word
+
+
+@internal
+@view
+def _owned(vault_id: uint256) -> uint256:
+    word: uint256 = self._word(vault_id)
+    assert msg.sender == state._owner(word), "clearinghouse/not-owner"
+    return word
+
+
+# --- custody -----------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _clone(salt: uint256) -> address:
+    digest: bytes32 = keccak256(
+        concat(x"ff", convert(self, bytes20), convert(salt, bytes32), CLONE_HASH)
+    )
+    return convert(convert(digest, uint256) & state.OWNER_MASK, address)
+
+
+@internal
+@pure
+def _cell_key(market: uint256, expiry: uint256) -> uint256:
+    return (market << 40) | expiry
+
+
+@internal
+@view
+def _balance(token: uint256, holder: address) -> uint256:
+    return staticcall IERC20(state._token(token)).balanceOf(holder)
+
+
+@internal
+def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]) -> bool:
+    """
+    @dev Like `_pay`, but a token that refuses is reported, not raised.
+    """
+    if amounts[0] | amounts[1] == 0:
+        return True
+    paid: bool = raw_call(
+        custody,
+        abi_encode(
+            state._token(token), to, amounts, method_id=method_id("pay(address,address[2],uint256[2])")
+        ),
+        revert_on_failure=False,
+    )
+    assert paid or msg.gas > HONEST_FAILURE_GAS, "clearinghouse/out-of-gas"
+    return paid
+
+
+@internal
+def _pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]):
+    assert self._try_pay(token, custody, to, amounts), "clearinghouse/transfer-refused"
+
+
+@internal
+@pure
+def _tip_amount(terms: uint256, tip: uint256, token: uint256) -> uint256:
+    return state._tip(state._deposit(terms), tip) * state._micro_native(token)
+
+
+# --- loading and storing -----------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _load(vault_id: uint256) -> uint256[9]:
+    """
+    @dev Everything about one vault but its legs and its balance (indices in modules/vault_state).
+    """
+    word: uint256 = self._word(vault_id)
+    terms: uint256 = self.terms[vault_id]
+    market: uint256 = state._market(word)
+    return [
+        word,
+        terms,
+        self.tokens[market],
+        self.risks[market],
+        convert(self.engines[(market << 4) | state._model(word)], uint256),
+        convert(self._clone(vault_id), uint256),
+        0,
+        self.cells[self._cell_key(market, state._expiry(terms))],
+        self.open_interests[market],
+    ]
+
+
+@internal
+@view
+def _held(words: uint256[9]) -> uint256:
+    """
+    @dev Tokens at the vault's address now [native].
+    """
+    return self._balance(words[state.TOKEN], convert(words[state.CUSTODY], address))
+
+
+@internal
+@view
+def _load_legs(vault_id: uint256, word: uint256) -> DynArray[uint256, 16]:
+    legs: DynArray[uint256, 16] = []
+    count: uint256 = state._count(word)
+    pair: uint256 = 0
+    for i: uint256 in range(count, bound=16):
+        if i & 1 == 0:
+            pair = self.legs[vault_id][i >> 1]
+            legs.append(pair & leg.LEG_MASK)
+        else:
+            legs.append(pair >> 128)
+    return legs
+
+
+@internal
+def _store_legs(vault_id: uint256, old: DynArray[uint256, 16], legs: DynArray[uint256, 16]):
+    """
+    @dev Writes the slots that changed; what lies beyond the count means nothing and may stay.
+    """
+    count: uint256 = len(legs)
+    old_count: uint256 = len(old)
+    i: uint256 = 0
+    for slot: uint256 in range(8):
+        if i >= count:
+            break
+        pair: uint256 = legs[i]
+        before: uint256 = 0
+        if i < old_count:
+            before = old[i]
+        i += 1
+        if i < count:
+            pair |= legs[i] << 128
+        if i < old_count:
+            before |= old[i] << 128
+        i += 1
+        if pair != before:
+            self.legs[vault_id][slot] = pair
+
+
+@internal
+@pure
+def _find(legs: DynArray[uint256, 16], key: uint256, hint: uint256) -> uint256:
+    """
+    @dev Position of a series, `len(legs)` when absent. A take moves legs in their own order: try the hint first.
+    """
+    count: uint256 = len(legs)
+    if hint < count and legs[hint] >> 64 == key:
+        return hint
+    for i: uint256 in range(count, bound=16):
+        if legs[i] >> 64 == key:
+            return i
+    return count
+
+
+@internal
+def _log_state(vault_id: uint256, words: uint256[9], legs: DynArray[uint256, 16]):
+    log IClearinghouse.VaultUpdated(
+        vault_id=vault_id,
+        owner=state._owner(words[state.VAULT]),
+        word=words[state.VAULT],
+        terms=words[state.TERMS],
+        balance=words[state.BALANCE],
+        legs=legs,
+    )
+
+
+@internal
+def _log_vault(vault_id: uint256):
+    words: uint256[9] = self._load(vault_id)
+    words[state.BALANCE] = self._held(words)
+    self._log_state(vault_id, words, self._load_legs(vault_id, words[state.VAULT]))
+
+
+@internal
+def _log_cell(market: uint256, expiry: uint256):
+    cell: uint256 = self.cells[self._cell_key(market, expiry)]
+    log IClearinghouse.CellUpdated(
+        market=market,
+        expiry=expiry,
+        gross=state._gross(cell),
+        deficit=state._deficit(cell),
+        open_interest=self.open_interests[market],
+    )
+
+
+# --- flags -------------------------------------------------------------------------------------------------------
+
+
+@internal
+def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
+    """
+    @dev Counts a negative equity [wad] in the cell, replacing what was counted for the vault before.
+    """
+    deficit: uint256 = 0
+    if equity < 0:
+        deficit = convert(-equity, uint256) // 10**12 + 1
+    old: uint256 = self.deficits[vault_id]
+    if deficit != old:
+        self.deficits[vault_id] = deficit
+        self.cells[key] = self.cells[key] + (deficit << 112) - (old << 112)
+        log IClearinghouse.DeficitRecorded(vault_id=vault_id, deficit=deficit)
+
+
+@internal
+def _end_flag(vault_id: uint256, word: uint256, terms: uint256, actor: address):
+    """
+    @dev Ends flag and mark and refills the deposit; what is missing comes out of the collateral by definition of C.
+    """
+    self.words[vault_id] = word & ~(state.FLAGGED | state.MARKED)
+    self.terms[vault_id] = terms & ~(state.FLAG_MASK | state.TIP_FLAG)
+    self._record_deficit(vault_id, self._cell_key(state._market(word), state._expiry(terms)), 0)
+    log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
+
+
+@internal
+def _cure(vault_id: uint256, actor: address) -> uint256:
+    """
+    @dev Ends the flag of a vault that is back at its target, or sets the clock back when it is merely healthy.
+    """
+    words: uint256[9] = self._load(vault_id)
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
+    market: uint256 = state._market(word)
+    expiry: uint256 = state._expiry(terms)
+    if word & (state.FLAGGED | state.MARKED) == 0 or block.timestamp >= expiry:
+        return 0
+    words[state.BALANCE] = self._held(words)
+    token: uint256 = words[state.TOKEN]
+    tip: uint256 = self._tip_amount(terms, state.TIP_END, token)
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
+    outcome: uint256 = 0
+    equity: int256 = 0
+    outcome, equity = staticcall IMarginGate(GATE).review(
+        words,
+        self._load_legs(vault_id, word),
+        prices,
+        tip + state._deposit_missing(terms) * state._micro_native(token),
+    )
+    if outcome == 2:
+        self._end_flag(vault_id, word, terms, actor)
+        if self._try_pay(
+            token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
+        ):
+            log IClearinghouse.TipPaid(
+                vault_id=vault_id, receiver=actor, tip=state.TIP_END, amount=tip
+            )
+    elif outcome == 3:
+        return 0
+    else:
+        self._record_deficit(vault_id, self._cell_key(market, expiry), equity)
+        # only a price at which liquidation would be open may set the auction back
+        if outcome == 0 or not price._is_active(prices):
+            return 0
+        clock: uint256 = prices[price.CLOCK] & (2**64 - 1)
+        self.terms[vault_id] = (
+            (terms & ~state.FLAG_TIMES_MASK)
+            | (clock << state.FLAG_CLOCK_AT)
+            | (block.timestamp << state.FLAGGED_AT_AT)
+        )
+        log IClearinghouse.FlagRestarted(vault_id=vault_id, clock=clock)
+    self._log_vault(vault_id)
+    return outcome
+
+
+@internal
+@view
+def _check(
+    mode: uint256,
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    moved: int256,
+    fee: uint256,
+    known: int256[8],
+):
+    passes: bool = staticcall IMarginGate(GATE).check(
+        mode, words, old_legs, legs, prices, moved, fee, known
+    )
+
+
+# --- the one primitive -------------------------------------------------------------------------------------------
+
+
+@internal
+def _novate(
+    mode: uint256,
+    ids: uint256[2],
+    expiry: uint256,
+    moved: DynArray[uint256, 16],
+    cash: int256,
+    fees: uint256[2],
+    fee_receiver: address,
+    prices: uint256[16],
+    ends: bool,
+    defers: bool,
+    known: int256[8],
+) -> bool:
+    """
+    @dev Moves signed legs and cash from vault 0 to vault 1, writes both and the cell, then margins the sides that must
+         pass. A taker's tip for the end of a flag travels with the cash.
+    @return Whether the open interest of some series rose.
+    """
+    assert ids[0] != ids[1], "clearinghouse/same-vault"
+    assert block.timestamp < expiry, "clearinghouse/expired"
+    words: uint256[9][2] = [self._load(ids[0]), self._load(ids[1])]
+    market: uint256 = state._market(words[0][state.VAULT])
+    token: uint256 = words[0][state.TOKEN]
+    assert market == state._market(words[1][state.VAULT]), "clearinghouse/wrong-market"
+    old_legs: DynArray[uint256, 16][2] = [[], []]
+    for i: uint256 in range(2):
+        word: uint256 = words[i][state.VAULT]
+        assert word & (state.DEBT | state.CLAIM) == 0, "clearinghouse/unsettled"
+        # the terms of a vault without legs are zero
+        cell_expiry: uint256 = state._expiry(words[i][state.TERMS])
+        assert cell_expiry == 0 or cell_expiry == expiry, "clearinghouse/wrong-cell"
+        old_legs[i] = self._load_legs(ids[i], word)
+
+    # legs, in memory
+    legs: DynArray[uint256, 16][2] = old_legs
+    lot: int256 = convert(state._lot(token), int256)
+    gross: int256 = 0
+    open_interest: int256 = 0
+    raised: bool = False
+    hint: uint256 = 0
+    for item: uint256 in moved:
+        signed: int256 = -leg._quantity(item)
+        key: uint256 = leg._key(item)
+        is_cash: bool = leg._kind(item) == leg.CASH
+        assert is_cash or signed % lot == 0, "clearinghouse/not-a-lot"
+        change: int256 = 0
+        for i: uint256 in range(2):
+            position: uint256 = self._find(legs[i], key, hint)
+            old: int256 = 0
+            if position == len(legs[i]):
+                assert position < leg.MAX_LEGS, "clearinghouse/too-many-legs"
+                legs[i].append(leg._pack(key, signed))
+            else:
+                old = leg._quantity(legs[i][position])
+                legs[i][position] = leg._pack(key, old + signed)
+            change += abs(old + signed) - abs(old)
+            signed = -signed
+        hint += 1
+        gross += change
+        if not is_cash:
+            open_interest += change
+            raised = raised or change > 0
+
+    # effects: vaults, cell, market
+    tip: uint256 = 0
+    for i: uint256 in range(2):
+        kept: DynArray[uint256, 16] = []
+        for item: uint256 in legs[i]:
+            if item & (2**64 - 1) != 0:
+                kept.append(item)
+        legs[i] = kept
+        count: uint256 = len(kept)
+        old_count: uint256 = len(old_legs[i])
+        self._store_legs(ids[i], old_legs[i], kept)
+        word: uint256 = words[i][state.VAULT]
+        terms: uint256 = words[i][state.TERMS]
+        ended: bool = False
+        if mode == TAKE and i == 0 and (ends or count == 0):
+            tip = self._tip_amount(terms, state.TIP_END, token)
+            ended = True
+        if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
+            self._end_flag(ids[i], word, terms, msg.sender)
+            word = self.words[ids[i]]
+            terms = self.terms[ids[i]]
+        if count != old_count:
+            word = (word & ~state.COUNT_MASK) | (count << state.COUNT_AT)
+            self.words[ids[i]] = word
+            # a first leg locks the liquidation deposit, the last one to leave frees it
+            if count == 0:
+                terms = 0
+            elif old_count == 0:
+                terms = expiry | (
+                    parameters._liquidation_deposit(words[0][state.RISK]) << state.DEPOSIT_AT
+                )
+            if count == 0 or old_count == 0:
+                self.terms[ids[i]] = terms
+        words[i][state.VAULT] = word
+        words[i][state.TERMS] = terms
+    cell_key: uint256 = self._cell_key(market, expiry)
+    if gross != 0:
+        self.cells[cell_key] = leg._unsigned(leg._signed(self.cells[cell_key]) + gross)
+    if open_interest != 0:
+        self.open_interests[market] = leg._unsigned(
+            leg._signed(self.open_interests[market]) + open_interest
+        )
+
+    # tokens: one clone call where the payer's cash covers the other's fee
+    net: int256 = cash + convert(tip, int256)
+    forward: uint256 = convert(max(net, 0), uint256)
+    back: uint256 = convert(max(-net, 0), uint256)
+    due: uint256[2] = fees
+    if forward >= due[1]:
+        forward -= due[1]
+        due = [due[0] + due[1], 0]
+    elif back >= due[0]:
+        back -= due[0]
+        due = [0, due[0] + due[1]]
+    custody: address[2] = [
+        convert(words[0][state.CUSTODY], address), convert(words[1][state.CUSTODY], address)
+    ]
+    self._pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
+    self._pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
+    if tip != 0:
+        log IClearinghouse.TipPaid(
+            vault_id=ids[0], receiver=custody[1], tip=state.TIP_END, amount=tip
+        )
+
+    # gates
+    received: int256 = -cash
+    for i: uint256 in range(2):
+        words[i][state.BALANCE] = self._held(words[i])
+        words[i][state.CELL] = self.cells[cell_key]
+        if (mode != TAKE or i == 1) and not defers and self.deferred_id != ids[i]:
+            self._check(mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known)
+        received = cash
+        self._log_state(ids[i], words[i], legs[i])
+    log IClearinghouse.Novated(
+        from_id=ids[0], to_id=ids[1], cash=cash, fees=fees, fee_receiver=fee_receiver, legs=moved
+    )
+    self._log_cell(market, expiry)
+    return raised
+
+
+@external
+@nonreentrant
+def novate(
+    from_id: uint256,
+    to_id: uint256,
+    expiry: uint256,
+    legs: DynArray[uint256, 16],
+    cash: int256,
+    fees: uint256[2],
+    fee_receiver: address,
+    snapshot: uint256[16],
+) -> (uint256, uint256):
+    """
+    @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
+    @dev Keeps INV-01, INV-02, INV-05.
+    @param from_id Vault whose quantities change by the opposite of `legs`.
+    @param to_id Vault whose quantities change by `legs`.
+    @param expiry Expiry of all legs [unix seconds]; an empty vault takes it.
+    @param legs Leg words (modules/leg).
+    @param cash Tokens from `from_id` to `to_id` (negative: the other way) [native].
+    @param fees Charged to from and to [native]; the Exchange charges none to a side of negative equity.
+    @param fee_receiver Receives the fees.
+    @param snapshot Prices of the cell, read by the caller in this transaction.
+    @return (1 if the open interest of some series was raised else 0, open interest of the market after).
+    """
+    self._check_role(EXCHANGE)
+    raised: bool = self._novate(
+        TRADE,
+        [from_id, to_id],
+        expiry,
+        legs,
+        cash,
+        fees,
+        fee_receiver,
+        snapshot,
+        False,
+        False,
+        empty(int256[8]),
+    )
+    market: uint256 = state._market(self.words[from_id])
+    return (1 if raised else 0), self.open_interests[market]
+
+
+# --- owner -------------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def open(market: uint256, model: uint256, owner: address) -> uint256:
+    """
+    @notice Opens an empty vault. The caller opens for itself; the Exchange for its caller.
+    @param market Market index.
+    @param model Margin model (modules/vault_state) among those the market enables.
+    @param owner Owner of the new vault.
+    @return The new vault id (ERC-721 token id, never reused).
+    """
+    self._check_idle()
+    assert msg.sender == owner or msg.sender == EXCHANGE, "clearinghouse/not-authorized"
+    assert owner != empty(address), "clearinghouse/zero-owner"
+    assert market < 65536 and self.tokens[market] != 0, "clearinghouse/unknown-market"
+    assert (
+        model < 16 and self.engines[(market << 4) | model] != empty(address)
+    ), "clearinghouse/model-disabled"
+    vault_id: uint256 = self.next_id
+    self.next_id = vault_id + 1
+    word: uint256 = (
+        convert(owner, uint256) | (market << state.MARKET_AT) | (model << state.MODEL_AT)
+    )
+    self.words[vault_id] = word
+    custody: address = create_minimal_proxy_to(VAULT_TARGET, salt=convert(vault_id, bytes32))
+    extcall IVaultToken(VAULT_TOKEN).mirror(empty(address), owner, vault_id)
+    log IClearinghouse.VaultOpened(
+        vault_id=vault_id, owner=owner, market=market, model=model, custody=custody
+    )
+    return vault_id
+
+
+@internal
+def _deposit(payer: address, vault_id: uint256, amount: uint256):
+    word: uint256 = self._word(vault_id)
+    token: uint256 = self.tokens[state._market(word)]
+    custody: address = self._clone(vault_id)
+    assert extcall IERC20(state._token(token)).transferFrom(
+        payer, custody, amount, default_return_value=True
+    ), "clearinghouse/transfer-refused"
+    log IClearinghouse.Deposited(
+        vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
+    )
+    if word & (state.FLAGGED | state.MARKED) != 0:
+        self._cure(vault_id, payer)
+
+
+@external
+@nonreentrant
+def deposit(vault_id: uint256, amount: uint256):
+    """
+    @notice Moves tokens from the caller into the vault. Works in every state until the vault is closed; ends a
+            flag, or sets its clock back, when the price allows to tell.
+    @dev Keeps INV-08. Anyone may deposit for anyone.
+    @param vault_id The vault.
+    @param amount Tokens [native], approved to this contract.
+    """
+    self._deposit(msg.sender, vault_id, amount)
+
+
+@external
+@nonreentrant
+def deposit_from(payer: address, vault_id: uint256, amount: uint256):
+    """
+    @notice `deposit` on behalf of the Exchange's caller. Only Exchange.
+    @param payer Account that approved this contract; the Exchange passes its own caller only.
+    @param vault_id The vault.
+    @param amount Tokens [native].
+    """
+    self._check_role(EXCHANGE)
+    self._deposit(payer, vault_id, amount)
+
+
+@external
+@nonreentrant
+def withdraw(vault_id: uint256, amount: uint256, receiver: address):
+    """
+    @notice Pays out collateral: freely while C stays >= -v_min, else only with equity >= IM at an active price.
+    @dev Rows 1 and 2 of protocol section 5.5.
+    @param vault_id A vault of the caller.
+    @param amount Tokens [native].
+    @param receiver Who gets them.
+    """
+    self._check_idle()
+    word: uint256 = self._owned(vault_id)
+    assert word & state.DEBT == 0, "clearinghouse/in-debt"
+    words: uint256[9] = self._load(vault_id)
+    token: uint256 = words[state.TOKEN]
+    terms: uint256 = words[state.TERMS]
+    custody: address = convert(words[state.CUSTODY], address)
+    balance: uint256 = self._balance(token, custody)
+    assert balance >= amount, "clearinghouse/insufficient-balance"
+    balance -= amount
+    assert state._collateral(balance, terms, token) >= 0, "clearinghouse/deposit-locked"
+    if state._count(word) != 0:
+        words[state.BALANCE] = balance
+        legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
+        # row 2 needs no price: the vault can pay its worst settlement
+        if not staticcall IMarginGate(GATE).is_covered(words, legs):
+            expiry: uint256 = state._expiry(terms)
+            assert block.timestamp < expiry, "clearinghouse/expired"
+            prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
+            self._check(OWN, words, legs, legs, prices, 0, 0, empty(int256[8]))
+    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
+
+
+@external
+@nonreentrant
+def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16], cash: int256):
+    """
+    @notice Split, merge or regroup: moves legs and cash between two vaults of the caller.
+    @dev Row 1 of protocol section 5.5 on both sides. A leg-free pair of vaults moves cash by withdraw and deposit.
+    @param from_id Vault whose quantities change by the opposite of `legs`; its cell is the cell of the legs.
+    @param to_id Vault whose quantities change by `legs`.
+    @param legs Leg words.
+    @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
+    """
+    word: uint256 = self._owned(from_id)
+    self._owned(to_id)
+    taker: address = self.callback_taker
+    assert taker == empty(address) or taker == msg.sender, "clearinghouse/in-callback"
+    expiry: uint256 = state._expiry(self.terms[from_id])
+    assert expiry != 0, "clearinghouse/no-legs"
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
+    self._novate(
+        OWN,
+        [from_id, to_id],
+        expiry,
+        legs,
+        cash,
+        [0, 0],
+        empty(address),
+        prices,
+        False,
+        False,
+        empty(int256[8]),
+    )
+
+
+@external
+@nonreentrant
+def close(vault_id: uint256, receiver: address):
+    """
+    @notice Ends a vault without legs, debt and unpaid claim; all its tokens go to `receiver`.
+    @param vault_id A vault of the caller.
+    @param receiver Who gets the tokens.
+    """
+    self._check_idle()
+    word: uint256 = self._owned(vault_id)
+    assert state._count(word) == 0, "clearinghouse/has-legs"
+    assert word & (state.DEBT | state.CLAIM) == 0, "clearinghouse/unsettled"
+    token: uint256 = self.tokens[state._market(word)]
+    custody: address = self._clone(vault_id)
+    amount: uint256 = self._balance(token, custody)
+    self.words[vault_id] = 0
+    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    extcall IVaultToken(VAULT_TOKEN).mirror(msg.sender, empty(address), vault_id)
+    log IClearinghouse.VaultClosed(vault_id=vault_id, owner=msg.sender, amount=amount)
+
+
+@external
+@nonreentrant
+def transfer_vault(vault_id: uint256, sender: address, receiver: address):
+    """
+    @notice Changes the owner and bumps the epoch, which ends every order signed before. Only VaultToken.
+    @param vault_id The vault.
+    @param sender Owner until now.
+    @param receiver Owner from now on.
+    """
+    self._check_role(VAULT_TOKEN)
+    self._check_idle()
+    word: uint256 = self._word(vault_id)
+    assert state._owner(word) == sender, "clearinghouse/not-owner"
+    assert receiver != empty(address), "clearinghouse/zero-owner"
+    word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
+    self.words[vault_id] = word
+    log IClearinghouse.VaultTransferred(
+        vault_id=vault_id, sender=sender, receiver=receiver, epoch=state._epoch(word)
+    )
+
+
+# --- liquidation -------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equity: int256):
+    """
+    @notice Writes a flag and pays the flagger's tip. Only Liquidator, which has checked the condition.
+    @param vault_id The vault, not flagged yet.
+    @param actor Who flagged and gets the tip.
+    @param clock Market clock now [seconds].
+    @param margin A [wad].
+    @param equity E [wad]; a negative one is recorded in the cell's deficit.
+    """
+    self._check_role(LIQUIDATOR)
+    self._check_idle()
+    word: uint256 = self._word(vault_id)
+    terms: uint256 = self.terms[vault_id]
+    market: uint256 = state._market(word)
+    token: uint256 = self.tokens[market]
+    # a wound down vault that is flagged again has paid this tip before
+    tip: uint256 = 0
+    if terms & state.TIP_FLAG == 0:
+        tip = self._tip_amount(terms, state.TIP_FLAG, token)
+    self.words[vault_id] = word | state.FLAGGED
+    self.terms[vault_id] = (
+        (terms & ~state.FLAG_MASK)
+        | (clock << state.FLAG_CLOCK_AT)
+        | (block.timestamp << state.FLAGGED_AT_AT)
+        | (min(margin // 10**12, 2**64 - 1) << state.FLAG_MARGIN_AT)
+        | state.TIP_FLAG
+    )
+    self._record_deficit(vault_id, self._cell_key(market, state._expiry(terms)), equity)
+    self._pay(token, self._clone(vault_id), [actor, empty(address)], [tip, 0])
+    log IClearinghouse.TipPaid(vault_id=vault_id, receiver=actor, tip=state.TIP_FLAG, amount=tip)
+    log IClearinghouse.VaultFlagged(
+        vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
+    )
+    self._log_vault(vault_id)
+
+
+@external
+@nonreentrant
+def take(
+    from_id: uint256,
+    to_id: uint256,
+    legs: DynArray[uint256, 16],
+    cash: int256,
+    cut: uint256,
+    insurance: address,
+    ends: bool,
+    deferred: bool,
+    snapshot: uint256[16],
+    known: int256[8],
+):
+    """
+    @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
+    @dev The end tip goes into the taker's vault with the cash. Keeps INV-02, INV-09.
+    @param from_id The flagged vault.
+    @param to_id The taker's vault.
+    @param legs Leg words as the taker's vault receives them.
+    @param cash Tokens from the flagged vault to the taker's; negative when the taker pays [native].
+    @param cut Tokens from the flagged vault to `insurance` [native].
+    @param insurance Insurance pot of the market.
+    @param ends The vault is back at its target: refill the deposit and end the flag.
+    @param deferred The gate of `to_id` waits for `finish`; opens the callback window for its owner.
+    @param snapshot Prices of the cell.
+    @param known Assessment of the taker's side when it is already known (known[7] = 2), else zeros.
+    """
+    self._check_role(LIQUIDATOR)
+    self._check_idle()
+    if deferred:
+        self.callback_taker = state._owner(self.words[to_id])
+        self.deferred_id = to_id
+    self._novate(
+        TAKE,
+        [from_id, to_id],
+        state._expiry(self.terms[from_id]),
+        legs,
+        cash,
+        [cut, 0],
+        insurance,
+        snapshot,
+        ends,
+        deferred,
+        known,
+    )
+
+
+@external
+@nonreentrant
+def finish(to_id: uint256, snapshot: uint256[16]):
+    """
+    @notice Closes the callback window and gates the taker's vault. Only Liquidator.
+    @param to_id The vault whose gate was deferred.
+    @param snapshot Prices the take was made at.
+    """
+    self._check_role(LIQUIDATOR)
+    assert self.deferred_id == to_id, "clearinghouse/not-deferred"
+    self.deferred_id = 0
+    self.callback_taker = empty(address)
+    words: uint256[9] = self._load(to_id)
+    words[state.BALANCE] = self._held(words)
+    legs: DynArray[uint256, 16] = self._load_legs(to_id, words[state.VAULT])
+    self._check(TAKE, words, legs, legs, snapshot, 0, 0, empty(int256[8]))
+
+
+@external
+@nonreentrant
+def cure(vault_id: uint256, actor: address) -> uint256:
+    """
+    @notice Looks at a flagged vault again. Only Liquidator; deposits do the same on their own.
+    @param vault_id The vault.
+    @param actor Who earns the end tip.
+    @return 2 when the flag ended, 1 when its clock was set back, 0 when nothing changed.
+    """
+    self._check_role(LIQUIDATOR)
+    self._check_idle()
+    self._word(vault_id)
+    return self._cure(vault_id, actor)
+
+
+# --- settlement --------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def settle(vault_id: uint256, net: int256, actor: address) -> (uint256, uint256):
+    """
+    @notice Removes the legs of an expired vault and pays what it owes into the cell. Only Settlement.
+    @dev Never reverts for the token's sake: what cannot be moved is returned as debt. Keeps INV-11, INV-12.
+    @param vault_id An expired vault with legs.
+    @param net N [native], rounded up when negative and down when positive.
+    @param actor Who gets the settle tip.
+    @return (tokens the cell received, amount that could not be moved and stays the vault's debt) [native].
+    """
+    self._check_role(SETTLEMENT)
+    self._check_idle()
+    word: uint256 = self._word(vault_id)
+    terms: uint256 = self.terms[vault_id]
+    expiry: uint256 = state._expiry(terms)
+    assert state._count(word) != 0, "clearinghouse/no-legs"
+    assert block.timestamp >= expiry, "clearinghouse/not-expired"
+    market: uint256 = state._market(word)
+    token: uint256 = self.tokens[market]
+    key: uint256 = self._cell_key(market, expiry)
+
+    gross: uint256 = 0
+    open_interest: uint256 = 0
+    legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
+    for item: uint256 in legs:
+        quantity: uint256 = convert(abs(leg._quantity(item)), uint256)
+        gross += quantity
+        if leg._kind(item) != leg.CASH:
+            open_interest += quantity
+    self._record_deficit(vault_id, key, 0)
+    self.cells[key] -= gross
+    if open_interest != 0:
+        self.open_interests[market] -= open_interest
+    word &= ~(
+        state.COUNT_MASK | state.FLAGGED | state.MARKED
+    )
+    self.words[vault_id] = word
+    self.terms[vault_id] = 0
+
+    custody: address = self._clone(vault_id)
+    balance: uint256 = self._balance(token, custody)
+    tip: uint256 = min(self._tip_amount(terms, state.TIP_SETTLE, token), balance)
+    held: uint256 = min(state._held_deposit(terms) * state._micro_native(token), balance)
+    owed: uint256 = min(convert(max(-net, 0), uint256), balance - held)
+    debt: uint256 = 0
+    cell: address = self._clone(CELL_SALT | key)
+    before: uint256 = self._balance(token, cell)
+    if not self._try_pay(token, custody, [cell, actor], [owed, tip]):
+        # the tip must not stand in the way of the pay-in
+        tip = 0
+        if not self._try_pay(token, custody, [cell, actor], [owed, 0]):
+            debt = owed
+    if tip != 0:
+        log IClearinghouse.TipPaid(
+            vault_id=vault_id, receiver=actor, tip=state.TIP_SETTLE, amount=tip
+        )
+    self._log_vault(vault_id)
+    self._log_cell(market, expiry)
+    return self._balance(token, cell) - before, debt
+
+
+@external
+@nonreentrant
+def pay_from_cell(market: uint256, expiry: uint256, to: address, amount: uint256) -> bool:
+    """
+    @notice Pays out of a cell's custody. Only Settlement.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @param to Receiver.
+    @param amount Tokens [native].
+    @return False when the token refused; then nothing moved.
+    """
+    self._check_role(SETTLEMENT)
+    self._check_idle()
+    salt: uint256 = CELL_SALT | self._cell_key(market, expiry)
+    custody: address = self._clone(salt)
+    if not custody.is_contract:
+        custody = create_minimal_proxy_to(VAULT_TARGET, salt=convert(salt, bytes32))
+    return self._try_pay(self.tokens[market], custody, [to, empty(address)], [amount, 0])
+
+
+@external
+@nonreentrant
+def repay(vault_id: uint256, expiry: uint256, amount: uint256) -> uint256:
+    """
+    @notice Moves a vault's debt to its cell, as far as its balance goes. Only Settlement.
+    @param vault_id The vault in debt.
+    @param expiry Expiry of the cell it owes [unix seconds].
+    @param amount Tokens [native].
+    @return Tokens the cell received [native].
+    """
+    self._check_role(SETTLEMENT)
+    self._check_idle()
+    market: uint256 = state._market(self._word(vault_id))
+    token: uint256 = self.tokens[market]
+    custody: address = self._clone(vault_id)
+    cell: address = self._clone(CELL_SALT | self._cell_key(market, expiry))
+    before: uint256 = self._balance(token, cell)
+    self._pay(
+        token, custody, [cell, empty(address)], [min(amount, self._balance(token, custody)), 0]
+    )
+    self._log_vault(vault_id)
+    return self._balance(token, cell) - before
+
+
+@external
+@nonreentrant
+def set_obligation(vault_id: uint256, debt: bool, claim: bool):
+    """
+    @notice Writes the debt and claim flags of a vault. Only Settlement.
+    @param vault_id The vault.
+    @param debt It owes its cell a failed pay-in.
+    @param claim It holds a claim that is not fully paid.
+    """
+    self._check_role(SETTLEMENT)
+    word: uint256 = self._word(vault_id) & ~(state.DEBT | state.CLAIM)
+    if debt:
+        word |= state.DEBT
+    if claim:
+        word |= state.CLAIM
+    self.words[vault_id] = word
+    self._log_vault(vault_id)
+
+
+# --- markets -----------------------------------------------------------------------------------------------------
+
+
+@external
+def list_market(market: uint256, token_word: uint256, risk: uint256, engines: address[3]):
+    """
+    @notice Registers a market, once. Only RiskParameters, which has checked the token.
+    @param market Market index below 65536.
+    @param token_word Token, decimals, lot (modules/vault_state).
+    @param risk Packed risk parameters.
+    @param engines Margin engine of each model; empty disables the model.
+    """
+    self._check_role(PARAMETERS)
+    assert market < 65536 and self.tokens[market] == 0, "clearinghouse/market-exists"
+    self.tokens[market] = token_word
+    self.risks[market] = risk
+    for model: uint256 in range(3):
+        self.engines[(market << 4) | model] = engines[model]
+    log IClearinghouse.MarketConfigured(market=market, token_word=token_word, risk=risk)
+
+
+@external
+def configure(market: uint256, risk: uint256):
+    """
+    @notice Replaces the packed risk parameters. Only RiskParameters.
+    @param market Market index.
+    @param risk Packed risk parameters.
+    """
+    self._check_role(PARAMETERS)
+    assert self.tokens[market] != 0, "clearinghouse/unknown-market"
+    self.risks[market] = risk
+    log IClearinghouse.MarketConfigured(
+        market=market, token_word=self.tokens[market], risk=risk
+    )
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def vault_word(vault_id: uint256) -> uint256:
+    """
+    @notice Packed vault word, 0 for an unknown or closed vault.
+    @param vault_id The vault.
+    """
+    return self.words[vault_id]
+
+
+@external
+@view
+def load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+    """
+    @notice Everything about one vault and its legs.
+    @param vault_id The vault.
+    @return (words by the indices of modules/vault_state, leg words).
+    """
+    words: uint256[9] = self._load(vault_id)
+    words[state.BALANCE] = self._held(words)
+    return words, self._load_legs(vault_id, words[state.VAULT])
+
+
+@external
+@view
+def custody(vault_id: uint256) -> address:
+    """
+    @notice Address that holds the vault's tokens, known before the vault is opened.
+    @param vault_id The vault.
+    """
+    return self._clone(vault_id)
+
+
+@external
+@view
+def cell_custody(market: uint256, expiry: uint256) -> address:
+    """
+    @notice Address that holds a cell's settlement cash.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    """
+    return self._clone(CELL_SALT | self._cell_key(market, expiry))
+
+
+@external
+@view
+def cell(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Packed cell word.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    """
+    return self.cells[self._cell_key(market, expiry)]
+
+
+@external
+@view
+def market(market: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice Token word, risk word and open interest [1e-6 contracts] of a market.
+    @param market Market index.
+    """
+    return self.tokens[market], self.risks[market], self.open_interests[market]

@@ -1,0 +1,309 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Margin gate: may this action leave the vault like this?
+@license AGPL-3.0-only
+@notice The table of protocol section 5.5 as one stateless contract, so that trading, withdrawing, splitting and
+        taking over answer to the same rule and the Clearinghouse stays a ledger. Gets everything by value, calls the
+        vault's margin engine, stores nothing. Trusts: the words and prices its caller passes.
+"""
+from interfaces import IMarginEngine
+from interfaces import IMarginGate
+
+from contracts.modules import leg
+from contracts.modules import margin
+from contracts.modules import snapshot as price
+from contracts.modules import vault_state as state
+
+implements: IMarginGate
+
+TRADE: constant(uint256) = 0
+OWN: constant(uint256) = 1
+TAKE: constant(uint256) = 2
+
+WAD: constant(uint256) = 10**18
+# share of the notional closed by which a closing fill may move equity while the price is not fresh
+STALE_TOLERANCE: constant(uint256) = 2 * 10**16
+KNOWN: constant(int256) = 2
+NO_COLLATERAL: constant(int256) = min_value(int256)
+
+
+@internal
+@view
+def _assess(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
+) -> int256[8]:
+    if len(legs) == 0:
+        return empty(int256[8])
+    return staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+        legs, prices, words[state.RISK], collateral
+    )
+
+
+@internal
+@pure
+def _collateral(words: uint256[9]) -> int256:
+    return state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN])
+
+
+@internal
+@view
+def _covered(words: uint256[9], legs: DynArray[uint256, 16], missing: int256) -> bool:
+    v_min: int256 = staticcall IMarginEngine(convert(words[state.ENGINE], address)).max_loss(legs)
+    return v_min != margin.UNBOUNDED and self._collateral(words) - missing >= -v_min
+
+
+@internal
+@view
+def _full(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
+) -> int256[5]:
+    return margin._resolve(
+        self._assess(words, legs, prices, NO_COLLATERAL),
+        collateral,
+        state._deficit(words[state.CELL]),
+        words[state.RISK],
+        prices,
+        False,
+    )
+
+
+@internal
+@view
+def _meets_initial(
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    row_one: bool,
+    known: int256[8],
+) -> bool:
+    """
+    @dev The one initial-margin test: equity >= IM at the ramped vol; for actions of row 1 also at the current vol
+         when that is higher, and with the proximity add-on.
+    """
+    collateral: int256 = self._collateral(words)
+    if len(legs) == 0:
+        return collateral >= 0
+    current: uint256[16] = prices
+    assessed: int256[8] = known
+    for vol: uint256 in range(2):
+        if vol == 1:
+            if not row_one or prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                break
+            current[price.SIGMA] = prices[price.SIGMA_NOW]
+        if vol == 1 or known[margin.COVERED] != KNOWN:
+            assessed = self._assess(words, legs, current, collateral)
+        if assessed[margin.COVERED] == 1:
+            return True
+        result: int256[5] = margin._resolve(
+            assessed,
+            collateral,
+            state._deficit(words[state.CELL]),
+            words[state.RISK],
+            prices,
+            row_one,
+        )
+        if result[margin.BACKING] < result[margin.IM]:
+            return False
+    return True
+
+
+@internal
+@pure
+def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
+    """
+    @dev Every option and future of the new legs was there before, on the same side and at least as large.
+    """
+    for item: uint256 in legs:
+        key: uint256 = leg._key(item)
+        if leg._kind(item) == leg.CASH:
+            continue
+        new: int256 = leg._quantity(item)
+        found: bool = False
+        for before: uint256 in old_legs:
+            if leg._key(before) == key:
+                old: int256 = leg._quantity(before)
+                found = (new > 0) == (old > 0) and abs(new) <= abs(old)
+                break
+        if not found:
+            return False
+    return True
+
+
+@internal
+@view
+def _reduces_risk(
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    moved: int256,
+    fee: uint256,
+) -> bool:
+    """
+    @dev Row 3 of 5.5: IM not higher and neither equity - MM nor equity/MM lower; below zero equity may not fall.
+    """
+    after: int256 = self._collateral(words)
+    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    charged: int256 = convert(fee, int256) * native
+    old: int256[5] = self._full(words, old_legs, prices, after - moved * native + charged)
+    new: int256[5] = self._full(words, legs, prices, after)
+    if new[margin.IM] > old[margin.IM]:
+        return False
+    if old[margin.EQUITY] < 0:
+        return new[margin.EQUITY] + charged >= old[margin.EQUITY]
+    return (
+        new[margin.EQUITY] - new[margin.MM] >= old[margin.EQUITY] - old[margin.MM]
+        and new[margin.EQUITY] * old[margin.MM] >= old[margin.EQUITY] * new[margin.MM]
+    )
+
+
+@internal
+@pure
+def _contracts(legs: DynArray[uint256, 16]) -> uint256:
+    """
+    @dev Sum of |quantity| over options and futures [1e-6 contracts].
+    """
+    total: uint256 = 0
+    for item: uint256 in legs:
+        if leg._kind(item) != leg.CASH:
+            total += convert(abs(leg._quantity(item)), uint256)
+    return total
+
+
+@internal
+@view
+def _value(words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16]) -> int256:
+    if len(legs) == 0:
+        return 0
+    return staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(legs, prices)
+
+
+@internal
+@view
+def _is_fair_close(
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    moved: int256,
+) -> bool:
+    """
+    @dev A closing fill at the last known price: equity may not fall by more than 2 % of the notional closed.
+    """
+    if prices[price.SPOT] == 0:
+        return False
+    closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
+    allowed: uint256 = closed * prices[price.SPOT] // 10**6 * STALE_TOLERANCE // WAD
+    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    change: int256 = (
+        self._value(words, legs, prices) - self._value(words, old_legs, prices) + moved * native
+    )
+    return change >= -convert(allowed, int256)
+
+
+@external
+@view
+def check(
+    mode: uint256,
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    snapshot: uint256[16],
+    moved: int256,
+    fee: uint256,
+    known: int256[8],
+) -> bool:
+    """
+    @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
+    @param mode 0 trade, 1 own action (withdraw, split, merge), 2 taking over in a liquidation.
+    @param words The vault after the action (`Clearinghouse.load`).
+    @param old_legs Leg words before.
+    @param legs Leg words after.
+    @param snapshot Prices of the cell.
+    @param moved Tokens the vault received, fee not counted [native].
+    @param fee Fee it paid [native].
+    @param known Assessment already made (known[7] = 2), else zeros.
+    @return True; it reverts otherwise.
+    """
+    active: bool = price._is_active(snapshot)
+    flagged: bool = words[state.VAULT] & (state.FLAGGED | state.MARKED) != 0
+    if mode == TAKE:
+        # no leg enters a vault whose liquidation deposit is not full
+        assert not flagged, "margin/flagged"
+        assert self._meets_initial(
+            words, legs, snapshot, False, known
+        ), "margin/taker-below-initial"
+        return True
+    if mode == OWN:
+        assert not flagged, "margin/flagged"
+        assert active, "margin/price-not-active"
+        assert self._meets_initial(words, legs, snapshot, True, known), "margin/below-initial"
+        return True
+
+    reduces: bool = self._closer_to_zero(old_legs, legs)
+    assert reduces or not flagged, "margin/flagged"
+    assert reduces or active, "margin/price-not-active"
+    if not price._is_fresh(snapshot):
+        assert self._is_fair_close(
+            words, old_legs, legs, snapshot, moved
+        ), "margin/stale-close-price"
+        return True
+    if len(legs) == 0:
+        return True
+    if not flagged and self._meets_initial(words, legs, snapshot, not reduces, known):
+        return True
+    assert reduces, "margin/below-initial"
+    assert self._reduces_risk(words, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
+    return True
+
+
+@external
+@view
+def is_covered(words: uint256[9], legs: DynArray[uint256, 16]) -> bool:
+    """
+    @notice C >= -v_min: the vault pays its worst settlement out of its own collateral, whatever any price says.
+    @param words The vault (`Clearinghouse.load`).
+    @param legs Its leg words.
+    """
+    return self._covered(words, legs, 0)
+
+
+@external
+@view
+def review(
+    words: uint256[9], legs: DynArray[uint256, 16], snapshot: uint256[16], due: uint256
+) -> (uint256, int256):
+    """
+    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable, 3 cannot tell.
+    @param words The vault (`Clearinghouse.load`).
+    @param legs Its leg words.
+    @param snapshot Prices of the cell.
+    @param due What is missing of the deposit after the tip of this call [native].
+    @return (outcome, equity [wad], 0 unless the outcome is 0 or 1).
+    """
+    missing: int256 = convert(due * state._native_wad(words[state.TOKEN]), int256)
+    collateral: int256 = self._collateral(words)
+    # a fully collateralised vault needs no price
+    if self._covered(words, legs, missing):
+        return 2, 0
+    if not price._is_fresh(snapshot):
+        return 3, 0
+    result: int256[5] = self._full(words, legs, snapshot, collateral)
+    if result[margin.EQUITY] >= result[margin.TARGET] + missing:
+        return 2, 0
+    if result[margin.EQUITY] >= result[margin.MM]:
+        return 1, result[margin.EQUITY]
+    return 0, result[margin.EQUITY]
+
+
+@external
+@view
+def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+    """
+    @notice E of a vault [wad].
+    @param words The vault (`Clearinghouse.load`).
+    @param legs Its leg words.
+    @param snapshot Prices of the cell.
+    """
+    return self._full(words, legs, snapshot, self._collateral(words))[margin.EQUITY]
