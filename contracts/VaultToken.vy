@@ -184,7 +184,7 @@ def getApproved(token_id: uint256) -> address:
 
 @external
 @view
-def tokenURI(token_id: uint256) -> String[256]:
+def tokenURI(token_id: uint256) -> String[320]:
     """
     @notice On-chain metadata of a vault.
     @param token_id The vault id.

@@ -1,0 +1,267 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Lens: everything a front end or a keeper reads, in one call each
+@license AGPL-3.0-only
+@notice Batch views over vaults and markets. Nothing depends on it, it stores nothing and may be deployed anew at any
+        time. Margins come from the same module the margin gate and the liquidator use.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IClearinghouse
+from interfaces import IInsuranceFund
+from interfaces import ILens
+from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
+
+from contracts.modules import leg
+from contracts.modules import margin
+from contracts.modules import parameters
+from contracts.modules import snapshot as price
+from contracts.modules import vault_state as state
+
+implements: ILens
+
+interface IParameters:
+    def trading(market: uint256) -> uint256: view
+    def liquidation(market: uint256) -> uint256: view
+
+# vaults per call; ids and states are bounded by this
+MAX_VAULTS: constant(uint256) = 200
+NO_COLLATERAL: constant(int256) = min_value(int256)
+WAD: constant(uint256) = 10**18
+
+MARGIN_CALL: constant(uint256) = 16
+LIQUIDATABLE: constant(uint256) = 32
+COVERED: constant(uint256) = 64
+NO_PRICE: constant(uint256) = 128
+NOT_FRESH: constant(uint256) = 256
+EXPIRED: constant(uint256) = 512
+
+PARAMETERS: immutable(address)
+CLEARINGHOUSE: immutable(address)
+ORACLE: immutable(address)
+EXCHANGE: immutable(address)
+LIQUIDATOR: immutable(address)
+SETTLEMENT: immutable(address)
+INSURANCE: immutable(address)
+
+
+@deploy
+def __init__(
+    risk_parameters: address,
+    clearinghouse: address,
+    oracle: address,
+    exchange: address,
+    liquidator: address,
+    settlement: address,
+    insurance: address,
+):
+    PARAMETERS = risk_parameters
+    CLEARINGHOUSE = clearinghouse
+    ORACLE = oracle
+    EXCHANGE = exchange
+    LIQUIDATOR = liquidator
+    SETTLEMENT = settlement
+    INSURANCE = insurance
+
+
+@internal
+@view
+def _describe(
+    vault_id: uint256, words: uint256[9], legs: DynArray[uint256, 16], expiry: uint256
+) -> ILens.VaultState:
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
+    result: ILens.VaultState = empty(ILens.VaultState)
+    result.vault_id = vault_id
+    result.owner = state._owner(word)
+    result.market = state._market(word)
+    result.model = state._model(word)
+    result.expiry = expiry
+    result.epoch = state._epoch(word)
+    result.custody = convert(words[state.CUSTODY], address)
+    result.balance = words[state.BALANCE]
+    result.status = (word >> state.FLAGS_AT) & 15
+    result.flag_clock = state._flag_clock(terms)
+    result.flagged_at = state._flagged_at(terms)
+    result.deposit = state._deposit(terms)
+    result.collateral = state._collateral(words[state.BALANCE], terms, words[state.TOKEN])
+    result.equity = result.collateral
+    result.health = max_value(uint256)
+    result.legs = legs
+    if len(legs) == 0:
+        return result
+
+    engine: address = convert(words[state.ENGINE], address)
+    result.v_min = staticcall IMarginEngine(engine).max_loss(legs)
+    if result.v_min != margin.UNBOUNDED and result.collateral >= -result.v_min:
+        result.status |= COVERED
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(result.market, expiry)
+    if prices[price.SECONDS] == 0:
+        result.status |= EXPIRED
+    if not price._is_fresh(prices):
+        result.status |= NOT_FRESH
+    if prices[price.SPOT] == 0 or prices[price.SECONDS] == 0:
+        # what is unknown reads as unknown: no health without a price
+        result.status |= NO_PRICE
+        result.equity = 0
+        result.health = 0
+        return result
+
+    assessed: int256[8] = staticcall IMarginEngine(engine).assess(
+        legs, prices, words[state.RISK], NO_COLLATERAL
+    )
+    numbers: int256[5] = margin._resolve(
+        assessed,
+        result.collateral,
+        state._deficit(words[state.CELL]),
+        words[state.RISK],
+        prices,
+        True,
+    )
+    result.value = assessed[margin.VALUE]
+    result.delta = assessed[margin.DELTA]
+    result.equity = numbers[margin.EQUITY]
+    result.maintenance_margin = convert(numbers[margin.MM], uint256)
+    result.initial_margin = convert(numbers[margin.IM], uint256)
+    result.target = convert(numbers[margin.TARGET], uint256)
+    if prices[price.SIGMA_NOW] > prices[price.SIGMA]:
+        prices[price.SIGMA] = prices[price.SIGMA_NOW]
+        assessed = staticcall IMarginEngine(engine).assess(
+            legs, prices, words[state.RISK], NO_COLLATERAL
+        )
+        numbers = margin._resolve(
+            assessed,
+            result.collateral,
+            state._deficit(words[state.CELL]),
+            words[state.RISK],
+            prices,
+            True,
+        )
+        result.initial_margin = max(result.initial_margin, convert(numbers[margin.IM], uint256))
+    if result.maintenance_margin != 0 or result.equity < 0:
+        result.health = 0
+        if result.equity > 0:
+            result.health = convert(result.equity, uint256) * WAD // result.maintenance_margin
+    if result.status & COVERED == 0:
+        if result.equity < convert(result.maintenance_margin, int256):
+            result.status |= LIQUIDATABLE
+        if result.health < 12 * WAD // 10:
+            result.status |= MARGIN_CALL
+    return result
+
+
+@internal
+@view
+def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return words, legs
+
+
+@external
+@view
+def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX_VAULTS]:
+    """
+    @notice State of many vaults at prices of this block; unknown ids come back with an empty owner.
+    @param ids Vault ids, at most 200.
+    """
+    results: DynArray[ILens.VaultState, MAX_VAULTS] = []
+    for vault_id: uint256 in ids:
+        result: ILens.VaultState = empty(ILens.VaultState)
+        result.vault_id = vault_id
+        if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) != 0:
+            words: uint256[9] = empty(uint256[9])
+            legs: DynArray[uint256, 16] = []
+            words, legs = self._load(vault_id)
+            result = self._describe(vault_id, words, legs, state._expiry(words[state.TERMS]))
+        results.append(result)
+    return results
+
+
+@external
+@view
+def preview(
+    vault_id: uint256, expiry: uint256, moved: DynArray[uint256, 16], cash: int256
+) -> ILens.VaultState:
+    """
+    @notice State a vault would have after receiving legs and cash, to be looked at before signing or filling.
+    @dev A first leg locks the liquidation deposit in the preview too. Passes the trade when equity covers
+         `initial_margin`; what the chain refuses for other reasons shows in a simulated call.
+    @param vault_id The vault.
+    @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
+    @param moved Leg words the vault would receive.
+    @param cash Tokens it would receive, fee included; negative when it pays [native].
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    assert len(legs) == 0 or state._expiry(words[state.TERMS]) == expiry, "lens/wrong-cell"
+    if len(legs) == 0:
+        words[state.TERMS] = expiry | (
+            parameters._liquidation_deposit(words[state.RISK]) << state.DEPOSIT_AT
+        )
+        words[state.CELL] = staticcall IClearinghouse(CLEARINGHOUSE).cell(
+            state._market(words[state.VAULT]), expiry
+        )
+    for item: uint256 in moved:
+        found: bool = False
+        for i: uint256 in range(len(legs), bound=16):
+            if leg._key(legs[i]) == leg._key(item):
+                legs[i] = leg._pack(leg._key(item), leg._quantity(legs[i]) + leg._quantity(item))
+                found = True
+                break
+        if not found:
+            assert len(legs) < leg.MAX_LEGS, "lens/too-many-legs"
+            legs.append(item)
+    kept: DynArray[uint256, 16] = []
+    for item: uint256 in legs:
+        if leg._quantity(item) != 0:
+            kept.append(item)
+    if len(kept) == 0:
+        words[state.TERMS] = 0
+    balance: int256 = convert(words[state.BALANCE], int256) + cash
+    assert balance >= 0, "lens/insufficient-balance"
+    words[state.BALANCE] = convert(balance, uint256)
+    return self._describe(vault_id, words, kept, expiry if len(kept) != 0 else 0)
+
+
+@external
+@view
+def market(market: uint256, expiry: uint256) -> ILens.MarketState:
+    """
+    @notice State of a market and one of its cells.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    """
+    result: ILens.MarketState = empty(ILens.MarketState)
+    result.market = market
+    token_word: uint256 = 0
+    token_word, result.risk, result.open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(
+        market
+    )
+    if token_word == 0:
+        return result
+    result.token = state._token(token_word)
+    result.decimals = state._decimals(token_word)
+    result.lot = state._lot(token_word)
+    result.trading = staticcall IParameters(PARAMETERS).trading(market)
+    result.liquidation = staticcall IParameters(PARAMETERS).liquidation(market)
+    result.insurance = staticcall IERC20(result.token).balanceOf(
+        staticcall IInsuranceFund(INSURANCE).pot(market)
+    )
+    result.snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
+    result.gross = state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+    result.expiry_price = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
+    return result
+
+
+@external
+@view
+def addresses() -> address[7]:
+    """
+    @notice RiskParameters, Clearinghouse, OracleAdapter, Exchange, Liquidator, Settlement, InsuranceFund.
+    """
+    return [PARAMETERS, CLEARINGHOUSE, ORACLE, EXCHANGE, LIQUIDATOR, SETTLEMENT, INSURANCE]
