@@ -1,0 +1,1080 @@
+# pragma version 0.4.3
+# pragma optimize gas
+"""
+@title Oracle adapter: spot, realised vol, market clock and expiry prices
+@license AGPL-3.0-only
+@notice Reads AggregatorV3 feeds and says what their price may be used for. One `snapshot` returns every price fact
+        of a cell; docs/oracle.md has the table of states and what each allows (protocol sections 8, 5.3, 5.4, 7.1).
+@dev Owns: feeds, EWMAs, the ramp of sigma_m, the market clock, proofs of expiry prices. Trusts RiskParameters for
+     listing and parameters, nobody else. Assumes of a feed only what it proves: a feed that reverts, lies about
+     stamps, returns too little or burns its gas makes its own market's price not fresh and touches nothing else.
+     Never calls the protocol.
+
+     Seven words per market:
+       PRIMARY, FALLBACK  address 160 | heartbeat 32 | scale to wad 60 | PRIMARY only: has a sequencer feed 1
+       SEQUENCER          address of the uptime feed, or 0
+       PARAMS             modules/oracle_word
+       STATE              clock 32 | restart 32 | seen_at 34 | recorded_at 34 | degraded_since 34 | grace_until 34
+                          | sigma 54 [1e-15] | broken 1 | outage 1
+       ROUND              last folded round id 80 | its stamp 34 | its price 96 [wad] | flat iv 46 [1e-12]
+       VARIANCES          modules/volatility
+     clock counts seconds in which the price was active, restart is the clock at the last gap above 900 s, seen_at the
+     last call that found the price active, recorded_at the last call that wrote.
+"""
+
+from interfaces import IOracleAdapter
+
+from contracts.math import fixed
+from contracts.modules import oracle_word
+from contracts.modules import snapshot as layout
+from contracts.modules import volatility
+
+implements: IOracleAdapter
+
+
+interface IFeed:
+    def decimals() -> uint8: view
+
+
+# one round of a feed as seen now; `price` is set for FINE and STALE only
+struct Reading:
+    reason: uint256
+    id: uint256
+    price: uint256
+    stamp: uint256
+
+
+# how far the average of a settlement window is proven: all rounds up to `id`, whose price is in force since `stamp`
+struct Proof:
+    id: uint256
+    stamp: uint256
+    price: uint256
+    integral: uint256  # sum of price * seconds from the window's start to `stamp` [wad * seconds]
+    done: bool         # the next round is later than the expiry
+
+
+WAD: constant(uint256) = 10**18
+ONE_Q64: constant(int256) = 2**64
+YEAR: constant(int256) = 365 * 86400
+
+# indices of a market's words
+PRIMARY: constant(uint256) = 0
+FALLBACK: constant(uint256) = 1
+SEQUENCER: constant(uint256) = 2
+PARAMS: constant(uint256) = 3
+STATE: constant(uint256) = 4
+ROUND: constant(uint256) = 5
+VARIANCES: constant(uint256) = 6
+
+# reason codes: bits 8..11 of the status say why the price is not active (or what is wrong with the primary),
+# bits 12..15 what is wrong with the fallback (1..5)
+FINE: constant(uint256) = 0
+UNREACHABLE: constant(uint256) = 1     # reverts, no code, answer too short
+BAD_ANSWER: constant(uint256) = 2      # answer <= 0, or absurdly large
+INCOMPLETE: constant(uint256) = 3      # round without a stamp, or answered in an earlier round
+FUTURE: constant(uint256) = 4          # stamp later than now
+STALE: constant(uint256) = 5           # older than heartbeat * 1.1
+APART: constant(uint256) = 6           # primary and fallback disagree
+SEQUENCER_DOWN: constant(uint256) = 7  # the uptime feed says down, or cannot answer
+GRACE: constant(uint256) = 8           # after an outage or a sequencer restart
+WAITING: constant(uint256) = 9         # two sources have not agreed again, and the failover delay still runs
+WINDOW_OPEN: constant(uint256) = 10    # rounds of the settlement window are missing in the average
+
+SCALE_AT: constant(uint256) = 192
+SCALE_MASK: constant(uint256) = 2**60 - 1
+HAS_SEQUENCER: constant(uint256) = 1 << 252
+ADDRESS_MASK: constant(uint256) = 2**160 - 1
+
+# bit offsets of STATE and ROUND
+RESTART_AT: constant(uint256) = 32
+SEEN_AT: constant(uint256) = 64
+RECORDED_AT: constant(uint256) = 98
+DEGRADED_AT: constant(uint256) = 132
+GRACE_AT: constant(uint256) = 166
+SIGMA_AT: constant(uint256) = 200
+BROKEN: constant(uint256) = 1 << 254
+OUTAGE: constant(uint256) = 1 << 255
+CLOCK_MASK: constant(uint256) = 2**32 - 1
+TIME_MASK: constant(uint256) = 2**34 - 1
+SIGMA_MASK: constant(uint256) = 2**54 - 1
+SIGMA_UNIT: constant(uint256) = 10**3
+# a change of these bits is worth an event: restart, degraded_since, grace_until, broken, outage
+EVENT_BITS: constant(uint256) = (
+    (CLOCK_MASK << RESTART_AT) | (((1 << 68) - 1) << DEGRADED_AT) | (3 << 254)
+)
+
+ROUND_ID_MASK: constant(uint256) = 2**80 - 1
+STAMP_AT: constant(uint256) = 80
+PRICE_AT: constant(uint256) = 114
+FLAT_AT: constant(uint256) = 210
+FLAT_UNIT: constant(uint256) = 10**6
+MAX_PRICE: constant(uint256) = 2**96 - 1
+MIN_IV: constant(uint256) = 10**16
+MAX_IV: constant(uint256) = 10**19
+
+# auctions measure time in which someone looked at least this often
+MAX_GAP: constant(uint256) = 900
+# a feed gets this much gas; a failure counts only if it really got it
+FEED_GAS: constant(uint256) = 300_000
+# 63/64 of what is left must still be FEED_GAS, with room for the call itself
+FEED_GAS_NEEDED: constant(uint256) = 320_000
+# a feed further ahead than this is not walked but jumped to
+MAX_BEHIND: constant(uint256) = 2048
+# rounds that one call looks at in a settlement window
+MAX_WALK: constant(uint256) = 48
+# a window summed from no more rounds than this is cheaper to sum again than to store
+FREE_WALK: constant(uint256) = 3
+MAX_HORIZON: constant(uint256) = 10 * 365 * 86400
+# an unproven expiry falls back to the last good price before it, and a day later to any price
+LAST_RESORT_SECONDS: constant(uint256) = 6 * 3600
+ANY_PRICE_SECONDS: constant(uint256) = 24 * 3600
+
+# sources of an expiry price
+FROM_PRIMARY: constant(uint256) = 1
+FROM_FALLBACK: constant(uint256) = 2
+FROM_LAST_RESORT: constant(uint256) = 3
+
+PARAMETERS: immutable(address)
+
+# market -> its words
+markets: HashMap[uint256, uint256[7]]
+# market << 64 | expiry -> two words each of primary's and fallback's proof:
+# id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16
+proofs: HashMap[uint256, uint256[4]]
+# market << 64 | expiry -> price | source << 248
+fixed_prices: HashMap[uint256, uint256]
+
+
+@deploy
+def __init__(parameters: address):
+    """
+    @param parameters RiskParameters, the only account that lists and configures markets.
+    """
+    PARAMETERS = parameters
+
+
+# --- listing -------------------------------------------------------------------------------------------------
+
+
+@external
+def list_market(market: uint256, feeds: address[3], heartbeats: uint256[2], word: uint256):
+    """
+    @notice Registers the feeds of a market, once. Only RiskParameters.
+    @dev Vols start at the floor; the newest round of the primary, if it has one, is the first to return from.
+    @param market The market's index.
+    @param feeds AggregatorV3 primary, fallback (may be empty), sequencer-uptime (may be empty).
+    @param heartbeats Of primary and fallback [seconds].
+    @param word Packed oracle parameters (modules/parameters).
+    """
+    assert msg.sender == PARAMETERS, "oracle/only-parameters"
+    assert self.markets[market][PRIMARY] == 0, "oracle/already-listed"
+    assert feeds[0] != empty(address), "oracle/no-feed"
+    assert feeds[0] != feeds[1], "oracle/same-feed"
+    assert oracle_word._is_sound(word), "oracle/parameters"
+
+    words: uint256[7] = empty(uint256[7])
+    words[PRIMARY] = self._feed_word(feeds[0], heartbeats[0])
+    if feeds[1] != empty(address):
+        words[FALLBACK] = self._feed_word(feeds[1], heartbeats[1])
+    if feeds[2] != empty(address):
+        words[PRIMARY] |= HAS_SEQUENCER
+        words[SEQUENCER] = convert(feeds[2], uint256)
+    words[PARAMS] = word
+    sigma: uint256 = oracle_word._sigma_floor(word)
+    variance: uint256 = sigma * sigma // WAD
+    words[VARIANCES] = volatility._pack(variance, variance, variance)
+    words[STATE] = (sigma // SIGMA_UNIT) << SIGMA_AT
+    flat: uint256 = self._flat_target(variance, word)
+    newest: Reading = self._read_latest(words[PRIMARY])
+    if newest.price != 0:
+        words[ROUND] = newest.id | (newest.stamp << STAMP_AT) | (newest.price << PRICE_AT)
+    words[ROUND] |= (flat // FLAT_UNIT) << FLAT_AT
+    self.markets[market] = words
+    log IOracleAdapter.MarketListed(
+        market=market, primary=feeds[0], fallback_feed=feeds[1], sequencer_feed=feeds[2]
+    )
+    log IOracleAdapter.MarketConfigured(market=market, word=word)
+
+
+@external
+def configure(market: uint256, word: uint256):
+    """
+    @notice Replaces the packed oracle parameters. Only RiskParameters.
+    """
+    assert msg.sender == PARAMETERS, "oracle/only-parameters"
+    assert self.markets[market][PRIMARY] != 0, "oracle/unlisted-market"
+    assert oracle_word._is_sound(word), "oracle/parameters"
+    self.markets[market][PARAMS] = word
+    log IOracleAdapter.MarketConfigured(market=market, word=word)
+
+
+# --- prices --------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
+    """
+    @notice Every price fact of a cell as of now (modules/snapshot). Never reverts for a listed market with gas
+            enough for its feeds; what the price may be used for is in its status word.
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
+    """
+    words: uint256[7] = self._load(market)
+    facts: uint256[16] = empty(uint256[16])
+    walked: uint256 = 0
+    facts, words, walked = self._assess(market, expiry, words, self._read_latest(words[PRIMARY]))
+    return facts
+
+
+@external
+def observe(market: uint256, expiry: uint256) -> uint256[16]:
+    """
+    @notice `snapshot`, and records the market clock, the ramps and the feed status on the way.
+    @dev In a settlement window it also stores how far the average is summed, when that was many rounds.
+    """
+    words: uint256[7] = self._load(market)
+    newest: Reading = self._read_latest(words[PRIMARY])
+    facts: uint256[16] = empty(uint256[16])
+    after: uint256[7] = empty(uint256[7])
+    walked: uint256 = 0
+    facts, after, walked = self._assess(market, expiry, words, newest)
+    self._record(market, facts[layout.STATUS], words, after)
+    if walked > FREE_WALK:
+        self._keep_window(market, expiry, words, newest, facts[layout.STATUS])
+    return facts
+
+
+@external
+def poke(market: uint256, max_rounds: uint256) -> uint256:
+    """
+    @notice Folds feed rounds newer than the last folded one into the realised vols, oldest first. Open to anyone.
+    @dev Rounds that cannot be read, or are older than the last one, are skipped. A new phase of the feed, or one
+         more than 2,048 rounds ahead, is jumped to: its newest round counts as one return.
+    @param market The market's index.
+    @param max_rounds Rounds to look at in this call, at most 256.
+    @return Number of rounds looked at; 0 when nothing was new.
+    """
+    words: uint256[7] = self._load(market)
+    newest: Reading = self._read_latest(words[PRIMARY])
+    round: uint256 = words[ROUND]
+    cursor: uint256 = round & ROUND_ID_MASK
+    stamp: uint256 = (round >> STAMP_AT) & TIME_MASK
+    price: uint256 = (round >> PRICE_AT) & MAX_PRICE
+    variances: uint256 = words[VARIANCES]
+    looked: uint256 = 0
+
+    # a newest round that is bad now may be good later: it stays unfolded
+    if newest.reason != UNREACHABLE and newest.id != cursor:
+        last: uint256 = newest.id
+        if newest.price == 0:
+            last = unsafe_sub(max(last, 1), 1)
+        jump: bool = (
+            price == 0
+            or newest.id >> 64 != cursor >> 64
+            or newest.id < cursor
+            or unsafe_sub(newest.id, cursor) > MAX_BEHIND
+        )
+        if jump:
+            # nothing between can be walked; without a usable newest round there is nothing to jump to
+            cursor = unsafe_sub(max(newest.id, 1), 1)
+            if newest.price == 0:
+                cursor = last
+        for i: uint256 in range(min(max_rounds, 256), bound=256):
+            if cursor == last:
+                break
+            looked = unsafe_add(looked, 1)
+            cursor = unsafe_add(cursor, 1)
+            reading: Reading = newest
+            if cursor != newest.id:
+                reading = self._read_round(words[PRIMARY], cursor)
+            if reading.price != 0 and reading.stamp >= stamp:
+                if price != 0:
+                    variances = volatility._fold(
+                        variances, price, reading.price, unsafe_sub(reading.stamp, stamp), words[PARAMS]
+                    )
+                price = reading.price
+                stamp = reading.stamp
+        if looked == 0:
+            cursor = round & ROUND_ID_MASK
+        round = cursor | (stamp << STAMP_AT) | (price << PRICE_AT) | ((round >> FLAT_AT) << FLAT_AT)
+
+    before: uint256[7] = words
+    words[ROUND] = round
+    words[VARIANCES] = variances
+    facts: uint256[16] = empty(uint256[16])
+    walked: uint256 = 0
+    facts, words, walked = self._assess(market, 0, words, newest)
+    self._record(market, facts[layout.STATUS], before, words)
+    if looked != 0:
+        self.markets[market][VARIANCES] = variances
+        log IOracleAdapter.VolUpdated(
+            market=market,
+            round_id=cursor,
+            spot=price,
+            variance_fast=volatility._fast(variances),
+            variance_day=volatility._day(variances),
+            variance_week=volatility._week(variances),
+            sigma=facts[layout.SIGMA],
+        )
+    return looked
+
+
+# --- expiry prices -------------------------------------------------------------------------------------------
+
+
+@external
+def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
+    """
+    @notice Proves the time-weighted average price of the settlement window from the feed's own rounds.
+    @dev A useful hint is a round at or before the window's start, at best the one in force there; from it the
+         contract walks every round itself, so that hints decide how much work is done and never the price. May take
+         several calls, also within the window; returns 0 until the price is final. Anyone may call. Hints of the
+         fallback feed matter once the primary has been shown to have no round within its heartbeat before expiry.
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds].
+    @param hints Round ids of the primary or fallback feed, ascending; useless ones are ignored.
+    @return Expiry price [wad], or 0.
+    """
+    key: uint256 = self._key(market, expiry)
+    known: uint256 = self.fixed_prices[key]
+    if known != 0:
+        return known & MAX_PRICE
+    words: uint256[7] = self._load(market)
+    window: uint256 = self._window(key, words[PARAMS])
+    assert expiry >= window and block.timestamp > expiry - window, "oracle/before-window"
+    assert block.timestamp >= expiry or len(hints) != 0, "oracle/not-expired"
+
+    price: uint256 = 0
+    usable: bool = False
+    price, usable = self._prove(key, 0, words[PRIMARY], expiry, window, hints)
+    if price != 0:
+        return self._fix(market, expiry, key, price, FROM_PRIMARY)
+    if block.timestamp < expiry:
+        return 0
+    if not usable and words[FALLBACK] != 0:
+        price, usable = self._prove(key, 2, words[FALLBACK], expiry, window, hints)
+        if price != 0:
+            return self._fix(market, expiry, key, price, FROM_FALLBACK)
+    if block.timestamp >= expiry + LAST_RESORT_SECONDS:
+        price = self._last_resort(key, expiry, words)
+        if price != 0:
+            return self._fix(market, expiry, key, price, FROM_LAST_RESORT)
+    return 0
+
+
+@external
+@view
+def expiry_price(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Final price of the cell [wad], 0 until fixed.
+    """
+    return self.fixed_prices[self._key(market, expiry)] & MAX_PRICE
+
+
+# --- reads for keepers and tests -----------------------------------------------------------------------------
+
+
+@external
+@view
+def market_words(market: uint256) -> uint256[7]:
+    """
+    @notice The packed words of a market, zeros when it is not listed; layout in the title.
+    """
+    return self.markets[market]
+
+
+@external
+@view
+def proof(market: uint256, expiry: uint256) -> uint256[4]:
+    """
+    @notice How far the window of a cell is proven: (id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16)
+            of the primary, then of the fallback.
+    """
+    return self.proofs[self._key(market, expiry)]
+
+
+# --- feeds ---------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _feed_word(feed: address, heartbeat: uint256) -> uint256:
+    assert heartbeat != 0 and heartbeat < 2**32, "oracle/heartbeat"
+    decimals: uint256 = convert(staticcall IFeed(feed).decimals(), uint256)
+    assert decimals <= 18, "oracle/feed-decimals"
+    return convert(feed, uint256) | (heartbeat << 160) | (10 ** (18 - decimals) << SCALE_AT)
+
+
+@internal
+@view
+def _read_latest(feed_word: uint256) -> Reading:
+    """
+    @notice Newest round of a feed. A feed that answers nonsense gives a reason, never a revert.
+    """
+    return self._classify(
+        feed_word, self._call(feed_word, method_id("latestRoundData()", output_type=Bytes[4])), max_value(uint256)
+    )
+
+
+@internal
+@view
+def _read_round(feed_word: uint256, id: uint256) -> Reading:
+    """
+    @notice One round of a feed; age plays no part, STALE cannot be told from FINE by who asks for history.
+    """
+    return self._classify(
+        feed_word,
+        self._call(feed_word, abi_encode(id, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4]))),
+        id,
+    )
+
+
+@internal
+@view
+def _call(feed_word: uint256, data: Bytes[36]) -> Bytes[160]:
+    gas_before: uint256 = msg.gas
+    success: bool = False
+    answer: Bytes[160] = b""
+    success, answer = raw_call(
+        convert(feed_word & ADDRESS_MASK, address),
+        data,
+        max_outsize=160,
+        gas=FEED_GAS,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not success:
+        # who calls with little gas must not make a good feed look bad
+        assert gas_before >= FEED_GAS_NEEDED, "oracle/gas"
+        return b""
+    return answer
+
+
+@internal
+@view
+def _classify(feed_word: uint256, answer: Bytes[160], asked: uint256) -> Reading:
+    if len(answer) != 160:
+        return Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
+    id: uint256 = 0
+    amount: int256 = 0
+    started_at: uint256 = 0
+    updated_at: uint256 = 0
+    answered_in: uint256 = 0
+    id, amount, started_at, updated_at, answered_in = abi_decode(
+        answer, (uint256, int256, uint256, uint256, uint256)
+    )
+    if id > ROUND_ID_MASK or (asked != max_value(uint256) and id != asked):
+        return Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
+    scale: uint256 = (feed_word >> SCALE_AT) & SCALE_MASK
+    if amount <= 0 or convert(amount, uint256) > MAX_PRICE // scale:
+        return Reading(reason=BAD_ANSWER, id=id, price=0, stamp=0)
+    if updated_at == 0 or answered_in < id:
+        return Reading(reason=INCOMPLETE, id=id, price=0, stamp=0)
+    if updated_at > block.timestamp:
+        return Reading(reason=FUTURE, id=id, price=0, stamp=0)
+    reason: uint256 = FINE
+    if unsafe_sub(block.timestamp, updated_at) > self._age_limit(feed_word):
+        reason = STALE
+    return Reading(reason=reason, id=id, price=unsafe_mul(convert(amount, uint256), scale), stamp=updated_at)
+
+
+@internal
+@pure
+def _age_limit(feed_word: uint256) -> uint256:
+    # heartbeat * 1.1 [seconds]
+    return unsafe_div(unsafe_mul((feed_word >> 160) & CLOCK_MASK, 11), 10)
+
+
+@internal
+@view
+def _read_sequencer(feed: uint256, grace: uint256) -> uint256:
+    """
+    @notice FINE, SEQUENCER_DOWN or GRACE. An uptime feed answers 0 for up and keeps the last change in startedAt.
+    """
+    answer: Bytes[160] = self._call(feed, method_id("latestRoundData()", output_type=Bytes[4]))
+    if len(answer) != 160:
+        return SEQUENCER_DOWN
+    id: uint256 = 0
+    down: int256 = 0
+    started_at: uint256 = 0
+    updated_at: uint256 = 0
+    answered_in: uint256 = 0
+    id, down, started_at, updated_at, answered_in = abi_decode(
+        answer, (uint256, int256, uint256, uint256, uint256)
+    )
+    # startedAt is 0 while an uptime feed has not heard from its chain
+    if down != 0 or started_at == 0 or started_at > block.timestamp:
+        return SEQUENCER_DOWN
+    if block.timestamp - started_at < grace:
+        return GRACE
+    return FINE
+
+
+# --- assessment ----------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _load(market: uint256) -> uint256[7]:
+    words: uint256[7] = empty(uint256[7])
+    words[PRIMARY] = self.markets[market][PRIMARY]
+    assert words[PRIMARY] != 0, "oracle/unlisted-market"
+    words[FALLBACK] = self.markets[market][FALLBACK]
+    if words[PRIMARY] & HAS_SEQUENCER != 0:
+        words[SEQUENCER] = self.markets[market][SEQUENCER]
+    words[PARAMS] = self.markets[market][PARAMS]
+    words[STATE] = self.markets[market][STATE]
+    words[ROUND] = self.markets[market][ROUND]
+    words[VARIANCES] = self.markets[market][VARIANCES]
+    return words
+
+
+@internal
+@view
+def _assess(
+    market: uint256, expiry: uint256, words: uint256[7], primary: Reading
+) -> (uint256[16], uint256[7], uint256):
+    """
+    @notice The snapshot of a cell, and the market's words with STATE and flat iv as a recording call leaves them.
+    @param primary Newest round of the primary feed.
+    @return (snapshot, words, rounds read to sum the settlement window).
+    """
+    params: uint256 = words[PARAMS]
+    state: uint256 = words[STATE]
+    facts: uint256[16] = empty(uint256[16])
+    after: uint256[7] = words
+
+    # --- which price
+    fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0)
+    sequencer: uint256 = FINE
+    if words[FALLBACK] != 0:
+        fallback = self._read_latest(words[FALLBACK])
+    if words[SEQUENCER] != 0:
+        sequencer = self._read_sequencer(words[SEQUENCER], oracle_word._grace_seconds(params))
+    primary_fresh: bool = primary.reason == FINE
+    fallback_fresh: bool = words[FALLBACK] != 0 and fallback.reason == FINE
+    apart: bool = False
+    if primary_fresh and fallback_fresh:
+        distance: uint256 = max(primary.price, fallback.price) - min(primary.price, fallback.price)
+        if distance * WAD > oracle_word._deviation(params) * fallback.price:
+            apart = True
+            facts[layout.HALF_WIDTH] = distance
+
+    # --- degraded until two sources agree or the delay is over
+    since: uint256 = (state >> DEGRADED_AT) & TIME_MASK
+    trouble: bool = apart or not primary_fresh
+    if not trouble and (fallback_fresh or words[FALLBACK] == 0):
+        since = 0
+    elif trouble and since == 0:
+        since = block.timestamp
+    waiting: bool = since != 0 and block.timestamp < since + oracle_word._failover_seconds(params)
+    if not trouble and not waiting:
+        since = 0
+
+    fresh: bool = sequencer != SEQUENCER_DOWN
+    status: uint256 = 0
+    if primary_fresh or not fallback_fresh or waiting or not fresh:
+        facts[layout.SPOT] = primary.price
+        facts[layout.UPDATED_AT] = primary.stamp
+        fresh = fresh and primary_fresh
+    else:
+        status = layout.FALLBACK_USED
+        facts[layout.SPOT] = fallback.price
+        facts[layout.UPDATED_AT] = fallback.stamp
+    if facts[layout.SPOT] == 0:
+        # no usable answer at all: the last one that was folded, or whatever the fallback says
+        facts[layout.SPOT] = (words[ROUND] >> PRICE_AT) & MAX_PRICE
+        facts[layout.UPDATED_AT] = (words[ROUND] >> STAMP_AT) & TIME_MASK
+        if facts[layout.SPOT] == 0:
+            facts[layout.SPOT] = fallback.price
+            facts[layout.UPDATED_AT] = fallback.stamp
+
+    # --- an outage is the loss of every source; its end, as recorded, starts the grace
+    grace_until: uint256 = (state >> GRACE_AT) & TIME_MASK
+    outage: uint256 = state & OUTAGE
+    if sequencer == SEQUENCER_DOWN or not (primary_fresh or fallback_fresh):
+        outage = OUTAGE
+    elif outage != 0:
+        outage = 0
+        grace_until = block.timestamp + oracle_word._grace_seconds(params)
+    in_grace: bool = sequencer == GRACE or block.timestamp < grace_until
+    active: bool = fresh and not waiting and not in_grace
+
+    if fresh:
+        status |= layout.FRESH
+    if active:
+        status |= layout.ACTIVE
+    if since != 0:
+        status |= layout.DEGRADED
+    if in_grace:
+        status |= layout.GRACE
+    if facts[layout.SPOT] == 0:
+        status |= layout.NO_PRICE
+    reason: uint256 = primary.reason
+    if sequencer == SEQUENCER_DOWN:
+        reason = SEQUENCER_DOWN
+    elif reason == FINE:
+        if apart:
+            reason = APART
+        elif waiting:
+            reason = WAITING
+        elif in_grace:
+            reason = GRACE
+    status |= (reason << 8) | (fallback.reason << 12)
+
+    # --- the market clock
+    clock: uint256 = state & CLOCK_MASK
+    restart: uint256 = (state >> RESTART_AT) & CLOCK_MASK
+    seen_at: uint256 = (state >> SEEN_AT) & TIME_MASK
+    broken: uint256 = BROKEN
+    if active:
+        gap: uint256 = block.timestamp - seen_at
+        if gap > MAX_GAP:
+            restart = clock
+        elif state & BROKEN == 0:
+            clock += gap
+        seen_at = block.timestamp
+        broken = 0
+    facts[layout.CLOCK] = clock | (restart << 64)
+
+    # --- vols
+    variances: uint256 = words[VARIANCES]
+    last: uint256 = words[ROUND]
+    last_price: uint256 = (last >> PRICE_AT) & MAX_PRICE
+    last_stamp: uint256 = (last >> STAMP_AT) & TIME_MASK
+    if (
+        primary.price != 0
+        and last_price != 0
+        and primary.id != last & ROUND_ID_MASK
+        and primary.stamp >= last_stamp
+    ):
+        # not poked yet: the newest round counts as one return
+        variances = volatility._fold(
+            variances, last_price, primary.price, unsafe_sub(primary.stamp, last_stamp), params
+        )
+    week: uint256 = volatility._week(variances)
+    sigma_now: uint256 = max(
+        isqrt(max(volatility._day(variances), week) * WAD), oracle_word._sigma_floor(params)
+    )
+    # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
+    sigma_now = sigma_now // SIGMA_UNIT * SIGMA_UNIT
+    growth: uint256 = WAD
+    if active:
+        growth = self._growth(
+            oracle_word._ramp(params), block.timestamp - ((state >> RECORDED_AT) & TIME_MASK)
+        )
+    stored: uint256 = ((state >> SIGMA_AT) & SIGMA_MASK) * SIGMA_UNIT
+    sigma: uint256 = min(sigma_now, stored * growth // WAD) // SIGMA_UNIT
+    facts[layout.SIGMA] = sigma * SIGMA_UNIT
+    facts[layout.SIGMA_NOW] = sigma_now
+    facts[layout.VOL_RATIO] = WAD
+    if week != 0:
+        facts[layout.VOL_RATIO] = isqrt(volatility._fast(variances) * WAD * WAD // week)
+    flat: uint256 = (last >> FLAT_AT) * FLAT_UNIT
+    flat = max(min(self._flat_target(week, params), flat * growth // WAD), flat * WAD // growth) // FLAT_UNIT
+    facts[layout.SURFACE_NEAR] = flat * FLAT_UNIT
+
+    after[STATE] = (
+        clock
+        | (restart << RESTART_AT)
+        | (seen_at << SEEN_AT)
+        | (block.timestamp << RECORDED_AT)
+        | (since << DEGRADED_AT)
+        | (grace_until << GRACE_AT)
+        | (sigma << SIGMA_AT)
+        | broken
+        | outage
+    )
+    after[ROUND] = (last & (2**210 - 1)) | (flat << FLAT_AT)
+
+    # --- the cell
+    walked: uint256 = 0
+    facts[layout.STATUS] = status
+    rate: int256 = oracle_word._rate(params)
+    facts[layout.RATE] = convert(convert(rate, bytes32), uint256)
+    facts[layout.FORWARD] = facts[layout.SPOT]
+    if expiry > block.timestamp:
+        remaining: uint256 = expiry - block.timestamp
+        facts[layout.SECONDS] = remaining
+        if remaining < oracle_word._window_seconds(params):
+            facts, walked = self._window_facts(market, expiry, words, primary, fallback, facts)
+        elif rate != 0:
+            carry: int256 = rate * convert(min(remaining, MAX_HORIZON), int256) * ONE_Q64 // (
+                YEAR * convert(WAD, int256)
+            )
+            facts[layout.FORWARD] = (
+                facts[layout.SPOT] * convert(fixed._exp(carry), uint256)
+            ) >> 64
+    elif expiry != 0:
+        price: uint256 = self.fixed_prices[self._key(market, expiry)] & MAX_PRICE
+        if price != 0:
+            facts[layout.FORWARD] = price
+            facts[layout.WINDOW_SHARE] = WAD
+            facts[layout.WINDOW_AVERAGE] = price
+    return facts, after, walked
+
+
+@internal
+@pure
+def _growth(ramp: uint256, elapsed: uint256) -> uint256:
+    """
+    @notice Factor by which a ramped number may rise [wad]: one hour's step at most, never above (1+ramp) an hour
+            however often it is called, because 1+x+x^2/2 <= e^x and ramp - ramp^2/2 <= ln(1+ramp).
+    """
+    step: uint256 = (ramp - ramp * ramp // (2 * WAD)) * min(elapsed, 3600) // 3600
+    return WAD + step + step * step // (2 * WAD)
+
+
+@internal
+@pure
+def _flat_target(variance: uint256, params: uint256) -> uint256:
+    """
+    @notice Flat iv of a market without a surface: the 7-day EWMA, which one round moves least, times a factor [wad].
+    """
+    target: uint256 = isqrt(variance * WAD) * oracle_word._flat_factor(params) // WAD
+    return min(max(target, MIN_IV), MAX_IV)
+
+
+@internal
+def _record(market: uint256, status: uint256, before: uint256[7], after: uint256[7]):
+    if after[STATE] != before[STATE]:
+        self.markets[market][STATE] = after[STATE]
+        if (after[STATE] ^ before[STATE]) & EVENT_BITS != 0:
+            log IOracleAdapter.StatusRecorded(
+                market=market,
+                status=status,
+                clock=after[STATE] & CLOCK_MASK,
+                restarted_at=(after[STATE] >> RESTART_AT) & CLOCK_MASK,
+            )
+    if after[ROUND] != before[ROUND]:
+        self.markets[market][ROUND] = after[ROUND]
+
+
+# --- settlement window ---------------------------------------------------------------------------------------
+
+
+@internal
+@pure
+def _key(market: uint256, expiry: uint256) -> uint256:
+    return (market << 64) | expiry
+
+
+@internal
+@view
+def _window(key: uint256, params: uint256) -> uint256:
+    # a proof once begun keeps its window
+    if self.proofs[key][0] != 0:
+        return self.proofs[key][1] >> 128
+    if self.proofs[key][2] != 0:
+        return self.proofs[key][3] >> 128
+    return oracle_word._window_seconds(params)
+
+
+@internal
+@view
+def _load_proof(key: uint256, slot: uint256) -> Proof:
+    word: uint256 = self.proofs[key][slot]
+    return Proof(
+        id=word & ROUND_ID_MASK,
+        stamp=(word >> 80) & (2**40 - 1),
+        price=(word >> 120) & MAX_PRICE,
+        integral=self.proofs[key][slot + 1] & (2**128 - 1),
+        done=word >> 216 != 0,
+    )
+
+
+@internal
+def _store_proof(key: uint256, slot: uint256, proof: Proof, window: uint256):
+    self.proofs[key][slot] = (
+        proof.id | (proof.stamp << 80) | (proof.price << 120) | (convert(proof.done, uint256) << 216)
+    )
+    self.proofs[key][slot + 1] = proof.integral | (window << 128)
+
+
+@internal
+@view
+def _window_facts(
+    market: uint256,
+    expiry: uint256,
+    words: uint256[7],
+    primary: Reading,
+    fallback: Reading,
+    known: uint256[16],
+) -> (uint256[16], uint256):
+    """
+    @notice Adds elapsed share, average so far and forward of the settlement window to a snapshot (5.1).
+    """
+    facts: uint256[16] = known
+    status: uint256 = facts[layout.STATUS]
+    if status & layout.FRESH == 0:
+        return facts, 0
+    slot: uint256 = 0
+    newest: Reading = primary
+    if status & layout.FALLBACK_USED != 0:
+        slot = 2
+        newest = fallback
+    key: uint256 = self._key(market, expiry)
+    window: uint256 = self._window(key, words[PARAMS])
+    start: uint256 = expiry - window
+    if block.timestamp <= start:
+        return facts, 0
+    proof: Proof = self._load_proof(key, slot)
+    feed_word: uint256 = words[FALLBACK]
+    if slot == 0:
+        feed_word = words[PRIMARY]
+    complete: bool = False
+    steps: uint256 = 0
+    proof, complete, steps = self._sum_window(feed_word, newest, proof, start, expiry)
+    if not complete:
+        # what this cell would settle at is unknown: its price is not fresh, other cells do not care
+        facts[layout.STATUS] = (
+            (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (WINDOW_OPEN << 8)
+        )
+        return facts, steps
+    elapsed: uint256 = block.timestamp - start
+    integral: uint256 = proof.integral + proof.price * (block.timestamp - max(proof.stamp, start))
+    average: uint256 = integral // elapsed
+    facts[layout.WINDOW_SHARE] = elapsed * WAD // window
+    facts[layout.WINDOW_AVERAGE] = average
+    facts[layout.FORWARD] = (
+        average * elapsed + facts[layout.SPOT] * (window - elapsed)
+    ) // window
+    return facts, steps
+
+
+@internal
+def _keep_window(market: uint256, expiry: uint256, words: uint256[7], newest: Reading, status: uint256):
+    """
+    @notice Stores how far the average of an open window is summed.
+    """
+    slot: uint256 = 0
+    reading: Reading = newest
+    feed_word: uint256 = words[PRIMARY]
+    if status & layout.FALLBACK_USED != 0:
+        slot = 2
+        feed_word = words[FALLBACK]
+        reading = self._read_latest(feed_word)
+    key: uint256 = self._key(market, expiry)
+    window: uint256 = self._window(key, words[PARAMS])
+    proof: Proof = self._load_proof(key, slot)
+    complete: bool = False
+    steps: uint256 = 0
+    proof, complete, steps = self._sum_window(feed_word, reading, proof, expiry - window, expiry)
+    if proof.id != 0:
+        self._store_proof(key, slot, proof, window)
+
+
+@internal
+@view
+def _sum_window(
+    feed_word: uint256, newest: Reading, known: Proof, start: uint256, expiry: uint256
+) -> (Proof, bool, uint256):
+    """
+    @notice Carries the average of an open window to the newest round.
+    @return (proof, whether it holds every round up to the newest, rounds read).
+    """
+    if known.id != 0:
+        return self._walk(feed_word, newest, known, start, expiry)
+    # nothing kept yet: sum backwards from the newest round to the one in force at the start
+    proof: Proof = Proof(id=newest.id, stamp=newest.stamp, price=newest.price, integral=0, done=False)
+    if newest.price == 0:
+        return empty(Proof), False, 0
+    upper: uint256 = newest.stamp
+    id: uint256 = newest.id
+    steps: uint256 = 0
+    for i: uint256 in range(MAX_WALK):
+        if upper <= start:
+            return proof, True, steps
+        if id & (2**64 - 1) <= 1:
+            break
+        id = unsafe_sub(id, 1)
+        steps = unsafe_add(steps, 1)
+        reading: Reading = self._read_round(feed_word, id)
+        if reading.price != 0 and reading.stamp <= upper:
+            proof.integral += reading.price * (upper - max(reading.stamp, start))
+            upper = reading.stamp
+    if upper <= start:
+        return proof, True, steps
+    return empty(Proof), False, steps
+
+
+@internal
+@view
+def _walk(
+    feed_word: uint256, newest: Reading, known: Proof, start: uint256, expiry: uint256
+) -> (Proof, bool, uint256):
+    """
+    @notice Carries a proof forward, round by round, to the newest round or past the expiry.
+    @dev Rounds that cannot be read, or whose stamp is earlier than the one before, do not count. A phase that has
+         no next round has ended; the next one is entered only after the expiry, when no more rounds can appear in
+         the window, so that the result does not depend on when one looks.
+    @param newest Newest round of the feed; UNREACHABLE leaves the end of the feed unknown.
+    @return (proof, whether nothing is left to walk, rounds read).
+    """
+    proof: Proof = known
+    expired: bool = block.timestamp >= expiry
+    steps: uint256 = 0
+    for i: uint256 in range(MAX_WALK):
+        if proof.done:
+            return proof, True, steps
+        if newest.reason != UNREACHABLE and proof.id >= newest.id:
+            return proof, True, steps
+        next_id: uint256 = proof.id + 1
+        reading: Reading = newest
+        steps = unsafe_add(steps, 1)
+        if next_id != newest.id:
+            reading = self._read_round(feed_word, next_id)
+        if reading.price != 0:
+            if reading.stamp > expiry:
+                proof.done = True
+                return proof, True, steps
+            proof.id = next_id
+            if reading.stamp >= proof.stamp:
+                from_at: uint256 = max(proof.stamp, start)
+                if reading.stamp > from_at:
+                    proof.integral += proof.price * (reading.stamp - from_at)
+                proof.stamp = reading.stamp
+                proof.price = reading.price
+        elif newest.reason == UNREACHABLE:
+            return proof, False, steps
+        elif newest.id >> 64 != proof.id >> 64:
+            if not expired:
+                return proof, False, steps
+            proof.id = ((proof.id >> 64) + 1) << 64
+        elif next_id == newest.id:
+            # may still become readable while rounds of the window can appear
+            if not expired:
+                return proof, False, steps
+            proof.id = next_id
+        elif reading.reason == UNREACHABLE and self._is_mute(feed_word, newest):
+            return proof, False, steps
+        else:
+            proof.id = next_id
+    return proof, proof.done or proof.id == newest.id, steps
+
+
+@internal
+def _prove(
+    key: uint256,
+    slot: uint256,
+    feed_word: uint256,
+    expiry: uint256,
+    window: uint256,
+    hints: DynArray[uint256, 64],
+) -> (uint256, bool):
+    """
+    @notice Carries the proof of one feed as far as one call goes.
+    @return (price when final else 0, whether the feed can still give the price).
+    """
+    start: uint256 = expiry - window
+    oldest: uint256 = expiry - min(self._age_limit(feed_word), expiry)
+    newest: Reading = self._read_latest(feed_word)
+    if newest.price != 0 and newest.stamp < oldest:
+        return 0, False
+    before: Proof = self._load_proof(key, slot)
+    proof: Proof = before
+    if proof.stamp <= start:
+        proof = self._begin(feed_word, newest, proof, start, hints)
+    if proof.id == 0:
+        return 0, not self._is_mute(feed_word, newest)
+
+    complete: bool = False
+    steps: uint256 = 0
+    proof, complete, steps = self._walk(feed_word, newest, proof, start, expiry)
+    if complete and block.timestamp >= expiry:
+        if proof.stamp < oldest:
+            if before.id != proof.id:
+                self._store_proof(key, slot, proof, window)
+            return 0, False
+        if window == 0:
+            return proof.price, True
+        integral: uint256 = proof.integral + proof.price * (expiry - max(proof.stamp, start))
+        return integral // window, True
+    if before.id != proof.id:
+        self._store_proof(key, slot, proof, window)
+    return 0, complete or not self._is_mute(feed_word, newest)
+
+
+@internal
+@view
+def _is_mute(feed_word: uint256, newest: Reading) -> bool:
+    """
+    @notice Whether the feed cannot answer: no newest round, or a history that does not even know that one.
+    """
+    if newest.reason == UNREACHABLE:
+        return True
+    return self._read_round(feed_word, newest.id).reason == UNREACHABLE
+
+
+@internal
+@view
+def _begin(
+    feed_word: uint256, newest: Reading, known: Proof, start: uint256, hints: DynArray[uint256, 64]
+) -> Proof:
+    """
+    @notice The latest of the hinted rounds that is at or before the window's start, or the proof as it was.
+    """
+    proof: Proof = known
+    if newest.price != 0 and newest.stamp <= start:
+        return Proof(id=newest.id, stamp=newest.stamp, price=newest.price, integral=0, done=False)
+    for hint: uint256 in hints:
+        if hint <= proof.id or hint > ROUND_ID_MASK:
+            continue
+        reading: Reading = self._read_round(feed_word, hint)
+        if reading.price == 0:
+            continue
+        if reading.stamp > start:
+            break
+        if reading.stamp < proof.stamp:
+            continue
+        phase: uint256 = hint >> 64
+        if newest.id >> 64 > phase:
+            # a later phase that already had rounds at the start is the one that counts
+            first: Reading = self._read_round(feed_word, ((phase + 1) << 64) + 1)
+            if first.price != 0 and first.stamp <= start:
+                continue
+        proof = Proof(id=hint, stamp=reading.stamp, price=reading.price, integral=0, done=False)
+    return proof
+
+
+@internal
+@view
+def _last_resort(key: uint256, expiry: uint256, words: uint256[7]) -> uint256:
+    """
+    @notice The newest price before expiry that this contract knows of; much later, any price at all.
+    """
+    best: uint256 = 0
+    best_at: uint256 = 0
+    for slot: uint256 in [0, 2]:
+        proof: Proof = self._load_proof(key, slot)
+        if proof.price != 0 and proof.stamp > best_at:
+            best = proof.price
+            best_at = proof.stamp
+    last_at: uint256 = (words[ROUND] >> STAMP_AT) & TIME_MASK
+    last: uint256 = (words[ROUND] >> PRICE_AT) & MAX_PRICE
+    if last != 0 and last_at <= expiry and last_at > best_at:
+        best = last
+        best_at = last_at
+    any_price: uint256 = last
+    for feed_word: uint256 in [words[PRIMARY], words[FALLBACK]]:
+        if feed_word == 0:
+            continue
+        newest: Reading = self._read_latest(feed_word)
+        if newest.price == 0:
+            continue
+        if newest.stamp <= expiry and newest.stamp > best_at:
+            best = newest.price
+            best_at = newest.stamp
+        if any_price == 0:
+            any_price = newest.price
+    if best == 0 and block.timestamp >= expiry + ANY_PRICE_SECONDS:
+        best = any_price
+    return best
+
+
+@internal
+def _fix(market: uint256, expiry: uint256, key: uint256, price: uint256, source: uint256) -> uint256:
+    self.fixed_prices[key] = price | (source << 248)
+    log IOracleAdapter.ExpiryPriceFixed(market=market, expiry=expiry, price=price, source=source)
+    return price
