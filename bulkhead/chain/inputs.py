@@ -1,0 +1,251 @@
+"""What a deployment starts from: the content of `deployments/<network>/inputs.yaml`, checked before anything is sent.
+
+An address is a quoted string; on a local chain it may be `{mock: {...}}` instead, and the deployment creates it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from eth_utils import is_checksum_address, to_checksum_address
+
+from bulkhead.chain.errors import BadInput
+from bulkhead.chain.parameters import ParameterSet
+
+
+@dataclass(frozen=True)
+class MockToken:
+    """A test token to create.
+
+    Attributes:
+        name: Its name.
+        symbol: Its symbol.
+        decimals: 6 to 18.
+    """
+
+    name: str
+    symbol: str
+    decimals: int
+
+
+@dataclass(frozen=True)
+class MockFeed:
+    """A test feed to create.
+
+    Attributes:
+        decimals: Of its answers.
+        price: First answer.
+    """
+
+    decimals: int
+    price: Decimal
+
+    @property
+    def answer(self) -> int:
+        """First answer [feed decimals]."""
+        return int(self.price * 10**self.decimals)
+
+
+@dataclass(frozen=True)
+class MarketInputs:
+    """One market.
+
+    Attributes:
+        symbol: Name of the underlying.
+        index: Index on chain.
+        token: Name of its token in `Inputs.tokens`.
+        primary: Feed.
+        fallback: Second feed, None where there is none.
+        sequencer: Uptime feed of a roll-up, None where there is none.
+        heartbeats: Of primary and fallback [seconds].
+        lot: Step of quantities [1e-6 contracts].
+        parameters: Everything RiskParameters bounds.
+    """
+
+    symbol: str
+    index: int
+    token: str
+    primary: str | MockFeed
+    fallback: str | MockFeed | None = None
+    sequencer: str | MockFeed | None = None
+    heartbeats: tuple[int, int] = (3600, 0)
+    lot: int = 10_000
+    parameters: ParameterSet = field(default_factory=ParameterSet)
+
+    @property
+    def feeds(self) -> tuple[str | MockFeed | None, str | MockFeed | None, str | MockFeed | None]:
+        """Primary, fallback, sequencer."""
+        return self.primary, self.fallback, self.sequencer
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One deployment.
+
+    Attributes:
+        network: Name, and folder under deployments/.
+        chain_id: Chain that it is for.
+        owner: Account that may change parameters, None for the deployer.
+        guardian: Account that may pause opening, None for the deployer.
+        tokens: Quote tokens by name.
+        markets: Markets in the order of listing.
+    """
+
+    network: str
+    chain_id: int
+    owner: str | None
+    guardian: str | None
+    tokens: Mapping[str, str | MockToken]
+    markets: tuple[MarketInputs, ...]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Everything that must have code already, by what it is."""
+        found = {f"token {name}": token for name, token in self.tokens.items() if isinstance(token, str)}
+        for market in self.markets:
+            for role, feed in zip(("primary", "fallback", "sequencer"), market.feeds, strict=True):
+                if isinstance(feed, str):
+                    found[f"{role} feed of {market.symbol}"] = feed
+        return found
+
+    @property
+    def needs_mocks(self) -> bool:
+        """Whether test contracts would be created."""
+        things = [*self.tokens.values(), *(feed for market in self.markets for feed in market.feeds)]
+        return any(isinstance(thing, MockToken | MockFeed) for thing in things)
+
+
+def parse(content: Any, where: str) -> Inputs:
+    """Inputs from the content of a file.
+
+    Raises:
+        BadInput: Names the entry that cannot be used.
+    """
+    top = _Entry(where, content)
+    top.only("network", "chain_id", "owner", "guardian", "tokens", "markets")
+    network = str(top.get("network"))
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", network):
+        raise BadInput(f"{where}: network {network!r} is not a name in lower case.")
+    tokens = {name: _token(at, value) for name, at, value in top.entry("tokens").items()}
+    markets = tuple(_market(name, at, value, tokens) for name, at, value in top.entry("markets").items())
+    if len({market.index for market in markets}) != len(markets):
+        raise BadInput(f"{where}: two markets have the same index.")
+    return Inputs(
+        network=network,
+        chain_id=top.number("chain_id"),
+        owner=top.address("owner"),
+        guardian=top.address("guardian"),
+        tokens=tokens,
+        markets=markets,
+    )
+
+
+class _Entry:
+    """A mapping of the file that knows where it stands."""
+
+    def __init__(self, where: str, content: Any) -> None:
+        if not isinstance(content, dict):
+            raise BadInput(f"{where}: a mapping belongs here.")
+        self.where = where
+        self.content: dict[str, Any] = {str(key): value for key, value in content.items()}
+
+    def only(self, *known: str) -> None:
+        for key in self.content:
+            if key not in known:
+                raise BadInput(f"{self.where}: {key!r} is not known here (known: {', '.join(known)}).")
+
+    def get(self, key: str) -> Any:
+        if self.content.get(key) is None:
+            raise BadInput(f"{self.where}: {key} is missing.")
+        return self.content[key]
+
+    def entry(self, key: str) -> _Entry:
+        return _Entry(f"{self.where}, {key}", self.get(key))
+
+    def items(self) -> list[tuple[str, str, Any]]:
+        return [(key, f"{self.where}, {key}", value) for key, value in self.content.items()]
+
+    def number(self, key: str, default: int | None = None) -> int:
+        value = self.get(key) if default is None else self.content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadInput(f"{self.where}: {key} is {value!r}, a whole number belongs here.")
+        return value
+
+    def address(self, key: str) -> str | None:
+        value = self.content.get(key)
+        return None if value is None else _address(self.where, key, value)
+
+
+def _address(where: str, key: str, value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
+        raise BadInput(f"{where}: {key} {value!r} is not an address (unquoted, YAML reads a number).")
+    if value != value.lower() and not is_checksum_address(value):
+        raise BadInput(f"{where}: {key} {value} has a wrong checksum: a digit is mistyped.")
+    return str(to_checksum_address(value))
+
+
+def _mock(where: str, value: Any, *known: str) -> _Entry:
+    outer = _Entry(where, value)
+    outer.only("mock")
+    mock = outer.entry("mock")
+    mock.only(*known)
+    return mock
+
+
+def _token(where: str, value: Any) -> str | MockToken:
+    if isinstance(value, str):
+        return _address(where, "token", value)
+    mock = _mock(where, value, "name", "symbol", "decimals")
+    return MockToken(str(mock.get("name")), str(mock.get("symbol")), mock.number("decimals"))
+
+
+def _feed(entry: _Entry, role: str) -> str | MockFeed | None:
+    value = entry.content.get(role)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _address(entry.where, role, value)
+    mock = _mock(f"{entry.where}, {role}", value, "decimals", "price")
+    try:
+        price = Decimal(str(mock.get("price")))
+    except InvalidOperation:
+        raise BadInput(f"{mock.where}: price {mock.get('price')!r} is not a number.") from None
+    return MockFeed(mock.number("decimals"), price)
+
+
+def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | MockToken]) -> MarketInputs:
+    entry = _Entry(where, value)
+    entry.only("index", "token", "lot", "feeds", "heartbeats", "parameters")
+    token = str(entry.get("token"))
+    if token not in tokens:
+        raise BadInput(f"{where}: token {token!r} is not among the tokens.")
+    feeds = entry.entry("feeds")
+    feeds.only("primary", "fallback", "sequencer")
+    primary, fallback, sequencer = (_feed(feeds, role) for role in ("primary", "fallback", "sequencer"))
+    if primary is None:
+        raise BadInput(f"{feeds.where}: primary is missing.")
+    heartbeats = entry.entry("heartbeats")
+    heartbeats.only("primary", "fallback")
+    changes = _Entry(f"{where}, parameters", entry.content.get("parameters") or {})
+    try:
+        parameters = ParameterSet.default(**{name: changes.number(name) for name in changes.content})
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
+    index = entry.number("index")
+    if not 0 <= index < 65536:
+        raise BadInput(f"{where}: index {index} is not below 65536.")
+    return MarketInputs(
+        symbol=symbol,
+        index=index,
+        token=token,
+        primary=primary,
+        fallback=fallback,
+        sequencer=sequencer,
+        heartbeats=(heartbeats.number("primary"), heartbeats.number("fallback") if fallback is not None else 0),
+        lot=entry.number("lot", 10_000),
+        parameters=parameters,
+    )
