@@ -1,0 +1,263 @@
+"""The whole system in process (titanoboa): every contract real, only feeds and token are the test doubles.
+
+`System` deploys in the order of bulkhead/chain/system.py at the predicted addresses, lists one or more markets with
+the default parameters, and gives tests the verbs of the protocol: fund, open, order, fill, push a price, flag, take,
+settle.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boa
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from bulkhead import orders
+from bulkhead.chain import system
+from bulkhead.chain.parameters import ParameterSet
+from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot
+
+ROOT = Path(__file__).resolve().parents[1]
+WAD = 10**18
+EMPTY = "0x" + "00" * 20
+DAY = 86_400
+#: A Thursday, 12:00 UTC, where every system starts.
+START = 1_799_928_000 // DAY * DAY + 12 * 3600
+NO_PERMIT = (0, 0, 0, b"\0" * 32, b"\0" * 32)
+
+
+@cache
+def deployer(contract: str) -> Any:
+    """Compiled contract, once per session."""
+    return boa.load_partial(str(ROOT / "contracts" / f"{contract}.vy"))
+
+
+def weekly(weeks: int = 1, now: int = START) -> int:
+    """The Friday 08:00 UTC `weeks` Fridays ahead."""
+    day = now // DAY + 1
+    while day % 7 != 1 or day * DAY + 8 * 3600 <= now:
+        day += 1
+    return (day + 7 * (weeks - 1)) * DAY + 8 * 3600
+
+
+def call(strike: float, quantity: float) -> int:
+    """Leg word of calls."""
+    return Leg(Kind.CALL, round(strike * 10**8), round(quantity * 10**6)).pack()
+
+
+def put(strike: float, quantity: float) -> int:
+    """Leg word of puts."""
+    return Leg(Kind.PUT, round(strike * 10**8), round(quantity * 10**6)).pack()
+
+
+def future(quantity: float) -> int:
+    """Leg word of futures."""
+    return Leg(Kind.FUTURE, 0, round(quantity * 10**6)).pack()
+
+
+def cash(quote: float) -> int:
+    """Leg word of cash."""
+    return Leg(Kind.CASH, 0, round(quote * 10**6)).pack()
+
+
+@dataclass
+class Market:
+    """One listed market of the system."""
+
+    index: int
+    token: Any
+    feed: Any
+    decimals: int
+
+    @property
+    def unit(self) -> int:
+        """Native units in one quote."""
+        return 10**self.decimals
+
+
+class System:
+    """Every contract of a deployment and one market, ETH at 2,000 by default.
+
+    Attributes:
+        at: Contract addresses by name.
+        market: The first market.
+    """
+
+    def __init__(self, decimals: int = 6, spot: float = 2000.0, token: Any = None, **parameters: int):
+        boa.env.evm.patch.timestamp = START
+        self.owner = boa.env.generate_address("owner")
+        self.guardian = boa.env.generate_address("guardian")
+        origin = boa.env.generate_address("deployer")
+        self.at = system.predict(origin, 0)
+        config = system.SystemConfig(self.owner, self.guardian, NODES, WEIGHTS)
+        for name, contract in system.CONTRACTS:
+            arguments = system.constructor_arguments(name, self.at, config)
+            made = deployer(contract).deploy(*arguments, override_address=self.at[name])
+            setattr(self, name, made)
+        self.clearinghouse = self.Clearinghouse  # type: ignore[attr-defined]
+        self.oracle = self.OracleAdapter  # type: ignore[attr-defined]
+        self.exchange = self.Exchange  # type: ignore[attr-defined]
+        self.liquidator = self.Liquidator  # type: ignore[attr-defined]
+        self.settlement = self.Settlement  # type: ignore[attr-defined]
+        self.insurance = self.InsuranceFund  # type: ignore[attr-defined]
+        self.lens = self.Lens  # type: ignore[attr-defined]
+        self.token_nft = self.VaultToken  # type: ignore[attr-defined]
+        self.parameters = ParameterSet.default(**parameters)
+        self.domain = orders.Domain(boa.env.evm.patch.chain_id, self.at["Exchange"])
+        self.markets: list[Market] = []
+        self.market = self.list_market(1, decimals, spot, token)
+
+    def list_market(self, index: int, decimals: int = 6, spot: float = 2000.0, token: Any = None) -> Market:
+        """Lists a market with a fresh feed."""
+        quote = token or deployer("testing/MockERC20").deploy("Dollar", "USD", decimals)
+        feed = deployer("testing/MockAggregator").deploy(8, "TEST / USD")
+        feed.push(round(spot * 10**8), self.now)
+        risk, trading, liquidation, oracle = self.parameters.words
+        with boa.env.prank(self.owner):
+            self.RiskParameters.list_market(  # type: ignore[attr-defined]
+                index,
+                quote.address,
+                10_000,
+                [self.at["EsEngine"], EMPTY, EMPTY],
+                [feed.address, EMPTY, EMPTY],
+                [3600, 0],
+                risk,
+                trading,
+                liquidation,
+                oracle,
+            )
+        market = Market(index, quote, feed, decimals)
+        self.markets.append(market)
+        return market
+
+    # --- time and price -------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """Block time [unix seconds]."""
+        return int(boa.env.evm.patch.timestamp)
+
+    def wait(self, seconds: int, spot: float | None = None) -> None:
+        """Lets time pass and, with a price, ends with a new round at it."""
+        boa.env.evm.patch.timestamp += seconds
+        boa.env.evm.patch.block_number += max(1, seconds // 12)
+        if spot is not None:
+            self.push(spot)
+
+    def push(self, spot: float, market: Market | None = None) -> None:
+        """A new feed round now."""
+        (market or self.market).feed.push(round(spot * 10**8), self.now)
+
+    def snapshot(self, expiry: int, market: Market | None = None) -> Snapshot:
+        """Prices of a cell, as the oracle tells them."""
+        words = self.oracle.snapshot((market or self.market).index, expiry)
+        return Snapshot.from_words(list(words))
+
+    # --- money and vaults -----------------------------------------------------------------------------------------
+
+    def native(self, quote: float, market: Market | None = None) -> int:
+        """Quote units in native ones."""
+        return round(quote * 10**6) * (market or self.market).unit // 10**6
+
+    def fund(self, account: str, quote: float, market: Market | None = None) -> None:
+        """Mints and approves."""
+        token = (market or self.market).token
+        token.mint(account, self.native(quote, market))
+        with boa.env.prank(account):
+            token.approve(self.at["Clearinghouse"], 2**256 - 1)
+
+    def open(self, owner: str, quote: float = 0, market: Market | None = None) -> int:
+        """A vault of `owner` with `quote` in it."""
+        where = market or self.market
+        with boa.env.prank(owner):
+            vault_id = int(self.clearinghouse.open(where.index, 0, owner))
+        if quote:
+            self.deposit(vault_id, quote, owner, where)
+        return vault_id
+
+    def deposit(self, vault_id: int, quote: float, payer: str, market: Market | None = None) -> None:
+        """Fresh money into a vault."""
+        self.fund(payer, quote, market)
+        with boa.env.prank(payer):
+            self.clearinghouse.deposit(vault_id, self.native(quote, market))
+
+    def account(self) -> LocalAccount:
+        """A key that can sign orders."""
+        return Account.from_key(secrets.token_bytes(32))
+
+    def order(
+        self,
+        maker: LocalAccount,
+        maker_vault: int,
+        series: Sequence[tuple[int, int]],
+        price: int,
+        size: int,
+        **fields: Any,
+    ) -> tuple[orders.Order, bytes]:
+        """A signed order. `series` are (series id, ratio), price [wad per package], size [1e-6 packages]."""
+        values: dict[str, Any] = {
+            "maker_vault": maker_vault,
+            "signer": maker.address,
+            "taker": EMPTY,
+            "legs": tuple(orders.OrderLeg(s, r) for s, r in series),
+            "is_bid": True,
+            "price": price,
+            "size": size,
+            "min_fill": 0,
+            "premium_style": 0,
+            "max_fee": 2**128,
+            "spot_min": 0,
+            "spot_max": 2**200,
+            "epoch": 0,
+            "salt": secrets.randbits(128),
+            "expiry": self.now + 3600,
+            "flags": 0,
+        }
+        values.update(fields)
+        order = orders.Order(**values)
+        return order, orders.sign(order, self.domain, maker.key)
+
+    def novate(
+        self,
+        from_id: int,
+        to_id: int,
+        legs: Sequence[int],
+        expiry: int,
+        quote: float = 0.0,
+        fees: Sequence[int] = (0, 0),
+    ) -> Any:
+        """A trade as the Exchange would settle it: `to_id` gets the legs as signed and pays `quote`."""
+        market = self.markets[0]
+        with boa.env.prank(self.at["Exchange"]):
+            return self.clearinghouse.novate(
+                from_id,
+                to_id,
+                expiry,
+                list(legs),
+                -self.native(quote),
+                list(fees),
+                self.at["Exchange"],
+                self.oracle.observe(market.index, expiry),
+            )
+
+    def words(self, vault_id: int) -> list[int]:
+        """`Clearinghouse.load` words."""
+        return list(self.clearinghouse.load(vault_id)[0])
+
+    def legs(self, vault_id: int) -> list[Leg]:
+        """Legs of a vault."""
+        return [Leg.unpack(w) for w in self.clearinghouse.load(vault_id)[1]]
+
+    def balance(self, vault_id: int) -> int:
+        """Tokens at a vault's address [native]."""
+        return self.words(vault_id)[6]
+
+    def state(self, vault_id: int) -> Any:
+        """Lens state of one vault."""
+        return self.lens.vaults([vault_id])[0]
