@@ -10,14 +10,14 @@
      stamps, returns too little or burns its gas makes its own market's price not fresh and touches nothing else.
      Never calls the protocol.
 
-     Seven words per market:
+     Six words per market:
        PRIMARY, FALLBACK  address 160 | heartbeat 32 | scale to wad 60 | PRIMARY only: has a sequencer feed 1
-       SEQUENCER          address of the uptime feed, or 0
        PARAMS             modules/oracle_word
        STATE              clock 32 | restart 32 | seen_at 34 | recorded_at 34 | degraded_since 34 | grace_until 34
                           | sigma 54 [1e-15] | broken 1 | outage 1
        ROUND              last folded round id 80 | its stamp 34 | its price 96 [wad] | flat iv 46 [1e-12]
-       VARIANCES          modules/volatility
+       VOLS               realised vols as a snapshot needs them, packed as in modules/volatility: max(24 h, 7 d),
+                          6 h / 7 d (at least 1), 7 d [wad]
      clock counts seconds in which the price was active, restart is the clock at the last gap above 900 s, seen_at the
      last call that found the price active, recorded_at the last call that wrote.
 """
@@ -60,11 +60,10 @@ YEAR: constant(int256) = 365 * 86400
 # indices of a market's words
 PRIMARY: constant(uint256) = 0
 FALLBACK: constant(uint256) = 1
-SEQUENCER: constant(uint256) = 2
-PARAMS: constant(uint256) = 3
-STATE: constant(uint256) = 4
-ROUND: constant(uint256) = 5
-VARIANCES: constant(uint256) = 6
+PARAMS: constant(uint256) = 2
+STATE: constant(uint256) = 3
+ROUND: constant(uint256) = 4
+VOLS: constant(uint256) = 5
 
 # reason codes: bits 8..11 of the status say why the price is not active (or what is wrong with the primary),
 # bits 12..15 what is wrong with the fallback (1..5)
@@ -109,6 +108,7 @@ PRICE_AT: constant(uint256) = 114
 FLAT_AT: constant(uint256) = 210
 FLAT_UNIT: constant(uint256) = 10**6
 MAX_PRICE: constant(uint256) = 2**96 - 1
+MAX_RATIO: constant(uint256) = 100 * 10**18
 MIN_IV: constant(uint256) = 10**16
 MAX_IV: constant(uint256) = 10**19
 
@@ -137,7 +137,11 @@ FROM_LAST_RESORT: constant(uint256) = 3
 PARAMETERS: immutable(address)
 
 # market -> its words
-markets: HashMap[uint256, uint256[7]]
+markets: HashMap[uint256, uint256[6]]
+# market -> uptime feed of its chain's sequencer
+sequencers: HashMap[uint256, address]
+# market -> EWMAs (modules/volatility)
+variances: HashMap[uint256, uint256]
 # market << 64 | expiry -> two words each of primary's and fallback's proof:
 # id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16
 proofs: HashMap[uint256, uint256[4]]
@@ -172,19 +176,21 @@ def list_market(market: uint256, feeds: address[3], heartbeats: uint256[2], word
     assert feeds[0] != feeds[1], "oracle/same-feed"
     assert oracle_word._is_sound(word), "oracle/parameters"
 
-    words: uint256[7] = empty(uint256[7])
+    words: uint256[6] = empty(uint256[6])
     words[PRIMARY] = self._feed_word(feeds[0], heartbeats[0])
     if feeds[1] != empty(address):
         words[FALLBACK] = self._feed_word(feeds[1], heartbeats[1])
     if feeds[2] != empty(address):
         words[PRIMARY] |= HAS_SEQUENCER
-        words[SEQUENCER] = convert(feeds[2], uint256)
+        self.sequencers[market] = feeds[2]
     words[PARAMS] = word
     sigma: uint256 = oracle_word._sigma_floor(word)
     variance: uint256 = sigma * sigma // WAD
-    words[VARIANCES] = volatility._pack(variance, variance, variance)
+    variances: uint256 = volatility._pack(variance, variance, variance)
+    self.variances[market] = variances
+    words[VOLS] = self._vols(variances)
     words[STATE] = (sigma // SIGMA_UNIT) << SIGMA_AT
-    flat: uint256 = self._flat_target(variance, word)
+    flat: uint256 = self._flat_target(sigma, word)
     newest: Reading = self._read_latest(words[PRIMARY])
     if newest.price != 0:
         words[ROUND] = newest.id | (newest.stamp << STAMP_AT) | (newest.price << PRICE_AT)
@@ -220,10 +226,12 @@ def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     """
-    words: uint256[7] = self._load(market)
+    words: uint256[6] = self._load(market)
     facts: uint256[16] = empty(uint256[16])
+    state: uint256 = 0
+    round: uint256 = 0
     walked: uint256 = 0
-    facts, words, walked = self._assess(market, expiry, words, self._read_latest(words[PRIMARY]))
+    facts, state, round, walked = self._assess(market, expiry, words, self._read_latest(words[PRIMARY]))
     return facts
 
 
@@ -233,13 +241,16 @@ def observe(market: uint256, expiry: uint256) -> uint256[16]:
     @notice `snapshot`, and records the market clock, the ramps and the feed status on the way.
     @dev In a settlement window it also stores how far the average is summed, when that was many rounds.
     """
-    words: uint256[7] = self._load(market)
+    words: uint256[6] = self._load(market)
     newest: Reading = self._read_latest(words[PRIMARY])
     facts: uint256[16] = empty(uint256[16])
-    after: uint256[7] = empty(uint256[7])
+    state: uint256 = 0
+    round: uint256 = 0
     walked: uint256 = 0
-    facts, after, walked = self._assess(market, expiry, words, newest)
-    self._record(market, facts[layout.STATUS], words, after)
+    facts, state, round, walked = self._assess(market, expiry, words, newest)
+    self._record(market, facts[layout.STATUS], words[STATE], state)
+    if round != words[ROUND]:
+        self.markets[market][ROUND] = round
     if walked > FREE_WALK:
         self._keep_window(market, expiry, words, newest, facts[layout.STATUS])
     return facts
@@ -255,13 +266,13 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
     @param max_rounds Rounds to look at in this call, at most 256.
     @return Number of rounds looked at; 0 when nothing was new.
     """
-    words: uint256[7] = self._load(market)
+    words: uint256[6] = self._load(market)
     newest: Reading = self._read_latest(words[PRIMARY])
     round: uint256 = words[ROUND]
     cursor: uint256 = round & ROUND_ID_MASK
     stamp: uint256 = (round >> STAMP_AT) & TIME_MASK
     price: uint256 = (round >> PRICE_AT) & MAX_PRICE
-    variances: uint256 = words[VARIANCES]
+    variances: uint256 = self.variances[market]
     looked: uint256 = 0
 
     # a newest round that is bad now may be good later: it stays unfolded
@@ -299,15 +310,18 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
             cursor = round & ROUND_ID_MASK
         round = cursor | (stamp << STAMP_AT) | (price << PRICE_AT) | ((round >> FLAT_AT) << FLAT_AT)
 
-    before: uint256[7] = words
     words[ROUND] = round
-    words[VARIANCES] = variances
-    facts: uint256[16] = empty(uint256[16])
-    walked: uint256 = 0
-    facts, words, walked = self._assess(market, 0, words, newest)
-    self._record(market, facts[layout.STATUS], before, words)
     if looked != 0:
-        self.markets[market][VARIANCES] = variances
+        self.variances[market] = variances
+        words[VOLS] = self._vols(variances)
+        self.markets[market][VOLS] = words[VOLS]
+    facts: uint256[16] = empty(uint256[16])
+    state: uint256 = 0
+    walked: uint256 = 0
+    facts, state, round, walked = self._assess(market, 0, words, newest)
+    self._record(market, facts[layout.STATUS], words[STATE], state)
+    self.markets[market][ROUND] = round
+    if looked != 0:
         log IOracleAdapter.VolUpdated(
             market=market,
             round_id=cursor,
@@ -340,7 +354,7 @@ def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) ->
     known: uint256 = self.fixed_prices[key]
     if known != 0:
         return known & MAX_PRICE
-    words: uint256[7] = self._load(market)
+    words: uint256[6] = self._load(market)
     window: uint256 = self._window(key, words[PARAMS])
     assert expiry >= window and block.timestamp > expiry - window, "oracle/before-window"
     assert block.timestamp >= expiry or len(hints) != 0, "oracle/not-expired"
@@ -377,11 +391,21 @@ def expiry_price(market: uint256, expiry: uint256) -> uint256:
 
 @external
 @view
-def market_words(market: uint256) -> uint256[7]:
+def market_words(market: uint256) -> uint256[6]:
     """
     @notice The packed words of a market, zeros when it is not listed; layout in the title.
     """
     return self.markets[market]
+
+
+@external
+@view
+def realised_variances(market: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice The stored EWMAs, annualised: fast, day, week [wad].
+    """
+    packed: uint256 = self.variances[market]
+    return volatility._fast(packed), volatility._day(packed), volatility._week(packed)
 
 
 @external
@@ -412,27 +436,24 @@ def _read_latest(feed_word: uint256) -> Reading:
     """
     @notice Newest round of a feed. A feed that answers nonsense gives a reason, never a revert.
     """
-    return self._classify(
-        feed_word, self._call(feed_word, method_id("latestRoundData()", output_type=Bytes[4])), max_value(uint256)
-    )
+    return self._read(feed_word, method_id("latestRoundData()", output_type=Bytes[4]), max_value(uint256))
 
 
 @internal
 @view
 def _read_round(feed_word: uint256, id: uint256) -> Reading:
     """
-    @notice One round of a feed; age plays no part, STALE cannot be told from FINE by who asks for history.
+    @notice One round of a feed's history; FINE and STALE are both good there.
     """
-    return self._classify(
-        feed_word,
-        self._call(feed_word, abi_encode(id, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4]))),
-        id,
+    return self._read(
+        feed_word, abi_encode(id, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4])), id
     )
 
 
 @internal
 @view
-def _call(feed_word: uint256, data: Bytes[36]) -> Bytes[160]:
+def _read(feed_word: uint256, data: Bytes[36], asked: uint256) -> Reading:
+    reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
     gas_before: uint256 = msg.gas
     success: bool = False
     answer: Bytes[160] = b""
@@ -444,39 +465,32 @@ def _call(feed_word: uint256, data: Bytes[36]) -> Bytes[160]:
         is_static_call=True,
         revert_on_failure=False,
     )
-    if not success:
-        # who calls with little gas must not make a good feed look bad
-        assert gas_before >= FEED_GAS_NEEDED, "oracle/gas"
-        return b""
-    return answer
-
-
-@internal
-@view
-def _classify(feed_word: uint256, answer: Bytes[160], asked: uint256) -> Reading:
-    if len(answer) != 160:
-        return Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
-    id: uint256 = 0
-    amount: int256 = 0
-    started_at: uint256 = 0
-    updated_at: uint256 = 0
-    answered_in: uint256 = 0
-    id, amount, started_at, updated_at, answered_in = abi_decode(
-        answer, (uint256, int256, uint256, uint256, uint256)
-    )
-    if id > ROUND_ID_MASK or (asked != max_value(uint256) and id != asked):
-        return Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
+    # who calls with little gas must not make a good feed look bad
+    assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
+    if not success or len(answer) != 160:
+        return reading
+    # (roundId, answer, startedAt, updatedAt, answeredInRound)
+    id: uint256 = extract32(answer, 0, output_type=uint256)
+    amount: uint256 = extract32(answer, 32, output_type=uint256)
+    updated_at: uint256 = extract32(answer, 96, output_type=uint256)
+    if id > ROUND_ID_MASK or (id != asked and asked != max_value(uint256)):
+        return reading
+    reading.id = id
     scale: uint256 = (feed_word >> SCALE_AT) & SCALE_MASK
-    if amount <= 0 or convert(amount, uint256) > MAX_PRICE // scale:
-        return Reading(reason=BAD_ANSWER, id=id, price=0, stamp=0)
-    if updated_at == 0 or answered_in < id:
-        return Reading(reason=INCOMPLETE, id=id, price=0, stamp=0)
-    if updated_at > block.timestamp:
-        return Reading(reason=FUTURE, id=id, price=0, stamp=0)
-    reason: uint256 = FINE
-    if unsafe_sub(block.timestamp, updated_at) > self._age_limit(feed_word):
-        reason = STALE
-    return Reading(reason=reason, id=id, price=unsafe_mul(convert(amount, uint256), scale), stamp=updated_at)
+    # a negative answer reads as a huge one
+    if amount == 0 or amount > unsafe_div(MAX_PRICE, scale):
+        reading.reason = BAD_ANSWER
+    elif updated_at == 0 or extract32(answer, 128, output_type=uint256) < id:
+        reading.reason = INCOMPLETE
+    elif updated_at > block.timestamp:
+        reading.reason = FUTURE
+    else:
+        reading.price = unsafe_mul(amount, scale)
+        reading.stamp = updated_at
+        reading.reason = FINE
+        if unsafe_sub(block.timestamp, updated_at) > self._age_limit(feed_word):
+            reading.reason = STALE
+    return reading
 
 
 @internal
@@ -488,25 +502,30 @@ def _age_limit(feed_word: uint256) -> uint256:
 
 @internal
 @view
-def _read_sequencer(feed: uint256, grace: uint256) -> uint256:
+def _read_sequencer(feed: address, grace: uint256) -> uint256:
     """
     @notice FINE, SEQUENCER_DOWN or GRACE. An uptime feed answers 0 for up and keeps the last change in startedAt.
     """
-    answer: Bytes[160] = self._call(feed, method_id("latestRoundData()", output_type=Bytes[4]))
-    if len(answer) != 160:
-        return SEQUENCER_DOWN
-    id: uint256 = 0
-    down: int256 = 0
-    started_at: uint256 = 0
-    updated_at: uint256 = 0
-    answered_in: uint256 = 0
-    id, down, started_at, updated_at, answered_in = abi_decode(
-        answer, (uint256, int256, uint256, uint256, uint256)
+    gas_before: uint256 = msg.gas
+    success: bool = False
+    answer: Bytes[160] = b""
+    success, answer = raw_call(
+        feed,
+        method_id("latestRoundData()", output_type=Bytes[4]),
+        max_outsize=160,
+        gas=FEED_GAS,
+        is_static_call=True,
+        revert_on_failure=False,
     )
+    assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
+    if not success or len(answer) != 160:
+        return SEQUENCER_DOWN
+    down: uint256 = extract32(answer, 32, output_type=uint256)
+    started_at: uint256 = extract32(answer, 64, output_type=uint256)
     # startedAt is 0 while an uptime feed has not heard from its chain
     if down != 0 or started_at == 0 or started_at > block.timestamp:
         return SEQUENCER_DOWN
-    if block.timestamp - started_at < grace:
+    if unsafe_sub(block.timestamp, started_at) < grace:
         return GRACE
     return FINE
 
@@ -516,48 +535,42 @@ def _read_sequencer(feed: uint256, grace: uint256) -> uint256:
 
 @internal
 @view
-def _load(market: uint256) -> uint256[7]:
-    words: uint256[7] = empty(uint256[7])
-    words[PRIMARY] = self.markets[market][PRIMARY]
+def _load(market: uint256) -> uint256[6]:
+    words: uint256[6] = self.markets[market]
     assert words[PRIMARY] != 0, "oracle/unlisted-market"
-    words[FALLBACK] = self.markets[market][FALLBACK]
-    if words[PRIMARY] & HAS_SEQUENCER != 0:
-        words[SEQUENCER] = self.markets[market][SEQUENCER]
-    words[PARAMS] = self.markets[market][PARAMS]
-    words[STATE] = self.markets[market][STATE]
-    words[ROUND] = self.markets[market][ROUND]
-    words[VARIANCES] = self.markets[market][VARIANCES]
     return words
 
 
 @internal
 @view
 def _assess(
-    market: uint256, expiry: uint256, words: uint256[7], primary: Reading
-) -> (uint256[16], uint256[7], uint256):
+    market: uint256, expiry: uint256, words: uint256[6], primary: Reading
+) -> (uint256[16], uint256, uint256, uint256):
     """
-    @notice The snapshot of a cell, and the market's words with STATE and flat iv as a recording call leaves them.
+    @notice The snapshot of a cell, and the market's STATE and ROUND as a recording call leaves them.
     @param primary Newest round of the primary feed.
-    @return (snapshot, words, rounds read to sum the settlement window).
+    @return (snapshot, STATE, ROUND, rounds read to sum the settlement window).
     """
     params: uint256 = words[PARAMS]
     state: uint256 = words[STATE]
     facts: uint256[16] = empty(uint256[16])
-    after: uint256[7] = words
 
     # --- which price
     fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0)
     sequencer: uint256 = FINE
     if words[FALLBACK] != 0:
         fallback = self._read_latest(words[FALLBACK])
-    if words[SEQUENCER] != 0:
-        sequencer = self._read_sequencer(words[SEQUENCER], oracle_word._grace_seconds(params))
+    if words[PRIMARY] & HAS_SEQUENCER != 0:
+        sequencer = self._read_sequencer(self.sequencers[market], oracle_word._grace_seconds(params))
     primary_fresh: bool = primary.reason == FINE
     fallback_fresh: bool = words[FALLBACK] != 0 and fallback.reason == FINE
     apart: bool = False
     if primary_fresh and fallback_fresh:
-        distance: uint256 = max(primary.price, fallback.price) - min(primary.price, fallback.price)
-        if distance * WAD > oracle_word._deviation(params) * fallback.price:
+        distance: uint256 = unsafe_sub(primary.price, fallback.price)
+        if primary.price < fallback.price:
+            distance = unsafe_sub(fallback.price, primary.price)
+        # prices are below 2^96
+        if unsafe_mul(distance, WAD) > unsafe_mul(oracle_word._deviation(params), fallback.price):
             apart = True
             facts[layout.HALF_WIDTH] = distance
 
@@ -568,7 +581,9 @@ def _assess(
         since = 0
     elif trouble and since == 0:
         since = block.timestamp
-    waiting: bool = since != 0 and block.timestamp < since + oracle_word._failover_seconds(params)
+    waiting: bool = False
+    if since != 0:
+        waiting = block.timestamp < since + oracle_word._failover_seconds(params)
     if not trouble and not waiting:
         since = 0
 
@@ -629,17 +644,17 @@ def _assess(
     seen_at: uint256 = (state >> SEEN_AT) & TIME_MASK
     broken: uint256 = BROKEN
     if active:
-        gap: uint256 = block.timestamp - seen_at
+        gap: uint256 = unsafe_sub(block.timestamp, seen_at)
         if gap > MAX_GAP:
             restart = clock
         elif state & BROKEN == 0:
-            clock += gap
+            clock = unsafe_add(clock, gap)
         seen_at = block.timestamp
         broken = 0
     facts[layout.CLOCK] = clock | (restart << 64)
 
     # --- vols
-    variances: uint256 = words[VARIANCES]
+    vols: uint256 = words[VOLS]
     last: uint256 = words[ROUND]
     last_price: uint256 = (last >> PRICE_AT) & MAX_PRICE
     last_stamp: uint256 = (last >> STAMP_AT) & TIME_MASK
@@ -650,43 +665,52 @@ def _assess(
         and primary.stamp >= last_stamp
     ):
         # not poked yet: the newest round counts as one return
-        variances = volatility._fold(
-            variances, last_price, primary.price, unsafe_sub(primary.stamp, last_stamp), params
+        vols = self._vols(
+            volatility._fold(
+                self.variances[market],
+                last_price,
+                primary.price,
+                unsafe_sub(primary.stamp, last_stamp),
+                params,
+            )
         )
-    week: uint256 = volatility._week(variances)
-    sigma_now: uint256 = max(
-        isqrt(max(volatility._day(variances), week) * WAD), oracle_word._sigma_floor(params)
-    )
     # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
-    sigma_now = sigma_now // SIGMA_UNIT * SIGMA_UNIT
-    growth: uint256 = WAD
-    if active:
-        growth = self._growth(
-            oracle_word._ramp(params), block.timestamp - ((state >> RECORDED_AT) & TIME_MASK)
+    sigma_now: uint256 = (
+        unsafe_mul(
+            unsafe_div(max(volatility._fast(vols), oracle_word._sigma_floor(params)), SIGMA_UNIT), SIGMA_UNIT
         )
-    stored: uint256 = ((state >> SIGMA_AT) & SIGMA_MASK) * SIGMA_UNIT
-    sigma: uint256 = min(sigma_now, stored * growth // WAD) // SIGMA_UNIT
-    facts[layout.SIGMA] = sigma * SIGMA_UNIT
+    )
+    flat_target: uint256 = self._flat_target(volatility._week(vols), params)
+    sigma: uint256 = unsafe_mul((state >> SIGMA_AT) & SIGMA_MASK, SIGMA_UNIT)
+    flat: uint256 = unsafe_mul(last >> FLAT_AT, FLAT_UNIT)
+    if sigma < sigma_now or flat != flat_target:
+        # up by the ramp at most, and only while the price is active; sigma falls at once, the flat iv by the ramp
+        growth: uint256 = WAD
+        if active:
+            growth = self._growth(
+                oracle_word._ramp(params), block.timestamp - ((state >> RECORDED_AT) & TIME_MASK)
+            )
+        sigma = min(sigma_now, sigma * growth // WAD // SIGMA_UNIT * SIGMA_UNIT)
+        flat = max(min(flat_target, flat * growth // WAD), flat * WAD // growth) // FLAT_UNIT * FLAT_UNIT
+    else:
+        sigma = sigma_now
+    facts[layout.SIGMA] = sigma
     facts[layout.SIGMA_NOW] = sigma_now
-    facts[layout.VOL_RATIO] = WAD
-    if week != 0:
-        facts[layout.VOL_RATIO] = isqrt(volatility._fast(variances) * WAD * WAD // week)
-    flat: uint256 = (last >> FLAT_AT) * FLAT_UNIT
-    flat = max(min(self._flat_target(week, params), flat * growth // WAD), flat * WAD // growth) // FLAT_UNIT
-    facts[layout.SURFACE_NEAR] = flat * FLAT_UNIT
+    facts[layout.VOL_RATIO] = volatility._day(vols)
+    facts[layout.SURFACE_NEAR] = flat
 
-    after[STATE] = (
+    state_after: uint256 = (
         clock
         | (restart << RESTART_AT)
         | (seen_at << SEEN_AT)
         | (block.timestamp << RECORDED_AT)
         | (since << DEGRADED_AT)
         | (grace_until << GRACE_AT)
-        | (sigma << SIGMA_AT)
+        | (unsafe_div(sigma, SIGMA_UNIT) << SIGMA_AT)
         | broken
         | outage
     )
-    after[ROUND] = (last & (2**210 - 1)) | (flat << FLAT_AT)
+    round_after: uint256 = (last & (2**210 - 1)) | (unsafe_div(flat, FLAT_UNIT) << FLAT_AT)
 
     # --- the cell
     walked: uint256 = 0
@@ -712,7 +736,7 @@ def _assess(
             facts[layout.FORWARD] = price
             facts[layout.WINDOW_SHARE] = WAD
             facts[layout.WINDOW_AVERAGE] = price
-    return facts, after, walked
+    return facts, state_after, round_after, walked
 
 
 @internal
@@ -728,27 +752,48 @@ def _growth(ramp: uint256, elapsed: uint256) -> uint256:
 
 @internal
 @pure
-def _flat_target(variance: uint256, params: uint256) -> uint256:
+def _vols(variances: uint256) -> uint256:
     """
-    @notice Flat iv of a market without a surface: the 7-day EWMA, which one round moves least, times a factor [wad].
+    @notice What a snapshot needs of the EWMAs: max(24 h, 7 d) vol, ratio of 6 h to 7 d, 7 d vol [wad].
     """
-    target: uint256 = isqrt(variance * WAD) * oracle_word._flat_factor(params) // WAD
-    return min(max(target, MIN_IV), MAX_IV)
+    fast: uint256 = volatility._fast(variances)
+    day: uint256 = volatility._day(variances)
+    week: uint256 = volatility._week(variances)
+    slow: uint256 = isqrt(unsafe_mul(week, WAD))
+    sigma: uint256 = slow
+    if day > week:
+        sigma = isqrt(unsafe_mul(day, WAD))
+    ratio: uint256 = WAD
+    if fast > week:
+        ratio = MAX_RATIO
+        if week != 0:
+            ratio = min(isqrt(fast * (WAD * WAD) // week), MAX_RATIO)
+    return volatility._pack(sigma, ratio, slow)
 
 
 @internal
-def _record(market: uint256, status: uint256, before: uint256[7], after: uint256[7]):
-    if after[STATE] != before[STATE]:
-        self.markets[market][STATE] = after[STATE]
-        if (after[STATE] ^ before[STATE]) & EVENT_BITS != 0:
-            log IOracleAdapter.StatusRecorded(
-                market=market,
-                status=status,
-                clock=after[STATE] & CLOCK_MASK,
-                restarted_at=(after[STATE] >> RESTART_AT) & CLOCK_MASK,
-            )
-    if after[ROUND] != before[ROUND]:
-        self.markets[market][ROUND] = after[ROUND]
+@pure
+def _flat_target(vol: uint256, params: uint256) -> uint256:
+    """
+    @notice Flat iv of a market without a surface: the 7-day EWMA, which one round moves least, times a factor [wad].
+    """
+    target: uint256 = unsafe_div(unsafe_mul(vol, oracle_word._flat_factor(params)), WAD)
+    # in stored units
+    return unsafe_mul(unsafe_div(min(max(target, MIN_IV), MAX_IV), FLAT_UNIT), FLAT_UNIT)
+
+
+@internal
+def _record(market: uint256, status: uint256, before: uint256, after: uint256):
+    if after == before:
+        return
+    self.markets[market][STATE] = after
+    if (after ^ before) & EVENT_BITS != 0:
+        log IOracleAdapter.StatusRecorded(
+            market=market,
+            status=status,
+            clock=after & CLOCK_MASK,
+            restarted_at=(after >> RESTART_AT) & CLOCK_MASK,
+        )
 
 
 # --- settlement window ---------------------------------------------------------------------------------------
@@ -797,7 +842,7 @@ def _store_proof(key: uint256, slot: uint256, proof: Proof, window: uint256):
 def _window_facts(
     market: uint256,
     expiry: uint256,
-    words: uint256[7],
+    words: uint256[6],
     primary: Reading,
     fallback: Reading,
     known: uint256[16],
@@ -844,7 +889,7 @@ def _window_facts(
 
 
 @internal
-def _keep_window(market: uint256, expiry: uint256, words: uint256[7], newest: Reading, status: uint256):
+def _keep_window(market: uint256, expiry: uint256, words: uint256[6], newest: Reading, status: uint256):
     """
     @notice Stores how far the average of an open window is summed.
     """
@@ -1040,7 +1085,7 @@ def _begin(
 
 @internal
 @view
-def _last_resort(key: uint256, expiry: uint256, words: uint256[7]) -> uint256:
+def _last_resort(key: uint256, expiry: uint256, words: uint256[6]) -> uint256:
     """
     @notice The newest price before expiry that this contract knows of; much later, any price at all.
     """

@@ -18,6 +18,7 @@ MAX_RETURN = ONE // 10
 MAX_VARIANCE = 100 * WAD
 SIGMA_UNIT = 10**3
 FLAT_UNIT = 10**6
+MAX_RATIO = 100 * WAD
 MIN_IV = 10**16
 MAX_IV = 10**19
 MAX_BEHIND = 2048
@@ -152,14 +153,16 @@ class Realised:
         return sigma // SIGMA_UNIT * SIGMA_UNIT
 
     def vol_ratio(self) -> int:
-        """Fast over slow vol [wad]."""
+        """Fast over slow vol, at least 1 and at most 100 [wad]."""
         fast, _, week = self.variances
-        return isqrt(fast * WAD * WAD // week) if week else WAD
+        if fast <= week:
+            return WAD
+        return min(isqrt(fast * WAD * WAD // week), MAX_RATIO) if week else MAX_RATIO
 
     def flat_target(self, flat_factor_bps: int) -> int:
         """Where the flat iv moves to: the 7-day vol times a factor [wad]."""
         target = isqrt(self.variances[2] * WAD) * flat_factor_bps * 10**14 // WAD
-        return min(max(target, MIN_IV), MAX_IV)
+        return min(max(target, MIN_IV), MAX_IV) // FLAT_UNIT * FLAT_UNIT
 
 
 def growth(ramp_bps: int, elapsed: int) -> int:

@@ -17,7 +17,7 @@ def _deviation(word: uint256) -> uint256:
     """
     @notice How far primary and fallback may be apart, relative to the fallback [wad].
     """
-    return (word & 65535) * BPS
+    return unsafe_mul((word & 65535), BPS)
 
 
 @internal
@@ -38,7 +38,7 @@ def _sigma_floor(word: uint256) -> uint256:
     """
     @notice Least sigma_m [wad].
     """
-    return ((word >> 48) & 65535) * BPS
+    return unsafe_mul(((word >> 48) & 65535), BPS)
 
 
 @internal
@@ -47,7 +47,7 @@ def _ramp(word: uint256) -> uint256:
     """
     @notice Largest relative rise of sigma_m in one hour [wad].
     """
-    return ((word >> 64) & 65535) * BPS
+    return unsafe_mul(((word >> 64) & 65535), BPS)
 
 
 @internal
@@ -56,7 +56,7 @@ def _flat_factor(word: uint256) -> uint256:
     """
     @notice Flat iv over realised vol [wad].
     """
-    return ((word >> 80) & 65535) * BPS
+    return unsafe_mul(((word >> 80) & 65535), BPS)
 
 
 @internal
@@ -65,8 +65,10 @@ def _rate(word: uint256) -> int256:
     """
     @notice Rate r per year that carries spot to the forward [wad, signed].
     """
-    raw: int256 = convert((word >> 96) & 65535, int256)
-    return (raw - convert(RATE_OFFSET, int256)) * convert(BPS, int256)
+    raw: uint256 = (word >> 96) & 65535
+    if raw == RATE_OFFSET:
+        return 0
+    return (convert(raw, int256) - convert(RATE_OFFSET, int256)) * convert(BPS, int256)
 
 
 @internal
