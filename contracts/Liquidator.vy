@@ -191,7 +191,7 @@ def _deal(case: Case, fraction: uint256, prices: uint256[16]) -> Deal:
         convert(case.result[margin.MM], uint256),
         convert(case.result[margin.TARGET], uint256),
         # d after the tip of this very call: the one that ends the flag earns it
-        state._deposit_missing(terms | state.TIP_END) * 10**12,
+        (state._deposit_missing(terms) + state._tip(state._deposit(terms), state.TIP_END)) * 10**12,
         case.collateral,
         deal.beta,
         g,

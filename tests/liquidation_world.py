@@ -1,0 +1,325 @@
+"""A whole market in process whose prices and clock a test sets by hand, for liquidation and settlement.
+
+Everything that holds money or decides is the real contract. Only the oracle is scripted, so that a test can put the
+price, the vol and the auction's clock where it wants them; signed orders are left out by calling as the Exchange.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import boa
+
+from bulkhead.chain.parameters import ParameterSet
+from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot, Status
+
+WAD = 10**18
+MARKET = 1
+START = 1_800_000_000
+EXPIRY = 1_800_000_000 // 86_400 * 86_400 + 8 * 3600 + 14 * 86_400
+LIMITS = [-(2**255), 0, 0, 0, 0]
+FOREVER = 2**63
+
+ORACLE = """
+# pragma version 0.4.3
+words: uint256[16]
+prices: HashMap[uint256, uint256]
+observed: public(uint256)
+
+@external
+def script(words: uint256[16]):
+    self.words = words
+
+@internal
+@view
+def _snapshot(expiry: uint256) -> uint256[16]:
+    words: uint256[16] = self.words
+    words[2] = 0
+    if expiry > block.timestamp:
+        words[2] = expiry - block.timestamp
+    return words
+
+@external
+@view
+def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
+    return self._snapshot(expiry)
+
+@external
+def observe(market: uint256, expiry: uint256) -> uint256[16]:
+    self.observed += 1
+    return self._snapshot(expiry)
+
+@external
+def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
+    if len(hints) != 0:
+        self.prices[expiry] = hints[0]
+    return self.prices[expiry]
+
+@external
+@view
+def expiry_price(market: uint256, expiry: uint256) -> uint256:
+    return self.prices[expiry]
+"""
+
+
+def call(strike: float, quantity: float) -> int:
+    return Leg(Kind.CALL, round(strike * 10**8), round(quantity * 10**6)).pack()
+
+
+def put(strike: float, quantity: float) -> int:
+    return Leg(Kind.PUT, round(strike * 10**8), round(quantity * 10**6)).pack()
+
+
+def future(quantity: float) -> int:
+    return Leg(Kind.FUTURE, 0, round(quantity * 10**6)).pack()
+
+
+def cash(quote: float) -> int:
+    return Leg(Kind.CASH, 0, round(quote * 10**6)).pack()
+
+
+def address(name: str) -> str:
+    return boa.env.generate_address(name)
+
+
+class World:
+    """One market with quote token, engine, clearinghouse, liquidator, settlement and insurance.
+
+    Attributes:
+        decimals: Of the quote token.
+        token: The quote token.
+    """
+
+    def __init__(self, decimals: int = 6, token=None, liquidation: dict[str, int] | None = None):
+        boa.env.evm.patch.timestamp = START
+        names = (
+            "VaultTarget",
+            "InsuranceTarget",
+            "Clearinghouse",
+            "MarginGate",
+            "VaultToken",
+            "Liquidator",
+            "Settlement",
+            "InsuranceFund",
+            "OracleAdapter",
+            "RiskParameters",
+            "Exchange",
+        )
+        self.at = {name: address(name) for name in names}
+        self.decimals = decimals
+        self.unit = 10**decimals
+        self.token = token or boa.load("contracts/testing/MockERC20.vy", "Dollar", "USD", decimals)
+        self.engine = boa.load("contracts/EsEngine.vy", list(NODES), list(WEIGHTS))
+        self.oracle = boa.loads(ORACLE, override_address=self.at["OracleAdapter"])
+        roles = [self.at[n] for n in ("RiskParameters", "Clearinghouse", "OracleAdapter")]
+        self._load("Vault", "VaultTarget", self.at["Clearinghouse"])
+        self._load("Vault", "InsuranceTarget", self.at["InsuranceFund"])
+        if Path("contracts/MarginGate.vy").exists():
+            self._load("MarginGate", "MarginGate")
+        self._load("VaultToken", "VaultToken", self.at["Clearinghouse"])
+        gate = ["MarginGate"] if Path("contracts/MarginGate.vy").exists() else []
+        self.clearinghouse = self._load(
+            "Clearinghouse",
+            "Clearinghouse",
+            *(
+                self.at[n]
+                for n in (
+                    "VaultTarget",
+                    "RiskParameters",
+                    "OracleAdapter",
+                    *gate,
+                    "VaultToken",
+                    "Exchange",
+                    "Liquidator",
+                    "Settlement",
+                )
+            ),
+        )
+        self.liquidator = self._load("Liquidator", "Liquidator", *roles, self.at["InsuranceFund"])
+        self.settlement = self._load("Settlement", "Settlement", *roles, self.at["InsuranceFund"])
+        self.fund = self._load(
+            "InsuranceFund",
+            "InsuranceFund",
+            self.at["InsuranceTarget"],
+            self.at["RiskParameters"],
+            self.at["Clearinghouse"],
+            self.at["Liquidator"],
+            self.at["Settlement"],
+        )
+        self.parameters = ParameterSet.default(**(liquidation or {}))
+        risk, _, word, _ = self.parameters.words
+        engines = [self.engine.address, "0x" + "00" * 20, self.engine.address]
+        token_word = int(self.token.address, 16) | decimals << 160 | 1 << 168 | 10_000 << 176
+        with boa.env.prank(self.at["RiskParameters"]):
+            self.clearinghouse.list_market(MARKET, token_word, risk, engines)
+            self.liquidator.configure(MARKET, word)
+            self.settlement.configure(MARKET, word)
+        self.spot = 2000.0
+        self.sigma = 0.6
+        self.iv = 0.6
+        self.status = Status.FRESH | Status.ACTIVE
+        self.clock = 1_000_000
+        self.restart = 0
+        self.refresh()
+
+    def _load(self, contract: str, name: str, *arguments):
+        return boa.load(f"contracts/{contract}.vy", *arguments, override_address=self.at[name])
+
+    # --- prices -------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        self.oracle.script(self.snapshot().words())
+
+    def snapshot(self) -> Snapshot:
+        spot = round(self.spot * 10**8) * 10**10
+        return Snapshot(
+            spot=spot,
+            forward=spot,
+            seconds=max(EXPIRY - self.now, 0),
+            sigma=round(self.sigma * WAD),
+            sigma_now=round(self.sigma * WAD),
+            vol_ratio=WAD,
+            status=self.status,
+            updated_at=self.now,
+            clock=self.clock | self.restart << 64,
+            surface_near=round(self.iv * WAD),
+        )
+
+    @property
+    def now(self) -> int:
+        return boa.env.evm.patch.timestamp
+
+    def move(self, spot: float | None = None, **changes) -> None:
+        """Sets the spot or any of sigma, iv, status, restart."""
+        if spot is not None:
+            self.spot = spot
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.refresh()
+
+    def wait(self, seconds: int, fresh: bool = True) -> None:
+        """Lets time pass, on the market clock as well unless the price is not fresh."""
+        boa.env.evm.patch.timestamp += seconds
+        boa.env.evm.patch.block_number += 1
+        self.clock += seconds if fresh else 0
+        self.refresh()
+
+    # --- vaults -------------------------------------------------------------------------------------------------
+
+    def open(self, owner: str, quote: float = 0, model: int = 0) -> int:
+        with boa.env.prank(owner):
+            vault_id = self.clearinghouse.open(MARKET, model, owner)
+        if quote:
+            self.deposit(vault_id, quote, owner)
+        return vault_id
+
+    def deposit(self, vault_id: int, quote: float, payer: str) -> None:
+        amount = round(quote * 10**6) * self.unit // 10**6
+        self.token.mint(payer, amount)
+        with boa.env.prank(payer):
+            self.token.approve(self.clearinghouse.address, 2**256 - 1)
+            self.clearinghouse.deposit(vault_id, amount)
+
+    def trade(self, seller: int, buyer: int, legs: Sequence[int], quote: float = 0, expiry: int = EXPIRY) -> None:
+        """The buyer gets the legs as signed and pays `quote` upfront."""
+        amount = round(quote * 10**6) * self.unit // 10**6
+        with boa.env.prank(self.at["Exchange"]):
+            self.clearinghouse.novate(
+                seller,
+                buyer,
+                expiry,
+                list(legs),
+                -amount,
+                [0, 0],
+                "0x" + "00" * 20,
+                self.snapshot().words(),
+            )
+
+    def insure(self, quote: float, payer: str | None = None) -> None:
+        payer = payer or address("insurer")
+        amount = round(quote * 10**6) * self.unit // 10**6
+        self.token.mint(payer, amount)
+        with boa.env.prank(payer):
+            self.token.approve(self.fund.address, 2**256 - 1)
+            self.fund.deposit(MARKET, amount)
+
+    def custody(self, vault_id: int) -> str:
+        return self.clearinghouse.custody(vault_id)
+
+    def balance(self, holder: int | str) -> int:
+        return self.token.balanceOf(self.custody(holder) if isinstance(holder, int) else holder)
+
+    def legs(self, vault_id: int) -> list[int]:
+        return list(self.clearinghouse.load(vault_id)[1])
+
+    def words(self, vault_id: int) -> list[int]:
+        return list(self.clearinghouse.load(vault_id)[0])
+
+    def is_flagged(self, vault_id: int) -> bool:
+        return bool(self.clearinghouse.vault_word(vault_id) >> 188 & 1)
+
+    def standing(self, vault_id: int) -> tuple[int, int, int]:
+        """(equity, MM, target) while liquidatable, as `quote` tells them [wad]."""
+        quoted = self.liquidator.quote(vault_id, WAD)
+        return quoted[7], quoted[8], quoted[9]
+
+    @property
+    def pot(self) -> str:
+        return self.fund.pot(MARKET)
+
+    @property
+    def cell(self) -> str:
+        return self.clearinghouse.cell_custody(MARKET, EXPIRY)
+
+    # --- calls --------------------------------------------------------------------------------------------------
+
+    def flag(self, vault_id: int, keeper: str) -> None:
+        with boa.env.prank(keeper):
+            self.liquidator.flag(vault_id)
+
+    def take(self, vault_id: int, into_id: int, taker: str, fraction: int = WAD, **options) -> int:
+        with boa.env.prank(taker):
+            return self.liquidator.take(
+                vault_id,
+                fraction,
+                into_id,
+                options.get("limits", LIMITS),
+                options.get("deadline", FOREVER),
+                options.get("data", b""),
+            )
+
+    def expire(self, price: float | None = None) -> None:
+        """Goes to expiry and, with a price, fixes it."""
+        if self.now < EXPIRY:
+            self.wait(EXPIRY - self.now)
+        if price is not None:
+            self.settlement.fix(MARKET, EXPIRY, [round(price * 10**8) * 10**10])
+
+    # --- scenes -------------------------------------------------------------------------------------------------
+
+    def short_put(self, quote: float = 600, owner: str | None = None, strike: float = 2000, size: float = 1) -> int:
+        """A vault that has sold puts to a rich maker, fully paid."""
+        owner = owner or address("trader")
+        vault_id = self.open(owner, quote)
+        self.trade(vault_id, self.maker(), [put(strike, size)], 0)
+        return vault_id
+
+    def maker(self) -> int:
+        """A rich vault on the other side."""
+        if not hasattr(self, "maker_id"):
+            self.maker_id = self.open(address("maker"), 1_000_000)
+        return self.maker_id
+
+
+@contextlib.contextmanager
+def unchanged(world: World, *vault_ids: int) -> Iterator[None]:
+    """Checks that vaults end as they began."""
+
+    def state():
+        return [world.clearinghouse.load(vault_id) for vault_id in vault_ids]
+
+    before = state()
+    yield
+    assert state() == before
