@@ -1,0 +1,105 @@
+"""The Lens says what the contracts will do."""
+
+import boa
+import pytest
+
+from tests.system import call, put, weekly
+
+EXPIRY = weekly(2)
+
+
+@pytest.fixture
+def short(system, trader, maker):
+    vault, other = system.open(trader, 260), system.open(maker, 500_000)
+    system.novate(vault, other, [put(2000, 1)], EXPIRY, 60)
+    return vault, other
+
+
+def test_vaults__unknown_and_closed__come_back_without_owner(system, trader):
+    vault = system.open(trader, 1)
+    with boa.env.prank(trader):
+        system.clearinghouse.close(vault, trader)
+    states = system.lens.vaults([vault, 77])
+    assert [int(s.owner, 16) for s in states] == [0, 0]
+    assert [s.vault_id for s in states] == [vault, 77]
+
+
+def test_vaults__equity_is_collateral_plus_value_and_health_their_ratio(system, short):
+    state = system.state(short[0])
+    assert state.equity == state.collateral + state.value
+    assert state.collateral == (state.balance - 10 * 10**6) * 10**12
+    assert state.health == state.equity * 10**18 // state.maintenance_margin
+    assert state.initial_margin >= state.maintenance_margin * 125 // 100
+    assert state.status == 0
+
+
+def test_vaults__falling_price__margin_call_then_liquidatable(system, short):
+    seen = []
+    for spot in (1990, 1960, 1930, 1900, 1870, 1840):
+        system.wait(60, spot)
+        state = system.state(short[0])
+        seen.append(state.status & 48)
+        assert bool(state.status & 32) == (state.equity < state.maintenance_margin)
+    assert seen == sorted(seen)
+    assert {0, 16, 48} == set(seen)
+
+
+def test_vaults__dead_feed__equity_is_marked_not_fresh(system, short):
+    system.wait(9 * 3600)
+    assert system.state(short[0]).status & 256
+
+
+def test_vaults__expired__unknown_is_never_healthy(system, short):
+    system.wait(EXPIRY - system.now, 2000)
+    state = system.state(short[0])
+    assert state.status & 512 and state.status & 128
+    assert state.health == 0
+
+
+def test_vaults__fully_collateralised__is_said_so(system, short):
+    assert system.state(short[1]).status & 64
+    assert not system.state(short[0]).status & 64
+
+
+def test_preview__equals_the_state_after_the_trade(system, trader, short):
+    vault, other = short
+    fresh = system.open(trader, 900)
+    for target, legs, paid in ((vault, [put(1900, 1)], 20), (fresh, [call(2100, -1)], -30)):
+        preview = system.lens.preview(target, EXPIRY, legs, -system.native(paid))
+        system.novate(other, target, legs, EXPIRY, paid)
+        assert system.state(target) == preview
+
+
+def test_preview__closing__shows_an_empty_vault(system, short):
+    preview = system.lens.preview(short[0], EXPIRY, [put(2000, 1)], -60 * 10**6)
+    assert preview.legs == []
+    assert preview.expiry == 0
+    assert preview.collateral == 260 * 10**18
+
+
+def test_preview__bad_input__refused(system, short):
+    vault, _ = short
+    with boa.reverts("lens/wrong-cell"):
+        system.lens.preview(vault, weekly(3), [put(2000, 1)], 0)
+    with boa.reverts("lens/insufficient-balance"):
+        system.lens.preview(vault, EXPIRY, [put(2000, 1)], -321 * 10**6)
+    with boa.reverts("lens/too-many-legs"):
+        system.lens.preview(vault, EXPIRY, [put(1000 + i, 1) for i in range(16)], 0)
+    with boa.reverts("clearinghouse/unknown-vault"):
+        system.lens.preview(99, EXPIRY, [], 0)
+
+
+def test_market__gathers_what_a_front_end_shows(system, short):
+    state = system.lens.market(1, EXPIRY)
+    assert state.token == system.market.token.address
+    assert (state.decimals, state.lot) == (6, 10_000)
+    assert state.open_interest == 2 * 10**6
+    assert state.gross == 2 * 10**6
+    assert state.snapshot[0] == 2000 * 10**18
+    assert (state.risk, state.trading, state.liquidation) == tuple(system.parameters.words[:3])
+    assert int(system.lens.market(5, EXPIRY).token, 16) == 0
+
+
+def test_addresses__are_those_of_the_deployment(system):
+    names = "RiskParameters Clearinghouse OracleAdapter Exchange Liquidator Settlement InsuranceFund".split()
+    assert list(system.lens.addresses()) == [system.at[n] for n in names]
