@@ -1,0 +1,169 @@
+"""An Anvil of one's own: started on a free port, controlled by its cheat methods, always ended."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
+
+from bulkhead.chain.errors import BulkheadError, NodeUnavailable
+from bulkhead.chain.rpc import Rpc, to_hex, to_int
+
+MNEMONIC = "test test test test test test test test test test test junk"
+CHAIN_ID = 31337
+
+
+def find_anvil() -> str:
+    """Path of the anvil binary: the project's npm package, or one on PATH."""
+    from shutil import which
+
+    for folder in (Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parents[2]):
+        candidate = folder / "node_modules" / ".bin" / "anvil"
+        if candidate.exists():
+            return str(candidate.resolve())
+    found = which("anvil")
+    if found is None:
+        raise BulkheadError("Anvil was not found: run `make setup`, or install Foundry and put 'anvil' on PATH.")
+    return found
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends the child when this process is gone, even by SIGKILL."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
+
+
+class Anvil:
+    """A running Anvil. Use it in a `with`, or call `stop`.
+
+    Attributes:
+        url: Where it answers.
+        rpc: A client of it.
+    """
+
+    def __init__(
+        self,
+        timestamp: int | None = None,
+        accounts: int = 20,
+        chain_id: int = CHAIN_ID,
+        block_seconds: int | None = 1,
+        extra: tuple[str, ...] = (),
+    ) -> None:
+        """Starts it and waits until it answers.
+
+        Args:
+            timestamp: Stamp of the first block [unix seconds]; None is now.
+            accounts: Accounts of the well-known mnemonic with coins.
+            chain_id: Chain id.
+            block_seconds: Stamp of each block minus that of its parent; None lets stamps follow the clock.
+            extra: More arguments for the binary.
+        """
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [
+            find_anvil(), "--port", str(self.port), "--accounts", str(accounts), "--chain-id", str(chain_id),
+            "--mnemonic", MNEMONIC, "--silent", "--balance", "1000000", "--hardfork", "prague",
+            *(("--timestamp", str(timestamp)) if timestamp is not None else ()), *extra,
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=_die_with_parent if os.name == "posix" else None,
+        )
+        atexit.register(self.stop)
+        self.rpc = Rpc(self.url, timeout_seconds=60)
+        self._wait_until_up()
+        if block_seconds is not None:
+            self.rpc.call("anvil_setBlockTimestampInterval", block_seconds)
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            if self._process.poll() is not None:
+                assert self._process.stderr is not None
+                raise BulkheadError(f"Anvil ended at once: {self._process.stderr.read().decode().strip()}")
+            try:
+                self.rpc.block_number()
+                return
+            except NodeUnavailable:
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise BulkheadError("Anvil did not answer within 20 seconds.") from None
+                time.sleep(0.02)
+
+    def __enter__(self) -> Anvil:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """Ends the process; calling it again does nothing."""
+        atexit.unregister(self.stop)
+        self.rpc.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    # --- cheats -----------------------------------------------------------------------------------------------
+
+    def set_next_timestamp(self, timestamp: int) -> None:
+        """Stamp of the next block [unix seconds]."""
+        self.rpc.call("evm_setNextBlockTimestamp", timestamp)
+
+    def mine(self, timestamp: int | None = None) -> None:
+        """One empty block, at a stamp if given."""
+        if timestamp is not None:
+            self.set_next_timestamp(timestamp)
+        self.rpc.call("evm_mine")
+
+    def set_balance(self, account: str, wei: int) -> None:
+        """Native coin of an account."""
+        self.rpc.call("anvil_setBalance", account, to_hex(wei))
+
+    def snapshot(self) -> int:
+        """Remembers the state for `revert`."""
+        return to_int(self.rpc.call("evm_snapshot"))
+
+    def revert(self, snapshot: int) -> None:
+        """Goes back to a remembered state."""
+        if self.rpc.call("evm_revert", to_hex(snapshot)) is not True:
+            raise BulkheadError(f"Anvil does not know snapshot {snapshot}.")
+
+
+def key(index: int) -> str:
+    """Private key of account `index` of the mnemonic."""
+    seed = seed_from_mnemonic(MNEMONIC, "")
+    return "0x" + bytes(key_from_seed(seed, f"m/44'/60'/0'/0/{index}")).hex()

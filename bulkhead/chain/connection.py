@@ -1,0 +1,106 @@
+"""A deployment seen through one node: its contracts, its markets, its logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bulkhead.chain import abi as abis
+from bulkhead.chain import deployment as deployments
+from bulkhead.chain.book import Book
+from bulkhead.chain.contract import Contract, Log, decode_logs, read
+from bulkhead.chain.deployment import Deployment, MarketEntry
+from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.words import TokenWord
+
+#: Contracts whose logs describe the state.
+SPEAKERS = ("Clearinghouse", "Exchange", "Liquidator", "Settlement", "InsuranceFund", "OracleAdapter", "RiskParameters")
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market as the chain has it.
+
+    Attributes:
+        index: Its number.
+        symbol: Its name in the deployment.
+        token: Quote token.
+        decimals: Decimals of the token.
+        lot: Step of quantities [1e-6 contracts].
+        risk: Packed risk word.
+        open_interest: Options and futures [1e-6 contracts].
+    """
+
+    index: int
+    symbol: str
+    token: Contract
+    decimals: int
+    lot: int
+    risk: int
+    open_interest: int
+
+    @property
+    def native(self) -> int:
+        """Wad in one native unit of the token."""
+        return int(10 ** (18 - self.decimals))
+
+
+class Connection:
+    """Contracts of a deployment at a node. Use `connect` to get a checked one."""
+
+    def __init__(self, rpc: Rpc, deployment: Deployment) -> None:
+        self.rpc = rpc
+        self.deployment = deployment
+        self.contracts: dict[str, Contract] = {
+            name: Contract(rpc, abis.load(deployed.contract), deployed.address)
+            for name, deployed in deployment.contracts.items()
+        }
+
+    def __getitem__(self, name: str) -> Contract:
+        """A contract by its name in the deployment."""
+        self.deployment.address(name)
+        return self.contracts[name]
+
+    @cached_property
+    def speakers(self) -> dict[str, Contract]:
+        """The contracts whose logs matter."""
+        return {name: self.contracts[name] for name in SPEAKERS if name in self.contracts}
+
+    def market(self, name: str | int) -> Market:
+        """A market by symbol or index, read now."""
+        entry = self.deployment.market(name)
+        ((token_word, risk, open_interest),) = read(self.rpc, [self["Clearinghouse"].query("market", entry.index)])
+        word = TokenWord.unpack(token_word)
+        return Market(entry.index, entry.symbol, self.token(word.token), word.decimals, word.lot, risk, open_interest)
+
+    def token(self, address: str) -> Contract:
+        """An ERC-20."""
+        return Contract(self.rpc, abis.load("MockERC20"), address)
+
+    def feed(self, market: MarketEntry) -> Contract:
+        """The primary feed of a market."""
+        return Contract(self.rpc, abis.load("MockAggregator"), market.feeds[0])
+
+    def logs(self, first: int | None = None, last: int | str = "latest") -> list[Log]:
+        """Decoded logs of the deployment's contracts, in chain order."""
+        start = self.deployment.block if first is None else first
+        addresses = [contract.address for contract in self.speakers.values()]
+        return decode_logs(self.rpc.logs(addresses, start, last), self.speakers)
+
+    def book(self) -> Book:
+        """All vaults, rebuilt from logs."""
+        book = Book()
+        head = self.rpc.block_number()
+        book.apply(self.logs(last=head))
+        book.block = head
+        return book
+
+
+def connect(rpc: Rpc | str, deployment: Deployment | Path | str, check: bool = True) -> Connection:
+    """A connection to a deployment, after making sure that it is on the node's chain."""
+    node = Rpc(rpc) if isinstance(rpc, str) else rpc
+    known = deployment if isinstance(deployment, Deployment) else deployments.load(deployment)
+    if check:
+        known.check(node)
+    return Connection(node, known)

@@ -1,0 +1,153 @@
+"""The steps of a deployment, in order, and their execution over plain JSON-RPC.
+
+`plan` is pure: from inputs, deployer and nonce to a list of creations and calls. Ape's `scripts/deploy.py` executes
+the same order on real networks; `deploy` executes it on a chain of one's own, for the replay and for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bulkhead.chain import abi as abis
+from bulkhead.chain import compiler, system
+from bulkhead.chain.abi import encode_values
+from bulkhead.chain.deployment import Deployed, Deployment, MarketEntry
+from bulkhead.chain.errors import BadInput, BulkheadError
+from bulkhead.chain.inputs import Inputs, MockFeed, MockToken
+from bulkhead.chain.parameters import EMPTY, MarketListing
+from bulkhead.chain.rpc import Rpc, to_int
+from bulkhead.chain.sender import Sender
+from bulkhead.risk.words import NODES, WEIGHTS
+
+
+@dataclass(frozen=True)
+class Create:
+    """Creation of a contract under a name."""
+
+    name: str
+    contract: str
+    arguments: tuple[object, ...]
+    address: str
+
+
+@dataclass(frozen=True)
+class Invoke:
+    """A call of a deployed contract."""
+
+    name: str
+    function: str
+    arguments: tuple[object, ...]
+
+
+Step = Create | Invoke
+
+
+def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
+    """Steps of a deployment whose first transaction has `nonce`; every step is exactly one transaction.
+
+    Args:
+        inputs: What to deploy.
+        deployer: Account that sends every step.
+        nonce: Its next nonce.
+        now: Stamp of the first rounds of mock feeds [unix seconds].
+    """
+    steps: list[Step] = []
+
+    def create(name: str, contract: str, *arguments: object) -> str:
+        address = system.create_address(deployer, nonce + len(steps))
+        steps.append(Create(name, contract, arguments, address))
+        return address
+
+    tokens: dict[str, str] = {}
+    for name, token in inputs.tokens.items():
+        if isinstance(token, MockToken):
+            token = create(f"{name}Token", "MockERC20", token.name, token.symbol, token.decimals)
+        tokens[name] = token
+    feeds: dict[str, tuple[str, str, str]] = {}
+    for market in inputs.markets:
+        found: list[str] = []
+        for role, feed in zip(("Primary", "Fallback", "Sequencer"), market.feeds, strict=True):
+            if isinstance(feed, MockFeed):
+                name = f"{market.symbol}{role}Feed"
+                address = create(name, "MockAggregator", feed.decimals, f"{market.symbol} / USD {role.lower()}")
+                steps.append(Invoke(name, "push", (feed.answer, now)))
+                feed = address
+            found.append(feed or EMPTY)
+        feeds[market.symbol] = (found[0], found[1], found[2])
+    at = system.predict(deployer, nonce + len(steps))
+    config = system.SystemConfig(deployer, inputs.guardian or deployer, NODES, WEIGHTS)
+    for name, contract in system.CONTRACTS:
+        create(name, contract, *system.constructor_arguments(name, at, config))
+    for market in inputs.markets:
+        listing = MarketListing(
+            market=market.index,
+            token=tokens[market.token],
+            feeds=feeds[market.symbol],
+            heartbeats=market.heartbeats,
+            engines=(at["EsEngine"], EMPTY, EMPTY),
+            lot=market.lot,
+            parameters=market.parameters,
+        )
+        steps.append(Invoke("RiskParameters", "list_market", listing.arguments))
+    if inputs.owner and inputs.owner != deployer:
+        steps.append(Invoke("RiskParameters", "transfer_ownership", (inputs.owner,)))
+    return steps
+
+
+def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, hashes: Mapping[str, str]) -> Deployment:
+    """What `addresses.json` says after the steps; `hashes` are the ABIs' by contract."""
+    created = {s.name: s for s in steps if isinstance(s, Create)}
+    listed = {s.arguments[0]: s.arguments for s in steps if isinstance(s, Invoke) and s.function == "list_market"}
+    markets: dict[str, MarketEntry] = {}
+    for market in inputs.markets:
+        _, token, _, _, feeds, *_ = listed[market.index]
+        assert isinstance(feeds, list)
+        shown = tuple("" if feed == EMPTY else str(feed) for feed in feeds)
+        markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown)
+    contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in system.CONTRACTS}
+    return Deployment(inputs.network, inputs.chain_id, block, deployer, contracts, markets)
+
+
+def contracts_of(steps: Sequence[Step]) -> list[str]:
+    """Contracts that the steps create, each once."""
+    return list(dict.fromkeys(s.contract for s in steps if isinstance(s, Create)))
+
+
+def deploy(rpc: Rpc, sender: Sender, inputs: Inputs, root: Path | None = None) -> Deployment:
+    """Compiles and deploys over JSON-RPC, each step checked.
+
+    Raises:
+        BulkheadError: A contract landed at another address than predicted (somebody else uses the deployer's nonce).
+    """
+    base = root or compiler.project_root()
+    nonce = to_int(rpc.call("eth_getTransactionCount", sender.address, "latest"))
+    steps = plan(inputs, sender.address, nonce, rpc.timestamp())
+    artifacts = compiler.compile_contracts(base, contracts_of(steps))
+    block = rpc.block_number() + 1
+    addresses: dict[str, tuple[str, str]] = {}
+    for step in steps:
+        if isinstance(step, Create):
+            artifact = artifacts[step.contract]
+            data = artifact.bytecode + _constructor(artifact.abi, step)
+            address, _ = sender.create(data)
+            if address != step.address:
+                raise BulkheadError(f"{step.name} was created at {address}, not at {step.address} as predicted.")
+            addresses[step.name] = (address, step.contract)
+        else:
+            address, contract = addresses[step.name]
+            function = abis.Abi(contract, artifacts[contract].abi).function(step.function, len(step.arguments))
+            sender.transact(address, function.encode(step.arguments))
+    hashes = {name: abis.digest(artifact.abi) for name, artifact in artifacts.items()}
+    return record(inputs, steps, sender.address, block, hashes)
+
+
+def _constructor(abi: Sequence[Mapping[str, Any]], step: Create) -> bytes:
+    for entry in abi:
+        if entry["type"] == "constructor":
+            return encode_values(entry["inputs"], step.arguments, f"the constructor of {step.contract}")
+    if step.arguments:
+        raise BadInput(f"{step.contract} has no constructor but was given arguments.")
+    return b""

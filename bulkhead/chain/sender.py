@@ -1,0 +1,195 @@
+"""Transactions of one account: it alone knows its nonce, simulates first, signs EIP-1559 and waits for receipts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils import to_checksum_address
+
+from bulkhead.chain.contract import Contract, Log, decode_logs
+from bulkhead.chain.errors import BadInput, NoFunds, Reverted, RpcError, TransactionLost
+from bulkhead.chain.rpc import Rpc, call_of, to_int
+
+#: Head room on the node's gas estimate: state may move between estimate and inclusion.
+GAS_SHARE = 1.3
+TIP = 10**9
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A mined transaction.
+
+    Attributes:
+        hash: Its hash.
+        block: Number of its block.
+        gas_used: Gas it took.
+        gas_price: Effective price [wei].
+        raw_logs: Logs as the node sent them.
+    """
+
+    hash: str
+    block: int
+    gas_used: int
+    gas_price: int
+    raw_logs: list[dict[str, Any]] = field(repr=False)
+    contract_address: str | None = None
+
+    def logs(self, contracts: dict[str, Contract]) -> list[Log]:
+        """Decoded logs of known contracts."""
+        return decode_logs(self.raw_logs, contracts)
+
+
+def account_from_key(key: str) -> LocalAccount:
+    """Account of a private key."""
+    try:
+        account: LocalAccount = Account.from_key(key.strip())
+    except Exception as error:  # eth_account raises many kinds, some of which would print the key
+        del error
+        raise BadInput("That is not a private key: 32 bytes in hexadecimal are needed.") from None
+    return account
+
+
+class Sender:
+    """Sends for one account, one transaction after the other."""
+
+    def __init__(self, rpc: Rpc, account: LocalAccount, wait_seconds: float = 60.0) -> None:
+        self.rpc = rpc
+        self.account = account
+        self.wait_seconds = wait_seconds
+        self._nonce: int | None = None
+
+    @property
+    def address(self) -> str:
+        """Address of the account."""
+        return str(self.account.address)
+
+    def forget_nonce(self) -> None:
+        """Asks the node for the nonce before the next transaction."""
+        self._nonce = None
+
+    def _next_nonce(self) -> int:
+        if self._nonce is None:
+            self._nonce = to_int(self.rpc.call("eth_getTransactionCount", self.address, "pending"))
+        return self._nonce
+
+    def send(self, to: str | None, data: bytes, gas: int | None = None) -> str:
+        """Simulates, signs and sends.
+
+        Args:
+            to: Receiver; None creates a contract.
+            data: Call data or creation code.
+            gas: Gas limit; None asks the node, which also simulates.
+
+        Returns:
+            Hash of the transaction.
+
+        Raises:
+            Reverted: The simulation reverted; nothing was sent.
+            NoFunds: The account cannot pay for it; nothing was sent.
+        """
+        plan: dict[str, Any] = {"from": self.address, "data": "0x" + data.hex()}
+        if to is not None:
+            plan["to"] = to
+        try:
+            header, coins, *rest = self.rpc.batch_strict(
+                [
+                    ("eth_getBlockByNumber", ("latest", False)),
+                    ("eth_getBalance", (self.address, "latest")),
+                    *([("eth_estimateGas", (plan,))] if gas is None else []),
+                ]
+            )
+        except RpcError as error:
+            raise self._funds(error) from error
+        limit = int(to_int(rest[0]) * GAS_SHARE) if gas is None else gas
+        fee = 2 * to_int(header.get("baseFeePerGas", "0x0")) + TIP
+        limit = min(limit, to_int(header["gasLimit"]))
+        if to_int(coins) < limit * fee:
+            raise NoFunds(
+                f"{self.address} holds {to_int(coins) / 1e18:.6f} coins and may need {limit * fee / 1e18:.6f} for gas."
+            )
+        nonce = self._next_nonce()
+        signed = self.account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": self.rpc.chain_id,
+                "nonce": nonce,
+                "gas": limit,
+                "maxFeePerGas": fee,
+                "maxPriorityFeePerGas": TIP,
+                "value": 0,
+                "data": data,
+                **({"to": to_checksum_address(to)} if to is not None else {}),
+            }
+        )
+        try:
+            sent = str(self.rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex()))
+        except RpcError as error:
+            # the node may or may not have it: ask for the nonce again rather than guess
+            self.forget_nonce()
+            raise self._funds(error) from error
+        except Exception:
+            self.forget_nonce()
+            raise
+        self._nonce = nonce + 1
+        return sent
+
+    def _funds(self, error: RpcError) -> Exception:
+        if "insufficient funds" in error.node_message.lower():
+            return NoFunds(f"{self.address} has not enough coins to pay for gas.")
+        return error
+
+    def wait(self, transaction: str) -> Receipt:
+        """Receipt of a transaction.
+
+        Raises:
+            Reverted: It was mined and reverted; the reason is asked from the node.
+            TransactionLost: No receipt in time.
+        """
+        deadline = time.monotonic() + self.wait_seconds
+        pause = 0.002
+        while True:
+            found = self.rpc.call("eth_getTransactionReceipt", transaction)
+            if found is not None:
+                break
+            if time.monotonic() > deadline:
+                self.forget_nonce()
+                raise TransactionLost(f"Transaction {transaction} has no receipt after {self.wait_seconds:.0f} s.")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+        receipt = Receipt(
+            hash=transaction,
+            block=to_int(found["blockNumber"]),
+            gas_used=to_int(found["gasUsed"]),
+            gas_price=to_int(found.get("effectiveGasPrice", "0x0")),
+            raw_logs=list(found["logs"]),
+            contract_address=found.get("contractAddress"),
+        )
+        if to_int(found["status"]) != 1:
+            self._explain(transaction, receipt.block)
+        return receipt
+
+    def _explain(self, transaction: str, block: int) -> None:
+        """Runs a reverted transaction again at its block to learn the reason."""
+        found = self.rpc.call("eth_getTransactionByHash", transaction)
+        if found is not None and found.get("to"):
+            data = bytes.fromhex(found["input"][2:])
+            self.rpc.call(*call_of(found["to"], data, block - 1, self.address))
+        raise Reverted("", f"Transaction {transaction} was mined and reverted; run alone it would pass.")
+
+    def transact(self, to: str | None, data: bytes, gas: int | None = None) -> Receipt:
+        """Sends and waits."""
+        return self.wait(self.send(to, data, gas))
+
+    def execute(self, contract: Contract, name: str, *arguments: object, gas: int | None = None) -> Receipt:
+        """Calls a function of a contract and waits."""
+        return self.transact(contract.address, contract.encode(name, *arguments), gas)
+
+    def create(self, bytecode: bytes, gas: int | None = None) -> tuple[str, Receipt]:
+        """Creates a contract; returns its address."""
+        receipt = self.transact(None, bytecode, gas)
+        assert receipt.contract_address is not None
+        return to_checksum_address(receipt.contract_address), receipt

@@ -1,0 +1,140 @@
+"""The packed words of vaults, terms, tokens and cells, unpacked (contracts/modules/vault_state).
+
+Legs, series, snapshots and risk words are those of `bulkhead.risk.words`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from eth_utils import to_checksum_address
+
+from bulkhead.risk.words import WAD, Kind, Leg
+
+QUANTITY = 10**6
+STRIKE = 10**8
+
+
+class Model(IntEnum):
+    """Margin model of a vault."""
+
+    ES = 0
+    GREEKS = 1
+    STATIC = 2
+
+
+def _bits(word: int, offset: int, width: int) -> int:
+    return (word >> offset) & ((1 << width) - 1)
+
+
+def to_address(word: int) -> str:
+    """Address in the low 160 bits of a word."""
+    return to_checksum_address(_bits(word, 0, 160).to_bytes(20, "big"))
+
+
+@dataclass(frozen=True)
+class VaultWord:
+    """Unpacked vault word."""
+
+    owner: str
+    market: int
+    count: int
+    model: Model
+    flagged: bool
+    marked: bool
+    debt: bool
+    claim: bool
+    epoch: int
+
+    @classmethod
+    def unpack(cls, word: int) -> VaultWord:
+        """Fields of a vault word."""
+        flags = _bits(word, 188, 4)
+        return cls(
+            owner=to_address(word),
+            market=_bits(word, 160, 16),
+            count=_bits(word, 176, 8),
+            model=Model(_bits(word, 184, 4)),
+            flagged=bool(flags & 1),
+            marked=bool(flags & 2),
+            debt=bool(flags & 4),
+            claim=bool(flags & 8),
+            epoch=word >> 192,
+        )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Unpacked terms word. `deposit` and `flag_margin` in 1e-6 quote, times in seconds.
+
+    `flag_tip` says that the flagger's tip is missing from the deposit.
+    """
+
+    expiry: int
+    flag_clock: int
+    flagged_at: int
+    flag_margin: int
+    deposit: int
+    flag_tip: bool
+
+    @classmethod
+    def unpack(cls, word: int) -> Terms:
+        """Fields of a terms word."""
+        return cls(
+            expiry=_bits(word, 0, 40),
+            flag_clock=_bits(word, 40, 40),
+            flagged_at=_bits(word, 80, 40),
+            flag_margin=_bits(word, 120, 64),
+            deposit=_bits(word, 184, 40),
+            flag_tip=bool(_bits(word, 224, 1)),
+        )
+
+    @property
+    def deposit_held(self) -> int:
+        """What tips have left of the liquidation deposit [1e-6 quote]."""
+        return self.deposit - (self.deposit * 50 // 100 if self.flag_tip else 0)
+
+
+@dataclass(frozen=True)
+class TokenWord:
+    """Unpacked token word of a market. `lot` in 1e-6 contracts."""
+
+    token: str
+    decimals: int
+    listed: bool
+    lot: int
+
+    @classmethod
+    def unpack(cls, word: int) -> TokenWord:
+        """Fields of a token word."""
+        return cls(
+            token=to_address(word),
+            decimals=_bits(word, 160, 8),
+            listed=bool(_bits(word, 168, 8)),
+            lot=_bits(word, 176, 32),
+        )
+
+
+def legs_of(words: Iterable[int]) -> tuple[Leg, ...]:
+    """Legs of leg words."""
+    return tuple(Leg.unpack(word) for word in words)
+
+
+def describe(leg: Leg) -> str:
+    """A leg as people write it, e.g. "-10 put 160"."""
+    amount = f"{leg.quantity / QUANTITY:+g}"
+    if leg.kind in (Kind.CALL, Kind.PUT):
+        return f"{amount} {leg.kind.name.lower()} {leg.strike / STRIKE:g}"
+    return f"{amount} {leg.kind.name.lower()}"
+
+
+def payoff(leg: Leg, price: int) -> int:
+    """Exact payoff of a leg at a settlement price [1e-24 quote: wad times 1e-6 contracts]."""
+    strike = leg.strike * (WAD // STRIKE)
+    if leg.kind is Kind.CALL:
+        return leg.quantity * max(price - strike, 0)
+    if leg.kind is Kind.PUT:
+        return leg.quantity * max(strike - price, 0)
+    return leg.quantity * (price if leg.kind is Kind.FUTURE else WAD)
