@@ -1,0 +1,505 @@
+"""What a trader or maker calls: vaults, signed orders and a preview of what a trade would do.
+
+Amounts and prices are `Decimal` in quote units at this edge; inside everything is the integer that goes on chain.
+
+    market = Bulkhead("http://127.0.0.1:8545", "deployments/local", key)
+    vault = market.vaults.open("ETH", deposit=Decimal(500))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
+from pathlib import Path
+from typing import Any
+
+from eth_utils import to_checksum_address
+
+from bulkhead import orders
+from bulkhead.chain import words
+from bulkhead.chain.connection import Connection, Market, connect
+from bulkhead.chain.contract import Contract
+from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.errors import BadInput, NoFunds, UnknownVault
+from bulkhead.chain.lens import VaultView, read_vaults, vault_view
+from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.sender import Receipt, Sender, account_from_key
+from bulkhead.chain.words import Model
+from bulkhead.orders import Flags, Order, PremiumStyle
+from bulkhead.risk.words import WAD, Kind, Leg, Series
+
+MAX_UINT = 2**256 - 1
+
+
+def to_wad(amount: Decimal | int) -> int:
+    """Quote units as wad."""
+    return int(Decimal(amount).scaleb(18))
+
+
+def to_native(amount: Decimal | int, decimals: int) -> int:
+    """Quote units as native units of a token, rounded down.
+
+    Raises:
+        BadInput: The amount is negative or finer than the token can hold.
+    """
+    scaled = Decimal(amount).scaleb(decimals)
+    whole = scaled.to_integral_value(rounding=ROUND_DOWN)
+    if scaled < 0 or scaled != whole:
+        raise BadInput(f"{amount} is not an amount of a token with {decimals} decimals.")
+    return int(whole)
+
+
+def from_wad(number: int) -> Decimal:
+    """Wad as quote units."""
+    return Decimal(number).scaleb(-18)
+
+
+def to_quantity(amount: Decimal | int) -> int:
+    """Contracts as 1e-6 contracts."""
+    scaled = Decimal(amount).scaleb(6)
+    if scaled != scaled.to_integral_value():
+        raise BadInput(f"{amount} contracts are finer than 0.000001.")
+    return int(scaled)
+
+
+def to_strike(price: Decimal | int) -> int:
+    """A strike as 1e-8 quote."""
+    scaled = Decimal(price).scaleb(8)
+    if scaled != scaled.to_integral_value() or scaled < 0:
+        raise BadInput(f"{price} is not a strike.")
+    return int(scaled)
+
+
+def parse_expiry(text: str | int) -> int:
+    """Expiry from unix seconds, a date (08:00 UTC of it) or an ISO time."""
+    if isinstance(text, int) or text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is not an expiry: give a date, an ISO time or unix seconds.") from None
+    if len(text) == 10:
+        moment = moment.replace(hour=8)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+@dataclass(frozen=True)
+class PackageLeg:
+    """One leg of a package: how many contracts of a series the buyer of one package receives."""
+
+    kind: Kind
+    strike: Decimal
+    ratio: int
+
+    @classmethod
+    def parse(cls, text: str) -> PackageLeg:
+        """From "call:200", "-put:160", "2*call:200", "future" or "-cash"."""
+        sign = -1 if text.startswith("-") else 1
+        body = text.lstrip("+-")
+        count, _, rest = body.rpartition("*")
+        name, _, strike = rest.partition(":")
+        try:
+            return cls(Kind[name.upper()], Decimal(strike or 0), sign * int(count or 1))
+        except (KeyError, ValueError, ArithmeticError):
+            raise BadInput(f"{text!r} is not a leg: write call:200, -put:160, 2*call:200, future or -future.") from None
+
+
+@dataclass(frozen=True)
+class SignedOrder:
+    """An order, its signature and where it may be filled."""
+
+    order: Order
+    signature: bytes
+    chain_id: int
+    exchange: str
+
+    def to_json(self) -> str:
+        """As text, for a file or a message."""
+        content = {
+            "chain_id": self.chain_id,
+            "exchange": self.exchange,
+            "order": self.order.to_json(),
+            "signature": "0x" + self.signature.hex(),
+        }
+        return json.dumps(content, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> SignedOrder:
+        """From text. Raises `BadInput` with what is wrong."""
+        try:
+            content = json.loads(text)
+            return cls(
+                Order.from_json(content["order"]),
+                bytes.fromhex(str(content["signature"]).removeprefix("0x")),
+                int(content["chain_id"]),
+                to_checksum_address(content["exchange"]),
+            )
+        except orders.OrderError as error:
+            raise BadInput(f"The order cannot be read: {error}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"That is not a signed order: {type(error).__name__} at {error}.") from error
+
+
+@dataclass(frozen=True)
+class VaultInfo:
+    """A vault in quote units.
+
+    Attributes:
+        vault_id: Its id.
+        owner: Its owner.
+        market: Symbol of its market.
+        model: Margin model.
+        expiry: Expiry of its cell [unix seconds], 0 without legs.
+        custody: Address that holds its tokens.
+        balance: Tokens there.
+        collateral: C, the balance less the liquidation deposit.
+        value: Mark of the legs.
+        equity: E = C + value.
+        maintenance_margin: MM.
+        initial_margin: IM.
+        health: E / MM, None when no margin is needed.
+        state: One word: empty, healthy, covered, margin-call, liquidatable, flagged, expired, claim or debt.
+        legs: Its legs.
+        priced: False when the price is not fresh; then value and margins are those of the last price.
+    """
+
+    vault_id: int
+    owner: str
+    market: str
+    model: str
+    expiry: int
+    custody: str
+    balance: Decimal
+    collateral: Decimal
+    value: Decimal
+    equity: Decimal
+    maintenance_margin: Decimal
+    initial_margin: Decimal
+    health: Decimal | None
+    state: str
+    legs: tuple[Leg, ...]
+    priced: bool
+
+
+class Bulkhead:
+    """One account at one deployment.
+
+    Attributes:
+        chain: The connection underneath.
+        vaults: Opening, funding, closing and inspecting vaults.
+        orders: Signing, filling and cancelling orders.
+    """
+
+    def __init__(
+        self, rpc: Rpc | str | Connection, deployment: Deployment | Path | str = "", key: str | None = None
+    ) -> None:
+        """Connects.
+
+        Args:
+            rpc: URL of a node, or an existing connection.
+            deployment: `addresses.json`, its folder, or a loaded deployment.
+            key: Private key; without one the client only reads.
+        """
+        self.chain = rpc if isinstance(rpc, Connection) else connect(rpc, deployment)
+        self._key = key
+        self.sender = Sender(self.chain.rpc, account_from_key(key)) if key else None
+        self.vaults = Vaults(self)
+        self.orders = Orders(self)
+
+    @property
+    def address(self) -> str:
+        """Address of the account."""
+        return self.signer.address
+
+    @property
+    def signer(self) -> Sender:
+        """Sender of the account's transactions."""
+        if self.sender is None:
+            raise BadInput("A private key is needed for that; give the client one.")
+        return self.sender
+
+    @property
+    def domain(self) -> orders.Domain:
+        """EIP-712 domain of the deployment's Exchange."""
+        return orders.Domain(self.chain.deployment.chain_id, self.chain["Exchange"].address)
+
+    def key(self) -> str:
+        """The private key, for signing orders."""
+        if self._key is None:
+            raise BadInput("A private key is needed to sign; give the client one.")
+        return self._key
+
+    def ensure_allowance(self, market: Market, spender: Contract, amount: int) -> None:
+        """Approves a contract when needed, after making sure that the tokens are there.
+
+        Raises:
+            NoFunds: The account holds less than `amount`.
+        """
+        held = int(market.token.call("balanceOf", self.address))
+        if held < amount:
+            raise NoFunds(
+                f"{self.address} holds {Decimal(held).scaleb(-market.decimals)} quote tokens of {market.symbol} and "
+                f"needs {Decimal(amount).scaleb(-market.decimals)}."
+            )
+        if int(market.token.call("allowance", self.address, spender.address)) < amount:
+            self.signer.execute(market.token, "approve", spender.address, MAX_UINT)
+
+    def preview(
+        self, vault_id: int, expiry: str | int, legs: Iterable[tuple[PackageLeg, Decimal]], cash: Decimal = Decimal(0)
+    ) -> VaultInfo:
+        """What a vault would look like after a trade at the present price, as the Lens says.
+
+        Args:
+            vault_id: The vault.
+            expiry: Cell of the trade.
+            legs: (leg, contracts) that the vault would receive; a negative ratio gives.
+            cash: Quote tokens it would receive, negative when it pays.
+        """
+        view = self.vaults.view(vault_id)
+        market = self.chain.market(view.market)
+        moved = [Leg(p.kind, to_strike(p.strike), p.ratio * to_quantity(amount)).pack() for p, amount in legs]
+        tokens = int(cash.scaleb(market.decimals).to_integral_value(rounding=ROUND_FLOOR))
+        after = vault_view(self.chain["Lens"].call("preview", vault_id, parse_expiry(expiry), moved, tokens))
+        assert isinstance(after, VaultView)
+        return self.vaults.describe(after, market)
+
+
+class Vaults:
+    """Vaults of a deployment."""
+
+    def __init__(self, client: Bulkhead) -> None:
+        self._client = client
+
+    def open(self, market: str = "ETH", deposit: Decimal | int = 0, model: str = "ES") -> int:
+        """Opens a vault of the account, with a first deposit.
+
+        Args:
+            market: Symbol.
+            deposit: Quote tokens to put in.
+            model: Margin model: ES, GREEKS or STATIC.
+
+        Returns:
+            Id of the vault.
+        """
+        client = self._client
+        found = client.chain.market(market)
+        amount = to_native(deposit, found.decimals)
+        clearinghouse = client.chain["Clearinghouse"]
+        if amount:
+            client.ensure_allowance(found, clearinghouse, amount)
+        receipt = client.signer.execute(clearinghouse, "open", found.index, int(parse_model(model)), client.address)
+        vault_id = next(
+            int(log.values.vault_id) for log in receipt.logs(client.chain.contracts) if log.event == "VaultOpened"
+        )
+        if amount:
+            client.signer.execute(clearinghouse, "deposit", vault_id, amount)
+        return vault_id
+
+    def deposit(self, vault_id: int, amount: Decimal | int) -> Receipt:
+        """Puts quote tokens into any vault."""
+        market = self._client.chain.market(self.view(vault_id).market)
+        clearinghouse = self._client.chain["Clearinghouse"]
+        native = to_native(amount, market.decimals)
+        self._client.ensure_allowance(market, clearinghouse, native)
+        return self._client.signer.execute(clearinghouse, "deposit", vault_id, native)
+
+    def withdraw(self, vault_id: int, amount: Decimal | int, receiver: str | None = None) -> Receipt:
+        """Takes collateral out of an own vault."""
+        market = self._client.chain.market(self.view(vault_id).market)
+        native = to_native(amount, market.decimals)
+        to = receiver or self._client.address
+        return self._client.signer.execute(self._client.chain["Clearinghouse"], "withdraw", vault_id, native, to)
+
+    def close(self, vault_id: int, receiver: str | None = None) -> Receipt:
+        """Ends an own vault without legs; its tokens go to `receiver` (the account itself)."""
+        self.view(vault_id)
+        to = receiver or self._client.address
+        return self._client.signer.execute(self._client.chain["Clearinghouse"], "close", vault_id, to)
+
+    def view(self, vault_id: int) -> VaultView:
+        """A vault in integers. Raises `UnknownVault`."""
+        (view,) = read_vaults(self._client.chain, [vault_id])
+        if isinstance(view, VaultView):
+            return view
+        raise UnknownVault(f"There is no vault {vault_id} on {self._client.chain.deployment.network}.") from view
+
+    def get(self, vault_id: int) -> VaultInfo:
+        """A vault in quote units. Raises `UnknownVault`."""
+        view = self.view(vault_id)
+        return self.describe(view, self._client.chain.market(view.market))
+
+    def list(self, owner: str | None = None) -> list[VaultInfo]:
+        """All open vaults, or those of one owner."""
+        book = self._client.chain.book()
+        ids = [
+            v.vault_id for v in (book.of(owner) if owner else sorted(book.vaults.values(), key=lambda v: v.vault_id))
+        ]
+        found = read_vaults(self._client.chain, ids)
+        markets: dict[int, Market] = {}
+        result: list[VaultInfo] = []
+        for view in found:
+            if not isinstance(view, VaultView):
+                raise view
+            if view.market not in markets:
+                markets[view.market] = self._client.chain.market(view.market)
+            result.append(self.describe(view, markets[view.market]))
+        return result
+
+    @staticmethod
+    def describe(view: VaultView, market: Market) -> VaultInfo:
+        """A vault of integers in quote units."""
+        return VaultInfo(
+            vault_id=view.vault_id,
+            owner=view.owner,
+            market=market.symbol,
+            model=Model(view.model).name,
+            expiry=view.expiry,
+            custody=view.custody,
+            balance=Decimal(view.balance).scaleb(-market.decimals),
+            collateral=from_wad(view.collateral),
+            value=from_wad(view.value),
+            equity=from_wad(view.equity),
+            maintenance_margin=from_wad(view.maintenance_margin),
+            initial_margin=from_wad(view.initial_margin),
+            health=None if view.health is None else from_wad(view.health),
+            state=view.state,
+            legs=view.legs,
+            priced=view.fresh,
+        )
+
+
+class Orders:
+    """Signed orders."""
+
+    def __init__(self, client: Bulkhead) -> None:
+        self._client = client
+
+    def sign(
+        self,
+        vault_id: int,
+        expiry: str | int,
+        legs: Iterable[PackageLeg | str],
+        side: str,
+        price: Decimal | int,
+        size: Decimal | int,
+        good_for: int = 300,
+        **other: Any,
+    ) -> SignedOrder:
+        """Signs an order of an own vault.
+
+        Args:
+            vault_id: Vault that trades.
+            expiry: Expiry of the series.
+            legs: What the buyer of one package receives, e.g. `["call:200", "-call:220"]`.
+            side: "buy" or "sell": what the signer does with the package.
+            price: Quote units per package.
+            size: Packages.
+            good_for: Seconds from the newest block for which the order is good.
+            **other: Further fields of `orders.Order`, as integers.
+        """
+        if side not in ("buy", "sell"):
+            raise BadInput(f"side is 'buy' or 'sell', not {side!r}.")
+        client = self._client
+        view = client.vaults.view(vault_id)
+        at = parse_expiry(expiry)
+        package = [PackageLeg.parse(leg) if isinstance(leg, str) else leg for leg in legs]
+        try:
+            series = [(Series(view.market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package]
+            epoch = client.chain["Exchange"].call("epoch_for", vault_id, sorted(s for s, _ in series))
+            order = orders.build(
+                maker_vault=vault_id,
+                signer=client.address,
+                legs=series,
+                is_bid=side == "buy",
+                price=to_wad(price),
+                size=to_quantity(size),
+                expiry=client.chain.rpc.timestamp() + good_for,
+                **{"epoch": epoch, **other},
+            )
+        except ValueError as error:
+            raise BadInput(f"That order has no valid form: {error}.") from error
+        signature = orders.sign(order, client.domain, client.key())
+        return SignedOrder(order, signature, client.domain.chain_id, client.domain.exchange)
+
+    def _check(self, signed: SignedOrder) -> None:
+        domain = self._client.domain
+        if signed.chain_id != domain.chain_id or signed.exchange.lower() != domain.exchange.lower():
+            raise BadInput(
+                f"The order was signed for the Exchange {signed.exchange} on chain {signed.chain_id}, not for this one."
+            )
+
+    def fill(
+        self,
+        signed: SignedOrder,
+        vault_id: int | None = None,
+        size: Decimal | None = None,
+        deposit: Decimal | int = 0,
+        model: str = "ES",
+        limit_price: Decimal | None = None,
+        max_fee: Decimal | None = None,
+    ) -> int:
+        """Takes an order into an own vault, or into a new one opened, funded and filled in one transaction.
+
+        Args:
+            signed: The order.
+            vault_id: Own vault; None opens one.
+            size: Packages; None takes all.
+            deposit: Quote tokens for a new vault.
+            model: Margin model of a new vault.
+            limit_price: Worst price per package; None accepts the order's own.
+            max_fee: Largest fee of the whole fill; None accepts any.
+
+        Returns:
+            Id of the vault.
+        """
+        self._check(signed)
+        client = self._client
+        exchange = client.chain["Exchange"]
+        order = signed.order
+        packages = MAX_UINT if size is None else to_quantity(size)
+        limit = order.price if limit_price is None else to_wad(limit_price)
+        market = client.chain.market(Series.unpack(order.legs[0].series).market)
+        fee = MAX_UINT if max_fee is None else to_native(max_fee, market.decimals)
+        if vault_id is not None:
+            client.signer.execute(exchange, "fill", order.to_tuple(), signed.signature, vault_id, packages, limit, fee)
+            return vault_id
+        amount = to_native(deposit, market.decimals)
+        client.ensure_allowance(market, client.chain["Clearinghouse"], amount)
+        no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
+        receipt = client.signer.execute(
+            exchange, "open_and_fill", order.to_tuple(), signed.signature, int(parse_model(model)), amount, packages,
+            limit, fee, no_permit,
+        )  # fmt: skip
+        return next(
+            int(log.values.vault_id) for log in receipt.logs(client.chain.contracts) if log.event == "VaultOpened"
+        )
+
+    def cancel(self, signed: Iterable[SignedOrder]) -> Receipt:
+        """Cancels orders by hash."""
+        hashes = [orders.order_hash(s.order, self._client.domain) for s in signed]
+        return self._client.signer.execute(self._client.chain["Exchange"], "cancel", hashes)
+
+    def states(self, signed: Iterable[SignedOrder]) -> list[tuple[str, Decimal, int]]:
+        """(status, packages that can be filled, reason code) of orders."""
+        several = list(signed)
+        for one in several:
+            self._check(one)
+        names = ("invalid", "open", "closing only", "not now", "filled", "cancelled", "expired")
+        found = self._client.chain["Exchange"].call(
+            "order_states", [s.order.to_tuple() for s in several], [s.signature for s in several]
+        )
+        return [(names[f["status"]], Decimal(f["fillable"]).scaleb(-6), int(f["reason"])) for f in found]
+
+
+def parse_model(name: str) -> Model:
+    """A margin model by name."""
+    try:
+        return Model[name.upper()]
+    except KeyError:
+        raise BadInput(f"{name!r} is not a margin model; there are ES, GREEKS and STATIC.") from None
+
+
+__all__ = ["Bulkhead", "Flags", "PackageLeg", "PremiumStyle", "SignedOrder", "VaultInfo", "WAD", "words"]
