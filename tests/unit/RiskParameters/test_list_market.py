@@ -1,0 +1,135 @@
+"""Listing checks every number and hands each word to who reads it."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from bulkhead.chain.parameters import EMPTY, PARAMETERS, WORDS, ParameterSet
+
+RISK, TRADING, LIQUIDATION, ORACLE = range(4)
+
+
+def with_field(name: str, number: int) -> dict[int, int]:
+    """The default words with one field overwritten, unchecked."""
+    p = PARAMETERS[name]
+    index = [w for w, _ in WORDS].index(p.word)
+    word = ParameterSet().words[index] & ~((2**p.bits - 1) << p.shift)
+    return {index: word | number << p.shift}
+
+
+def test_list_market__valid__every_reader_gets_its_word(system, parameters, listing):
+    made = listing(parameters=ParameterSet.default(phi_bps=300, taker_fee_bps=5, t1_seconds=100, ramp_bps=700))
+    risk, trading, liquidation, oracle = made.parameters.words
+    token_word, pushed, _ = system.clearinghouse.market(7)
+    assert pushed == risk
+    assert system.exchange.trading(7) == trading
+    assert system.liquidator.market_word(7) == liquidation
+    assert system.settlement.market_word(7) == liquidation
+    assert oracle in system.oracle.market_words(7)
+    assert list(parameters.words(7)) == [risk, trading, liquidation, oracle]
+    assert parameters.markets() == [1, 7]
+    token = int(system.market.token.address, 16)
+    assert token_word == token | 6 << 160 | 1 << 168 | 10_000 << 176
+
+
+def test_list_market__valid__logs_everything(system, parameters, listing):
+    made = listing()
+    log = next(e for e in parameters.get_logs() if type(e).__name__ == "MarketListed" and hasattr(e, "token"))
+    assert (log.market, log.token, log.lot) == (7, made.token, made.lot)
+    assert (log.risk, log.trading, log.liquidation, log.oracle) == made.parameters.words
+
+
+def test_list_market__stranger__reverts(listing, stranger):
+    with boa.reverts("parameters/not-owner"):
+        listing(sender=stranger)
+
+
+def test_list_market__twice__reverts(listing):
+    listing()
+    with boa.reverts("parameters/market-exists"):
+        listing()
+
+
+def test_list_market__index_beyond_16_bits__reverts(listing):
+    with boa.reverts("parameters/market-range"):
+        listing(market=65536)
+
+
+def test_list_market__token_without_code__reverts(listing, stranger):
+    with boa.reverts("parameters/token-no-code"):
+        listing(token=stranger)
+
+
+@pytest.mark.parametrize("lot", [0, 10**9 + 1])
+def test_list_market__lot_out_of_range__reverts(listing, lot):
+    with boa.reverts("parameters/lot-range"):
+        listing(lot=lot)
+
+
+def test_list_market__no_engine__reverts(listing):
+    with boa.reverts("parameters/no-engine"):
+        listing(engines=(EMPTY, EMPTY, EMPTY))
+
+
+def test_list_market__engine_without_code__reverts(listing, stranger):
+    with boa.reverts("parameters/engine-no-code"):
+        listing(engines=(EMPTY, stranger, EMPTY))
+
+
+@pytest.mark.parametrize("role", [0, 1, 2])
+def test_list_market__feed_without_code__reverts(system, listing, stranger, role):
+    feeds = [system.market.feed.address, EMPTY, EMPTY]
+    feeds[role] = stranger
+    with boa.reverts("parameters/feed-no-code"):
+        listing(feeds=tuple(feeds), heartbeats=(3600, 3600 if role == 1 else 0))
+
+
+@pytest.mark.parametrize("heartbeats", [(59, 0), (172_801, 0), (3600, 1)])
+def test_list_market__heartbeat_out_of_range__reverts(listing, heartbeats):
+    with boa.reverts("parameters/heartbeat-range"):
+        listing(heartbeats=heartbeats)
+
+
+@pytest.mark.parametrize("heartbeat", [0, 172_801])
+def test_list_market__fallback_without_heartbeat__reverts(system, listing, heartbeat):
+    feed = system.market.feed.address
+    with boa.reverts("parameters/heartbeat-range"):
+        listing(feeds=(feed, feed, EMPTY), heartbeats=(3600, heartbeat))
+
+
+@pytest.mark.parametrize("name", [n for n, p in PARAMETERS.items() if p.least > 0])
+def test_list_market__any_field_below_its_bound__reverts(listing, name):
+    with boa.reverts("parameters/too-small"):
+        listing(words=with_field(name, PARAMETERS[name].least - 1))
+
+
+@pytest.mark.parametrize("name", [n for n, p in PARAMETERS.items() if p.greatest < 2**p.bits - 1])
+def test_list_market__any_field_above_its_bound__reverts(listing, name):
+    with boa.reverts("parameters/too-large"):
+        listing(words=with_field(name, PARAMETERS[name].greatest + 1))
+
+
+def test_list_market__kappa_falls_in_stress__reverts(listing):
+    with boa.reverts("parameters/kappa-order"):
+        listing(words=with_field("kappa_stress_bps", 12_499))
+
+
+def test_list_market__auction_ends_too_early__reverts(listing):
+    with boa.reverts("parameters/clock-order"):
+        listing(words=with_field("t2_seconds", 239))
+
+
+@pytest.mark.parametrize(("index", "bit"), [(RISK, 248), (TRADING, 208), (LIQUIDATION, 160), (ORACLE, 200)])
+def test_list_market__bits_beyond_the_fields__reverts(listing, index, bit):
+    with boa.reverts("parameters/stray-bits"):
+        listing(words={index: ParameterSet().words[index] | 1 << bit})
+
+
+def test_list_market__too_many__reverts(parameters, listing):
+    # the list's length is written directly: 255 listings would take a quarter of a minute
+    layout = parameters.compiler_data.storage_layout["storage_layout"]
+    boa.env.set_storage(parameters.address, layout["_markets"]["slot"], 256)
+    assert len(parameters.markets()) == 256
+    with boa.reverts("parameters/too-many-markets"):
+        listing()

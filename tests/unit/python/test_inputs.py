@@ -1,0 +1,86 @@
+"""Inputs of a deployment: the committed files are good, and each mistake is named."""
+
+from __future__ import annotations
+
+import copy
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bulkhead.chain.errors import BadInput
+from bulkhead.chain.inputs import MockFeed, MockToken, parse
+
+ROOT = Path(__file__).resolve().parents[3]
+FEED = "0x694AA1769357215DE4FAC081bf1f309aDC325306"
+
+GOOD = {
+    "network": "testnet",
+    "chain_id": 5,
+    "tokens": {"USDC": FEED},
+    "markets": {"ETH": {"index": 1, "token": "USDC", "feeds": {"primary": FEED}, "heartbeats": {"primary": 3600}}},
+}
+
+
+def load(network: str):
+    path = ROOT / "deployments" / network / "inputs.yaml"
+    return parse(yaml.safe_load(path.read_text()), path.name)
+
+
+def test_parse__local__needs_mocks_and_no_address():
+    inputs = load("local")
+    assert inputs.network == "local" and inputs.chain_id == 31337
+    assert inputs.needs_mocks and inputs.addresses == {}
+    assert inputs.tokens == {"USDC": MockToken("Test dollar", "USDC", 6)}
+    assert inputs.markets[0].primary == MockFeed(8, Decimal("194.60"))
+    assert inputs.markets[0].primary.answer == 19_460_000_000
+
+
+def test_parse__sepolia__has_feeds_and_no_mocks():
+    inputs = load("sepolia")
+    assert inputs.network == "sepolia" and inputs.chain_id == 11155111
+    assert not inputs.needs_mocks
+    assert inputs.addresses["primary feed of ETH"] == FEED
+    assert inputs.markets[1].parameters.values["oi_cap"] == 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (("network",), "Main Net", "not a name"),
+        (("chain_id",), "one", "whole number"),
+        (("chain_id",), None, "chain_id is missing"),
+        (("owner",), FEED[:-1], "not an address"),
+        (("guardian",), FEED.replace("A", "a", 1), "wrong checksum"),
+        (("surplus",), 1, "'surplus' is not known"),
+        (("tokens",), [], "a mapping belongs"),
+        (("tokens", "USDC"), {"real": 1}, "'real' is not known"),
+        (("tokens", "USDC"), 12, "a mapping belongs"),
+        (("markets", "ETH", "index"), 65536, "not below 65536"),
+        (("markets", "ETH", "index"), True, "whole number"),
+        (("markets", "ETH", "token"), "DAI", "not among the tokens"),
+        (("markets", "ETH", "feeds"), {}, "primary is missing"),
+        (("markets", "ETH", "feeds", "fallback"), FEED, "fallback is missing"),
+        (("markets", "ETH", "feeds", "primary"), {"mock": {"decimals": 8, "price": "much"}}, "not a number"),
+        (("markets", "ETH", "heartbeats"), {}, "primary is missing"),
+        (("markets", "ETH", "parameters"), {"phi_bps": 5000}, "parameters/too-large"),
+        (("markets", "ETH", "parameters"), {"fee": 1}, "parameters/unknown-name"),
+        (("markets", "ETH", "legs"), 1, "'legs' is not known"),
+    ],
+)
+def test_parse__mistake__is_named(path, value, sentence):
+    content = copy.deepcopy(GOOD)
+    at = content
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    with pytest.raises(BadInput, match=sentence):
+        parse(content, "inputs.yaml")
+
+
+def test_parse__same_index_twice__is_named():
+    content = copy.deepcopy(GOOD)
+    content["markets"]["BTC"] = copy.deepcopy(content["markets"]["ETH"])
+    with pytest.raises(BadInput, match="same index"):
+        parse(content, "inputs.yaml")
