@@ -114,9 +114,7 @@ class OracleWorld:
 
     def list(self, market: int, primary: Any, fallback: Any = None, sequencer: Any = None) -> None:
         feeds = [feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer)]
-        self.adapter.list_market(
-            market, feeds, [self.heartbeat] * 2, self.word.pack(), sender=self.parameters
-        )
+        self.adapter.list_market(market, feeds, [self.heartbeat] * 2, self.word.pack(), sender=self.parameters)
 
     @property
     def now(self) -> int:

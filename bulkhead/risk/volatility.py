@@ -134,9 +134,7 @@ class Realised:
             return replace(self, cursor=reading.id)
         variances = self.variances
         if self.price != 0:
-            variances = fold(
-                variances, self.price, reading.price, reading.stamp - self.stamp, half_lives
-            )
+            variances = fold(variances, self.price, reading.price, reading.stamp - self.stamp, half_lives)
         return Realised(variances, reading.id, reading.price, reading.stamp)
 
     def add_all(self, readings: Iterable[Round], half_lives: Sequence[int]) -> Realised:

@@ -55,9 +55,7 @@ def test_list_market__feed_of_more_than_18_decimals__reverts(world: OracleWorld)
 )
 def test_list_market__word_that_would_brick_it__reverts(world: OracleWorld, word: int) -> None:
     with boa.reverts("oracle/parameters"):
-        world.adapter.list_market(
-            2, [world.primary.address, EMPTY, EMPTY], [3600, 0], word, sender=world.parameters
-        )
+        world.adapter.list_market(2, [world.primary.address, EMPTY, EMPTY], [3600, 0], word, sender=world.parameters)
     with boa.reverts("oracle/parameters"):
         world.adapter.configure(1, word, sender=world.parameters)
 

@@ -63,9 +63,7 @@ def test_snapshot__two_good_feeds__active(world: OracleWorld) -> None:
 
 
 @pytest.mark.parametrize(("mode", "reason"), REJECTIONS)
-def test_snapshot__bad_primary_alone__last_price_not_fresh(
-    lone: OracleWorld, mode: int, reason: int
-) -> None:
+def test_snapshot__bad_primary_alone__last_price_not_fresh(lone: OracleWorld, mode: int, reason: int) -> None:
     lone.primary.set_mode(mode)
     facts = lone.look()
     assert facts.flags == DEGRADED
@@ -110,9 +108,7 @@ def test_snapshot__feed_without_code__unreachable(world: OracleWorld) -> None:
     assert world.look().reason == UNREACHABLE
 
 
-def test_snapshot__answers_of_odd_shape__unreachable_or_refused(
-    world: OracleWorld, raw: Callable[..., bytes]
-) -> None:
+def test_snapshot__answers_of_odd_shape__unreachable_or_refused(world: OracleWorld, raw: Callable[..., bytes]) -> None:
     hostile = deployer("testing/HostileAggregator.vy").deploy()
     world.list(2, hostile)
     good = (2**64 + 1, 2000 * 10**8, world.now, world.now, 2**64 + 1)

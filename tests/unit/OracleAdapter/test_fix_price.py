@@ -1,0 +1,379 @@
+"""Expiry prices (7.1): the same whoever calls, with whichever hints, from whichever feed can prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import boa
+import pytest
+
+from bulkhead.risk.volatility import OracleWord
+from tests.oracle_world import (
+    BURNS,
+    HISTORY_BURNS,
+    HISTORY_REVERTS,
+    PHASE,
+    REVERTS,
+    START,
+    UNIT,
+    WAD,
+    ZERO,
+    OracleWorld,
+)
+
+EXPIRY = START + 86400
+WINDOW = 1800
+PRIMARY, FALLBACK, LAST_RESORT = 1, 2, 3
+
+
+def go(world: OracleWorld, after: int) -> None:
+    """To so many seconds after the expiry."""
+    boa.env.timestamp = EXPIRY + after
+
+
+def fix(world: OracleWorld, *hints: int) -> int:
+    return world.adapter.fix_price(1, EXPIRY, list(hints))
+
+
+def source(world: OracleWorld) -> int:
+    (event,) = world.events("ExpiryPriceFixed")
+    assert event.market == 1
+    assert event.expiry == EXPIRY
+    assert event.price == world.adapter.expiry_price(1, EXPIRY)
+    return event.source
+
+
+def trade(world: OracleWorld) -> list[int]:
+    """A day's end with four rounds around the window; the average is 2,100."""
+    ids = []
+    for after, price in ((-2400, 2000), (-900, 2100), (-450, 2300), (600, 3000)):
+        go(world, after)
+        ids.append(world.primary.push(price * UNIT, world.now))
+        if world.fallback is not None:
+            world.fallback.push((price + 10) * UNIT, world.now)
+    return ids
+
+
+def test_fix__honest_hint__average_of_the_window(world: OracleWorld) -> None:
+    ids = trade(world)
+    assert fix(world, ids[0]) == 2100 * WAD
+    assert source(world) == PRIMARY
+
+
+def test_fix__again__same_price_no_event(world: OracleWorld) -> None:
+    ids = trade(world)
+    fix(world, ids[0])
+    assert fix(world) == 2100 * WAD
+    assert world.events("ExpiryPriceFixed") == []
+
+
+def test_fix__before_the_window__reverts(world: OracleWorld) -> None:
+    go(world, -WINDOW)
+    with boa.reverts("oracle/before-window"):
+        fix(world, 1)
+    with boa.reverts("oracle/before-window"):
+        world.adapter.fix_price(1, 100, [])
+
+
+def test_fix__in_the_window_without_hints__reverts(world: OracleWorld) -> None:
+    go(world, -WINDOW + 1)
+    with boa.reverts("oracle/not-expired"):
+        fix(world)
+
+
+def test_fix__in_the_window__keeps_the_place_but_no_price(world: OracleWorld) -> None:
+    go(world, -2000)
+    world.push(2000)
+    go(world, -600)
+    world.push(2300)
+    assert fix(world, world.primary.latest_id() - 1) == 0
+    assert world.adapter.expiry_price(1, EXPIRY) == 0
+    go(world, 60)
+    world.push(9000)
+    assert fix(world) == 2100 * WAD
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        [0],  # far too early: walked from there
+        [0, 1, 2, 3],
+        [0, 2],
+        [1],
+        [1, 3],
+    ],
+)
+def test_fix__any_useful_hints__same_price(world: OracleWorld, hints: list[int]) -> None:
+    first = world.primary.latest_id()
+    ids = [first, *trade(world)]
+    assert fix(world, *(ids[i] for i in hints)) == 2100 * WAD
+
+
+@pytest.mark.parametrize("hint", [2, 3, 4, 99])
+def test_fix__useless_hints__no_price_no_harm(world: OracleWorld, hint: int) -> None:
+    ids = [0, *trade(world), *([0] * 95)]
+    ids[99] = 2**255
+    assert fix(world, ids[hint]) == 0
+    assert world.adapter.proof(1, EXPIRY) == [0, 0, 0, 0]
+    assert fix(world, ids[1]) == 2100 * WAD
+
+
+def test_fix__silent_since_before_the_window__price_in_force(lone: OracleWorld) -> None:
+    go(lone, -3900)
+    lone.push(2000)
+    go(lone, 0)
+    assert fix(lone) == 2000 * WAD  # the newest round is the one in force: no hint needed
+    assert source(lone) == PRIMARY
+
+
+def test_fix__no_later_round_yet__newest_counts_to_the_end(lone: OracleWorld) -> None:
+    go(lone, -2400)
+    lone.push(2000)
+    go(lone, -900)
+    lone.push(2200)
+    go(lone, 0)
+    assert fix(lone, lone.primary.latest_id() - 1) == 2100 * WAD
+
+
+def test_fix__early_hint_by_a_griefer__later_hint_jumps_ahead(lone: OracleWorld) -> None:
+    first = lone.primary.latest_id()
+    for i in range(300):
+        lone.wait(60)
+        lone.push(2000 + i % 5)
+    ids = trade(lone)
+    assert fix(lone, first) == 0  # 48 rounds walked, place kept
+    assert lone.adapter.proof(1, EXPIRY)[0] & (2**80 - 1) == first + 48
+    assert fix(lone, ids[0]) == 2100 * WAD
+
+
+def test_fix__many_rounds__several_calls(lone: OracleWorld) -> None:
+    go(lone, -2400)
+    lone.push(2000)
+    hint = lone.primary.latest_id()
+    total, last, at = 0, 2000, -1800
+    for i in range(120):
+        after = -1790 + 14 * i
+        go(lone, after)
+        total, last, at = total + last * (after - at), 2000 + i, after
+        lone.push(last)
+    total += last * (0 - at)
+    go(lone, 10)
+    calls = [fix(lone, hint), fix(lone), fix(lone)]
+    assert calls == [0, 0, total * WAD // 1800]
+    assert source(lone) == PRIMARY
+
+
+def test_fix__two_rounds_in_one_second__the_later_counts(lone: OracleWorld) -> None:
+    go(lone, -1800)
+    lone.push(1000)
+    lone.push(2000)
+    hint = lone.primary.latest_id() - 1
+    go(lone, 0)
+    lone.push(5000)
+    lone.push(6000)
+    assert fix(lone, hint) == 2000 * WAD
+
+
+def test_fix__unreadable_round_inside__skipped(lone: OracleWorld) -> None:
+    ids = trade(lone)
+    lone.primary.erase(ids[1])
+    assert fix(lone, ids[0]) == (2000 * 1350 + 2300 * 450) * WAD // 1800
+
+
+# --- phases --------------------------------------------------------------------------------------------------
+
+
+def test_fix__new_phase_inside_the_window__crossed(lone: OracleWorld) -> None:
+    go(lone, -2400)
+    lone.push(2000)
+    hint = lone.primary.latest_id()
+    go(lone, -900)
+    lone.primary.set_phase(2)
+    lone.push(2200)
+    go(lone, 10)
+    lone.push(9000)
+    assert fix(lone, hint) == 2100 * WAD
+
+
+def test_fix__new_phase_after_expiry__old_phase_ends_the_window(lone: OracleWorld) -> None:
+    go(lone, -2400)
+    lone.push(2000)
+    hint = lone.primary.latest_id()
+    go(lone, -900)
+    lone.push(2200)
+    go(lone, 10)
+    lone.primary.set_phase(3)
+    lone.push(9000)
+    assert fix(lone, hint) == 2100 * WAD
+
+
+def test_fix__hint_of_a_phase_that_was_over__not_taken(lone: OracleWorld) -> None:
+    old = lone.primary.latest_id()
+    go(lone, -2400)
+    lone.primary.set_phase(2)
+    lone.push(2000)
+    new = lone.primary.latest_id()
+    go(lone, -900)
+    lone.push(2200)
+    go(lone, 10)
+    lone.push(9000)
+    assert old >> 64 == 1
+    assert new == 2 * PHASE + 1
+    assert fix(lone, old) == 0
+    assert lone.adapter.proof(1, EXPIRY)[0] == 0
+    assert fix(lone, old, new) == 2100 * WAD
+
+
+# --- when the primary cannot ---------------------------------------------------------------------------------
+
+
+def test_fix__primary_stale_fallback_fresh__price_of_the_fallback(world: OracleWorld) -> None:
+    go(world, -3961)
+    world.primary.push(1000 * UNIT, world.now)
+    go(world, -2400)
+    hint = world.fallback.push(2000 * UNIT, world.now)
+    go(world, -900)
+    world.fallback.push(2200 * UNIT, world.now)
+    go(world, 10)
+    assert fix(world) == 0  # the fallback wants its own hint
+    assert fix(world, hint) == 2100 * WAD
+    assert source(world) == FALLBACK
+
+
+def test_fix__primary_back_after_expiry__proof_shows_the_hole_then_fallback(world: OracleWorld) -> None:
+    world.fallback.skip_rounds(100)  # or its ids would be hints for the primary too
+    go(world, -5000)
+    before = world.primary.push(1000 * UNIT, world.now)
+    go(world, -2400)
+    hint = world.fallback.push(2000 * UNIT, world.now)
+    go(world, -900)
+    world.fallback.push(2200 * UNIT, world.now)
+    go(world, 10)
+    world.primary.push(9000 * UNIT, world.now)
+    assert fix(world, hint) == 0  # the hole is not shown yet
+    assert fix(world, before) == 0  # now it is
+    assert fix(world, hint) == 2100 * WAD
+    assert source(world) == FALLBACK
+
+
+@pytest.mark.parametrize("age", [3960, 3961])
+def test_fix__primary_at_the_edge_of_its_heartbeat(world: OracleWorld, age: int) -> None:
+    go(world, -age)
+    world.primary.push(1000 * UNIT, world.now)
+    go(world, -2400)
+    hint = world.fallback.push(2000 * UNIT, world.now)
+    go(world, 10)
+    assert fix(world, hint) == (1000 if age == 3960 else 2000) * WAD
+
+
+@pytest.mark.parametrize("mode", [REVERTS, BURNS, HISTORY_REVERTS, HISTORY_BURNS])
+def test_fix__primary_cannot_answer__fallback(world: OracleWorld, mode: int) -> None:
+    go(world, -2400)
+    world.push(2000)
+    hint = world.fallback.latest_id()
+    go(world, -900)
+    world.push(2200)
+    go(world, 10)
+    world.push(9000)
+    world.primary.set_mode(mode)
+    assert fix(world, hint) == 2100 * WAD
+    assert source(world) == FALLBACK
+
+
+def test_fix__too_little_gas__reverts_instead_of_falling_back(world: OracleWorld) -> None:
+    ids = trade(world)
+    world.primary.set_mode(REVERTS)
+    with boa.reverts("oracle/gas"):
+        world.adapter.fix_price(1, EXPIRY, [ids[0]], gas=300_000)
+
+
+def test_fix__primary_provable__fallback_hints_change_nothing(world: OracleWorld) -> None:
+    ids = trade(world)
+    world.fallback.skip_rounds(1000)
+    world.fallback.push(1 * UNIT, world.now)
+    assert fix(world, world.fallback.latest_id()) == 0
+    assert fix(world, ids[0]) == 2100 * WAD
+    assert source(world) == PRIMARY
+
+
+def test_fix__nothing_provable__last_good_price_after_six_hours(lone: OracleWorld) -> None:
+    go(lone, -5000)
+    lone.push(1500)
+    go(lone, 6 * 3600 - 1)
+    assert fix(lone) == 0
+    go(lone, 6 * 3600)
+    assert fix(lone) == 1500 * WAD
+    assert source(lone) == LAST_RESORT
+
+
+def test_fix__feeds_dead__last_folded_price(world: OracleWorld) -> None:
+    go(world, -2000)
+    world.push(1700)
+    world.poke()
+    world.primary.set_mode(REVERTS)
+    world.fallback.set_mode(ZERO)
+    go(world, 6 * 3600)
+    assert fix(world) == 1700 * WAD
+    assert source(world) == LAST_RESORT
+
+
+def test_fix__half_proven_then_dead__last_proven_price(lone: OracleWorld) -> None:
+    go(lone, -2400)
+    lone.push(2000)
+    hint = lone.primary.latest_id()
+    go(lone, -900)
+    lone.push(2200)
+    fix(lone, hint)
+    go(lone, 50)
+    lone.push(9000)
+    lone.poke()
+    lone.primary.set_mode(REVERTS)
+    go(lone, 6 * 3600)
+    assert fix(lone) == 2200 * WAD
+    assert source(lone) == LAST_RESORT
+
+
+def test_fix__nothing_known_before_expiry__any_price_a_day_later(lone: OracleWorld) -> None:
+    go(lone, 50)
+    lone.push(1900)
+    lone.poke()
+    lone.primary.set_mode(REVERTS)
+    go(lone, 86400 - 1)
+    assert fix(lone) == 0
+    go(lone, 86400)
+    assert fix(lone) == 1900 * WAD
+
+
+def test_fix__never_any_price__stays_open(make_world: Callable[..., OracleWorld]) -> None:
+    world = make_world(spot=None)
+    go(world, 2 * 86400)
+    assert fix(world) == 0
+
+
+def test_fix__sequencer_down__makes_no_difference(rollup: OracleWorld) -> None:
+    ids = trade(rollup)
+    rollup.sequencer.push_status(1, rollup.now, rollup.now)
+    assert fix(rollup, ids[0]) == 2100 * WAD
+
+
+def test_fix__window_changed_after_it_began__keeps_its_own(world: OracleWorld) -> None:
+    go(world, -2400)
+    world.push(2000)
+    hint = world.primary.latest_id()
+    go(world, -900)
+    world.push(2200)
+    fix(world, hint)
+    world.adapter.configure(1, OracleWord(window_seconds=600).pack(), sender=world.parameters)
+    go(world, 1)
+    world.push(9000)
+    assert fix(world) == 2100 * WAD
+
+
+def test_fix__zero_window__price_in_force(make_world: Callable[..., OracleWorld]) -> None:
+    world = make_world(fallback=False, window_seconds=0)
+    go(world, -600)
+    world.push(2000)
+    hint = world.primary.latest_id()
+    go(world, 1)
+    world.push(9000)
+    assert fix(world, hint) == 2000 * WAD
