@@ -16,7 +16,6 @@ from interfaces import IInsuranceFund
 from interfaces import IOracleAdapter
 from interfaces import ISettlement
 
-from contracts.math import payoff
 from contracts.modules import auction
 from contracts.modules import leg
 from contracts.modules import vault_state as state
@@ -134,7 +133,7 @@ def _net(legs: DynArray[uint256, 16], price: uint256, token: uint256) -> int256:
     @dev N [native]: debts rounded up, claims down, so that claims <= debts for any decimals.
     """
     unit: int256 = convert(state._native_wad(token) * 10**6, int256)
-    return auction._floor_div(payoff._settled(price, legs), unit)
+    return auction._floor_div(waterfall._payoff(legs, price), unit)
 
 
 # --- settle ------------------------------------------------------------------------------------------------------

@@ -1,14 +1,38 @@
 # pragma version 0.4.3
 """
-@title Caps of the loss waterfall
+@title Payoff at expiry and caps of the loss waterfall
 @license AGPL-3.0-only
-@notice Pure: what insurance may pay for a vault, a cell and a day, and what a claim is due (protocol sections 6.6
+@notice Pure: what legs pay at expiry, what insurance may pay for a vault, a cell and a day, and what a claim is due (protocol sections 6.6
         and 7). All amounts native unless they say wad. Roundings favour the protocol side.
 """
 from contracts.modules import leg
 
 WAD: constant(uint256) = 10**18
 NEVER_FLAGGED_SHARE: constant(uint256) = 10  # a vault never flagged: 1/10 of the expiry price per contract
+
+
+@internal
+@pure
+def _payoff(legs: DynArray[uint256, 16], price: uint256) -> int256:
+    """
+    @notice What all legs of a vault pay at the settlement price, exact.
+    @param price [wad].
+    @return [1e-24 quote], so that nothing is rounded before the caller does.
+    """
+    final: int256 = convert(price, int256)
+    total: int256 = 0
+    for word: uint256 in legs:
+        kind: uint256 = leg._kind(word)
+        each: int256 = convert(WAD, int256)   # CASH: 1
+        if kind == leg.FUTURE:
+            each = final
+        elif kind != leg.CASH:
+            each = final - convert(leg._strike(word) * leg.STRIKE_WAD, int256)
+            if kind == leg.PUT:
+                each = -each
+            each = max(each, 0)
+        total += leg._quantity(word) * each
+    return total
 
 
 @internal
