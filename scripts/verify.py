@@ -1,0 +1,114 @@
+"""Checks a deployment against this clone: `ape run verify --url URL`.
+
+Code, roles and parameters: the code on chain is what Ape compiles from these sources, the immutables hold the predicted
+addresses, and every contract works with the parameters of the inputs file. Reads only.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import ape
+import click
+import yaml
+
+from bulkhead.chain import system
+from bulkhead.chain.connection import Connection, connect
+from bulkhead.chain.contract import read
+from bulkhead.chain.errors import BulkheadError, MissingDeployment
+from bulkhead.chain.inputs import Inputs, parse
+from bulkhead.chain.parameters import ParameterSet
+from bulkhead.risk.words import NODES, WEIGHTS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Finding = tuple[bool, str]
+
+
+def first_nonce(chain: Connection) -> int:
+    """Nonce with which the first contract was created."""
+    known = chain.deployment
+    used = int(chain.rpc.call("eth_getTransactionCount", known.deployer, "latest"), 16)
+    first = known.address(system.CONTRACTS[0][0])
+    for nonce in range(used):
+        if system.create_address(known.deployer, nonce) == first:
+            return nonce
+    raise MissingDeployment(f"{known.deployer} did not create {first}: addresses.json names another deployer.")
+
+
+def check_code(chain: Connection) -> list[Finding]:
+    """Runtime code and immutables of every contract."""
+    known = chain.deployment
+    at = system.predict(known.deployer, first_nonce(chain))
+    config = system.SystemConfig(known.deployer, known.deployer, NODES, WEIGHTS)
+    findings = []
+    for name, contract in system.CONTRACTS:
+        compiled = bytes(getattr(ape.project, contract).contract_type.get_runtime_bytecode())
+        code = chain.rpc.code(at[name])
+        findings.append((at[name] == known.address(name), f"{name} is at its predicted address"))
+        findings.append((code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)"))
+        words = code[len(compiled) :]
+        roles = [a for a in system.constructor_arguments(name, at, config) if a in at.values()]
+        held = all(bytes.fromhex(str(role)[2:]) in words for role in roles)
+        findings.append((held, f"{name} holds its {len(roles)} roles"))
+    return findings
+
+
+def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
+    """Owner, guardian, and the words of every market at every reader."""
+    deployer = chain.deployment.deployer
+    parameters = chain["RiskParameters"]
+    owner, pending, guardian = read(chain.rpc, [parameters.query(n) for n in ("owner", "pending_owner", "guardian")])
+    wanted = inputs.owner or deployer
+    findings = [
+        (wanted in (owner, pending), f"owner is {owner}" + (f", {pending} may accept" if wanted == pending else "")),
+        (guardian == (inputs.guardian or deployer), f"guardian is {guardian}"),
+    ]
+    for market in inputs.markets:
+        expected = market.parameters.words
+        words, ledger, trading, liquidation, settlement, oracle = read(
+            chain.rpc,
+            [
+                parameters.query("words", market.index),
+                chain["Clearinghouse"].query("market", market.index),
+                chain["Exchange"].query("trading", market.index),
+                chain["Liquidator"].query("market_word", market.index),
+                chain["Settlement"].query("market_word", market.index),
+                chain["OracleAdapter"].query("market_words", market.index),
+            ],
+        )
+        findings.append((tuple(words) == expected, f"{market.symbol} has the parameters of the inputs"))
+        if tuple(words) != expected and any(words):
+            now = ParameterSet.unpack(words).values
+            changed = [f"{n} {v} -> {now[n]}" for n, v in market.parameters.values.items() if now[n] != v]
+            findings.append((False, f"{market.symbol} was changed: {', '.join(changed) or 'paused'}"))
+        pushed = (ledger[1], trading, liquidation) == tuple(words[:3]) and settlement == words[2] and words[3] in oracle
+        findings.append((pushed, f"{market.symbol}: every contract works with these parameters"))
+        token = chain.deployment.market(market.symbol).token
+        findings.append((ledger[0] & (2**160 - 1) == int(token, 16), f"{market.symbol} is quoted in {token}"))
+    return findings
+
+
+@click.command()
+@click.option("--url", envvar="BULKHEAD_RPC_URL", default="http://127.0.0.1:8545", show_default=True, help="Node.")
+@click.option("--deployment", type=Path, default=ROOT / "deployments" / "local", help="Folder of addresses.json.")
+@click.option("--inputs", "inputs_path", type=Path, help="Inputs file. [default: inputs.yaml of that folder]")
+def cli(url: str, deployment: Path, inputs_path: Path | None) -> None:
+    """Compare a deployment with this clone and its inputs."""
+    try:
+        folder = deployment if deployment.is_dir() else deployment.parent
+        path = inputs_path or folder / "inputs.yaml"
+        if not path.exists():
+            raise MissingDeployment(f"There are no inputs at {path}.")
+        inputs = parse(yaml.safe_load(path.read_text()), path.name)
+        chain = connect(url, deployment)
+        findings = check_code(chain) + check_parameters(chain, inputs)
+    except BulkheadError as error:
+        click.echo(f"verify: {error}", err=True)
+        sys.exit(1)
+    for good, text in findings:
+        click.echo(f"{'ok  ' if good else 'FAIL'} {text}")
+    failed = sum(not good for good, _ in findings)
+    click.echo(f"{len(findings) - failed} of {len(findings)} checks hold")
+    sys.exit(1 if failed else 0)
