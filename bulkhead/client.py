@@ -482,16 +482,16 @@ class Orders:
         hashes = [orders.order_hash(s.order, self._client.domain) for s in signed]
         return self._client.signer.execute(self._client.chain["Exchange"], "cancel", hashes)
 
-    def states(self, signed: Iterable[SignedOrder]) -> list[tuple[str, Decimal, int]]:
-        """(status, packages that can be filled, reason code) of orders."""
+    def states(self, signed: Iterable[SignedOrder]) -> list[tuple[str, Decimal, str]]:
+        """(status, packages that can be filled, reason that a fill would meet) of orders."""
         several = list(signed)
         for one in several:
             self._check(one)
         names = ("invalid", "open", "closing only", "not now", "filled", "cancelled", "expired")
-        found = self._client.chain["Exchange"].call(
+        found = self._client.chain["OrderLens"].call(
             "order_states", [s.order.to_tuple() for s in several], [s.signature for s in several]
         )
-        return [(names[f["status"]], Decimal(f["fillable"]).scaleb(-6), int(f["reason"])) for f in found]
+        return [(names[f["status"]], Decimal(f["fillable"]).scaleb(-6), str(f["reason"])) for f in found]
 
 
 def parse_model(name: str) -> Model:

@@ -158,7 +158,7 @@ class Order:
         max_fee: Maker's fee per package at most [wad quote].
         spot_min: Lowest spot [wad quote].
         spot_max: Highest spot [wad quote].
-        epoch: Epoch of the vault (low 16 bits) and the maker's counter above; `Exchange.epoch_for` tells it.
+        epoch: Epoch of the vault (low 64 bits) and the maker's counter above; `Exchange.epoch_for` tells it.
         salt: Makes equal orders different.
         expiry: Last second at which the order is good [unix seconds].
         flags: FILL_OR_KILL, REDUCE_ONLY.

@@ -1,5 +1,5 @@
 # pragma version 0.4.3
-# pragma optimize codesize
+# pragma optimize gas
 """
 @title Exchange: settles signed orders
 @license AGPL-3.0-only
@@ -18,10 +18,8 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import IRiskParameters
 
-from contracts.modules import leg
 from contracts.modules import order as order_form
-from contracts.modules import series as series_grid
-from contracts.modules import signature as signer_of
+from contracts.modules import order_rules as rules
 from contracts.modules import snapshot as price_of
 from contracts.modules import trading_word
 from contracts.modules import vault_state as state
@@ -41,25 +39,14 @@ struct Terms:
     taker_fee: uint256              # [native]
     legs: DynArray[uint256, 16]     # what the buyer receives
 
-# a cancelled order's filled size carries this bit
-CANCELLED_BIT: constant(uint256) = 1 << 255
-# counters of a vault's orders
+# a vault's epoch, and the counter of its orders above it
 COUNTER_MASK: constant(uint256) = 2**64 - 1
 # set when some series of the vault has a minimum of its own, so that fills of the others read one word
 SERIES_BIT: constant(uint256) = 1 << 255
-VAULT_EPOCH_BITS: constant(uint256) = 16
+FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
 BPS: constant(uint256) = 10**4
 # no package has a fee limit beyond this, so that limits of "anything" do not overflow
 MAX_FEE: constant(uint256) = 2**127
-
-# order_states
-INVALID: constant(uint256) = 0
-OPEN: constant(uint256) = 1
-CLOSING_ONLY: constant(uint256) = 2
-NOT_NOW: constant(uint256) = 3
-ALL_FILLED: constant(uint256) = 4
-WAS_CANCELLED: constant(uint256) = 5
-WAS_EXPIRED: constant(uint256) = 6
 
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
@@ -67,7 +54,7 @@ ORACLE: immutable(address)
 
 # market -> packed trading parameters (modules/trading_word)
 trading: public(HashMap[uint256, uint256])
-# signer -> order hash -> packages filled [1e-6] | CANCELLED_BIT
+# signer -> order hash -> packages filled [1e-6] | rules.CANCELLED
 filled: HashMap[address, HashMap[bytes32, uint256]]
 # vault id -> least counter of its orders | SERIES_BIT
 minimums: HashMap[uint256, uint256]
@@ -83,108 +70,37 @@ def __init__(parameters_: address, clearinghouse: address, oracle: address):
     ORACLE = oracle
 
 
-# --- checks: each returns its reason instead of raising it, so that views say what a fill would revert with ---------
+# --- checks --------------------------------------------------------------------------------------------------------
 
 
 @internal
 @pure
 def _refuse(reason: String[32]):
+    # the reasons are written in modules/order and modules/order_rules, so that views can tell them too
     assert len(reason) == 0, reason
 
 
 @internal
 @view
-def _standing(
-    order: IExchange.Order, digest: bytes32, signature: Bytes[1024], taker: address
-) -> (String[32], uint256):
+def _counter(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
     """
-    @dev Whether the maker still stands by the order. An empty taker is not checked.
-    @return (reason or nothing, filled packages | CANCELLED_BIT)
+    @dev Least counter of a live order of the vault in these series.
     """
-    filled: uint256 = self.filled[order.signer][digest]
-    if block.timestamp > order.expiry:
-        return "exchange/order-expired", filled
-    if order.taker != empty(address) and taker != empty(address) and order.taker != taker:
-        return "exchange/wrong-taker", filled
-    if filled & CANCELLED_BIT != 0:
-        return "exchange/cancelled", filled
-    if filled >= order.size:
-        return "exchange/filled", filled
-    word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(order.maker_vault)
-    # a transfer of the vault bumps its epoch
-    if order.epoch & (2**VAULT_EPOCH_BITS - 1) != state._epoch(word):
-        return "exchange/stale-epoch", filled
-    counter: uint256 = order.epoch >> VAULT_EPOCH_BITS
-    minimum: uint256 = self.minimums[order.maker_vault]
-    if counter < minimum & COUNTER_MASK:
-        return "exchange/stale-epoch", filled
+    minimum: uint256 = self.minimums[vault_id]
+    counter: uint256 = minimum & COUNTER_MASK
     if minimum & SERIES_BIT != 0:
-        for one: IExchange.OrderLeg in order.legs:
-            if counter < self.series_minimums[order.maker_vault][one.series]:
-                return "exchange/series-cancelled", filled
-    if word == 0 or order.signer != state._owner(word):
-        return "exchange/signer-not-owner", filled
-    if not signer_of._is_valid(order.signer, digest, signature):
-        return "exchange/bad-signature", filled
-    form: String[32] = order_form._form(order)
-    if len(form) != 0:
-        return form, filled
-    if order_form._market(order) != state._market(word):
-        return "exchange/wrong-market", filled
-    if order_form._expiry(order) <= block.timestamp:
-        return "exchange/series-expired", filled
-    return "", filled
+        for one: uint128 in series:
+            counter = max(counter, self.series_minimums[vault_id][one])
+    return counter
 
 
-@internal
-@pure
-def _size_refusal(order: IExchange.Order, filled: uint256, size: uint256) -> String[32]:
-    left: uint256 = order.size - filled
-    if size > left:
-        return "exchange/above-remainder"
-    if size == 0 or size < min(order.min_fill, left):
-        return "exchange/below-min-fill"
-    if order.flags & order_form.FILL_OR_KILL != 0 and size != order.size:
-        return "exchange/fill-or-kill"
-    return ""
-
-
-@internal
-@pure
-def _spot_refusal(order: IExchange.Order, prices: uint256[16]) -> String[32]:
-    if order.spot_min != 0 or order.spot_max != max_value(uint256) or order.iv != 0:
-        # a band or a vol on a price that is not fresh protects nobody
-        if not price_of._is_fresh(prices):
-            return "exchange/spot-unknown"
-        if prices[price_of.SPOT] < order.spot_min or prices[price_of.SPOT] > order.spot_max:
-            return "exchange/spot-outside"
-    return ""
+# --- pricing -----------------------------------------------------------------------------------------------------
 
 
 @internal
 @view
-def _opening_refusal(
-    legs: DynArray[uint256, 16], expiry: uint256, trading: uint256, prices: uint256[16]
-) -> String[32]:
-    """
-    @dev What only a fill that raises open interest must meet (protocol section 2).
-    """
-    if not price_of._is_active(prices):
-        return "exchange/price-not-active"
-    if block.timestamp < trading_word._paused_until(trading):
-        return "exchange/paused"
-    if block.timestamp + trading_word._no_open_seconds(trading) >= expiry:
-        return "exchange/no-open-window"
-    if not series_grid._on_grid(expiry, block.timestamp):
-        return "exchange/expiry-off-grid"
-    tick: uint256 = trading_word._tick(trading)
-    for word: uint256 in legs:
-        if not series_grid._strike_valid(word, tick, prices[price_of.SPOT]):
-            return "exchange/strike-off-grid"
-    return ""
-
-
-# --- pricing -----------------------------------------------------------------------------------------------------
+def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+    return staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
 
 
 @internal
@@ -195,9 +111,25 @@ def _mark(vault_id: uint256, legs: DynArray[uint256, 16], prices: uint256[16]) -
     """
     words: uint256[9] = empty(uint256[9])
     held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    engine: address = convert(words[state.ENGINE] & state.OWNER_MASK, address)
+    words, held = self._load(vault_id)
+    engine: address = convert(words[state.ENGINE], address)
     return staticcall IMarginEngine(engine).value(legs, prices)
+
+
+@internal
+@view
+def _is_negative(vault_id: uint256, prices: uint256[16]) -> bool:
+    """
+    @dev Whether C + v < 0 before the trade.
+    """
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = self._load(vault_id)
+    collateral: int256 = state._collateral(
+        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
+    )
+    engine: address = convert(words[state.ENGINE], address)
+    return collateral + staticcall IMarginEngine(engine).value(held, prices) < 0
 
 
 @internal
@@ -292,10 +224,12 @@ def _fill(
     max_fee: uint256,
 ) -> bytes32:
     digest: bytes32 = domain._hash_typed_data_v4(order_form._struct_hash(order))
-    reason: String[32] = ""
-    filled: uint256 = 0
-    reason, filled = self._standing(order, digest, signature, msg.sender)
-    self._refuse(reason)
+    filled: uint256 = self.filled[order.signer][digest]
+    maker_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(order.maker_vault)
+    counter: uint256 = self._counter(order.maker_vault, order_form._series(order))
+    self._refuse(
+        rules._standing(order, digest, signature, msg.sender, filled, maker_word, counter)
+    )
     assert order.maker_vault != taker_vault, "exchange/same-vault"
     taker_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(taker_vault)
     assert taker_word != 0 and state._owner(taker_word) == msg.sender, "exchange/not-taker-owner"
@@ -303,16 +237,19 @@ def _fill(
     size: uint256 = wanted
     if wanted == max_value(uint256):
         size = order.size - filled
-    self._refuse(self._size_refusal(order, filled, size))
+    self._refuse(rules._size_refusal(order, filled, size))
     if order.flags & order_form.REDUCE_ONLY != 0:
-        assert size <= self._reducible(order), "exchange/reduce-only"
+        words: uint256[9] = empty(uint256[9])
+        held: DynArray[uint256, 16] = []
+        words, held = self._load(order.maker_vault)
+        assert size <= rules._reducible(order, words[state.TERMS], held), "exchange/reduce-only"
 
     market: uint256 = order_form._market(order)
     expiry: uint256 = order_form._expiry(order)
     prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
-    self._refuse(self._spot_refusal(order, prices))
+    self._refuse(rules._spot_refusal(order, prices))
 
-    # before every call that hands out control
+    # before every call that could hand out control
     self.filled[order.signer][digest] = filled + size
 
     token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[0]
@@ -327,6 +264,11 @@ def _fill(
 
     seller: uint256 = order.maker_vault
     buyer: uint256 = taker_vault
+    # a side that trades its way out of negative equity pays no fee; only a flagged vault can be so far
+    if maker_word & FLAGS != 0 and self._is_negative(order.maker_vault, prices):
+        terms.maker_fee = 0
+    if taker_word & FLAGS != 0 and self._is_negative(taker_vault, prices):
+        terms.taker_fee = 0
     fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
     if order.is_bid:
         seller = taker_vault
@@ -338,7 +280,7 @@ def _fill(
         seller, buyer, expiry, terms.legs, terms.cash, fees, self, prices
     )
     if raised == 1:
-        self._refuse(self._opening_refusal(terms.legs, expiry, trading, prices))
+        self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
         assert cap == 0 or open_interest <= cap, "exchange/open-interest-cap"
 
@@ -354,18 +296,6 @@ def _fill(
         taker_fee=terms.taker_fee,
     )
     return digest
-
-
-@internal
-@view
-def _reducible(order: IExchange.Order) -> uint256:
-    words: uint256[9] = empty(uint256[9])
-    held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
-    # legs of another cell cannot be reduced by this one
-    if len(held) == 0 or state._expiry(words[state.TERMS]) != order_form._expiry(order):
-        return 0
-    return order_form._reducible(order, held)
 
 
 @external
@@ -448,7 +378,7 @@ def cancel(hashes: DynArray[bytes32, 32]):
     @param hashes Digests of `hash_order`.
     """
     for digest: bytes32 in hashes:
-        self.filled[msg.sender][digest] |= CANCELLED_BIT
+        self.filled[msg.sender][digest] |= rules.CANCELLED
         log IExchange.OrderCancelled(order_hash=digest, signer=msg.sender)
 
 
@@ -462,7 +392,7 @@ def _check_owner(vault_id: uint256):
 @external
 def bump_epoch(vault_id: uint256, minimum: uint256):
     """
-    @notice Kills every order of the vault whose counter (epoch >> 16) is below `minimum`. Only the vault's owner.
+    @notice Kills every order of the vault whose counter (epoch >> 64) is below `minimum`. Only the vault's owner.
     @param minimum New least counter, higher than the last.
     """
     self._check_owner(vault_id)
@@ -475,7 +405,7 @@ def bump_epoch(vault_id: uint256, minimum: uint256):
 @external
 def cancel_series(vault_id: uint256, series: uint128, minimum: uint256):
     """
-    @notice Kills every order of the vault with a leg in `series` and a counter (epoch >> 16) below `minimum`.
+    @notice Kills every order of the vault with a leg in `series` and a counter (epoch >> 64) below `minimum`.
             Only the vault's owner.
     @param series Series id.
     @param minimum New least counter in this series, higher than the last.
@@ -538,7 +468,7 @@ def filled_of(signer: address, order_hash: bytes32) -> (uint256, bool):
     @notice (packages filled [1e-6], cancelled) of an order.
     """
     filled: uint256 = self.filled[signer][order_hash]
-    return filled & ~CANCELLED_BIT, filled & CANCELLED_BIT != 0
+    return filled & ~rules.CANCELLED, filled & rules.CANCELLED != 0
 
 
 @external
@@ -548,95 +478,4 @@ def epoch_for(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
     @notice The least `epoch` with which an order of this vault in these series is alive.
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
-    counter: uint256 = self.minimums[vault_id] & COUNTER_MASK
-    for one: uint128 in series:
-        counter = max(counter, self.series_minimums[vault_id][one])
-    return (counter << VAULT_EPOCH_BITS) | state._epoch(word)
-
-
-@internal
-@view
-def _state(order: IExchange.Order, signature: Bytes[1024]) -> IExchange.OrderState:
-    """
-    @dev Reverts on nothing: every call below is a view that answers for any vault and any listed market.
-    """
-    reason: String[32] = ""
-    filled: uint256 = 0
-    digest: bytes32 = domain._hash_typed_data_v4(order_form._struct_hash(order))
-    reason, filled = self._standing(order, digest, signature, empty(address))
-    if len(reason) != 0:
-        status: uint256 = INVALID
-        if block.timestamp > order.expiry:
-            status = WAS_EXPIRED
-        elif filled & CANCELLED_BIT != 0:
-            status = WAS_CANCELLED
-        elif filled >= order.size:
-            status = ALL_FILLED
-        return IExchange.OrderState(status=status, fillable=0, reason=reason)
-
-    left: uint256 = order.size - filled
-    if order.flags & order_form.FILL_OR_KILL != 0 and filled != 0:
-        return IExchange.OrderState(status=INVALID, fillable=0, reason="exchange/fill-or-kill")
-    market: uint256 = order_form._market(order)
-    expiry: uint256 = order_form._expiry(order)
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
-    reason = self._spot_refusal(order, prices)
-    if len(reason) != 0:
-        return IExchange.OrderState(status=NOT_NOW, fillable=0, reason=reason)
-
-    fillable: uint256 = left
-    if order.flags & order_form.REDUCE_ONLY != 0:
-        fillable = min(left, self._reducible(order))
-        if fillable == 0:
-            return IExchange.OrderState(status=NOT_NOW, fillable=0, reason="exchange/reduce-only")
-    # what the maker would pay comes out of its vault, whatever the margin says
-    if order.premium_style == order_form.UPFRONT and order.iv == 0 and order.price != 0:
-        if order.is_bid == (order.price > 0):
-            fillable = min(fillable, self._affordable(order))
-    if fillable < min(max(order.min_fill, 1), left) or (
-        order.flags & order_form.FILL_OR_KILL != 0 and fillable != left
-    ):
-        return IExchange.OrderState(status=NOT_NOW, fillable=0, reason="exchange/low-balance")
-
-    trading: uint256 = self.trading[market]
-    legs: DynArray[uint256, 16] = []
-    contracts: uint256 = 0
-    legs, contracts = order_form._legs(order, fillable)
-    reason = self._opening_refusal(legs, expiry, trading, prices)
-    if len(reason) == 0:
-        return IExchange.OrderState(status=OPEN, fillable=fillable, reason="")
-    return IExchange.OrderState(status=CLOSING_ONLY, fillable=fillable, reason=reason)
-
-
-@internal
-@view
-def _affordable(order: IExchange.Order) -> uint256:
-    """
-    @dev Packages that the maker's tokens can pay at the signed price [1e-6].
-    """
-    words: uint256[9] = empty(uint256[9])
-    held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
-    free: uint256 = words[state.BALANCE] * state._native_wad(words[state.TOKEN])
-    return free * order_form.MICRO // convert(abs(order.price), uint256)
-
-
-@external
-@view
-def order_states(
-    orders: DynArray[IExchange.Order, 16], signatures: DynArray[Bytes[1024], 16]
-) -> DynArray[IExchange.OrderState, 16]:
-    """
-    @notice What would become of each order now, as far as it can be told without a trade. Never reverts.
-    @dev The taker is not checked, and neither is a margin that only the fill can compute.
-    @param orders Orders. @param signatures Theirs, in the same order; a missing one counts as empty.
-    @return Per order: status (0 invalid, 1 open, 2 closing only: may not raise open interest, 3 not now, 4 filled,
-            5 cancelled, 6 expired), the largest size that may pass, the reason code when it may not pass.
-    """
-    states: DynArray[IExchange.OrderState, 16] = []
-    for i: uint256 in range(len(orders), bound=16):
-        signature: Bytes[1024] = b""
-        if i < len(signatures):
-            signature = signatures[i]
-        states.append(self._state(orders[i], signature))
-    return states
+    return (self._counter(vault_id, series) << rules.EPOCH_BITS) | state._epoch(word)

@@ -1,9 +1,11 @@
-"""The Exchange against stand-ins whose answers a test sets, so that each refusal can be reached alone."""
+"""The Exchange in the whole system, with a maker, a taker and the verbs its tests need.
+
+Only feed and token are test doubles. Spot is 2,000; both vaults are rich, so that margin refuses nothing by itself.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
 import boa
@@ -11,147 +13,22 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from bulkhead import orders
-from bulkhead.orders import Domain, Kind, Order, Series
+from bulkhead.orders import Kind, Order, Series
+from tests.system import System, weekly
 
 WAD = 10**18
 MAX = 2**256 - 1
 SPOT = 2000 * WAD
 DAY = 86400
-#: Wednesday, 2026-01-07, 12:00 UTC
-NOW = 1767787200
-#: Friday, 2026-01-09, 08:00 UTC
-EXPIRY = 1767945600
 MARKET = 1
 STRIKE = 2000 * 10**8
 TICK = 50 * 10**8
-#: taker 3 bp, maker 1 bp, cap 12.5 %, tick, 30 minutes, open-interest cap of 1,000 contracts, not paused
-TRADING = 3 | 1 << 16 | 1250 << 32 | TICK << 48 | 1800 << 104 | 1000 * 10**6 << 128
-
-STAND_IN = """
-# pragma version 0.4.3
-from ethereum.ercs import IERC20
-
-struct Call:
-    from_id: uint256
-    to_id: uint256
-    expiry: uint256
-    cash: int256
-    fees: uint256[2]
-    receiver: address
-
-words: public(HashMap[uint256, uint256])
-terms: public(HashMap[uint256, uint256])
-balances: public(HashMap[uint256, uint256])
-held: HashMap[uint256, DynArray[uint256, 16]]
-token: public(uint256)
-raised: public(uint256)
-open_interest: public(uint256)
-prices: public(uint256[16])
-mark: public(int256)
-last: public(Call)
-legs: DynArray[uint256, 16]
-owner: public(address)
-next_id: public(uint256)
-deposited: public(uint256)
-seen_vol: public(uint256)
-
-@deploy
-def __init__():
-    self.owner = msg.sender
-    self.next_id = 100
-
-@external
-def set_vault(vault_id: uint256, word: uint256, terms: uint256, balance: uint256, legs: DynArray[uint256, 16]):
-    self.words[vault_id] = word
-    self.terms[vault_id] = terms
-    self.balances[vault_id] = balance
-    self.held[vault_id] = legs
-
-@external
-def set_token(word: uint256):
-    self.token = word
-
-@external
-def set_outcome(raised: uint256, open_interest: uint256):
-    self.raised = raised
-    self.open_interest = open_interest
-
-@external
-def set_prices(prices: uint256[16], mark: int256):
-    self.prices = prices
-    self.mark = mark
-
-@external
-@view
-def vault_word(vault_id: uint256) -> uint256:
-    return self.words[vault_id]
-
-@external
-@view
-def market(market: uint256) -> (uint256, uint256, uint256):
-    return self.token, 0, self.open_interest
-
-@external
-@view
-def load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
-    words: uint256[9] = empty(uint256[9])
-    words[0] = self.words[vault_id]
-    words[1] = self.terms[vault_id]
-    words[2] = self.token
-    words[4] = convert(self, uint256)
-    words[6] = self.balances[vault_id]
-    return words, self.held[vault_id]
-
-@external
-@view
-def value(legs: DynArray[uint256, 16], prices: uint256[16]) -> int256:
-    # with a flat vol of its own the mark is that vol in quote, so that a test sees which vol priced the package
-    if prices[13] != self.prices[13]:
-        return convert(prices[13], int256)
-    return self.mark
-
-@external
-@view
-def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
-    return self.prices
-
-@external
-def observe(market: uint256, expiry: uint256) -> uint256[16]:
-    return self.prices
-
-@external
-def novate(
-    from_id: uint256, to_id: uint256, expiry: uint256, legs: DynArray[uint256, 16], cash: int256,
-    fees: uint256[2], fee_receiver: address, snapshot: uint256[16],
-) -> (uint256, uint256):
-    self.last = Call(from_id=from_id, to_id=to_id, expiry=expiry, cash=cash, fees=fees, receiver=fee_receiver)
-    self.legs = legs
-    assert snapshot[0] == self.prices[0]
-    return self.raised, self.open_interest
-
-@external
-@view
-def last_legs() -> DynArray[uint256, 16]:
-    return self.legs
-
-@external
-def open(market: uint256, model: uint256, owner: address) -> uint256:
-    vault_id: uint256 = self.next_id
-    self.next_id += 1
-    self.words[vault_id] = convert(owner, uint256) | (market << 160) | (model << 184)
-    return vault_id
-
-@external
-def deposit_from(payer: address, vault_id: uint256, amount: uint256):
-    token: address = convert(self.token & (2**160 - 1), address)
-    extcall IERC20(token).transferFrom(payer, self, amount)
-    self.deposited = amount
-"""
-
-
-def word(owner: str, market: int = MARKET, epoch: int = 0) -> int:
-    """A vault word with the fields the Exchange looks at."""
-    return int(owner, 16) | market << 160 | epoch << 192
+#: What each side starts with [quote].
+RICH = 10**7
+EXPIRY = weekly()
+#: Parameters that differ from the defaults: a maker fee, a coarse tick, an open-interest cap of 1,000 contracts.
+PARAMETERS = {"maker_fee_bps": 1, "tick": TICK, "oi_cap": 1000 * 10**6}
+NO_PERMIT = (0, 0, 0, bytes(32), bytes(32))
 
 
 def leg_word(kind: int, strike: int, quantity: int) -> int:
@@ -159,18 +36,35 @@ def leg_word(kind: int, strike: int, quantity: int) -> int:
     return kind << 126 | strike << 64 | quantity & (2**64 - 1)
 
 
+def key(number: int) -> str:
+    """A private key for tests."""
+    return "0x" + number.to_bytes(32, "big").hex()
+
+
 @dataclass
 class World:
-    """The Exchange and everything a test turns."""
+    """The system, a maker and a taker with one vault each, and everything a test turns."""
 
-    exchange: Any
-    stand: Any
-    token: Any
-    maker: LocalAccount
-    taker: str
-    domain: Domain
-    maker_vault: int = 1
-    taker_vault: int = 2
+    system: System
+    maker: LocalAccount = field(init=False)
+    taker: str = field(init=False)
+    maker_vault: int = field(init=False)
+    taker_vault: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exchange = self.system.exchange
+        self.clearinghouse = self.system.clearinghouse
+        self.order_lens: Any = self.system.OrderLens  # type: ignore[attr-defined]
+        self.token = self.system.market.token
+        self.domain = self.system.domain
+        self.maker = Account.from_key(key(1))
+        self.taker = str(boa.env.generate_address("taker"))
+        self.maker_vault = self.system.open(self.maker.address, RICH)
+        self.taker_vault = self.system.open(self.taker, RICH)
+
+    @property
+    def now(self) -> int:
+        return self.system.now
 
     def series(self, kind: Kind = Kind.CALL, strike: int = STRIKE, expiry: int = EXPIRY, market: int = MARKET) -> int:
         return Series(market, kind, expiry, strike if kind < Kind.FUTURE else 0).pack()
@@ -183,7 +77,7 @@ class World:
             "is_bid": False,
             "price": 100 * WAD,
             "size": 10 * 10**6,
-            "expiry": NOW + 60,
+            "expiry": self.now + 60,
         }
         return Order(**{**values, **changes})
 
@@ -206,26 +100,34 @@ class World:
     ) -> bytes:
         if limit is None:
             limit = -(2**255) if order.is_bid else 2**255 - 1
-        return self.exchange.fill(
-            order.to_tuple(),
-            self.sign(order) if signature is None else signature,
-            self.taker_vault if vault is None else vault,
-            size,
-            limit,
-            max_fee,
-            sender=self.taker if sender is None else sender,
+        return bytes(
+            self.exchange.fill(
+                order.to_tuple(),
+                self.sign(order) if signature is None else signature,
+                self.taker_vault if vault is None else vault,
+                size,
+                limit,
+                max_fee,
+                sender=self.taker if sender is None else sender,
+            )
         )
 
-    def prices(self, *, spot: int = SPOT, status: int = 3, mark: int = 100 * WAD, vol: int = 6 * 10**17) -> None:
-        words = [0] * 16
-        words[0], words[1], words[2], words[10], words[13] = spot, spot, EXPIRY - NOW, status, vol
-        self.stand.set_prices(words, mark)
+    def log(self, name: str) -> Any:
+        """The one event of a name that the last call of the Exchange left."""
+        [event] = [log for log in self.exchange.get_logs() if type(log).__name__ == name]
+        return event
+
+    def novation(self) -> tuple[int, int, int, list[int], list[int]]:
+        """(from, to, cash, fees, legs) of the last fill."""
+        event = self.log("Novated")
+        assert event.fee_receiver == self.exchange.address
+        return event.from_id, event.to_id, event.cash, list(event.fees), list(event.legs)
 
     def state(self, order: Order, signature: bytes | None = None) -> Any:
         return self.states([order], [self.sign(order) if signature is None else signature])[0]
 
     def states(self, many: list[Order], signatures: list[bytes]) -> Any:
-        return self.exchange.order_states([order.to_tuple() for order in many], signatures)
+        return self.order_lens.order_states([order.to_tuple() for order in many], signatures)
 
     def refused(self, order: Order, reason: str, size: int = 10**6, **how: Any) -> None:
         """A fill reverts with the reason."""
@@ -237,29 +139,16 @@ class World:
         self.refused(order, reason, size, **how)
         assert self.state(order, how.get("signature")).reason == reason
 
+    def give_vault(self, vault_id: int, sender: str, receiver: str) -> None:
+        """Transfers the ERC-721."""
+        self.system.token_nft.transferFrom(sender, receiver, vault_id, sender=sender)
 
-@cache
-def deployer(name: str) -> Any:
-    """A compiled contract; compiling it for each test would take most of their time."""
-    return boa.loads_partial(STAND_IN) if name == "stand-in" else boa.load_partial(f"contracts/{name}.vy")
+    def set_parameter(self, name: str, number: int) -> None:
+        """Changes one parameter of the market."""
+        self.system.RiskParameters.set_parameter(  # type: ignore[attr-defined]
+            MARKET, name, number, sender=self.system.owner
+        )
 
-
-def make_world(decimals: int = 6) -> World:
-    """A fresh world; tests with other token decimals make their own."""
-    maker = Account.from_key(keccak_key(1))
-    taker = boa.env.generate_address("taker")
-    stand = deployer("stand-in").deploy()
-    token = deployer("testing/MockERC20").deploy("Dollar", "USD", decimals)
-    exchange = deployer("Exchange").deploy(stand.address, stand.address, stand.address)
-    exchange.configure(MARKET, TRADING, sender=stand.address)
-    world = World(exchange, stand, token, maker, taker, Domain(boa.env.evm.patch.chain_id, exchange.address))
-    stand.set_token(int(token.address, 16) | decimals << 160 | 1 << 168 | 10_000 << 176)
-    stand.set_vault(1, word(maker.address), 0, 10**12, [])
-    stand.set_vault(2, word(taker), 0, 10**12, [])
-    world.prices()
-    return world
-
-
-def keccak_key(number: int) -> str:
-    """A private key for tests."""
-    return "0x" + number.to_bytes(32, "big").hex()
+    def stale(self) -> None:
+        """Lets the feed go silent for longer than its heartbeat allows."""
+        self.system.wait(4000)

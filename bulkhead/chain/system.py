@@ -27,6 +27,7 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("Settlement", "Settlement"),
     ("InsuranceFund", "InsuranceFund"),
     ("Lens", "Lens"),
+    ("OrderLens", "OrderLens"),
 )
 
 
@@ -105,5 +106,6 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Settlement"],
             at["InsuranceFund"],
         ),
+        "OrderLens": (at["Clearinghouse"], at["OracleAdapter"], at["Exchange"]),
     }
     return arguments[name]

@@ -80,6 +80,18 @@ def _expiry(order: IExchange.Order) -> uint256:
 
 @internal
 @pure
+def _series(order: IExchange.Order) -> DynArray[uint128, 4]:
+    """
+    @notice Series ids of the legs.
+    """
+    series: DynArray[uint128, 4] = []
+    for one: IExchange.OrderLeg in order.legs:
+        series.append(one.series)
+    return series
+
+
+@internal
+@pure
 def _form(order: IExchange.Order) -> String[32]:
     """
     @notice Nothing, or the reason why this is not an order at all. After it nothing computed from the order overflows.
@@ -189,27 +201,3 @@ def _with_cash(legs: DynArray[uint256, 16], quantity: int256) -> DynArray[uint25
     else:
         joined.append(leg._pack(leg.CASH << 62, quantity))
     return joined
-
-
-@internal
-@pure
-def _reducible(order: IExchange.Order, held: DynArray[uint256, 16]) -> uint256:
-    """
-    @notice Largest size of which every option and future only brings the maker's quantity closer to zero [1e-6].
-    """
-    most: uint256 = max_value(uint256)
-    for one: IExchange.OrderLeg in order.legs:
-        series: uint256 = convert(one.series, uint256)
-        kind: uint256 = (series >> 104) & 255
-        if kind == leg.CASH:
-            continue
-        quantity: int256 = 0
-        for word: uint256 in held:
-            if leg._key(word) == (kind << 62) | (series & leg.STRIKE_MASK):
-                quantity = leg._quantity(word)
-        ratio: int256 = convert(one.ratio, int256)
-        # what the maker receives must have the opposite sign of what it holds
-        if (quantity > 0) == ((ratio > 0) == order.is_bid):
-            return 0
-        most = min(most, convert(abs(quantity), uint256) // convert(abs(ratio), uint256))
-    return most

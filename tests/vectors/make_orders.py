@@ -43,7 +43,7 @@ def _orders() -> dict[str, Order]:
         ),
         "iron condor for a credit": orders.build(
             legs=[(call, -1), (far_call, 1), (put, -1), (far_put, 1)], is_bid=True, price=-(42 * WAD),
-            size=5 * 10**6, max_fee=WAD, spot_min=1900 * WAD, spot_max=2100 * WAD, epoch=3 | 7 << 16, **common,
+            size=5 * 10**6, max_fee=WAD, spot_min=1900 * WAD, spot_max=2100 * WAD, epoch=3 | 7 << 64, **common,
         ),
         "future against cash, one taker, fill or kill": orders.build(
             legs=[(future, 1)], is_bid=False, price=2003 * WAD, size=10**6, taker="0x" + "ab" * 20,

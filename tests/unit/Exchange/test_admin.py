@@ -7,16 +7,14 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from tests.exchange_world import EXPIRY, MARKET, MAX, NOW, WAD, World, keccak_key
-
-NO_PERMIT = (0, 0, 0, bytes(32), bytes(32))
+from tests.exchange_world import EXPIRY, MARKET, MAX, NO_PERMIT, World, key
 
 
 def test_configure__not_parameters__reverts(world: World) -> None:
     with boa.reverts("exchange/only-parameters"):
         world.exchange.configure(MARKET, 1, sender=world.taker)
-    world.exchange.configure(MARKET, 1, sender=world.stand.address)
-    assert world.exchange.trading(MARKET) == 1
+    world.set_parameter("taker_fee_bps", 7)
+    assert world.exchange.trading(MARKET) & 65535 == 7
 
 
 def test_cancel__partly_filled__keeps_what_was_filled(world: World) -> None:
@@ -34,37 +32,37 @@ def test_cancel__by_someone_else__changes_nothing(world: World) -> None:
 
 
 def test_bump_epoch__not_owner__reverts(world: World) -> None:
-    for vault_id in (1, 99):
+    for vault_id in (world.maker_vault, 99):
         with boa.reverts("exchange/not-vault-owner"):
             world.exchange.bump_epoch(vault_id, 1, sender=world.taker)
 
 
 def test_bump_epoch__not_higher__reverts(world: World) -> None:
-    world.exchange.bump_epoch(1, 5, sender=world.maker.address)
+    world.exchange.bump_epoch(world.maker_vault, 5, sender=world.maker.address)
     for minimum in (0, 5, 2**64):
         with boa.reverts("exchange/epoch-not-higher"):
-            world.exchange.bump_epoch(1, minimum, sender=world.maker.address)
+            world.exchange.bump_epoch(world.maker_vault, minimum, sender=world.maker.address)
 
 
 def test_cancel_series__not_owner__reverts(world: World) -> None:
     with boa.reverts("exchange/not-vault-owner"):
-        world.exchange.cancel_series(1, world.series(), 1, sender=world.taker)
+        world.exchange.cancel_series(world.maker_vault, world.series(), 1, sender=world.taker)
 
 
 def test_cancel_series__not_higher__reverts(world: World) -> None:
-    world.exchange.cancel_series(1, world.series(), 3, sender=world.maker.address)
+    world.exchange.cancel_series(world.maker_vault, world.series(), 3, sender=world.maker.address)
     for minimum in (0, 3, 2**64):
         with boa.reverts("exchange/epoch-not-higher"):
-            world.exchange.cancel_series(1, world.series(), minimum, sender=world.maker.address)
+            world.exchange.cancel_series(world.maker_vault, world.series(), minimum, sender=world.maker.address)
 
 
 def test_epoch_for__after_cancels__is_the_least_live_epoch(world: World) -> None:
-    world.exchange.bump_epoch(1, 2, sender=world.maker.address)
-    world.exchange.cancel_series(1, world.series(), 7, sender=world.maker.address)
-    assert world.exchange.epoch_for(1, []) == 2 << 16
-    assert world.exchange.epoch_for(1, [world.series()]) == 7 << 16
-    world.fill(world.order(epoch=7 << 16))
-    world.refused(world.order(epoch=6 << 16), "exchange/series-cancelled")
+    world.exchange.bump_epoch(world.maker_vault, 2, sender=world.maker.address)
+    world.exchange.cancel_series(world.maker_vault, world.series(), 7, sender=world.maker.address)
+    assert world.exchange.epoch_for(world.maker_vault, []) == 2 << 64
+    assert world.exchange.epoch_for(world.maker_vault, [world.series()]) == 7 << 64
+    world.fill(world.order(epoch=7 << 64))
+    world.refused(world.order(epoch=6 << 64), "exchange/stale-epoch")
 
 
 # --- open_and_fill -------------------------------------------------------------------------------------------------
@@ -79,12 +77,14 @@ def open_and_fill(world: World, sender: str, permit=NO_PERMIT, deposit: int = 10
 
 def test_open_and_fill__with_allowance__opens_deposits_fills(world: World) -> None:
     world.token.mint(world.taker, 10**9)
-    world.token.approve(world.stand.address, 10**9, sender=world.taker)
+    world.token.approve(world.clearinghouse.address, 10**9, sender=world.taker)
     vault_id = open_and_fill(world, world.taker)
-    assert vault_id == 100
-    assert world.stand.deposited() == 10**9
-    assert world.stand.last().to_id == vault_id
-    assert world.stand.words(vault_id) & (2**160 - 1) == int(world.taker, 16)
+    assert world.novation()[1] == vault_id
+    assert world.token.balanceOf(world.taker) == 0
+    words = world.system.words(vault_id)
+    assert words[0] & (2**160 - 1) == int(world.taker, 16)
+    # the deposit less the premium and 3 bp of 2000
+    assert words[6] == 10**9 - 100 * 10**6 - 600_000
 
 
 def test_open_and_fill__no_legs__reverts(world: World) -> None:
@@ -106,7 +106,7 @@ def permit_of(world: World, key: str, amount: int, deadline: int) -> tuple[int, 
             ]
         },
         {
-            "owner": account.address, "spender": world.stand.address, "value": amount, "nonce": 0, "deadline": deadline,
+            "owner": account.address, "spender": world.clearinghouse.address, "value": amount, "nonce": 0, "deadline": deadline,
         },
     )  # fmt: skip
     signed = account.sign_message(message)
@@ -114,26 +114,26 @@ def permit_of(world: World, key: str, amount: int, deadline: int) -> tuple[int, 
 
 
 def test_open_and_fill__with_permit__needs_no_approval(world: World) -> None:
-    account = Account.from_key(keccak_key(3))
+    account = Account.from_key(key(3))
     world.token.mint(account.address, 10**9)
-    permit = permit_of(world, keccak_key(3), 10**9, NOW + 60)
+    permit = permit_of(world, key(3), 10**9, world.now + 60)
     open_and_fill(world, account.address, permit)
     assert world.token.balanceOf(account.address) == 0
 
 
 def test_open_and_fill__permit_used_by_a_front_runner__still_passes(world: World) -> None:
-    account = Account.from_key(keccak_key(3))
+    account = Account.from_key(key(3))
     world.token.mint(account.address, 10**9)
-    amount, deadline, v, r, s = permit = permit_of(world, keccak_key(3), 10**9, NOW + 60)
-    world.token.permit(account.address, world.stand.address, amount, deadline, v, r, s, sender=world.maker.address)
+    amount, deadline, v, r, s = permit = permit_of(world, key(3), 10**9, world.now + 60)
+    world.token.permit(account.address, world.clearinghouse.address, amount, deadline, v, r, s, sender=world.maker.address)
     open_and_fill(world, account.address, permit)
 
 
 def test_open_and_fill__expired_permit_and_no_allowance__reverts(world: World) -> None:
-    account = Account.from_key(keccak_key(3))
+    account = Account.from_key(key(3))
     world.token.mint(account.address, 10**9)
     with boa.reverts("token/allowance"):
-        open_and_fill(world, account.address, permit_of(world, keccak_key(3), 10**9, NOW - 1))
+        open_and_fill(world, account.address, permit_of(world, key(3), 10**9, world.now - 1))
 
 
 # --- fees ------------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_collect_fees__owner_of_parameters__decides_the_receiver(world: World) -
     world.token.mint(world.exchange.address, 777)
     with boa.reverts("exchange/only-owner"):
         world.exchange.collect_fees(world.token.address, world.taker, sender=world.taker)
-    assert world.exchange.collect_fees(world.token.address, world.maker.address, sender=world.stand.owner()) == 777
+    assert world.exchange.collect_fees(world.token.address, world.maker.address, sender=world.system.owner) == 777
     assert world.token.balanceOf(world.maker.address) == 777
 
 
@@ -162,7 +162,7 @@ def transfer(to: address, amount: uint256) -> bool:
 """
     )
     with boa.reverts("exchange/transfer-refused"):
-        world.exchange.collect_fees(token.address, world.taker, sender=world.stand.owner())
+        world.exchange.collect_fees(token.address, world.taker, sender=world.system.owner)
 
 
 # --- order_states ------------------------------------------------------------------------------------------------------
@@ -182,12 +182,11 @@ def test_order_states__batch__one_answer_each(world: World) -> None:
 
 
 def test_order_states__maker_cannot_pay__says_how_much_it_can(world: World) -> None:
-    order = world.order(is_bid=True)
-    world.stand.set_vault(1, world.stand.words(1), 0, 250 * 10**6, [])
-    state = world.state(order)
+    poor = world.system.open(world.maker.address, 250)
+    state = world.state(world.order(is_bid=True, maker_vault=poor))
     assert (state.status, state.fillable) == (1, 2_500_000)
-    world.stand.set_vault(1, world.stand.words(1), 0, 0, [])
-    state = world.state(order)
+    empty = world.system.open(world.maker.address)
+    state = world.state(world.order(is_bid=True, maker_vault=empty))
     assert (state.status, state.fillable, state.reason) == (3, 0, "exchange/low-balance")
 
 
@@ -210,8 +209,7 @@ def test_order_states__extreme_numbers__do_not_revert(world: World) -> None:
 
 
 def test_order_states__other_reasons__are_statuses(world: World) -> None:
-    assert world.state(world.order(expiry=NOW - 1)).status == 6
+    assert world.state(world.order(expiry=world.now - 1)).status == 6
     assert world.state(world.order(spot_min=MAX)).status == 3
-    boa.env.evm.patch.timestamp = EXPIRY
+    world.system.wait(EXPIRY - world.now)
     assert world.state(world.order(expiry=EXPIRY)).status == 0
-    assert WAD == 10**18

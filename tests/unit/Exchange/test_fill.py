@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from statistics import NormalDist
+
 import boa
 import pytest
 from eth_account import Account
@@ -9,7 +12,7 @@ from eth_account import Account
 from bulkhead import orders
 from bulkhead.orders import Flags, Kind, OrderLeg, PremiumStyle
 
-from tests.exchange_world import DAY, EXPIRY, MARKET, MAX, NOW, SPOT, STRIKE, TRADING, WAD, World, keccak_key, leg_word, word
+from tests.exchange_world import DAY, EXPIRY, MARKET, MAX, RICH, SPOT, STRIKE, WAD, World, key, leg_word
 
 CALL, PUT, FUTURE, CASH = Kind.CALL, Kind.PUT, Kind.FUTURE, Kind.CASH
 
@@ -20,48 +23,58 @@ def test_fill__upfront_ask__buyer_pays_and_receives_legs(world: World) -> None:
     order = world.order()
     digest = world.fill(order, 2 * 10**6)
     assert digest == world.hash(order)
-    call = world.stand.last()
-    assert (call.from_id, call.to_id, call.expiry) == (1, 2, EXPIRY)
-    assert call.cash == -200 * 10**6
-    # 3 bp and 1 bp of 2 * 2000
-    assert call.fees == [400_000, 1_200_000]
-    assert call.receiver == world.exchange.address
-    assert world.stand.last_legs() == [leg_word(CALL, STRIKE, 2 * 10**6)]
+    # 1 bp and 3 bp of 2 * 2000
+    assert world.novation() == (
+        world.maker_vault, world.taker_vault, -200 * 10**6, [400_000, 1_200_000], [leg_word(CALL, STRIKE, 2 * 10**6)]
+    )  # fmt: skip
     assert world.exchange.filled_of(world.maker.address, digest) == (2 * 10**6, False)
+    assert world.token.balanceOf(world.exchange.address) == 1_600_000
+    assert world.system.balance(world.maker_vault) == RICH * 10**6 + 200_000_000 - 400_000
+    assert world.system.balance(world.taker_vault) == RICH * 10**6 - 200_000_000 - 1_200_000
 
 
 def test_fill__upfront_bid__maker_is_buyer(world: World) -> None:
     world.fill(world.order(is_bid=True), 2 * 10**6)
-    call = world.stand.last()
-    assert (call.from_id, call.to_id, call.cash) == (2, 1, -200 * 10**6)
-    assert call.fees == [1_200_000, 400_000]
+    seller, buyer, cash, fees, _ = world.novation()
+    assert (seller, buyer, cash) == (world.taker_vault, world.maker_vault, -200 * 10**6)
+    assert fees == [1_200_000, 400_000]
 
 
 def test_fill__negative_price__seller_pays(world: World) -> None:
     legs = (OrderLeg(world.series(CALL), -1),)
     world.fill(world.order(legs=legs, price=-100 * WAD), 10**6)
-    call = world.stand.last()
-    assert call.cash == 100 * 10**6
-    assert world.stand.last_legs() == [leg_word(CALL, STRIKE, -(10**6))]
+    _, _, cash, _, moved = world.novation()
+    assert cash == 100 * 10**6
+    assert moved == [leg_word(CALL, STRIKE, -(10**6))]
 
 
 def test_fill__deferred__premium_is_a_cash_leg(world: World) -> None:
     world.fill(world.order(premium_style=PremiumStyle.DEFERRED), 2 * 10**6)
-    assert world.stand.last().cash == 0
-    assert world.stand.last_legs() == [leg_word(CALL, STRIKE, 2 * 10**6), leg_word(CASH, 0, -200 * 10**6)]
+    _, _, cash, _, moved = world.novation()
+    assert cash == 0
+    assert moved == [leg_word(CALL, STRIKE, 2 * 10**6), leg_word(CASH, 0, -200 * 10**6)]
 
 
 def test_fill__deferred_future__notional_is_cash_owed(world: World) -> None:
     legs = (OrderLeg(world.series(FUTURE), 1),)
     world.fill(world.order(legs=legs, price=2003 * WAD, premium_style=PremiumStyle.DEFERRED), 10**6)
-    assert world.stand.last_legs() == [leg_word(FUTURE, 0, 10**6), leg_word(CASH, 0, -2003 * 10**6)]
+    assert world.novation()[4] == [leg_word(FUTURE, 0, 10**6), leg_word(CASH, 0, -2003 * 10**6)]
 
 
 def test_fill__deferred_with_cash_leg__premium_joins_it(world: World) -> None:
     legs = (OrderLeg(world.series(CALL), 1_500_000), OrderLeg(world.series(CASH), -50_000_000))
     order = world.order(legs=legs, size=1, price=3 * WAD * 10**6, premium_style=PremiumStyle.DEFERRED)
     world.fill(order, 1)
-    assert world.stand.last_legs() == [leg_word(CALL, STRIKE, 1_500_000), leg_word(CASH, 0, -53_000_000)]
+    assert world.novation()[4] == [leg_word(CALL, STRIKE, 1_500_000), leg_word(CASH, 0, -53_000_000)]
+
+
+def test_fill__bought_deferred_and_closed_with_its_cash__leaves_nothing(world: World) -> None:
+    world.fill(world.order(premium_style=PremiumStyle.DEFERRED), 10**6)
+    legs = (OrderLeg(world.series(CALL), 10**6), OrderLeg(world.series(CASH), -100 * 10**6))
+    # the maker buys the package back whole for 2 a contract
+    world.fill(world.order(legs=legs, size=1, price=2 * WAD * 10**6, is_bid=True, flags=Flags.FILL_OR_KILL), 1)
+    assert world.novation()[2] == -2 * 10**6
+    assert world.system.legs(world.maker_vault) == [] == world.system.legs(world.taker_vault)
 
 
 def test_fill__ratios__scale_with_size(world: World) -> None:
@@ -72,7 +85,7 @@ def test_fill__ratios__scale_with_size(world: World) -> None:
         OrderLeg(world.series(PUT, STRIKE + 50 * 10**8), -1),
     )
     world.fill(world.order(legs=legs), 10**4)
-    assert world.stand.last_legs() == [
+    assert world.novation()[4] == [
         leg_word(CALL, STRIKE, 20_000),
         leg_word(CALL, STRIKE + 100 * 10**8, -30_000),
         leg_word(PUT, STRIKE, 10_000),
@@ -85,6 +98,7 @@ def test_fill__all_that_is_left__takes_the_exact_remainder(world: World) -> None
     world.fill(order, 4 * 10**6)
     world.fill(order, 5 * 10**6)
     # one package is left, below min_fill: it can still be taken whole
+    world.refused(order, "exchange/below-min-fill", 10**6 - 10**4)
     world.fill(order, MAX)
     assert world.exchange.filled_of(world.maker.address, world.hash(order)) == (10**7, False)
 
@@ -92,9 +106,10 @@ def test_fill__all_that_is_left__takes_the_exact_remainder(world: World) -> None
 def test_fill__event__tells_the_whole_fill(world: World) -> None:
     order = world.order(is_bid=True)
     world.fill(order, 10**6)
-    [event] = [log for log in world.exchange.get_logs() if type(log).__name__ == "OrderFilled"]
+    event = world.log("OrderFilled")
     assert event.order_hash == world.hash(order)
-    assert (event.maker_vault, event.taker_vault, event.size, event.filled) == (1, 2, 10**6, 10**6)
+    assert (event.maker_vault, event.taker_vault) == (world.maker_vault, world.taker_vault)
+    assert (event.size, event.filled) == (10**6, 10**6)
     assert (event.price, event.premium, event.maker_fee, event.taker_fee) == (100 * WAD, 100 * 10**6, 200_000, 600_000)
 
 
@@ -115,41 +130,52 @@ def test_fill__uneven_premium__is_rounded_against_the_taker(
     world: World, is_bid: bool, price: int, premium: int, style: PremiumStyle
 ) -> None:
     world.fill(world.order(is_bid=is_bid, price=price, premium_style=style), 10**4)
+    _, _, cash, _, moved = world.novation()
     if style == PremiumStyle.UPFRONT:
-        assert world.stand.last().cash == -premium
+        assert cash == -premium
     else:
-        assert world.stand.last_legs()[1] == leg_word(CASH, 0, -premium)
+        assert moved[1] == leg_word(CASH, 0, -premium)
 
 
-@pytest.mark.parametrize("decimals", [6, 8, 18])
-def test_fill__token_decimals__scale_premium_and_fees(new_world, decimals: int) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("decimals", [8, 18])
+def test_fill__token_decimals__scale_premium_and_fees(new_world: Callable[[int], World], decimals: int) -> None:
     world = new_world(decimals)
     world.fill(world.order(), 10**6)
     unit = 10**decimals
-    assert world.stand.last().cash == -100 * unit
-    assert world.stand.last().fees == [2 * unit // 10, 6 * unit // 10]
+    _, _, cash, fees, _ = world.novation()
+    assert cash == -100 * unit
+    assert fees == [2 * unit // 10, 6 * unit // 10]
 
 
 def test_fill__uneven_fee__is_rounded_up(world: World) -> None:
-    world.prices(spot=SPOT + 1)
+    world.system.push(2000.00000001)
     world.fill(world.order(), 10**4)
-    assert world.stand.last().fees == [2_001, 6_001]
+    # 1 bp and 3 bp of 0.01 * 2000.00000001
+    assert world.novation()[3] == [2_001, 6_001]
 
 
 # --- fees ------------------------------------------------------------------------------------------------------------
 
 
+def far_call(world: World) -> tuple[OrderLeg, ...]:
+    """A call worth nearly nothing."""
+    return (OrderLeg(world.series(CALL, 3000 * 10**8), 1),)
+
+
 def test_fill__cheap_option__fee_is_capped_by_the_price(world: World) -> None:
-    world.prices(mark=2 * WAD)
-    world.fill(world.order(price=4 * WAD), 10**6)
+    world.fill(world.order(legs=far_call(world), price=4 * WAD), 10**6)
     # 12.5 % of 4 is 0.5, below 3 bp of 2000
-    assert world.stand.last().fees == [200_000, 500_000]
+    assert world.novation()[3] == [200_000, 500_000]
 
 
 def test_fill__price_below_mark__fee_is_capped_by_the_mark(world: World) -> None:
-    world.prices(mark=24 * WAD // 10)
-    world.fill(world.order(price=WAD), 10**6)
-    assert world.stand.last().fees == [200_000, 300_000]
+    legs = (OrderLeg(world.series(CALL, 2100 * 10**8), 1),)
+    [engine_leg] = [leg_word(CALL, 2100 * 10**8, 10**6)]
+    snapshot = world.system.oracle.snapshot(MARKET, EXPIRY)
+    mark = world.system.EsEngine.value([engine_leg], snapshot)  # type: ignore[attr-defined]
+    assert WAD // 10 < mark < 4 * WAD
+    world.fill(world.order(legs=legs, price=1), 10**6)
+    assert world.novation()[3][1] == -(-mark // 8 // 10**12)
 
 
 def test_fill__fee_above_the_makers_limit__reverts(world: World) -> None:
@@ -160,6 +186,19 @@ def test_fill__fee_above_the_makers_limit__reverts(world: World) -> None:
 def test_fill__fee_above_the_takers_limit__reverts(world: World) -> None:
     world.refused(world.order(), "exchange/taker-fee", max_fee=599_999)
     world.fill(world.order(), max_fee=600_000)
+
+
+def test_fill__out_of_negative_equity__costs_that_side_no_fee(world: World) -> None:
+    trader = Account.from_key(key(5))
+    short = world.system.open(trader.address, 400)
+    sold = world.order(signer=trader.address, maker_vault=short)
+    world.fill(sold, 10**6, signature=orders.sign(sold, world.domain, trader.key))
+    world.system.wait(60, 2600.0)
+    world.system.liquidator.flag(short, sender=world.taker)
+    assert world.system.state(short).equity < 0
+    bid = world.order(signer=trader.address, maker_vault=short, is_bid=True, price=400 * WAD)
+    world.fill(bid, 5 * 10**5, signature=orders.sign(bid, world.domain, trader.key))
+    assert world.novation()[3] == [390_000, 0]
 
 
 # --- price -----------------------------------------------------------------------------------------------------------
@@ -175,24 +214,24 @@ def test_fill__bid_below_the_takers_limit__reverts(world: World) -> None:
     world.fill(world.order(is_bid=True), limit=100 * WAD)
 
 
-@pytest.mark.parametrize(
-    ("is_bid", "cap", "expected"), [(False, 40, 62), (False, 70, 70), (True, 70, 62), (True, 40, 40)]
-)
-def test_fill__price_by_vol__never_worse_than_the_signed_cap(
-    world: World, is_bid: bool, cap: int, expected: int
-) -> None:
-    # the stand-in marks a package at its vol in quote
-    order = world.order(is_bid=is_bid, price=cap * WAD, iv=62 * WAD)
-    world.fill(order, 10**6)
-    assert world.stand.last().cash == -expected * 10**6
+@pytest.mark.parametrize("is_bid", [False, True])
+def test_fill__price_by_vol__is_black_76_within_the_signed_cap(world: World, is_bid: bool) -> None:
+    vol, years = 0.8, (EXPIRY - world.now) / (365 * DAY)
+    fair = 2000 * (2 * NormalDist().cdf(vol * years**0.5 / 2) - 1)
+    loose = world.order(is_bid=is_bid, price=int((fair + (5 if is_bid else -5)) * 10**18), iv=8 * 10**17)
+    world.fill(loose, 10**6)
+    assert world.log("OrderFilled").price / 1e18 == pytest.approx(fair, abs=1e-6)
+    capped = world.order(is_bid=is_bid, price=int((fair - (5 if is_bid else -5)) * 10**18), iv=8 * 10**17)
+    world.fill(capped, 10**6)
+    assert world.log("OrderFilled").price == capped.price
 
 
 # --- the order itself ------------------------------------------------------------------------------------------------
 
 
 def test_fill__after_its_expiry__reverts(world: World) -> None:
-    world.fill(world.order(expiry=NOW))
-    world.refused_and_told(world.order(expiry=NOW - 1), "exchange/order-expired")
+    world.fill(world.order(expiry=world.now))
+    world.refused_and_told(world.order(expiry=world.now - 1), "exchange/order-expired")
 
 
 def test_fill__by_another_taker__reverts(world: World) -> None:
@@ -212,29 +251,31 @@ def test_fill__filled_before__reverts(world: World) -> None:
     world.refused_and_told(order, "exchange/filled")
 
 
-@pytest.mark.parametrize("epoch", [0, 2, 1 << 16])
+@pytest.mark.parametrize("epoch", [0, 1, 3, 1 << 64])
 def test_fill__another_vault_epoch__reverts(world: World, epoch: int) -> None:
-    world.stand.set_vault(1, word(world.maker.address, epoch=1), 0, 10**12, [])
+    world.give_vault(world.maker_vault, world.maker.address, world.taker)
+    world.give_vault(world.maker_vault, world.taker, world.maker.address)
     world.refused_and_told(world.order(epoch=epoch), "exchange/stale-epoch")
-    world.fill(world.order(epoch=1))
+    world.fill(world.order(epoch=2))
 
 
 def test_fill__counter_below_the_minimum__reverts(world: World) -> None:
-    world.exchange.bump_epoch(1, 5, sender=world.maker.address)
-    world.refused_and_told(world.order(epoch=4 << 16), "exchange/stale-epoch")
-    world.fill(world.order(epoch=5 << 16))
+    world.exchange.bump_epoch(world.maker_vault, 5, sender=world.maker.address)
+    world.refused_and_told(world.order(epoch=4 << 64), "exchange/stale-epoch")
+    world.fill(world.order(epoch=5 << 64))
 
 
 def test_fill__series_cancelled__reverts(world: World) -> None:
-    world.exchange.cancel_series(1, world.series(), 2, sender=world.maker.address)
-    world.refused_and_told(world.order(epoch=1 << 16), "exchange/series-cancelled")
-    world.fill(world.order(epoch=2 << 16))
+    world.exchange.cancel_series(world.maker_vault, world.series(), 2, sender=world.maker.address)
+    world.refused_and_told(world.order(epoch=1 << 64), "exchange/stale-epoch")
+    world.fill(world.order(epoch=2 << 64))
     world.fill(world.order(legs=(OrderLeg(world.series(PUT), 1),)))
 
 
 def test_fill__signer_sold_the_vault__reverts(world: World) -> None:
-    world.stand.set_vault(1, word(world.taker), 0, 10**12, [])
-    world.refused_and_told(world.order(), "exchange/signer-not-owner")
+    world.give_vault(world.maker_vault, world.maker.address, world.taker)
+    world.refused_and_told(world.order(), "exchange/stale-epoch")
+    world.refused_and_told(world.order(epoch=1), "exchange/signer-not-owner")
 
 
 def test_fill__unknown_maker_vault__reverts(world: World) -> None:
@@ -244,7 +285,7 @@ def test_fill__unknown_maker_vault__reverts(world: World) -> None:
 
 
 def test_fill__same_vault__reverts(world: World) -> None:
-    world.refused(world.order(), "exchange/same-vault", vault=1)
+    world.refused(world.order(), "exchange/same-vault", vault=world.maker_vault)
 
 
 def test_fill__into_anothers_vault__reverts(world: World) -> None:
@@ -316,7 +357,7 @@ def test_fill__market_of_another_vault__reverts(world: World) -> None:
 
 
 def test_fill__expired_series__reverts(world: World) -> None:
-    boa.env.evm.patch.timestamp = EXPIRY
+    world.system.wait(EXPIRY - world.now)
     world.refused_and_told(world.order(expiry=EXPIRY), "exchange/series-expired")
 
 
@@ -345,18 +386,19 @@ def test_fill__reduce_only_beyond_what_is_held__reverts(world: World) -> None:
     order = world.order(flags=Flags.REDUCE_ONLY)
     world.refused_and_told(order, "exchange/reduce-only")
     # short 3 contracts: a sale does not reduce, a purchase of 3 does
-    world.stand.set_vault(1, word(world.maker.address), EXPIRY, 10**12, [leg_word(CALL, STRIKE, -3 * 10**6)])
+    world.fill(world.order(salt=1), 3 * 10**6)
     world.refused_and_told(order, "exchange/reduce-only")
     bid = world.order(flags=Flags.REDUCE_ONLY, is_bid=True)
-    world.refused(bid, "exchange/reduce-only", 3 * 10**6 + 1)
+    world.refused(bid, "exchange/reduce-only", 3 * 10**6 + 10**4)
     assert world.state(bid).fillable == 3 * 10**6
     world.fill(bid, 3 * 10**6)
 
 
 def test_fill__reduce_only_in_another_cell__reverts(world: World) -> None:
-    held = [leg_word(CALL, STRIKE, -3 * 10**6)]
-    world.stand.set_vault(1, word(world.maker.address), EXPIRY + DAY, 10**12, held)
+    later = (OrderLeg(world.series(expiry=EXPIRY + DAY), 1),)
+    world.fill(world.order(legs=later))
     world.refused_and_told(world.order(flags=Flags.REDUCE_ONLY, is_bid=True), "exchange/reduce-only")
+    world.fill(world.order(legs=later, flags=Flags.REDUCE_ONLY, is_bid=True))
 
 
 # --- spot and opening --------------------------------------------------------------------------------------------------
@@ -368,52 +410,59 @@ def test_fill__spot_outside_the_band__reverts(world: World) -> None:
     world.fill(world.order(spot_min=SPOT, spot_max=SPOT))
 
 
-def test_fill__band_or_vol_without_a_fresh_price__reverts(world: World) -> None:
-    world.prices(status=0)
-    world.refused_and_told(world.order(spot_min=1), "exchange/spot-unknown")
-    world.refused_and_told(world.order(iv=WAD), "exchange/spot-unknown")
-    # nothing is raised: without a band the Clearinghouse decides
-    world.fill(world.order())
-
-
-def raised(world: World, open_interest: int = 0) -> World:
-    """The Clearinghouse reports that some series' open interest rose."""
-    world.stand.set_outcome(1, open_interest)
-    return world
+def short_three(world: World) -> None:
+    """The maker sells three calls to the taker, which later fills can close."""
+    world.fill(world.order(salt=99, price=25 * WAD), 3 * 10**6)
 
 
 def closing_only(world: World, order: orders.Order, reason: str) -> None:
-    """Refused when it raises open interest, allowed when not, and `order_states` says so."""
-    raised(world).refused(order, reason)
+    """Refused when it raises open interest, and `order_states` says so."""
+    world.refused(order, reason)
     state = world.state(order)
     assert (state.status, state.reason, state.fillable) == (2, reason, order.size)
-    world.stand.set_outcome(0, 0)
-    world.fill(order)
 
 
-def test_fill__raising_while_the_price_is_not_active__reverts(world: World) -> None:
-    world.prices(status=1)
-    closing_only(world, world.order(), "exchange/price-not-active")
+def test_fill__band_or_vol_without_a_fresh_price__reverts(world: World) -> None:
+    short_three(world)
+    world.stale()
+    back = {"is_bid": True, "price": 25 * WAD}
+    world.refused_and_told(world.order(spot_min=1, **back), "exchange/spot-unknown")
+    world.refused_and_told(world.order(iv=WAD, **back), "exchange/spot-unknown")
+    # nothing is raised: without a band the margin gate decides
+    world.fill(world.order(**back))
+
+
+def test_fill__raising_while_the_price_is_not_fresh__reverts(world: World) -> None:
+    world.stale()
+    closing_only(world, world.order(), "margin/price-not-active")
 
 
 def test_fill__raising_while_paused__reverts(world: World) -> None:
-    world.exchange.configure(MARKET, TRADING | (NOW + 1) << 208, sender=world.stand.address)
+    short_three(world)
+    world.system.RiskParameters.pause_opening(MARKET, sender=world.system.guardian)  # type: ignore[attr-defined]
     closing_only(world, world.order(), "exchange/paused")
-    boa.env.evm.patch.timestamp = NOW + 1
-    raised(world).fill(world.order(salt=1))
+    world.fill(world.order(is_bid=True, price=25 * WAD), 3 * 10**6)
+    world.system.RiskParameters.resume_opening(MARKET, sender=world.system.owner)  # type: ignore[attr-defined]
+    world.fill(world.order())
 
 
 def test_fill__raising_in_the_last_half_hour__reverts(world: World) -> None:
-    boa.env.evm.patch.timestamp = EXPIRY - 1800
-    closing_only(world, world.order(expiry=EXPIRY), "exchange/no-open-window")
+    short_three(world)
+    while world.now < EXPIRY - 1801:
+        world.system.wait(min(1800, EXPIRY - 1801 - world.now), 2000.0)
+    world.fill(world.order(price=25 * WAD))
+    world.system.wait(1, 2000.0)
+    closing_only(world, world.order(), "exchange/no-open-window")
+    world.fill(world.order(is_bid=True, price=25 * WAD), 3 * 10**6)
 
 
-def test_fill__raising_off_the_expiry_grid__reverts(world: World) -> None:
-    legs = (OrderLeg(world.series(expiry=EXPIRY + 3600), 1),)
+@pytest.mark.parametrize("seconds", [3600, 8 * DAY, 63 * DAY])
+def test_fill__raising_off_the_expiry_grid__reverts(world: World, seconds: int) -> None:
+    legs = (OrderLeg(world.series(expiry=EXPIRY + seconds), 1),)
     closing_only(world, world.order(legs=legs), "exchange/expiry-off-grid")
 
 
-@pytest.mark.parametrize("strike", [STRIKE + 1, 20_050 * 10**8, 150 * 10**8])
+@pytest.mark.parametrize("strike", [STRIKE + 1, STRIKE + 10**8, 20_050 * 10**8, 150 * 10**8])
 def test_fill__raising_off_the_strike_grid__reverts(world: World, strike: int) -> None:
     legs = (OrderLeg(world.series(strike=strike), 1),)
     closing_only(world, world.order(legs=legs), "exchange/strike-off-grid")
@@ -421,20 +470,19 @@ def test_fill__raising_off_the_strike_grid__reverts(world: World, strike: int) -
 
 @pytest.mark.parametrize("strike", [20_000 * 10**8, 200 * 10**8])
 def test_fill__strike_at_the_edge_of_reach__passes(world: World, strike: int) -> None:
-    raised(world).fill(world.order(legs=(OrderLeg(world.series(strike=strike), 1),)))
-
-
-def test_fill__raising_in_a_market_without_parameters__reverts(world: World) -> None:
-    world.exchange.configure(MARKET, 0, sender=world.stand.address)
-    closing_only(world, world.order(), "exchange/strike-off-grid")
+    world.fill(world.order(legs=(OrderLeg(world.series(strike=strike), 1),)))
 
 
 def test_fill__raising_above_the_open_interest_cap__reverts(world: World) -> None:
-    raised(world, 1000 * 10**6 + 1).refused(world.order(), "exchange/open-interest-cap")
-    raised(world, 1000 * 10**6).fill(world.order())
+    world.set_parameter("oi_cap", 4 * 10**6)
+    # both sides count: two contracts make an open interest of four
+    world.refused(world.order(), "exchange/open-interest-cap", 2 * 10**6 + 10**4)
+    world.fill(world.order(), 2 * 10**6)
+    world.refused(world.order(), "exchange/open-interest-cap", 10**4)
+    world.fill(world.order(is_bid=True), 2 * 10**6)
 
 
 def test_fill__bad_signature__reverts(world: World) -> None:
     order = world.order()
-    other = Account.from_key(keccak_key(2))
+    other = Account.from_key(key(2))
     world.refused_and_told(order, "exchange/bad-signature", signature=orders.sign(order, world.domain, other.key))
