@@ -342,9 +342,10 @@ def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) ->
     """
     @notice Proves the time-weighted average price of the settlement window from the feed's own rounds.
     @dev A useful hint is a round at or before the window's start, at best the one in force there; from it the
-         contract walks every round itself, so that hints decide how much work is done and never the price. May take
-         several calls, also within the window; returns 0 until the price is final. Anyone may call. Hints of the
-         fallback feed matter once the primary has been shown to have no round within its heartbeat before expiry.
+         contract walks every round itself, so that hints decide how much work is done and never the price. Without
+         one it looks among the newest 48 rounds. May take several calls, also within the window; returns 0 until the
+         price is final. Anyone may call. The fallback feed is asked once the primary has been shown to have no round
+         within its heartbeat before expiry, or not to answer.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds].
     @param hints Round ids of the primary or fallback feed, ascending; useless ones are ignored.
@@ -1058,7 +1059,8 @@ def _begin(
     feed_word: uint256, newest: Reading, known: Proof, start: uint256, hints: DynArray[uint256, 64]
 ) -> Proof:
     """
-    @notice The latest of the hinted rounds that is at or before the window's start, or the proof as it was.
+    @notice The latest of the hinted rounds that is at or before the window's start, or the proof as it was. When
+            neither exists, looks for it among the newest rounds.
     """
     proof: Proof = known
     if newest.price != 0 and newest.stamp <= start:
@@ -1080,6 +1082,16 @@ def _begin(
             if first.price != 0 and first.stamp <= start:
                 continue
         proof = Proof(id=hint, stamp=reading.stamp, price=reading.price, integral=0, done=False)
+    if proof.id != 0 or newest.price == 0:
+        return proof
+    id: uint256 = newest.id
+    for i: uint256 in range(MAX_WALK):
+        if id & (2**64 - 1) <= 1:
+            break
+        id = unsafe_sub(id, 1)
+        reading: Reading = self._read_round(feed_word, id)
+        if reading.price != 0 and reading.stamp <= start:
+            return Proof(id=id, stamp=reading.stamp, price=reading.price, integral=0, done=False)
     return proof
 
 

@@ -109,13 +109,20 @@ def test_fix__any_useful_hints__same_price(world: OracleWorld, hints: list[int])
     assert fix(world, *(ids[i] for i in hints)) == 2100 * WAD
 
 
-@pytest.mark.parametrize("hint", [2, 3, 4, 99])
-def test_fix__useless_hints__no_price_no_harm(world: OracleWorld, hint: int) -> None:
-    ids = [0, *trade(world), *([0] * 95)]
-    ids[99] = 2**255
-    assert fix(world, ids[hint]) == 0
+@pytest.mark.parametrize("hints", [[], [2], [3], [4], [99], [2, 3, 4, 99]])
+def test_fix__no_useful_hint__found_among_the_newest_rounds(world: OracleWorld, hints: list[int]) -> None:
+    ids = [0, *trade(world), *([2**255] * 95)]
+    assert fix(world, *(ids[hint] for hint in hints)) == 2100 * WAD
+
+
+def test_fix__window_too_far_back__needs_a_hint(world: OracleWorld) -> None:
+    ids = trade(world)
+    for _ in range(50):
+        world.push(3000)
+    assert fix(world) == 0
+    assert fix(world, ids[1]) == 0  # within the window: no beginning
     assert world.adapter.proof(1, EXPIRY) == [0, 0, 0, 0]
-    assert fix(world, ids[1]) == 2100 * WAD
+    assert fix(world, ids[0]) == 2100 * WAD
 
 
 def test_fix__silent_since_before_the_window__price_in_force(lone: OracleWorld) -> None:
@@ -219,6 +226,8 @@ def test_fix__hint_of_a_phase_that_was_over__not_taken(lone: OracleWorld) -> Non
     lone.push(9000)
     assert old >> 64 == 1
     assert new == 2 * PHASE + 1
+    for _ in range(50):
+        lone.push(9000)
     assert fix(lone, old) == 0
     assert lone.adapter.proof(1, EXPIRY)[0] == 0
     assert fix(lone, old, new) == 2100 * WAD
@@ -235,7 +244,9 @@ def test_fix__primary_stale_fallback_fresh__price_of_the_fallback(world: OracleW
     go(world, -900)
     world.fallback.push(2200 * UNIT, world.now)
     go(world, 10)
-    assert fix(world) == 0  # the fallback wants its own hint
+    for _ in range(60):
+        world.fallback.push(9000 * UNIT, world.now)
+    assert fix(world) == 0  # so many rounds later the fallback wants its own hint
     assert fix(world, hint) == 2100 * WAD
     assert source(world) == FALLBACK
 
@@ -249,10 +260,10 @@ def test_fix__primary_back_after_expiry__proof_shows_the_hole_then_fallback(worl
     go(world, -900)
     world.fallback.push(2200 * UNIT, world.now)
     go(world, 10)
-    world.primary.push(9000 * UNIT, world.now)
+    for _ in range(60):
+        world.primary.push(9000 * UNIT, world.now)
     assert fix(world, hint) == 0  # the hole is not shown yet
-    assert fix(world, before) == 0  # now it is
-    assert fix(world, hint) == 2100 * WAD
+    assert fix(world, before) == 2100 * WAD  # now it is
     assert source(world) == FALLBACK
 
 
@@ -291,6 +302,8 @@ def test_fix__primary_provable__fallback_hints_change_nothing(world: OracleWorld
     ids = trade(world)
     world.fallback.skip_rounds(1000)
     world.fallback.push(1 * UNIT, world.now)
+    for _ in range(50):
+        world.primary.push(3000 * UNIT, world.now)
     assert fix(world, world.fallback.latest_id()) == 0
     assert fix(world, ids[0]) == 2100 * WAD
     assert source(world) == PRIMARY
