@@ -66,6 +66,7 @@ gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
 
 .PHONY: snapshots
 snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
+	@python -m bulkhead.chain.abi
 	@python -m tests.architecture.snapshots
 
 .PHONY: docs

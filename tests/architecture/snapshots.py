@@ -1,0 +1,28 @@
+"""Storage layouts of the deployed contracts; `python -m tests.architecture.snapshots` rewrites the snapshot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bulkhead.chain.system import CONTRACTS
+from tests.system import deployer
+
+FILE = Path(__file__).parent / "storage_layout.json"
+
+
+def layout(contract: str) -> dict[str, Any]:
+    """Slot and type of every variable of a contract, modules' included."""
+    found = deployer(contract).compiler_data.storage_layout
+    return {area: found.get(area, {}) for area in ("storage_layout", "transient_storage_layout")}
+
+
+def layouts() -> dict[str, Any]:
+    """Layouts by contract."""
+    return {contract: layout(contract) for contract in sorted({c for _, c in CONTRACTS})}
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(layouts(), indent=1, sort_keys=True) + "\n")
+    print(f"wrote {FILE.name}")

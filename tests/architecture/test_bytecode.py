@@ -1,0 +1,46 @@
+"""What is deployed: its size, its storage, and the ABIs that clients use."""
+
+from __future__ import annotations
+
+import json
+
+import boa
+import pytest
+from vyper.compiler.output import build_abi_output
+
+from bulkhead.chain import abi
+from bulkhead.chain.abi.__main__ import MOCKS
+from bulkhead.chain.system import CONTRACTS
+from tests.architecture import snapshots
+from tests.system import deployer
+from tests.system_fixtures import deployed
+
+__all__ = ["deployed"]
+
+#: The chain's limit is 24,576; the rest is room for what later versions add. See docs/architecture.md.
+BUDGET = 22_000
+NAMES = [name for name, _ in CONTRACTS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code__deployed_length__is_within_the_budget(deployed, name):
+    # the compiler's own figure leaves immutables out
+    assert len(boa.env.get_code(deployed.at[name])) < BUDGET
+
+
+@pytest.mark.parametrize("contract", sorted({c for _, c in CONTRACTS}))
+def test_storage__layout__is_the_recorded_one(contract):
+    recorded = json.loads(snapshots.FILE.read_text())
+    now = json.loads(json.dumps(snapshots.layout(contract)))
+    assert recorded.get(contract) == now, "run `make snapshots` when the change is meant"
+
+
+@pytest.mark.parametrize("contract", sorted({c for _, c in CONTRACTS}) + [f"testing/{m}" for m in MOCKS])
+def test_abi__shipped__is_what_the_source_gives(contract):
+    name = contract.rpartition("/")[2]
+    fresh = build_abi_output(deployer(contract).compiler_data)
+    assert abi.digest(fresh) == abi.load(name).sha256, "run `make snapshots`"
+
+
+def test_abi__shipped__nothing_more():
+    assert set(abi.names()) == {c for _, c in CONTRACTS} | set(MOCKS)
