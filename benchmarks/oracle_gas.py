@@ -1,0 +1,123 @@
+"""Gas of the oracle adapter: `rows(url)` on a running node, or a table when run as a script (starts its own Anvil)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import boa  # noqa: E402
+import httpx  # noqa: E402
+from eth_account import Account  # noqa: E402
+
+from bulkhead.risk.volatility import OracleWord  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+UNIT = 10**8
+EMPTY = "0x" + "00" * 20
+# first account of Anvil's public mnemonic
+KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+
+PROBE = """# pragma version 0.4.3
+interface Adapter:
+    def snapshot(market: uint256, expiry: uint256) -> uint256[16]: view
+
+@external
+@view
+def run(adapter: address, market: uint256, expiry: uint256) -> (uint256, uint256):
+    a: uint256 = msg.gas
+    facts: uint256[16] = staticcall Adapter(adapter).snapshot(market, expiry)
+    b: uint256 = msg.gas
+    facts = staticcall Adapter(adapter).snapshot(market, expiry)
+    return a - b, b - msg.gas
+"""
+
+
+def rows(url: str) -> list[dict[str, Any]]:
+    """Measured operations: {"operation", "gas"}; snapshot as a call (cold, warm), poke and fix as transactions."""
+    client = httpx.Client()
+
+    def rpc(method: str, *params: Any) -> Any:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        return client.post(url, json=body).json()["result"]
+
+    def latest() -> dict[str, Any]:
+        return rpc("eth_getBlockByNumber", "latest", False)
+
+    def used() -> int:
+        return int(latest()["gasUsed"], 16)
+
+    def now() -> int:
+        return int(latest()["timestamp"], 16)
+
+    def at(stamp: int) -> int:
+        rpc("evm_setNextBlockTimestamp", hex(stamp))
+        return stamp
+
+    boa.set_network_env(url)
+    boa.env.add_account(Account.from_key(KEY), force_eoa=True)
+    adapter = boa.load(str(ROOT / "contracts/OracleAdapter.vy"), boa.env.eoa)
+    feeds = [boa.load(str(ROOT / "contracts/testing/MockAggregator.vy"), 8, "TEST / USD") for _ in range(2)]
+    probe = boa.loads(PROBE)
+    for feed in feeds:
+        feed.push(2000 * UNIT, now())
+    adapter.list_market(1, [feeds[0].address, feeds[1].address, EMPTY], [3600, 3600], OracleWord().pack())
+    expiry = now() + 7 * 86400
+    table: list[dict[str, Any]] = []
+
+    def add(operation: str, gas: int) -> None:
+        table.append({"operation": operation, "gas": gas})
+
+    cold, warm = probe.run(adapter.address, 1, expiry)
+    add("snapshot_cold", cold)
+    add("snapshot_warm", warm)
+    feeds[0].push(2010 * UNIT, now())
+    cold, warm = probe.run(adapter.address, 1, expiry)
+    add("snapshot_cold_unpoked", cold)
+    add("snapshot_warm_unpoked", warm)
+    for i in range(21):
+        feeds[0].push((2000 + i) * UNIT, now())
+    adapter.poke(1, 1)
+    adapter.poke(1, 1)
+    one = used()
+    adapter.poke(1, 11)
+    add("poke_round", (used() - one) // 10)
+    adapter.poke(1, 256)
+    adapter.observe(1, expiry)
+    add("observe_tx", used())
+
+    expiry = now() + 3600
+    feeds[0].push(2100 * UNIT, at(expiry - 3000))
+    for i, before in enumerate((1500, 1000, 500)):
+        feeds[0].push((2100 + i) * UNIT, at(expiry - before))
+    hint = feeds[0].latest_id() - 3
+    feeds[0].push(2200 * UNIT, at(expiry + 100))
+    adapter.fix_price(1, expiry, [hint])
+    add("fix", used())
+    return table
+
+
+def main() -> None:
+    """Starts an Anvil, measures, prints."""
+    local = ROOT / "node_modules" / ".bin" / "anvil"
+    anvil = str(local) if local.exists() else shutil.which("anvil")
+    if anvil is None:
+        raise SystemExit("no anvil: run `npm ci` or put one on PATH")
+    port = 18_778
+    node = subprocess.Popen([anvil, "--port", str(port), "--silent", "--timestamp", "1800000000"])
+    try:
+        time.sleep(2)
+        table = rows(f"http://127.0.0.1:{port}")
+    finally:
+        node.terminate()
+    for row in table:
+        print(f"{row['operation']:<24}{row['gas']:>10,}")
+
+
+if __name__ == "__main__":
+    main()
