@@ -1,0 +1,296 @@
+"""Gas of every operation on Anvil, beside the peers' figures: `python benchmarks/gas.py [--json FILE]`.
+
+Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsic gas and cold storage. Rows with basis
+"call" are read-only calls measured alone by contracts/testing/GasMeter (a warm call includes 100 gas of the call, a
+cold one 2,600). margin_N is a withdrawal of one unit from a vault of N short options whose collateral does not cover
+its worst case, so that the whole scenario set is run; `withdraw` is one from a fully paid long, which needs none.
+Everything is deterministic: fixed stamps, salts and keys. Peers: Derive v2 as whole transactions on the same machine,
+option maths as noted; "reach" is the goal of docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bulkhead.chain import anvil, compiler, deploy, inputs
+from bulkhead.chain.abi import Abi
+from bulkhead.chain.anvil import Anvil
+from bulkhead.chain.connection import Connection
+from bulkhead.chain.contract import Contract
+from bulkhead.chain.sender import Receipt, Sender, account_from_key
+from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
+from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOT = Path(__file__).with_name("gas.snapshot.json")
+
+#: Thursday, 12:00 UTC.
+START = 1_799_928_000 // 86_400 * 86_400 + 12 * 3_600
+EXPIRY = START + 7 * 86_400 + 20 * 3_600  # Friday of the next week, 08:00 UTC
+SPOT = 2_000
+FEE = NO_LIMIT = MAX_UINT
+FULL = -(2**255)  # collateral that forces the whole scenario set
+
+INPUTS = {
+    "network": "local",
+    "chain_id": anvil.CHAIN_ID,
+    "tokens": {"USDC": {"mock": {"name": "Test dollar", "symbol": "USDC", "decimals": 6}}},
+    "markets": {
+        "ETH": {
+            "index": 1,
+            "token": "USDC",
+            "feeds": {"primary": {"mock": {"decimals": 8, "price": str(SPOT)}}},
+            "heartbeats": {"primary": 3600},
+        }
+    },
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what is measured, and what others need for it.
+
+    Attributes:
+        operation: Key in the JSON.
+        title: In words.
+        basis: tx or call.
+        peer: Derive v2, or as named.
+        skeleton: Bare prototype of this design.
+        reach: The goal [gas].
+    """
+
+    operation: str
+    title: str
+    basis: str
+    peer: str
+    skeleton: str
+    reach: int | None
+
+
+ROWS = (
+    Row("bs_all", "option and its Greeks at once", "call", "12,905 DeFiMath, 23,018 Lyra v1", "2,764", 2_800),
+    Row("engine_1", "engine, 24 scenarios, 1 leg", "call", "", "38,000", 36_000),
+    Row("engine_4", "engine, 24 scenarios, 4 legs", "call", "", "99,000", 92_000),
+    Row("engine_16", "engine, 24 scenarios, 16 legs", "call", "", "335,000", 310_000),
+    Row("margin_1", "margin check of a vault, 1 leg", "tx", "915,000", "118,000", 115_000),
+    Row("margin_4", "margin check of a vault, 4 legs", "tx", "1,830,000", "188,000", 175_000),
+    Row("margin_16", "margin check of a vault, 16 legs", "tx", "5,540,000", "478,000", 430_000),
+    Row("fill_existing", "open one leg, both sides, existing vaults", "tx", "725,000", "263,000", 280_000),
+    Row("open_deposit_fill", "open vault, deposit and fill", "tx", "960,000", "341,000", 400_000),
+    Row("deposit", "deposit", "tx", "232,000", "43,000", 45_000),
+    Row("withdraw", "withdraw", "tx", "232,000", "105,000", 115_000),
+    Row("flag_1", "flag, 1 leg", "tx", "478,000", "147,000", 150_000),
+    Row("take_1", "first take, 1 leg", "tx", "606,000", "199,000", 225_000),
+    Row("take_16", "take, 16 legs, into an empty vault", "tx", "4,060,000 to 4,250,000", "983,000", 850_000),
+    Row("settle_1", "settle, 1 leg", "tx", "214,000", "74,000", 90_000),
+    Row("settle_16", "settle, 16 legs", "tx", "1,360,000", "137,000", 150_000),
+    Row("snapshot_cold", "oracle snapshot, cold", "call", "", "45,000", 45_000),
+    Row("snapshot_warm", "oracle snapshot, warm", "call", "", "9,000", 9_000),
+    Row("poke_round", "fold one feed round", "tx", "", "", None),
+    Row("fix", "fix an expiry price from 3 rounds", "tx", "", "", None),
+)  # fmt: skip
+
+
+class Bench:
+    """A deployment with people, and every measurement on it in order."""
+
+    def __init__(self, chain: Anvil) -> None:
+        self.anvil = chain
+        self.gas: dict[str, int] = {}
+        self.salt = 0
+        deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
+        deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(INPUTS, "inputs"), ROOT)
+        self.chain = Connection(chain.rpc, deployment)
+        self.market = self.chain.market("ETH")
+        self.feed = self.chain.feed(deployment.market("ETH"))
+        self.deployer = deployer
+        self.maker, self.trader, self.taker, self.keeper = (Bulkhead(self.chain, key=anvil.key(i)) for i in range(1, 5))
+        for client in (self.maker, self.trader, self.taker, self.keeper):
+            client.signer.execute(self.market.token, "mint", client.address, 10**7 * 10**6)
+            client.signer.execute(self.market.token, "approve", self.chain["Clearinghouse"].address, MAX_UINT)
+        fund = self.chain["InsuranceFund"]
+        self.keeper.signer.execute(self.market.token, "approve", fund.address, MAX_UINT)
+        self.keeper.signer.execute(fund, "deposit", 1, 50_000 * 10**6)
+        # EWMAs with something in them, as in a market that lives
+        for step in (2_010, 1_990, 2_005, SPOT):
+            self.push(step, self.anvil.rpc.timestamp() + 600)
+        self.poke()
+
+    # --- helpers ----------------------------------------------------------------------------------------------
+
+    def push(self, price: float, at: int) -> None:
+        """A feed round, in a block at its stamp."""
+        self.anvil.set_next_timestamp(at)
+        self.deployer.execute(self.feed, "push", round(price * 10**8), at, gas=300_000)
+
+    def poke(self) -> Receipt:
+        return self.keeper.signer.execute(self.chain["OracleAdapter"], "poke", 1, 16)
+
+    def sign(self, desk: int, series: list[tuple[int, int]], sells: bool, price: int, size: int) -> SignedOrder:
+        """A maker's order with the next salt."""
+        self.salt += 1
+        legs = [f"{'-' if ratio < 0 else ''}{self.name(s)}" for s, ratio in series]
+        side = "sell" if sells else "buy"
+        return self.maker.orders.sign(desk, EXPIRY, legs, side, price, size, good_for=7 * 86_400, salt=self.salt)
+
+    @staticmethod
+    def name(series: int) -> str:
+        unpacked = Series.unpack(series)
+        return f"{unpacked.kind.name.lower()}:{unpacked.strike // 10**8}"
+
+    def fill(self, signed: SignedOrder, client: Bulkhead, vault_id: int) -> Receipt:
+        order = signed.order.to_tuple()
+        arguments = (order, signed.signature, vault_id, MAX_UINT, signed.order.price, FEE)
+        return client.signer.execute(self.chain["Exchange"], "fill", *arguments)
+
+    def withdraw(self, vault_id: int, native: int) -> Receipt:
+        clearinghouse = self.chain["Clearinghouse"]
+        return self.trader.signer.execute(clearinghouse, "withdraw", vault_id, native, self.trader.address)
+
+    def short(self, count: int) -> int:
+        """A vault of the trader with `count` short options, a little above its initial margin."""
+        vault_id = self.trader.vaults.open("ETH", deposit=40_000)
+        desk = self.maker.vaults.open("ETH", deposit=100_000)
+        kinds = [(Kind.CALL, 1), (Kind.PUT, -1)] if count > 1 else [(Kind.CALL, 1)]
+        series = [
+            Series(1, kind, EXPIRY, (SPOT + direction * 50 * (1 + i)) * 10**8).pack()
+            for i in range(max(1, count // 2))
+            for kind, direction in kinds
+        ]
+        for start in range(0, count, 4):
+            bought = self.sign(desk, [(s, 1) for s in series[start : start + 4]], False, 20, 1)
+            self.fill(bought, self.trader, vault_id)
+        info = self.trader.vaults.get(vault_id)
+        spare = info.equity - info.initial_margin * 115 / 100
+        self.trader.vaults.withdraw(vault_id, round(spare, 2))
+        return vault_id
+
+    # --- measurements -----------------------------------------------------------------------------------------
+
+    def calls(self) -> None:
+        """Read-only calls, alone."""
+        artifacts = compiler.compile_contracts(ROOT, ["GasMeter", "MathHarness"])
+        made = {
+            name: Contract(self.anvil.rpc, Abi(name, a.abi), self.deployer.create(a.bytecode)[0])
+            for name, a in artifacts.items()
+        }
+        meter, harness = made["GasMeter"], made["MathHarness"]
+
+        def measure(target: Contract, function: str, *arguments: object) -> tuple[int, int]:
+            first, second = meter.call("measure", target.address, target.encode(function, *arguments))
+            return int(first), int(second)
+
+        _, self.gas["bs_all"] = measure(harness, "option", SPOT * WAD, 2_100 * WAD, 6 * WAD // 10, 30 * 86_400, 0)
+        snapshot = list(self.chain["OracleAdapter"].call("snapshot", 1, EXPIRY))
+        risk = RiskWord().pack()
+        for count in (1, 4, 16):
+            legs = [
+                Leg(Kind.CALL if i % 2 else Kind.PUT, (SPOT + (i - 8) * 50) * 10**8, -(10**6)).pack()
+                for i in range(count)
+            ]
+            _, self.gas[f"engine_{count}"] = measure(self.chain["EsEngine"], "assess", legs, snapshot, risk, FULL)
+        cold, warm = measure(self.chain["OracleAdapter"], "snapshot", 1, EXPIRY)
+        self.gas["snapshot_cold"], self.gas["snapshot_warm"] = cold, warm
+
+    def trading(self) -> None:
+        """Deposits, fills and withdrawals."""
+        desk = self.maker.vaults.open("ETH", deposit=100_000)
+        vault_id = self.trader.vaults.open("ETH", deposit=1_000)
+        clearinghouse = self.chain["Clearinghouse"]
+        self.gas["deposit"] = self.trader.signer.execute(clearinghouse, "deposit", vault_id, 10**9).gas_used
+        call = Series(1, Kind.CALL, EXPIRY, 2_100 * 10**8).pack()
+        self.gas["fill_existing"] = self.fill(self.sign(desk, [(call, 1)], True, 60, 1), self.trader, vault_id).gas_used
+        self.gas["withdraw"] = self.withdraw(vault_id, 10**6).gas_used
+        second = self.maker.vaults.open("ETH", deposit=100_000)
+        signed = self.sign(second, [(call, 1)], True, 60, 1)
+        no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
+        receipt = self.taker.signer.execute(
+            self.chain["Exchange"], "open_and_fill", signed.order.to_tuple(), signed.signature, 0, 10**9, MAX_UINT,
+            signed.order.price, FEE, no_permit,
+        )  # fmt: skip
+        self.gas["open_deposit_fill"] = receipt.gas_used
+        self.shorts = {count: self.short(count) for count in (1, 4, 16)}
+        for count, short_id in self.shorts.items():
+            self.gas[f"margin_{count}"] = self.withdraw(short_id, 1).gas_used
+
+    def crash(self) -> None:
+        """The price moves until the shorts are below maintenance, then the keeper acts."""
+        price = float(SPOT)
+        targets = (self.shorts[1], self.shorts[16])
+        while any(self.trader.vaults.get(v).state != "liquidatable" for v in targets):
+            price *= 1.01
+            if price > 2 * SPOT:
+                raise RuntimeError("the shorts never became liquidatable")
+            self.push(price, self.anvil.rpc.timestamp() + 60)
+        liquidator = self.chain["Liquidator"]
+        self.gas["flag_1"] = self.keeper.signer.execute(liquidator, "flag", targets[0]).gas_used
+        self.keeper.signer.execute(liquidator, "flag", targets[1])
+        self.anvil.mine(self.anvil.rpc.timestamp() + 30)
+        for operation, vault_id in (("take_1", targets[0]), ("take_16", targets[1])):
+            into = self.taker.vaults.open("ETH", deposit=200_000)
+            # least tokens, share, fraction, spot: no limits
+            limits = [-(2**200), 0, 0, 0, 0]
+            arguments = (vault_id, WAD, into, limits, self.anvil.rpc.timestamp() + 3_600, b"")
+            self.gas[operation] = self.taker.signer.execute(liquidator, "take", *arguments).gas_used
+        self.push(price, self.anvil.rpc.timestamp() + 60)
+        self.gas["poke_round"] = self.poke().gas_used
+        self.price = price
+
+    def settlement(self) -> None:
+        """The expiry's price, then vaults of one and sixteen legs."""
+        for before in (2_400, 1_200, 300):
+            self.push(self.price, EXPIRY - before)
+        self.push(self.price, EXPIRY + 60)
+        settlement = self.chain["Settlement"]
+        self.gas["fix"] = self.keeper.signer.execute(settlement, "fix", 1, EXPIRY, []).gas_used
+        self.keeper.signer.execute(settlement, "settle", 1)
+        for count in (1, 16):
+            receipt = self.keeper.signer.execute(settlement, "settle", self.shorts[count])
+            self.gas[f"settle_{count}"] = receipt.gas_used
+
+
+def measure() -> dict[str, int]:
+    """Gas by operation, in the order of `ROWS`."""
+    with Anvil(timestamp=START) as chain:
+        bench = Bench(chain)
+        bench.calls()
+        bench.trading()
+        bench.crash()
+        bench.settlement()
+        return {row.operation: bench.gas[row.operation] for row in ROWS}
+
+
+def table(gas: dict[str, int]) -> str:
+    """The table as Markdown."""
+    lines = ["| operation | basis | ours | reach | skeleton | peer |", "|---|---|---:|---:|---:|---:|"]
+    for row in ROWS:
+        ours = gas[row.operation]
+        reach = "" if row.reach is None else f"{row.reach:,}"
+        mark = "" if row.reach is None or ours <= row.reach else " (missed)"
+        lines.append(f"| {row.title} | {row.basis} | {ours:,}{mark} | {reach} | {row.skeleton} | {row.peer} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the table, and writes what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"rows": [{"operation", "gas"}, ...]}')
+    parser.add_argument("--snapshot", type=Path, metavar="FILE", help="rewrite the figures that a test compares with")
+    options = parser.parse_args(arguments)
+    gas = measure()
+    print(table(gas))
+    if options.json:
+        rows: list[dict[str, Any]] = [{"operation": operation, "gas": used} for operation, used in gas.items()]
+        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    if options.snapshot:
+        options.snapshot.write_text(json.dumps(gas, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

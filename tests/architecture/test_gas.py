@@ -1,0 +1,45 @@
+"""Gas per operation stays what benchmarks/gas.snapshot.json records; a change is committed on purpose."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import gas
+
+#: Share by which a figure may drift before somebody has to look.
+TOLERANCE = 0.02
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, int]:
+    return gas.measure()
+
+
+def test_gas__every_operation__is_within_the_recorded_figure(measured):
+    recorded = json.loads(gas.SNAPSHOT.read_text())
+    assert set(recorded) == set(measured) == {row.operation for row in gas.ROWS}
+    moved = {
+        operation: (recorded[operation], used)
+        for operation, used in measured.items()
+        if abs(used - recorded[operation]) > TOLERANCE * recorded[operation]
+    }
+    assert not moved, f"(recorded, now): {moved}; run `make gas-snapshot` when the change is meant"
+
+
+def test_table__measured__names_every_row_and_goal(measured):
+    lines = gas.table(measured).splitlines()
+    assert len(lines) == 2 + len(gas.ROWS)
+    for row, line in zip(gas.ROWS, lines[2:], strict=True):
+        assert row.title in line and f"{measured[row.operation]:,}" in line
+        assert ("(missed)" in line) == (row.reach is not None and measured[row.operation] > row.reach)
+
+
+def test_main__json__writes_the_agreed_form(measured, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gas, "measure", lambda: measured)
+    assert gas.main(["--json", str(tmp_path / "gas.json"), "--snapshot", str(tmp_path / "snapshot.json")]) == 0
+    written = json.loads((tmp_path / "gas.json").read_text())
+    assert written == {"rows": [{"operation": o, "gas": g} for o, g in measured.items()]}
+    assert json.loads((tmp_path / "snapshot.json").read_text()) == measured
+    assert "| operation |" in capsys.readouterr().out
