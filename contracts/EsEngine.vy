@@ -4,13 +4,17 @@
 @license AGPL-3.0-only
 @notice Values the legs of one vault and their maintenance margin: 12 spot moves times 2 vol moves, full revaluation,
         the weighted mean of the worst 1 % of outcomes, plus a floor for short options. Stateless.
-@dev Model: protocol 5.1 and 5.2. Inside, quantities stay in 1e-6 contracts and prices in wad; the sum is divided
-     once. The expected shortfall of a set of legs is subadditive because every scenario is a sum over legs.
+@dev Model: protocol 5.1 and 5.2. Inside, quantities stay in 1e-6 contracts and prices in wad; sums are divided once.
+     Every scenario is a sum over legs of a function of the leg alone, so the shortfall is subadditive (INV-07).
+     Marks are exact (math/black76); scenarios read Phi from a table (math/phi_table), within 1e-8 of spot per leg.
+     The scenario pass is unrolled and holds the table in memory: about 480 gas per leg and scenario.
+     bulkhead/risk/exact.py mirrors every number bit for bit.
 """
 
 from contracts.math import black76
 from contracts.math import fixed
 from contracts.math import payoff
+from contracts.math import phi_table
 from contracts.modules import leg as legs_
 from contracts.modules import parameters
 from contracts.modules import snapshot as prices
@@ -19,19 +23,21 @@ from interfaces import IMarginEngine
 implements: IMarginEngine
 
 NODES: constant(uint256) = 12
-SCENARIOS: constant(uint256) = 24
 WAD: constant(int256) = 10**18
 UWAD: constant(uint256) = 10**18
 ONE: constant(int256) = 2**64
 YEAR: constant(uint256) = 365 * 86400
 DAY: constant(uint256) = 86400
 UNITS: constant(int256) = 10**6       # quantities are in 1e-6 contracts
+STRIKE_WAD: constant(int256) = 10**10
 TAIL_NODE: constant(int256) = 3 * 10**18  # nodes from here outwards take the tail's vol moves
 MIN_HORIZON: constant(uint256) = 3600
-MAX_PRICE: constant(uint256) = 2**96  # keeps every product below within 256 bits
+MAX_PRICE: constant(uint256) = 2**96
+MAX_TENOR: constant(uint256) = 2**30
 MIN_VOL: constant(uint256) = 10**15   # 0.1 %
 MAX_VOL: constant(uint256) = 10**19   # 1000 %
-MIN_SHARE: constant(int256) = 10**16  # below 1 % of the settlement window left, options are worth intrinsic
+MAX_SHARE: constant(uint256) = 99 * 10**16  # of the settlement window; beyond it options are worth intrinsic
+UNBOUNDED: constant(int256) = min_value(int256)
 
 # relative vol moves of the branches [wad], before the tenor's scale
 BODY_DOWN: constant(int256) = 15 * 10**16
@@ -39,37 +45,48 @@ BODY_UP: constant(int256) = 20 * 10**16
 TAIL_UP: constant(int256) = 40 * 10**16
 LEAST_VOL: constant(int256) = 20 * 10**16  # a down-move leaves at least this share
 
+# Scenarios measure d1 and d2 in cells of the table [2^-96], counted from its left edge at -6.
+CELLS_PER_UNIT: constant(int256) = 20
+CENTRE: constant(int256) = 6 * CELLS_PER_UNIT << 96
+END: constant(int256) = 12 * CELLS_PER_UNIT << 96
+LAST: constant(int256) = END - 1
+FRACTION: constant(int256) = 2**96 - 1
+PHI_ONE: constant(int256) = 2**38         # Phi in scenarios [2^-38]
+
 # scenario nodes z [wad, standard deviations], ascending, and their probabilities [wad]
 Z: public(immutable(int256[12]))
 P: public(immutable(uint256[12]))
+# Phi as packed cubics, see math/phi_table
+TABLE: immutable(uint256[120])
 
 
 struct Setting:
-    base: int256       # forward the options are priced on [wad]
-    share: int256      # share of the settlement window left, 1 outside it [wad]
-    fixed_part: int256 # w*P: the part of the settlement price already known [wad]
+    spot: int256       # S [wad]
     forward: int256    # F [wad]
-    root: int256       # sqrt(tau) [Q64]
-    scale: int256      # tenor scale of vol moves [Q64]
-    iv_floor: int256   # least iv of which an up-move takes its percentage [wad]
+    known: int256      # w*P: the part of the settlement price already known, 0 outside the window [wad]
+    base: int256       # F - w*P: the part still open [wad]
+    root: int256       # sqrt(tau), 0 when less than 1 % of the window is left [Q64]
 
 
 @deploy
 def __init__(z: int256[12], p: uint256[12]):
     """
-    @param z Scenario nodes [wad], strictly ascending, within +-20.
+    @param z Scenario nodes [wad], strictly ascending, within +-20; the outer three on each side, and no others, are
+             at least 3 away from 0.
     @param p Their probabilities [wad], positive, summing to 1.
     """
     total: uint256 = 0
     previous: int256 = -20 * WAD
     for i: uint256 in range(NODES):
         assert z[i] > previous and z[i] < 20 * WAD, "es/nodes-ascending"
+        assert (i < 3 or i > 8) == (abs(z[i]) >= TAIL_NODE), "es/tail-nodes"
         assert p[i] > 1 and p[i] < UWAD, "es/weight-range"
         previous = z[i]
         total += p[i]
     assert total == UWAD, "es/weights-sum"
     Z = z
     P = p
+    TABLE = phi_table._build()
 
 
 @external
@@ -86,88 +103,586 @@ def assess(
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
     @return (value, margin, v_min, delta, gamma, vega, theta, covered), wad.
     """
-    self._check_legs(legs)
-    least: int256 = payoff._least(legs)
-    if len(legs) <= 4 and least != min_value(int256) and collateral >= -least:
-        return [0, 0, least, 0, 0, 0, 0, 1]
+    result: int256[8] = empty(int256[8])
+    result[2] = payoff._least(legs)
+    if len(legs) <= 4 and result[2] != UNBOUNDED and collateral >= -result[2]:
+        result[7] = 1
+        return result
 
-    setting: Setting = self._setting(snapshot, parameters._iv_floor(risk))
-    sigma: uint256 = snapshot[prices.SIGMA]
-    assert sigma >= MIN_VOL and sigma <= MAX_VOL, "es/sigma-range"
+    setting: Setting = self._setting(snapshot)
+    sigma: int256 = self._vol(snapshot[prices.SIGMA])
+
+    # marks and Greeks; puts are calls plus K - F, which is linear and kept apart
+    slope: int256 = 0       # multiplies the forward in every scenario [1e-6 contracts]
+    constant_: int256 = 0   # [wad * 1e-6]
+    short: int256 = 0       # contracts of short options [1e-6]
+    calls: int256 = 0       # mark of all options as calls [wad * 1e-6]
+    probability: int256 = 0 # sum of q*Phi(d1) [Q64 * 1e-6]
+    density: int256 = 0     # sum of q*phi(d1)
+    density_vol: int256 = 0 # sum of q*phi(d1)*iv
+    curvature: int256 = 0   # sum of q*phi(d1)/s
+    count: uint256 = 0      # options to revalue
+    quantities: int256[16] = empty(int256[16])
+    strikes: int256[16] = empty(int256[16])
+    logs: int256[16] = empty(int256[16])
+    ivs: int256[16] = empty(int256[16])
+    for leg: uint256 in legs:
+        quantity: int256 = convert(convert(leg << 192, bytes32), int256) >> 192
+        kind: uint256 = leg >> 126
+        if kind > legs_.PUT:
+            if kind == legs_.CASH:
+                constant_ = unsafe_add(constant_, unsafe_mul(quantity, WAD))
+            else:
+                slope = unsafe_add(slope, quantity)
+            continue
+        strike: int256 = unsafe_mul(convert(convert((leg >> 64) & legs_.STRIKE_MASK, bytes32), int256), STRIKE_WAD)
+        if quantity < 0:
+            short = unsafe_sub(short, quantity)
+        if kind == legs_.PUT:
+            slope = unsafe_sub(slope, quantity)
+            constant_ = unsafe_add(constant_, unsafe_mul(quantity, strike))
+        inner: int256 = unsafe_sub(strike, setting.known)
+        if inner <= 0:
+            # a call is sure to end in the money: F - K in every scenario
+            slope = unsafe_add(slope, quantity)
+            constant_ = unsafe_sub(constant_, unsafe_mul(quantity, strike))
+            continue
+        iv: int256 = self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR])
+        total_vol: int256 = unsafe_div(unsafe_mul(iv, setting.root), WAD)
+        call: int256 = 0
+        upper: int256 = 0
+        phi: int256 = 0
+        log_ratio: int256 = 0
+        call, upper, phi, log_ratio = black76._price(setting.base, inner, total_vol)
+        calls = unsafe_add(calls, unsafe_mul(quantity, call))
+        probability = unsafe_add(probability, unsafe_mul(quantity, upper))
+        phi = unsafe_mul(phi, quantity)
+        density = unsafe_add(density, phi)
+        density_vol = unsafe_add(density_vol, unsafe_mul(phi, iv))
+        curvature = unsafe_add(curvature, unsafe_div(phi << 64, total_vol))
+        quantities[count] = quantity
+        strikes[count] = inner
+        logs[count] = log_ratio
+        ivs[count] = iv
+        count = unsafe_add(count, 1)
+
+    value: int256 = unsafe_add(calls, unsafe_add(unsafe_mul(slope, setting.forward), constant_))
+    result[0] = unsafe_div(value, UNITS)
 
     # forwards of the nodes
-    horizon: uint256 = min(parameters._horizon_seconds(risk), max(snapshot[prices.SECONDS], MIN_HORIZON))
-    move: int256 = fixed._sqrt_ratio(horizon, YEAR) * convert(sigma, int256) // WAD
-    shifts: int256[12] = empty(int256[12])
-    shocked: int256[12] = empty(int256[12])
-    for i: uint256 in range(NODES):
-        shifts[i] = Z[i] * move // WAD
-        shocked[i] = (setting.base * fixed._exp(shifts[i])) >> 64
-
-    outcomes: int256[24] = empty(int256[24])
-    result: int256[8] = empty(int256[8])
-    slope: int256 = 0      # multiplies the forward in every scenario
-    constant_: int256 = 0
-    short: int256 = 0      # contracts of short options
-    for leg: uint256 in legs:
-        quantity: int256 = legs_._quantity(leg)
-        kind: uint256 = legs_._kind(leg)
-        if kind == legs_.CASH:
-            constant_ += quantity * WAD
-            result[0] += quantity * WAD
-            continue
-        if kind == legs_.FUTURE:
-            slope += quantity
-            result[0] += quantity * setting.forward
-            result[3] += quantity * ONE
-            continue
-        if quantity < 0:
-            short -= quantity
-        strike: int256 = convert(legs_._strike(leg), int256) * 10**10
-        if kind == legs_.PUT:
-            # put = call - F + K in every scenario
-            slope -= quantity
-            constant_ += quantity * strike
-        mark: int256[5] = self._option(setting, snapshot, strike, kind)
-        result[0] += quantity * mark[0]
-        result[3] += quantity * mark[1]
-        result[4] += quantity * mark[2]
-        result[5] += quantity * mark[3]
-        result[6] += quantity * mark[4]
-        outcomes = self._revalue(outcomes, setting, snapshot, strike, quantity, shifts, shocked)
-
-    for i: uint256 in range(NODES):
-        forward: int256 = shocked[i]
-        if setting.share != WAD:
-            forward = setting.fixed_part + setting.share * forward // WAD
-        linear: int256 = slope * forward + constant_
-        outcomes[2 * i] = result[0] - outcomes[2 * i] - linear
-        outcomes[2 * i + 1] = result[0] - outcomes[2 * i + 1] - linear
-
-    margin: int256 = self._shortfall(outcomes, parameters._tail(risk))
-    # floor on short options, rounded up
-    floor_: int256 = (
-        convert(parameters._short_floor(risk), int256) * convert(snapshot[prices.SPOT], int256) // WAD * short
+    move: int256 = unsafe_div(
+        unsafe_mul(
+            fixed._sqrt_ratio(
+                min(parameters._horizon_seconds(risk), max(snapshot[prices.SECONDS], MIN_HORIZON)), YEAR
+            ),
+            sigma,
+        ),
+        WAD,
     )
-    spot: int256 = convert(snapshot[prices.SPOT], int256)
-    # from per contract of F to per unit of spot: dF/dS = (F - w*P)/S
-    growth: int256 = ((setting.forward - setting.fixed_part) << 64) // spot
-    delta: int256 = ((result[3] * growth) >> 64) * WAD // UNITS >> 64
-    gamma: int256 = (((result[4] * growth) >> 64) * WAD // spot) * WAD // UNITS >> 64
-    theta: int256 = result[6] // UNITS
-    if setting.share == WAD:
+    shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
+    shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
+    losses: int256[12] = empty(int256[12])   # of everything but calls [wad * 1e-6]
+    for i: uint256 in range(NODES):
+        log_move: int256 = unsafe_div(unsafe_mul(Z[i], move), WAD)
+        shifts[i] = log_move
+        log_move = unsafe_mul(setting.base, fixed._exp(log_move)) >> 64
+        shocked[i] = log_move
+        losses[i] = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(log_move, setting.base)))
+
+    scale: int256 = fixed._sqrt_ratio(30 * DAY, max(snapshot[prices.SECONDS], 2 * DAY))
+    iv_floor: int256 = convert(parameters._iv_floor(risk), int256)
+    table: uint256[120] = TABLE
+    sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
+    first: int256[12] = empty(int256[12])  # calls in the branch before
+    d: int256 = 0
+    w: int256 = 0
+    t: int256 = 0
+    up: int256 = 0
+    for branch: uint256 in range(2):
+        first = sums
+        sums = empty(int256[12])
+        last_iv: int256 = 0
+        tail_inverse: int256 = 0
+        tail_width: int256 = 0
+        body_inverse: int256 = 0
+        body_width: int256 = 0
+        for i: uint256 in range(count, bound=16):
+            quantity: int256 = quantities[i]
+            strike: int256 = strikes[i]
+            iv: int256 = ivs[i]
+            if iv != last_iv:
+                last_iv = iv
+                tail_vol: int256 = iv
+                body_vol: int256 = 0
+                if branch == 0:
+                    body_vol = unsafe_div(
+                        unsafe_mul(iv, max(unsafe_sub(WAD, unsafe_mul(BODY_DOWN, scale) >> 64), LEAST_VOL)), WAD
+                    )
+                else:
+                    floored: int256 = max(iv, iv_floor)
+                    tail_vol = unsafe_add(iv, unsafe_div(unsafe_mul(floored, unsafe_mul(TAIL_UP, scale) >> 64), WAD))
+                    body_vol = unsafe_add(iv, unsafe_div(unsafe_mul(floored, unsafe_mul(BODY_UP, scale) >> 64), WAD))
+                # s, at least 2^-64; d1 = (ln(F/K) + shift)/s + s/2 is measured in cells
+                d = max(unsafe_div(unsafe_mul(tail_vol, setting.root), WAD), 1)
+                tail_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
+                tail_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
+                d = max(unsafe_div(unsafe_mul(body_vol, setting.root), WAD), 1)
+                body_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
+                body_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
+            d = logs[i]
+            tail_base: int256 = unsafe_add(unsafe_add(unsafe_mul(d, tail_inverse), tail_width >> 1), CENTRE)
+            body_base: int256 = unsafe_add(unsafe_add(unsafe_mul(d, body_inverse), body_width >> 1), CENTRE)
+            # all within the table? the lowest d2 and the highest d1 of both groups tell: no sign bit among them
+            if (
+                unsafe_sub(unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse)), tail_width)
+                | unsafe_sub(unsafe_add(body_base, unsafe_mul(shifts[3], body_inverse)), body_width)
+                | unsafe_sub(LAST, unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse)))
+                | unsafe_sub(LAST, unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse)))
+            ) >= 0:
+                # node 0
+                d = unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[0] = unsafe_add(sums[0], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[0], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 1
+                d = unsafe_add(tail_base, unsafe_mul(shifts[1], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[1] = unsafe_add(sums[1], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[1], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 2
+                d = unsafe_add(tail_base, unsafe_mul(shifts[2], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[2] = unsafe_add(sums[2], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[2], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 3
+                d = unsafe_add(body_base, unsafe_mul(shifts[3], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[3] = unsafe_add(sums[3], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[3], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 4
+                d = unsafe_add(body_base, unsafe_mul(shifts[4], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[4] = unsafe_add(sums[4], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[4], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 5
+                d = unsafe_add(body_base, unsafe_mul(shifts[5], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[5] = unsafe_add(sums[5], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[5], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 6
+                d = unsafe_add(body_base, unsafe_mul(shifts[6], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[6] = unsafe_add(sums[6], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[6], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 7
+                d = unsafe_add(body_base, unsafe_mul(shifts[7], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[7] = unsafe_add(sums[7], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[7], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 8
+                d = unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[8] = unsafe_add(sums[8], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[8], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 9
+                d = unsafe_add(tail_base, unsafe_mul(shifts[9], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[9] = unsafe_add(sums[9], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[9], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 10
+                d = unsafe_add(tail_base, unsafe_mul(shifts[10], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[10] = unsafe_add(sums[10], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[10], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 11
+                d = unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[11] = unsafe_add(sums[11], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[11], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+            else:
+                # the same, node by node, with Phi 0 and 1 outside the table
+                for j: uint256 in range(NODES):
+                    width: int256 = body_width
+                    if j < 3 or j > 8:
+                        d = unsafe_add(tail_base, unsafe_mul(shifts[j], tail_inverse))
+                        width = tail_width
+                    else:
+                        d = unsafe_add(body_base, unsafe_mul(shifts[j], body_inverse))
+                    factor: int256 = unsafe_mul(quantity, shocked[j])
+                    for k: uint256 in range(2):
+                        up = 0
+                        if d >= END:
+                            up = PHI_ONE
+                        elif d >= 0:
+                            w = convert(
+                                convert(
+                                    table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                                    bytes32,
+                                ),
+                                int256,
+                            )
+                            t = d & FRACTION
+                            up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                                w << 51) >> 102, t), w << 85) >> 216
+                        sums[j] = unsafe_add(sums[j], unsafe_mul(factor, up))
+                        factor = unsafe_sub(0, unsafe_mul(quantity, strike))
+                        d = unsafe_sub(d, width)
+
+    # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
+    heads: int256[12] = empty(int256[12])
+    seconds: int256[12] = empty(int256[12])
+    up = (unsafe_sub(losses[0], first[0] >> 38) << 8) | 0
+    d = (unsafe_sub(losses[0], sums[0] >> 38) << 8) | 1
+    w = max(up, d)
+    heads[0] = w
+    seconds[0] = up ^ d ^ w
+    up = (unsafe_sub(losses[1], first[1] >> 38) << 8) | 2
+    d = (unsafe_sub(losses[1], sums[1] >> 38) << 8) | 3
+    w = max(up, d)
+    heads[1] = w
+    seconds[1] = up ^ d ^ w
+    up = (unsafe_sub(losses[2], first[2] >> 38) << 8) | 4
+    d = (unsafe_sub(losses[2], sums[2] >> 38) << 8) | 5
+    w = max(up, d)
+    heads[2] = w
+    seconds[2] = up ^ d ^ w
+    up = (unsafe_sub(losses[3], first[3] >> 38) << 8) | 6
+    d = (unsafe_sub(losses[3], sums[3] >> 38) << 8) | 7
+    w = max(up, d)
+    heads[3] = w
+    seconds[3] = up ^ d ^ w
+    up = (unsafe_sub(losses[4], first[4] >> 38) << 8) | 8
+    d = (unsafe_sub(losses[4], sums[4] >> 38) << 8) | 9
+    w = max(up, d)
+    heads[4] = w
+    seconds[4] = up ^ d ^ w
+    up = (unsafe_sub(losses[5], first[5] >> 38) << 8) | 10
+    d = (unsafe_sub(losses[5], sums[5] >> 38) << 8) | 11
+    w = max(up, d)
+    heads[5] = w
+    seconds[5] = up ^ d ^ w
+    up = (unsafe_sub(losses[6], first[6] >> 38) << 8) | 12
+    d = (unsafe_sub(losses[6], sums[6] >> 38) << 8) | 13
+    w = max(up, d)
+    heads[6] = w
+    seconds[6] = up ^ d ^ w
+    up = (unsafe_sub(losses[7], first[7] >> 38) << 8) | 14
+    d = (unsafe_sub(losses[7], sums[7] >> 38) << 8) | 15
+    w = max(up, d)
+    heads[7] = w
+    seconds[7] = up ^ d ^ w
+    up = (unsafe_sub(losses[8], first[8] >> 38) << 8) | 16
+    d = (unsafe_sub(losses[8], sums[8] >> 38) << 8) | 17
+    w = max(up, d)
+    heads[8] = w
+    seconds[8] = up ^ d ^ w
+    up = (unsafe_sub(losses[9], first[9] >> 38) << 8) | 18
+    d = (unsafe_sub(losses[9], sums[9] >> 38) << 8) | 19
+    w = max(up, d)
+    heads[9] = w
+    seconds[9] = up ^ d ^ w
+    up = (unsafe_sub(losses[10], first[10] >> 38) << 8) | 20
+    d = (unsafe_sub(losses[10], sums[10] >> 38) << 8) | 21
+    w = max(up, d)
+    heads[10] = w
+    seconds[10] = up ^ d ^ w
+    up = (unsafe_sub(losses[11], first[11] >> 38) << 8) | 22
+    d = (unsafe_sub(losses[11], sums[11] >> 38) << 8) | 23
+    w = max(up, d)
+    heads[11] = w
+    seconds[11] = up ^ d ^ w
+    # mean of the worst losses, by repeated maximum: the tail is exhausted after a few
+    tail: uint256 = parameters._tail(risk)
+    assert tail != 0 and tail <= UWAD, "es/tail-range"
+    left: uint256 = tail
+    shortfall: int256 = 0
+    for pick: uint256 in range(24):
+        worst: int256 = max(
+            max(max(heads[0], max(heads[1], heads[2])), max(heads[3], max(heads[4], heads[5]))),
+            max(max(heads[6], max(heads[7], heads[8])), max(heads[9], max(heads[10], heads[11]))),
+        )
+        at: uint256 = convert(convert(worst & 255, bytes32), uint256)
+        # both branches are equally likely; an odd unit goes to the second
+        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
+        heads[at >> 1] = seconds[at >> 1]
+        seconds[at >> 1] = UNBOUNDED
+        if weight >= left:
+            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(left, int256)))
+            break
+        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(weight, int256)))
+        left = unsafe_sub(left, weight)
+    margin: int256 = 0
+    if shortfall > 0:
+        # rounded up
+        margin = unsafe_div(
+            unsafe_add(shortfall, convert(unsafe_sub(tail, 1), int256)), convert(tail, int256)
+        )
+    if short != 0:
+        margin = unsafe_add(
+            margin,
+            unsafe_mul(unsafe_div(unsafe_mul(convert(parameters._short_floor(risk), int256), setting.spot), WAD), short),
+        )
+    result[1] = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
+
+    # from F to spot: dF/dS = (F - w*P)/S
+    growth: int256 = unsafe_div(setting.base << 64, setting.spot)
+    probability = unsafe_add(probability, slope << 64)
+    result[3] = unsafe_div(unsafe_mul(unsafe_mul(probability, growth) >> 64, WAD), UNITS) >> 64
+    if density != 0:
+        result[4] = unsafe_div(
+            unsafe_mul(unsafe_div(unsafe_mul(unsafe_mul(curvature, growth) >> 64, WAD), setting.spot), WAD), UNITS
+        ) >> 64
+        result[5] = unsafe_div(unsafe_mul(unsafe_mul(setting.base, density) >> 64, setting.root) >> 64, UNITS)
+        result[6] = unsafe_div(
+            unsafe_div(unsafe_mul(unsafe_mul(setting.base, density_vol) >> 64, ONE // 2), setting.root), -UNITS * WAD
+        )
+    rate: int256 = fixed._signed(snapshot[prices.RATE])
+    if rate != 0 and setting.known == 0:
         # carry of the forward
-        theta -= fixed._signed(snapshot[prices.RATE]) * (spot * delta // WAD) // WAD
-    return [
-        result[0] // UNITS,
-        (margin + floor_ + UNITS - 1) // UNITS,
-        least,
-        delta,
-        gamma,
-        result[5] // UNITS,
-        theta,
-        0,
-    ]
+        result[6] = unsafe_sub(
+            result[6], unsafe_div(unsafe_mul(rate, unsafe_div(unsafe_mul(setting.spot, result[3]), WAD)), WAD)
+        )
+    return result
 
 
 @external
@@ -177,7 +692,6 @@ def max_loss(legs: DynArray[uint256, 16]) -> int256:
     @notice The least payoff of the legs over all settlement prices (IMarginEngine).
     @return [wad], `min_value(int256)` when unbounded.
     """
-    self._check_legs(legs)
     return payoff._least(legs)
 
 
@@ -188,209 +702,81 @@ def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
     @notice Mark of the legs, the first number of `assess` (IMarginEngine).
     @return [wad]
     """
-    self._check_legs(legs)
-    setting: Setting = self._setting(snapshot, 0)
+    payoff._least(legs)  # refuses what are not legs
+    setting: Setting = self._setting(snapshot)
     total: int256 = 0
     for leg: uint256 in legs:
         quantity: int256 = legs_._quantity(leg)
         kind: uint256 = legs_._kind(leg)
         if kind == legs_.CASH:
             total += quantity * WAD
-        elif kind == legs_.FUTURE:
+            continue
+        if kind == legs_.FUTURE:
             total += quantity * setting.forward
-        else:
-            strike: int256 = convert(legs_._strike(leg), int256) * 10**10
-            mark: int256[5] = self._option(setting, snapshot, strike, kind)
-            total += quantity * mark[0]
+            continue
+        strike: int256 = convert(legs_._strike(leg), int256) * STRIKE_WAD
+        call: int256 = setting.forward - strike
+        if strike > setting.known:
+            total_vol: int256 = (
+                self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR]) * setting.root // WAD
+            )
+            call = black76._price(setting.base, strike - setting.known, total_vol)[0]
+        if kind == legs_.PUT:
+            call = call - setting.forward + strike
+        total += quantity * call
     return total // UNITS
 
 
 @internal
 @pure
-def _check_legs(legs: DynArray[uint256, 16]):
-    """
-    @notice Refuses zero quantities, options without a strike and series named twice.
-    """
-    for i: uint256 in range(len(legs), bound=16):
-        key: uint256 = legs[i] >> 64
-        assert legs[i] & legs_.QUANTITY_MASK != 0, "es/zero-quantity"
-        assert (key & legs_.STRIKE_MASK == 0) == (key >> 63 != 0), "es/strike-kind"
-        for j: uint256 in range(i, bound=16):
-            assert legs[j] >> 64 != key, "es/duplicate-series"
-
-
-@internal
-@view
-def _setting(snapshot: uint256[16], iv_floor: uint256) -> Setting:
+def _setting(snapshot: uint256[16]) -> Setting:
     """
     @notice What all legs of a cell share.
+    @dev In the settlement window an option pays (1-w)*max(S - K', 0) with K' = (K - w*P)/(1-w) (5.1). Black-76 is
+         homogeneous, so it is priced as an option on the open part F - w*P with strike K - w*P.
     """
-    assert snapshot[prices.SPOT] != 0 and snapshot[prices.FORWARD] != 0, "es/zero-spot"
-    assert snapshot[prices.SPOT] < MAX_PRICE and snapshot[prices.FORWARD] < MAX_PRICE, "es/spot-range"
-    assert snapshot[prices.SECONDS] != 0, "es/expired"
-    forward: int256 = convert(snapshot[prices.FORWARD], int256)
-    base: int256 = forward
-    share: int256 = WAD
-    fixed_part: int256 = 0
-    if snapshot[prices.WINDOW_SHARE] != 0:
-        assert snapshot[prices.WINDOW_SHARE] <= UWAD, "es/window-share"
-        assert snapshot[prices.WINDOW_AVERAGE] < MAX_PRICE, "es/spot-range"
-        share -= convert(snapshot[prices.WINDOW_SHARE], int256)
-        fixed_part = (WAD - share) * convert(snapshot[prices.WINDOW_AVERAGE], int256) // WAD
-        base = convert(snapshot[prices.SPOT], int256)
-        forward = fixed_part + share * base // WAD
+    spot: uint256 = snapshot[prices.SPOT]
+    forward: uint256 = snapshot[prices.FORWARD]
+    seconds: uint256 = snapshot[prices.SECONDS]
+    share: uint256 = snapshot[prices.WINDOW_SHARE]
+    known: uint256 = 0
+    assert spot != 0 and forward != 0, "es/zero-spot"
+    assert seconds != 0, "es/expired"
+    if share != 0:
+        assert share < UWAD, "es/window-share"
+        known = unsafe_div(unsafe_mul(share, snapshot[prices.WINDOW_AVERAGE]), UWAD)
+        forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(UWAD, share), spot), UWAD))
+    # bounds that keep every product below within 256 bits
+    assert (spot | forward | snapshot[prices.WINDOW_AVERAGE]) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
+    root: int256 = 0
+    if share <= MAX_SHARE:
+        root = fixed._sqrt_ratio(seconds, YEAR)
     return Setting(
-        base=base,
-        share=share,
-        fixed_part=fixed_part,
-        forward=forward,
-        root=fixed._sqrt_ratio(snapshot[prices.SECONDS], YEAR),
-        scale=fixed._sqrt_ratio(30 * DAY, max(snapshot[prices.SECONDS], 2 * DAY)),
-        iv_floor=convert(iv_floor, int256),
+        spot=fixed._signed(spot),
+        forward=fixed._signed(forward),
+        known=fixed._signed(known),
+        base=fixed._signed(unsafe_sub(forward, known)),
+        root=root,
     )
 
 
 @internal
-@view
-def _iv(snapshot: uint256[16], strike: int256) -> int256:
+@pure
+def _iv(status: uint256, surface: uint256) -> int256:
     """
-    @notice Implied vol at a strike: the one place that reads the surface.
+    @notice Implied vol: the one place that reads the surface.
     @return [wad]
     """
-    # published SVI slices go here (math/svi); until then the surface is flat
-    assert snapshot[prices.STATUS] & prices.SURFACE_SVI == 0, "es/no-svi"
-    iv: uint256 = snapshot[prices.SURFACE_NEAR]
-    assert iv >= MIN_VOL and iv <= MAX_VOL, "es/vol-range"
-    return convert(iv, int256)
+    # published SVI slices (math/svi, strike and all) go here; until then the surface is flat
+    assert status & prices.SURFACE_SVI == 0, "es/no-svi"
+    return self._vol(surface)
 
 
 @internal
 @pure
-def _pricing_strike(setting: Setting, strike: int256) -> int256:
+def _vol(word: uint256) -> int256:
     """
-    @notice K' of 5.1: the strike on what is still open of the settlement average; K outside the window.
-    @return [wad], 0 or less when the option is worth its intrinsic value on F.
+    @notice A vol within its bounds [wad].
     """
-    if setting.share == WAD:
-        return strike
-    if setting.share < MIN_SHARE:
-        return 0
-    return (strike - setting.fixed_part) * WAD // setting.share
-
-
-@internal
-@view
-def _option(setting: Setting, snapshot: uint256[16], strike: int256, kind: uint256) -> int256[5]:
-    """
-    @notice Mark and Greeks of one option.
-    @return (price [wad], delta on F [Q64], gamma on F times F [Q64], vega [wad], theta without carry [wad]).
-    """
-    iv: int256 = self._iv(snapshot, strike)
-    inner: int256 = self._pricing_strike(setting, strike)
-    forward: int256 = setting.forward
-    call: int256 = max(forward - strike, 0)
-    result: int256[5] = [0, 0, 0, 0, 0]
-    if inner <= 0:
-        # intrinsic on F
-        if forward > strike:
-            result[1] = ONE
-    else:
-        density: int256 = 0
-        total_vol: int256 = iv * setting.root // WAD
-        price: int256 = 0
-        price, result[1], density = black76._call(
-            setting.base, inner, fixed._ln_ratio(setting.base, inner), total_vol
-        )
-        # dF = (1-w)*dS, so delta on F is Phi(d1) and gamma on F is 1/(1-w) of that on S
-        call = min(max(setting.share * price // WAD, call), forward)
-        if total_vol != 0:
-            weighted: int256 = ((setting.base * density) >> 64) * setting.share // WAD
-            result[2] = (density << 64) // total_vol
-            result[3] = (weighted * setting.root) >> 64
-            result[4] = -((weighted * iv << 63) // (setting.root * WAD))
-    if kind == legs_.PUT:
-        result[0] = call - forward + strike
-        result[1] -= ONE
-    else:
-        result[0] = call
-    return result
-
-
-@internal
-@view
-def _revalue(
-    outcomes: int256[24],
-    setting: Setting,
-    snapshot: uint256[16],
-    strike: int256,
-    quantity: int256,
-    shifts: int256[12],
-    shocked: int256[12],
-) -> int256[24]:
-    """
-    @notice Adds quantity * call price to every scenario. Scenario 2*i + b is node i with vol branch b.
-    """
-    totals: int256[24] = outcomes
-    inner: int256 = self._pricing_strike(setting, strike)
-    if inner <= 0:
-        for i: uint256 in range(NODES):
-            payoff_: int256 = max(setting.fixed_part + setting.share * shocked[i] // WAD - strike, 0)
-            totals[2 * i] += quantity * payoff_
-            totals[2 * i + 1] += quantity * payoff_
-        return totals
-
-    iv: int256 = self._iv(snapshot, strike)
-    up_base: int256 = max(iv, setting.iv_floor)
-    vols: int256[4] = [
-        iv,
-        iv + up_base * (TAIL_UP * setting.scale >> 64) // WAD,
-        max(iv - iv * (BODY_DOWN * setting.scale >> 64) // WAD, iv * LEAST_VOL // WAD),
-        iv + up_base * (BODY_UP * setting.scale >> 64) // WAD,
-    ]
-    log_ratio: int256 = fixed._ln_ratio(setting.base, inner)
-    for i: uint256 in range(NODES):
-        branch: uint256 = 2
-        if Z[i] >= TAIL_NODE or Z[i] <= -TAIL_NODE:
-            branch = 0
-        for b: uint256 in range(2):
-            call: int256 = black76._call(
-                shocked[i], inner, log_ratio + shifts[i], vols[branch + b] * setting.root // WAD
-            )[0]
-            if setting.share != WAD:
-                call = setting.share * call // WAD
-            totals[2 * i + b] += quantity * call
-    return totals
-
-
-@internal
-@view
-def _shortfall(losses: int256[24], tail: uint256) -> int256:
-    """
-    @notice Mean of the worst losses, weighted by probability until their mass is `tail`; at least 0.
-    @dev Takes the largest again and again: the tail is exhausted after a few. Ties: the lower index first.
-    @param losses Loss of scenario 2*i + b.
-    @param tail alpha [wad].
-    @return In the unit of the losses, rounded up.
-    """
-    assert tail != 0 and tail <= UWAD, "es/tail-range"
-    left: uint256 = tail
-    rest: int256[24] = losses
-    sum: int256 = 0
-    for pick: uint256 in range(SCENARIOS):
-        worst: int256 = min_value(int256)
-        at: uint256 = 0
-        for i: uint256 in range(SCENARIOS):
-            if rest[i] > worst:
-                worst = rest[i]
-                at = i
-        # both branches are equally likely; an odd unit goes to the second
-        weight: uint256 = (P[at // 2] + at % 2) // 2
-        rest[at] = min_value(int256)
-        weight = min(weight, left)
-        sum += worst * convert(weight, int256)
-        left -= weight
-        if left == 0:
-            break
-    if sum <= 0:
-        return 0
-    return (sum + convert(tail, int256) - 1) // convert(tail, int256)
+    assert word >= MIN_VOL and word <= MAX_VOL, "es/vol-range"
+    return fixed._signed(word)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
+from functools import cache
 
 from bulkhead.risk.words import MAX_LEGS, NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot, Status
 
@@ -22,6 +22,7 @@ FORCE_FULL = -(2**255)
 LN2 = 12786308645202655660
 LOG2E = 26613026195688644983
 SQRT2 = 26087635650665564425
+NEAR = 3165000000000000000**2
 INVERSE_SQRT_2PI = 7359186146747302452
 LIMIT = 9 * ONE
 
@@ -35,14 +36,13 @@ EXP = (
     762647609672,
 )
 ATANH = (
-    36893488147419102871,
-    12297829382473620889,
-    7378697629205975140,
-    5270498365838088594,
-    4099269809928432862,
-    3354377423972711481,
-    2822635656547494758,
-    2750290554960777059,
+    36893488147419151523,
+    12297829382412031585,
+    7378697651767443077,
+    5270494720983957355,
+    4099572126021550373,
+    3340947180099205953,
+    3126504021280796684,
 )
 MILLS_P = (
     722486410469409514,
@@ -64,21 +64,41 @@ MILLS_Q = (
     2298015998089762,
     115692733879704,
 )
+CHEBYSHEV_NODES = (702087391267710813, 5693740367811000925, 12753003705898550691, 17744656682441840803)
+#: rows from the cubic's coefficient down to the constant
+CHEBYSHEV = (
+    (-112948213409400796266, 272681108658786079832, -272681108658786079832, 112948213409400796266),
+    (221597591415432323248, -461196934289510248597, 356846391686847990898, -117247048812770065549),
+    (-132751210635293206738, 198499131583810748988, -94148588981148491289, 28400668032630949039),
+    (23184511245724618888, -6901875870782293314, 3081430082304286909, -917321383537060868),
+)
 # --- generated: end
+
+#: P and Q in the two 128-bit lanes of a word, and the mask that keeps them apart.
+_MILLS = tuple(p << 128 | q for p, q in zip(MILLS_P, MILLS_Q, strict=True))
+_LANES = (2**256 - 1) ^ (2**56 - 1 << 72)
 
 TAIL_NODE = 3 * WAD
 MIN_HORIZON = 3600
 MAX_PRICE = 2**96
+MAX_TENOR = 2**30
 MIN_VOL = 10**15
 MAX_VOL = 10**19
-MIN_SHARE = 10**16
+MAX_SHARE = 99 * 10**16
 BODY_DOWN = 15 * 10**16
 BODY_UP = 20 * 10**16
 TAIL_UP = 40 * 10**16
 LEAST_VOL = 20 * 10**16
 
+CELLS_PER_UNIT = 20
+CELLS = 12 * CELLS_PER_UNIT
+CENTRE = CELLS << 95
+PHI_ONE = 2**38
+
 
 def _div(a: int, b: int) -> int:
+    if b == 0:
+        return 0
     quotient = abs(a) // abs(b)
     return quotient if (a >= 0) == (b > 0) else -quotient
 
@@ -97,15 +117,14 @@ def exp_q64(x: int) -> int:
     k = (x * LOG2E + 2**127) >> 128
     r = x - k * LN2
     p = _horner(EXP, r * r >> 64)
-    e = _div((p + r) << 96, p - r)
-    return e >> (32 - k) if k < 32 else e << (k - 32)
+    return ((p + r) << 176) // (p - r) >> (112 - k)
 
 
 def ln_ratio(a: int, b: int) -> int:
     """ln(a/b) [Q64] of positive a and b."""
     z = _div((a - b) << 64, a + b)
     base = 0
-    if z > 3165000000000000000 or z < -3165000000000000000:
+    if z * z > NEAR:
         m = (a << 64) // b if a > b else (b << 64) // a
         k = (m >> 64).bit_length() - 1
         m >>= k
@@ -120,69 +139,84 @@ def ln_ratio(a: int, b: int) -> int:
 
 
 def sqrt_ratio(a: int, b: int) -> int:
-    """sqrt(a/b) [Q64], rounded down."""
-    return isqrt((a << 128) // b)
+    """sqrt(a/b) [Q64] for a/b within 2^-25 .. 2^6, or a = 0."""
+    n = (a << 128) // b
+    if n == 0:
+        return 0
+    k = (n >= 2**118) << 3
+    k |= (n >> 2 * k >= 2**110) << 2
+    k |= (n >> 2 * k >= 2**106) << 1
+    r = (n >> k + 56) * 7 + ((27 * 2**46) << k)
+    for _ in range(4):
+        r = (r + n // r) >> 1
+    return r
 
 
 def density(x: int) -> int:
     """phi(x) [Q64]."""
-    if x >= LIMIT or x <= -LIMIT:
+    if x * x >= LIMIT * LIMIT:
         return 0
-    return exp_q64(-(x * x >> 65)) * INVERSE_SQRT_2PI >> 64
+    y = x * x >> 65
+    k = (y * LOG2E + 2**127) >> 128
+    y -= k * LN2
+    p = _horner(EXP, y * y >> 64)
+    return (p - y) * INVERSE_SQRT_2PI // (p + y) >> k
 
 
 def mills(x: int) -> int:
     """Phi(-x)/phi(x) [Q64] for x >= 0."""
     y = x >> 8 if x < LIMIT else 9 * 2**56 - 1
-    p, q = MILLS_P[-1], MILLS_Q[-1]
-    for cp, cq in zip(MILLS_P[-2::-1], MILLS_Q[-2::-1], strict=True):
-        p = (p * y >> 56) + cp
-        q = (q * y >> 56) + cq
-    return (p << 64) // q
+    w = _MILLS[-1]
+    for c in _MILLS[-2:0:-1]:
+        w = (w * y >> 56 & _LANES) + c
+    w = (w * y >> 56) + _MILLS[0]
+    return (w >> 64) // (w & 2**72 - 1)
 
 
-def call_price(forward: int, strike: int, log_ratio: int, total_vol: int) -> tuple[int, int, int]:
-    """Black-76 call [wad], Phi(d1) [Q64] and phi(d1) [Q64] (black76._call)."""
+def call_price(forward: int, strike: int, total_vol: int) -> tuple[int, int, int, int]:
+    """Black-76 call [wad], Phi(d1), phi(d1) and ln(F/K) [Q64] (black76._price)."""
+    log_ratio = ln_ratio(forward, strike)
     intrinsic = max(forward - strike, 0)
     if total_vol == 0:
-        return intrinsic, (ONE if forward > strike else 0), 0
+        return intrinsic, (ONE if forward > strike else 0), 0, log_ratio
     d1 = _div(log_ratio << 64, total_vol) + (total_vol >> 1)
+    if d1 >= LIMIT:
+        return (intrinsic if d1 >= total_vol else forward), ONE, 0, log_ratio
+    if d1 <= -LIMIT:
+        return intrinsic, 0, 0, log_ratio
     d2 = d1 - total_vol
     phi = density(d1)
-    below1 = below2 = 0
-    if phi:
-        below1 = phi * mills(abs(d1))
-        below2 = phi * mills(abs(d2))
-    if d2 > 0:
-        call = forward - strike + (forward * (below2 - below1) >> 128)
-    elif d1 > 0:
-        call = forward - (forward * (below1 + below2) >> 128)
-    else:
-        call = forward * (below1 - below2) >> 128
+    below1, below2 = phi * mills(abs(d1)), phi * mills(abs(d2))
     probability = below1 >> 64
-    if d1 > 0:
+    if d1 <= 0:
+        call = forward * (below1 - below2) >> 128
+    else:
         probability = ONE - probability
-    return min(max(call, intrinsic), forward), probability, phi
+        if d2 > 0:
+            call = forward - strike + (forward * (below2 - below1) >> 128)
+        else:
+            call = forward - (forward * (below2 + below1) >> 128)
+    return max(call, intrinsic), probability, phi, log_ratio
 
 
 def option(spot: int, strike: int, vol: int, seconds: int, rate: int) -> tuple[int, int, int, int, int, int]:
     """Call, put, delta of the call, gamma*S, vega and theta of the call [wad] (black76._option)."""
     forward, growth = spot, ONE
-    if rate and seconds:
+    if rate:
         growth = exp_q64(_div(rate * seconds << 64, YEAR * WAD))
         forward = spot * growth >> 64
     root = sqrt_ratio(seconds, YEAR)
     total_vol = _div(vol * root, WAD)
-    call, probability, phi = call_price(forward, strike, ln_ratio(forward, strike), total_vol)
-    delta = (growth * probability >> 64) * WAD >> 64
-    gamma_spot = vega = 0
-    theta = -_div(_div(spot * delta * rate, WAD), WAD)
-    if total_vol:
-        gamma_spot = _div((growth * phi >> 64) * WAD, total_vol)
-        weighted = forward * phi >> 64
-        vega = weighted * root >> 64
-        theta -= _div(weighted * vol << 63, root * WAD)
-    return call, call - forward + strike, delta, gamma_spot, vega, theta
+    call, delta, phi, _ = call_price(forward, strike, total_vol)
+    gamma_spot = phi
+    if rate:
+        delta = growth * delta >> 64
+        gamma_spot = growth * phi >> 64
+    theta = -_div((spot * delta >> 64) * rate, WAD)
+    weighted = forward * phi
+    theta -= _div(weighted * vol, root * 2 * WAD)
+    gamma_spot = _div(gamma_spot * WAD, total_vol)
+    return call, call - forward + strike, delta * WAD >> 64, gamma_spot, (weighted >> 64) * root >> 64, theta
 
 
 @dataclass(frozen=True)
@@ -225,24 +259,23 @@ class Assessment:
 
 @dataclass(frozen=True)
 class _Setting:
-    base: int
-    share: int
-    fixed_part: int
+    spot: int
     forward: int
+    known: int
+    base: int
     root: int
-    scale: int
 
 
 def check_legs(legs: Sequence[Leg]) -> None:
     """Refuses more than 16 legs, zero quantities and series named twice."""
     if len(legs) > MAX_LEGS:
-        raise ValueError("es/too-many-legs")
+        raise ValueError("leg/too-many-legs")
     seen: set[int] = set()
     for leg in legs:
         if leg.quantity == 0:
-            raise ValueError("es/zero-quantity")
+            raise ValueError("leg/zero-quantity")
         if leg.key in seen:
-            raise ValueError("es/duplicate-series")
+            raise ValueError("leg/duplicate-series")
         seen.add(leg.key)
 
 
@@ -271,31 +304,21 @@ def payoff(legs: Sequence[Leg], price: int) -> int:
 
 
 def _setting(snapshot: Snapshot) -> _Setting:
-    if snapshot.spot == 0 or snapshot.forward == 0:
+    spot, forward, share = snapshot.spot, snapshot.forward, snapshot.window_share
+    if spot == 0 or forward == 0:
         raise ValueError("es/zero-spot")
-    if snapshot.spot >= MAX_PRICE or snapshot.forward >= MAX_PRICE:
-        raise ValueError("es/spot-range")
     if snapshot.seconds == 0:
         raise ValueError("es/expired")
-    base = forward = snapshot.forward
-    share, fixed_part = WAD, 0
-    if snapshot.window_share:
-        if snapshot.window_share > WAD:
+    known = 0
+    if share:
+        if share >= WAD:
             raise ValueError("es/window-share")
-        if snapshot.window_average >= MAX_PRICE:
-            raise ValueError("es/spot-range")
-        share = WAD - snapshot.window_share
-        fixed_part = snapshot.window_share * snapshot.window_average // WAD
-        base = snapshot.spot
-        forward = fixed_part + share * base // WAD
-    return _Setting(
-        base,
-        share,
-        fixed_part,
-        forward,
-        sqrt_ratio(snapshot.seconds, YEAR),
-        sqrt_ratio(30 * DAY, max(snapshot.seconds, 2 * DAY)),
-    )
+        known = share * snapshot.window_average // WAD
+        forward = known + (WAD - share) * spot // WAD
+    if (spot | forward | snapshot.window_average) >= MAX_PRICE or snapshot.seconds >= MAX_TENOR:
+        raise ValueError("es/snapshot-range")
+    root = sqrt_ratio(snapshot.seconds, YEAR) if share <= MAX_SHARE else 0
+    return _Setting(spot, forward, known, forward - known, root)
 
 
 def implied_vol_at(snapshot: Snapshot, strike: int) -> int:
@@ -307,38 +330,6 @@ def implied_vol_at(snapshot: Snapshot, strike: int) -> int:
     return snapshot.surface_near
 
 
-def _pricing_strike(setting: _Setting, strike: int) -> int:
-    if setting.share == WAD:
-        return strike
-    if setting.share < MIN_SHARE:
-        return 0
-    return _div((strike - setting.fixed_part) * WAD, setting.share)
-
-
-def _option(setting: _Setting, snapshot: Snapshot, leg: Leg) -> tuple[int, int, int, int, int]:
-    strike = leg.strike * 10**10
-    iv = implied_vol_at(snapshot, strike)
-    inner = _pricing_strike(setting, strike)
-    forward = setting.forward
-    call = max(forward - strike, 0)
-    delta = gamma = vega = theta = 0
-    if inner <= 0:
-        if forward > strike:
-            delta = ONE
-    else:
-        total_vol = iv * setting.root // WAD
-        price, delta, phi = call_price(setting.base, inner, ln_ratio(setting.base, inner), total_vol)
-        call = min(max(setting.share * price // WAD, call), forward)
-        if total_vol:
-            weighted = (setting.base * phi >> 64) * setting.share // WAD
-            gamma = (phi << 64) // total_vol
-            vega = weighted * setting.root >> 64
-            theta = -((weighted * iv << 63) // (setting.root * WAD))
-    if leg.kind == Kind.PUT:
-        return call - forward + strike, delta - ONE, gamma, vega, theta
-    return call, delta, gamma, vega, theta
-
-
 def mark(legs: Sequence[Leg], snapshot: Snapshot) -> int:
     """Value of the legs [wad] (EsEngine.value)."""
     check_legs(legs)
@@ -347,52 +338,75 @@ def mark(legs: Sequence[Leg], snapshot: Snapshot) -> int:
     for leg in legs:
         if leg.kind == Kind.CASH:
             total += leg.quantity * WAD
-        elif leg.kind == Kind.FUTURE:
+            continue
+        if leg.kind == Kind.FUTURE:
             total += leg.quantity * setting.forward
-        else:
-            total += leg.quantity * _option(setting, snapshot, leg)[0]
+            continue
+        strike = leg.strike * 10**10
+        call = setting.forward - strike
+        if strike > setting.known:
+            total_vol = _div(implied_vol_at(snapshot, strike) * setting.root, WAD)
+            call = call_price(setting.base, strike - setting.known, total_vol)[0]
+        if leg.kind == Kind.PUT:
+            call = call - setting.forward + strike
+        total += leg.quantity * call
     return _div(total, UNITS)
 
 
-def _revalue(
-    outcomes: list[int],
-    setting: _Setting,
-    snapshot: Snapshot,
-    leg: Leg,
-    nodes: Sequence[int],
-    shifts: Sequence[int],
-    shocked: Sequence[int],
-    iv_floor: int,
-) -> None:
-    strike = leg.strike * 10**10
-    inner = _pricing_strike(setting, strike)
-    if inner <= 0:
-        for i, price in enumerate(shocked):
-            worth = max(setting.fixed_part + setting.share * price // WAD - strike, 0)
-            outcomes[2 * i] += leg.quantity * worth
-            outcomes[2 * i + 1] += leg.quantity * worth
-        return
-    iv = implied_vol_at(snapshot, strike)
-    up_base = max(iv, iv_floor)
-    vols = (
-        iv,
-        iv + up_base * (TAIL_UP * setting.scale >> 64) // WAD,
-        max(iv - iv * (BODY_DOWN * setting.scale >> 64) // WAD, iv * LEAST_VOL // WAD),
-        iv + up_base * (BODY_UP * setting.scale >> 64) // WAD,
-    )
-    log_ratio = ln_ratio(setting.base, inner)
-    for i, price in enumerate(shocked):
-        branch = 0 if abs(nodes[i]) >= TAIL_NODE else 2
-        for b in range(2):
-            total_vol = vols[branch + b] * setting.root // WAD
-            call = call_price(price, inner, log_ratio + shifts[i], total_vol)[0]
-            if setting.share != WAD:
-                call = setting.share * call // WAD
-            outcomes[2 * i + b] += leg.quantity * call
+def _signed_256(word: int) -> int:
+    word &= 2**256 - 1
+    return word - 2**256 if word >> 255 else word
+
+
+@cache
+def phi_table() -> tuple[tuple[int, int, int, int], ...]:
+    """Phi as 240 packed cubics (math/phi_table), each word already shifted the four ways a cubic needs."""
+
+    def below(x: int) -> int:
+        return density(x) * mills(-x) >> 64
+
+    def cubic(values: Sequence[int]) -> int:
+        word = 0
+        for row, bits in zip(CHEBYSHEV, (23, 28, 34, 40), strict=True):
+            coefficient = sum(c * v for c, v in zip(row, values, strict=True)) >> 90
+            word = word << bits | coefficient & 2**bits - 1
+        return word << 3
+
+    lower, upper = [], []
+    for i in range(CELLS // 2):
+        left = i * ONE // CELLS_PER_UNIT - 6 * ONE
+        values = [below(left + t // CELLS_PER_UNIT) for t in CHEBYSHEV_NODES]
+        lower.append(cubic(values))
+        upper.append(cubic([ONE - v for v in reversed(values)]))
+    cells = lower + upper[::-1]
+    words = []
+    for i, cell in enumerate(cells):
+        # an odd cell shares its word with the even one before, below it: noise
+        word = cell << 128 | cells[i + 1] if i % 2 == 0 else cell << 128
+        words.append(
+            (
+                _signed_256(word) >> 101,
+                _signed_256(word << 23),
+                _signed_256(word << 51),
+                _signed_256(word << 85),
+            )
+        )
+    return tuple(words)
+
+
+def phi_38(d: int) -> int:
+    """Phi [2^-38] as scenarios see it; d in table cells from -6 [2^-96]."""
+    if d < 0:
+        return 0
+    if d >= CELLS << 96:
+        return PHI_ONE
+    top, second, third, fourth = phi_table()[d >> 96]
+    t = d & 2**96 - 1
+    return ((((top * t + second) >> 102) * t + third >> 102) * t + fourth) >> 216
 
 
 def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
-    """Mean of the worst losses until their mass is `tail` [wad], at least 0, rounded up (EsEngine._shortfall).
+    """Mean of the worst losses until their mass is `tail` [wad], at least 0, rounded up.
 
     Args:
         losses: Loss of scenario 2*i + b.
@@ -401,7 +415,7 @@ def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
     """
     if not 0 < tail <= WAD:
         raise ValueError("es/tail-range")
-    order = sorted(range(len(losses)), key=lambda i: (-losses[i], i))
+    order = sorted(range(len(losses)), key=lambda i: losses[i], reverse=True)
     left, total = tail, 0
     for i in order:
         weight = min((weights[i // 2] + i % 2) // 2, left)
@@ -410,6 +424,18 @@ def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
         if left == 0:
             break
     return 0 if total <= 0 else (total + tail - 1) // tail
+
+
+def scenario_vols(iv: int, seconds: int, iv_floor: int) -> tuple[int, int, int, int]:
+    """Vol after the moves of (tail, body) in the first and in the second branch [wad]."""
+    scale = sqrt_ratio(30 * DAY, max(seconds, 2 * DAY))
+    floored = max(iv, iv_floor)
+    return (
+        iv,
+        iv * max(WAD - (BODY_DOWN * scale >> 64), LEAST_VOL) // WAD,
+        iv + floored * (TAIL_UP * scale >> 64) // WAD,
+        iv + floored * (BODY_UP * scale >> 64) // WAD,
+    )
 
 
 def assess(
@@ -435,60 +461,73 @@ def assess(
         return Assessment(0, 0, least, 0, 0, 0, 0, 1)
     setting = _setting(snapshot)
     if not MIN_VOL <= snapshot.sigma <= MAX_VOL:
-        raise ValueError("es/sigma-range")
+        raise ValueError("es/vol-range")
+
+    slope = constant = short = calls = probability = phis = phi_vols = curvature = 0
+    options: list[tuple[int, int, int, int]] = []
+    for leg in legs:
+        quantity = leg.quantity
+        if leg.kind == Kind.CASH:
+            constant += quantity * WAD
+            continue
+        if leg.kind == Kind.FUTURE:
+            slope += quantity
+            continue
+        strike = leg.strike * 10**10
+        if quantity < 0:
+            short -= quantity
+        if leg.kind == Kind.PUT:
+            slope -= quantity
+            constant += quantity * strike
+        inner = strike - setting.known
+        if inner <= 0:
+            slope += quantity
+            constant -= quantity * strike
+            continue
+        iv = implied_vol_at(snapshot, strike)
+        total_vol = _div(iv * setting.root, WAD)
+        call, upper, phi, log_ratio = call_price(setting.base, inner, total_vol)
+        calls += quantity * call
+        probability += quantity * upper
+        phi *= quantity
+        phis += phi
+        phi_vols += phi * iv
+        curvature += _div(phi << 64, total_vol)
+        options.append((quantity, inner, log_ratio, iv))
+    value = calls + slope * setting.forward + constant
+
     horizon = min(risk.horizon_seconds, max(snapshot.seconds, MIN_HORIZON))
-    move = sqrt_ratio(horizon, YEAR) * snapshot.sigma // WAD
+    move = _div(sqrt_ratio(horizon, YEAR) * snapshot.sigma, WAD)
     shifts = [_div(z * move, WAD) for z in nodes]
     shocked = [setting.base * exp_q64(shift) >> 64 for shift in shifts]
 
-    outcomes = [0] * (2 * len(nodes))
-    value = delta = gamma = vega = theta = slope = constant = short = 0
-    for leg in legs:
-        if leg.kind == Kind.CASH:
-            constant += leg.quantity * WAD
-            value += leg.quantity * WAD
-            continue
-        if leg.kind == Kind.FUTURE:
-            slope += leg.quantity
-            value += leg.quantity * setting.forward
-            delta += leg.quantity * ONE
-            continue
-        if leg.quantity < 0:
-            short -= leg.quantity
-        if leg.kind == Kind.PUT:
-            slope -= leg.quantity
-            constant += leg.quantity * leg.strike * 10**10
-        price, d, g, v, t = _option(setting, snapshot, leg)
-        value += leg.quantity * price
-        delta += leg.quantity * d
-        gamma += leg.quantity * g
-        vega += leg.quantity * v
-        theta += leg.quantity * t
-        _revalue(outcomes, setting, snapshot, leg, nodes, shifts, shocked, risk.iv_floor_bps * 10**14)
-
-    losses: list[int] = []
-    for i, price in enumerate(shocked):
-        forward = price
-        if setting.share != WAD:
-            forward = setting.fixed_part + setting.share * forward // WAD
-        linear = slope * forward + constant
-        losses += [value - outcomes[2 * i] - linear, value - outcomes[2 * i + 1] - linear]
+    losses = [0] * (2 * len(nodes))
+    for branch in range(2):
+        sums = [0] * len(nodes)
+        for quantity, strike, log_ratio, iv in options:
+            vols = scenario_vols(iv, snapshot.seconds, risk.iv_floor_bps * 10**14)
+            terms = []
+            for vol in vols[2 * branch : 2 * branch + 2]:
+                total_vol = max(_div(vol * setting.root, WAD), 1)
+                inverse, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
+                terms.append((log_ratio * inverse + (width >> 1) + CENTRE, inverse, width))
+            for j, price in enumerate(shocked):
+                base, inverse, width = terms[0] if j < 3 or j > 8 else terms[1]
+                d1 = base + shifts[j] * inverse
+                sums[j] += quantity * (price * phi_38(d1) - strike * phi_38(d1 - width))
+        for j, price in enumerate(shocked):
+            losses[2 * j + branch] = calls - slope * (price - setting.base) - (sums[j] >> 38)
 
     margin = shortfall(losses, weights, risk.tail_bps * 10**14)
-    floor = risk.short_floor_bps * 10**14 * snapshot.spot // WAD * short
-    growth = _div((setting.forward - setting.fixed_part) << 64, snapshot.spot)
-    delta = _div((delta * growth >> 64) * WAD, UNITS) >> 64
-    gamma = _div(_div((gamma * growth >> 64) * WAD, snapshot.spot) * WAD, UNITS) >> 64
-    theta = _div(theta, UNITS)
-    if setting.share == WAD:
+    margin += risk.short_floor_bps * 10**14 * snapshot.spot // WAD * short
+
+    growth = _div(setting.base << 64, snapshot.spot)
+    delta = _div(((probability + (slope << 64)) * growth >> 64) * WAD, UNITS) >> 64
+    gamma = vega = theta = 0
+    if phis:
+        gamma = _div(_div((curvature * growth >> 64) * WAD, snapshot.spot) * WAD, UNITS) >> 64
+        vega = _div((setting.base * phis >> 64) * setting.root >> 64, UNITS)
+        theta = -_div(_div((setting.base * phi_vols >> 64) * (ONE // 2), setting.root), UNITS * WAD)
+    if snapshot.rate and setting.known == 0:
         theta -= _div(snapshot.rate * _div(snapshot.spot * delta, WAD), WAD)
-    return Assessment(
-        _div(value, UNITS),
-        (margin + floor + UNITS - 1) // UNITS,
-        least,
-        delta,
-        gamma,
-        _div(vega, UNITS),
-        theta,
-        0,
-    )
+    return Assessment(_div(value, UNITS), (margin + UNITS - 1) // UNITS, least, delta, gamma, vega, theta, 0)

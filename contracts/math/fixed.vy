@@ -12,6 +12,7 @@ ONE: constant(int256) = 2**64
 LN2: constant(int256) = 12786308645202655660
 LOG2E: constant(int256) = 26613026195688644983
 SQRT2: constant(int256) = 26087635650665564425
+NEAR: constant(int256) = 3165000000000000000**2  # z^2 [Q128] of a/b just beyond sqrt(2)
 HALF_SHIFTED: constant(int256) = 2**127
 
 # --- generated: exp
@@ -24,14 +25,13 @@ EXP5: constant(int256) = 762647609672
 # --- generated: end
 
 # --- generated: atanh
-LN_0: constant(int256) = 36893488147419102871
-LN_1: constant(int256) = 12297829382473620889
-LN_2: constant(int256) = 7378697629205975140
-LN_3: constant(int256) = 5270498365838088594
-LN_4: constant(int256) = 4099269809928432862
-LN_5: constant(int256) = 3354377423972711481
-LN_6: constant(int256) = 2822635656547494758
-LN_7: constant(int256) = 2750290554960777059
+LN_0: constant(int256) = 36893488147419151523
+LN_1: constant(int256) = 12297829382412031585
+LN_2: constant(int256) = 7378697651767443077
+LN_3: constant(int256) = 5270494720983957355
+LN_4: constant(int256) = 4099572126021550373
+LN_5: constant(int256) = 3340947180099205953
+LN_6: constant(int256) = 3126504021280796684
 # --- generated: end
 
 
@@ -53,7 +53,7 @@ def _unsigned(number: int256) -> uint256:
 def _exp(x: int256) -> int256:
     """
     @notice e^x, relative error below 1e-18 for |x| < 30.
-    @param x Exponent [Q64], at most 128 * 2^64; far below zero the result is 0.
+    @param x Exponent [Q64], at most 77 * 2^64; far below zero the result is 0.
     @return [Q64]
     """
     if x < -64 * ONE:
@@ -61,84 +61,83 @@ def _exp(x: int256) -> int256:
     k: int256 = unsafe_add(unsafe_mul(x, LOG2E), HALF_SHIFTED) >> 128
     r: int256 = unsafe_sub(x, unsafe_mul(k, LN2))
     u: int256 = unsafe_mul(r, r) >> 64
-    p: int256 = unsafe_add(unsafe_mul(EXP5, u) >> 64, EXP4)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, EXP3)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, EXP2)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, EXP1)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, EXP0)
-    # e^r in Q96 keeps 32 guard bits for the shift by k
-    e: int256 = unsafe_div(unsafe_add(p, r) << 96, unsafe_sub(p, r))
-    if k < 32:
-        return e >> convert(unsafe_sub(32, k), uint256)
-    return e << convert(unsafe_sub(k, 32), uint256)
+    u = (
+        unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+        unsafe_add(unsafe_mul(
+            EXP5, u) >> 64, EXP4), u) >> 64, EXP3), u) >> 64, EXP2), u) >> 64, EXP1), u) >> 64, EXP0)
+    )
+    # e^r in Q176 keeps 112 guard bits for the shift by k
+    return unsafe_div(unsafe_add(u, r) << 176, unsafe_sub(u, r)) >> self._unsigned(unsafe_sub(112, k))
 
 
 @internal
 @pure
 def _ln_ratio(a: int256, b: int256) -> int256:
     """
-    @notice ln(a/b), absolute error below 2e-19 near a = b and 2e-18 far away.
+    @notice ln(a/b), absolute error below 4e-17.
     @param a Positive, below 2^128.
     @param b Positive, below 2^128.
     @return [Q64]
     """
     z: int256 = unsafe_div(unsafe_sub(a, b) << 64, unsafe_add(a, b))
     base: int256 = 0
-    if z > 3165000000000000000 or z < -3165000000000000000:
+    u: int256 = unsafe_mul(z, z)
+    if u > NEAR:
         # outside 1/sqrt(2) .. sqrt(2): larger/smaller = 2^k * m with m in that range
         m: int256 = 0
         if a > b:
             m = unsafe_div(a << 64, b)
         else:
             m = unsafe_div(b << 64, a)
+        n: uint256 = self._unsigned(m) >> 64
         k: uint256 = 0
-        n: int256 = m >> 64
-        if n >= 2**64:
-            k = 64
-            n = n >> 64
-        if n >= 2**32:
-            k = unsafe_add(k, 32)
-            n = n >> 32
         if n >= 2**16:
-            k = unsafe_add(k, 16)
-            n = n >> 16
-        if n >= 2**8:
-            k = unsafe_add(k, 8)
-            n = n >> 8
-        if n >= 2**4:
-            k = unsafe_add(k, 4)
-            n = n >> 4
-        if n >= 2**2:
-            k = unsafe_add(k, 2)
-            n = n >> 2
-        if n >= 2:
-            k = unsafe_add(k, 1)
+            k = convert(n >= 2**64, uint256) << 6
+            k = k | (convert((n >> k) >= 2**32, uint256) << 5)
+            k = k | (convert((n >> k) >= 2**16, uint256) << 4)
+        k = k | (convert((n >> k) >= 2**8, uint256) << 3)
+        k = k | (convert((n >> k) >= 2**4, uint256) << 2)
+        k = k | (convert((n >> k) >= 2**2, uint256) << 1)
+        k = k | convert((n >> k) >= 2, uint256)
         m = m >> k
         if m > SQRT2:
             m = m >> 1
             k = unsafe_add(k, 1)
-        base = unsafe_mul(convert(k, int256), LN2)
+        base = unsafe_mul(self._signed(k), LN2)
         z = unsafe_div(unsafe_sub(m, ONE) << 64, unsafe_add(m, ONE))
         if a < b:
-            base = -base
-            z = -z
-    u: int256 = unsafe_mul(z, z) >> 64
-    p: int256 = unsafe_add(unsafe_mul(LN_7, u) >> 64, LN_6)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, LN_5)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, LN_4)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, LN_3)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, LN_2)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, LN_1)
-    p = unsafe_add(unsafe_mul(p, u) >> 64, LN_0)
-    return unsafe_add(base, unsafe_mul(p, z) >> 64)
+            base = unsafe_sub(0, base)
+            z = unsafe_sub(0, z)
+        u = unsafe_mul(z, z)
+    u = u >> 64
+    u = (
+        unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+        unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+            LN_6, u) >> 64, LN_5), u) >> 64, LN_4), u) >> 64, LN_3), u) >> 64, LN_2), u) >> 64, LN_1), u) >>
+            64, LN_0)
+    )
+    return unsafe_add(base, unsafe_mul(u, z) >> 64)
 
 
 @internal
 @pure
 def _sqrt_ratio(a: uint256, b: uint256) -> int256:
     """
-    @notice sqrt(a/b), rounded down.
-    @param a Below 2^127. @param b Positive.
+    @notice sqrt(a/b), relative error below 2^-63.
+    @dev A linear seed within 13 % after three comparisons, then Newton: errors 8e-3, 3e-5, 5e-10, 1e-19.
+    @param a Below 2^64.
+    @param b Positive, a/b below 2^6 and above 2^-25 (or a = 0).
     @return [Q64]
     """
-    return convert(isqrt(unsafe_div(a << 128, b)), int256)
+    n: uint256 = unsafe_div(a << 128, b)
+    if n == 0:
+        return 0
+    # n = 4^k * y * 2^102 with y in 1 .. 16, and sqrt(y) is about (7*y + 27)/32
+    k: uint256 = convert(n >= 2**118, uint256) << 3
+    k = k | (convert((n >> (k << 1)) >= 2**110, uint256) << 2)
+    k = k | (convert((n >> (k << 1)) >= 2**106, uint256) << 1)
+    r: uint256 = unsafe_add(unsafe_mul(n >> unsafe_add(k, 56), 7), (27 * 2**46) << k)
+    r = unsafe_add(r, unsafe_div(n, r)) >> 1
+    r = unsafe_add(r, unsafe_div(n, r)) >> 1
+    r = unsafe_add(r, unsafe_div(n, r)) >> 1
+    return convert(convert(unsafe_add(r, unsafe_div(n, r)) >> 1, bytes32), int256)

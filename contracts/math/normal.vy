@@ -16,6 +16,8 @@ INVERSE_SQRT_2PI: constant(int256) = 7359186146747302452
 # the low 56 bits of the high lane land on the top of the low lane after the shift
 LANES: constant(uint256) = max_value(uint256) ^ ((2**56 - 1) << 72)
 
+LOW_LANE: constant(uint256) = 2**72 - 1
+
 # --- generated: mills
 MILLS7: constant(uint256) = 115692733879704
 MILLS6: constant(uint256) = 39368920310096793427199994001393562432778909736049186
@@ -33,12 +35,20 @@ MILLS0: constant(uint256) = 2458493858227433647776970871667869663220298780125136
 def _density(x: int256) -> int256:
     """
     @notice phi(x), absolute error below 2e-19.
+    @dev e^-r = (p - r)/(p + r) as in fixed._exp, without a call.
     @param x [Q64]
     @return [Q64]
     """
     if x >= LIMIT or x <= -LIMIT:
         return 0
-    return unsafe_mul(fixed._exp(-(unsafe_mul(x, x) >> 65)), INVERSE_SQRT_2PI) >> 64
+    y: int256 = unsafe_mul(x, x) >> 65
+    k: int256 = unsafe_add(unsafe_mul(y, fixed.LOG2E), fixed.HALF_SHIFTED) >> 128
+    y = unsafe_sub(y, unsafe_mul(k, fixed.LN2))
+    u: int256 = unsafe_mul(y, y) >> 64
+    p: int256 = unsafe_add(unsafe_mul(fixed.EXP5, u) >> 64, fixed.EXP4)
+    p = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(p, u) >> 64, fixed.EXP3), u) >> 64, fixed.EXP2)
+    p = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(p, u) >> 64, fixed.EXP1), u) >> 64, fixed.EXP0)
+    return unsafe_div(unsafe_mul(unsafe_sub(p, y), INVERSE_SQRT_2PI), unsafe_add(p, y)) >> convert(k, uint256)
 
 
 @internal
@@ -51,12 +61,12 @@ def _mills(x: int256) -> int256:
     """
     y: uint256 = 9 * 2**56 - 1
     if x < LIMIT:
-        y = convert(x, uint256) >> 8
-    w: uint256 = unsafe_add(unsafe_mul(MILLS7, y) >> 56, MILLS6)
-    w = unsafe_add((unsafe_mul(w, y) >> 56) & LANES, MILLS5)
-    w = unsafe_add((unsafe_mul(w, y) >> 56) & LANES, MILLS4)
-    w = unsafe_add((unsafe_mul(w, y) >> 56) & LANES, MILLS3)
-    w = unsafe_add((unsafe_mul(w, y) >> 56) & LANES, MILLS2)
-    w = unsafe_add((unsafe_mul(w, y) >> 56) & LANES, MILLS1)
-    w = unsafe_add((unsafe_mul(w, y) >> 56) & LANES, MILLS0)
-    return convert(unsafe_div((w >> 128) << 64, w & (2**128 - 1)), int256)
+        y = convert(convert(x, bytes32), uint256) >> 8
+    y = (
+        unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+        unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+            MILLS7, y) >> 56, MILLS6), y) >> 56 & LANES, MILLS5), y) >> 56 & LANES, MILLS4), y) >> 56 & LANES,
+            MILLS3), y) >> 56 & LANES, MILLS2), y) >> 56 & LANES, MILLS1), y) >> 56, MILLS0)
+    )
+    # P * 2^64 / Q; what lies below P's lane is less than 2^-58 of it
+    return convert(convert(unsafe_div(y >> 64, y & LOW_LANE), bytes32), int256)

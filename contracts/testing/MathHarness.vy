@@ -6,8 +6,6 @@
 """
 
 from contracts.math import black76
-from contracts.math import fixed
-from contracts.math import normal
 
 
 @external
@@ -22,48 +20,3 @@ def option(
     @return (call, put, delta_call, gamma_spot, vega, theta_call) [wad]: vega per 1.00 vol, theta per year.
     """
     return black76._option(spot, strike, vol, seconds, rate)
-
-
-@external
-@pure
-def exp(x: int256) -> int256:
-    """
-    @notice e^x [Q64].
-    """
-    return fixed._exp(x)
-
-
-@external
-@pure
-def ln_ratio(a: int256, b: int256) -> int256:
-    """
-    @notice ln(a/b) [Q64].
-    """
-    return fixed._ln_ratio(a, b)
-
-
-@external
-@pure
-def sqrt_ratio(a: uint256, b: uint256) -> int256:
-    """
-    @notice sqrt(a/b) [Q64].
-    """
-    return fixed._sqrt_ratio(a, b)
-
-
-@external
-@pure
-def density(x: int256) -> int256:
-    """
-    @notice phi(x) [Q64].
-    """
-    return normal._density(x)
-
-
-@external
-@pure
-def mills(x: int256) -> int256:
-    """
-    @notice Phi(-x)/phi(x) for x >= 0 [Q64].
-    """
-    return normal._mills(x)

@@ -15,6 +15,8 @@ def blueprint():
         (NODES[::-1], WEIGHTS, "es/nodes-ascending"),
         (NODES[:5] + NODES[4:5] + NODES[6:], WEIGHTS, "es/nodes-ascending"),
         (NODES[:11] + (20 * WAD,), WEIGHTS, "es/nodes-ascending"),
+        (NODES[:2] + (-2_999 * 10**15,) + NODES[3:], WEIGHTS, "es/tail-nodes"),
+        (NODES[:8] + (3 * WAD,) + NODES[9:], WEIGHTS, "es/tail-nodes"),
         (NODES, (0, 5 * 10**15) + WEIGHTS[2:], "es/weight-range"),
         (NODES, WEIGHTS[:11] + (2 * 10**15,), "es/weights-sum"),
     ],
