@@ -481,7 +481,7 @@ def _novate(
         terms: uint256 = words[i][state.TERMS]
         ended: bool = False
         if mode == TAKE and i == 0 and (ends or count == 0):
-            tip = self._tip_amount(terms, state.TIP_END, token)
+            tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(words[0]))
             ended = True
         if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
             self._end_flag(ids[i], word, terms, msg.sender)
@@ -780,8 +780,9 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
 @nonreentrant
 def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equity: int256):
     """
-    @notice Writes a flag and pays the flagger's tip. Only Liquidator, which has checked the condition.
-    @param vault_id The vault, not flagged yet.
+    @notice Writes a flag and pays the flagger's tip; marks a vault that is flagged already as wound down. Only
+            Liquidator, which has checked the condition.
+    @param vault_id The vault.
     @param actor Who flagged and gets the tip.
     @param clock Market clock now [seconds].
     @param margin A [wad].
@@ -789,15 +790,12 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
-    word: uint256 = self._word(vault_id)
+    word: uint256 = self.words[vault_id]
     terms: uint256 = self.terms[vault_id]
     market: uint256 = state._market(word)
     token: uint256 = self.tokens[market]
-    # a wound down vault that is flagged again has paid this tip before
-    tip: uint256 = 0
-    if terms & state.TIP_FLAG == 0:
-        tip = self._tip_amount(terms, state.TIP_FLAG, token)
-    self.words[vault_id] = word | state.FLAGGED
+    # flagging a flagged vault marks it as wound down: MARKED is the next bit
+    self.words[vault_id] = word | state.FLAGGED | ((word & state.FLAGGED) << 1)
     self.terms[vault_id] = (
         (terms & ~state.FLAG_MASK)
         | (clock << state.FLAG_CLOCK_AT)
@@ -806,8 +804,16 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         | state.TIP_FLAG
     )
     self._record_deficit(vault_id, self._cell_key(market, state._expiry(terms)), equity)
-    self._pay(token, self._clone(vault_id), [actor, empty(address)], [tip, 0])
-    log IClearinghouse.TipPaid(vault_id=vault_id, receiver=actor, tip=state.TIP_FLAG, amount=tip)
+    if terms & state.TIP_FLAG == 0:
+        # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
+        custody: address = self._clone(vault_id)
+        tip: uint256 = min(
+            self._tip_amount(terms, state.TIP_FLAG, token), self._balance(token, custody)
+        )
+        if self._try_pay(token, custody, [actor, empty(address)], [tip, 0]):
+            log IClearinghouse.TipPaid(
+                vault_id=vault_id, receiver=actor, tip=state.TIP_FLAG, amount=tip
+            )
     log IClearinghouse.VaultFlagged(
         vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
     )

@@ -22,6 +22,9 @@ from contracts.modules import waterfall
 implements: IInsuranceFund
 
 DAY: constant(uint256) = 86_400
+# a withdrawal waits so long, then is open so long: leaving before a known loss is no option
+COOLDOWN_SECONDS: constant(uint256) = 7 * DAY
+WINDOW_SECONDS: constant(uint256) = 7 * DAY
 # shares and assets that exist only in the arithmetic: donations before the first deposit gain nothing
 VIRTUAL_SHARES: constant(uint256) = 10**6
 LOW: constant(uint256) = 2**128 - 1
@@ -45,6 +48,12 @@ shares: public(HashMap[uint256, HashMap[address, uint256]])
 cell_draws: HashMap[uint256, uint256]
 # market << 40 | day -> fund at the day's first draw 128 | drawn 128 [native]
 day_draws: HashMap[uint256, uint256]
+# market -> depositor -> requested at 40 | shares to withdraw 216
+requests: HashMap[uint256, HashMap[address, uint256]]
+# market << 40 | expiry -> deficit of the cell that the pot may have to pay, as last recorded [native]
+reserves: public(HashMap[uint256, uint256])
+# market -> sum of `reserves`
+reserved: public(HashMap[uint256, uint256])
 # vault id << 40 | expiry -> drawn for one vault [native]
 vault_draws: HashMap[uint256, uint256]
 
@@ -110,6 +119,13 @@ def _balance(token: address, holder: address) -> uint256:
     return staticcall IERC20(token).balanceOf(holder)
 
 
+@internal
+@view
+def _check_idle():
+    # no share is priced while a taker's callback runs
+    assert not staticcall ILiquidator(LIQUIDATOR).in_callback(), "insurance/in-callback"
+
+
 # --- caps --------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +171,7 @@ def deposit(market: uint256, amount: uint256) -> uint256:
     @param amount Tokens to pull from the caller [native].
     @return Shares of the pot that the caller got.
     """
+    self._check_idle()
     assert amount != 0, "insurance/zero-amount"
     token: address = self._token(market)
     pot: address = self._open_pot(market)
@@ -173,6 +190,87 @@ def deposit(market: uint256, amount: uint256) -> uint256:
         market=market, payer=msg.sender, amount=balance - before, shares=minted, balance=balance
     )
     return minted
+
+
+@external
+def request(market: uint256, amount: uint256):
+    """
+    @notice Announces a withdrawal; replaces an earlier announcement. The shares bear losses until they are paid out.
+    @param amount Shares to withdraw; 0 takes the announcement back.
+    """
+    self._check_idle()
+    assert amount <= self.shares[market][msg.sender], "insurance/too-many-shares"
+    self.requests[market][msg.sender] = (block.timestamp << 216) | amount
+    log IInsuranceFund.WithdrawalRequested(
+        market=market, payer=msg.sender, shares=amount, open_at=block.timestamp + COOLDOWN_SECONDS
+    )
+
+
+@external
+@nonreentrant
+def withdraw(market: uint256, receiver: address) -> uint256:
+    """
+    @notice Pays out an announced withdrawal, 7 to 14 days after it was announced.
+    @dev At most the pot less the capped deficits of flagged and wound down vaults, as last recorded by `refresh`.
+    @param receiver Who gets the tokens.
+    @return Tokens paid [native].
+    """
+    self._check_idle()
+    word: uint256 = self.requests[market][msg.sender]
+    amount: uint256 = word & (2**216 - 1)
+    assert amount != 0, "insurance/nothing-requested"
+    open_at: uint256 = (word >> 216) + COOLDOWN_SECONDS
+    assert block.timestamp >= open_at, "insurance/cooling-down"
+    assert block.timestamp < open_at + WINDOW_SECONDS, "insurance/request-expired"
+    token: address = self._token(market)
+    pot: address = self._open_pot(market)
+    balance: uint256 = self._balance(token, pot)
+    total: uint256 = self.total_shares[market]
+    paid: uint256 = amount * (balance + 1) // (total + VIRTUAL_SHARES)
+    assert paid + self.reserved[market] <= balance, "insurance/below-reserve"
+    self.requests[market][msg.sender] = 0
+    self.shares[market][msg.sender] -= amount
+    self.total_shares[market] = total - amount
+    extcall IVault(pot).pay(token, [receiver, empty(address)], [paid, 0])
+    log IInsuranceFund.InsuranceWithdrawn(
+        market=market,
+        payer=msg.sender,
+        receiver=receiver,
+        amount=paid,
+        shares=amount,
+        balance=balance - paid,
+    )
+    return paid
+
+
+@external
+def refresh(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Records anew what a cell's known deficits may cost the pot, within the cell's cap. Open to anyone.
+    @return Reserve of the cell [native].
+    """
+    self._check_idle()
+    token_word: uint256 = 0
+    risk: uint256 = 0
+    open_interest: uint256 = 0
+    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    assert token_word != 0, "insurance/unknown-market"
+    key: uint256 = (market << 40) | expiry
+    unit: uint256 = state._native_wad(token_word)
+    deficit: uint256 = (
+        state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)) + unit - 1
+    ) // unit
+    fund: uint256 = self._balance(state._token(token_word), self._pot(market))
+    word: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
+    reserve: uint256 = min(
+        deficit, self._room(fund, self.cell_draws[key], auction._cell_cap(word))
+    )
+    self.reserved[market] = self.reserved[market] + reserve - self.reserves[key]
+    self.reserves[key] = reserve
+    log IInsuranceFund.ReserveRecorded(
+        market=market, expiry=expiry, reserve=reserve, total=self.reserved[market]
+    )
+    return reserve
 
 
 @external
@@ -237,6 +335,16 @@ def available(market: uint256, expiry: uint256) -> uint256:
     @notice What the caps leave to draw for a cell now [native].
     """
     return self._available(market, expiry, self._balance(self._token(market), self._pot(market)))
+
+
+@external
+@view
+def request_of(market: uint256, payer: address) -> (uint256, uint256):
+    """
+    @notice (shares announced, when they can be withdrawn [unix seconds]).
+    """
+    word: uint256 = self.requests[market][payer]
+    return word & (2**216 - 1), (word >> 216) + COOLDOWN_SECONDS
 
 
 @external

@@ -67,6 +67,8 @@ INSURANCE: immutable(address)
 # --- storage -----------------------------------------------------------------------------------------------------
 # market -> packed liquidation parameters (modules/parameters)
 market_word: public(HashMap[uint256, uint256])
+# a taker's callback is running: nothing that prices shares may be called
+in_callback: public(transient(bool))
 
 
 @deploy
@@ -157,7 +159,35 @@ def _require(reason: uint256):
     assert reason == DONE, "liquidator/nothing-moves"
 
 
+@internal
+def _liquidatable(vault_id: uint256) -> (Case, uint256[16]):
+    """
+    @dev The vault and the prices at which it is liquidatable, or a revert with the reason.
+    """
+    reason: uint256 = 0
+    case: Case = empty(Case)
+    reason, case = self._load(vault_id)
+    self._require(reason)
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        self._market(case), self._expiry(case)
+    )
+    reason, case = self._assess(case, prices)
+    self._require(reason)
+    return case, prices
+
+
 # --- decide ------------------------------------------------------------------------------------------------------
+
+
+@internal
+@pure
+def _elapsed(terms: uint256, prices: uint256[16]) -> uint256:
+    """
+    @dev From the flag, its last set-back or the market's last restart, whichever is latest [market clock].
+    """
+    clock: uint256 = prices[price.CLOCK] & CLOCK_MASK
+    start: uint256 = max(state._flag_clock(terms), prices[price.CLOCK] >> 64)
+    return clock - min(start, clock)
 
 
 @internal
@@ -176,10 +206,7 @@ def _deal(case: Case, fraction: uint256, prices: uint256[16]) -> Deal:
         deal.reason = ZERO_FRACTION
         return deal
 
-    # the clock runs from the flag, its last set-back or the market's last restart, whichever is latest
-    clock: uint256 = prices[price.CLOCK] & CLOCK_MASK
-    start: uint256 = max(state._flag_clock(terms), prices[price.CLOCK] >> 64)
-    deal.elapsed = clock - min(start, clock)
+    deal.elapsed = self._elapsed(terms, prices)
     word: uint256 = self.market_word[self._market(case)]
     g: uint256 = 0
     deal.beta, g = auction._shares(word, deal.elapsed, self._expiry(case) - state._flagged_at(terms))
@@ -268,6 +295,39 @@ def _pot(case: Case, deal: Deal) -> address:
 
 
 @internal
+def _try_take(
+    case: Case, deal: Deal, into_id: uint256, into_word: uint256, prices: uint256[16], deferred: bool
+) -> (bool, Bytes[256]):
+    """
+    @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
+    """
+    known: int256[8] = self._known(case, deal, into_word)
+    done: bool = False
+    refusal: Bytes[256] = b""
+    done, refusal = raw_call(
+        CLEARINGHOUSE,
+        abi_encode(
+            case.vault_id,
+            into_id,
+            deal.legs,
+            deal.plan.cash,
+            deal.plan.cut,
+            self._pot(case, deal),
+            deal.plan.ends,
+            deferred,
+            prices,
+            known,
+            method_id=method_id(
+                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,uint256[16],int256[8])"
+            ),
+        ),
+        max_outsize=256,
+        revert_on_failure=False,
+    )
+    return done, refusal
+
+
+@internal
 def _top_up(case: Case, deal: Deal, into_id: uint256) -> uint256:
     if deal.plan.top_up == 0:
         return 0
@@ -306,16 +366,10 @@ def flag(vault_id: uint256):
             earns half of the vault's liquidation deposit.
     @dev Keeps INV-06, INV-13.
     """
-    reason: uint256 = 0
     case: Case = empty(Case)
-    reason, case = self._load(vault_id)
-    self._require(reason)
+    prices: uint256[16] = empty(uint256[16])
+    case, prices = self._liquidatable(vault_id)
     assert case.words[state.VAULT] & state.FLAGGED == 0, "liquidator/already-flagged"
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
-        self._market(case), self._expiry(case)
-    )
-    reason, case = self._assess(case, prices)
-    self._require(reason)
     extcall IClearinghouse(CLEARINGHOUSE).flag(
         vault_id,
         msg.sender,
@@ -349,43 +403,32 @@ def take(
     @return Tokens received, top-up included; negative when the taker pays [native].
     """
     assert block.timestamp <= deadline, "liquidator/past-deadline"
-    reason: uint256 = 0
     case: Case = empty(Case)
-    reason, case = self._load(vault_id)
-    self._require(reason)
+    prices: uint256[16] = empty(uint256[16])
+    case, prices = self._liquidatable(vault_id)
     into_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into_id)
     assert into_word != 0 and state._owner(into_word) == msg.sender, "liquidator/not-owner"
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
-        self._market(case), self._expiry(case)
-    )
-    reason, case = self._assess(case, prices)
-    self._require(reason)
     deal: Deal = self._deal(case, fraction, prices)
     self._require(deal.reason)
     assert self._within(deal, limits, prices[price.SPOT]), "liquidator/limits"
 
     deferred: bool = len(data) != 0 or deal.plan.top_up != 0
-    extcall IClearinghouse(CLEARINGHOUSE).take(
-        vault_id,
-        into_id,
-        deal.legs,
-        deal.plan.cash,
-        deal.plan.cut,
-        self._pot(case, deal),
-        deal.plan.ends,
-        deferred,
-        prices,
-        self._known(case, deal, into_word),
-    )
+    done: bool = False
+    refusal: Bytes[256] = b""
+    done, refusal = self._try_take(case, deal, into_id, into_word, prices, deferred)
+    if not done:
+        raw_revert(refusal)
     top_up: uint256 = self._top_up(case, deal, into_id)
     received: int256 = deal.plan.cash + convert(top_up, int256)
     self._log_taken(case, deal, into_id, top_up)
     if deferred:
         if len(data) != 0:
             # a fixed selector on the caller, never on a given address
+            self.in_callback = True
             extcall ITaker(msg.sender).on_take(
                 vault_id, into_id, deal.plan.fraction, received, data
             )
+            self.in_callback = False
         extcall IClearinghouse(CLEARINGHOUSE).finish(into_id, prices)
     # the token may have refused the top-up
     assert received >= limits[0], "liquidator/limits"
@@ -434,36 +477,13 @@ def take_many(
         deal: Deal = self._deal(case, fractions[i], prices)
         if deal.reason != DONE or not self._within(deal, limits, prices[price.SPOT]):
             continue
-        if self._try_take(case, deal, into_ids[i], into_word, prices):
+        done: bool = False
+        refusal: Bytes[256] = b""
+        done, refusal = self._try_take(case, deal, into_ids[i], into_word, prices, False)
+        if done:
             self._log_taken(case, deal, into_ids[i], self._top_up(case, deal, into_ids[i]))
             taken |= 1 << i
     return taken
-
-
-@internal
-def _try_take(
-    case: Case, deal: Deal, into_id: uint256, into_word: uint256, prices: uint256[16]
-) -> bool:
-    known: int256[8] = self._known(case, deal, into_word)
-    return raw_call(
-        CLEARINGHOUSE,
-        abi_encode(
-            case.vault_id,
-            into_id,
-            deal.legs,
-            deal.plan.cash,
-            deal.plan.cut,
-            self._pot(case, deal),
-            deal.plan.ends,
-            False,
-            prices,
-            known,
-            method_id=method_id(
-                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,uint256[16],int256[8])"
-            ),
-        ),
-        revert_on_failure=False,
-    )
 
 
 @external
@@ -479,6 +499,44 @@ def clear(vault_id: uint256) -> uint256:
     result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
     assert result != 0, "liquidator/still-unhealthy"
     return result
+
+
+@external
+def refresh(vault_id: uint256) -> uint256:
+    """
+    @notice `clear` that does not mind a vault that is still unhealthy: the deficit its cell counts is recorded anew.
+    @return 2 flag ended, 1 clock set back, 0 neither.
+    """
+    return extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
+
+
+@external
+def wind_down(vault_id: uint256):
+    """
+    @notice Marks an insolvent vault that nobody took by t2: no withdrawals, no new risk, its deficit counts in its
+            cell until it is cured, taken or settled. Open to anyone; only sets the mark.
+    @dev Protocol section 6.8. The loss can still grow until expiry; the waterfall of section 7 applies there.
+    """
+    case: Case = empty(Case)
+    prices: uint256[16] = empty(uint256[16])
+    case, prices = self._liquidatable(vault_id)
+    word: uint256 = case.words[state.VAULT]
+    terms: uint256 = case.words[state.TERMS]
+    assert word & state.FLAGGED != 0, "liquidator/not-flagged"
+    assert word & state.MARKED == 0, "liquidator/already-marked"
+    equity: int256 = case.result[margin.EQUITY]
+    assert equity < 0, "liquidator/solvent"
+    t1: uint256 = 0
+    t2: uint256 = 0
+    t1, t2 = auction._path(
+        self.market_word[self._market(case)], self._expiry(case) - state._flagged_at(terms)
+    )
+    assert self._elapsed(terms, prices) >= t2, "liquidator/too-early"
+    # a second flag is the mark; clock and A stay those of the first
+    extcall IClearinghouse(CLEARINGHOUSE).flag(
+        vault_id, msg.sender, state._flag_clock(terms), state._flag_margin(terms), equity
+    )
+    log ILiquidator.VaultWoundDown(vault_id=vault_id, equity=equity)
 
 
 # --- views -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,203 @@
+"""Attacks on liquidation found on paper in earlier drafts; each test tries one and checks that it gains nothing."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from bulkhead.risk.auction import WAD, quantity
+from bulkhead.risk.words import Status
+from tests.liquidation_world import EXPIRY, MARKET, address, call, cash, put, unchanged
+
+OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
+
+
+def withdraw(world, vault, amount, owner=OWNER):
+    with boa.env.prank(owner):
+        world.clearinghouse.withdraw(vault, amount, owner)
+
+
+def test_phantom_receivable__own_pair__profit_of_one_backs_nothing_while_the_other_is_under_water(world):
+    """The winner of a pair counts a receivable that the loser cannot pay: it must not free the winner's tokens."""
+    loser, winner = world.open(OWNER, 600), world.open(OWNER, 600)
+    world.trade(loser, winner, [put(2000, 1), cash(-90)])
+    world.move(1000)
+    with boa.env.anchor():
+        withdraw(world, winner, 500 * world.unit)
+    world.flag(loser, KEEPER)
+    deficit = world.clearinghouse.cell(MARKET, EXPIRY) >> 112
+    assert deficit > 300 * 10**6
+    with boa.env.anchor():
+        world.wait(60)
+    # with the deficit taken off, what backs the winner is smaller by exactly that much
+    with boa.reverts():
+        withdraw(world, winner, world.balance(winner) + 1)
+
+
+def test_take_into_itself__flagged_vault__is_refused(world):
+    vault = world.short_put(600, OWNER)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    with unchanged(world, vault), boa.reverts("clearinghouse/same-vault"):
+        world.take(vault, vault, OWNER)
+
+
+def test_strip_flagged_vault__off_market_close__is_refused(world):
+    """The owner trades the flagged vault's collateral away by closing against a friend at an absurd price."""
+    vault = world.short_put(640, OWNER)
+    friend = world.open(address("friend"), 5000)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    with unchanged(world, vault, friend), boa.reverts("margin/adds-risk"):
+        # the friend takes half of the puts back and gets nearly all tokens
+        with boa.env.prank(world.at["Exchange"]):
+            world.clearinghouse.novate(
+                vault,
+                friend,
+                EXPIRY,
+                [put(2000, -0.5)],
+                500 * world.unit,
+                [0, 0],
+                "0x" + "00" * 20,
+                world.snapshot().words(),
+            )
+
+
+def test_withdraw__flagged__is_refused_and_new_risk_too(world):
+    vault = world.short_put(600, OWNER)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    with unchanged(world, vault), boa.reverts():
+        withdraw(world, vault, 1)
+    with unchanged(world, vault), boa.reverts("margin/flagged"):
+        world.trade(vault, world.maker_id, [call(2000, 1)])
+
+
+def test_insurance__same_moment_as_the_flag__pays_nothing(world):
+    """Flag, take and top-up in one transaction would turn insurance into a cash machine."""
+    world.insure(10_000)
+    vault = world.short_put(600, OWNER)
+    world.move(1200)
+    world.flag(vault, OWNER)
+    into = world.open(OWNER, 5000)
+    assert world.liquidator.quote(vault, WAD)[4] == 0
+    pot = world.balance(world.pot)
+    world.take(vault, into, OWNER)
+    assert world.balance(world.pot) == pot
+
+
+@pytest.mark.parametrize("spot", [1050, 1200, 1330, 1400])
+def test_one_person_in_all_roles__gains_at_most_what_insurance_states(world, spot):
+    """Owner, flagger and taker in one: the gain is at most min(cap, g*A - E), and zero while E >= 0 before t1."""
+    world.insure(100_000)
+    vault = world.short_put(600, OWNER)
+    into = world.open(OWNER, 5000)
+    world.move(spot)
+
+    def wealth():
+        tokens = sum(world.balance(v) for v in (vault, into)) + world.balance(OWNER)
+        legs = world.legs(vault) + world.legs(into)
+        values = sum(world.engine.value([leg], world.snapshot().words()) for leg in legs)
+        return tokens * 10**12 + values
+
+    before = wealth()
+    world.flag(vault, OWNER)
+    flag_margin = (world.words(vault)[1] >> 120 & (2**64 - 1)) * 10**12
+    world.wait(900)
+    equity, margin, _ = world.standing(vault)
+    drift = wealth() - before
+    world.take(vault, into, OWNER)
+    bound = min(flag_margin, max(margin // 4 - min(equity, margin), 0))
+    assert wealth() - before - drift <= bound + 10**13
+
+
+def test_perfect_take__flag_ends_in_the_same_call(world):
+    """d, the deposit that tips have eaten, is part of what f* raises: else the flag stays after a perfect take."""
+    vault = world.short_put(600, OWNER)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    into = world.open(TAKER, 5000)
+    world.wait(60)
+    world.take(vault, into, TAKER)
+    assert not world.is_flagged(vault)
+    assert world.clearinghouse.load(vault)[0][1] >> 224 == 0
+    with boa.reverts("liquidator/healthy"):
+        world.flag(vault, KEEPER)
+
+
+def test_tiny_take__moves_a_lot_of_debt_before_it_pays(world):
+    """Takes far below a lot must not carry tokens away without risk."""
+    vault = world.short_put(600, OWNER)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    into = world.open(TAKER, 5000)
+    held = world.balance(vault)
+    for _ in range(3):
+        world.take(vault, into, TAKER, fraction=1)
+    assert world.balance(vault) == held
+    assert [quantity(leg) for leg in world.legs(into)] == [-30_000]
+
+
+def test_top_up_by_one_wei__neither_ends_nor_restarts_the_auction(world):
+    vault = world.short_put(600, OWNER)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    world.wait(60)
+    world.deposit(vault, 0.000001, OWNER)
+    assert world.is_flagged(vault)
+    assert world.liquidator.quote(vault, WAD)[10] == 60
+
+
+def test_flicker__price_not_active_for_a_round__keeps_the_clock(world):
+    """One bad round stops the clock; it does not restart auctions."""
+    vault = world.short_put(600, OWNER)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    world.wait(60)
+    world.move(1990, status=Status.FRESH | Status.DEGRADED)
+    with boa.reverts("liquidator/still-unhealthy"):
+        # not even a good price may set the auction back while sources disagree
+        world.move(1560, status=Status.FRESH | Status.DEGRADED)
+        world.liquidator.clear(vault)
+    world.wait(30, fresh=False)
+    world.move(1500, status=Status.FRESH | Status.ACTIVE)
+    assert world.liquidator.quote(vault, WAD)[10] == 60
+
+
+def test_dead_feed__leg_free_vault__withdraws_everything(world):
+    vault = world.open(OWNER, 600)
+    world.move(status=0)
+    withdraw(world, vault, 600 * world.unit)
+    assert world.balance(OWNER) == 600 * world.unit
+
+
+def test_one_wei_mark_error__fully_collateralised__cannot_be_flagged(world):
+    """The mark of a covered call may round below intrinsic: C >= -v_min alone decides."""
+    vault = world.open(OWNER, 2000 + 10)
+    world.trade(vault, world.maker(), [put(2000, 1)])
+    world.token.eval(f"self.balanceOf[{world.custody(vault)}] = {2010 * world.unit}")
+    for spot in (0.00000001, 0.01, 1, 1000, 1999.99999999, 2000.00000001):
+        world.move(spot)
+        with boa.reverts("liquidator/healthy"):
+            world.flag(vault, KEEPER)
+
+
+def test_loser__between_expiry_and_settle__cannot_withdraw(world):
+    vault = world.short_put(600, OWNER)
+    world.expire(1700)
+    with unchanged(world, vault), boa.reverts("clearinghouse/expired"):
+        withdraw(world, vault, 1)
+    with unchanged(world, vault), boa.reverts("liquidator/expired"):
+        world.flag(vault, KEEPER)
+
+
+def test_flag__vault_whose_tokens_are_below_the_tip__is_still_possible(world):
+    """A vault that lives on the value of its legs may have refilled its deposit on paper: it must stay flaggable."""
+    vault = world.short_put(600, OWNER)
+    world.token.eval(f"self.balanceOf[{world.custody(vault)}] = {2 * world.unit}")
+    world.flag(vault, KEEPER)
+    assert world.is_flagged(vault)
+    assert world.balance(vault) + world.balance(KEEPER) == 2 * world.unit
+    into = world.open(TAKER, 5000)
+    world.take(vault, into, TAKER)
+    assert world.legs(vault) == []

@@ -1,0 +1,150 @@
+"""Attacks on settlement, and tokens that freeze, answer false or keep a fee."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from tests.liquidation_world import EXPIRY, MARKET, World, address, put, unchanged
+
+OWNER = address("owner")
+
+
+@pytest.fixture(scope="module")
+def _hostile():
+    with boa.swap_env(boa.Env()):
+        token = boa.load("contracts/testing/HostileERC20.vy", 6)
+        yield World(token=token)
+
+
+@pytest.fixture
+def hostile(_hostile):
+    with boa.env.anchor():
+        state = dict(vars(_hostile))
+        yield _hostile
+        vars(_hostile).clear()
+        vars(_hostile).update(state)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_frozen_loser__pay_in_fails__owes_and_is_locked(hostile, quiet):
+    """A failed pay-in must not forgive the debt, and must not stop the cell."""
+    world = hostile
+    bad, good = world.short_put(600, OWNER), world.short_put(600, address("good"))
+    world.token.misbehave(quiet, 0)
+    world.token.freeze(world.custody(bad), True)
+    world.expire(1700)
+    assert world.settlement.settle_many([bad, good, world.maker_id]) == 3
+    assert world.settlement.debt_of(bad) == 300 * world.unit
+    assert world.settlement.claim(world.maker_id) == 300 * world.unit
+    world.token.freeze(world.custody(bad), False)
+    for action in ("withdraw", "close"):
+        with boa.env.prank(OWNER), unchanged(world, bad), boa.reverts():
+            if action == "withdraw":
+                world.clearinghouse.withdraw(bad, 1, OWNER)
+            else:
+                world.clearinghouse.close(bad, OWNER)
+    assert world.settlement.repay(bad) == 300 * world.unit
+    assert world.settlement.claim(world.maker_id) == 300 * world.unit
+    with boa.env.prank(OWNER):
+        world.clearinghouse.close(bad, OWNER)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_frozen_winner__claim_fails__others_are_paid(hostile, quiet):
+    world = hostile
+    winner = world.open(address("winner"), 300)
+    loser = world.short_put(600, OWNER)
+    world.trade(loser, winner, [put(1500, 0.5)], 10)
+    world.token.misbehave(quiet, 0)
+    world.token.freeze(world.custody(winner), True)
+    world.expire(1400)
+    assert world.settlement.settle_many([loser, winner, world.maker_id]) == 3
+    assert world.settlement.claim_many([winner, world.maker_id]) == 1
+    with boa.reverts("settlement/transfer-refused"):
+        world.settlement.claim(winner)
+    # what the frozen one is due stays in the cell
+    with boa.reverts("settlement/claims-open"):
+        world.settlement.sweep(MARKET, EXPIRY)
+    world.token.freeze(world.custody(winner), False)
+    assert world.settlement.claim(winner) > 0
+
+
+def test_frozen_keeper__tip_fails__settles_all_the_same(hostile):
+    world = hostile
+    vault = world.short_put(600, OWNER)
+    world.expire(1700)
+    keeper = address("frozen keeper")
+    world.token.freeze(keeper, True)
+    with boa.env.prank(keeper):
+        world.settlement.settle(vault)
+    assert world.balance(world.cell) == 300 * world.unit
+    assert world.balance(vault) == 300 * world.unit
+
+
+def test_fee_token__claims_share_what_arrived(hostile):
+    """A fee on transfer hurts the market that listed the token; the cell never promises what it does not hold."""
+    world = hostile
+    vault = world.short_put(600, OWNER)
+    second = world.open(address("second"), 600)
+    world.trade(vault, second, [put(1900, 0.5)], 20)
+    world.token.misbehave(False, 100)
+    world.expire(1700)
+    world.settlement.settle_many([vault, second, world.maker_id])
+    received = world.settlement.cell_state(MARKET, EXPIRY)[1]
+    assert received == world.balance(world.cell)
+    paid = world.settlement.claim(second) + world.settlement.claim(world.maker_id)
+    assert paid <= received
+
+
+def test_fee_token__insurance__counts_what_arrived(hostile):
+    world = hostile
+    world.insure(100_000)
+    vault = world.short_put(600, OWNER)
+    world.token.misbehave(False, 100)
+    world.expire(1200)
+    world.settlement.settle_many([vault, world.maker_id])
+    assert world.settlement.cell_state(MARKET, EXPIRY)[1] == world.balance(world.cell)
+
+
+def test_close__with_an_unpaid_claim__is_refused(world):
+    """Closing would burn the claim, or let it be paid to nobody."""
+    vault = world.short_put(600)
+    world.expire(1700)
+    world.settlement.settle(world.maker_id)
+    with boa.env.prank(address("maker")), boa.reverts("clearinghouse/unsettled"):
+        world.clearinghouse.close(world.maker_id, address("maker"))
+    world.settlement.settle(vault)
+    world.settlement.claim(world.maker_id)
+    with boa.env.prank(address("maker")):
+        world.clearinghouse.close(world.maker_id, address("maker"))
+
+
+def test_dust_vaults__cannot_hold_up_a_cell(world):
+    """A crowd of one-lot vaults only costs their owner: anyone settles them and is tipped for each."""
+    dust = []
+    for i in range(6):
+        vault = world.open(address(f"dust{i}"), 60)
+        world.trade(vault, world.maker(), [put(1000, 0.01)])
+        dust.append(vault)
+    loser = world.short_put(600)
+    world.expire(1700)
+    keeper = address("keeper")
+    with boa.env.prank(keeper):
+        assert world.settlement.settle_many([*dust, loser, world.maker_id]) == 8
+    assert world.balance(keeper) == 8 * 2 * world.unit
+    assert world.settlement.claim(world.maker_id) == 300 * world.unit
+
+
+def test_vault_taken_over_whole__owes_nothing_at_settlement(world):
+    vault = world.short_put(600)
+    world.move(1300)
+    world.flag(vault, address("keeper"))
+    world.wait(100)
+    into = world.open(address("taker"), 5000)
+    world.take(vault, into, address("taker"))
+    world.expire(1250)
+    with boa.reverts("settlement/no-legs"):
+        world.settlement.settle(vault)
+    world.settlement.settle_many([into, world.maker_id])
+    assert world.settlement.claim(world.maker_id) == 750 * world.unit
