@@ -153,6 +153,11 @@ class Anvil:
         """Native coin of an account."""
         self.rpc.call("anvil_setBalance", account, to_hex(wei))
 
+    def send_as(self, account: str, to: str, data: bytes, gas: int) -> str:
+        """Sends a transaction of an account that Anvil holds the key of; returns its hash, perhaps before it is mined."""
+        plan = {"from": account, "to": to, "data": "0x" + data.hex(), "gas": to_hex(gas)}
+        return str(self.rpc.call("eth_sendTransaction", plan))
+
     def snapshot(self) -> int:
         """Remembers the state for `revert`."""
         return to_int(self.rpc.call("evm_snapshot"))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkhead.chain import abi as abis
-from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.abi.codec import Record
+from bulkhead.chain.errors import BulkheadError, Reverted
 from bulkhead.chain.rpc import Rpc, call_of, to_bytes, to_int
 
 
@@ -43,7 +44,10 @@ class Contract:
     def call(self, name: str, *arguments: object, block: int | str = "latest", sender: str | None = None) -> Any:
         """Reads now. Also simulates a writing function."""
         function = self.abi.function(name, len(arguments))
-        return function.decode(self.rpc.eth_call(self.address, function.encode(arguments), block, sender))
+        try:
+            return function.decode(self.rpc.eth_call(self.address, function.encode(arguments), block, sender))
+        except Reverted as error:
+            raise error.at(f"{self.abi.name}.{name}") from None
 
 
 def read_each(rpc: Rpc, queries: Sequence[Query], block: int | str = "latest") -> list[Any]:
@@ -52,7 +56,8 @@ def read_each(rpc: Rpc, queries: Sequence[Query], block: int | str = "latest") -
     results: list[Any] = []
     for query, reply in zip(queries, replies, strict=True):
         if isinstance(reply, BulkheadError):
-            results.append(reply)
+            named = f"{query.contract.abi.name}.{query.function.name}"
+            results.append(reply.at(named) if isinstance(reply, Reverted) else reply)
             continue
         try:
             results.append(query.function.decode(to_bytes(reply)))
@@ -89,7 +94,7 @@ class Log:
 
     contract: str
     event: str
-    values: abis.Record
+    values: Record
     block: int
     index: int
     transaction: str

@@ -33,6 +33,10 @@ class Reverted(BulkheadError):
         super().__init__(sentence)
         self.reason = reason
 
+    def at(self, call: str) -> Reverted:
+        """The same, with the name of the call when there is no reason that would tell it."""
+        return self if self.reason else Reverted("", f"{call}: {self}")
+
 
 class WrongNetwork(BulkheadError):
     """The node serves another chain than the deployment was made on."""

@@ -186,7 +186,10 @@ class Sender:
 
     def execute(self, contract: Contract, name: str, *arguments: object, gas: int | None = None) -> Receipt:
         """Calls a function of a contract and waits."""
-        return self.transact(contract.address, contract.encode(name, *arguments), gas)
+        try:
+            return self.transact(contract.address, contract.encode(name, *arguments), gas)
+        except Reverted as error:
+            raise error.at(f"{contract.abi.name}.{name}") from None
 
     def create(self, bytecode: bytes, gas: int | None = None) -> tuple[str, Receipt]:
         """Creates a contract; returns its address."""

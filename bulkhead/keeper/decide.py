@@ -21,6 +21,8 @@ BATCH = 16
 HEADROOM = WAD // 10
 #: Open auctions run on a market clock that stops counting gaps above 900 s.
 CLOCK_SECONDS = 300
+#: An expiry price that is not final yet is tried again after this long.
+FIX_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ class Policy:
         min_profit: Least gain at mark for which it takes [wad quote].
         min_fraction: Least share of a vault worth a transaction [wad].
         own_health: Health below which it adds to its own vaults [wad].
+        own_target: Health to which it then brings them [wad].
     """
 
     roles: frozenset[str] = frozenset(ROLES)
     min_bonus: int = WAD // 10
     min_profit: int = WAD
     min_fraction: int = WAD // 20
-    own_health: int = 3 * WAD // 2
+    own_health: int = 14 * WAD // 10
+    own_target: int = 18 * WAD // 10
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,21 @@ class MarketView:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """How far the expiry price of a cell is from being proven.
+
+    Attributes:
+        hints: Feed rounds that a proof can start from.
+        final: One more call would make the price final.
+        tried_at: Stamp of this keeper's last call for it, 0 for none [unix seconds].
+    """
+
+    hints: tuple[int, ...]
+    final: bool
+    tried_at: int
+
+
+@dataclass(frozen=True)
 class KeeperState:
     """Everything `decide` looks at.
 
@@ -97,7 +116,7 @@ class KeeperState:
         vaults: All known vaults, by id.
         unknown: Vaults with legs whose numbers could not be read: id -> cell.
         quotes: Of flagged vaults, by id.
-        hints: Feed rounds that prove the price of an expired cell.
+        proofs: How expired cells without a price stand.
         claims: Open claims: id -> (cell, tokens due now [native]).
     """
 
@@ -109,7 +128,7 @@ class KeeperState:
     vaults: Mapping[int, VaultView] = field(default_factory=dict)
     unknown: Mapping[int, Cell] = field(default_factory=dict)
     quotes: Mapping[int, Quote] = field(default_factory=dict)
-    hints: Mapping[Cell, tuple[int, ...]] = field(default_factory=dict)
+    proofs: Mapping[Cell, Proof] = field(default_factory=dict)
     claims: Mapping[int, tuple[Cell, int]] = field(default_factory=dict)
 
 
@@ -203,11 +222,12 @@ Action = Poke | Flag | Clear | Take | TopUp | Fix | Settle | Claim | Collect
 def decide(state: KeeperState, policy: Policy) -> list[Action]:
     """Actions in the order in which they should be sent."""
     plans = (
-        ("poke", _pokes),
         ("clear", _clears),
         ("flag", _flags),
         ("tend", _top_ups),
         ("take", _takes),
+        # after what was decided on this very state: a poke may move the margins a little
+        ("poke", _pokes),
         ("fix", _fixes),
         ("settle", _settles),
         ("claim", _claims),
@@ -324,7 +344,7 @@ def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
         if vault.covered or vault.equity * WAD >= policy.own_health * vault.maintenance_margin:
             continue
         market = state.markets[vault.market]
-        wanted = policy.own_health * vault.maintenance_margin // WAD - vault.equity
+        wanted = policy.own_target * vault.maintenance_margin // WAD - vault.equity
         amount = min(-(-wanted // market.native), market.wallet)
         if amount > 0:
             found.append(TopUp(vault.vault_id, vault.market, amount))
@@ -333,10 +353,11 @@ def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
 
 def _fixes(state: KeeperState, policy: Policy) -> list[Action]:
     del policy
+    # a call that cannot finish may still carry a long proof forward, or start the wait of a silent feed
     return [
-        Fix(cell, state.hints.get(cell, ()))
-        for cell, view in sorted(state.cells.items())
-        if cell[1] and cell[1] <= state.now and view.expiry_price == 0
+        Fix(cell, proof.hints)
+        for cell, proof in sorted(state.proofs.items())
+        if proof.final or state.now - proof.tried_at >= FIX_SECONDS
     ]
 
 

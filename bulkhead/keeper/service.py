@@ -18,7 +18,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.sender import Sender
 from bulkhead.keeper.actions import Executor
-from bulkhead.keeper.decide import Action, KeeperState, Poke, Policy, decide
+from bulkhead.keeper.decide import Action, Fix, KeeperState, Poke, Policy, decide
 from bulkhead.keeper.state import Observer
 
 
@@ -104,6 +104,8 @@ class Keeper:
             return 0
         if isinstance(action, Poke):
             self.observer.recorded(action.market, state.now)
+        elif isinstance(action, Fix):
+            self.observer.tried(action.cell, state.now)
         return sent
 
     def _report(self, state: KeeperState, actions: list[Action], sent: int, failed: int, seconds: float) -> None:

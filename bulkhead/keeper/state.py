@@ -11,7 +11,7 @@ from bulkhead.chain.contract import Contract, Query, decode_logs, read, read_eac
 from bulkhead.chain.errors import BulkheadError, Reverted, UnknownVault
 from bulkhead.chain.lens import CHUNK, CellView, VaultView, cell_view, vault_view
 from bulkhead.chain.rpc import to_hex, to_int
-from bulkhead.keeper.decide import KeeperState, MarketView, Quote
+from bulkhead.keeper.decide import KeeperState, MarketView, Proof, Quote
 
 #: Rounds that one poke may fold in.
 POKE_ROUNDS = 64
@@ -41,6 +41,7 @@ class Observer:
         self._markets = {e.index: self.chain.market(e.index) for e in self.chain.deployment.markets.values()}
         self._claims: dict[int, Cell] = {}
         self._recorded: dict[int, int] = {}
+        self._tried: dict[Cell, int] = {}
 
     # --- logs -------------------------------------------------------------------------------------------------
 
@@ -118,7 +119,7 @@ class Observer:
             for m, new, wallet in zip(self._markets, rounds, wallets, strict=True)
         }
         expired = [c for c, v in cell_views.items() if c[1] <= now and v.expiry_price == 0]
-        hints = {cell: self._hints(cell, head) for cell in expired}
+        proofs = {cell: self._proof(cell, head) for cell in expired}
         return KeeperState(
             block=head,
             now=now,
@@ -128,7 +129,7 @@ class Observer:
             vaults=vaults,
             unknown=unknown,
             quotes=quotes,
-            hints=hints,
+            proofs=proofs,
             claims=due,
         )
 
@@ -215,6 +216,19 @@ class Observer:
 
     # --- expiry price -----------------------------------------------------------------------------------------
 
+    def _proof(self, cell: Cell, head: int) -> Proof:
+        hints = self._hints(cell, head)
+        final = False
+        try:
+            final = int(self.chain["Settlement"].call("fix", *cell, list(hints), block=head)) != 0
+        except BulkheadError as error:
+            self.problems.append(f"fix of cell {cell}: {error}")
+        return Proof(hints, final, self._tried.get(cell, 0))
+
+    def tried(self, cell: Cell, now: int) -> None:
+        """Notes a call for the expiry price of a cell."""
+        self._tried[cell] = now
+
     def _hints(self, cell: Cell, head: int) -> tuple[int, ...]:
         """Round in force when the settlement window of a cell began, if the feed still tells it."""
         market, expiry = cell
@@ -231,7 +245,7 @@ class Observer:
         latest = feed.call("latestRoundData", block=head)
         newest = int(latest[0])
         while newest & (2**64 - 1):
-            ids = [i for i in range(newest, max(newest - SEARCH, newest >> 64 << 64), -1)]
+            ids = list(range(newest, max(newest - SEARCH, newest >> 64 << 64), -1))
             for found in read(self.chain.rpc, [feed.query("getRoundData", i) for i in ids], head):
                 if 0 < int(found[3]) <= start:
                     return (int(found[0]),)

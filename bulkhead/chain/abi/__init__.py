@@ -14,11 +14,11 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
-from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils import keccak, to_checksum_address
+from eth_abi.exceptions import EncodingError
+from eth_utils import keccak
 
+from bulkhead.chain.abi.codec import Misfit, Reader, Record, read_all, reader_of
 from bulkhead.chain.errors import AbiMismatch, BadInput
 
 Json = dict[str, Any]
@@ -30,29 +30,6 @@ def _type_of(parameter: Json) -> str:
         return kind
     inner = ",".join(_type_of(component) for component in parameter["components"])
     return f"({inner}){kind[len('tuple') :]}"
-
-
-class Record(dict[str, Any]):
-    """A decoded struct or tuple of named outputs: `record.name` and `record["name"]`."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-def _name_values(parameter: Json, value: Any) -> Any:
-    kind: str = parameter["type"]
-    if kind.endswith("]"):
-        inner = {**parameter, "type": kind[: kind.rindex("[")]}
-        return [_name_values(inner, item) for item in value]
-    if kind == "tuple":
-        components = parameter["components"]
-        return Record({c["name"]: _name_values(c, v) for c, v in zip(components, value, strict=True)})
-    if kind == "address":
-        return to_checksum_address(value)
-    return value
 
 
 def _plain(parameter: Json, value: Any) -> Any:
@@ -94,20 +71,23 @@ class Function:
             raise BadInput(f"{self.name} takes {len(self.inputs)} arguments, not {len(arguments)}.")
         return self.selector + encode_values(self.inputs, arguments, self.name)
 
+    @cached_property
+    def _readers(self) -> tuple[Reader, ...]:
+        return tuple(reader_of(o) for o in self.outputs)
+
     def decode(self, data: bytes) -> Any:
         """Result of a call: None, one value, or a list of them (a `Record` when all are named)."""
         if not self.outputs:
             return None
         try:
-            values = abi_decode([_type_of(o) for o in self.outputs], data)
-        except (DecodingError, OverflowError, UnicodeDecodeError) as error:
+            values = read_all(self._readers, data)
+        except (Misfit, UnicodeDecodeError) as error:
             raise AbiMismatch(f"The chain's answer to {self.signature} is not what its ABI says ({error}).") from error
-        named = [_name_values(o, v) for o, v in zip(self.outputs, values, strict=True)]
-        if len(named) == 1:
-            return named[0]
+        if len(values) == 1:
+            return values[0]
         if all(o["name"] for o in self.outputs):
-            return Record({o["name"]: v for o, v in zip(self.outputs, named, strict=True)})
-        return named
+            return Record({o["name"]: v for o, v in zip(self.outputs, values, strict=True)})
+        return values
 
 
 @dataclass(frozen=True)
@@ -122,22 +102,26 @@ class Event:
         """First topic of its logs."""
         return keccak(text=f"{self.name}({','.join(_type_of(i) for i in self.inputs)})")
 
+    @cached_property
+    def _indexed(self) -> tuple[tuple[str, Reader], ...]:
+        # the topic of a dynamic value is its hash
+        word = reader_of({"type": "bytes32"})
+        found = ((i["name"], reader_of(i)) for i in self.inputs if i["indexed"])
+        return tuple((name, word if reader.dynamic else reader) for name, reader in found)
+
+    @cached_property
+    def _plain(self) -> tuple[tuple[str, ...], tuple[Reader, ...]]:
+        plain = [i for i in self.inputs if not i["indexed"]]
+        return tuple(i["name"] for i in plain), tuple(reader_of(i) for i in plain)
+
     def decode(self, topics: Sequence[bytes], data: bytes) -> Record:
         """Values of a log by name."""
-        indexed = [i for i in self.inputs if i["indexed"]]
-        plain = [i for i in self.inputs if not i["indexed"]]
-        values: dict[str, Any] = {}
+        names, readers = self._plain
         try:
-            for parameter, topic in zip(indexed, topics[1:], strict=True):
-                kind = _type_of(parameter)
-                dynamic = kind in ("string", "bytes") or kind.endswith(("]", ")"))
-                value = topic if dynamic else abi_decode([kind], topic)[0]
-                values[parameter["name"]] = value if dynamic else _name_values(parameter, value)
-            decoded = abi_decode([_type_of(i) for i in plain], data)
-        except (DecodingError, OverflowError, ValueError) as error:
+            values = {n: r.read(t, 0) for (n, r), t in zip(self._indexed, topics[1:], strict=True)}
+            values.update(zip(names, read_all(readers, data), strict=True))
+        except ValueError as error:
             raise AbiMismatch(f"A {self.name} log on the chain is not what its ABI says ({error}).") from error
-        for parameter, value in zip(plain, decoded, strict=True):
-            values[parameter["name"]] = _name_values(parameter, value)
         return Record({i["name"]: values[i["name"]] for i in self.inputs})
 
 

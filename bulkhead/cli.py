@@ -1,0 +1,445 @@
+"""The command line: `bulkhead demo`, `replay`, `keeper run`, `vault`, `order`, `markets`.
+
+Whatever a user can get wrong ends in one sentence and a non-zero exit; only a bug shows a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bulkhead import orders
+from bulkhead.chain.connection import Connection, connect
+from bulkhead.chain.errors import BadInput, BulkheadError
+from bulkhead.chain.lens import read_cells
+from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.chain.words import describe
+from bulkhead.client import Bulkhead, SignedOrder, VaultInfo
+from bulkhead.demo import Options, play
+from bulkhead.keeper.decide import ROLES, Policy
+from bulkhead.keeper.service import JsonLog, Keeper
+from bulkhead.replay import scenario
+from bulkhead.replay.bars import read_bars
+from bulkhead.replay.run import InlineKeeper, Plot, run
+from bulkhead.report import write
+
+DEPLOYMENT = "deployments/local"
+RPC = "http://127.0.0.1:8545"
+
+
+class Amount(click.ParamType):
+    """A decimal number."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The number, or a usage error."""
+        try:
+            found = Decimal(str(value))
+        except InvalidOperation:
+            found = Decimal("nan")
+        if not found.is_finite():
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return found
+
+
+class Sentences(click.Group):
+    """A group that turns expected failures into a sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except BulkheadError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(1)
+        except orders.OrderError as error:
+            click.echo(f"error: The order is not valid: {error}.", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bulkhead")
+def main() -> None:
+    """Bulkhead: isolated-margin options, every position its own collateral vault."""
+
+
+Command = Callable[..., Any]
+
+
+def chain_options(command: Command) -> Command:
+    """Options of everything that talks to a deployment."""
+    for option in (
+        click.option("--rpc", envvar="BULKHEAD_RPC_URL", default=RPC, show_default=True, help="URL of a node."),
+        click.option(
+            "--deployment", envvar="BULKHEAD_DEPLOYMENT", default=DEPLOYMENT, show_default=True,
+            help="addresses.json or its folder.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def key_option(command: Command) -> Command:
+    """Names the environment variable that holds the private key; a key is never an argument."""
+    return click.option(
+        "--key-env", default="BULKHEAD_KEY", show_default=True, help="Environment variable with the private key."
+    )(command)
+
+
+def _key(name: str) -> str:
+    key = os.environ.get(name)
+    if not key:
+        raise BadInput(f"The environment variable {name} holds no private key; set it, or name another with --key-env.")
+    return key
+
+
+def _client(rpc: str, deployment: str, key_env: str | None = None) -> Bulkhead:
+    return Bulkhead(rpc, deployment, _key(key_env) if key_env is not None else None)
+
+
+# --- demo and replay --------------------------------------------------------------------------------------------
+
+
+def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
+    if data is None:
+        return Plot.of(scenario.bars(), scenario.LABEL, "ETH")
+    return Plot.of(read_bars(data, asset), f"prices from {Path(data).name}", symbol)
+
+
+@main.command()
+@click.option("--data", help="OHLC file (.csv or .csv.gz) instead of the bundled scenario.")
+@click.option("--asset", help="Prefix of the price columns, when the file has several.")
+@click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+@click.option("--report", type=Path, default=Path("out/demo.html"), show_default=True, help="HTML report to write.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+@click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
+def demo(data: str | None, asset: str | None, symbol: str, report: Path, keeper_log: Path | None, ape: bool) -> None:
+    """A market on an Anvil of its own through a crash, with a keeper process, to the last claim."""
+    play(_plot(data, asset, symbol), Options(report, keeper_log, ape), Console())
+
+
+@main.command()
+@click.argument("file", required=False)
+@click.option("--asset", help="Prefix of the price columns, when the file has several.")
+@click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+@click.option("--json", "json_path", type=Path, help="File for the outcome per vault and the totals.")
+@click.option("--report", type=Path, help="HTML report to write.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+def replay(
+    file: str | None,
+    asset: str | None,
+    symbol: str,
+    json_path: Path | None,
+    report: Path | None,
+    keeper_log: Path | None,
+) -> None:
+    """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
+    plot = _plot(file, asset, symbol)
+    with (keeper_log or Path(os.devnull)).open("w") as stream:
+        record = run(plot, lambda stage: InlineKeeper(stage, JsonLog(stream)))
+    if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(json.dumps(record.to_json(), indent=1) + "\n")
+    if report is not None:
+        write(record, report)
+    taken = [v for v in record.vaults if v.takes]
+    click.echo(
+        f"{len(plot.rounds)} rounds, {len(record.vaults)} vaults, {len(taken)} taken over, insurance used "
+        f"{record.amount(record.totals['insurance_used']):,.2f}, conservation difference "
+        f"{record.totals['conservation_difference']} native units, {record.seconds:.0f} s"
+    )
+    for check in record.checks:
+        click.echo(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}")
+    if not record.passed:
+        raise BulkheadError("The replay ran, but not every check passed.")
+
+
+# --- keeper -----------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def keeper() -> None:
+    """Flag, take, settle and claim for pay."""
+
+
+@keeper.command("run")
+@chain_options
+@click.option(
+    "--key-env", default="BULKHEAD_KEEPER_KEY", show_default=True, help="Environment variable with the private key."
+)
+@click.option("--roles", default=",".join(ROLES), show_default=True, help="What to do, separated by commas.")
+@click.option("--min-bonus", type=Amount(), default="0.1", show_default=True, help="Least bonus share to take at.")
+@click.option("--min-profit", type=Amount(), default="1", show_default=True, help="Least gain at mark [quote].")
+@click.option("--poll", type=float, default=1.0, show_default=True, help="Seconds between looks for a new block.")
+@click.option("--once", is_flag=True, help="One look, then end; exit code 1 when something failed.")
+@click.option("--dry-run", is_flag=True, help="Log what would be done and send nothing.")
+def keeper_run(
+    rpc: str,
+    deployment: str,
+    key_env: str,
+    roles: str,
+    min_bonus: Decimal,
+    min_profit: Decimal,
+    poll: float,
+    once: bool,
+    dry_run: bool,
+) -> None:
+    """Watch every vault and act, one look per block; JSON log lines on standard output."""
+    wanted = frozenset(filter(None, (role.strip() for role in roles.split(","))))
+    unknown = sorted(wanted - set(ROLES))
+    if unknown:
+        raise BadInput(f"There is no role {unknown[0]!r}; there are {', '.join(ROLES)}.")
+    if not 0 <= min_bonus <= 1 or min_profit < 0 or poll <= 0:
+        raise BadInput("--min-bonus is a share between 0 and 1, --min-profit at least 0, --poll above 0.")
+    policy = Policy(wanted, int(min_bonus.scaleb(18)), int(min_profit.scaleb(18)))
+    chain = connect(rpc, deployment)
+    sender = Sender(chain.rpc, account_from_key(_key(key_env)))
+    service = Keeper(chain, sender, policy, JsonLog(sys.stdout), dry_run)
+    if not once:
+        service.run(poll)
+        return
+    done = service.tick()
+    if done.failed or not done.block:
+        raise BulkheadError("The look or an action failed; the log lines above say why.")
+
+
+# --- vaults -----------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def vault() -> None:
+    """Open, fund, close and inspect vaults."""
+
+
+def _vault_json(info: VaultInfo) -> dict[str, Any]:
+    found = {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(info).items()}
+    found["legs"] = [describe(leg) for leg in info.legs]
+    return found
+
+
+def _expiry(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" if at else "-"
+
+
+@vault.command("show")
+@click.argument("vault_id", type=int)
+@chain_options
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+def vault_show(vault_id: int, rpc: str, deployment: str, as_json: bool) -> None:
+    """One vault: collateral, legs, margins, health."""
+    info = _client(rpc, deployment).vaults.get(vault_id)
+    if as_json:
+        click.echo(json.dumps(_vault_json(info), indent=2))
+        return
+    table = Table(box=None, show_header=False)
+    health = "no margin needed" if info.health is None else f"{info.health:.4f}"
+    for name, value in (
+        ("vault", str(info.vault_id)),
+        ("owner", info.owner),
+        ("market", info.market),
+        ("model", info.model),
+        ("expiry", _expiry(info.expiry)),
+        ("custody", info.custody),
+        ("collateral", f"{info.collateral:,.6f}"),
+        ("value of the legs", f"{info.value:,.6f}"),
+        ("equity", f"{info.equity:,.6f}"),
+        ("maintenance margin", f"{info.maintenance_margin:,.6f}"),
+        ("initial margin", f"{info.initial_margin:,.6f}"),
+        ("health", health),
+        ("state", info.state + ("" if info.priced else " (the price is not fresh)")),
+        ("legs", ", ".join(describe(leg) for leg in info.legs) or "none"),
+    ):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+@vault.command("list")
+@click.option("--owner", help="Only vaults of this address.")
+@chain_options
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def vault_list(owner: str | None, rpc: str, deployment: str, as_json: bool) -> None:
+    """All open vaults."""
+    found = _client(rpc, deployment).vaults.list(owner)
+    if as_json:
+        click.echo(json.dumps([_vault_json(info) for info in found], indent=2))
+        return
+    table = Table(box=None)
+    for name in ("vault", "owner", "market", "expiry", "equity", "MM", "health", "state", "legs"):
+        table.add_column(name)
+    for info in found:
+        table.add_row(
+            str(info.vault_id), info.owner, info.market, _expiry(info.expiry), f"{info.equity:,.2f}",
+            f"{info.maintenance_margin:,.2f}", "-" if info.health is None else f"{info.health:.2f}", info.state,
+            ", ".join(describe(leg) for leg in info.legs),
+        )  # fmt: skip
+    Console().print(table)
+
+
+@vault.command("open")
+@click.option("--market", default="ETH", show_default=True, help="Symbol.")
+@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens to put in.")
+@click.option("--model", default="ES", show_default=True, help="ES, GREEKS or STATIC.")
+@chain_options
+@key_option
+def vault_open(market: str, deposit: Decimal, model: str, rpc: str, deployment: str, key_env: str) -> None:
+    """Open an empty vault."""
+    click.echo(_client(rpc, deployment, key_env).vaults.open(market, deposit, model))
+
+
+@vault.command("deposit")
+@click.argument("vault_id", type=int)
+@click.argument("amount", type=Amount())
+@chain_options
+@key_option
+def vault_deposit(vault_id: int, amount: Decimal, rpc: str, deployment: str, key_env: str) -> None:
+    """Put quote tokens into a vault."""
+    click.echo(_client(rpc, deployment, key_env).vaults.deposit(vault_id, amount).hash)
+
+
+@vault.command("withdraw")
+@click.argument("vault_id", type=int)
+@click.argument("amount", type=Amount())
+@chain_options
+@key_option
+def vault_withdraw(vault_id: int, amount: Decimal, rpc: str, deployment: str, key_env: str) -> None:
+    """Take collateral out of a vault."""
+    click.echo(_client(rpc, deployment, key_env).vaults.withdraw(vault_id, amount).hash)
+
+
+@vault.command("close")
+@click.argument("vault_id", type=int)
+@chain_options
+@key_option
+def vault_close(vault_id: int, rpc: str, deployment: str, key_env: str) -> None:
+    """End a vault without legs; its tokens come home."""
+    click.echo(_client(rpc, deployment, key_env).vaults.close(vault_id).hash)
+
+
+# --- orders -----------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def order() -> None:
+    """Sign, fill, cancel and inspect orders."""
+
+
+def _signed(path: str) -> SignedOrder:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}.") from None
+    return SignedOrder.from_json(text)
+
+
+@order.command("sign")
+@click.argument("vault_id", type=int)
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("legs", nargs=-1, required=True)
+@click.option("--expiry", required=True, help="Of the series: a date (08:00 UTC), an ISO time or unix seconds.")
+@click.option("--price", type=Amount(), required=True, help="Quote units per package.")
+@click.option("--size", type=Amount(), required=True, help="Packages.")
+@click.option("--good-for", type=int, default=300, show_default=True, help="Seconds from the newest block.")
+@click.option("--deferred", is_flag=True, help="The premium is a cash leg instead of tokens.")
+@chain_options
+@key_option
+def order_sign(
+    vault_id: int,
+    side: str,
+    legs: tuple[str, ...],
+    expiry: str,
+    price: Decimal,
+    size: Decimal,
+    good_for: int,
+    deferred: bool,
+    rpc: str,
+    deployment: str,
+    key_env: str,
+) -> None:
+    """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
+    style = orders.PremiumStyle.DEFERRED if deferred else orders.PremiumStyle.UPFRONT
+    client = _client(rpc, deployment, key_env)
+    signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, premium_style=style)
+    click.echo(signed.to_json())
+
+
+@order.command("fill")
+@click.argument("file")
+@click.option("--vault", "vault_id", type=int, help="Own vault; without it one is opened.")
+@click.option("--size", type=Amount(), help="Packages; without it all that is left.")
+@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
+@click.option("--limit", type=Amount(), help="Worst price per package.")
+@chain_options
+@key_option
+def order_fill(
+    file: str,
+    vault_id: int | None,
+    size: Decimal | None,
+    deposit: Decimal,
+    limit: Decimal | None,
+    rpc: str,
+    deployment: str,
+    key_env: str,
+) -> None:
+    """Fill a signed order (FILE, or - for standard input)."""
+    client = _client(rpc, deployment, key_env)
+    click.echo(client.orders.fill(_signed(file), vault_id, size, deposit, limit_price=limit))
+
+
+@order.command("state")
+@click.argument("files", nargs=-1, required=True)
+@chain_options
+def order_state(files: tuple[str, ...], rpc: str, deployment: str) -> None:
+    """Whether orders can be filled, and how much of them."""
+    states = _client(rpc, deployment).orders.states([_signed(file) for file in files])
+    for file, (status, fillable, reason) in zip(files, states, strict=True):
+        click.echo(f"{file}: {status}, {fillable} packages" + (f", reason {reason}" if reason else ""))
+
+
+@order.command("cancel")
+@click.argument("files", nargs=-1, required=True)
+@chain_options
+@key_option
+def order_cancel(files: tuple[str, ...], rpc: str, deployment: str, key_env: str) -> None:
+    """Cancel own orders by hash."""
+    click.echo(_client(rpc, deployment, key_env).orders.cancel([_signed(file) for file in files]).hash)
+
+
+# --- markets ----------------------------------------------------------------------------------------------------
+
+
+def _open_expiries(chain: Connection) -> dict[int, list[int]]:
+    cells = chain.book().cells()
+    return {m.index: sorted(e for i, e in cells if i == m.index) for m in chain.deployment.markets.values()}
+
+
+@main.command()
+@chain_options
+def markets(rpc: str, deployment: str) -> None:
+    """Markets of a deployment: price, volatility, open interest, insurance."""
+    chain = connect(rpc, deployment)
+    expiries = _open_expiries(chain)
+    table = Table(box=None)
+    for name in ("market", "expiry", "spot", "sigma", "price is", "open interest", "insurance"):
+        table.add_column(name)
+    for entry in chain.deployment.markets.values():
+        cells = [(entry.index, expiry) for expiry in expiries[entry.index] or [0]]
+        for cell, view in read_cells(chain, cells).items():
+            table.add_row(
+                entry.symbol, _expiry(cell[1]), f"{view.snapshot.spot / 10**18:,.2f}",
+                f"{view.snapshot.sigma / 10**18:.1%}",
+                "active" if view.active else "fresh" if view.snapshot.is_fresh else "not fresh",
+                f"{view.open_interest / 10**6:,.2f}", f"{view.insurance / 10**view.decimals:,.2f}",
+            )  # fmt: skip
+    Console().print(table)
