@@ -108,6 +108,8 @@ PRICE_AT: constant(uint256) = 114
 FLAT_AT: constant(uint256) = 210
 FLAT_UNIT: constant(uint256) = 10**6
 MAX_PRICE: constant(uint256) = 2**96 - 1
+# asks a feed for its newest round
+NEWEST: constant(uint256) = max_value(uint256)
 MAX_RATIO: constant(uint256) = 100 * 10**18
 MIN_IV: constant(uint256) = 10**16
 MAX_IV: constant(uint256) = 10**19
@@ -206,6 +208,8 @@ def list_market(market: uint256, feeds: address[3], heartbeats: uint256[2], word
 def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed oracle parameters. Only RiskParameters.
+    @param market The market's index.
+    @param word Packed oracle parameters (modules/parameters).
     """
     assert msg.sender == PARAMETERS, "oracle/only-parameters"
     assert self.markets[market][PRIMARY] != 0, "oracle/unlisted-market"
@@ -225,6 +229,7 @@ def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
             enough for its feeds; what the price may be used for is in its status word.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
+    @return The snapshot; indices and status bits in modules/snapshot.
     """
     words: uint256[6] = self._load(market)
     facts: uint256[16] = empty(uint256[16])
@@ -240,6 +245,9 @@ def observe(market: uint256, expiry: uint256) -> uint256[16]:
     """
     @notice `snapshot`, and records the market clock, the ramps and the feed status on the way.
     @dev In a settlement window it also stores how far the average is summed, when that was many rounds.
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
+    @return The snapshot as after recording.
     """
     words: uint256[6] = self._load(market)
     newest: Reading = self._read_latest(words[PRIMARY])
@@ -382,7 +390,10 @@ def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) ->
 @view
 def expiry_price(market: uint256, expiry: uint256) -> uint256:
     """
-    @notice Final price of the cell [wad], 0 until fixed.
+    @notice Final price of an expiry.
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Price [wad], 0 until fixed.
     """
     return self.fixed_prices[self._key(market, expiry)] & MAX_PRICE
 
@@ -394,7 +405,9 @@ def expiry_price(market: uint256, expiry: uint256) -> uint256:
 @view
 def market_words(market: uint256) -> uint256[6]:
     """
-    @notice The packed words of a market, zeros when it is not listed; layout in the title.
+    @notice The packed words of a market.
+    @param market The market's index.
+    @return PRIMARY, FALLBACK, PARAMS, STATE, ROUND, VOLS (layout in the title); zeros when it is not listed.
     """
     return self.markets[market]
 
@@ -403,7 +416,9 @@ def market_words(market: uint256) -> uint256[6]:
 @view
 def realised_variances(market: uint256) -> (uint256, uint256, uint256):
     """
-    @notice The stored EWMAs, annualised: fast, day, week [wad].
+    @notice The stored EWMAs.
+    @param market The market's index.
+    @return Annualised variances: fast, day, week [wad].
     """
     packed: uint256 = self.variances[market]
     return volatility._fast(packed), volatility._day(packed), volatility._week(packed)
@@ -413,8 +428,10 @@ def realised_variances(market: uint256) -> (uint256, uint256, uint256):
 @view
 def proof(market: uint256, expiry: uint256) -> uint256[4]:
     """
-    @notice How far the window of a cell is proven: (id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16)
-            of the primary, then of the fallback.
+    @notice How far the window of a cell is proven.
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return (id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16) of the primary, then of the fallback.
     """
     return self.proofs[self._key(market, expiry)]
 
@@ -437,7 +454,7 @@ def _read_latest(feed_word: uint256) -> Reading:
     """
     @notice Newest round of a feed. A feed that answers nonsense gives a reason, never a revert.
     """
-    return self._read(feed_word, method_id("latestRoundData()", output_type=Bytes[4]), max_value(uint256))
+    return self._read(feed_word, NEWEST)
 
 
 @internal
@@ -446,26 +463,35 @@ def _read_round(feed_word: uint256, id: uint256) -> Reading:
     """
     @notice One round of a feed's history; FINE and STALE are both good there.
     """
-    return self._read(
-        feed_word, abi_encode(id, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4])), id
-    )
+    return self._read(feed_word, id)
 
 
 @internal
 @view
-def _read(feed_word: uint256, data: Bytes[36], asked: uint256) -> Reading:
+def _read(feed_word: uint256, asked: uint256) -> Reading:
     reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
     gas_before: uint256 = msg.gas
     success: bool = False
     answer: Bytes[160] = b""
-    success, answer = raw_call(
-        convert(feed_word & ADDRESS_MASK, address),
-        data,
-        max_outsize=160,
-        gas=FEED_GAS,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
+    feed: address = convert(feed_word & ADDRESS_MASK, address)
+    if asked == NEWEST:
+        success, answer = raw_call(
+            feed,
+            method_id("latestRoundData()", output_type=Bytes[4]),
+            max_outsize=160,
+            gas=FEED_GAS,
+            is_static_call=True,
+            revert_on_failure=False,
+        )
+    else:
+        success, answer = raw_call(
+            feed,
+            abi_encode(asked, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4])),
+            max_outsize=160,
+            gas=FEED_GAS,
+            is_static_call=True,
+            revert_on_failure=False,
+        )
     # who calls with little gas must not make a good feed look bad
     assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
     if not success or len(answer) != 160:
@@ -474,7 +500,7 @@ def _read(feed_word: uint256, data: Bytes[36], asked: uint256) -> Reading:
     id: uint256 = extract32(answer, 0, output_type=uint256)
     amount: uint256 = extract32(answer, 32, output_type=uint256)
     updated_at: uint256 = extract32(answer, 96, output_type=uint256)
-    if id > ROUND_ID_MASK or (id != asked and asked != max_value(uint256)):
+    if id > ROUND_ID_MASK or (id != asked and asked != NEWEST):
         return reading
     reading.id = id
     scale: uint256 = (feed_word >> SCALE_AT) & SCALE_MASK
