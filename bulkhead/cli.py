@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bulkhead import orders
+from bulkhead.chain import reasons
 from bulkhead.chain.connection import Connection, connect
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import read_cells
@@ -404,7 +405,7 @@ def order_state(files: tuple[str, ...], rpc: str, deployment: str) -> None:
     """Whether orders can be filled, and how much of them."""
     states = _client(rpc, deployment).orders.states([_signed(file) for file in files])
     for file, (status, fillable, reason) in zip(files, states, strict=True):
-        click.echo(f"{file}: {status}, {fillable} packages" + (f", reason {reason}" if reason else ""))
+        click.echo(f"{file}: {status}, {fillable} packages" + (f". {reasons.sentence(reason)}" if reason else ""))
 
 
 @order.command("cancel")

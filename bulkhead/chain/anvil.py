@@ -154,7 +154,7 @@ class Anvil:
         self.rpc.call("anvil_setBalance", account, to_hex(wei))
 
     def send_as(self, account: str, to: str, data: bytes, gas: int) -> str:
-        """Sends a transaction of an account that Anvil holds the key of; returns its hash, perhaps before it is mined."""
+        """Sends for an account that Anvil holds the key of; returns the hash, perhaps before it is mined."""
         plan = {"from": account, "to": to, "data": "0x" + data.hex(), "gas": to_hex(gas)}
         return str(self.rpc.call("eth_sendTransaction", plan))
 

@@ -46,6 +46,7 @@ class JsonLog:
         self.stream = stream
 
     def __call__(self, event: str, **fields: Any) -> None:
+        """Writes one line."""
         line = {"time": round(time.time(), 3), "event": event, **fields}
         self.stream.write(json.dumps(line, default=str) + "\n")
         self.stream.flush()

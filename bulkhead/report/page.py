@@ -14,23 +14,28 @@ STYLE = """
 :root{--bg:#fbfaf7;--card:#fff;--ink:#1d2430;--dim:#68707d;--line:#e3e1da;--rule:#9aa1ab;--good:#1d7f55;--bad:#b93c22}
 @media(prefers-color-scheme:dark){:root{--bg:#12161c;--card:#1a2029;--ink:#e6e8eb;--dim:#98a1ad;--line:#2b333e;
 --rule:#6b7480;--good:#4cc38a;--bad:#ef7d63}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1040px;margin:0 auto;padding:28px 20px 60px}h1{font-size:25px;margin:0 0 4px}h2{font-size:17px;margin:0 0 10px}
-p{margin:4px 0 12px}.dim{color:var(--dim)}section{background:var(--card);border:1px solid var(--line);border-radius:10px;
-padding:18px 20px;margin:16px 0;overflow-x:auto}.facts{display:flex;flex-wrap:wrap;gap:10px;margin:16px 0}
-.fact{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 16px;min-width:132px}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
+main{max-width:1040px;margin:0 auto;padding:28px 20px 60px}
+h1{font-size:25px;margin:0 0 4px}h2{font-size:17px;margin:0 0 10px}p{margin:4px 0 12px}.dim{color:var(--dim)}
+section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin:16px 0;
+overflow-x:auto}
+.facts{display:flex;flex-wrap:wrap;gap:10px;margin:16px 0}
+.fact{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 16px;min-width:124px;flex:1}
 .fact b{display:block;font-size:20px;font-variant-numeric:tabular-nums}.fact span{color:var(--dim);font-size:13px}
-svg{width:100%;height:auto;display:block}svg .grid{stroke:var(--line);stroke-width:1}svg .rule{stroke:var(--rule);
-stroke-width:1;stroke-dasharray:4 4}svg text{fill:var(--dim);font:11px system-ui,sans-serif}svg .end{text-anchor:end}
-svg .mid{text-anchor:middle}svg .mark{stroke:var(--card);stroke-width:1}
+svg{width:100%;height:auto;display:block}svg .grid{stroke:var(--line);stroke-width:1}
+svg .rule{stroke:var(--rule);stroke-width:1;stroke-dasharray:4 4}
+svg text{fill:var(--dim);font:11px system-ui,sans-serif}svg .end{text-anchor:end}svg .mid{text-anchor:middle}
+svg .mark{stroke:var(--card);stroke-width:1}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:8px;font-size:13px;color:var(--dim)}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px;vertical-align:-1px}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
-th{font-weight:600;text-align:left;color:var(--dim);border-bottom:1px solid var(--line);padding:5px 10px 5px 0;white-space:nowrap}
+th{font-weight:600;text-align:left;color:var(--dim);border-bottom:1px solid var(--line);padding:5px 10px 5px 0;
+white-space:nowrap}
 td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:right}
-tr:last-child td{border-bottom:0}.good{color:var(--good)}.bad{color:var(--bad)}.bar{display:flex;height:10px;width:120px;
-background:var(--line);border-radius:3px;overflow:hidden}.bar i{display:block;height:100%}
-footer{color:var(--dim);font-size:13px;margin-top:22px}
+tr:last-child td{border-bottom:0}.good{color:var(--good)}.bad{color:var(--bad)}
+.bar{display:flex;height:10px;width:110px;background:var(--line);border-radius:3px;overflow:hidden;margin-top:6px}
+.bar i{display:block;height:100%}footer{color:var(--dim);font-size:13px;margin-top:22px}
 """
 
 #: Kinds of flows in the order of their columns, and what the report calls them.
@@ -166,7 +171,7 @@ def _prices(record: RunRecord, colours: dict[int, str]) -> str:
     return _section(
         "Price and volatility",
         draw(chart) + small,
-        "Triangle: a vault is flagged. Disc: a share of it is taken over. Below, the ramped volatility that scales margins.",
+        "Triangle: a vault is flagged. Disc: a share of it is taken over. Below: the volatility that scales margins.",
     )
 
 
@@ -187,8 +192,8 @@ def _health(record: RunRecord, colours: dict[int, str]) -> str:
     return _section(
         "Health of every vault",
         draw(chart) + legend(names),
-        "Equity over maintenance margin, cut off at 4. A vault whose collateral covers its worst case needs no margin and "
-        "has no line: no price can make it liquidatable.",
+        "Equity over maintenance margin, cut off at 4. A vault whose collateral covers its worst case needs no "
+        "margin and has no line: no price can make it liquidatable.",
     )
 
 
