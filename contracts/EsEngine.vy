@@ -45,6 +45,9 @@ BODY_UP: constant(int256) = 20 * 10**16
 TAIL_UP: constant(int256) = 40 * 10**16
 LEAST_VOL: constant(int256) = 20 * 10**16  # a down-move leaves at least this share
 
+LARGEST_SCALE: constant(int256) = 71443932589227456047            # sqrt(15) [Q64]
+MONTH_ROOT: constant(int256) = 97555922523983343856803566329452224511  # sqrt(30/365) [Q128]
+
 # Scenarios measure d1 and d2 in cells of the table [2^-96], counted from its left edge at -6.
 CELLS_PER_UNIT: constant(int256) = 20
 CENTRE: constant(int256) = 6 * CELLS_PER_UNIT << 96
@@ -121,6 +124,7 @@ def assess(
     density: int256 = 0     # sum of q*phi(d1)
     density_vol: int256 = 0 # sum of q*phi(d1)*iv
     curvature: int256 = 0   # sum of q*phi(d1)/s
+    iv: int256 = 0          # implied vol [wad]
     count: uint256 = 0      # options to revalue
     quantities: int256[16] = empty(int256[16])
     strikes: int256[16] = empty(int256[16])
@@ -147,7 +151,9 @@ def assess(
             slope = unsafe_add(slope, quantity)
             constant_ = unsafe_sub(constant_, unsafe_mul(quantity, strike))
             continue
-        iv: int256 = self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR])
+        # the surface is flat: read once; a slice (math/svi) takes the strike and is read for each leg
+        if iv == 0:
+            iv = self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR])
         total_vol: int256 = unsafe_div(unsafe_mul(iv, setting.root), WAD)
         call: int256 = 0
         upper: int256 = 0
@@ -181,26 +187,47 @@ def assess(
     )
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
-    losses: int256[12] = empty(int256[12])   # of everything but calls [wad * 1e-6]
-    for i: uint256 in range(NODES):
-        log_move: int256 = unsafe_div(unsafe_mul(Z[i], move), WAD)
-        shifts[i] = log_move
-        log_move = unsafe_mul(setting.base, fixed._exp(log_move)) >> 64
-        shocked[i] = log_move
-        losses[i] = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(log_move, setting.base)))
-
-    scale: int256 = fixed._sqrt_ratio(30 * DAY, max(snapshot[prices.SECONDS], 2 * DAY))
-    iv_floor: int256 = convert(parameters._iv_floor(risk), int256)
-    table: uint256[120] = TABLE
-    sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
-    first: int256[12] = empty(int256[12])  # calls in the branch before
+    shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
+    shifts[1] = unsafe_div(unsafe_mul(Z[1], move), WAD)
+    shifts[2] = unsafe_div(unsafe_mul(Z[2], move), WAD)
+    shifts[3] = unsafe_div(unsafe_mul(Z[3], move), WAD)
+    shifts[4] = unsafe_div(unsafe_mul(Z[4], move), WAD)
+    shifts[5] = unsafe_div(unsafe_mul(Z[5], move), WAD)
+    shifts[6] = unsafe_div(unsafe_mul(Z[6], move), WAD)
+    shifts[7] = unsafe_div(unsafe_mul(Z[7], move), WAD)
+    shifts[8] = unsafe_div(unsafe_mul(Z[8], move), WAD)
+    shifts[9] = unsafe_div(unsafe_mul(Z[9], move), WAD)
+    shifts[10] = unsafe_div(unsafe_mul(Z[10], move), WAD)
+    shifts[11] = unsafe_div(unsafe_mul(Z[11], move), WAD)
     d: int256 = 0
     w: int256 = 0
     t: int256 = 0
     up: int256 = 0
+    for i: uint256 in range(NODES):
+        # fixed._exp, written out and with a shorter polynomial, good to 3e-13; moves are far within its range because horizons are bounded by 48 h
+        d = shifts[i]
+        w = unsafe_add(unsafe_mul(d, fixed.LOG2E), fixed.HALF_SHIFTED) >> 128
+        d = unsafe_sub(d, unsafe_mul(w, fixed.LN2))
+        t = unsafe_mul(d, d) >> 64
+        t = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+            fixed.MOVE3, t) >> 64, fixed.MOVE2), t) >> 64, fixed.MOVE1), t) >> 64, fixed.MOVE0)
+        d = unsafe_div(unsafe_add(t, d) << 176, unsafe_sub(t, d)) >> convert(
+            convert(unsafe_sub(112, w), bytes32), uint256
+        )
+        shocked[i] = unsafe_mul(setting.base, d) >> 64
+
+    # sqrt(30 days / max(tenor, 2 days)) [Q64]
+    scale: int256 = LARGEST_SCALE
+    if snapshot[prices.SECONDS] > 2 * DAY:
+        scale = unsafe_div(MONTH_ROOT, setting.root)
+    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
+    table: uint256[120] = TABLE
+    sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
+    first: int256[12] = empty(int256[12])  # calls in the branch before
     for branch: uint256 in range(2):
-        first = sums
-        sums = empty(int256[12])
+        if branch == 1:
+            first = sums
+            sums = empty(int256[12])
         last_iv: int256 = 0
         tail_inverse: int256 = 0
         tail_width: int256 = 0
@@ -209,7 +236,7 @@ def assess(
         for i: uint256 in range(count, bound=16):
             quantity: int256 = quantities[i]
             strike: int256 = strikes[i]
-            iv: int256 = ivs[i]
+            iv = ivs[i]
             if iv != last_iv:
                 last_iv = iv
                 tail_vol: int256 = iv
@@ -571,63 +598,75 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
-    up = (unsafe_sub(losses[0], first[0] >> 38) << 8) | 0
-    d = (unsafe_sub(losses[0], sums[0] >> 38) << 8) | 1
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[0], setting.base)))
+    up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
+    d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
     w = max(up, d)
     heads[0] = w
     seconds[0] = up ^ d ^ w
-    up = (unsafe_sub(losses[1], first[1] >> 38) << 8) | 2
-    d = (unsafe_sub(losses[1], sums[1] >> 38) << 8) | 3
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[1], setting.base)))
+    up = (unsafe_sub(d, first[1] >> 38) << 8) | 2
+    d = (unsafe_sub(d, sums[1] >> 38) << 8) | 3
     w = max(up, d)
     heads[1] = w
     seconds[1] = up ^ d ^ w
-    up = (unsafe_sub(losses[2], first[2] >> 38) << 8) | 4
-    d = (unsafe_sub(losses[2], sums[2] >> 38) << 8) | 5
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[2], setting.base)))
+    up = (unsafe_sub(d, first[2] >> 38) << 8) | 4
+    d = (unsafe_sub(d, sums[2] >> 38) << 8) | 5
     w = max(up, d)
     heads[2] = w
     seconds[2] = up ^ d ^ w
-    up = (unsafe_sub(losses[3], first[3] >> 38) << 8) | 6
-    d = (unsafe_sub(losses[3], sums[3] >> 38) << 8) | 7
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[3], setting.base)))
+    up = (unsafe_sub(d, first[3] >> 38) << 8) | 6
+    d = (unsafe_sub(d, sums[3] >> 38) << 8) | 7
     w = max(up, d)
     heads[3] = w
     seconds[3] = up ^ d ^ w
-    up = (unsafe_sub(losses[4], first[4] >> 38) << 8) | 8
-    d = (unsafe_sub(losses[4], sums[4] >> 38) << 8) | 9
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[4], setting.base)))
+    up = (unsafe_sub(d, first[4] >> 38) << 8) | 8
+    d = (unsafe_sub(d, sums[4] >> 38) << 8) | 9
     w = max(up, d)
     heads[4] = w
     seconds[4] = up ^ d ^ w
-    up = (unsafe_sub(losses[5], first[5] >> 38) << 8) | 10
-    d = (unsafe_sub(losses[5], sums[5] >> 38) << 8) | 11
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[5], setting.base)))
+    up = (unsafe_sub(d, first[5] >> 38) << 8) | 10
+    d = (unsafe_sub(d, sums[5] >> 38) << 8) | 11
     w = max(up, d)
     heads[5] = w
     seconds[5] = up ^ d ^ w
-    up = (unsafe_sub(losses[6], first[6] >> 38) << 8) | 12
-    d = (unsafe_sub(losses[6], sums[6] >> 38) << 8) | 13
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[6], setting.base)))
+    up = (unsafe_sub(d, first[6] >> 38) << 8) | 12
+    d = (unsafe_sub(d, sums[6] >> 38) << 8) | 13
     w = max(up, d)
     heads[6] = w
     seconds[6] = up ^ d ^ w
-    up = (unsafe_sub(losses[7], first[7] >> 38) << 8) | 14
-    d = (unsafe_sub(losses[7], sums[7] >> 38) << 8) | 15
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[7], setting.base)))
+    up = (unsafe_sub(d, first[7] >> 38) << 8) | 14
+    d = (unsafe_sub(d, sums[7] >> 38) << 8) | 15
     w = max(up, d)
     heads[7] = w
     seconds[7] = up ^ d ^ w
-    up = (unsafe_sub(losses[8], first[8] >> 38) << 8) | 16
-    d = (unsafe_sub(losses[8], sums[8] >> 38) << 8) | 17
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[8], setting.base)))
+    up = (unsafe_sub(d, first[8] >> 38) << 8) | 16
+    d = (unsafe_sub(d, sums[8] >> 38) << 8) | 17
     w = max(up, d)
     heads[8] = w
     seconds[8] = up ^ d ^ w
-    up = (unsafe_sub(losses[9], first[9] >> 38) << 8) | 18
-    d = (unsafe_sub(losses[9], sums[9] >> 38) << 8) | 19
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[9], setting.base)))
+    up = (unsafe_sub(d, first[9] >> 38) << 8) | 18
+    d = (unsafe_sub(d, sums[9] >> 38) << 8) | 19
     w = max(up, d)
     heads[9] = w
     seconds[9] = up ^ d ^ w
-    up = (unsafe_sub(losses[10], first[10] >> 38) << 8) | 20
-    d = (unsafe_sub(losses[10], sums[10] >> 38) << 8) | 21
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[10], setting.base)))
+    up = (unsafe_sub(d, first[10] >> 38) << 8) | 20
+    d = (unsafe_sub(d, sums[10] >> 38) << 8) | 21
     w = max(up, d)
     heads[10] = w
     seconds[10] = up ^ d ^ w
-    up = (unsafe_sub(losses[11], first[11] >> 38) << 8) | 22
-    d = (unsafe_sub(losses[11], sums[11] >> 38) << 8) | 23
+    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[11], setting.base)))
+    up = (unsafe_sub(d, first[11] >> 38) << 8) | 22
+    d = (unsafe_sub(d, sums[11] >> 38) << 8) | 23
     w = max(up, d)
     heads[11] = w
     seconds[11] = up ^ d ^ w
@@ -636,31 +675,41 @@ def assess(
     assert tail != 0 and tail <= UWAD, "es/tail-range"
     left: uint256 = tail
     shortfall: int256 = 0
+    low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
+    low_body: int256 = max(heads[3], max(heads[4], heads[5]))
+    high_body: int256 = max(heads[6], max(heads[7], heads[8]))
+    high_tail: int256 = max(heads[9], max(heads[10], heads[11]))
     for pick: uint256 in range(24):
-        worst: int256 = max(
-            max(max(heads[0], max(heads[1], heads[2])), max(heads[3], max(heads[4], heads[5]))),
-            max(max(heads[6], max(heads[7], heads[8])), max(heads[9], max(heads[10], heads[11]))),
-        )
+        worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
         at: uint256 = convert(convert(worst & 255, bytes32), uint256)
         # both branches are equally likely; an odd unit goes to the second
         weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
+        if weight >= left:
+            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
+            break
+        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
+        left = unsafe_sub(left, weight)
         heads[at >> 1] = seconds[at >> 1]
         seconds[at >> 1] = UNBOUNDED
-        if weight >= left:
-            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(left, int256)))
-            break
-        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(weight, int256)))
-        left = unsafe_sub(left, weight)
+        if at < 6:
+            low_tail = max(heads[0], max(heads[1], heads[2]))
+        elif at > 17:
+            high_tail = max(heads[9], max(heads[10], heads[11]))
+        elif at < 12:
+            low_body = max(heads[3], max(heads[4], heads[5]))
+        else:
+            high_body = max(heads[6], max(heads[7], heads[8]))
     margin: int256 = 0
     if shortfall > 0:
         # rounded up
         margin = unsafe_div(
-            unsafe_add(shortfall, convert(unsafe_sub(tail, 1), int256)), convert(tail, int256)
+            unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
+            convert(convert(tail, bytes32), int256),
         )
     if short != 0:
         margin = unsafe_add(
             margin,
-            unsafe_mul(unsafe_div(unsafe_mul(convert(parameters._short_floor(risk), int256), setting.spot), WAD), short),
+            unsafe_mul(unsafe_div(unsafe_mul(convert(convert(parameters._short_floor(risk), bytes32), int256), setting.spot), WAD), short),
         )
     result[1] = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
 
@@ -676,7 +725,7 @@ def assess(
         result[6] = unsafe_div(
             unsafe_div(unsafe_mul(unsafe_mul(setting.base, density_vol) >> 64, ONE // 2), setting.root), -UNITS * WAD
         )
-    rate: int256 = fixed._signed(snapshot[prices.RATE])
+    rate: int256 = convert(convert(snapshot[prices.RATE], bytes32), int256)
     if rate != 0 and setting.known == 0:
         # carry of the forward
         result[6] = unsafe_sub(
@@ -752,10 +801,10 @@ def _setting(snapshot: uint256[16]) -> Setting:
     if share <= MAX_SHARE:
         root = fixed._sqrt_ratio(seconds, YEAR)
     return Setting(
-        spot=fixed._signed(spot),
-        forward=fixed._signed(forward),
-        known=fixed._signed(known),
-        base=fixed._signed(unsafe_sub(forward, known)),
+        spot=convert(convert(spot, bytes32), int256),
+        forward=convert(convert(forward, bytes32), int256),
+        known=convert(convert(known, bytes32), int256),
+        base=convert(convert(unsafe_sub(forward, known), bytes32), int256),
         root=root,
     )
 
@@ -764,10 +813,9 @@ def _setting(snapshot: uint256[16]) -> Setting:
 @pure
 def _iv(status: uint256, surface: uint256) -> int256:
     """
-    @notice Implied vol: the one place that reads the surface.
+    @notice Implied vol of a flat surface: the one place that reads the surface.
     @return [wad]
     """
-    # published SVI slices (math/svi, strike and all) go here; until then the surface is flat
     assert status & prices.SURFACE_SVI == 0, "es/no-svi"
     return self._vol(surface)
 
@@ -779,4 +827,4 @@ def _vol(word: uint256) -> int256:
     @notice A vol within its bounds [wad].
     """
     assert word >= MIN_VOL and word <= MAX_VOL, "es/vol-range"
-    return fixed._signed(word)
+    return convert(convert(word, bytes32), int256)

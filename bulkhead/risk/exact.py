@@ -35,6 +35,12 @@ EXP = (
     -30499434104556,
     762647609672,
 )
+MOVE = (
+    36893488147641014929,
+    3074457320958591023,
+    -51240216559455082,
+    1211811084649997,
+)
 ATANH = (
     36893488147419151523,
     12297829382412031585,
@@ -90,6 +96,10 @@ BODY_UP = 20 * 10**16
 TAIL_UP = 40 * 10**16
 LEAST_VOL = 20 * 10**16
 
+#: sqrt(15) [Q64] and sqrt(30/365) [Q128]: the tenor's scale of vol moves is sqrt(30 days / max(tenor, 2 days))
+LARGEST_SCALE = 71443932589227456047
+MONTH_ROOT = 97555922523983343856803566329452224511
+
 CELLS_PER_UNIT = 20
 CELLS = 12 * CELLS_PER_UNIT
 CENTRE = CELLS << 95
@@ -110,13 +120,13 @@ def _horner(coefficients: Sequence[int], x: int) -> int:
     return value
 
 
-def exp_q64(x: int) -> int:
-    """e^x [Q64] of x [Q64]."""
+def exp_q64(x: int, coefficients: Sequence[int] = EXP) -> int:
+    """e^x [Q64] of x [Q64]; scenario moves use the shorter polynomial `MOVE`."""
     if x < -64 * ONE:
         return 0
     k = (x * LOG2E + 2**127) >> 128
     r = x - k * LN2
-    p = _horner(EXP, r * r >> 64)
+    p = _horner(coefficients, r * r >> 64)
     return ((p + r) << 176) // (p - r) >> (112 - k)
 
 
@@ -426,9 +436,9 @@ def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
     return 0 if total <= 0 else (total + tail - 1) // tail
 
 
-def scenario_vols(iv: int, seconds: int, iv_floor: int) -> tuple[int, int, int, int]:
+def scenario_vols(iv: int, seconds: int, root: int, iv_floor: int) -> tuple[int, int, int, int]:
     """Vol after the moves of (tail, body) in the first and in the second branch [wad]."""
-    scale = sqrt_ratio(30 * DAY, max(seconds, 2 * DAY))
+    scale = MONTH_ROOT // root if seconds > 2 * DAY else LARGEST_SCALE
     floored = max(iv, iv_floor)
     return (
         iv,
@@ -499,13 +509,13 @@ def assess(
     horizon = min(risk.horizon_seconds, max(snapshot.seconds, MIN_HORIZON))
     move = _div(sqrt_ratio(horizon, YEAR) * snapshot.sigma, WAD)
     shifts = [_div(z * move, WAD) for z in nodes]
-    shocked = [setting.base * exp_q64(shift) >> 64 for shift in shifts]
+    shocked = [setting.base * exp_q64(shift, MOVE) >> 64 for shift in shifts]
 
     losses = [0] * (2 * len(nodes))
     for branch in range(2):
         sums = [0] * len(nodes)
         for quantity, strike, log_ratio, iv in options:
-            vols = scenario_vols(iv, snapshot.seconds, risk.iv_floor_bps * 10**14)
+            vols = scenario_vols(iv, snapshot.seconds, setting.root, risk.iv_floor_bps * 10**14)
             terms = []
             for vol in vols[2 * branch : 2 * branch + 2]:
                 total_vol = max(_div(vol * setting.root, WAD), 1)

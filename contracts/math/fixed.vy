@@ -24,6 +24,14 @@ EXP4: constant(int256) = -30499434104556
 EXP5: constant(int256) = 762647609672
 # --- generated: end
 
+# the same to 3e-13, for scenario moves
+# --- generated: move
+MOVE0: constant(int256) = 36893488147641014929
+MOVE1: constant(int256) = 3074457320958591023
+MOVE2: constant(int256) = -51240216559455082
+MOVE3: constant(int256) = 1211811084649997
+# --- generated: end
+
 # --- generated: atanh
 LN_0: constant(int256) = 36893488147419151523
 LN_1: constant(int256) = 12297829382412031585
