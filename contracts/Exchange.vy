@@ -368,6 +368,19 @@ def open_and_fill(
     return vault_id
 
 
+@external
+def fill_many(fills: DynArray[IExchange.Fill, 4]):
+    """
+    @notice Several fills, all or none: rolls a position from one cell into another, or closes one against several makers.
+    @dev Each fill is margined by itself, in this order: a roll closes first unless there is margin for both.
+    @param fills Each as in `fill`.
+    """
+    for one: IExchange.Fill in fills:
+        self._fill(
+            one.order, one.signature, one.taker_vault, one.size, one.limit_price, one.max_fee
+        )
+
+
 # --- cancelling --------------------------------------------------------------------------------------------------
 
 

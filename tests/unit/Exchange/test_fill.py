@@ -486,3 +486,54 @@ def test_fill__bad_signature__reverts(world: World) -> None:
     order = world.order()
     other = Account.from_key(key(2))
     world.refused_and_told(order, "exchange/bad-signature", signature=orders.sign(order, world.domain, other.key))
+
+
+# --- several at once -------------------------------------------------------------------------------------------------
+
+
+def one(world: World, order: orders.Order, vault: int, size: int, limit: int | None = None) -> tuple[object, ...]:
+    """One entry of `fill_many`."""
+    if limit is None:
+        limit = -(2**255) if order.is_bid else 2**255 - 1
+    return (order.to_tuple(), world.sign(order), vault, size, limit, MAX)
+
+
+def test_fill_many__roll__closes_here_and_opens_there(world: World) -> None:
+    world.fill(world.order(), 10**6)
+    later_vaults = [world.system.open(owner, RICH) for owner in (world.maker.address, world.taker)]
+    close = world.order(is_bid=True, price=24 * WAD, size=10**6)
+    later = (OrderLeg(world.series(expiry=EXPIRY + DAY), 1),)
+    open_ = world.order(maker_vault=later_vaults[0], legs=later, price=40 * WAD, size=10**6)
+    fills = [one(world, close, world.taker_vault, MAX), one(world, open_, later_vaults[1], MAX)]
+    world.exchange.fill_many(fills, sender=world.taker)
+    assert world.system.legs(world.taker_vault) == []
+    assert [leg.quantity for leg in world.system.legs(later_vaults[1])] == [10**6]
+
+
+def test_fill_many__one_is_refused__nothing_moves(world: World) -> None:
+    world.fill(world.order(), 10**6)
+    good = world.order(is_bid=True, price=24 * WAD)
+    bad = world.order(is_bid=True, price=23 * WAD)
+    fills = [one(world, good, world.taker_vault, 10**5), one(world, bad, world.taker_vault, 10**5, 24 * WAD)]
+    with boa.reverts("exchange/limit-price"):
+        world.exchange.fill_many(fills, sender=world.taker)
+    assert world.exchange.filled_of(world.maker.address, world.hash(good)) == (0, False)
+
+
+def test_fill_many__close_all__against_several_makers(world: World) -> None:
+    world.fill(world.order(), 3 * 10**6)
+    other = world.system.open(world.maker.address, RICH)
+    bids = [
+        world.order(is_bid=True, price=24 * WAD, size=10**6),
+        world.order(is_bid=True, price=23 * WAD, maker_vault=other),
+    ]
+    fills = [one(world, bids[0], world.taker_vault, MAX), one(world, bids[1], world.taker_vault, 2 * 10**6)]
+    world.exchange.fill_many(fills, sender=world.taker)
+    assert world.system.legs(world.taker_vault) == []
+
+
+def test_fill_many__same_order_twice__counts_both(world: World) -> None:
+    order = world.order(size=10**6)
+    fills = [one(world, order, world.taker_vault, 6 * 10**5)] * 2
+    with boa.reverts("exchange/above-remainder"):
+        world.exchange.fill_many(fills, sender=world.taker)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import boa
+import eth_abi
 import pytest
 from eth_account import Account
+from eth_utils import keccak
 
 from bulkhead import orders
 from bulkhead.orders import Domain, Order
-from tests.exchange_world import World, key
+from tests.exchange_world import MAX, World, key
 from tests.system import deployer
 
 #: Order of secp256k1.
@@ -118,9 +120,19 @@ def test_contract_signer__accepted_signature_of_any_size__passes(world: World, s
 
 def test_contract_signer__signature_beyond_1024_bytes__does_not_decode(world: World) -> None:
     wallet, order = wallet_of(world)
-    wallet.accept(world.hash(order), bytes(1025))
-    with pytest.raises(Exception):  # noqa: B017 - boa refuses to encode what the ABI decoder would refuse
-        world.fill(order, signature=bytes(1025))
+    for size, passes in ((1024, True), (1025, False)):
+        signature = bytes(size)
+        wallet.accept(world.hash(order), signature)
+        # boa refuses to encode what the contract would refuse to decode: write the call data by hand
+        types = "(uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,"
+        types += "uint256,uint256,uint256,uint256,uint256,uint8)"
+        arguments = [types, "bytes", "uint256", "uint256", "int256", "uint256"]
+        selector = keccak(("fill(" + ",".join(arguments) + ")").encode())[:4]
+        values = [order.to_tuple(), signature, world.taker_vault, 10**6, 2**255 - 1, MAX]
+        result = boa.env.execute_code(
+            world.exchange.address, world.taker, data=selector + eth_abi.encode(arguments, values)
+        )
+        assert result.is_success == passes
 
 
 @pytest.mark.parametrize("mode", [1, 2, 3, 5, 6, 7])
