@@ -6,6 +6,7 @@ everything it imports, so only what changed is compiled again.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
@@ -94,19 +95,26 @@ def compile_contract(root: Path, name: str) -> Artifact:
     """Creation code and ABI of one contract, from the cache when nothing it imports has changed."""
     source = find_source(root, name)
     cached = root / ".cache" / "vyper" / f"{name}-{_digest(root, source)[:32]}.json"
-    if cached.exists():
-        stored = json.loads(cached.read_text())
-        return Artifact(name, stored["abi"], bytes.fromhex(stored["bytecode"]))
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    # who comes second waits for the first instead of compiling the same again
+    with (cached.parent / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if cached.exists():
+            stored = json.loads(cached.read_text())
+            return Artifact(name, stored["abi"], bytes.fromhex(stored["bytecode"]))
+        return _compile(root, source, cached)
+
+
+def _compile(root: Path, source: Path, cached: Path) -> Artifact:
     arguments = [command("vyper"), "-p", str(root), "--evm-version", EVM_VERSION, "-f", "abi,bytecode", str(source)]
     run = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False)
     lines = run.stdout.splitlines()
     if run.returncode != 0 or len(lines) != 2:
         raise BulkheadError(f"{source.relative_to(root)} does not compile:\n{run.stderr.strip()}")
-    artifact = Artifact(name, json.loads(lines[0]), bytes.fromhex(lines[1].removeprefix("0x")))
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    for stale in cached.parent.glob(f"{name}-*.json"):
+    artifact = Artifact(source.stem, json.loads(lines[0]), bytes.fromhex(lines[1].removeprefix("0x")))
+    for stale in cached.parent.glob(f"{source.stem}-*.json"):
         stale.unlink(missing_ok=True)
-    # write and rename: another process may be compiling the same contract
+    # write and rename: a reader sees all of it or nothing
     fresh = cached.with_suffix(".part")
     fresh.write_text(json.dumps({"abi": artifact.abi, "bytecode": artifact.bytecode.hex()}))
     fresh.replace(cached)
