@@ -168,6 +168,7 @@ def _counted(draws: uint256, fund: uint256, amount: uint256) -> uint256:
 def deposit(market: uint256, amount: uint256) -> uint256:
     """
     @notice Adds first-loss money to a market's pot. Losses of the market lower what a share is worth, cuts raise it.
+    @param market Market index.
     @param amount Tokens to pull from the caller [native].
     @return Shares of the pot that the caller got.
     """
@@ -196,6 +197,7 @@ def deposit(market: uint256, amount: uint256) -> uint256:
 def request(market: uint256, amount: uint256):
     """
     @notice Announces a withdrawal; replaces an earlier announcement. The shares bear losses until they are paid out.
+    @param market Market index.
     @param amount Shares to withdraw; 0 takes the announcement back.
     """
     self._check_idle()
@@ -212,6 +214,7 @@ def withdraw(market: uint256, receiver: address) -> uint256:
     """
     @notice Pays out an announced withdrawal, 7 to 14 days after it was announced.
     @dev At most the pot less the capped deficits of flagged and wound down vaults, as last recorded by `refresh`.
+    @param market Market index.
     @param receiver Who gets the tokens.
     @return Tokens paid [native].
     """
@@ -247,6 +250,8 @@ def withdraw(market: uint256, receiver: address) -> uint256:
 def refresh(market: uint256, expiry: uint256) -> uint256:
     """
     @notice Records anew what a cell's known deficits may cost the pot, within the cell's cap. Open to anyone.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
     @return Reserve of the cell [native].
     """
     self._check_idle()
@@ -280,6 +285,8 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
     @notice Pays up to `amount` within the cell's and the day's cap. Only Liquidator and Settlement.
     @dev Keeps INV-10. The caps count from the smaller of the fund now and at the first draw, so refilling the pot
          between draws opens nothing.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
     @param vault_id Vault the money is drawn for, 0 for a whole cell.
     @param to Custody that gets it.
     @param amount Tokens wanted [native].
@@ -333,6 +340,9 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
 def available(market: uint256, expiry: uint256) -> uint256:
     """
     @notice What the caps leave to draw for a cell now [native].
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens [native].
     """
     return self._available(market, expiry, self._balance(self._token(market), self._pot(market)))
 
@@ -342,6 +352,9 @@ def available(market: uint256, expiry: uint256) -> uint256:
 def request_of(market: uint256, payer: address) -> (uint256, uint256):
     """
     @notice (shares announced, when they can be withdrawn [unix seconds]).
+    @param market Market index.
+    @param payer The depositor.
+    @return (shares, unix seconds).
     """
     word: uint256 = self.requests[market][payer]
     return word & (2**216 - 1), (word >> 216) + COOLDOWN_SECONDS
@@ -352,6 +365,9 @@ def request_of(market: uint256, payer: address) -> (uint256, uint256):
 def vault_drawn(vault_id: uint256, expiry: uint256) -> uint256:
     """
     @notice What was drawn for one vault in one cell [native].
+    @param vault_id The vault.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens [native].
     """
     return self.vault_draws[(vault_id << 40) | expiry]
 
@@ -361,5 +377,7 @@ def vault_drawn(vault_id: uint256, expiry: uint256) -> uint256:
 def pot(market: uint256) -> address:
     """
     @notice Custody of a market's insurance; whatever lies there counts, donations included.
+    @param market Market index.
+    @return Address of the pot.
     """
     return self._pot(market)

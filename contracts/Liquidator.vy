@@ -83,6 +83,8 @@ def __init__(parameters_: address, clearinghouse: address, oracle: address, insu
 def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed liquidation parameters of a market. Only RiskParameters, which has bounded them.
+    @param market Market index.
+    @param word Packed liquidation parameters (modules/parameters).
     """
     assert msg.sender == PARAMETERS, "liquidator/not-authorized"
     self.market_word[market] = word
@@ -365,6 +367,7 @@ def flag(vault_id: uint256):
     @notice Starts the auction of a vault with E < MM and C < -v_min at an active price. Open to anyone; the caller
             earns half of the vault's liquidation deposit.
     @dev Keeps INV-06, INV-13.
+    @param vault_id The vault.
     """
     case: Case = empty(Case)
     prices: uint256[16] = empty(uint256[16])
@@ -447,6 +450,11 @@ def take_many(
     @notice `take` without callback for several vaults; what fails is skipped. `limits` holds for each.
     @dev Nothing is written before the one Clearinghouse call of an item, so a failed item leaves no trace. A top-up
          is paid after that call and does not count in the gate of the taker's vault.
+    @param vault_ids The vaults.
+    @param fractions Share wanted of each [wad].
+    @param into_ids Vault of the caller that each goes into.
+    @param limits As of `take`.
+    @param deadline Last second at which the takes are good [unix seconds].
     @return Bit i is set when vault i was taken from.
     """
     assert block.timestamp <= deadline, "liquidator/past-deadline"
@@ -491,6 +499,7 @@ def clear(vault_id: uint256) -> uint256:
     """
     @notice Looks at a flagged vault again. Open to anyone; who ends the flag earns 30 % of the liquidation deposit.
     @dev Needs no price when C less what the deposit lacks covers the worst payoff.
+    @param vault_id The vault.
     @return 2 when the flag ended (E >= target + d), 1 when only the clock went back (E >= MM).
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
@@ -505,6 +514,7 @@ def clear(vault_id: uint256) -> uint256:
 def refresh(vault_id: uint256) -> uint256:
     """
     @notice `clear` that does not mind a vault that is still unhealthy: the deficit its cell counts is recorded anew.
+    @param vault_id The vault.
     @return 2 flag ended, 1 clock set back, 0 neither.
     """
     return extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
@@ -516,6 +526,7 @@ def wind_down(vault_id: uint256):
     @notice Marks an insolvent vault that nobody took by t2: no withdrawals, no new risk, its deficit counts in its
             cell until it is cured, taken or settled. Open to anyone; only sets the mark.
     @dev Protocol section 6.8. The loss can still grow until expiry; the waterfall of section 7 applies there.
+    @param vault_id The vault.
     """
     case: Case = empty(Case)
     prices: uint256[16] = empty(uint256[16])
@@ -547,6 +558,8 @@ def wind_down(vault_id: uint256):
 def quote(vault_id: uint256, fraction: uint256) -> int256[12]:
     """
     @notice What `take` would do now.
+    @param vault_id The vault.
+    @param fraction Share wanted [wad].
     @return (reason code, 0 when it would be done; fraction [wad]; cash [native]; cut [native]; top-up [native];
             bonus share [wad]; 1 when it ends the flag; equity; MM; target; seconds on the auction's clock; tokens
             for the whole vault, top-up and the vault's means not counted [native]).

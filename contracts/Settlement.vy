@@ -72,6 +72,8 @@ def __init__(parameters: address, clearinghouse: address, oracle: address, insur
 def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed liquidation parameters of a market. Only RiskParameters, which has bounded them.
+    @param market Market index.
+    @param word Packed liquidation parameters (modules/parameters).
     """
     assert msg.sender == PARAMETERS, "settlement/not-authorized"
     self.market_word[market] = word
@@ -143,6 +145,8 @@ def _net(legs: DynArray[uint256, 16], price: uint256, token: uint256) -> int256:
 def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
     """
     @notice Proves the expiry price from the feed's own rounds; may take several calls. Open to anyone.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
     @param hints Round ids of the feed, ascending (OracleAdapter.fix_price).
     @return Expiry price [wad], or 0 while it is not final.
     """
@@ -278,6 +282,7 @@ def settle(vault_id: uint256):
 def settle_many(vault_ids: DynArray[uint256, 64]) -> uint256:
     """
     @notice `settle` for several vaults; what cannot be settled is skipped.
+    @param vault_ids The vaults.
     @return Number of vaults settled.
     """
     settled: uint256 = 0
@@ -292,6 +297,8 @@ def settle_many(vault_ids: DynArray[uint256, 64]) -> uint256:
 def insure(market: uint256, expiry: uint256) -> uint256:
     """
     @notice Draws the cell's insurance when the draw at its last settlement could not move tokens. Open to anyone.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
     @return Tokens the cell received [native].
     """
     loss: uint256 = self.losses[self._key(market, expiry)]
@@ -353,6 +360,7 @@ def claim(vault_id: uint256) -> uint256:
     @notice Pays what a vault's claim is due at the cell's recovery ratio into the vault. Open to anyone; may be
             called again when a repaid debt has raised the ratio.
     @dev Keeps INV-11: every claim of a cell gets the same ratio, whatever the order.
+    @param vault_id The vault.
     @return Tokens paid [native].
     """
     reason: uint256 = 0
@@ -370,6 +378,7 @@ def claim(vault_id: uint256) -> uint256:
 def claim_many(vault_ids: DynArray[uint256, 64]) -> uint256:
     """
     @notice `claim` for several vaults; what cannot be paid is skipped.
+    @param vault_ids The vaults.
     @return Number of vaults paid.
     """
     count: uint256 = 0
@@ -387,6 +396,7 @@ def claim_many(vault_ids: DynArray[uint256, 64]) -> uint256:
 def repay(vault_id: uint256) -> uint256:
     """
     @notice Moves a vault's debt, left by a failed pay-in, to its cell. Open to anyone.
+    @param vault_id The vault.
     @return Tokens the cell received [native].
     """
     word: uint256 = self.debts[vault_id]
@@ -415,6 +425,8 @@ def repay(vault_id: uint256) -> uint256:
 def sweep(market: uint256, expiry: uint256) -> uint256:
     """
     @notice Sends dust and donations of a cell to insurance once everyone is settled and no claim is open.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
     @return Tokens sent [native].
     """
     assert self._gross(market, expiry) == 0, "settlement/cell-open"
@@ -443,6 +455,8 @@ def sweep(market: uint256, expiry: uint256) -> uint256:
 def claim_of(vault_id: uint256) -> (uint256, uint256, uint256):
     """
     @notice (expiry, claim, paid so far) of a vault [native]; zeros when it has no open claim.
+    @param vault_id The vault.
+    @return (unix seconds, native, native).
     """
     word: uint256 = self.claims[vault_id]
     return word >> 216, word & AMOUNT_MASK, (word >> 108) & AMOUNT_MASK
@@ -453,6 +467,8 @@ def claim_of(vault_id: uint256) -> (uint256, uint256, uint256):
 def debt_of(vault_id: uint256) -> uint256:
     """
     @notice What a vault still owes its cell because its token refused to move [native].
+    @param vault_id The vault.
+    @return Tokens [native].
     """
     return self.debts[vault_id] & AMOUNT_MASK
 
@@ -463,6 +479,9 @@ def cell_state(market: uint256, expiry: uint256) -> uint256[7]:
     """
     @notice (claims, received, open claims, insurable shortfall, outstanding debt, 1 when insurance is done,
             recovery ratio [wad], 0 before every vault of the cell is settled) [native].
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return The seven numbers [native], the last in wad.
     """
     key: uint256 = self._key(market, expiry)
     book: uint256 = self.books[key]

@@ -2,8 +2,8 @@
 """
 @title Payoff at expiry and caps of the loss waterfall
 @license AGPL-3.0-only
-@notice Pure: what legs pay at expiry, what insurance may pay for a vault, a cell and a day, and what a claim is due (protocol sections 6.6
-        and 7). All amounts native unless they say wad. Roundings favour the protocol side.
+@notice Pure: what legs pay at expiry, what insurance may pay for a vault, a cell and a day, and what a claim is due
+        (protocol sections 6.6 and 7). All amounts native unless they say wad. Roundings favour the protocol side.
 """
 from contracts.modules import leg
 

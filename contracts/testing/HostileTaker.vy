@@ -28,6 +28,8 @@ steps: DynArray[Step, 32]
 # bit i is set when step i went through
 passed: public(uint256)
 calls: public(uint256)
+# what the last failed step was told
+refusal: public(Bytes[256])
 last: public(int256)
 
 
@@ -73,7 +75,11 @@ def on_take(vault_id: uint256, into_id: uint256, fraction: uint256, cash: int256
         if i >= len(self.steps):
             break
         step: Step = self.steps[i]
-        done: bool = raw_call(step.target, step.data, revert_on_failure=False)
+        done: bool = False
+        answer: Bytes[256] = b""
+        done, answer = raw_call(step.target, step.data, max_outsize=256, revert_on_failure=False)
+        if not done:
+            self.refusal = answer
         assert done or not step.required, "hostile/step-failed"
         if done:
             self.passed |= 1 << i

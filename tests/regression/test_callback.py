@@ -110,6 +110,23 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
     assert taker.passed() == 0b111 << len(closed)
 
 
+@pytest.mark.parametrize(
+    ("entry", "arguments", "reason"),
+    [
+        ("deposit", (MARKET, 10**6), b"insurance/in-callback"),
+        ("request", (MARKET, 0), b"insurance/in-callback"),
+        ("withdraw", (MARKET, OWNER), b"insurance/in-callback"),
+        ("refresh", (MARKET, EXPIRY), b"insurance/in-callback"),
+    ],
+)
+def test_callback__shares_of_insurance__are_not_priced(world, flagged, taker, entry, arguments, reason):
+    into = opened(world, taker, 5000)
+    act(taker, world.token, "approve", world.fund.address, 2**256 - 1)
+    taker.script([step(world.fund, entry, *arguments)])
+    taker.take(world.liquidator.address, flagged, WAD // 10, into, b"x")
+    assert taker.passed() == 0 and reason in taker.refusal()
+
+
 def test_callback__take_many_inside__takes_nothing(world, flagged, taker):
     world.move(2000)
     second = world.short_put(600, address("other"))
