@@ -11,7 +11,7 @@
      Never calls the protocol.
 
      Six words per market:
-       PRIMARY, FALLBACK  address 160 | heartbeat 32 | scale to wad 60 | PRIMARY only: has a sequencer feed 1
+       PRIMARY, FALLBACK  address 160 | age limit 32 [seconds] | scale to wad 60 | PRIMARY only: has a sequencer feed 1
        PARAMS             modules/oracle_word
        STATE              clock 32 | restart 32 | seen_at 34 | recorded_at 34 | degraded_since 34 | grace_until 34
                           | sigma 54 [1e-15] | broken 1 | outage 1
@@ -442,10 +442,11 @@ def proof(market: uint256, expiry: uint256) -> uint256[4]:
 @internal
 @view
 def _feed_word(feed: address, heartbeat: uint256) -> uint256:
-    assert heartbeat != 0 and heartbeat < 2**32, "oracle/heartbeat"
+    assert heartbeat != 0 and heartbeat < 2**31, "oracle/heartbeat"
     decimals: uint256 = convert(staticcall IFeed(feed).decimals(), uint256)
     assert decimals <= 18, "oracle/feed-decimals"
-    return convert(feed, uint256) | (heartbeat << 160) | (10 ** (18 - decimals) << SCALE_AT)
+    # a round may be a tenth older than the heartbeat
+    return convert(feed, uint256) | (heartbeat * 11 // 10 << 160) | (10 ** (18 - decimals) << SCALE_AT)
 
 
 @internal
@@ -497,17 +498,18 @@ def _read(feed_word: uint256, asked: uint256) -> Reading:
     if not success or len(answer) != 160:
         return reading
     # (roundId, answer, startedAt, updatedAt, answeredInRound)
-    id: uint256 = extract32(answer, 0, output_type=uint256)
-    amount: uint256 = extract32(answer, 32, output_type=uint256)
-    updated_at: uint256 = extract32(answer, 96, output_type=uint256)
-    if id > ROUND_ID_MASK or (id != asked and asked != NEWEST):
+    fields: uint256[5] = abi_decode(answer, uint256[5])
+    id: uint256 = fields[0]
+    amount: uint256 = fields[1]
+    updated_at: uint256 = fields[3]
+    if id > ROUND_ID_MASK or (asked != NEWEST and id != asked):
         return reading
     reading.id = id
     scale: uint256 = (feed_word >> SCALE_AT) & SCALE_MASK
     # a negative answer reads as a huge one
     if amount == 0 or amount > unsafe_div(MAX_PRICE, scale):
         reading.reason = BAD_ANSWER
-    elif updated_at == 0 or extract32(answer, 128, output_type=uint256) < id:
+    elif updated_at == 0 or fields[4] < id:
         reading.reason = INCOMPLETE
     elif updated_at > block.timestamp:
         reading.reason = FUTURE
@@ -523,8 +525,7 @@ def _read(feed_word: uint256, asked: uint256) -> Reading:
 @internal
 @pure
 def _age_limit(feed_word: uint256) -> uint256:
-    # heartbeat * 1.1 [seconds]
-    return unsafe_div(unsafe_mul((feed_word >> 160) & CLOCK_MASK, 11), 10)
+    return (feed_word >> 160) & CLOCK_MASK
 
 
 @internal
@@ -741,7 +742,6 @@ def _assess(
 
     # --- the cell
     walked: uint256 = 0
-    facts[layout.STATUS] = status
     rate: int256 = oracle_word._rate(params)
     facts[layout.RATE] = convert(convert(rate, bytes32), uint256)
     facts[layout.FORWARD] = facts[layout.SPOT]
@@ -749,7 +749,27 @@ def _assess(
         remaining: uint256 = expiry - block.timestamp
         facts[layout.SECONDS] = remaining
         if remaining < oracle_word._window_seconds(params):
-            facts, walked = self._window_facts(market, expiry, words, primary, fallback, facts)
+            window: uint256 = 0
+            elapsed: uint256 = 0
+            average: uint256 = 0
+            complete: bool = True
+            if status & layout.FALLBACK_USED != 0:
+                window, elapsed, average, complete, walked = self._window_average(
+                    self._key(market, expiry), 2, words[FALLBACK], fallback, params, expiry
+                )
+            elif fresh:
+                window, elapsed, average, complete, walked = self._window_average(
+                    self._key(market, expiry), 0, words[PRIMARY], primary, params, expiry
+                )
+            if not complete:
+                # what this cell would settle at is unknown: its price is not fresh, other cells do not care
+                status = (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (WINDOW_OPEN << 8)
+            elif elapsed != 0:
+                facts[layout.WINDOW_SHARE] = elapsed * WAD // window
+                facts[layout.WINDOW_AVERAGE] = average
+                facts[layout.FORWARD] = (
+                    average * elapsed + facts[layout.SPOT] * (window - elapsed)
+                ) // window
         elif rate != 0:
             carry: int256 = rate * convert(min(remaining, MAX_HORIZON), int256) * ONE_Q64 // (
                 YEAR * convert(WAD, int256)
@@ -763,6 +783,7 @@ def _assess(
             facts[layout.FORWARD] = price
             facts[layout.WINDOW_SHARE] = WAD
             facts[layout.WINDOW_AVERAGE] = price
+    facts[layout.STATUS] = status
     return facts, state_after, round_after, walked
 
 
@@ -866,53 +887,26 @@ def _store_proof(key: uint256, slot: uint256, proof: Proof, window: uint256):
 
 @internal
 @view
-def _window_facts(
-    market: uint256,
-    expiry: uint256,
-    words: uint256[6],
-    primary: Reading,
-    fallback: Reading,
-    known: uint256[16],
-) -> (uint256[16], uint256):
+def _window_average(
+    key: uint256, slot: uint256, feed_word: uint256, newest: Reading, params: uint256, expiry: uint256
+) -> (uint256, uint256, uint256, bool, uint256):
     """
-    @notice Adds elapsed share, average so far and forward of the settlement window to a snapshot (5.1).
+    @notice Average price so far in an open settlement window (5.1).
+    @return (length of the window, elapsed seconds, average [wad], whether every round is in it, rounds read).
     """
-    facts: uint256[16] = known
-    status: uint256 = facts[layout.STATUS]
-    if status & layout.FRESH == 0:
-        return facts, 0
-    slot: uint256 = 0
-    newest: Reading = primary
-    if status & layout.FALLBACK_USED != 0:
-        slot = 2
-        newest = fallback
-    key: uint256 = self._key(market, expiry)
-    window: uint256 = self._window(key, words[PARAMS])
+    window: uint256 = self._window(key, params)
     start: uint256 = expiry - window
     if block.timestamp <= start:
-        return facts, 0
+        return window, 0, 0, True, 0
     proof: Proof = self._load_proof(key, slot)
-    feed_word: uint256 = words[FALLBACK]
-    if slot == 0:
-        feed_word = words[PRIMARY]
     complete: bool = False
     steps: uint256 = 0
     proof, complete, steps = self._sum_window(feed_word, newest, proof, start, expiry)
-    if not complete:
-        # what this cell would settle at is unknown: its price is not fresh, other cells do not care
-        facts[layout.STATUS] = (
-            (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (WINDOW_OPEN << 8)
-        )
-        return facts, steps
     elapsed: uint256 = block.timestamp - start
+    if not complete:
+        return window, elapsed, 0, False, steps
     integral: uint256 = proof.integral + proof.price * (block.timestamp - max(proof.stamp, start))
-    average: uint256 = integral // elapsed
-    facts[layout.WINDOW_SHARE] = elapsed * WAD // window
-    facts[layout.WINDOW_AVERAGE] = average
-    facts[layout.FORWARD] = (
-        average * elapsed + facts[layout.SPOT] * (window - elapsed)
-    ) // window
-    return facts, steps
+    return window, elapsed, integral // elapsed, True, steps
 
 
 @internal
