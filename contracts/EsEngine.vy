@@ -45,8 +45,11 @@ BODY_UP: constant(int256) = 20 * 10**16
 TAIL_UP: constant(int256) = 40 * 10**16
 LEAST_VOL: constant(int256) = 20 * 10**16  # a down-move leaves at least this share
 
-LARGEST_SCALE: constant(int256) = 71443932589227456047            # sqrt(15) [Q64]
-MONTH_ROOT: constant(int256) = 97555922523983343856803566329452224511  # sqrt(30/365) [Q128]
+# the tenor's scale of vol moves, sqrt(30 days / max(tenor, 2 days)): sqrt(15) [Q64] and sqrt(30/365) [Q128]
+# --- generated: constants
+LARGEST_SCALE: constant(int256) = 71443932589227456047
+MONTH_ROOT: constant(int256) = 97555922523983343856803566329452224511
+# --- generated: end
 
 # Scenarios measure d1 and d2 in cells of the table [2^-96], counted from its left edge at -6.
 CELLS_PER_UNIT: constant(int256) = 20

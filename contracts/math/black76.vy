@@ -150,7 +150,7 @@ def _option(
         k: uint256 = convert(n >= 2**118, uint256) << 3
         k = k | (convert((n >> (k << 1)) >= 2**110, uint256) << 2)
         k = k | (convert((n >> (k << 1)) >= 2**106, uint256) << 1)
-        r: uint256 = unsafe_add(unsafe_mul(n >> unsafe_add(k, 56), 7), (27 * 2**46) << k)
+        r: uint256 = unsafe_add(unsafe_mul(n >> unsafe_add(k, 56), 7), (29 * 2**46) << k)
         r = unsafe_add(r, unsafe_div(n, r)) >> 1
         r = unsafe_add(r, unsafe_div(n, r)) >> 1
         r = unsafe_add(r, unsafe_div(n, r)) >> 1

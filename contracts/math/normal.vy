@@ -11,7 +11,10 @@
 from contracts.math import fixed
 
 LIMIT: constant(int256) = 9 * 2**64  # beyond it phi is below 1.1e-18: taken as 0
+
+# --- generated: constants
 INVERSE_SQRT_2PI: constant(int256) = 7359186146747302452
+# --- generated: end
 
 # the low 56 bits of the high lane land on the top of the low lane after the shift
 LANES: constant(uint256) = max_value(uint256) ^ ((2**56 - 1) << 72)
