@@ -79,7 +79,7 @@ def holdings(world: World, ids: list[int]) -> dict[int, tuple[int, tuple[int, ..
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(drawn=st.lists(packages(), min_size=4, max_size=4), sequence=steps)
 def test_orders__any_sequence__never_beyond_what_was_signed(

@@ -106,7 +106,8 @@ def permit_of(world: World, key: str, amount: int, deadline: int) -> tuple[int, 
             ]
         },
         {
-            "owner": account.address, "spender": world.clearinghouse.address, "value": amount, "nonce": 0, "deadline": deadline,
+            "owner": account.address, "spender": world.clearinghouse.address, "value": amount, "nonce": 0,
+            "deadline": deadline,
         },
     )  # fmt: skip
     signed = account.sign_message(message)
@@ -125,7 +126,9 @@ def test_open_and_fill__permit_used_by_a_front_runner__still_passes(world: World
     account = Account.from_key(key(3))
     world.token.mint(account.address, 10**9)
     amount, deadline, v, r, s = permit = permit_of(world, key(3), 10**9, world.now + 60)
-    world.token.permit(account.address, world.clearinghouse.address, amount, deadline, v, r, s, sender=world.maker.address)
+    world.token.permit(
+        account.address, world.clearinghouse.address, amount, deadline, v, r, s, sender=world.maker.address
+    )
     open_and_fill(world, account.address, permit)
 
 
@@ -136,7 +139,7 @@ def test_open_and_fill__expired_permit_and_no_allowance__reverts(world: World) -
         open_and_fill(world, account.address, permit_of(world, key(3), 10**9, world.now - 1))
 
 
-# --- fees ------------------------------------------------------------------------------------------------------------
+# --- fees -----------------------------------------------------------------------------------------------------------
 
 
 def test_collect_fees__owner_of_parameters__decides_the_receiver(world: World) -> None:
@@ -165,7 +168,7 @@ def transfer(to: address, amount: uint256) -> bool:
         world.exchange.collect_fees(token.address, world.taker, sender=world.system.owner)
 
 
-# --- order_states ------------------------------------------------------------------------------------------------------
+# --- order_states ---------------------------------------------------------------------------------------------------
 
 
 def test_order_states__batch__one_answer_each(world: World) -> None:

@@ -11,7 +11,6 @@ from eth_account import Account
 
 from bulkhead import orders
 from bulkhead.orders import Flags, Kind, OrderLeg, PremiumStyle
-
 from tests.exchange_world import DAY, EXPIRY, MARKET, MAX, RICH, SPOT, STRIKE, WAD, World, key, leg_word
 
 CALL, PUT, FUTURE, CASH = Kind.CALL, Kind.PUT, Kind.FUTURE, Kind.CASH
@@ -154,7 +153,7 @@ def test_fill__uneven_fee__is_rounded_up(world: World) -> None:
     assert world.novation()[3] == [2_001, 6_001]
 
 
-# --- fees ------------------------------------------------------------------------------------------------------------
+# --- fees -----------------------------------------------------------------------------------------------------------
 
 
 def far_call(world: World) -> tuple[OrderLeg, ...]:
@@ -201,7 +200,7 @@ def test_fill__out_of_negative_equity__costs_that_side_no_fee(world: World) -> N
     assert world.novation()[3] == [390_000, 0]
 
 
-# --- price -----------------------------------------------------------------------------------------------------------
+# --- price ----------------------------------------------------------------------------------------------------------
 
 
 def test_fill__ask_above_the_takers_limit__reverts(world: World) -> None:
@@ -226,7 +225,7 @@ def test_fill__price_by_vol__is_black_76_within_the_signed_cap(world: World, is_
     assert world.log("OrderFilled").price == capped.price
 
 
-# --- the order itself ------------------------------------------------------------------------------------------------
+# --- the order itself -----------------------------------------------------------------------------------------------
 
 
 def test_fill__after_its_expiry__reverts(world: World) -> None:
@@ -361,7 +360,7 @@ def test_fill__expired_series__reverts(world: World) -> None:
     world.refused_and_told(world.order(expiry=EXPIRY), "exchange/series-expired")
 
 
-# --- size --------------------------------------------------------------------------------------------------------------
+# --- size -----------------------------------------------------------------------------------------------------------
 
 
 def test_fill__below_min_fill__reverts(world: World) -> None:
@@ -401,7 +400,7 @@ def test_fill__reduce_only_in_another_cell__reverts(world: World) -> None:
     world.fill(world.order(legs=later, flags=Flags.REDUCE_ONLY, is_bid=True))
 
 
-# --- spot and opening --------------------------------------------------------------------------------------------------
+# --- spot and opening -----------------------------------------------------------------------------------------------
 
 
 def test_fill__spot_outside_the_band__reverts(world: World) -> None:
@@ -488,7 +487,7 @@ def test_fill__bad_signature__reverts(world: World) -> None:
     world.refused_and_told(order, "exchange/bad-signature", signature=orders.sign(order, world.domain, other.key))
 
 
-# --- several at once -------------------------------------------------------------------------------------------------
+# --- several at once ------------------------------------------------------------------------------------------------
 
 
 def one(world: World, order: orders.Order, vault: int, size: int, limit: int | None = None) -> tuple[object, ...]:

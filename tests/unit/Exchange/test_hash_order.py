@@ -11,7 +11,6 @@ from eth_utils import keccak, to_checksum_address
 
 from bulkhead import orders
 from bulkhead.orders import Domain, Order, OrderLeg
-
 from tests.exchange_world import World
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "orders.json").read_text())

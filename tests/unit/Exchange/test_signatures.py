@@ -25,7 +25,7 @@ def malleated(signature: bytes) -> bytes:
     return signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]])
 
 
-# --- keys ------------------------------------------------------------------------------------------------------------
+# --- keys -----------------------------------------------------------------------------------------------------------
 
 
 def test_signature__65_and_64_bytes__both_pass(world: World) -> None:
@@ -98,7 +98,7 @@ def test_signature__after_a_fork_of_the_chain__only_holds_on_its_own(world: Worl
     world.fill(order, signature=signature)
 
 
-# --- contracts -------------------------------------------------------------------------------------------------------
+# --- contracts ------------------------------------------------------------------------------------------------------
 
 
 def wallet_of(world: World) -> tuple[Any, Order]:
@@ -170,7 +170,7 @@ def test_contract_signer__key_of_the_address__does_not_count(world: World) -> No
     world.refused_and_told(order, "exchange/bad-signature", signature=signature)
 
 
-# --- delegated accounts ------------------------------------------------------------------------------------------------
+# --- delegated accounts ---------------------------------------------------------------------------------------------
 
 
 def delegate(world: World, code: bytes | None = None) -> Any:
@@ -196,7 +196,9 @@ def test_delegated_signer__another_key__reverts(world: World) -> None:
     world.refused_and_told(order, "exchange/bad-signature", signature=orders.sign(order, world.domain, other.key))
 
 
-@pytest.mark.parametrize("code", [b"\xef\x01\x01" + bytes(20), b"\xef\x01\x00" + bytes(19), b"\xef\x01\x00" + bytes(21)])
+@pytest.mark.parametrize(
+    "code", [b"\xef\x01\x01" + bytes(20), b"\xef\x01\x00" + bytes(19), b"\xef\x01\x00" + bytes(21)]
+)
 def test_delegated_signer__code_that_is_no_delegation__reverts(world: World, code: bytes) -> None:
     delegate(world, code)
     world.refused_and_told(world.order(), "exchange/bad-signature")
