@@ -1,0 +1,216 @@
+"""The engine against its integer mirror, and the mirror against the model's theorems on random vaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import random
+from fractions import Fraction
+
+import boa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from bulkhead.risk import exact
+from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot
+from tests.engine_cases import random_legs, random_snapshot
+
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+RISK = RiskWord()
+CONTRACT_VAULTS = 2_000 if LONG else 60
+seeds = st.integers(0, 2**32 - 1)
+examples = settings(max_examples=2_000 if LONG else 60, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return boa.load("contracts/EsEngine.vy", list(NODES), list(WEIGHTS))
+
+
+def vault(seed: int, most: int = 16) -> tuple[list[Leg], Snapshot]:
+    draw = random.Random(seed)
+    snapshot = random_snapshot(draw)
+    return random_legs(draw, draw.randint(1, most), snapshot.spot), snapshot
+
+
+def notional(legs: list[Leg], snapshot: Snapshot) -> int:
+    """Size of a vault [wad]: what an error of the maths may scale with."""
+    return sum(
+        abs(leg.quantity) * (WAD if leg.kind == Kind.CASH else max(snapshot.spot, leg.strike * 10**10)) // 10**6
+        for leg in legs
+    )
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_assess__random_vaults__contract_equals_mirror(engine, batch):
+    for i in range(CONTRACT_VAULTS // 4):
+        legs, snapshot = vault(1_000_000 + batch * 1_000_000 + i, most=16 if i % 4 == 0 else 4)
+        draw = random.Random(i)
+        collateral = draw.choice([exact.FORCE_FULL, draw.randint(0, 10**24)])
+        risk = dataclasses.replace(
+            RISK,
+            horizon_seconds=draw.randint(4, 48) * 3600,
+            tail_bps=draw.randint(10, 250),
+            short_floor_bps=draw.randint(20, 500),
+            iv_floor_bps=draw.randint(0, 8_000),
+        )
+        words = [leg.pack() for leg in legs]
+        got = engine.assess(words, snapshot.words(), risk.pack(), collateral)
+        assert list(got) == exact.assess(legs, snapshot, risk, collateral).words()
+        if i % 5 == 0:
+            assert engine.value(words, snapshot.words()) == exact.mark(legs, snapshot)
+            assert engine.max_loss(words) == exact.max_loss(legs)
+
+
+@examples
+@given(seeds)
+def test_pods__never_need_more_than_their_legs_alone(seed):
+    """INV-07, before the max-loss cap: MM(pod) <= sum of MM(leg alone), to one wei per leg."""
+    legs, snapshot = vault(seed, most=8)
+    pod = exact.assess(legs, snapshot, RISK)
+    alone = [exact.assess([leg], snapshot, RISK) for leg in legs]
+    assert pod.margin <= sum(a.margin for a in alone) + len(legs)
+    assert abs(pod.value - sum(a.value for a in alone)) <= len(legs)
+
+
+@examples
+@given(seeds)
+def test_merging_two_vaults__never_needs_more(seed):
+    draw = random.Random(seed)
+    snapshot = random_snapshot(draw)
+    legs = random_legs(draw, 6, snapshot.spot)
+    both = exact.assess(legs, snapshot, RISK).margin
+    assert both <= exact.assess(legs[:3], snapshot, RISK).margin + exact.assess(legs[3:], snapshot, RISK).margin + 2
+
+
+@examples
+@given(seeds, st.integers(2, 50))
+def test_margin__is_homogeneous(seed, factor):
+    legs, snapshot = vault(seed, most=4)
+    one = exact.assess(legs, snapshot, RISK)
+    many = exact.assess([dataclasses.replace(leg, quantity=leg.quantity * factor) for leg in legs], snapshot, RISK)
+    assert abs(many.margin - one.margin * factor) <= factor + 1
+    assert abs(many.value - one.value * factor) <= factor + 1
+    if one.v_min == exact.UNBOUNDED:
+        assert many.v_min == exact.UNBOUNDED
+    else:
+        assert many.v_min == one.v_min * factor
+
+
+@examples
+@given(seeds, st.integers(100, 300))
+def test_margin__of_one_leg_grows_with_the_vol_that_scales_the_shocks(seed, percent):
+    """A wider set of moves costs a single leg no less, up to the table's 1e-8 of spot."""
+    legs, snapshot = vault(seed, most=1)
+    wider = dataclasses.replace(snapshot, sigma=min(snapshot.sigma * percent // 100, exact.MAX_VOL))
+    now, then = exact.assess(legs, snapshot, RISK).margin, exact.assess(legs, wider, RISK).margin
+    assert then >= now - notional(legs, wider) // 10**7
+
+
+@examples
+@given(seeds)
+def test_scenarios__price_error_of_one_leg__is_within_1e8_of_spot(seed):
+    """Marks are exact, scenarios come from the table: an unmoved scenario must agree with the mark."""
+    draw = random.Random(seed)
+    spot = 2000.0
+    strike = spot * math.exp(draw.gauss(0, 0.3))
+    width = 10 ** draw.uniform(-3, 0.3)
+    log_ratio, total_vol = exact.ln_ratio(int(spot * WAD), int(strike * WAD)), int(width * 2**64)
+    inverse, cells = (exact.CELLS_PER_UNIT << 96) // total_vol, total_vol * exact.CELLS_PER_UNIT << 32
+    d1 = log_ratio * inverse + (cells >> 1) + exact.CENTRE
+    call = (spot * exact.phi_38(d1) - strike * exact.phi_38(d1 - cells)) / exact.PHI_ONE
+    upper = math.log(spot / strike) / width + width / 2
+    true = spot * norm.cdf(upper) - strike * norm.cdf(upper - width)
+    assert abs(call - true) <= 1e-8 * spot
+
+
+@examples
+@given(st.lists(st.integers(-(10**30), 10**30), min_size=24, max_size=24), st.integers(1, 10**18))
+def test_shortfall__equals_its_definition(losses, tail):
+    """Brute force: sort all outcomes with their weights and average the worst until their mass is the tail."""
+    left, total = tail, Fraction(0)
+    outcomes = [(losses[i], (WEIGHTS[i // 2] + i % 2) // 2) for i in range(24)]
+    for loss, weight in sorted(outcomes, reverse=True):
+        used = min(weight, left)
+        total += Fraction(loss) * used
+        left -= used
+    assert exact.shortfall(losses, WEIGHTS, tail) == max(0, math.ceil(total / tail))
+
+
+def plain(legs: list[Leg], snapshot: Snapshot) -> tuple[float, float]:
+    """The model of 5.1 and 5.2 in floating point, straight from the text."""
+    spot, forward, iv = snapshot.spot / 1e18, snapshot.forward / 1e18, snapshot.surface_near / 1e18
+    years, share, average = snapshot.seconds / 31_536_000, snapshot.window_share / 1e18, snapshot.window_average / 1e18
+    move = snapshot.sigma / 1e18 * math.sqrt(min(14 * 3600, max(snapshot.seconds, 3600)) / 31_536_000)
+    scale = math.sqrt(30 / max(snapshot.seconds / 86_400, 2))
+
+    def black(f: float, k: float, s: float) -> float:
+        d1 = math.log(f / k) / s + s / 2
+        return float(f * norm.cdf(d1) - k * norm.cdf(d1 - s))
+
+    def worth(shock: float, vol: float) -> float:
+        base = (spot if share else forward) * math.exp(shock)
+        price = share * average + (1 - share) * base if share else base
+        total = 0.0
+        for leg in legs:
+            quantity, strike = leg.quantity / 1e6, leg.strike / 1e8
+            if leg.kind == Kind.CASH:
+                total += quantity
+            elif leg.kind == Kind.FUTURE:
+                total += quantity * price
+            else:
+                inner = (strike - share * average) / (1 - share)
+                call = max(price - strike, 0)
+                if inner > 0 and 1 - share >= 0.01:
+                    call = (1 - share) * black(base, inner, vol * math.sqrt(years))
+                total += quantity * (call if leg.kind == Kind.CALL else call - price + strike)
+        return total
+
+    value, outcomes = worth(0, iv), []
+    for z, p in zip(NODES, WEIGHTS, strict=True):
+        up = max(iv, 0.4) * scale
+        vols = (iv, iv + 0.4 * up) if abs(z) >= 3 * WAD else (max(iv * (1 - 0.15 * scale), 0.2 * iv), iv + 0.2 * up)
+        outcomes += [(value - worth(z / 1e18 * move, vol), p / 2e18) for vol in vols]
+    left, total = 0.01, 0.0
+    for loss, weight in sorted(outcomes, reverse=True):
+        total += loss * min(weight, left)
+        left = max(left - weight, 0)
+    short = sum(-leg.quantity for leg in legs if leg.kind <= Kind.PUT and leg.quantity < 0) / 1e6
+    return value, max(total / 0.01, 0) + 0.01 * spot * short
+
+
+@examples
+@given(seeds)
+def test_assess__equals_the_model_in_floating_point(seed):
+    legs, snapshot = vault(seed, most=6)
+    got, (value, margin) = exact.assess(legs, snapshot, RISK), plain(legs, snapshot)
+    size = notional(legs, snapshot) / 1e18
+    assert abs(got.value / 1e18 - value) <= 1e-12 * size
+    assert abs(got.margin / 1e18 - margin) <= 1e-7 * size
+
+
+@examples
+@given(seeds)
+def test_max_loss__no_price_pays_less(seed):
+    legs, snapshot = vault(seed)
+    least = exact.max_loss(legs)
+    if least == exact.UNBOUNDED:
+        far = 10**16
+        assert exact.payoff(legs, 2 * far) < exact.payoff(legs, far)
+        return
+    draw = random.Random(seed)
+    prices = [int(snapshot.spot / 10**10 * 10 ** draw.uniform(-3, 3)) for _ in range(20)]
+    assert least <= min(exact.payoff(legs, p) for p in prices)
+    assert least in {exact.payoff(legs, p) for p in [0] + [leg.strike for leg in legs]}
+
+
+@examples
+@given(seeds)
+def test_words__pack_and_unpack(seed):
+    legs, snapshot = vault(seed)
+    assert [Leg.unpack(leg.pack()) for leg in legs] == legs
+    assert Snapshot.from_words(snapshot.words()) == snapshot
+    assert RiskWord.unpack(RISK.pack()) == RISK
