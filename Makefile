@@ -54,7 +54,7 @@ format: $(STAMP) ## let ruff rewrite what it can
 
 .PHONY: compile
 compile: $(STAMP) ## every contract through Ape
-	@ape compile
+	@ape run build
 
 .PHONY: gas
 gas: $(STAMP) ## the gas table on Anvil, beside the peers' figures

@@ -20,6 +20,7 @@ from bulkhead.chain.errors import BulkheadError, MissingDeployment
 from bulkhead.chain.inputs import Inputs, parse
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS
+from scripts.build import refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +44,7 @@ def check_code(chain: Connection) -> list[Finding]:
     at = system.predict(known.deployer, first_nonce(chain))
     config = system.SystemConfig(known.deployer, known.deployer, NODES, WEIGHTS)
     findings = []
+    refresh()
     for name, contract in system.CONTRACTS:
         compiled = bytes(getattr(ape.project, contract).contract_type.get_runtime_bytecode())
         code = chain.rpc.code(at[name])

@@ -1,0 +1,143 @@
+"""`ape run deploy`, `verify` and `seed`: what comes out, and every way of not starting."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import ape
+import pytest
+import yaml
+
+from bulkhead.chain import abi, system
+from bulkhead.chain.anvil import free_port
+from bulkhead.chain.deployment import load
+from bulkhead.chain.rpc import Rpc
+
+ROOT = Path(__file__).resolve().parents[2]
+APE = Path(sys.executable).parent / "ape"
+INPUTS = ROOT / "deployments" / "local" / "inputs.yaml"
+SEPOLIA = ("--network", "ethereum:sepolia:node")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(APE), "run", *(str(a) for a in arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    return str(ape.chain.provider.uri)
+
+
+def test_deploy__in_process__is_where_it_was_predicted_and_small_enough(market):
+    for name, _ in system.CONTRACTS:
+        assert market.contracts[name].address == next(s.address for s in market.steps if s.name == name)
+        assert 0 < len(ape.chain.provider.get_code(market.contracts[name].address)) < 22_000
+    assert market.Lens.addresses()[0] == market.RiskParameters.address
+    assert market.RiskParameters.markets() == [1]
+
+
+def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
+    out = tmp_path / "addresses.json"
+    done = run("deploy", "--url", node, "--out", out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    deployment = load(out)
+    assert (deployment.network, deployment.chain_id) == ("local", 31337)
+    assert set(deployment.contracts) == {name for name, _ in system.CONTRACTS}
+    assert list(deployment.markets) == ["ETH", "BTC"]
+    assert json.loads(out.read_text())["contracts"]["Lens"]["abi_sha256"] == abi.load("Lens").sha256
+    with Rpc(node) as rpc:
+        deployment.check(rpc)
+
+    verified = run("verify", "--url", node, "--deployment", out, "--inputs", INPUTS)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "FAIL" not in verified.stdout
+
+    seeded = run("seed", "--url", node, "--deployment", out)
+    assert seeded.returncode == 0, seeded.stdout + seeded.stderr
+    assert "short put" in seeded.stdout
+
+    # other parameters than the chain's are found, by name
+    changed = yaml.safe_load(INPUTS.read_text())
+    changed["markets"]["ETH"]["parameters"] = {"phi_bps": 100}
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump(changed))
+    refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
+    assert refused.returncode == 1
+    assert "phi_bps 100 -> 200" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((*SEPOLIA, "--account", "none"), "name your node with --url"),
+        ((*SEPOLIA, "--url", "http://127.0.0.1:1"), "name the deploying account"),
+        (("--network", "ethereum:holesky:node"), "There are no inputs at"),
+    ],
+)
+def test_deploy__public_network__says_what_is_missing(arguments, sentence):
+    done = run("deploy", *arguments)
+    assert done.returncode == 1
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_deploy__node_out_of_reach__fails_before_sending_anything(tmp_path):
+    url = f"http://127.0.0.1:{free_port()}"
+    out = tmp_path / "addresses.json"
+    done = run("deploy", *SEPOLIA, "--account", "none", "--url", url, "--out", out)
+    assert done.returncode == 1
+    assert f"deploy: No node answers at {url}" in done.stderr and "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+def test_deploy__node_of_another_chain__fails_before_sending_anything(node):
+    before = ape.accounts.test_accounts[0].nonce
+    done = run("deploy", *SEPOLIA, "--account", "none", "--url", node)
+    assert done.returncode == 1
+    assert "serves chain 31337, the inputs are for 11155111" in done.stderr
+    assert ape.accounts.test_accounts[0].nonce == before
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("network: [", "is not YAML"),
+        ("network: local", "tokens is missing"),
+        ("[]", "a mapping belongs here"),
+    ],
+)
+def test_deploy__bad_inputs__are_named(tmp_path, content, sentence):
+    path = tmp_path / "inputs.yaml"
+    path.write_text(content)
+    done = run("deploy", "--inputs", path)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+
+
+def test_deploy__feed_without_code__sends_nothing(node, tmp_path):
+    content = yaml.safe_load(INPUTS.read_text())
+    content["markets"]["ETH"]["feeds"]["primary"] = "0x694AA1769357215DE4FAC081bf1f309aDC325306"
+    path = tmp_path / "inputs.yaml"
+    path.write_text(yaml.safe_dump(content))
+    before = ape.accounts.test_accounts[0].nonce
+    done = run("deploy", "--url", node, "--inputs", path)
+    assert done.returncode == 1
+    assert "primary feed of ETH has no code" in done.stderr
+    assert ape.accounts.test_accounts[0].nonce == before
+
+
+def test_verify__nothing_there__says_so(tmp_path):
+    done = run("verify", "--deployment", tmp_path)
+    assert done.returncode == 1
+    assert "There are no inputs at" in done.stderr
+
+
+def test_seed__public_network__refuses(node, tmp_path):
+    out = tmp_path / "addresses.json"
+    content = {"network": "x", "chain_id": 5, "block": 1, "deployer": "0x0", "contracts": {}, "markets": {}}
+    out.write_text(json.dumps(content))
+    done = run("seed", "--url", node, "--deployment", out)
+    assert done.returncode == 1 and "chain 31337" in done.stderr
