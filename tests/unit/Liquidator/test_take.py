@@ -317,3 +317,16 @@ def test_take__no_leg_would_move__reverts(world, into):
         world.take(trader, into, TAKER, fraction=1)
 
 
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "beta", "fraction", "tokens", "cut"),
+    [(0, 0.02, 0.577, 290.62, 1.88), (60, 0.26, 0.741, 402.20, 2.42), (120, 0.5, 1, 582.16, 3.27)],
+)
+def test_take__example_of_the_docs__has_its_numbers(world, flagged, elapsed, beta, fraction, tokens, cut):
+    """docs/liquidation.md."""
+    world.wait(elapsed)
+    quoted = world.liquidator.quote(flagged, WAD)
+    assert [round(x / WAD, 2) for x in quoted[7:10]] == [89.52, 163.36, 183.77]
+    assert (quoted[5] / WAD, round(quoted[1] / WAD, 3)) == (beta, fraction)
+    assert (round(quoted[2] / 10**6, 2), round(quoted[3] / 10**6, 2)) == (tokens, cut)

@@ -147,3 +147,17 @@ def test_settle__odd_price__rounds_debts_up_and_claims_down(decimals):
         paid = world.balance(world.cell)
         assert claim * 10**10 <= exact * world.unit <= paid * 10**10
         assert 0 <= paid - claim <= 1
+
+
+@pytest.mark.parametrize(("fund", "insured", "ratio"), [(100_000, 120, 0.8875), (100, 25, 0.76875), (0, 0, 0.7375)])
+def test_settle__example_of_the_docs__pays_its_numbers(world, fund, insured, ratio):
+    """docs/waterfall.md."""
+    if fund:
+        world.insure(fund)
+    vault = world.short_put(600)
+    world.expire(1200)
+    settle(world, vault, world.maker_id)
+    found = state(world)
+    assert (found["claims"], found["received"]) == (800 * world.unit, (590 + insured) * world.unit)
+    assert found["ratio"] == round(ratio * 10**5) * 10**13
+    assert world.settlement.claim(world.maker_id) == (590 + insured) * world.unit
