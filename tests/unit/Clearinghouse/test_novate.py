@@ -59,9 +59,7 @@ def test_novate__sixteen_legs__fit_and_a_seventeenth_does_not(system, pair):
         system.novate(a, b, [put(1490, 0.01)], EXPIRY, 1)
     # a leg that is already there still trades, and removal keeps the rest in place
     system.novate(b, a, legs[3:5], EXPIRY, 1)
-    assert {leg.strike for leg in system.legs(a)} == {
-        (1500 + 10 * i) * 10**8 for i in range(16) if i not in (3, 4)
-    }
+    assert {leg.strike for leg in system.legs(a)} == {(1500 + 10 * i) * 10**8 for i in range(16) if i not in (3, 4)}
 
 
 def test_novate__same_vault__refused(system, pair):
@@ -167,7 +165,13 @@ def test_novate__second_market__no_word_of_the_first_changes(system, pair, trade
     a, b = system.open(trader, 50_000, other), system.open(maker, 90_000, other)
     with boa.env.prank(system.at["Exchange"]):
         system.clearinghouse.novate(
-            a, b, EXPIRY, [put(30_000, 1)], -5 * 10**18, [0, 0], system.at["Exchange"],
+            a,
+            b,
+            EXPIRY,
+            [put(30_000, 1)],
+            -5 * 10**18,
+            [0, 0],
+            system.at["Exchange"],
             system.oracle.observe(2, EXPIRY),
         )
     assert [system.words(v) for v in pair] == before

@@ -101,5 +101,13 @@ def test_market__gathers_what_a_front_end_shows(system, short):
 
 
 def test_addresses__are_those_of_the_deployment(system):
-    names = "RiskParameters Clearinghouse OracleAdapter Exchange Liquidator Settlement InsuranceFund".split()
+    names = [
+        "RiskParameters",
+        "Clearinghouse",
+        "OracleAdapter",
+        "Exchange",
+        "Liquidator",
+        "Settlement",
+        "InsuranceFund",
+    ]
     assert list(system.lens.addresses()) == [system.at[n] for n in names]
