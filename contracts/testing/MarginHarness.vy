@@ -1,0 +1,33 @@
+# pragma version 0.4.3
+"""
+@title The common margin rule, exposed to compare it with its mirror
+@license AGPL-3.0-only
+@notice Not part of the protocol.
+"""
+
+from contracts.modules import margin
+
+
+@external
+@pure
+def resolve(
+    assessment: int256[8], collateral: int256, deficit: uint256, risk: uint256, prices: uint256[16], proximity: bool
+) -> int256[5]:
+    """
+    @notice Equity, MM, IM, backing and target (modules/margin).
+    @param assessment What the engine returned. @param collateral C [wad]. @param deficit D_cell [wad].
+    @param risk Packed risk word. @param prices Snapshot. @param proximity The action withdraws or adds risk.
+    @return (equity, MM, IM, backing, target) [wad].
+    """
+    return margin._resolve(assessment, collateral, deficit, risk, prices, proximity)
+
+
+@external
+@pure
+def kappa(vol_ratio: uint256, risk: uint256) -> uint256:
+    """
+    @notice IM/MM [wad].
+    @param vol_ratio Fast over slow realised vol [wad]. @param risk Packed risk word.
+    @return [wad]
+    """
+    return margin._kappa(vol_ratio, risk)
