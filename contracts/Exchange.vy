@@ -406,6 +406,7 @@ def _check_owner(vault_id: uint256):
 def bump_epoch(vault_id: uint256, minimum: uint256):
     """
     @notice Kills every order of the vault whose counter (epoch >> 64) is below `minimum`. Only the vault's owner.
+    @param vault_id A vault of the caller.
     @param minimum New least counter, higher than the last.
     """
     self._check_owner(vault_id)
@@ -420,6 +421,7 @@ def cancel_series(vault_id: uint256, series: uint128, minimum: uint256):
     """
     @notice Kills every order of the vault with a leg in `series` and a counter (epoch >> 64) below `minimum`.
             Only the vault's owner.
+    @param vault_id A vault of the caller.
     @param series Series id.
     @param minimum New least counter in this series, higher than the last.
     """
@@ -440,6 +442,7 @@ def cancel_series(vault_id: uint256, series: uint128, minimum: uint256):
 def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed trading parameters. Only RiskParameters, which bounds them.
+    @param market Market index.
     @param word See modules/trading_word.
     """
     assert msg.sender == PARAMETERS, "exchange/only-parameters"
@@ -451,6 +454,8 @@ def configure(market: uint256, word: uint256):
 def collect_fees(token: address, receiver: address) -> uint256:
     """
     @notice Sends the accrued fees of one token to `receiver`. Only the owner of RiskParameters.
+    @param token An ERC-20.
+    @param receiver Who gets them.
     @return Tokens sent [native].
     """
     assert msg.sender == staticcall IRiskParameters(PARAMETERS).owner(), "exchange/only-owner"
@@ -470,6 +475,8 @@ def collect_fees(token: address, receiver: address) -> uint256:
 def hash_order(order: IExchange.Order) -> bytes32:
     """
     @notice EIP-712 digest of an order: what is signed, and its name in every event.
+    @param order Any order, valid or not.
+    @return Digest under this contract's domain on this chain.
     """
     return domain._hash_typed_data_v4(order_form._struct_hash(order))
 
@@ -478,7 +485,10 @@ def hash_order(order: IExchange.Order) -> bytes32:
 @view
 def filled_of(signer: address, order_hash: bytes32) -> (uint256, bool):
     """
-    @notice (packages filled [1e-6], cancelled) of an order.
+    @notice How far an order has gone.
+    @param signer Its signer.
+    @param order_hash Digest of `hash_order`.
+    @return (packages filled [1e-6], cancelled)
     """
     filled: uint256 = self.filled[signer][order_hash]
     return filled & ~rules.CANCELLED, filled & rules.CANCELLED != 0
@@ -489,6 +499,9 @@ def filled_of(signer: address, order_hash: bytes32) -> (uint256, bool):
 def epoch_for(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
     """
     @notice The least `epoch` with which an order of this vault in these series is alive.
+    @param vault_id The maker's vault.
+    @param series Series ids of the order.
+    @return Epoch of the vault in the low 64 bits, the maker's counter above.
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
     return (self._counter(vault_id, series) << rules.EPOCH_BITS) | state._epoch(word)
