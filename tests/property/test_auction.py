@@ -1,4 +1,4 @@
-"""Properties of a take-over plan (INV-09): the contract equals the mirror, f* reaches the target, splitting gains nothing."""
+"""Properties of a take-over plan (INV-09): contract equals mirror, f* reaches the target, splitting gains nothing."""
 
 from __future__ import annotations
 
@@ -56,27 +56,28 @@ def cases(draw, solvent: bool = False):
     equity = draw(st.integers(low, margin - 1))
     value = draw(st.integers(-(10**7) * QUOTE, 10**7 * QUOTE))
     assume(equity - value >= 0)
-    return dict(
-        equity=equity,
-        margin=margin,
-        target=draw(st.integers(margin, margin * 5 // 4)),
-        missing=draw(st.integers(0, 10 * QUOTE)),
-        collateral=equity - value,
-        beta=beta,
-        g=0 if solvent else draw(st.integers(0, WAD // 4)),
-        phi=phi,
-        dust=draw(st.sampled_from([0, 10 * QUOTE])),
-        native=native,
-    )
+    return {
+        "equity": equity,
+        "margin": margin,
+        "target": draw(st.integers(margin, margin * 5 // 4)),
+        "missing": draw(st.integers(0, 10 * QUOTE)),
+        "collateral": equity - value,
+        "beta": beta,
+        "g": 0 if solvent else draw(st.integers(0, WAD // 4)),
+        "phi": phi,
+        "dust": draw(st.sampled_from([0, 10 * QUOTE])),
+        "native": native,
+    }
 
 
 legs = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(-(10**5), 10**5).filter(bool)), min_size=1, max_size=16,
+    st.tuples(st.integers(0, 3), st.integers(-(10**5), 10**5).filter(bool)),
+    min_size=1,
+    max_size=16,
     unique_by=lambda leg: leg[0] if leg[0] > 1 else object(),
 ).map(
     lambda drawn: [
-        (kind << 62 | (0 if kind > 1 else (i + 1) * 10**10)) << 64
-        | (count * (1 if kind == 3 else LOT)) & (2**64 - 1)
+        (kind << 62 | (0 if kind > 1 else (i + 1) * 10**10)) << 64 | (count * (1 if kind == 3 else LOT)) & (2**64 - 1)
         for i, (kind, count) in enumerate(drawn)
     ]
 )
@@ -182,18 +183,18 @@ def test_plan__thin__gives_all_and_tops_up_what_equity_does_not_attract(case):
 @given(case=cases(solvent=True), first=st.integers(WAD // 100, WAD // 2), rest=st.integers(1, WAD))
 @settings(max_examples=300, deadline=None)
 def test_plan__split_in_two__pays_no_more_than_one(case, first, rest):
-    case = case | dict(dust=0, missing=0)
+    case = case | {"dust": 0, "missing": 0}
     one = plan_take(WAD, **case)
     assume(one.fraction > first)
     part = plan_take(first, **case)
     equity, margin, target = after(case, part)
     # the second take finds what stays, rounded as an engine would round it
-    second = case | dict(
-        equity=int(equity),
-        margin=-int(-margin),
-        target=-int(-target),
-        collateral=case["collateral"] - (part.cash_native + part.cut_native) * case["native"],
-    )
+    second = case | {
+        "equity": int(equity),
+        "margin": -int(-margin),
+        "target": -int(-target),
+        "collateral": case["collateral"] - (part.cash_native + part.cut_native) * case["native"],
+    }
     assume(second["equity"] < second["margin"])
     assume(second["equity"] * WAD >= (case["beta"] + case["phi"]) * second["margin"])
     two = plan_take(rest, **second)
@@ -250,9 +251,7 @@ def test_draw_room__refilled_between_draws__stays_within_first(harness, fund, fi
     assert drawn <= first * cap // WAD
 
 
-@given(
-    claims=st.lists(st.integers(1, 10**24), min_size=1, max_size=20), received=st.integers(0, 10**25)
-)
+@given(claims=st.lists(st.integers(1, 10**24), min_size=1, max_size=20), received=st.integers(0, 10**25))
 @settings(max_examples=150, deadline=None)
 def test_due__any_claims__never_more_than_received(claims, received):
     total = sum(claims)
@@ -265,21 +264,24 @@ def test_due__any_claims__never_more_than_received(claims, received):
 
 def test_plan__worked_example_of_section_6__gives_its_numbers(harness):
     """kappa 1.3, A = 100, v = -150, C = 240, beta 30 %, phi 2 %: f* = 0.30120, then E'/A' = 1.15."""
-    case = dict(
-        equity=90 * QUOTE,
-        margin=100 * QUOTE,
-        target=115 * QUOTE,
-        missing=0,
-        collateral=240 * QUOTE,
-        beta=30 * WAD // 100,
-        phi=2 * WAD // 100,
-        dust=0,
-        native=1,
-    )
+    case = {
+        "equity": 90 * QUOTE,
+        "margin": 100 * QUOTE,
+        "target": 115 * QUOTE,
+        "missing": 0,
+        "collateral": 240 * QUOTE,
+        "beta": 30 * WAD // 100,
+        "phi": 2 * WAD // 100,
+        "dust": 0,
+        "native": 1,
+    }
     plan = plan_take(WAD, **case)
-    assert TakePlan(
-        *harness.plan(WAD, 90 * QUOTE, 100 * QUOTE, 115 * QUOTE, 0, 240 * QUOTE, case["beta"], 0, case["phi"], 0, 1)
-    ) == plan
+    assert (
+        TakePlan(
+            *harness.plan(WAD, 90 * QUOTE, 100 * QUOTE, 115 * QUOTE, 0, 240 * QUOTE, case["beta"], 0, case["phi"], 0, 1)
+        )
+        == plan
+    )
     assert plan.price_native == 180 * QUOTE
     assert plan.fraction == -(-25 * WAD // 83)  # 0.30120
     assert plan.ends

@@ -30,9 +30,7 @@ def flagged(world):
 
 def opened(world, taker, quote=0):
     vault = world.clearinghouse.next_id()
-    taker.act(
-        world.clearinghouse.address, world.clearinghouse.open.prepare_calldata(MARKET, 0, taker.address)
-    )
+    taker.act(world.clearinghouse.address, world.clearinghouse.open.prepare_calldata(MARKET, 0, taker.address))
     if quote:
         act(taker, world.clearinghouse, "deposit", vault, quote * world.unit)
     return vault
@@ -152,9 +150,7 @@ def test_callback__legs_go_on_to_another_own_vault__both_are_gated(world, flagge
 
 def test_callback__legs_go_to_a_poor_own_vault__is_refused(world, flagged, taker):
     into, store = opened(world, taker), opened(world, taker, 11)
-    taker.script(
-        [step(world.clearinghouse, "transfer_legs", into, store, [put(2000, -0.1)], 0, required=True)]
-    )
+    taker.script([step(world.clearinghouse, "transfer_legs", into, store, [put(2000, -0.1)], 0, required=True)])
     with unchanged(world, flagged, into, store), boa.reverts("hostile/step-failed"):
         taker.take(world.liquidator.address, flagged, WAD // 10, into, b"x")
 

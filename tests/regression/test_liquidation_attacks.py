@@ -48,19 +48,9 @@ def test_strip_flagged_vault__off_market_close__is_refused(world):
     friend = world.open(address("friend"), 5000)
     world.move(1500)
     world.flag(vault, KEEPER)
+    # the friend takes half of the puts back and gets nearly all tokens
     with unchanged(world, vault, friend), boa.reverts("margin/adds-risk"):
-        # the friend takes half of the puts back and gets nearly all tokens
-        with boa.env.prank(world.at["Exchange"]):
-            world.clearinghouse.novate(
-                vault,
-                friend,
-                EXPIRY,
-                [put(2000, -0.5)],
-                500 * world.unit,
-                [0, 0],
-                "0x" + "00" * 20,
-                world.snapshot().words(),
-            )
+        world.trade(vault, friend, [put(2000, -0.5)], -500)
 
 
 def test_withdraw__flagged__is_refused_and_new_risk_too(world):

@@ -104,5 +104,3 @@ def test_flag__twin_of_the_same_owner__stays_untouched(world):
 def test_configure__anyone_but_parameters__reverts(world):
     with boa.reverts("liquidator/not-authorized"):
         world.liquidator.configure(MARKET, 1)
-
-

@@ -317,8 +317,6 @@ def test_take__no_leg_would_move__reverts(world, into):
         world.take(trader, into, TAKER, fraction=1)
 
 
-
-
 @pytest.mark.parametrize(
     ("elapsed", "beta", "fraction", "tokens", "cut"),
     [(0, 0.02, 0.577, 290.62, 1.88), (60, 0.26, 0.741, 402.20, 2.42), (120, 0.5, 1, 582.16, 3.27)],
