@@ -116,7 +116,7 @@ def _client(rpc: str, deployment: str, key_env: str | None = None) -> Bulkhead:
 def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
     if data is None:
         return Plot.of(scenario.bars(), scenario.LABEL, "ETH")
-    return Plot.of(read_bars(data, asset), f"prices from {Path(data).name}", symbol)
+    return Plot.of(read_bars(data, asset, prefer=symbol), f"prices from {Path(data).name}", symbol)
 
 
 @main.command()

@@ -45,21 +45,22 @@ class Bar:
     close: int
 
 
-def read_bars(path: Path | str, asset: str | None = None) -> list[Bar]:
+def read_bars(path: Path | str, asset: str | None = None, prefer: str = "") -> list[Bar]:
     """Bars of a file, oldest first.
 
     Args:
         path: A `.csv` or `.csv.gz` file.
         asset: Prefix of the price columns; needed when a file has several.
+        prefer: Prefix to take when a file has several and none is named.
 
     Raises:
         BadInput: A sentence that names the file and the line.
     """
     file = Path(path)
-    return parse_bars(_text(file), file.name, asset)
+    return parse_bars(_text(file), file.name, asset, prefer)
 
 
-def parse_bars(text: str, name: str, asset: str | None = None) -> list[Bar]:
+def parse_bars(text: str, name: str, asset: str | None = None, prefer: str = "") -> list[Bar]:
     """`read_bars` on a text; `name` is what errors call it."""
     rows = [(number, row) for number, row in _rows(text, name) if any(field.strip() for field in row)]
     if not rows:
@@ -74,7 +75,7 @@ def parse_bars(text: str, name: str, asset: str | None = None) -> list[Bar]:
             )
         columns = (0, 1, 2, 3, 4)
     else:
-        columns = _columns(name, number, [field.strip().lower() for field in head], asset)
+        columns = _columns(name, number, [field.strip().lower() for field in head], asset, prefer)
         rows = rows[1:]
     stamps: list[int] = []
     prices: list[tuple[int, int, int, int]] = []
@@ -125,7 +126,7 @@ def _is_number(field: str) -> bool:
         return False
 
 
-def _columns(name: str, number: int, head: Sequence[str], asset: str | None) -> tuple[int, ...]:
+def _columns(name: str, number: int, head: Sequence[str], asset: str | None, prefer: str) -> tuple[int, ...]:
     times = [n for n in TIME_NAMES if n in head]
     if not times:
         raise BadInput(f"{name}, line {number}: no time column (one of {', '.join(TIME_NAMES)}).")
@@ -139,6 +140,8 @@ def _columns(name: str, number: int, head: Sequence[str], asset: str | None) -> 
         prefix = ""
     elif len(prefixes) == 1:
         prefix = f"{prefixes[0]}_"
+    elif prefer.lower() in prefixes:
+        prefix = f"{prefer.lower()}_"
     else:
         raise BadInput(f"{name} holds several assets ({', '.join(prefixes)}); choose one with --asset.")
     missing = [prefix + n for n in PRICE_NAMES if prefix + n not in head]

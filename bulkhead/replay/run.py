@@ -398,9 +398,7 @@ class Replay:
                 else f"the logs explain every token of all {len(held)} vaults",
             )
         )
-        for log in self.logs:
-            if log.event == "VaultSettled" and log.values.vault_id in self.cast:
-                self.cast[log.values.vault_id].settled_net = log.values.net
+        self._note_settlement()
         for vault_id, vault in self.cast.items():
             vault.flows = flows.get(vault_id, [])
             vault.equity_end = held[vault_id]
@@ -422,6 +420,16 @@ class Replay:
             )
         )
         return record
+
+    def _note_settlement(self) -> None:
+        """Net of each vault, and its part of what insurance paid into the cell, by its shortfall."""
+        settled = [log.values for log in self.logs if log.event == "VaultSettled"]
+        drawn = sum(log.values.amount for log in self.logs if log.event == "CellInsured")
+        short = sum(v.shortfall for v in settled)
+        for v in settled:
+            if v.vault_id in self.cast:
+                self.cast[v.vault_id].settled_net = v.net
+                self.cast[v.vault_id].insurance_used += drawn * v.shortfall // short if short else 0
 
     def _held(self) -> dict[str, int]:
         """Tokens in the protocol's hands, by kind of holder."""

@@ -39,6 +39,7 @@ def test_parse__prefixed_columns__need_an_asset_when_there_are_two():
     assert parse_bars(text, "x.csv", "btc")[0].open == 2 * 10**8
     with pytest.raises(BadInput, match=r"several assets \(eth, btc\); choose one with --asset"):
         parse_bars(text, "x.csv")
+    assert parse_bars(text, "x.csv", prefer="BTC") == parse_bars(text, "x.csv", "btc")
     with pytest.raises(BadInput, match="no columns of asset 'doge'"):
         parse_bars(text, "x.csv", "doge")
 
