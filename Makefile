@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -72,6 +73,11 @@ snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test 
 .PHONY: docs
 docs: $(STAMP) ## regenerate docs/parameters.md
 	@python -m bulkhead.chain.parameters docs/parameters.md
+
+.PHONY: picture
+picture: $(STAMP) ## rewrite the picture of the README from a run of the demo
+	@bulkhead demo --no-ape --report out/demo.html
+	@python docs/picture.py out/demo.html docs/demo.svg
 
 .PHONY: deploy
 deploy: $(STAMP) ## deploy with Ape (NETWORK=ethereum:sepolia:node for a public test network)
