@@ -158,20 +158,17 @@ def assess(
         if iv == 0:
             iv = self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR])
         total_vol: int256 = unsafe_div(unsafe_mul(iv, setting.root), WAD)
-        call: int256 = 0
-        upper: int256 = 0
-        phi: int256 = 0
-        log_ratio: int256 = 0
-        call, upper, phi, log_ratio = black76._price(setting.base, inner, total_vol)
-        calls = unsafe_add(calls, unsafe_mul(quantity, call))
-        probability = unsafe_add(probability, unsafe_mul(quantity, upper))
-        phi = unsafe_mul(phi, quantity)
+        # (call, Phi(d1), phi(d1), ln(F/K))
+        price: int256[4] = black76._price(setting.base, inner, total_vol)
+        calls = unsafe_add(calls, unsafe_mul(quantity, price[0]))
+        probability = unsafe_add(probability, unsafe_mul(quantity, price[1]))
+        phi: int256 = unsafe_mul(quantity, price[2])
         density = unsafe_add(density, phi)
         density_vol = unsafe_add(density_vol, unsafe_mul(phi, iv))
         curvature = unsafe_add(curvature, unsafe_div(phi << 64, total_vol))
         quantities[count] = quantity
         strikes[count] = inner
-        logs[count] = log_ratio
+        logs[count] = price[3]
         ivs[count] = iv
         count = unsafe_add(count, 1)
 
@@ -742,6 +739,7 @@ def assess(
 def max_loss(legs: DynArray[uint256, 16]) -> int256:
     """
     @notice The least payoff of the legs over all settlement prices (IMarginEngine).
+    @param legs Leg words of one cell.
     @return [wad], `min_value(int256)` when unbounded.
     """
     return payoff._least(legs)
@@ -752,6 +750,8 @@ def max_loss(legs: DynArray[uint256, 16]) -> int256:
 def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
     """
     @notice Mark of the legs, the first number of `assess` (IMarginEngine).
+    @param legs Leg words of one cell.
+    @param snapshot Prices of the cell (modules/snapshot).
     @return [wad]
     """
     payoff._least(legs)  # refuses what are not legs

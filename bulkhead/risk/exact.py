@@ -165,23 +165,21 @@ def call_price(forward: int, strike: int, total_vol: int) -> tuple[int, int, int
 
 
 def option(spot: int, strike: int, vol: int, seconds: int, rate: int) -> tuple[int, int, int, int, int, int]:
-    """Call, put, delta of the call, gamma*S, vega and theta of the call [wad] (black76._option)."""
-    forward, growth = spot, ONE
+    """Call, put, delta of the call, gamma*S, vega and theta of the call [wad] (black76.option)."""
+    forward = spot
     if rate:
-        growth = exp_q64(_div(rate * seconds << 64, YEAR * WAD))
-        forward = spot * growth >> 64
+        forward = spot * exp_q64(_div(rate * seconds << 64, YEAR * WAD)) >> 64
     root = sqrt_ratio(seconds, YEAR)
     total_vol = _div(vol * root, WAD)
     call, delta, phi, _ = call_price(forward, strike, total_vol)
-    gamma_spot = phi
+    weight = forward * phi
+    theta = _div(weight * vol, -2 * root * WAD)
     if rate:
-        delta = growth * delta >> 64
-        gamma_spot = growth * phi >> 64
-    theta = -_div((spot * delta >> 64) * rate, WAD)
-    weighted = forward * phi
-    theta -= _div(weighted * vol, root * 2 * WAD)
-    gamma_spot = _div(gamma_spot * WAD, total_vol)
-    return call, call - forward + strike, delta * WAD >> 64, gamma_spot, (weighted >> 64) * root >> 64, theta
+        delta = _div(forward * delta, spot)
+        phi = _div(forward * phi, spot)
+        theta -= _div((spot * delta >> 64) * rate, WAD)
+    vega = (weight >> 64) * root >> 64
+    return call, call - forward + strike, delta * WAD >> 64, _div(phi * WAD, total_vol), vega, theta
 
 
 @dataclass(frozen=True)

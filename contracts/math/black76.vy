@@ -22,7 +22,7 @@ UYEAR: constant(uint256) = 365 * 86400
 
 @internal
 @pure
-def _price(forward: int256, strike: int256, total_vol: int256) -> (int256, int256, int256, int256):
+def _price(forward: int256, strike: int256, total_vol: int256) -> int256[4]:
     """
     @notice Call price, Phi(d1), phi(d1) and ln(F/K).
     @param forward F, positive, below 2^96 [wad].
@@ -49,18 +49,18 @@ def _price(forward: int256, strike: int256, total_vol: int256) -> (int256, int25
         call = 0
     if total_vol == 0:
         if forward > strike:
-            return call, ONE, 0, log_ratio
-        return 0, 0, 0, log_ratio
+            return [call, ONE, 0, log_ratio]
+        return [0, 0, 0, log_ratio]
 
     d1: int256 = unsafe_add(unsafe_div(log_ratio << 64, total_vol), total_vol >> 1)
     # unsigned, so that one comparison tells |d1| >= LIMIT
     if convert(convert(unsafe_add(d1, LIMIT - 1), bytes32), uint256) >= 2 * 9 * 2**64 - 1:
         # phi(d1) is 0: the two probabilities are 0 or 1
         if d1 < 0:
-            return call, 0, 0, log_ratio
+            return [call, 0, 0, log_ratio]
         if d1 < total_vol:
             call = forward
-        return call, ONE, 0, log_ratio
+        return [call, ONE, 0, log_ratio]
 
     # phi(d1) as in normal._density
     y: int256 = unsafe_mul(d1, d1) >> 65
@@ -95,8 +95,8 @@ def _price(forward: int256, strike: int256, total_vol: int256) -> (int256, int25
     x = convert(convert(d2, bytes32), uint256) >> 8
     if d2 < 0:
         x = convert(convert(unsafe_sub(0, d2), bytes32), uint256) >> 8
-    if x >= 9 * 2**56:
-        x = 9 * 2**56 - 1
+        if x >= 9 * 2**56:
+            x = 9 * 2**56 - 1
     x = (
         unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
         unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
@@ -121,32 +121,36 @@ def _price(forward: int256, strike: int256, total_vol: int256) -> (int256, int25
     # rounding must not fall below the intrinsic value; F it cannot exceed
     if y > call:
         call = y
-    return call, below, density, log_ratio
+    return [call, below, density, log_ratio]
 
 
-@internal
+@external
 @pure
-def _option(
-    spot: int256, strike: int256, vol: int256, time: uint256, rate: int256
+def option(
+    spot: int256, strike: int256, vol: int256, seconds: uint256, rate: int256
 ) -> (int256, int256, int256, int256, int256, int256):
     """
     @notice Call, put, delta of the call, gamma*S, vega and theta of the call, with F = S*exp(r*T), not discounted.
     @dev Greeks are with respect to spot: delta = dC/dS, gamma*S = S*d2C/dS2, vega per 1.00 vol, theta = dC/dt per
          year at constant spot. With T = 0 or vol = 0 the price is intrinsic on F, gamma and vega are 0.
-    @param spot S [wad]. @param strike K [wad]. @param vol sigma [wad]. @param time T [seconds]. @param rate r [wad].
+         External so that a contract can export it without one more call; deployed by MathHarness only.
+    @param spot S [wad].
+    @param strike K [wad].
+    @param vol sigma per year [wad].
+    @param seconds T [seconds].
+    @param rate r per year [wad].
     @return (call, put, delta_call, gamma_spot, vega, theta_call) [wad].
     """
-    growth: int256 = ONE
     forward: int256 = spot
     if rate != 0:
-        growth = fixed._exp(
-            unsafe_div(unsafe_mul(rate, convert(convert(time, bytes32), int256)) << 64, YEAR * WAD)
-        )
-        forward = unsafe_mul(spot, growth) >> 64
+        forward = unsafe_mul(
+            spot,
+            fixed._exp(unsafe_div(unsafe_mul(rate, convert(convert(seconds, bytes32), int256)) << 64, YEAR * WAD)),
+        ) >> 64
     # sqrt(T) as in fixed._sqrt_ratio
     root: int256 = 0
-    if time != 0:
-        n: uint256 = unsafe_div(time << 128, UYEAR)
+    if seconds != 0:
+        n: uint256 = unsafe_div(seconds << 128, UYEAR)
         k: uint256 = convert(n >= 2**118, uint256) << 3
         k = k | (convert((n >> (k << 1)) >= 2**110, uint256) << 2)
         k = k | (convert((n >> (k << 1)) >= 2**106, uint256) << 1)
@@ -156,25 +160,20 @@ def _option(
         r = unsafe_add(r, unsafe_div(n, r)) >> 1
         root = convert(convert(unsafe_add(r, unsafe_div(n, r)) >> 1, bytes32), int256)
     total_vol: int256 = unsafe_div(unsafe_mul(vol, root), WAD)
-    call: int256 = 0
-    delta: int256 = 0
-    gamma: int256 = 0
-    theta: int256 = 0
-    call, delta, gamma, theta = self._price(forward, strike, total_vol)
-    vega: int256 = unsafe_mul(forward, gamma)
-    theta = 0
+    price: int256[4] = self._price(forward, strike, total_vol)
+    weight: int256 = unsafe_mul(forward, price[2])
+    # F*phi*sigma/(2*sqrt(T)); with s = 0 divisors are 0 and so are the EVM's quotients
+    theta: int256 = unsafe_div(unsafe_mul(weight, vol), unsafe_mul(root, -2 * WAD))
     if rate != 0:
-        delta = unsafe_mul(growth, delta) >> 64
-        gamma = unsafe_mul(growth, gamma) >> 64
-        # carry of the forward
-        theta = unsafe_div(unsafe_mul(unsafe_mul(spot, delta) >> 64, rate), -WAD)
-    # with s = 0 the divisor is 0 and the EVM's quotient too; F*phi*sigma/(2*sqrt(T))
-    theta = unsafe_sub(theta, unsafe_div(unsafe_mul(vega, vol), unsafe_mul(root, 2 * WAD)))
+        # from F to spot: dF/dS = F/S, and the carry of the forward
+        price[1] = unsafe_div(unsafe_mul(forward, price[1]), spot)
+        price[2] = unsafe_div(unsafe_mul(forward, price[2]), spot)
+        theta = unsafe_sub(theta, unsafe_div(unsafe_mul(unsafe_mul(spot, price[1]) >> 64, rate), WAD))
     return (
-        call,
-        unsafe_add(unsafe_sub(call, forward), strike),
-        unsafe_mul(delta, WAD) >> 64,
-        unsafe_div(unsafe_mul(gamma, WAD), total_vol),
-        unsafe_mul(vega >> 64, root) >> 64,
+        price[0],
+        unsafe_add(unsafe_sub(price[0], forward), strike),
+        unsafe_mul(price[1], WAD) >> 64,
+        unsafe_div(unsafe_mul(price[2], WAD), total_vol),
+        unsafe_mul(weight >> 64, root) >> 64,
         theta,
     )

@@ -65,7 +65,7 @@ def test_assess__future__shortfall_by_hand(engine):
     snapshot = calm()
     got = assess(engine, [Leg(Kind.FUTURE, 0, 10**6)], snapshot)
     move = exact.sqrt_ratio(14 * 3600, 31_536_000) * snapshot.sigma // WAD
-    drops = [1 - Fraction(exact.exp_q64(z * move // 1000), 2**64) for z in (-7500, -4600, -3500)]
+    drops = [1 - Fraction(exact.exp_q64(z * move // 1000, exact.MOVE), 2**64) for z in (-7500, -4600, -3500)]
     mean = (drops[0] * 1 + drops[1] * 4 + drops[2] * 5) / 10
     assert abs(Fraction(got.margin, WAD) - mean * 2000) < Fraction(1, 10**15)
     assert got.delta == WAD
