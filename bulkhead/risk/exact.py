@@ -182,6 +182,50 @@ def option(spot: int, strike: int, vol: int, seconds: int, rate: int) -> tuple[i
     return call, call - forward + strike, delta * WAD >> 64, _div(phi * WAD, total_vol), vega, theta
 
 
+def implied_vol(call: int, forward: int, strike: int, seconds: int) -> int:
+    """The vol [wad] at which a call is worth `call` [wad] (implied.implied_vol)."""
+    if seconds == 0:
+        raise ValueError("implied/expired")
+    if forward <= 0 or strike <= 0:
+        raise ValueError("implied/price-range")
+    low, high = min(forward, strike), max(forward, strike)
+    target = call - max(forward - strike, 0)
+    if not 0 < target < low:
+        raise ValueError("implied/price-range")
+    distance = ln_ratio(high, low)
+    s = sqrt_ratio(distance, 2**63) or 1
+    vega = low * INVERSE_SQRT_2PI >> 64
+    price = max((low >> 1) - (vega * mills(s) >> 64), 1)
+    flat = target < price
+    if flat:
+        slope = _div(vega * s, price)
+        s = s * sqrt_ratio(slope, slope + 2 * ln_ratio(price, target)) >> 64
+    else:
+        s += _div((target - price) << 64, vega)
+    for _ in range(24):
+        d1 = (s >> 1) - _div(distance << 64, s)
+        vega = low * density(d1) >> 64
+        price = vega * mills(s - d1)
+        price = ((low << 64) - vega * mills(d1) - price if d1 > 0 else vega * mills(-d1) - price) >> 64
+        if price <= 0 or vega == 0:
+            s = s * 3 >> 1
+            continue
+        bend = _div(d1 * (d1 - s), s)
+        if flat:
+            step = _div(ln_ratio(price, target) * price, vega)
+            bend -= _div(vega << 64, price)
+        else:
+            step = _div((price - target) << 64, vega)
+        step = _div(step << 64, min(max(ONE - (step * bend >> 65), ONE >> 1), ONE << 1))
+        if step >= s:
+            s >>= 1
+            continue
+        s -= step
+        if abs(step) < s >> 12:
+            break
+    return _div(s * WAD, sqrt_ratio(seconds, YEAR))
+
+
 @dataclass(frozen=True)
 class Assessment:
     """What the engine returns, in its order [wad].
