@@ -9,7 +9,7 @@ from typing import Any
 from bulkhead.chain import abi as abis
 from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.errors import BulkheadError, Reverted
-from bulkhead.chain.rpc import Rpc, call_of, to_bytes, to_int
+from bulkhead.chain.rpc import Call, Rpc, call_of, to_bytes, to_int
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,11 @@ class Query:
     contract: Contract
     function: abis.Function
     data: bytes
+
+    def request(self, block: int | str = "latest") -> Call:
+        """The JSON-RPC call, for a batch with other methods."""
+        method, *parameters = call_of(self.contract.address, self.data, block)
+        return method, parameters
 
 
 class Contract:
@@ -52,7 +57,7 @@ class Contract:
 
 def read_each(rpc: Rpc, queries: Sequence[Query], block: int | str = "latest") -> list[Any]:
     """Many reads of one block in one post; an entry that failed is its exception."""
-    replies = rpc.batch([_split(call_of(q.contract.address, q.data, block)) for q in queries])
+    replies = rpc.batch([query.request(block) for query in queries])
     results: list[Any] = []
     for query, reply in zip(queries, replies, strict=True):
         if isinstance(reply, BulkheadError):
@@ -73,10 +78,6 @@ def read(rpc: Rpc, queries: Sequence[Query], block: int | str = "latest") -> lis
         if isinstance(result, BulkheadError):
             raise result
     return results
-
-
-def _split(call: tuple[Any, ...]) -> tuple[str, Sequence[object]]:
-    return call[0], call[1:]
 
 
 @dataclass(frozen=True)

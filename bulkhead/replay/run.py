@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from bulkhead.chain import anvil
 from bulkhead.chain.book import Book
-from bulkhead.chain.contract import Log, read
-from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.contract import Log, Query, decode_logs, read
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_cells, vault_view
 from bulkhead.chain.parameters import PARAMETERS
-from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.rpc import Call, to_bytes
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.words import describe
-from bulkhead.client import Bulkhead, PackageLeg, SignedOrder, from_wad, to_strike
+from bulkhead.client import Bulkhead, PackageLeg, from_wad, to_strike
 from bulkhead.keeper.decide import Policy
 from bulkhead.keeper.service import JsonLog, Keeper
 from bulkhead.orders import PremiumStyle
@@ -164,21 +162,36 @@ class Replay:
 
     # --- following the chain ----------------------------------------------------------------------------------
 
-    def _follow(self) -> list[Log]:
-        """New logs, with their stamps; keeps the book."""
+    def _follow(self, queries: Sequence[Query] = ()) -> tuple[int, list[Any]]:
+        """Takes in new logs with their stamps, and reads views at the same block in the same post.
+
+        Returns:
+            (stamp of the newest block, answers of the views).
+        """
         chain = self.stage.chain
-        head = chain.rpc.block_number()
-        if head == self.book.block:
-            return []
-        fresh = chain.logs(self.book.block + 1, head)
+        header = chain.rpc.block()
+        head, now = int(header["number"], 16), int(header["timestamp"], 16)
+        self.stamps[head] = now
+        addresses = [contract.address for contract in chain.speakers.values()]
+        span = {"address": addresses, "fromBlock": hex(self.book.block + 1), "toBlock": hex(head)}
+        calls: list[Call] = [query.request(head) for query in queries]
+        if head > self.book.block:
+            calls.append(("eth_getLogs", (span,)))
+        answers = chain.rpc.batch_strict(calls)
+        if head > self.book.block:
+            fresh = decode_logs(answers.pop(), chain.speakers)
+            self._take_in(fresh)
+            self.book.block = head
+            self._note(fresh)
+        return now, [query.function.decode(to_bytes(a)) for query, a in zip(queries, answers, strict=True)]
+
+    def _take_in(self, fresh: list[Log]) -> None:
         self.book.apply(fresh)
-        self.book.block = head
         blocks = sorted({log.block for log in fresh} - set(self.stamps))
-        headers = chain.rpc.batch_strict([("eth_getBlockByNumber", (hex(b), False)) for b in blocks])
+        headers = self.stage.chain.rpc.batch_strict([("eth_getBlockByNumber", (hex(b), False)) for b in blocks])
         self.stamps.update({b: int(h["timestamp"], 16) for b, h in zip(blocks, headers, strict=True)})
         self.custody.update({v.vault_id: v.custody for v in self.book.vaults.values()})
         self.logs.extend(fresh)
-        return fresh
 
     def _note(self, fresh: Sequence[Log]) -> None:
         """Flags and takes of the cast, each compared with the mirror."""
@@ -221,15 +234,10 @@ class Replay:
 
     def _show(self, phase: str) -> View:
         """Follows, samples every vault of the cast and tells the onlooker."""
-        self._note(self._follow())
-        chain = self.stage.chain
-        ids = [i for i in self.cast if i in self.book.vaults]
-        market, states = read(
-            chain.rpc, [chain["Lens"].query("market", *self.cell), chain["Lens"].query("vaults", ids)]
-        )
+        lens = self.stage.chain["Lens"]
+        now, (market, states) = self._follow([lens.query("market", *self.cell), lens.query("vaults", list(self.cast))])
         cell = cell_view(self.cell, market)
         views = {v.vault_id: v for v in map(vault_view, states) if isinstance(v, VaultView)}
-        now = self.stage.now()
         for vault_id, view in views.items():
             if view.priced:
                 self.cast[vault_id].samples.append(
@@ -269,7 +277,7 @@ class Replay:
             view = stage.people[vault.who].vaults.view(vault.vault_id)
             vault.legs = [describe(leg) for leg in view.legs]
             vault.im_at_open = float(from_wad(view.initial_margin))
-        self._note(self._follow())
+        self._show("opening")
 
     def _add(self, vault_id: int, title: str, who: str, owner: Bulkhead, deposit: Decimal) -> None:
         self.cast[vault_id] = VaultRecord(
@@ -328,24 +336,26 @@ class Replay:
 
     def play(self) -> None:
         """Every round, with the keeper's answer to it; between rounds the blocks that auctions need."""
+        view = self._show("opening")
         for index, point in enumerate(self.plot.rounds):
             self._step = index + 1
-            at = self.stage.push(point)
+            at = self.stage.push(point, view.now)
             self.keeper.settle_down()
             view = self._show("trading")
             self.record.prices.append((at, point.answer / 10**8, view.cell.snapshot.sigma / WAD))
             following = self.plot.rounds[index + 1].at if index + 1 < len(self.plot.rounds) else self.plot.expiry
-            self._auctions(view, min(following, self.plot.expiry - 1))
+            view = self._auctions(view, min(following, self.plot.expiry - 1))
 
-    def _auctions(self, view: View, until_at: int) -> None:
-        """Blocks while some vault is flagged, until the next round."""
+    def _auctions(self, view: View, until_at: int) -> View:
+        """Blocks while some vault is flagged, until the next round; returns the last view."""
         while flagged := [v.flagged_at for v in view.vaults.values() if v.flagged]:
             step = AUCTION_STEP if view.now - min(flagged) < PATIENCE else SLOW_STEP
             if view.now + step >= until_at:
-                return
+                break
             self.stage.anvil.mine(view.now + step)
             self.keeper.settle_down()
             view = self._show("auction")
+        return view
 
     def settle(self) -> None:
         """Past the expiry: the price is fixed, every vault settled, every claim paid."""
@@ -487,9 +497,4 @@ def run(
     return record
 
 
-def day(at: int) -> str:
-    """A stamp for people."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-__all__ = ["Deployment", "InlineKeeper", "Plot", "Replay", "Rpc", "SignedOrder", "View", "run"]
+__all__ = ["InlineKeeper", "KeeperDriver", "Plot", "Replay", "View", "choose_expiry", "run"]

@@ -117,9 +117,14 @@ class Stage:
         """Stamp of the newest block."""
         return self.anvil.rpc.timestamp()
 
-    def push(self, point: Round) -> int:
-        """Writes a round at its time, or right now when the chain is already later; returns the stamp."""
-        at = max(point.at, self.now() + 1)
+    def push(self, point: Round, now: int | None = None) -> int:
+        """Writes a round at its time, or right now when the chain is already later; returns the stamp.
+
+        Args:
+            point: The round.
+            now: Stamp of the newest block, if the caller knows it.
+        """
+        at = max(point.at, (self.now() if now is None else now) + 1)
         self.anvil.set_next_timestamp(at)
         # the feed's own account is not part of the play: the node signs for it
         mover = self.people["deployer"].signer
