@@ -22,7 +22,7 @@ SENTENCES: dict[str, str] = {
     "clearinghouse/has-legs": "The vault still has legs; trade them away or wait for settlement before closing it.",
     "clearinghouse/in-callback": "This is not allowed while a take-over's callback runs.",
     "clearinghouse/in-debt": "The vault owes its cell a failed payment; repay it first.",
-    "clearinghouse/insufficient-balance": "The vault holds fewer tokens than that.",
+    "clearinghouse/low-balance": "The vault holds fewer tokens than that.",
     "clearinghouse/market-exists": "A market with that index is listed already.",
     "clearinghouse/model-disabled": "The market does not offer that margin model.",
     "clearinghouse/no-legs": "The vault has no legs.",
@@ -87,6 +87,8 @@ SENTENCES: dict[str, str] = {
     "exchange/wrong-market": "The order's series belong to another market than its vault.",
     "exchange/wrong-taker": "The order is for another taker.",
     # InsuranceFund
+    "implied/expired": "An expired option implies no volatility.",
+    "implied/price-range": "No volatility gives the option that price.",
     "insurance/below-reserve": "That much of the fund is reserved for deficits that are known already.",
     "insurance/cooling-down": "The withdrawal's waiting time is not over.",
     "insurance/in-callback": "This is not allowed while a take-over's callback runs.",
