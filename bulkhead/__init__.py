@@ -1,2 +1,1 @@
 """Bulkhead: isolated-margin options on the EVM."""
-

@@ -67,6 +67,8 @@ engines: HashMap[uint256, address]
 # taker whose callback runs, and the vault whose gate waits for `finish`
 callback_taker: transient(address)
 deferred_id: transient(uint256)
+# how that gate judges: as a take, or as an action of row 1 once the vault has traded in the window
+deferred_mode: transient(uint256)
 
 
 @deploy
@@ -325,9 +327,10 @@ def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
 def _end_flag(vault_id: uint256, word: uint256, terms: uint256, actor: address):
     """
     @dev Ends flag and mark and refills the deposit; what is missing comes out of the collateral by definition of C.
+         A at the flag stays known: it caps what insurance pays for the vault at settlement.
     """
     self.words[vault_id] = word & ~(state.FLAGGED | state.MARKED)
-    self.terms[vault_id] = terms & ~(state.FLAG_MASK | state.TIP_FLAG)
+    self.terms[vault_id] = terms & ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
     self._record_deficit(vault_id, self._cell_key(state._market(word), state._expiry(terms)), 0)
     log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
 
@@ -535,7 +538,11 @@ def _novate(
     for i: uint256 in range(2):
         words[i][state.BALANCE] = self._held(words[i])
         words[i][state.CELL] = self.cells[cell_key]
-        if (mode != TAKE or i == 1) and not defers and self.deferred_id != ids[i]:
+        if self.deferred_id == ids[i]:
+            # novating in a callback may create risk: `finish` then asks what any new risk is asked
+            if not defers:
+                self.deferred_mode = OWN
+        elif mode != TAKE or i == 1:
             self._check(mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known)
         received = cash
         self._log_state(ids[i], words[i], legs[i])
@@ -604,7 +611,6 @@ def open(market: uint256, model: uint256, owner: address) -> uint256:
     """
     self._check_idle()
     assert msg.sender == owner or msg.sender == EXCHANGE, "clearinghouse/not-authorized"
-    assert owner != empty(address), "clearinghouse/zero-owner"
     assert market < 65536 and self.tokens[market] != 0, "clearinghouse/unknown-market"
     assert (
         model < 16 and self.engines[(market << 4) | model] != empty(address)
@@ -682,7 +688,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     terms: uint256 = words[state.TERMS]
     custody: address = convert(words[state.CUSTODY], address)
     balance: uint256 = self._balance(token, custody)
-    assert balance >= amount, "clearinghouse/insufficient-balance"
+    assert balance >= amount, "clearinghouse/low-balance"
     balance -= amount
     assert state._collateral(balance, terms, token) >= 0, "clearinghouse/deposit-locked"
     if state._count(word) != 0:
@@ -853,6 +859,7 @@ def take(
     if deferred:
         self.callback_taker = state._owner(self.words[to_id])
         self.deferred_id = to_id
+        self.deferred_mode = TAKE
     self._novate(
         TAKE,
         [from_id, to_id],
@@ -883,7 +890,7 @@ def finish(to_id: uint256, snapshot: uint256[16]):
     words: uint256[9] = self._load(to_id)
     words[state.BALANCE] = self._held(words)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, words[state.VAULT])
-    self._check(TAKE, words, legs, legs, snapshot, 0, 0, empty(int256[8]))
+    self._check(self.deferred_mode, words, legs, legs, snapshot, 0, 0, empty(int256[8]))
 
 
 @external
@@ -897,7 +904,6 @@ def cure(vault_id: uint256, actor: address) -> uint256:
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
-    self._word(vault_id)
     return self._cure(vault_id, actor)
 
 
@@ -1074,6 +1080,7 @@ def vault_word(vault_id: uint256) -> uint256:
     """
     @notice Packed vault word, 0 for an unknown or closed vault.
     @param vault_id The vault.
+    @return The word (modules/vault_state).
     """
     return self.words[vault_id]
 
@@ -1097,6 +1104,7 @@ def custody(vault_id: uint256) -> address:
     """
     @notice Address that holds the vault's tokens, known before the vault is opened.
     @param vault_id The vault.
+    @return The clone's address.
     """
     return self._clone(vault_id)
 
@@ -1108,6 +1116,7 @@ def cell_custody(market: uint256, expiry: uint256) -> address:
     @notice Address that holds a cell's settlement cash.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
+    @return The clone's address; it has code from the first payment on.
     """
     return self._clone(CELL_SALT | self._cell_key(market, expiry))
 
@@ -1119,6 +1128,7 @@ def cell(market: uint256, expiry: uint256) -> uint256:
     @notice Packed cell word.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
+    @return The word (modules/vault_state).
     """
     return self.cells[self._cell_key(market, expiry)]
 
@@ -1127,7 +1137,8 @@ def cell(market: uint256, expiry: uint256) -> uint256:
 @view
 def market(market: uint256) -> (uint256, uint256, uint256):
     """
-    @notice Token word, risk word and open interest [1e-6 contracts] of a market.
+    @notice The words of a market.
     @param market Market index.
+    @return (token word, risk word, open interest [1e-6 contracts]).
     """
     return self.tokens[market], self.risks[market], self.open_interests[market]

@@ -167,6 +167,7 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
     """
     @notice State of many vaults at prices of this block; unknown ids come back with an empty owner.
     @param ids Vault ids, at most 200.
+    @return One state per id, in the same order.
     """
     results: DynArray[ILens.VaultState, MAX_VAULTS] = []
     for vault_id: uint256 in ids:
@@ -194,6 +195,7 @@ def preview(
     @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
     @param moved Leg words the vault would receive.
     @param cash Tokens it would receive, fee included; negative when it pays [native].
+    @return The state after.
     """
     words: uint256[9] = empty(uint256[9])
     legs: DynArray[uint256, 16] = []
@@ -235,6 +237,7 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
     @notice State of a market and one of its cells.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
+    @return The state; its token is empty when the market is not listed.
     """
     result: ILens.MarketState = empty(ILens.MarketState)
     result.market = market
@@ -262,6 +265,7 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
 @view
 def addresses() -> address[7]:
     """
-    @notice RiskParameters, Clearinghouse, OracleAdapter, Exchange, Liquidator, Settlement, InsuranceFund.
+    @notice The contracts this lens reads.
+    @return RiskParameters, Clearinghouse, OracleAdapter, Exchange, Liquidator, Settlement, InsuranceFund.
     """
     return [PARAMETERS, CLEARINGHOUSE, ORACLE, EXCHANGE, LIQUIDATOR, SETTLEMENT, INSURANCE]

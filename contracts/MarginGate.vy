@@ -265,6 +265,7 @@ def is_covered(words: uint256[9], legs: DynArray[uint256, 16]) -> bool:
     @notice C >= -v_min: the vault pays its worst settlement out of its own collateral, whatever any price says.
     @param words The vault (`Clearinghouse.load`).
     @param legs Its leg words.
+    @return True when it does.
     """
     return self._covered(words, legs, 0)
 
@@ -305,5 +306,6 @@ def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: uint256[16]
     @param words The vault (`Clearinghouse.load`).
     @param legs Its leg words.
     @param snapshot Prices of the cell.
+    @return E [wad].
     """
     return self._full(words, legs, snapshot, self._collateral(words))[margin.EQUITY]

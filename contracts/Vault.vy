@@ -52,5 +52,6 @@ def pay(token: address, to: address[2], amounts: uint256[2]):
 def controller() -> address:
     """
     @notice The contract that this vault obeys.
+    @return Its address.
     """
     return CONTROLLER

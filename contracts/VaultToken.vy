@@ -156,6 +156,7 @@ def ownerOf(token_id: uint256) -> address:
     """
     @notice Owner of a vault.
     @param token_id The vault id.
+    @return The owner.
     """
     return self._owner_of(token_id)
 
@@ -166,6 +167,7 @@ def balanceOf(owner: address) -> uint256:
     """
     @notice Number of open vaults of an account.
     @param owner The account.
+    @return How many.
     """
     assert owner != empty(address), "vault-token/zero-owner"
     return self.balances[owner]
@@ -177,6 +179,7 @@ def getApproved(token_id: uint256) -> address:
     """
     @notice Account that may transfer a vault, empty when there is none.
     @param token_id The vault id.
+    @return The account.
     """
     self._owner_of(token_id)
     return self.approvals[token_id]
@@ -188,6 +191,7 @@ def tokenURI(token_id: uint256) -> String[320]:
     """
     @notice On-chain metadata of a vault.
     @param token_id The vault id.
+    @return A data URI of JSON.
     """
     word: uint256 = staticcall CLEARINGHOUSE.vault_word(token_id)
     assert word != 0, "vault-token/unknown-vault"
@@ -208,5 +212,6 @@ def supportsInterface(interface_id: bytes4) -> bool:
     """
     @notice ERC-165: ERC-165, ERC-721 and its metadata extension.
     @param interface_id The interface.
+    @return True for those three.
     """
     return interface_id in [0x01ffc9a7, 0x80ac58cd, 0x5b5e139f]

@@ -161,3 +161,26 @@ def test_callback__is_on_the_caller_only(world, flagged, taker):
     with unchanged(world, flagged, into), boa.reverts():
         world.take(flagged, into, address("taker"), data=b"x" * 32)
     assert taker.calls() == 0
+
+
+def test_callback__closed_entry__says_why(world, flagged, taker):
+    into = opened(world, taker, 5000)
+    taker.script([step(world.clearinghouse, "withdraw", into, 1, taker.address)])
+    taker.take(world.liquidator.address, flagged, WAD, into, b"x")
+    assert taker.passed() == 0
+    assert b"clearinghouse/in-callback" in taker.refusal()
+
+
+def test_callback__new_risk_in_the_window__is_judged_as_new_risk(world, flagged, taker):
+    """The gate of a take is laxer than row 1 of 5.5; risk that is added in the window does not enjoy it."""
+    world.move(2000)
+    spare, into = opened(world, taker, 3000), opened(world, taker, 11)
+    world.trade(spare, world.maker(), [put(2000, 1)], 0)
+    world.move(1500)
+    taker.script([step(world.clearinghouse, "deposit", into, 1)])
+    with boa.reverts("margin/taker-below-initial"):
+        taker.take(world.liquidator.address, flagged, WAD // 10, into, b"x")
+    more = step(world.clearinghouse, "transfer_legs", spare, into, [put(2000, -0.01)], 0, required=True)
+    taker.script([more])
+    with unchanged(world, flagged, spare, into), boa.reverts("margin/below-initial"):
+        taker.take(world.liquidator.address, flagged, WAD // 10, into, b"x")
