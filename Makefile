@@ -10,8 +10,9 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 STAMP := .build/setup.stamp
 # two workers by default: the suites are sized for two cores
 WORKERS ?= 2
-# extra arguments for pytest, e.g. make test-boa ARGS="tests/unit/Exchange -x"
-ARGS ?=
+# other tests than all, e.g. make test-boa ARGS="tests/unit/Exchange -x"
+ARGS ?= --ignore=tests/integration tests
+APE_ARGS ?= tests/integration
 NETWORK ?= ethereum:local:foundry
 
 $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
@@ -34,11 +35,11 @@ test: test-boa test-ape ## everything
 # Vyper in process: fast, so most tests live here. Ape's pytest plugin would start providers of its own.
 .PHONY: test-boa
 test-boa: $(STAMP) ## unit, property, stateful, keeper, regression and architecture tests
-	@pytest -p no:ape_test -n $(WORKERS) --dist loadfile $(if $(ARGS),$(ARGS),--ignore=tests/integration tests)
+	@pytest -p no:ape_test -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-ape
 test-ape: $(STAMP) ## integration tests through Ape on Anvil
-	@ape test tests/integration --network ethereum:local:foundry
+	@ape test $(APE_ARGS) --network ethereum:local:foundry
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, codespell and import-linter
