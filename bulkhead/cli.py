@@ -128,7 +128,9 @@ def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
 @click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
 def demo(data: str | None, asset: str | None, symbol: str, report: Path, keeper_log: Path | None, ape: bool) -> None:
     """A market on an Anvil of its own through a crash, with a keeper process, to the last claim."""
-    play(_plot(data, asset, symbol), Options(report, keeper_log, ape), Console())
+    # a log file has no width of its own
+    console = Console() if sys.stdout.isatty() else Console(width=132)
+    play(_plot(data, asset, symbol), Options(report, keeper_log, ape), console)
 
 
 @main.command()
