@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.architecture.sources import ROOT, Source, sources
@@ -34,6 +36,10 @@ def test_file__says_what_it_is(source: Source):
         assert "@notice " in head, source.name
 
 
+#: `exports: module.function` or `exports: (a, b)`, as it stands in a contract.
+EXPORTS = re.compile(r"^exports:\s*\(?([^)\n]+)\)?", re.MULTILINE)
+
+
 @pytest.mark.parametrize("source", sources(), ids=lambda s: s.name)
 def test_file__name_tells_whether_it_deploys(source: Source):
     stem = source.path.stem
@@ -41,7 +47,12 @@ def test_file__name_tells_whether_it_deploys(source: Source):
         assert source.path.suffix == ".vyi" and stem[0] == "I" and stem[1].isupper()
     elif source.room in ("math", "modules"):
         assert stem == stem.lower()
-        assert not source.externals, f"{source.name} is a module: nothing in it is external"
+        # what a module makes external some contract must export, or nobody can ever call it
+        exported = {
+            name.strip() for other in sources() for names in EXPORTS.findall(other.text) for name in names.split(",")
+        }
+        unreachable = [f.name for f in source.externals if f"{stem}.{f.name}" not in exported]
+        assert not unreachable, f"{source.name} is a module: no contract exports {unreachable}"
     else:
         assert stem[0].isupper() and "_" not in stem
 
