@@ -35,7 +35,7 @@ test: test-boa test-ape ## everything
 # Vyper in process: fast, so most tests live here. Ape's pytest plugin would start providers of its own.
 .PHONY: test-boa
 test-boa: $(STAMP) ## unit, property, stateful, keeper, regression and architecture tests
-	@pytest -p no:ape_test -n $(WORKERS) --dist loadfile $(ARGS)
+	@pytest -p no:ape_test -n $(WORKERS) --dist loadfile --durations=25 $(ARGS)
 
 .PHONY: test-ape
 test-ape: $(STAMP) ## integration tests through Ape on Anvil
