@@ -450,7 +450,8 @@ def _novate(
         signed: int256 = -leg._quantity(item)
         key: uint256 = leg._key(item)
         is_cash: bool = leg._kind(item) == leg.CASH
-        assert is_cash or signed % lot == 0, "clearinghouse/not-a-lot"
+        # bits above the word would be margined as one leg and stored as another
+        assert item <= leg.LEG_MASK and (is_cash or signed % lot == 0), "clearinghouse/not-a-lot"
         change: int256 = 0
         for i: uint256 in range(2):
             position: uint256 = self._find(legs[i], key, hint)
@@ -722,7 +723,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     expiry: uint256 = state._expiry(self.terms[from_id])
     assert expiry != 0, "clearinghouse/no-legs"
     prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
-    self._novate(
+    raised: bool = self._novate(
         OWN,
         [from_id, to_id],
         expiry,
@@ -735,6 +736,8 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         False,
         empty(int256[8]),
     )
+    # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
+    assert not raised, "clearinghouse/opens-interest"
 
 
 @external

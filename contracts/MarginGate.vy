@@ -189,12 +189,20 @@ def _is_fair_close(
     moved: int256,
 ) -> bool:
     """
-    @dev A closing fill at the last known price: equity may not fall by more than 2 % of the notional closed.
+    @dev A closing fill at the last known price: equity may not fall by more than 2 % of the notional closed, nor by more
+         than the MM that the close frees, so that closing worthless legs gives nothing away (ADR 9).
     """
     if prices[price.SPOT] == 0:
         return False
     closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
-    allowed: uint256 = closed * prices[price.SPOT] // 10**6 * STALE_TOLERANCE // WAD
+    collateral: int256 = self._collateral(words)
+    freed: int256 = (
+        self._full(words, old_legs, prices, collateral)[margin.MM]
+        - self._full(words, legs, prices, collateral)[margin.MM]
+    )
+    allowed: uint256 = min(
+        closed * prices[price.SPOT] // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
+    )
     native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
     change: int256 = (
         self._value(words, legs, prices) - self._value(words, old_legs, prices) + moved * native

@@ -40,6 +40,7 @@ SENTENCES: dict[str, str] = {
     "clearinghouse/unsettled": "The vault still has a claim or a debt of an earlier expiry.",
     "clearinghouse/wrong-cell": "The vault holds legs of another expiry; a vault has one expiry at a time.",
     "clearinghouse/wrong-market": "The two vaults belong to different markets.",
+    "clearinghouse/opens-interest": "Moving legs between own vaults may not open new interest; trade for that.",
     "clearinghouse/zero-owner": "A vault needs an owner.",
     # EsEngine
     "es/expired": "The margin engine was asked about an expired cell.",

@@ -176,3 +176,15 @@ def test_novate__second_market__no_word_of_the_first_changes(system, pair, trade
         )
     assert [system.words(v) for v in pair] == before
     assert system.words(a)[6] == 50_005 * 10**18
+
+
+def test_novate__stale_price_worthless_legs__give_nothing_away(system, pair, trader, maker):
+    """2 % of the notional of worthless legs would let an accomplice strip a vault while the feed is down."""
+    a, b = pair
+    system.novate(a, b, [put(2000, 1)], EXPIRY, 60)
+    accomplice = system.open(maker, 5_000)
+    system.novate(accomplice, a, [put(200, 5)], EXPIRY, 0)
+    system.wait(5 * 3600)
+    with boa.reverts("margin/stale-close-price"):
+        system.novate(a, accomplice, [put(200, 5)], EXPIRY, -150)
+    system.novate(a, accomplice, [put(200, 5)], EXPIRY, 0)

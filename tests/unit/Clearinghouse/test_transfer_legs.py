@@ -3,7 +3,7 @@
 import boa
 import pytest
 
-from tests.system import call, put, weekly
+from tests.system import call, cash, future, put, weekly
 
 EXPIRY = weekly(2)
 
@@ -74,3 +74,21 @@ def test_transfer_legs__flagged_side__refused(system, trader, pod):
     other = system.open(trader, 5_000)
     with boa.env.prank(trader), boa.reverts("margin/flagged"):
         system.clearinghouse.transfer_legs(pod, other, [put(1700, 1)], 0)
+
+
+def test_transfer_legs__bits_above_a_leg_word__refused(system, trader, pod):
+    """Such bits were once margined as cash and stored as a future, or written into the neighbour's half of a slot."""
+    wing = system.open(trader, 50)
+    future_as_cash = (1 << 128) | future(100)
+    neighbour = [((5 << 128) | put(1800, -1)), cash(1)]
+    for legs in ([future_as_cash], neighbour):
+        with boa.env.prank(trader), boa.reverts("clearinghouse/not-a-lot"):
+            system.clearinghouse.transfer_legs(pod, wing, legs, 0)
+
+
+def test_transfer_legs__series_the_vault_does_not_hold__opens_nothing(system, trader, pod):
+    """Open interest, its caps and the guardian's pause are the Exchange's: regrouping cannot go around them."""
+    wing = system.open(trader, 500)
+    for legs in ([put(0.00000001, 1000)], [put(1700, 2)], [call(2200, 1)]):
+        with boa.env.prank(trader), boa.reverts("clearinghouse/opens-interest"):
+            system.clearinghouse.transfer_legs(pod, wing, legs, 100 * 10**6)
