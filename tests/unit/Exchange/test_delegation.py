@@ -5,6 +5,7 @@ The in-process EVM of the other tests has no delegation, so the signature module
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,13 @@ class Node:
         }  # fmt: skip
         signed = self.sender.sign_transaction(plan)
         sent = self.anvil.rpc.call("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
-        receipt = self.anvil.rpc.call("eth_getTransactionReceipt", sent)
-        assert to_int(receipt["status"]) == 1
+        # the node may answer the send before it has mined the block
+        for _ in range(200):
+            receipt = self.anvil.rpc.call("eth_getTransactionReceipt", sent)
+            if receipt is not None:
+                break
+            time.sleep(0.05)
+        assert receipt is not None and to_int(receipt["status"]) == 1
         return dict(receipt)
 
     def create(self, name: str) -> str:
