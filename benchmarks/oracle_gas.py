@@ -16,6 +16,7 @@ import httpx  # noqa: E402
 from eth_account import Account  # noqa: E402
 
 from bulkhead.risk.volatility import OracleWord  # noqa: E402
+from tests.contracts import deployer
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = 10**8
@@ -61,8 +62,8 @@ def rows(url: str) -> list[dict[str, Any]]:
 
     boa.set_network_env(url)
     boa.env.add_account(Account.from_key(KEY), force_eoa=True)
-    adapter = boa.load(str(ROOT / "contracts/OracleAdapter.vy"), boa.env.eoa)
-    feeds = [boa.load(str(ROOT / "contracts/testing/MockAggregator.vy"), 8, "TEST / USD") for _ in range(2)]
+    adapter = deployer("OracleAdapter").deploy(boa.env.eoa)
+    feeds = [deployer("MockAggregator").deploy(8, "TEST / USD") for _ in range(2)]
     probe = boa.loads(PROBE)
     for feed in feeds:
         feed.push(2000 * UNIT, now())

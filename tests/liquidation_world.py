@@ -15,6 +15,7 @@ from eth_utils import keccak, to_checksum_address
 
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot, Status
+from tests.contracts import deployer
 
 WAD = 10**18
 MARKET = 1
@@ -112,8 +113,8 @@ class World:
         self.at = {name: address(name) for name in names}
         self.decimals = decimals
         self.unit = 10**decimals
-        self.token = token or boa.load("contracts/testing/MockERC20.vy", "Dollar", "USD", decimals)
-        self.engine = boa.load("contracts/EsEngine.vy", list(NODES), list(WEIGHTS))
+        self.token = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
+        self.engine = deployer("EsEngine").deploy(list(NODES), list(WEIGHTS))
         self.oracle = boa.loads(ORACLE, override_address=self.at["OracleAdapter"])
         roles = [self.at[n] for n in ("RiskParameters", "Clearinghouse", "OracleAdapter")]
         self._load("Vault", "VaultTarget", self.at["Clearinghouse"])
@@ -167,7 +168,7 @@ class World:
         self.refresh()
 
     def _load(self, contract: str, name: str, *arguments):
-        return boa.load(f"contracts/{contract}.vy", *arguments, override_address=self.at[name])
+        return deployer(contract).deploy(*arguments, override_address=self.at[name])
 
     # --- prices -------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import boa
 import pytest
 
 from bulkhead.risk.volatility import OracleWord, Round, read_answer
+from tests.contracts import deployer
 
 EMPTY = "0x" + "00" * 20
 UNIT = 10**8  # one quote in feed decimals
@@ -36,12 +37,6 @@ APART, SEQUENCER_DOWN, GRACE, WAITING, WINDOW_OPEN = range(6, 11)
 
 # modes of MockAggregator
 REVERTS, ZERO, NEGATIVE, UNSTAMPED, AHEAD, BURNS, HISTORY_REVERTS, HISTORY_BURNS = range(1, 9)
-
-
-@cache
-def deployer(path: str) -> Any:
-    """Compiled contract, once per session."""
-    return boa.load_partial(str(ROOT / "contracts" / path))
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ class OracleWorld:
     ) -> None:
         boa.env.timestamp = at
         self.parameters = boa.env.generate_address("parameters")
-        self.adapter = deployer("OracleAdapter.vy").deploy(self.parameters)
+        self.adapter = deployer("OracleAdapter").deploy(self.parameters)
         self.primary = self.feed()
         self.fallback = self.feed() if fallback else None
         self.sequencer = self.feed(0) if sequencer else None
@@ -110,7 +105,7 @@ class OracleWorld:
 
     @staticmethod
     def feed(decimals: int = 8) -> Any:
-        return deployer("testing/MockAggregator.vy").deploy(decimals, "TEST / USD")
+        return deployer("MockAggregator").deploy(decimals, "TEST / USD")
 
     def list(self, market: int, primary: Any, fallback: Any = None, sequencer: Any = None) -> None:
         feeds = [feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer)]

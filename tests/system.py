@@ -10,8 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import boa
@@ -22,20 +20,14 @@ from bulkhead import orders
 from bulkhead.chain import system
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot
+from tests.contracts import deployer
 
-ROOT = Path(__file__).resolve().parents[1]
 WAD = 10**18
 EMPTY = "0x" + "00" * 20
 DAY = 86_400
 #: A Thursday, 12:00 UTC, where every system starts.
 START = 1_799_928_000 // DAY * DAY + 12 * 3600
 NO_PERMIT = (0, 0, 0, b"\0" * 32, b"\0" * 32)
-
-
-@cache
-def deployer(contract: str) -> Any:
-    """Compiled contract, once per session."""
-    return boa.load_partial(str(ROOT / "contracts" / f"{contract}.vy"))
 
 
 def weekly(weeks: int = 1, now: int = START) -> int:
@@ -115,8 +107,8 @@ class System:
 
     def list_market(self, index: int, decimals: int = 6, spot: float = 2000.0, token: Any = None) -> Market:
         """Lists a market with a fresh feed."""
-        quote = token or deployer("testing/MockERC20").deploy("Dollar", "USD", decimals)
-        feed = deployer("testing/MockAggregator").deploy(8, "TEST / USD")
+        quote = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
+        feed = deployer("MockAggregator").deploy(8, "TEST / USD")
         feed.push(round(spot * 10**8), self.now)
         risk, trading, liquidation, oracle = self.parameters.words
         with boa.env.prank(self.owner):

@@ -33,6 +33,7 @@ class Artifact:
     name: str
     abi: list[dict[str, Any]]
     bytecode: bytes
+    layout: dict[str, Any]
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -85,7 +86,7 @@ def _digest(root: Path, source: Path) -> str:
             dotted = plain or f"{module}.{name}"
             base = root / Path(*dotted.split("."))
             waiting.extend(p for p in (base.with_suffix(".vy"), base.with_suffix(".vyi")) if p.exists())
-    total = hashlib.sha256(f"{_version('vyper')} {_version('snekmate')} {EVM_VERSION}".encode())
+    total = hashlib.sha256(f"abi,bytecode,layout {_version('vyper')} {_version('snekmate')} {EVM_VERSION}".encode())
     for key in sorted(seen):
         total.update(key.encode() + b"\0" + seen[key] + b"\0")
     return total.hexdigest()
@@ -101,22 +102,33 @@ def compile_contract(root: Path, name: str) -> Artifact:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if cached.exists():
             stored = json.loads(cached.read_text())
-            return Artifact(name, stored["abi"], bytes.fromhex(stored["bytecode"]))
+            return Artifact(name, stored["abi"], bytes.fromhex(stored["bytecode"]), stored["layout"])
         return _compile(root, source, cached)
 
 
 def _compile(root: Path, source: Path, cached: Path) -> Artifact:
-    arguments = [command("vyper"), "-p", str(root), "--evm-version", EVM_VERSION, "-f", "abi,bytecode", str(source)]
+    arguments = [
+        command("vyper"),
+        "-p",
+        str(root),
+        "--evm-version",
+        EVM_VERSION,
+        "-f",
+        "abi,bytecode,layout",
+        str(source),
+    ]
     run = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False)
     lines = run.stdout.splitlines()
-    if run.returncode != 0 or len(lines) != 2:
+    if run.returncode != 0 or len(lines) != 3:
         raise BulkheadError(f"{source.relative_to(root)} does not compile:\n{run.stderr.strip()}")
-    artifact = Artifact(source.stem, json.loads(lines[0]), bytes.fromhex(lines[1].removeprefix("0x")))
+    artifact = Artifact(
+        source.stem, json.loads(lines[0]), bytes.fromhex(lines[1].removeprefix("0x")), json.loads(lines[2])
+    )
     for stale in cached.parent.glob(f"{source.stem}-*.json"):
         stale.unlink(missing_ok=True)
     # write and rename: a reader sees all of it or nothing
     fresh = cached.with_suffix(".part")
-    fresh.write_text(json.dumps({"abi": artifact.abi, "bytecode": artifact.bytecode.hex()}))
+    fresh.write_text(json.dumps({"abi": artifact.abi, "bytecode": artifact.bytecode.hex(), "layout": artifact.layout}))
     fresh.replace(cached)
     return artifact
 

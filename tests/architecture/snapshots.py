@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain.system import CONTRACTS
-from tests.system import deployer
+from tests.contracts import deployer
 
 FILE = Path(__file__).parent / "storage_layout.json"
 
 
 def layout(contract: str) -> dict[str, Any]:
     """Slot and type of every variable of a contract, modules' included."""
-    found = deployer(contract).compiler_data.storage_layout
+    found = deployer(contract).artifact.layout
     return {area: found.get(area, {}) for area in ("storage_layout", "transient_storage_layout")}
 
 

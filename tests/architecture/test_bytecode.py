@@ -6,13 +6,12 @@ import json
 
 import boa
 import pytest
-from vyper.compiler.output import build_abi_output
 
 from bulkhead.chain import abi
 from bulkhead.chain.abi.__main__ import MOCKS
 from bulkhead.chain.system import CONTRACTS
 from tests.architecture import snapshots
-from tests.system import deployer
+from tests.contracts import deployer
 from tests.system_fixtures import deployed
 
 __all__ = ["deployed"]
@@ -35,11 +34,9 @@ def test_storage__layout__is_the_recorded_one(contract):
     assert recorded.get(contract) == now, "run `make snapshots` when the change is meant"
 
 
-@pytest.mark.parametrize("contract", sorted({c for _, c in CONTRACTS}) + [f"testing/{m}" for m in MOCKS])
+@pytest.mark.parametrize("contract", sorted({c for _, c in CONTRACTS}) + list(MOCKS))
 def test_abi__shipped__is_what_the_source_gives(contract):
-    name = contract.rpartition("/")[2]
-    fresh = build_abi_output(deployer(contract).compiler_data)
-    assert abi.digest(fresh) == abi.load(name).sha256, "run `make snapshots`"
+    assert abi.digest(deployer(contract).artifact.abi) == abi.load(contract).sha256, "run `make snapshots`"
 
 
 def test_abi__shipped__nothing_more():

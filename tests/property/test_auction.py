@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import boa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from bulkhead.risk.auction import (
     quantity,
     split_legs,
 )
+from tests.contracts import deployer
 
 BPS = 10**14
 TERMS = LiquidationTerms(
@@ -40,7 +40,7 @@ natives = st.sampled_from([1, 10**12])
 
 @pytest.fixture(scope="module")
 def harness():
-    return boa.load("contracts/testing/AuctionHarness.vy")
+    return deployer("AuctionHarness").deploy()
 
 
 @st.composite

@@ -8,7 +8,6 @@ import os
 import random
 from fractions import Fraction
 
-import boa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from scipy.stats import norm
 
 from bulkhead.risk import exact
 from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot
+from tests.contracts import deployer
 from tests.engine_cases import random_legs, random_snapshot
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -27,7 +27,7 @@ examples = settings(max_examples=2_000 if LONG else 60, deadline=None)
 
 @pytest.fixture(scope="module")
 def engine():
-    return boa.load("contracts/EsEngine.vy", list(NODES), list(WEIGHTS))
+    return deployer("EsEngine").deploy(list(NODES), list(WEIGHTS))
 
 
 def vault(seed: int, most: int = 16) -> tuple[list[Leg], Snapshot]:

@@ -6,13 +6,13 @@ import dataclasses
 import os
 import random
 
-import boa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
+from tests.contracts import deployer
 from tests.engine_cases import calm, option, random_legs, random_snapshot
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @pytest.fixture(scope="module")
 def harness():
-    return boa.load("contracts/testing/MarginHarness.vy")
+    return deployer("MarginHarness").deploy()
 
 
 def case(seed: int) -> tuple[exact.Assessment, int, int, RiskWord, Snapshot, bool]:

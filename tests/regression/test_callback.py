@@ -6,6 +6,7 @@ import boa
 import pytest
 
 from bulkhead.risk.auction import WAD
+from tests.contracts import deployer
 from tests.liquidation_world import EXPIRY, FOREVER, LIMITS, MARKET, address, put, unchanged
 
 OWNER, KEEPER = address("owner"), address("keeper")
@@ -13,7 +14,7 @@ OWNER, KEEPER = address("owner"), address("keeper")
 
 @pytest.fixture
 def taker(world):
-    contract = boa.load("contracts/testing/HostileTaker.vy")
+    contract = deployer("HostileTaker").deploy()
     world.token.mint(contract.address, 10_000 * world.unit)
     contract.act(world.token.address, world.token.approve.prepare_calldata(world.at["Clearinghouse"], 2**256 - 1))
     return contract

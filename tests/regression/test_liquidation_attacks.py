@@ -7,6 +7,7 @@ import pytest
 
 from bulkhead.risk.auction import WAD, quantity
 from bulkhead.risk.words import Status
+from tests.contracts import write
 from tests.liquidation_world import EXPIRY, MARKET, address, call, cash, put, unchanged
 
 OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
@@ -165,7 +166,7 @@ def test_one_wei_mark_error__fully_collateralised__cannot_be_flagged(world):
     """The mark of a covered call may round below intrinsic: C >= -v_min alone decides."""
     vault = world.open(OWNER, 2000 + 10)
     world.trade(vault, world.maker(), [put(2000, 1)])
-    world.token.eval(f"self.balanceOf[{world.custody(vault)}] = {2010 * world.unit}")
+    write("MockERC20", world.token.address, "balanceOf", 2010 * world.unit, world.custody(vault))
     for spot in (0.00000001, 0.01, 1, 1000, 1999.99999999, 2000.00000001):
         world.move(spot)
         with boa.reverts("liquidator/healthy"):
@@ -184,7 +185,7 @@ def test_loser__between_expiry_and_settle__cannot_withdraw(world):
 def test_flag__vault_whose_tokens_are_below_the_tip__is_still_possible(world):
     """A vault that lives on the value of its legs may have refilled its deposit on paper: it must stay flaggable."""
     vault = world.short_put(600, OWNER)
-    world.token.eval(f"self.balanceOf[{world.custody(vault)}] = {2 * world.unit}")
+    write("MockERC20", world.token.address, "balanceOf", 2 * world.unit, world.custody(vault))
     world.flag(vault, KEEPER)
     assert world.is_flagged(vault)
     assert world.balance(vault) + world.balance(KEEPER) == 2 * world.unit

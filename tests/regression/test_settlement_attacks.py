@@ -5,6 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from tests.contracts import deployer
 from tests.liquidation_world import EXPIRY, MARKET, World, address, put, unchanged
 
 OWNER = address("owner")
@@ -13,7 +14,7 @@ OWNER = address("owner")
 @pytest.fixture(scope="module")
 def _hostile():
     with boa.swap_env(boa.Env()):
-        token = boa.load("contracts/testing/HostileERC20.vy", 6)
+        token = deployer("HostileERC20").deploy(6)
         yield World(token=token)
 
 

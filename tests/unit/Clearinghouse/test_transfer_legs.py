@@ -3,6 +3,7 @@
 import boa
 import pytest
 
+from tests.contracts import write
 from tests.system import call, cash, future, put, weekly
 
 EXPIRY = weekly(2)
@@ -70,7 +71,8 @@ def test_transfer_legs__stale_price__refused(system, trader, pod):
 
 
 def test_transfer_legs__flagged_side__refused(system, trader, pod):
-    system.clearinghouse.eval(f"self.words[{pod}] = self.words[{pod}] | {1 << 188}")
+    flagged = system.words(pod)[0] | 1 << 188
+    write("Clearinghouse", system.clearinghouse.address, "words", flagged, pod)
     other = system.open(trader, 5_000)
     with boa.env.prank(trader), boa.reverts("margin/flagged"):
         system.clearinghouse.transfer_legs(pod, other, [put(1700, 1)], 0)

@@ -1,9 +1,9 @@
-import boa
 import pytest
 
 from bulkhead.risk.words import NODES, WEIGHTS
+from tests.contracts import deployer
 
 
 @pytest.fixture(scope="session")
 def engine():
-    return boa.load("contracts/EsEngine.vy", list(NODES), list(WEIGHTS))
+    return deployer("EsEngine").deploy(list(NODES), list(WEIGHTS))

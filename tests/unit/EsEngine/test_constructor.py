@@ -2,11 +2,12 @@ import boa
 import pytest
 
 from bulkhead.risk.words import NODES, WAD, WEIGHTS
+from tests.contracts import deployer
 
 
 @pytest.fixture(scope="module")
 def blueprint():
-    return boa.load_partial("contracts/EsEngine.vy")
+    return deployer("EsEngine")
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.contracts import deployer
 from tests.exchange_world import DAY, WAD, leg_word
-from tests.system import deployer
 
 
 @pytest.fixture(scope="module")
 def harness() -> Any:
     """The series module by itself."""
-    return deployer("testing/SeriesHarness").deploy()
+    return deployer("SeriesHarness").deploy()
 
 
 def allowed(expiry: datetime, now: datetime) -> bool:

@@ -12,8 +12,8 @@ from eth_utils import keccak
 
 from bulkhead import orders
 from bulkhead.orders import Domain, Order
+from tests.contracts import deployer
 from tests.exchange_world import MAX, World, key
-from tests.system import deployer
 
 #: Order of secp256k1.
 CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -103,7 +103,7 @@ def test_signature__after_a_fork_of_the_chain__only_holds_on_its_own(world: Worl
 
 def wallet_of(world: World) -> tuple[Any, Order]:
     """A contract that owns the maker vault, and an order it may sign."""
-    wallet = deployer("testing/SignerWallet").deploy()
+    wallet = deployer("SignerWallet").deploy()
     world.give_vault(world.maker_vault, world.maker.address, wallet.address)
     return wallet, world.order(signer=wallet.address, epoch=1)
 
@@ -165,7 +165,7 @@ def test_contract_signer__key_of_the_address__does_not_count(world: World) -> No
     # an account whose code is no delegation speaks through it alone
     order = world.order()
     signature = world.sign(order)
-    wallet = deployer("testing/SignerWallet").deploy()
+    wallet = deployer("SignerWallet").deploy()
     boa.env.set_code(world.maker.address, boa.env.get_code(wallet.address))
     world.refused_and_told(order, "exchange/bad-signature", signature=signature)
 
@@ -175,7 +175,7 @@ def test_contract_signer__key_of_the_address__does_not_count(world: World) -> No
 
 def delegate(world: World, code: bytes | None = None) -> Any:
     """The maker's account delegates to a wallet contract, as an EIP-7702 authorisation would make it."""
-    wallet = deployer("testing/SignerWallet").deploy()
+    wallet = deployer("SignerWallet").deploy()
     target = bytes.fromhex(wallet.address[2:])
     boa.env.set_code(world.maker.address, b"\xef\x01\x00" + target if code is None else code)
     return wallet

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import boa
 
+from tests.contracts import write
 from tests.liquidation_world import MARKET, address
 
 PAYER = address("insurer")
@@ -61,7 +62,7 @@ def transferFrom(a: address, b: address, amount: uint256) -> bool:
 """
     )
     token_word = int(refusing.address, 16) | 6 << 160 | 1 << 168 | 10_000 << 176
-    world.clearinghouse.eval(f"self.tokens[9] = {token_word}")
+    write("Clearinghouse", world.clearinghouse.address, "tokens", token_word, 9)
     with boa.reverts("insurance/transfer-failed"):
         world.fund.deposit(9, 100)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from tests.contracts import write
 from tests.liquidation_world import EXPIRY, MARKET, address
 
 LOSER = address("cell")
@@ -76,14 +77,14 @@ def test_draw__donation_to_the_pot__counts(world):
 
 def test_draw__token_refuses__pays_nothing_and_counts_nothing(world):
     world.insure(1000)
-    world.token.eval(f"self.balanceOf[{LOSER}] = max_value(uint256)")
+    write("MockERC20", world.token.address, "balanceOf", 2**256 - 1, LOSER)
     assert draw(world, 100) == 0
     assert world.fund.available(MARKET, EXPIRY) == 250 * world.unit
 
 
 def test_draw__little_gas__reverts_rather_than_pay_nothing(world):
     world.insure(1000)
-    world.token.eval(f"self.balanceOf[{LOSER}] = max_value(uint256)")
+    write("MockERC20", world.token.address, "balanceOf", 2**256 - 1, LOSER)
     reasons = set()
     with boa.env.prank(world.at["Settlement"]):
         for gas in range(12_000, 60_000, 1_000):

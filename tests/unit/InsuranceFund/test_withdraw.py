@@ -3,6 +3,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from tests.contracts import write
 from tests.liquidation_world import EXPIRY, MARKET, address
 
 PAYER = address("insurer")
@@ -110,7 +111,7 @@ def test_refresh__unknown_market__reverts(world):
 def test_withdraw__token_refuses__reverts(world, funded):
     request(world, funded)
     world.wait(WEEK)
-    world.token.eval(f"self.balanceOf[{PAYER}] = max_value(uint256)")
+    write("MockERC20", world.token.address, "balanceOf", 2**256 - 1, PAYER)
     with boa.reverts():
         withdraw(world)
     assert world.fund.shares(MARKET, PAYER) == funded

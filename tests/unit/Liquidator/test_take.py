@@ -5,6 +5,7 @@ import pytest
 
 from bulkhead.risk.auction import WAD, LiquidationTerms, plan_take, quantity, split_legs
 from bulkhead.risk.words import Status
+from tests.contracts import write
 from tests.liquidation_world import EXPIRY, LIMITS, address, call, cash, future, put, unchanged
 
 KEEPER, TAKER = address("keeper"), address("taker")
@@ -307,7 +308,7 @@ def test_take__no_leg_would_move__reverts(world, into):
     world.trade(world.maker(), trader, [call(2200, 1)], 60)
     # a token that confiscates: without tokens even a fully paid long is short of its deposit
     seized = world.custody(trader)
-    world.token.eval(f"self.balanceOf[{seized}] = {5 * world.unit}")
+    write("MockERC20", world.token.address, "balanceOf", 5 * world.unit, seized)
     equity, margin, _ = world.standing(trader)
     assert equity < margin
     world.flag(trader, KEEPER)

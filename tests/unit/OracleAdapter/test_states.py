@@ -7,6 +7,7 @@ from collections.abc import Callable
 import boa
 import pytest
 
+from tests.contracts import deployer
 from tests.oracle_world import (
     ACTIVE,
     AHEAD,
@@ -35,7 +36,6 @@ from tests.oracle_world import (
     WAITING,
     ZERO,
     OracleWorld,
-    deployer,
 )
 
 MAX_AGE = 3600 * 11 // 10
@@ -109,7 +109,7 @@ def test_snapshot__feed_without_code__unreachable(world: OracleWorld) -> None:
 
 
 def test_snapshot__answers_of_odd_shape__unreachable_or_refused(world: OracleWorld, raw: Callable[..., bytes]) -> None:
-    hostile = deployer("testing/HostileAggregator.vy").deploy()
+    hostile = deployer("HostileAggregator").deploy()
     world.list(2, hostile)
     good = (2**64 + 1, 2000 * 10**8, world.now, world.now, 2**64 + 1)
     cases = [

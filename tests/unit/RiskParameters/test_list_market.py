@@ -6,6 +6,7 @@ import boa
 import pytest
 
 from bulkhead.chain.parameters import EMPTY, PARAMETERS, WORDS, ParameterSet
+from tests.contracts import write
 
 RISK, TRADING, LIQUIDATION, ORACLE = range(4)
 
@@ -128,8 +129,7 @@ def test_list_market__bits_beyond_the_fields__reverts(listing, index, bit):
 
 def test_list_market__too_many__reverts(parameters, listing):
     # the list's length is written directly: 255 listings would take a quarter of a minute
-    layout = parameters.compiler_data.storage_layout["storage_layout"]
-    boa.env.set_storage(parameters.address, layout["_markets"]["slot"], 256)
+    write("RiskParameters", parameters.address, "_markets", 256)
     assert len(parameters.markets()) == 256
     with boa.reverts("parameters/too-many-markets"):
         listing()

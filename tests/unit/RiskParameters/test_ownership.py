@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 
 from bulkhead.chain.parameters import EMPTY
-from tests.system import deployer
+from tests.contracts import deployer
 
 
 def test_transfer_ownership__accepted__moves(system, parameters, stranger):

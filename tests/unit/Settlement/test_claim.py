@@ -5,6 +5,7 @@ import itertools
 import boa
 import pytest
 
+from tests.contracts import write
 from tests.liquidation_world import EXPIRY, MARKET, address, call, put, unchanged
 
 seen: dict[str, list[int]] = {}
@@ -13,12 +14,12 @@ seen: dict[str, list[int]] = {}
 def freeze(world, holder):
     """The issuer freezes an address: nothing arrives there any more (its balance would overflow)."""
     balance = world.balance(holder)
-    world.token.eval(f"self.balanceOf[{holder}] = max_value(uint256)")
+    write("MockERC20", world.token.address, "balanceOf", 2**256 - 1, holder)
     return balance
 
 
 def thaw(world, holder, balance):
-    world.token.eval(f"self.balanceOf[{holder}] = {balance}")
+    write("MockERC20", world.token.address, "balanceOf", balance, holder)
 
 
 def test_claim__solvent_cell__pays_in_full(world):

@@ -2,7 +2,8 @@
 
 import boa
 
-from tests.system import EMPTY, deployer
+from tests.contracts import deployer
+from tests.system import EMPTY
 
 REFUSING = """
 @external

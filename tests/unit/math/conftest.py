@@ -1,12 +1,13 @@
-import boa
 import pytest
+
+from tests.contracts import deployer
 
 
 @pytest.fixture(scope="session")
 def harness():
-    return boa.load("contracts/testing/MathHarness.vy")
+    return deployer("MathHarness").deploy()
 
 
 @pytest.fixture(scope="session")
 def parts():
-    return boa.load("contracts/testing/FixedHarness.vy")
+    return deployer("FixedHarness").deploy()
