@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from bulkhead.risk.coefficients import (
-    ATANH,
     CHEBYSHEV,
     CHEBYSHEV_NODES,
     EXP,
@@ -22,21 +21,24 @@ from bulkhead.risk.coefficients import (
     MILLS_Q,
     MONTH_ROOT,
     MOVE,
-    SQRT2,
 )
 from bulkhead.risk.coefficients import (
     LN2 as LN2,
 )
+from bulkhead.risk.fixed import ONE as ONE
+from bulkhead.risk.fixed import divide as _div
+from bulkhead.risk.fixed import exp_q64 as exp_q64
+from bulkhead.risk.fixed import horner as _horner
+from bulkhead.risk.fixed import ln_ratio as ln_ratio
+from bulkhead.risk.fixed import sqrt_ratio as sqrt_ratio
 from bulkhead.risk.words import MAX_LEGS, NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot, Status
 
-ONE = 2**64
 YEAR = 365 * 86400
 DAY = 86400
 UNITS = 10**6
 UNBOUNDED = -(2**255)
 FORCE_FULL = -(2**255)
 
-NEAR = 3165000000000000000**2
 LIMIT = 9 * ONE
 
 #: P and Q in the two 128-bit lanes of a word, and the mask that keeps them apart.
@@ -59,62 +61,6 @@ CELLS_PER_UNIT = 20
 CELLS = 12 * CELLS_PER_UNIT
 CENTRE = CELLS << 95
 PHI_ONE = 2**38
-
-
-def _div(a: int, b: int) -> int:
-    if b == 0:
-        return 0
-    quotient = abs(a) // abs(b)
-    return quotient if (a >= 0) == (b > 0) else -quotient
-
-
-def _horner(coefficients: Sequence[int], x: int) -> int:
-    value = coefficients[-1]
-    for c in coefficients[-2::-1]:
-        value = (value * x >> 64) + c
-    return value
-
-
-def exp_q64(x: int, coefficients: Sequence[int] = EXP) -> int:
-    """e^x [Q64] of x [Q64]; scenario moves use the shorter polynomial `MOVE`."""
-    if x < -64 * ONE:
-        return 0
-    k = (x * LOG2E + 2**127) >> 128
-    r = x - k * LN2
-    p = _horner(coefficients, r * r >> 64)
-    return ((p + r) << 176) // (p - r) >> (112 - k)
-
-
-def ln_ratio(a: int, b: int) -> int:
-    """ln(a/b) [Q64] of positive a and b."""
-    z = _div((a - b) << 64, a + b)
-    base = 0
-    if z * z > NEAR:
-        m = (a << 64) // b if a > b else (b << 64) // a
-        k = (m >> 64).bit_length() - 1
-        m >>= k
-        if m > SQRT2:
-            m >>= 1
-            k += 1
-        base = k * LN2
-        z = _div((m - ONE) << 64, m + ONE)
-        if a < b:
-            base, z = -base, -z
-    return base + (_horner(ATANH, z * z >> 64) * z >> 64)
-
-
-def sqrt_ratio(a: int, b: int) -> int:
-    """sqrt(a/b) [Q64] for a/b within 2^-25 .. 2^6, or a = 0."""
-    n = (a << 128) // b
-    if n == 0:
-        return 0
-    k = (n >= 2**118) << 3
-    k |= (n >> 2 * k >= 2**110) << 2
-    k |= (n >> 2 * k >= 2**106) << 1
-    r = (n >> k + 56) * 7 + ((29 * 2**46) << k)
-    for _ in range(4):
-        r = (r + n // r) >> 1
-    return r
 
 
 def density(x: int) -> int:

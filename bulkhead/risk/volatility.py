@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from bulkhead.risk.exact import LN2, ONE, exp_q64, ln_ratio
+from bulkhead.risk.coefficients import LN2
+from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
 
 WAD = 10**18
 YEAR = 365 * 86400

@@ -7,6 +7,7 @@ from mpmath import mp, mpf
 
 from benchmarks.accuracy import errors, sample
 from bulkhead.risk import exact
+from bulkhead.risk.fixed import divide
 from bulkhead.risk.words import WAD
 
 mp.dps = 50
@@ -50,7 +51,7 @@ SPOT = 2000 * WAD
 )
 def test_option__no_time_or_no_vol__is_intrinsic_on_the_forward(harness, strike, vol, seconds, rate):
     call, put, delta, gamma, vega, theta = harness.option(SPOT, strike, vol, seconds, rate)
-    forward = SPOT * exact.exp_q64(exact._div(rate * seconds * 2**64, YEAR * WAD)) >> 64
+    forward = SPOT * exact.exp_q64(divide(rate * seconds * 2**64, YEAR * WAD)) >> 64
     assert (call, put) == (max(forward - strike, 0), max(strike - forward, 0))
     assert gamma == vega == 0
     assert delta == ((forward * WAD // SPOT) if forward > strike else 0) or abs(delta - forward * WAD // SPOT) <= 2

@@ -1,0 +1,85 @@
+"""SVI on chain against its integer mirror, and the mirror against floats."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import boa
+import pytest
+
+from bulkhead.risk import svi
+from bulkhead.risk.fixed import ONE, ln_ratio
+from bulkhead.risk.words import WAD
+
+DAY = 86400
+YEAR = 365 * DAY
+
+
+@pytest.fixture(scope="module")
+def harness():
+    return boa.load("contracts/testing/SviHarness.vy")
+
+
+def draw_slice(draw: random.Random, seconds: int) -> svi.SviSlice:
+    """A smile that a market could have, for options of `seconds`."""
+    tau = seconds / YEAR
+    atm = draw.uniform(0.1, 3.0) ** 2 * tau
+    sigma = draw.uniform(0.01, 0.6)
+    rho = draw.uniform(-0.95, 0.95)
+    b = draw.uniform(0, 0.9) * min(atm / sigma, 2 / (1 + abs(rho)))
+    return svi.SviSlice.from_floats(atm - b * sigma * draw.uniform(0, 1), b, rho, draw.uniform(-0.3, 0.3), sigma)
+
+
+def extreme_slice(draw: random.Random) -> svi.SviSlice:
+    """Any word at all."""
+    return svi.SviSlice.unpack(draw.getrandbits(224))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_iv__random_surface__contract_equals_mirror(harness, seed):
+    draw = random.Random(seed)
+    seconds = round(math.exp(draw.uniform(math.log(60), math.log(2 * YEAR))))
+    make = extreme_slice if seed % 5 == 0 else lambda d: draw_slice(d, seconds)
+    near, far = make(draw).pack(), make(draw).pack()
+    weight = draw.choice([0, WAD, draw.randint(0, WAD)])
+    fade = draw.choice([0, WAD, draw.randint(0, WAD)])
+    mix = svi.Mix(weight, fade, draw.randint(10**16, 10**19) if fade else 0).pack()
+    forward = round(draw.uniform(0.01, 1e6) * WAD)
+    strike = max(1, round(forward * math.exp(draw.uniform(-4, 4))))
+    k = ln_ratio(strike, forward)
+    assert harness.total_variance(near, k) == svi.total_variance(svi.SviSlice.unpack(near), k)
+    found, _ = harness.iv(near, far, mix, strike, forward, seconds)
+    assert found == svi.iv_at(near, far, mix, strike, forward, seconds)
+    assert WAD // 100 - 1 <= found <= 8 * WAD
+    if make is not extreme_slice:
+        assert found / WAD == pytest.approx(float(svi.iv_float(near, far, mix, k / ONE, seconds)), rel=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_scale__any_slice__contract_equals_mirror(harness, seed):
+    draw = random.Random(seed)
+    word = (extreme_slice(draw) if seed % 2 else draw_slice(draw, 30 * DAY)).pack()
+    top, bottom = draw.randint(0, 2**40), draw.randint(1, 2**40)
+    scaled = harness.scale(word | draw.getrandbits(32) << 224, top, bottom)
+    assert scaled == svi.scale(word, top, bottom)
+    assert scaled >> 112 == word >> 112
+
+
+def test_scale__half_the_time_left__same_vol_at_every_strike():
+    word = svi.SviSlice.from_floats(0.01, 0.05, -0.3, 0.02, 0.2).pack()
+    half = svi.scale(word, 15, 30)
+    for k in (-0.8, -0.1, 0.0, 0.3, 1.0):
+        whole = svi.iv(word, 0, 0, round(k * ONE), 30 * DAY)
+        assert svi.iv(half, 0, 0, round(k * ONE), 15 * DAY) == pytest.approx(whole, rel=1e-9)
+
+
+def test_pack__field_too_large__refused():
+    with pytest.raises(ValueError, match="rho of an SVI slice"):
+        svi.SviSlice(0, 0, 2**31, 0, 1).pack()
+
+
+def test_iv__one_slice_and_two__gas_is_known(harness):
+    word = svi.SviSlice.from_floats(0.01, 0.05, -0.3, 0.02, 0.2).pack()
+    assert harness.iv(word, 0, 0, 11, 10, 30 * DAY)[1] < 2_400
+    assert harness.iv(word, word, WAD // 2, 11, 10, 30 * DAY)[1] < 3_900
