@@ -1,0 +1,151 @@
+"""The vectorised mirror against the exact one, vault by vault."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+
+import numpy as np
+import pytest
+
+from bulkhead.risk import batch, exact, margin
+from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, RiskWord, Snapshot
+from tests.engine_cases import calm, option, random_legs, random_snapshot
+
+VAULTS = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 400
+#: Relative to the number itself, and to the notional where numbers cancel.
+RELATIVE, OF_NOTIONAL = 1e-9, 1e-11
+FIELDS = ("value", "margin", "v_min", "delta", "gamma", "vega", "theta")
+
+
+def notional(legs: list[Leg], snapshot: Snapshot) -> float:
+    return sum(
+        abs(leg.quantity) / 1e6 * (1 if leg.kind == Kind.CASH else max(snapshot.spot / 1e18, leg.strike / 1e8))
+        for leg in legs
+    )
+
+
+def close(got: float, true: int, size: float) -> bool:
+    return abs(got - true / WAD) <= max(RELATIVE * abs(true) / WAD, OF_NOTIONAL * size)
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[tuple[list[Leg], Snapshot]]:
+    found = []
+    for seed in range(VAULTS):
+        draw = random.Random(seed)
+        snapshot = random_snapshot(draw)
+        most = MAX_LEGS if seed % 8 == 0 else 4
+        found.append((random_legs(draw, draw.randint(1, most), snapshot.spot), snapshot))
+    return found
+
+
+@pytest.fixture(scope="module")
+def book(cases) -> batch.Book:
+    return batch.Book.of([legs for legs, _ in cases], cell=np.arange(len(cases)))
+
+
+@pytest.fixture(scope="module")
+def cells(cases) -> batch.Cells:
+    return batch.Cells.of([snapshot for _, snapshot in cases])
+
+
+def test_assess__random_vaults__equals_exact(cases, book, cells):
+    risk = RiskWord(horizon_seconds=20 * 3600, tail_bps=150, short_floor_bps=80, iv_floor_bps=5_000)
+    found = batch.assess(book, cells, risk)
+    for i, (legs, snapshot) in enumerate(cases):
+        true, size = exact.assess(legs, snapshot, risk), notional(legs, snapshot)
+        for name in FIELDS:
+            got, want = float(getattr(found, name)[i]), getattr(true, name)
+            if name == "v_min" and want == exact.UNBOUNDED:
+                assert got == -np.inf
+                continue
+            assert close(got, want, size), (i, name, got, want / WAD)
+
+
+@pytest.mark.parametrize("proximity", [False, True])
+def test_resolve__random_vaults__equals_exact(cases, book, cells, proximity):
+    risk = RiskWord(liquidity_scale=1_000)
+    draw = random.Random(7)
+    found = batch.assess(book, cells, risk)
+    collateral = [abs(float(found.value[i])) * draw.uniform(-0.2, 2) + 1 for i in range(len(cases))]
+    deficit = [abs(float(found.value[i])) * draw.choice([0, 0.3, 2]) for i in range(len(cases))]
+    got = batch.resolve(found, book, cells, risk, collateral, deficit, proximity)
+    for i, (legs, snapshot) in enumerate(cases):
+        assessment = exact.assess(legs, snapshot, risk)
+        true = margin.resolve(assessment, int(collateral[i] * WAD), int(deficit[i] * WAD), risk, snapshot, proximity)
+        size = 4 * notional(legs, snapshot)
+        for name in ("equity", "maintenance_margin", "backing", "target", "initial_margin"):
+            # near a health of 1.5 or of the scale the factors are continuous but steep
+            room = size * (1e4 if name == "initial_margin" else 1)
+            assert close(float(getattr(got, name)[i]), getattr(true, name), room), (i, name)
+
+
+def test_assess__threads_and_order__change_nothing(book, cells):
+    risk = RiskWord()
+    one = batch.assess(book, cells, risk, threads=1)
+    back = np.arange(len(book))[::-1]
+    other = batch.assess(book.take(back), cells, risk, threads=2)
+    for field in dataclasses.fields(one):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name)[back])
+
+
+def test_assess__other_spots__equals_cells_at_those_spots(cases):
+    mine = [(legs, s) for legs, s in cases if s.rate == 0][:60]
+    spots = np.array([s.spot / WAD * (0.7 + 0.01 * i) for i, (_, s) in enumerate(mine)])
+    book = batch.Book.of([legs for legs, _ in mine], cell=np.arange(len(mine)))
+    moved = []
+    for (_, s), spot in zip(mine, spots, strict=True):
+        price = int(float(spot) * WAD)
+        moved.append(dataclasses.replace(s, spot=price, forward=price))
+    risk = RiskWord(liquidity_scale=1_000)
+    here, there = batch.Cells.of([s for _, s in mine]), batch.Cells.of(moved)
+    got, want = batch.assess(book, here, risk, spots=spots), batch.assess(book, there, risk)
+    for name in ("value", "margin", "delta"):
+        np.testing.assert_allclose(getattr(got, name), getattr(want, name), rtol=1e-7, atol=1e-9)
+    first = batch.resolve(got, book, here, risk, 100.0, spots=spots)
+    second = batch.resolve(want, book, there, risk, 100.0)
+    np.testing.assert_allclose(first.initial_margin, second.initial_margin, rtol=1e-7, atol=1e-9)
+
+
+def test_book__take__keeps_legs_model_and_ratios(cases):
+    book = batch.Book.of([legs for legs, _ in cases[:5]], model=[0, 1, 2, 0, 1], ratios=[[i, i, i] for i in range(5)])
+    some = book.take([3, 0, 3])
+    assert list(some.counts) == [len(cases[3][0]), len(cases[0][0]), len(cases[3][0])]
+    assert list(some.model) == [0, 0, 0] and list(some.ratios[:, 0]) == [3, 0, 3]
+    np.testing.assert_array_equal(some.strike[: some.offsets[1]], some.strike[some.offsets[2] :])
+    np.testing.assert_array_equal(book.take(np.array([False, True, False, False, False])).model, [1])
+
+
+def test_book__payoff__is_what_settlement_pays(cases):
+    book = batch.Book.of([legs for legs, _ in cases])
+    prices = np.array([s.spot / WAD for _, s in cases])
+    got = book.payoff(prices)
+    for i, (legs, s) in enumerate(cases):
+        want = exact.payoff(legs, round(s.spot / 10**10))
+        assert abs(got[i] - want / WAD) <= 1e-8 * notional(legs, s) + 1e-6
+
+
+def test_book__empty__has_no_margin():
+    book = batch.Book.of([[], [option(Kind.CALL, 2000, -1)], []])
+    found = batch.assess(book, batch.Cells.of([calm()]), RiskWord())
+    assert list(found.margin > 0) == [False, True, False] and found.v_min[0] == 0
+    standing = batch.resolve(found, book, batch.Cells.of([calm()]), RiskWord(), [0.0, 1000.0, 5.0])
+    assert standing.health[0] == np.inf and not standing.liquidatable[0]
+
+
+def test_assess__too_many_legs__refused_by_the_engines_name():
+    legs = [option(Kind.CALL, 2000 + i, 1) for i in range(MAX_LEGS + 1)]
+    with pytest.raises(ValueError, match="leg/too-many-legs"):
+        batch.assess(batch.Book.of([legs]), batch.Cells.of([calm()]), RiskWord())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"spot": 0}, "es/zero-spot"), ({"seconds": 0}, "es/expired"), ({"sigma": 1}, "es/vol-range"),
+     ({"surface_near": 1}, "es/vol-range"), ({"window_share": WAD}, "es/window-share")],
+)  # fmt: skip
+def test_cells__bad_snapshot__refused_by_the_engines_name(change, reason):
+    with pytest.raises(ValueError, match=reason):
+        batch.Cells.of([dataclasses.replace(calm(), **change)])
