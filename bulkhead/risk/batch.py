@@ -246,10 +246,21 @@ class Book:
 
     @cached_property
     def _groups(self) -> list[_Group]:
-        """Vaults with as many options each, so that sums over legs are plain additions of rows."""
+        """Vaults with as many options each, so that sums over legs are plain additions of rows.
+
+        A small book is one group: options of quantity 0 fill it up.
+        """
         options = np.flatnonzero(self.kind <= Kind.PUT)
         counts = np.bincount(self.owner[options], minlength=len(self))
         starts = np.concatenate(([0], np.cumsum(counts)))
+        most = int(counts.max(initial=0))
+        if len(self) * most <= PASS_LEGS and len(options):
+            row = np.arange(most)[:, None]
+            there = row < counts
+            legs = options[np.where(there, starts[:-1] + row, 0)]
+            put = there & (self.kind[legs] == Kind.PUT)
+            strike, quantity = np.where(there, self.strike[legs], 1.0), np.where(there, self.quantity[legs], 0.0)
+            return [_Group(np.arange(len(self)), strike, quantity, put)]
         groups = []
         for size in np.unique(counts):
             vaults = np.flatnonzero(counts == size)
