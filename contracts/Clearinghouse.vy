@@ -13,6 +13,7 @@ from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
 from interfaces import IMarginGate
+from interfaces import IOperators
 from interfaces import IOracleAdapter
 from interfaces import IVaultToken
 
@@ -28,6 +29,10 @@ TRADE: constant(uint256) = 0
 OWN: constant(uint256) = 1
 TAKE: constant(uint256) = 2
 
+# permissions of operators
+WITHDRAW: constant(uint256) = 2
+MANAGE: constant(uint256) = 4
+
 CELL_SALT: constant(uint256) = 1 << 255
 # gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
 HONEST_FAILURE_GAS: constant(uint256) = 10_000
@@ -39,6 +44,7 @@ PARAMETERS: immutable(address)
 ORACLE: immutable(address)
 GATE: immutable(address)
 VAULT_TOKEN: immutable(address)
+OPERATORS: immutable(address)
 EXCHANGE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
@@ -78,6 +84,7 @@ def __init__(
     oracle: address,
     gate: address,
     vault_token: address,
+    operators: address,
     exchange: address,
     liquidator: address,
     settlement: address,
@@ -87,6 +94,7 @@ def __init__(
     ORACLE = oracle
     GATE = gate
     VAULT_TOKEN = vault_token
+    OPERATORS = operators
     EXCHANGE = exchange
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement
@@ -104,31 +112,54 @@ def __init__(
 
 
 @internal
+@pure
+def _refuse(reason: String[32]):
+    # one revert for all reasons: half the bytes of a literal assert, and this contract is the tightest
+    raise reason
+
+
+@internal
 @view
 def _check_idle():
     # inside a taker's callback only fills, deposits and novations between its own vaults are open
-    assert self.callback_taker == empty(address), "clearinghouse/in-callback"
+    if self.callback_taker != empty(address):
+        self._refuse("clearinghouse/in-callback")
 
 
 @internal
 @view
 def _check_role(role: address):
-    assert msg.sender == role, "clearinghouse/not-authorized"
+    if msg.sender != role:
+        self._refuse("clearinghouse/not-authorized")
+
+
+@internal
+@view
+def _check_model(market: uint256, model: uint256):
+    if model >= 16 or self.engines[(market << 4) | model] == empty(address):
+        self._refuse("clearinghouse/model-disabled")
 
 
 @internal
 @view
 def _word(vault_id: uint256) -> uint256:
     word: uint256 = self.words[vault_id]
-    assert word != 0, "clearinghouse/unknown-vault"
+    if word == 0:
+        self._refuse("clearinghouse/unknown-vault")
     return word
 
 
 @internal
 @view
-def _owned(vault_id: uint256) -> uint256:
+def _authorized(vault_id: uint256, permission: uint256) -> uint256:
+    """
+    @dev The vault word, for its owner or an operator with this permission (0: the owner alone).
+    """
     word: uint256 = self._word(vault_id)
-    assert msg.sender == state._owner(word), "clearinghouse/not-owner"
+    if msg.sender != state._owner(word) and not staticcall IOperators(OPERATORS).permits(
+        vault_id, state._epoch(word), msg.sender, permission
+    ):
+        self._refuse("clearinghouse/not-owner")
     return word
 
 
@@ -170,13 +201,15 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
         ),
         revert_on_failure=False,
     )
-    assert paid or msg.gas > HONEST_FAILURE_GAS, "clearinghouse/out-of-gas"
+    if not paid and msg.gas <= HONEST_FAILURE_GAS:
+        self._refuse("clearinghouse/out-of-gas")
     return paid
 
 
 @internal
 def _pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]):
-    assert self._try_pay(token, custody, to, amounts), "clearinghouse/transfer-refused"
+    if not self._try_pay(token, custody, to, amounts):
+        self._refuse("clearinghouse/transfer-refused")
 
 
 @internal
@@ -257,21 +290,6 @@ def _store_legs(vault_id: uint256, old: DynArray[uint256, 16], legs: DynArray[ui
         i += 1
         if pair != before:
             self.legs[vault_id][slot] = pair
-
-
-@internal
-@pure
-def _find(legs: DynArray[uint256, 16], key: uint256, hint: uint256) -> uint256:
-    """
-    @dev Position of a series, `len(legs)` when absent. A take moves legs in their own order: try the hint first.
-    """
-    count: uint256 = len(legs)
-    if hint < count and legs[hint] >> 64 == key:
-        return hint
-    for i: uint256 in range(count, bound=16):
-        if legs[i] >> 64 == key:
-            return i
-    return count
 
 
 @internal
@@ -386,8 +404,8 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
 
 
 @internal
-@view
 def _check(
+    vault_id: uint256,
     mode: uint256,
     words: uint256[9],
     old_legs: DynArray[uint256, 16],
@@ -395,11 +413,36 @@ def _check(
     prices: uint256[16],
     moved: int256,
     fee: uint256,
-    known: int256[8],
-):
-    passes: bool = staticcall IMarginGate(GATE).check(
+    known: int256[9],
+) -> uint256:
+    """
+    @dev Margins one vault after an action; a STATIC vault that took new risk keeps the ratios it was judged by.
+    @return The vault's terms word.
+    """
+    stamp: uint256 = staticcall IMarginGate(GATE).check(
         mode, words, old_legs, legs, prices, moved, fee, known
     )
+    terms: uint256 = words[state.TERMS]
+    if stamp != 0:
+        terms = (terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+        self.terms[vault_id] = terms
+    return terms
+
+
+@internal
+def _check_own(
+    vault_id: uint256,
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+):
+    expiry: uint256 = state._expiry(words[state.TERMS])
+    if block.timestamp >= expiry:
+        self._refuse("clearinghouse/expired")
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        state._market(words[state.VAULT]), expiry
+    )
+    self._check(vault_id, OWN, words, old_legs, legs, prices, 0, 0, empty(int256[9]))
 
 
 # --- the one primitive -------------------------------------------------------------------------------------------
@@ -417,26 +460,31 @@ def _novate(
     prices: uint256[16],
     ends: bool,
     defers: bool,
-    known: int256[8],
+    known: int256[9],
 ) -> bool:
     """
     @dev Moves signed legs and cash from vault 0 to vault 1, writes both and the cell, then margins the sides that must
          pass. A taker's tip for the end of a flag travels with the cash.
     @return Whether the open interest of some series rose.
     """
-    assert ids[0] != ids[1], "clearinghouse/same-vault"
-    assert block.timestamp < expiry, "clearinghouse/expired"
+    if ids[0] == ids[1]:
+        self._refuse("clearinghouse/same-vault")
+    if block.timestamp >= expiry:
+        self._refuse("clearinghouse/expired")
     words: uint256[9][2] = [self._load(ids[0]), self._load(ids[1])]
     market: uint256 = state._market(words[0][state.VAULT])
     token: uint256 = words[0][state.TOKEN]
-    assert market == state._market(words[1][state.VAULT]), "clearinghouse/wrong-market"
+    if market != state._market(words[1][state.VAULT]):
+        self._refuse("clearinghouse/wrong-market")
     old_legs: DynArray[uint256, 16][2] = [[], []]
     for i: uint256 in range(2):
         word: uint256 = words[i][state.VAULT]
-        assert word & (state.DEBT | state.CLAIM) == 0, "clearinghouse/unsettled"
+        if word & (state.DEBT | state.CLAIM) != 0:
+            self._refuse("clearinghouse/unsettled")
         # the terms of a vault without legs are zero
         cell_expiry: uint256 = state._expiry(words[i][state.TERMS])
-        assert cell_expiry == 0 or cell_expiry == expiry, "clearinghouse/wrong-cell"
+        if cell_expiry != 0 and cell_expiry != expiry:
+            self._refuse("clearinghouse/wrong-cell")
         old_legs[i] = self._load_legs(ids[i], word)
 
     # legs, in memory
@@ -451,13 +499,15 @@ def _novate(
         key: uint256 = leg._key(item)
         is_cash: bool = leg._kind(item) == leg.CASH
         # bits above the word would be margined as one leg and stored as another
-        assert item <= leg.LEG_MASK and (is_cash or signed % lot == 0), "clearinghouse/not-a-lot"
+        if item > leg.LEG_MASK or (not is_cash and signed % lot != 0):
+            self._refuse("clearinghouse/not-a-lot")
         change: int256 = 0
         for i: uint256 in range(2):
-            position: uint256 = self._find(legs[i], key, hint)
+            position: uint256 = leg._find(legs[i], key, hint)
             old: int256 = 0
             if position == len(legs[i]):
-                assert position < leg.MAX_LEGS, "clearinghouse/too-many-legs"
+                if position >= leg.MAX_LEGS:
+                    self._refuse("clearinghouse/too-many-legs")
                 legs[i].append(leg._pack(key, signed))
             else:
                 old = leg._quantity(legs[i][position])
@@ -544,7 +594,9 @@ def _novate(
             if not defers:
                 self.deferred_mode = OWN
         elif mode != TAKE or i == 1:
-            self._check(mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known)
+            words[i][state.TERMS] = self._check(
+                ids[i], mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known
+            )
         received = cash
         self._log_state(ids[i], words[i], legs[i])
     log IClearinghouse.Novated(
@@ -591,7 +643,7 @@ def novate(
         snapshot,
         False,
         False,
-        empty(int256[8]),
+        empty(int256[9]),
     )
     market: uint256 = state._market(self.words[from_id])
     return (1 if raised else 0), self.open_interests[market]
@@ -611,11 +663,11 @@ def open(market: uint256, model: uint256, owner: address) -> uint256:
     @return The new vault id (ERC-721 token id, never reused).
     """
     self._check_idle()
-    assert msg.sender == owner or msg.sender == EXCHANGE, "clearinghouse/not-authorized"
-    assert market < 65536 and self.tokens[market] != 0, "clearinghouse/unknown-market"
-    assert (
-        model < 16 and self.engines[(market << 4) | model] != empty(address)
-    ), "clearinghouse/model-disabled"
+    if msg.sender != owner and msg.sender != EXCHANGE:
+        self._refuse("clearinghouse/not-authorized")
+    if market >= 65536 or self.tokens[market] == 0:
+        self._refuse("clearinghouse/unknown-market")
+    self._check_model(market, model)
     vault_id: uint256 = self.next_id
     self.next_id = vault_id + 1
     word: uint256 = (
@@ -635,9 +687,10 @@ def _deposit(payer: address, vault_id: uint256, amount: uint256):
     word: uint256 = self._word(vault_id)
     token: uint256 = self.tokens[state._market(word)]
     custody: address = self._clone(vault_id)
-    assert extcall IERC20(state._token(token)).transferFrom(
+    if not extcall IERC20(state._token(token)).transferFrom(
         payer, custody, amount, default_return_value=True
-    ), "clearinghouse/transfer-refused"
+    ):
+        self._refuse("clearinghouse/transfer-refused")
     log IClearinghouse.Deposited(
         vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
     )
@@ -677,51 +730,72 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     """
     @notice Pays out collateral: freely while C stays >= -v_min, else only with equity >= IM at an active price.
     @dev Rows 1 and 2 of protocol section 5.5.
-    @param vault_id A vault of the caller.
+    @param vault_id A vault of the caller, or one it may withdraw from.
     @param amount Tokens [native].
     @param receiver Who gets them.
     """
     self._check_idle()
-    word: uint256 = self._owned(vault_id)
-    assert word & state.DEBT == 0, "clearinghouse/in-debt"
+    word: uint256 = self._authorized(vault_id, WITHDRAW)
+    if word & state.DEBT != 0:
+        self._refuse("clearinghouse/in-debt")
     words: uint256[9] = self._load(vault_id)
     token: uint256 = words[state.TOKEN]
     terms: uint256 = words[state.TERMS]
     custody: address = convert(words[state.CUSTODY], address)
     balance: uint256 = self._balance(token, custody)
-    assert balance >= amount, "clearinghouse/low-balance"
+    if balance < amount:
+        self._refuse("clearinghouse/low-balance")
     balance -= amount
-    assert state._collateral(balance, terms, token) >= 0, "clearinghouse/deposit-locked"
+    if state._collateral(balance, terms, token) < 0:
+        self._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         words[state.BALANCE] = balance
         legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
         # row 2 needs no price: the vault can pay its worst settlement
         if not staticcall IMarginGate(GATE).is_covered(words, legs):
-            expiry: uint256 = state._expiry(terms)
-            assert block.timestamp < expiry, "clearinghouse/expired"
-            prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
-            self._check(OWN, words, legs, legs, prices, 0, 0, empty(int256[8]))
+            self._check_own(vault_id, words, legs, legs)
     self._pay(token, custody, [receiver, empty(address)], [amount, 0])
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
 
 @external
 @nonreentrant
+def set_model(vault_id: uint256, model: uint256):
+    """
+    @notice Switches a vault to another margin model of its market; a vault with legs must pass row 1 under it.
+    @param vault_id A vault of the caller, or one it may manage.
+    @param model Margin model (modules/vault_state) among those the market enables.
+    """
+    self._check_idle()
+    word: uint256 = self._authorized(vault_id, MANAGE)
+    self._check_model(state._market(word), model)
+    self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
+    words: uint256[9] = self._load(vault_id)
+    if state._count(word) != 0:
+        words[state.BALANCE] = self._held(words)
+        self._check_own(vault_id, words, [], self._load_legs(vault_id, word))
+    self._log_vault(vault_id)
+
+
+@external
+@nonreentrant
 def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16], cash: int256):
     """
-    @notice Split, merge or regroup: moves legs and cash between two vaults of the caller.
+    @notice Split, merge or regroup: moves legs and cash between two vaults that the caller owns or manages.
     @dev Row 1 of protocol section 5.5 on both sides. A leg-free pair of vaults moves cash by withdraw and deposit.
     @param from_id Vault whose quantities change by the opposite of `legs`; its cell is the cell of the legs.
     @param to_id Vault whose quantities change by `legs`.
     @param legs Leg words.
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
-    word: uint256 = self._owned(from_id)
-    self._owned(to_id)
+    word: uint256 = self._authorized(from_id, MANAGE)
+    self._authorized(to_id, MANAGE)
     taker: address = self.callback_taker
-    assert taker == empty(address) or taker == msg.sender, "clearinghouse/in-callback"
+    if taker != empty(address) and taker != msg.sender:
+        self._refuse("clearinghouse/in-callback")
     expiry: uint256 = state._expiry(self.terms[from_id])
-    assert expiry != 0, "clearinghouse/no-legs"
+    if expiry == 0:
+        self._refuse("clearinghouse/no-legs")
     prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
         OWN,
@@ -734,10 +808,11 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         prices,
         False,
         False,
-        empty(int256[8]),
+        empty(int256[9]),
     )
     # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
-    assert not raised, "clearinghouse/opens-interest"
+    if raised:
+        self._refuse("clearinghouse/opens-interest")
 
 
 @external
@@ -749,9 +824,11 @@ def close(vault_id: uint256, receiver: address):
     @param receiver Who gets the tokens.
     """
     self._check_idle()
-    word: uint256 = self._owned(vault_id)
-    assert state._count(word) == 0, "clearinghouse/has-legs"
-    assert word & (state.DEBT | state.CLAIM) == 0, "clearinghouse/unsettled"
+    word: uint256 = self._authorized(vault_id, 0)
+    if state._count(word) != 0:
+        self._refuse("clearinghouse/has-legs")
+    if word & (state.DEBT | state.CLAIM) != 0:
+        self._refuse("clearinghouse/unsettled")
     token: uint256 = self.tokens[state._market(word)]
     custody: address = self._clone(vault_id)
     amount: uint256 = self._balance(token, custody)
@@ -773,8 +850,10 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
     self._check_role(VAULT_TOKEN)
     self._check_idle()
     word: uint256 = self._word(vault_id)
-    assert state._owner(word) == sender, "clearinghouse/not-owner"
-    assert receiver != empty(address), "clearinghouse/zero-owner"
+    if state._owner(word) != sender:
+        self._refuse("clearinghouse/not-owner")
+    if receiver == empty(address):
+        self._refuse("clearinghouse/zero-owner")
     word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
     self.words[vault_id] = word
     log IClearinghouse.VaultTransferred(
@@ -841,7 +920,7 @@ def take(
     ends: bool,
     deferred: bool,
     snapshot: uint256[16],
-    known: int256[8],
+    known: int256[9],
 ):
     """
     @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
@@ -887,13 +966,15 @@ def finish(to_id: uint256, snapshot: uint256[16]):
     @param snapshot Prices the take was made at.
     """
     self._check_role(LIQUIDATOR)
-    assert self.deferred_id == to_id, "clearinghouse/not-deferred"
+    if self.deferred_id != to_id:
+        self._refuse("clearinghouse/not-deferred")
     self.deferred_id = 0
     self.callback_taker = empty(address)
     words: uint256[9] = self._load(to_id)
     words[state.BALANCE] = self._held(words)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, words[state.VAULT])
-    self._check(self.deferred_mode, words, legs, legs, snapshot, 0, 0, empty(int256[8]))
+    # no legs of before: all of it is new risk to a STATIC vault
+    self._check(to_id, self.deferred_mode, words, [], legs, snapshot, 0, 0, empty(int256[9]))
 
 
 @external
@@ -915,12 +996,17 @@ def cure(vault_id: uint256, actor: address) -> uint256:
 
 @external
 @nonreentrant
-def settle(vault_id: uint256, net: int256, actor: address) -> (uint256, uint256):
+def settle(
+    vault_id: uint256, net: int256, gross: uint256, open_interest: uint256, actor: address
+) -> (uint256, uint256):
     """
     @notice Removes the legs of an expired vault and pays what it owes into the cell. Only Settlement.
-    @dev Never reverts for the token's sake: what cannot be moved is returned as debt. Keeps INV-11, INV-12.
+    @dev Never reverts for the token's sake: what cannot be moved is returned as debt. A claim or a debt is written on
+         the vault. Keeps INV-11, INV-12.
     @param vault_id An expired vault with legs.
     @param net N [native], rounded up when negative and down when positive.
+    @param gross Sum of |quantity| over its legs, CASH included [1e-6].
+    @param open_interest The same over options and futures [1e-6 contracts].
     @param actor Who gets the settle tip.
     @return (tokens the cell received, amount that could not be moved and stays the vault's debt) [native].
     """
@@ -929,27 +1015,21 @@ def settle(vault_id: uint256, net: int256, actor: address) -> (uint256, uint256)
     word: uint256 = self._word(vault_id)
     terms: uint256 = self.terms[vault_id]
     expiry: uint256 = state._expiry(terms)
-    assert state._count(word) != 0, "clearinghouse/no-legs"
-    assert block.timestamp >= expiry, "clearinghouse/not-expired"
+    if state._count(word) == 0:
+        self._refuse("clearinghouse/no-legs")
+    if block.timestamp < expiry:
+        self._refuse("clearinghouse/not-expired")
     market: uint256 = state._market(word)
     token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
 
-    gross: uint256 = 0
-    open_interest: uint256 = 0
-    legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
-    for item: uint256 in legs:
-        quantity: uint256 = convert(abs(leg._quantity(item)), uint256)
-        gross += quantity
-        if leg._kind(item) != leg.CASH:
-            open_interest += quantity
     self._record_deficit(vault_id, key, 0)
     self.cells[key] -= gross
     if open_interest != 0:
         self.open_interests[market] -= open_interest
-    word &= ~(
-        state.COUNT_MASK | state.FLAGGED | state.MARKED
-    )
+    word &= ~(state.COUNT_MASK | state.FLAGGED | state.MARKED)
+    if net > 0:
+        word |= state.CLAIM
     self.words[vault_id] = word
     self.terms[vault_id] = 0
 
@@ -966,6 +1046,7 @@ def settle(vault_id: uint256, net: int256, actor: address) -> (uint256, uint256)
         tip = 0
         if not self._try_pay(token, custody, [cell, actor], [owed, 0]):
             debt = owed
+            self.words[vault_id] = word | state.DEBT
     if tip != 0:
         log IClearinghouse.TipPaid(
             vault_id=vault_id, receiver=actor, tip=state.TIP_SETTLE, amount=tip
@@ -1021,20 +1102,13 @@ def repay(vault_id: uint256, expiry: uint256, amount: uint256) -> uint256:
 
 @external
 @nonreentrant
-def set_obligation(vault_id: uint256, debt: bool, claim: bool):
+def release(vault_id: uint256):
     """
-    @notice Writes the debt and claim flags of a vault. Only Settlement.
+    @notice Ends the debt or the claim of a vault, once it is paid in full. Only Settlement.
     @param vault_id The vault.
-    @param debt It owes its cell a failed pay-in.
-    @param claim It holds a claim that is not fully paid.
     """
     self._check_role(SETTLEMENT)
-    word: uint256 = self._word(vault_id) & ~(state.DEBT | state.CLAIM)
-    if debt:
-        word |= state.DEBT
-    if claim:
-        word |= state.CLAIM
-    self.words[vault_id] = word
+    self.words[vault_id] = self._word(vault_id) & ~(state.DEBT | state.CLAIM)
     self._log_vault(vault_id)
 
 
@@ -1051,7 +1125,8 @@ def list_market(market: uint256, token_word: uint256, risk: uint256, engines: ad
     @param engines Margin engine of each model; empty disables the model.
     """
     self._check_role(PARAMETERS)
-    assert market < 65536 and self.tokens[market] == 0, "clearinghouse/market-exists"
+    if market >= 65536 or self.tokens[market] != 0:
+        self._refuse("clearinghouse/market-exists")
     self.tokens[market] = token_word
     self.risks[market] = risk
     for model: uint256 in range(3):
@@ -1067,7 +1142,8 @@ def configure(market: uint256, risk: uint256):
     @param risk Packed risk parameters.
     """
     self._check_role(PARAMETERS)
-    assert self.tokens[market] != 0, "clearinghouse/unknown-market"
+    if self.tokens[market] == 0:
+        self._refuse("clearinghouse/unknown-market")
     self.risks[market] = risk
     log IClearinghouse.MarketConfigured(
         market=market, token_word=self.tokens[market], risk=risk

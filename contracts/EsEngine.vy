@@ -99,7 +99,7 @@ def __init__(z: int256[12], p: uint256[12]):
 @view
 def assess(
     legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, collateral: int256
-) -> int256[8]:
+) -> int256[9]:
     """
     @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
     @dev Keeps INV-07 and INV-13: a vault of at most 4 legs that is fully collateralised needs no price at all.
@@ -109,7 +109,7 @@ def assess(
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
     @return (value, margin, v_min, delta, gamma, vega, theta, covered), wad.
     """
-    result: int256[8] = empty(int256[8])
+    result: int256[9] = empty(int256[9])
     result[2] = payoff._least(legs)
     if len(legs) <= 4 and result[2] != UNBOUNDED and collateral >= -result[2]:
         result[7] = 1

@@ -109,8 +109,8 @@ def _describe(
         result.health = 0
         return result
 
-    assessed: int256[8] = staticcall IMarginEngine(engine).assess(
-        legs, prices, words[state.RISK], NO_COLLATERAL
+    assessed: int256[9] = staticcall IMarginEngine(engine).assess(
+        legs, prices, state._engine_risk(words), NO_COLLATERAL
     )
     numbers: int256[5] = margin._resolve(
         assessed,
@@ -129,7 +129,7 @@ def _describe(
     if prices[price.SIGMA_NOW] > prices[price.SIGMA]:
         prices[price.SIGMA] = prices[price.SIGMA_NOW]
         assessed = staticcall IMarginEngine(engine).assess(
-            legs, prices, words[state.RISK], NO_COLLATERAL
+            legs, prices, state._engine_risk(words), NO_COLLATERAL
         )
         numbers = margin._resolve(
             assessed,

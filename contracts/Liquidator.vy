@@ -30,7 +30,7 @@ struct Case:
     words: uint256[9]
     legs: DynArray[uint256, 16]
     collateral: int256      # C [wad]
-    assessed: int256[8]     # modules/margin
+    assessed: int256[9]     # modules/margin
     result: int256[5]       # modules/margin
 
 # what a take would do
@@ -126,7 +126,9 @@ def _assess(loaded: Case, prices: uint256[16]) -> (uint256, Case):
         case.words[state.BALANCE], case.words[state.TERMS], case.words[state.TOKEN]
     )
     engine: address = convert(case.words[state.ENGINE], address)
-    case.assessed = staticcall IMarginEngine(engine).assess(case.legs, prices, risk, NO_COLLATERAL)
+    case.assessed = staticcall IMarginEngine(engine).assess(
+        case.legs, prices, state._engine_risk(case.words), NO_COLLATERAL
+    )
     case.result = margin._resolve(case.assessed, case.collateral, 0, risk, prices, False)
     v_min: int256 = case.assessed[margin.V_MIN]
     # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
@@ -270,7 +272,7 @@ def _within(deal: Deal, limits: int256[5], spot: uint256) -> bool:
 
 @internal
 @view
-def _known(case: Case, deal: Deal, into_word: uint256) -> int256[8]:
+def _known(case: Case, deal: Deal, into_word: uint256) -> int256[9]:
     """
     @dev What goes into an empty vault of the same model is the same share of the assessment just made.
     """
@@ -281,7 +283,7 @@ def _known(case: Case, deal: Deal, into_word: uint256) -> int256[8]:
         or model == state.STATIC
         or model != state._model(case.words[state.VAULT])
     ):
-        return empty(int256[8])
+        return empty(int256[9])
     return auction._scale(case.assessed, deal.plan.fraction, KNOWN)
 
 
@@ -303,7 +305,7 @@ def _try_take(
     """
     @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
     """
-    known: int256[8] = self._known(case, deal, into_word)
+    known: int256[9] = self._known(case, deal, into_word)
     done: bool = False
     refusal: Bytes[256] = b""
     done, refusal = raw_call(
@@ -320,7 +322,7 @@ def _try_take(
             prices,
             known,
             method_id=method_id(
-                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,uint256[16],int256[8])"
+                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,uint256[16],int256[9])"
             ),
         ),
         max_outsize=256,

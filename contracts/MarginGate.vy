@@ -1,5 +1,5 @@
 # pragma version 0.4.3
-# pragma optimize codesize
+# pragma optimize gas
 """
 @title Margin gate: may this action leave the vault like this?
 @license AGPL-3.0-only
@@ -12,10 +12,14 @@ from interfaces import IMarginGate
 
 from contracts.modules import leg
 from contracts.modules import margin
+from contracts.modules import parameters
 from contracts.modules import snapshot as price
 from contracts.modules import vault_state as state
 
 implements: IMarginGate
+
+interface IStaticEngine:
+    def dynamic() -> address: view
 
 TRADE: constant(uint256) = 0
 OWN: constant(uint256) = 1
@@ -26,17 +30,20 @@ WAD: constant(uint256) = 10**18
 STALE_TOLERANCE: constant(uint256) = 2 * 10**16
 KNOWN: constant(int256) = 2
 NO_COLLATERAL: constant(int256) = min_value(int256)
+# vol at which the ratios of the STATIC model apply as they are, and the most they are multiplied by
+STATIC_VOL: constant(uint256) = 6 * 10**17
+STATIC_MOST: constant(uint256) = 25 * 10**17
 
 
 @internal
 @view
 def _assess(
     words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
-) -> int256[8]:
+) -> int256[9]:
     if len(legs) == 0:
-        return empty(int256[8])
+        return empty(int256[9])
     return staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
-        legs, prices, words[state.RISK], collateral
+        legs, prices, state._engine_risk(words), collateral
     )
 
 
@@ -69,23 +76,60 @@ def _full(
 
 
 @internal
+@pure
+def _stamp(risk: uint256, sigma: uint256) -> uint256:
+    """
+    @dev Ratios of the STATIC model at this vol, as a vault keeps them: each rounded up at 1e-3 of spot.
+    """
+    factor: uint256 = min(max(sigma * WAD // STATIC_VOL, WAD), STATIC_MOST)
+    stamp: uint256 = 0
+    for i: uint256 in range(3):
+        ratio: uint256 = parameters._static_ratio(risk, i) * factor // WAD
+        stamp |= min((ratio + (10**15 - 1)) // 10**15, 1023) << (10 * i)
+    return stamp
+
+
+@internal
 @view
 def _meets_initial(
     words: uint256[9],
     legs: DynArray[uint256, 16],
     prices: uint256[16],
     row_one: bool,
-    known: int256[8],
+    known: int256[9],
 ) -> bool:
     """
-    @dev The one initial-margin test: equity >= IM at the ramped vol; for actions of row 1 also at the current vol
-         when that is higher, and with the proximity add-on.
+    @dev The initial-margin test of the vault's own model; a STATIC vault answers to ES as well in actions of row 1.
+    """
+    if not self._meets(words, legs, prices, row_one, known):
+        return False
+    if not row_one or len(legs) == 0 or state._model(words[state.VAULT]) != state.STATIC:
+        return True
+    dynamic: uint256[9] = words
+    dynamic[state.ENGINE] = convert(
+        staticcall IStaticEngine(convert(words[state.ENGINE], address)).dynamic(), uint256
+    )
+    return self._meets(dynamic, legs, prices, True, empty(int256[9]))
+
+
+@internal
+@view
+def _meets(
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    row_one: bool,
+    known: int256[9],
+) -> bool:
+    """
+    @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, and with the
+         proximity add-on.
     """
     collateral: int256 = self._collateral(words)
     if len(legs) == 0:
         return collateral >= 0
     current: uint256[16] = prices
-    assessed: int256[8] = known
+    assessed: int256[9] = known
     for vol: uint256 in range(2):
         if vol == 1:
             if not row_one or prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
@@ -114,19 +158,19 @@ def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]
     """
     @dev Every option and future of the new legs was there before, on the same side and at least as large.
     """
+    # legs keep their order, so each is looked for first where the one before was found
+    hint: uint256 = 0
     for item: uint256 in legs:
-        key: uint256 = leg._key(item)
         if leg._kind(item) == leg.CASH:
             continue
-        new: int256 = leg._quantity(item)
-        found: bool = False
-        for before: uint256 in old_legs:
-            if leg._key(before) == key:
-                old: int256 = leg._quantity(before)
-                found = (new > 0) == (old > 0) and abs(new) <= abs(old)
-                break
-        if not found:
+        hint = leg._find(old_legs, leg._key(item), hint)
+        if hint == len(old_legs):
             return False
+        new: int256 = leg._quantity(item)
+        old: int256 = leg._quantity(old_legs[hint])
+        if (new > 0) != (old > 0) or abs(new) > abs(old):
+            return False
+        hint += 1
     return True
 
 
@@ -220,8 +264,8 @@ def check(
     snapshot: uint256[16],
     moved: int256,
     fee: uint256,
-    known: int256[8],
-) -> bool:
+    known: int256[9],
+) -> uint256:
     """
     @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
     @param mode 0 trade, 1 own action (withdraw, split, merge), 2 taking over in a liquidation.
@@ -232,38 +276,49 @@ def check(
     @param moved Tokens the vault received, fee not counted [native].
     @param fee Fee it paid [native].
     @param known Assessment already made (known[7] = 2), else zeros.
-    @return True; it reverts otherwise.
+    @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
     flagged: bool = words[state.VAULT] & (state.FLAGGED | state.MARKED) != 0
+    is_static: bool = state._model(words[state.VAULT]) == state.STATIC
+    reduces: bool = False
+    if mode == TRADE or (mode == OWN and is_static):
+        reduces = self._closer_to_zero(old_legs, legs)
+    vault: uint256[9] = words
+    stamp: uint256 = 0
+    if is_static and not reduces:
+        sigma: uint256 = snapshot[price.SIGMA]
+        if mode != TAKE:
+            sigma = max(sigma, snapshot[price.SIGMA_NOW])
+        stamp = self._stamp(words[state.RISK], sigma)
+        vault[state.TERMS] = (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
     if mode == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
         assert self._meets_initial(
-            words, legs, snapshot, False, known
+            vault, legs, snapshot, False, known
         ), "margin/taker-below-initial"
-        return True
+        return stamp
     if mode == OWN:
         assert not flagged, "margin/flagged"
         assert active, "margin/price-not-active"
-        assert self._meets_initial(words, legs, snapshot, True, known), "margin/below-initial"
-        return True
+        assert self._meets_initial(vault, legs, snapshot, True, known), "margin/below-initial"
+        return stamp
 
-    reduces: bool = self._closer_to_zero(old_legs, legs)
     assert reduces or not flagged, "margin/flagged"
     assert reduces or active, "margin/price-not-active"
     if not price._is_fresh(snapshot):
         assert self._is_fair_close(
             words, old_legs, legs, snapshot, moved
         ), "margin/stale-close-price"
-        return True
+        return 0
     if len(legs) == 0:
-        return True
-    if not flagged and self._meets_initial(words, legs, snapshot, not reduces, known):
-        return True
+        return 0
+    if not flagged and self._meets_initial(vault, legs, snapshot, not reduces, known):
+        return stamp
     assert reduces, "margin/below-initial"
     assert self._reduces_risk(words, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
-    return True
+    return 0
 
 
 @external

@@ -48,7 +48,7 @@ LIQUIDATION: constant(uint256) = 2
 ORACLE: constant(uint256) = 3
 
 # first bit beyond the fields that `list_market` may set; paused_until follows in the trading word
-RISK_END: constant(uint256) = 248
+RISK_END: constant(uint256) = 254
 TRADING_END: constant(uint256) = 208
 LIQUIDATION_END: constant(uint256) = 160
 ORACLE_END: constant(uint256) = 200
@@ -62,7 +62,7 @@ MIN_HEARTBEAT: constant(uint256) = 60
 MAX_HEARTBEAT: constant(uint256) = 172800
 
 # a table entry: hash of the name, high 72 bits | word 8 | shift 8 | bits 8 | greatest 80 | least 80
-COUNT: constant(uint256) = 39
+COUNT: constant(uint256) = 43
 NAME_AT: constant(uint256) = 184
 WORD_AT: constant(uint256) = 176
 SHIFT_AT: constant(uint256) = 168
@@ -126,13 +126,17 @@ def __init__(
         self._entry(keccak256("proximity_bps"), RISK, 32, 16, 0, 5000),
         self._entry(keccak256("lambda_bps"), RISK, 48, 16, 0, 20000),
         self._entry(keccak256("liquidity_scale"), RISK, 64, 40, 0, 10**12),
-        self._entry(keccak256("horizon_seconds"), RISK, 104, 24, 14400, 172800),
-        self._entry(keccak256("tail_bps"), RISK, 128, 16, 10, 250),
-        self._entry(keccak256("short_floor_bps"), RISK, 144, 16, 20, 500),
-        self._entry(keccak256("iv_floor_bps"), RISK, 160, 16, 1000, 10000),
-        self._entry(keccak256("phi_bps"), RISK, 176, 16, 0, 1000),
-        self._entry(keccak256("dust"), RISK, 192, 16, 0, 1000),
-        self._entry(keccak256("deposit"), RISK, 208, 40, 10**6, 200 * 10**6),
+        self._entry(keccak256("horizon_seconds"), RISK, 104, 18, 14400, 172800),
+        self._entry(keccak256("tail_bps"), RISK, 122, 8, 10, 250),
+        self._entry(keccak256("short_floor_bps"), RISK, 130, 16, 20, 500),
+        self._entry(keccak256("iv_floor_bps"), RISK, 146, 16, 1000, 10000),
+        self._entry(keccak256("phi_bps"), RISK, 162, 16, 0, 1000),
+        self._entry(keccak256("dust"), RISK, 178, 10, 0, 1000),
+        self._entry(keccak256("deposit"), RISK, 188, 28, 10**6, 200 * 10**6),
+        self._entry(keccak256("static_otm"), RISK, 216, 10, 50, 400),
+        self._entry(keccak256("static_least"), RISK, 226, 10, 30, 400),
+        self._entry(keccak256("static_future"), RISK, 236, 10, 30, 400),
+        self._entry(keccak256("greeks_move"), RISK, 246, 8, 20, 60),
         self._entry(keccak256("taker_fee_bps"), TRADING, 0, 16, 0, 30),
         self._entry(keccak256("maker_fee_bps"), TRADING, 16, 16, 0, 30),
         self._entry(keccak256("fee_cap_bps"), TRADING, 32, 16, 0, 2500),

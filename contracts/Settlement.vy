@@ -138,6 +138,22 @@ def _net(legs: DynArray[uint256, 16], price: uint256, token: uint256) -> int256:
     return auction._floor_div(waterfall._payoff(legs, price), unit)
 
 
+@internal
+@pure
+def _quantities(legs: DynArray[uint256, 16]) -> (uint256, uint256):
+    """
+    @dev Sum of |quantity| over all legs, and over options and futures [1e-6].
+    """
+    gross: uint256 = 0
+    open_interest: uint256 = 0
+    for item: uint256 in legs:
+        quantity: uint256 = convert(abs(leg._quantity(item)), uint256)
+        gross += quantity
+        if leg._kind(item) != leg.CASH:
+            open_interest += quantity
+    return gross, open_interest
+
+
 # --- settle ------------------------------------------------------------------------------------------------------
 
 
@@ -173,7 +189,12 @@ def _settle(vault_id: uint256) -> uint256:
     key: uint256 = self._key(market, expiry)
     received: uint256 = 0
     debt: uint256 = 0
-    received, debt = extcall IClearinghouse(CLEARINGHOUSE).settle(vault_id, net, msg.sender)
+    gross: uint256 = 0
+    open_interest: uint256 = 0
+    gross, open_interest = self._quantities(legs)
+    received, debt = extcall IClearinghouse(CLEARINGHOUSE).settle(
+        vault_id, net, gross, open_interest, msg.sender
+    )
 
     shortfall: uint256 = 0
     if net > 0:
@@ -181,7 +202,6 @@ def _settle(vault_id: uint256) -> uint256:
         amount: uint256 = min(convert(net, uint256), AMOUNT_MASK)
         self.claims[vault_id] = (expiry << 216) | amount
         self.books[key] += OPEN_CLAIM + amount
-        extcall IClearinghouse(CLEARINGHOUSE).set_obligation(vault_id, False, True)
     elif net < 0:
         owed: uint256 = convert(-net, uint256)
         held: uint256 = state._held_deposit(words[state.TERMS]) * state._micro_native(token)
@@ -194,7 +214,6 @@ def _settle(vault_id: uint256) -> uint256:
             # insurance never covers what the vault has but its token would not move
             self.debts[vault_id] = (expiry << 216) | debt
             self.losses[key] += debt << 112
-            extcall IClearinghouse(CLEARINGHOUSE).set_obligation(vault_id, True, False)
         if received != 0:
             self.books[key] += received << 112
     log ISettlement.VaultSettled(
@@ -346,7 +365,7 @@ def _claim(vault_id: uint256) -> (uint256, uint256):
             self.books[key] = book
             return REFUSED, 0
     if final:
-        extcall IClearinghouse(CLEARINGHOUSE).set_obligation(vault_id, False, False)
+        extcall IClearinghouse(CLEARINGHOUSE).release(vault_id)
     log ISettlement.ClaimPaid(
         vault_id=vault_id, amount=due, paid=total, claim=amount, final=final
     )
@@ -413,7 +432,7 @@ def repay(vault_id: uint256) -> uint256:
     left: uint256 = debt - repaid
     if left == 0:
         self.debts[vault_id] = 0
-        extcall IClearinghouse(CLEARINGHOUSE).set_obligation(vault_id, False, False)
+        extcall IClearinghouse(CLEARINGHOUSE).release(vault_id)
     else:
         self.debts[vault_id] = (expiry << 216) | left
     log ISettlement.DebtRepaid(vault_id=vault_id, amount=repaid, debt=left)

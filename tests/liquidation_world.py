@@ -103,6 +103,7 @@ class World:
             "Clearinghouse",
             "MarginGate",
             "VaultToken",
+            "Operators",
             "Liquidator",
             "Settlement",
             "InsuranceFund",
@@ -122,6 +123,7 @@ class World:
         if Path("contracts/MarginGate.vy").exists():
             self._load("MarginGate", "MarginGate")
         self._load("VaultToken", "VaultToken", self.at["Clearinghouse"])
+        self._load("Operators", "Operators", self.at["Clearinghouse"])
         gate = ["MarginGate"] if Path("contracts/MarginGate.vy").exists() else []
         self.clearinghouse = self._load(
             "Clearinghouse",
@@ -134,6 +136,7 @@ class World:
                     "OracleAdapter",
                     *gate,
                     "VaultToken",
+                    "Operators",
                     "Exchange",
                     "Liquidator",
                     "Settlement",

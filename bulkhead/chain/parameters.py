@@ -73,13 +73,24 @@ def _risk_rows() -> Iterator[_Row]:
         ("proximity_bps", 16, 0, 5_000, "bp", "extra IM for withdrawing or adding risk near liquidation"),
         ("lambda_bps", 16, 0, 20_000, "bp", "slope of the concentration add-on, which is capped at a factor of 2"),
         ("liquidity_scale", 40, 0, 10**12, "quote", "size of a vault from which IM grows; 0 = off, set per deployment"),
-        ("horizon_seconds", 24, 14_400, 172_800, "s", "time in which a position is sold; backtest 2018-2026"),
-        ("tail_bps", 16, 10, 250, "bp", "ES level 99 %"),
+        ("horizon_seconds", 18, 14_400, 172_800, "s", "time in which a position is sold; backtest 2018-2026"),
+        ("tail_bps", 8, 10, 250, "bp", "ES level 99 %"),
         ("short_floor_bps", 16, 20, 500, "bp of spot", "gap risk of far strikes; Derive 0.3-2 %, Deribit 1 %"),
         ("iv_floor_bps", 16, 1_000, 10_000, "bp", "an up-shock takes its percentage of at least this vol"),
         ("phi_bps", 16, 0, 1_000, "bp of MM", "what a take pays to insurance"),
-        ("dust", 16, 0, 1_000, "quote of MM", "a smaller remainder is taken whole: not worth a transaction"),
-        ("deposit", 40, 10**6, 200 * 10**6, "1e-6 quote", "pays the tips: many flags at 100 gwei on a roll-up"),
+        ("dust", 10, 0, 1_000, "quote of MM", "a smaller remainder is taken whole: not worth a transaction"),
+        ("deposit", 28, 10**6, 200 * 10**6, "1e-6 quote", "pays the tips: many flags at 100 gwei on a roll-up"),
+        (
+            "static_otm",
+            10,
+            50,
+            400,
+            "1e-3 of spot",
+            "STATIC a, less what is out of the money; Deribit, Aevo",
+        ),
+        ("static_least", 10, 30, 400, "1e-3 of spot", "STATIC b: least of a short option; Deribit, Aevo"),
+        ("static_future", 10, 30, 400, "1e-3 of spot", "STATIC c: of a future"),
+        ("greeks_move", 8, 20, 60, "0.1 standard deviations", "GREEKS k: the move over the horizon"),
     ):
         yield name, bits, getattr(defaults, name), least, greatest, unit, why
 

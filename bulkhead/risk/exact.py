@@ -185,6 +185,7 @@ class Assessment:
         vega: Quote per 1.00 vol.
         theta: Quote per year.
         covered: 1 when the collateral covers the worst payoff and no scenario was run.
+        initial: The model's own IM before concentration, proximity and cap; 0 means kappa times margin.
     """
 
     value: int
@@ -195,9 +196,10 @@ class Assessment:
     vega: int
     theta: int
     covered: int
+    initial: int = 0
 
     def words(self) -> list[int]:
-        """The int256[8] of the contract."""
+        """The int256[9] of the contract."""
         return [
             self.value,
             self.margin,
@@ -207,6 +209,7 @@ class Assessment:
             self.vega,
             self.theta,
             self.covered,
+            self.initial,
         ]
 
 

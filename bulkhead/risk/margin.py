@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from bulkhead.risk.exact import UNBOUNDED, Assessment
 from bulkhead.risk.words import BPS, WAD, RiskWord, Snapshot
 
+#: IM/MM that sets the target of a model with an IM of its own [wad].
+STATIC_KAPPA = 13 * 10**17
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -75,6 +78,8 @@ def resolve(
     ratio = kappa(snapshot.vol_ratio, risk)
 
     im = _mul_up(assessment.margin, ratio)
+    if assessment.initial:
+        im, ratio = assessment.initial, STATIC_KAPPA
     scale = risk.liquidity_scale * WAD
     if scale:
         size = max(abs(assessment.delta) * snapshot.spot // WAD, 4 * mm)

@@ -219,13 +219,17 @@ _RISK_LAYOUT = (
     ("proximity_bps", 16),
     ("lambda_bps", 16),
     ("liquidity_scale", 40),
-    ("horizon_seconds", 24),
-    ("tail_bps", 16),
+    ("horizon_seconds", 18),
+    ("tail_bps", 8),
     ("short_floor_bps", 16),
     ("iv_floor_bps", 16),
     ("phi_bps", 16),
-    ("dust", 16),
-    ("deposit", 40),
+    ("dust", 10),
+    ("deposit", 28),
+    ("static_otm", 10),
+    ("static_least", 10),
+    ("static_future", 10),
+    ("greeks_move", 8),
 )
 
 
@@ -246,6 +250,10 @@ class RiskWord:
         phi_bps: Insurance's cut of a take, of MM.
         dust: MM below which a remainder is taken whole [quote].
         deposit: Liquidation deposit [1e-6 quote].
+        static_otm: STATIC ratio a of a short option at the money [1e-3 of spot].
+        static_least: STATIC ratio b, its least [1e-3 of spot].
+        static_future: STATIC ratio c of a future [1e-3 of spot].
+        greeks_move: k of the GREEKS model [0.1 standard deviations].
     """
 
     kappa_calm_bps: int = 12_500
@@ -260,6 +268,10 @@ class RiskWord:
     phi_bps: int = 200
     dust: int = 10
     deposit: int = 10_000_000
+    static_otm: int = 150
+    static_least: int = 100
+    static_future: int = 100
+    greeks_move: int = 30
 
     def __post_init__(self) -> None:
         for name, bits in _RISK_LAYOUT:

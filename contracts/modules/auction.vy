@@ -175,13 +175,13 @@ def _split(
 
 @internal
 @pure
-def _scale(assessment: int256[8], fraction: uint256, known: int256) -> int256[8]:
+def _scale(assessment: int256[9], fraction: uint256, known: int256) -> int256[9]:
     """
     @notice Assessment of exactly `fraction` of the assessed legs: every margin model is homogeneous of degree 1.
-    @dev Rounded against the holder. Vega, gamma and theta are left out.
+    @dev Rounded against the holder. Vega, gamma, theta and a model's own IM are left out.
     """
     if fraction == WAD:
-        full: int256[8] = assessment
+        full: int256[9] = assessment
         full[7] = known
         return full
     f: int256 = convert(fraction, int256)
@@ -198,4 +198,5 @@ def _scale(assessment: int256[8], fraction: uint256, known: int256) -> int256[8]
         0,
         0,
         known,
+        0,
     ]

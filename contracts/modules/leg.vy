@@ -106,3 +106,19 @@ def _from_series(series: uint128, quantity: int256, market: uint256, expiry: uin
     # a strike belongs to options and to nothing else
     assert (strike == 0) == (kind >= FUTURE), "leg/strike-kind"
     return self._pack((kind << 62) | strike, quantity)
+
+
+@internal
+@pure
+def _find(legs: DynArray[uint256, 16], key: uint256, hint: uint256) -> uint256:
+    """
+    @notice Position of a series among leg words, `len(legs)` when absent. Legs mostly keep their order: the hint is
+            tried first.
+    """
+    count: uint256 = len(legs)
+    if hint < count and legs[hint] >> 64 == key:
+        return hint
+    for i: uint256 in range(count, bound=16):
+        if legs[i] >> 64 == key:
+            return i
+    return count

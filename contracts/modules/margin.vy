@@ -19,6 +19,10 @@ MARGIN: constant(uint256) = 1
 V_MIN: constant(uint256) = 2
 DELTA: constant(uint256) = 3
 COVERED: constant(uint256) = 7
+INITIAL: constant(uint256) = 8   # the model's own IM before add-ons and cap, 0 for kappa * MM
+
+# kappa of a model with an IM of its own (STATIC), where the target of a liquidation needs one
+STATIC_KAPPA: constant(uint256) = 13 * 10**17
 
 # indices of what `_resolve` returns
 EQUITY: constant(uint256) = 0    # E = C + v, signed
@@ -43,7 +47,7 @@ def _kappa(vol_ratio: uint256, risk: uint256) -> uint256:
 
 @internal
 @pure
-def _room(assessment: int256[8]) -> uint256:
+def _room(assessment: int256[9]) -> uint256:
     """
     @notice The max-loss cap max(0, v - v_min) on MM, IM and target.
     """
@@ -61,7 +65,7 @@ def _mul_up(a: uint256, b: uint256) -> uint256:
 @internal
 @pure
 def _resolve(
-    assessment: int256[8],
+    assessment: int256[9],
     collateral: int256,
     deficit: uint256,
     risk: uint256,
@@ -82,7 +86,11 @@ def _resolve(
     equity: int256 = collateral + value
     kappa: uint256 = self._kappa(prices[snapshot.VOL_RATIO], risk)
 
-    im: uint256 = self._mul_up(margin, kappa)
+    im: uint256 = convert(assessment[INITIAL], uint256)
+    if im == 0:
+        im = self._mul_up(margin, kappa)
+    else:
+        kappa = STATIC_KAPPA
     scale: uint256 = parameters._liquidity_scale(risk)
     if scale != 0:
         delta: uint256 = convert(abs(assessment[DELTA]), uint256)

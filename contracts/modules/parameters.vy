@@ -6,8 +6,9 @@
         risk -> Clearinghouse (and by value to the engines), trading -> Exchange, liquidation -> Liquidator and
         Settlement, oracle -> OracleAdapter. Every reader unpacks through this module. `_bps` = 1e-4.
 @dev risk:        kappa_calm_bps 16 | kappa_stress_bps 16 | proximity_bps 16 | lambda_bps 16 | liquidity_scale 40 [quote]
-                  | horizon_seconds 24 | tail_bps 16 | short_floor_bps 16 | iv_floor_bps 16 | phi_bps 16 | dust 16 [quote]
-                  | deposit 40 [1e-6 quote]
+                  | horizon_seconds 18 | tail_bps 8 | short_floor_bps 16 | iv_floor_bps 16 | phi_bps 16 | dust 10 [quote]
+                  | deposit 28 [1e-6 quote] | static_otm 10 | static_least 10 | static_future 10 [1e-3 of spot]
+                  | greeks_move 8 [0.1 standard deviations]
      trading:     taker_fee_bps 16 | maker_fee_bps 16 | fee_cap_bps 16 | tick 56 [1e-8 quote] | no_open_seconds 24
                   | oi_cap 80 [1e-6 contracts] | paused_until 40 [unix seconds]
      liquidation: bonus_start_bps 16 | bonus_middle_bps 16 | t1_seconds 16 | t2_seconds 16 | vault_cap_bps 16
@@ -18,6 +19,9 @@
 """
 
 BPS: constant(uint256) = 10**14  # one basis point [wad]
+# the three ratios of the STATIC model, together; a vault of that model has its own in their place
+STATIC_AT: constant(uint256) = 216
+STATIC_MASK: constant(uint256) = (2**30 - 1) << 216
 
 
 @internal
@@ -56,7 +60,7 @@ def _liquidity_scale(risk: uint256) -> uint256:
 @internal
 @pure
 def _horizon_seconds(risk: uint256) -> uint256:
-    return (risk >> 104) & (2**24 - 1)
+    return (risk >> 104) & (2**18 - 1)
 
 
 @internal
@@ -65,13 +69,13 @@ def _tail(risk: uint256) -> uint256:
     """
     @notice alpha of the expected shortfall [wad].
     """
-    return ((risk >> 128) & 65535) * BPS
+    return ((risk >> 122) & 255) * BPS
 
 
 @internal
 @pure
 def _short_floor(risk: uint256) -> uint256:
-    return ((risk >> 144) & 65535) * BPS
+    return ((risk >> 130) & 65535) * BPS
 
 
 @internal
@@ -80,13 +84,13 @@ def _iv_floor(risk: uint256) -> uint256:
     """
     @notice Least iv of which an up-shock takes its percentage [wad].
     """
-    return ((risk >> 160) & 65535) * BPS
+    return ((risk >> 146) & 65535) * BPS
 
 
 @internal
 @pure
 def _phi(risk: uint256) -> uint256:
-    return ((risk >> 176) & 65535) * BPS
+    return ((risk >> 162) & 65535) * BPS
 
 
 @internal
@@ -95,7 +99,7 @@ def _dust(risk: uint256) -> uint256:
     """
     @notice MM below which a remainder is taken whole [wad quote].
     """
-    return ((risk >> 192) & 65535) * 10**18
+    return ((risk >> 178) & 1023) * 10**18
 
 
 @internal
@@ -104,4 +108,22 @@ def _liquidation_deposit(risk: uint256) -> uint256:
     """
     @notice Liquidation deposit a vault locks with its first leg [1e-6 quote].
     """
-    return (risk >> 208) & (2**40 - 1)
+    return (risk >> 188) & (2**28 - 1)
+
+
+@internal
+@pure
+def _static_ratio(risk: uint256, index: uint256) -> uint256:
+    """
+    @notice One ratio of the STATIC model [wad of spot]: 0 a short option at the money, 1 its least, 2 a future.
+    """
+    return ((risk >> (STATIC_AT + 10 * index)) & 1023) * 10**15
+
+
+@internal
+@pure
+def _greeks_move(risk: uint256) -> uint256:
+    """
+    @notice k: standard deviations of the move of the GREEKS model [wad].
+    """
+    return (risk >> 246 & 255) * 10**17

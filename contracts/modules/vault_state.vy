@@ -4,12 +4,14 @@
 @license AGPL-3.0-only
 @notice Storage is packed by hand; every reader unpacks through this module.
 @dev vault word:  owner 160 | market 16 | legs 8 | model 4 | flags 4 | epoch 64
-     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1
+     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1 | stamp 30
      cell word:   gross open quantity 112 | recorded deficit 112
      token word:  token 160 | decimals 8 | listed 8 | lot 32
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
+     stamp the ratios of a STATIC vault as of its last new risk (modules/parameters, 3 x 10 bits),
      flag_margin A at the flag [1e-6 quote], deposit the full liquidation deposit [1e-6 quote].
 """
+from contracts.modules import parameters
 
 # bit offsets in the vault word
 MARKET_AT: constant(uint256) = 160
@@ -20,6 +22,7 @@ EPOCH_AT: constant(uint256) = 192
 
 OWNER_MASK: constant(uint256) = 2**160 - 1
 COUNT_MASK: constant(uint256) = 255 << 176
+MODEL_MASK: constant(uint256) = 15 << 184
 
 # flags of the vault word, in place
 FLAGGED: constant(uint256) = 1 << 188
@@ -38,6 +41,8 @@ FLAG_CLOCK_AT: constant(uint256) = 40
 FLAGGED_AT_AT: constant(uint256) = 80
 FLAG_MARGIN_AT: constant(uint256) = 120
 DEPOSIT_AT: constant(uint256) = 184
+STAMP_AT: constant(uint256) = 225
+STAMP_MASK: constant(uint256) = (2**30 - 1) << 225
 
 # tips; the flag's is marked in the terms word, in place, while it is missing from the deposit
 TIP_FLAG: constant(uint256) = 1 << 224
@@ -223,4 +228,17 @@ def _collateral(balance: uint256, terms: uint256, token_word: uint256) -> int256
     return (
         convert(balance * self._native_wad(token_word), int256)
         - convert(self._held_deposit(terms) * 10**12, int256)
+    )
+
+
+@internal
+@pure
+def _engine_risk(words: uint256[9]) -> uint256:
+    """
+    @notice Risk word for the vault's engine: a STATIC vault brings the ratios it was stamped with.
+    """
+    if self._model(words[VAULT]) != STATIC:
+        return words[RISK]
+    return (words[RISK] & ~parameters.STATIC_MASK) | (
+        (words[TERMS] >> STAMP_AT) << parameters.STATIC_AT
     )

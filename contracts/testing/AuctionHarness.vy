@@ -63,7 +63,7 @@ def split(
 
 @external
 @pure
-def scale(assessment: int256[8], fraction: uint256, known: int256) -> int256[8]:
+def scale(assessment: int256[9], fraction: uint256, known: int256) -> int256[9]:
     """
     @notice auction._scale.
     """

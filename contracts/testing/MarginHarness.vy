@@ -11,7 +11,7 @@ from contracts.modules import margin
 @external
 @pure
 def resolve(
-    assessment: int256[8], collateral: int256, deficit: uint256, risk: uint256, prices: uint256[16], proximity: bool
+    assessment: int256[9], collateral: int256, deficit: uint256, risk: uint256, prices: uint256[16], proximity: bool
 ) -> int256[5]:
     """
     @notice Equity, MM, IM, backing and target (modules/margin).

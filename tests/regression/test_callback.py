@@ -84,7 +84,7 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
         step(ch, "close", idle, taker.address),
         step(ch, "open", MARKET, 0, taker.address),
         step(ch, "novate", flagged, into, EXPIRY, [put(2000, -0.1)], 10**9, [0, 0], OWNER, words),
-        step(ch, "take", flagged, into, [put(2000, -0.1)], 0, 0, OWNER, True, False, words, [0] * 8),
+        step(ch, "take", flagged, into, [put(2000, -0.1)], 0, 0, OWNER, True, False, words, [0] * 9),
         step(ch, "finish", into, words),
         step(ch, "flag", other, taker.address, 0, 0, 0),
         step(ch, "transfer_vault", spare, taker.address, OWNER),

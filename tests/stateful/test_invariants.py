@@ -142,7 +142,7 @@ class Bulkheads(RuleBasedStateMachine):
                 assert after[vault] == before[vault], f"INV-02: vault {vault} changed"
 
     def _try(self, call, *arguments) -> bool:
-        steps[call.fn_ast.name] += 1
+        steps[call.name] += 1
         try:
             call(*arguments)
         except boa.BoaError:

@@ -4,6 +4,7 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Kind, Leg
+from tests.contracts import write
 from tests.system import call, cash, future, put, weekly
 
 EXPIRY = weekly(2)
@@ -104,8 +105,7 @@ def test_novate__quantity_beyond_int64__refused(system, pair):
 
 
 def test_novate__unsettled_side__takes_no_leg(system, pair):
-    with boa.env.prank(system.at["Settlement"]):
-        system.clearinghouse.set_obligation(pair[0], False, True)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(pair[0])[0] | 8 << 188, pair[0])
     with boa.reverts("clearinghouse/unsettled"):
         system.novate(*pair, [put(2000, 1)], EXPIRY)
 

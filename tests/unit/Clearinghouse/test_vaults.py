@@ -3,7 +3,11 @@
 import boa
 import pytest
 
+from tests.contracts import write
 from tests.system import EMPTY, put, weekly
+
+# flags of the vault word
+DEBT, CLAIM = 4 << 188, 8 << 188
 
 
 def test_open__owner__gets_a_numbered_vault_with_its_own_custody(system, trader):
@@ -147,33 +151,40 @@ def test_close__with_legs__refused(system, trader, maker):
         system.clearinghouse.close(vault, trader)
 
 
-@pytest.mark.parametrize("debt, claim", [(True, False), (False, True)])
-def test_close__with_debt_or_unpaid_claim__refused(system, trader, debt, claim):
+@pytest.mark.parametrize("bit", [DEBT, CLAIM])
+def test_close__with_debt_or_unpaid_claim__refused(system, trader, bit):
     vault = system.open(trader, 100)
-    with boa.env.prank(system.at["Settlement"]):
-        system.clearinghouse.set_obligation(vault, debt, claim)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | bit, vault)
     with boa.env.prank(trader), boa.reverts("clearinghouse/unsettled"):
         system.clearinghouse.close(vault, trader)
 
 
 def test_withdraw__in_debt__refused(system, trader):
     vault = system.open(trader, 100)
-    with boa.env.prank(system.at["Settlement"]):
-        system.clearinghouse.set_obligation(vault, True, False)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | DEBT, vault)
     with boa.env.prank(trader), boa.reverts("clearinghouse/in-debt"):
         system.clearinghouse.withdraw(vault, 1, trader)
 
 
+def test_release__of_settlement__ends_debt_and_claim(system, trader):
+    vault = system.open(trader, 100)
+    before = system.words(vault)[0]
+    write("Clearinghouse", system.clearinghouse.address, "words", before | DEBT | CLAIM, vault)
+    with boa.env.prank(system.at["Settlement"]):
+        system.clearinghouse.release(vault)
+    assert system.words(vault)[0] == before
+
+
 ROLE_CALLS = {
     "novate": (1, 2, 1, [], 0, [0, 0], EMPTY, [0] * 16),
-    "take": (1, 2, [], 0, 0, EMPTY, False, False, [0] * 16, [0] * 8),
+    "take": (1, 2, [], 0, 0, EMPTY, False, False, [0] * 16, [0] * 9),
     "finish": (1, [0] * 16),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),
-    "settle": (1, 0, EMPTY),
+    "settle": (1, 0, 0, 0, EMPTY),
     "pay_from_cell": (1, 1, EMPTY, 1),
     "repay": (1, 1, 1),
-    "set_obligation": (1, False, False),
+    "release": (1,),
     "transfer_vault": (1, EMPTY, EMPTY),
     "list_market": (2, 0, 0, [EMPTY] * 3),
     "configure": (1, 0),
