@@ -62,7 +62,7 @@ def rows(url: str) -> list[dict[str, Any]]:
 
     boa.set_network_env(url)
     boa.env.add_account(Account.from_key(KEY), force_eoa=True)
-    adapter = deployer("OracleAdapter").deploy(boa.env.eoa)
+    adapter = deployer("OracleAdapter").deploy(boa.env.eoa, boa.env.eoa)
     feeds = [deployer("MockAggregator").deploy(8, "TEST / USD") for _ in range(2)]
     probe = boa.loads(PROBE)
     for feed in feeds:

@@ -5,13 +5,14 @@
 @license AGPL-3.0-only
 @notice Reads AggregatorV3 feeds and says what their price may be used for. One `snapshot` returns every price fact
         of a cell; docs/oracle.md has the table of states and what each allows (protocol sections 8, 5.3, 5.4, 7.1).
-@dev Owns: feeds, EWMAs, the ramp of sigma_m, the market clock, proofs of expiry prices. Trusts RiskParameters for
-     listing and parameters, nobody else. Assumes of a feed only what it proves: a feed that reverts, lies about
-     stamps, returns too little or burns its gas makes its own market's price not fresh and touches nothing else.
-     Never calls the protocol.
+@dev Owns: feeds, EWMAs, the ramp of sigma_m, the market clock, proofs of expiry prices, the vol surface in force.
+     Trusts RiskParameters for listing and parameters, VolSurface for surfaces that it has checked, nobody else. Assumes
+     of a feed only what it proves: a feed that reverts, lies about stamps, returns too little or burns its gas makes its
+     own market's price not fresh and touches nothing else. Never calls the protocol.
 
      Six words per market:
-       PRIMARY, FALLBACK  address 160 | age limit 32 [seconds] | scale to wad 60 | PRIMARY only: has a sequencer feed 1
+       PRIMARY, FALLBACK  address 160 | age limit 32 [seconds] | scale to wad 60 | PRIMARY only: has a sequencer feed 1,
+                          has a surface 1
        PARAMS             modules/oracle_word
        STATE              clock 32 | restart 32 | seen_at 34 | recorded_at 34 | degraded_since 34 | grace_until 34
                           | sigma 54 [1e-15] | broken 1 | outage 1
@@ -27,6 +28,8 @@ from interfaces import IOracleAdapter
 from contracts.math import fixed
 from contracts.modules import oracle_word
 from contracts.modules import snapshot as layout
+from contracts.modules import surface as surfaces_
+from contracts.modules import svi_slice
 from contracts.modules import volatility
 
 implements: IOracleAdapter
@@ -82,6 +85,7 @@ WINDOW_OPEN: constant(uint256) = 10    # rounds of the settlement window are mis
 SCALE_AT: constant(uint256) = 192
 SCALE_MASK: constant(uint256) = 2**60 - 1
 HAS_SEQUENCER: constant(uint256) = 1 << 252
+HAS_SURFACE: constant(uint256) = 1 << 253
 ADDRESS_MASK: constant(uint256) = 2**160 - 1
 
 # bit offsets of STATE and ROUND
@@ -108,8 +112,8 @@ PRICE_AT: constant(uint256) = 114
 FLAT_AT: constant(uint256) = 210
 FLAT_UNIT: constant(uint256) = 10**6
 MAX_PRICE: constant(uint256) = 2**96 - 1
-# asks a feed for its newest round
-NEWEST: constant(uint256) = max_value(uint256)
+# asks a feed for its newest round; no feed has a round 0
+NEWEST: constant(uint256) = 0
 MAX_RATIO: constant(uint256) = 100 * 10**18
 MIN_IV: constant(uint256) = 10**16
 MAX_IV: constant(uint256) = 10**19
@@ -137,6 +141,7 @@ FROM_FALLBACK: constant(uint256) = 2
 FROM_LAST_RESORT: constant(uint256) = 3
 
 PARAMETERS: immutable(address)
+VOL_SURFACE: immutable(address)
 
 # market -> its words
 markets: HashMap[uint256, uint256[6]]
@@ -149,14 +154,20 @@ variances: HashMap[uint256, uint256]
 proofs: HashMap[uint256, uint256[4]]
 # market << 64 | expiry -> price | source << 248
 fixed_prices: HashMap[uint256, uint256]
+# market -> surface word, index word (modules/surface)
+surfaces: HashMap[uint256, uint256[2]]
+# market << 16 | day of the expiry -> slice (modules/svi_slice) | made_at << 224
+slices: HashMap[uint256, uint256]
 
 
 @deploy
-def __init__(parameters: address):
+def __init__(parameters: address, vol_surface: address):
     """
     @param parameters RiskParameters, the only account that lists and configures markets.
+    @param vol_surface VolSurface, the only account that sets a vol surface.
     """
     PARAMETERS = parameters
+    VOL_SURFACE = vol_surface
 
 
 # --- listing -------------------------------------------------------------------------------------------------
@@ -193,7 +204,7 @@ def list_market(market: uint256, feeds: address[3], heartbeats: uint256[2], word
     words[VOLS] = self._vols(variances)
     words[STATE] = (sigma // SIGMA_UNIT) << SIGMA_AT
     flat: uint256 = self._flat_target(sigma, word)
-    newest: Reading = self._read_latest(words[PRIMARY])
+    newest: Reading = self._read(words[PRIMARY], NEWEST)
     if newest.price != 0:
         words[ROUND] = newest.id | (newest.stamp << STAMP_AT) | (newest.price << PRICE_AT)
     words[ROUND] |= (flat // FLAT_UNIT) << FLAT_AT
@@ -218,6 +229,39 @@ def configure(market: uint256, word: uint256):
     log IOracleAdapter.MarketConfigured(market=market, word=word)
 
 
+@external
+def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[16]):
+    """
+    @notice Puts a vol surface in force. Only VolSurface, which has checked it.
+    @dev It begins fully faded when nothing was in force, and otherwise as faded as the one before: marks do not jump by
+         more than VolSurface lets a publication differ.
+    @param market The market's index.
+    @param word Surface word with an empty fade (modules/surface).
+    @param index Its expiries.
+    @param slices Slices in the order of the index.
+    """
+    assert msg.sender == VOL_SURFACE, "oracle/only-surface"
+    primary: uint256 = self.markets[market][PRIMARY]
+    assert primary != 0, "oracle/unlisted-market"
+    if primary & HAS_SURFACE == 0:
+        self.markets[market][PRIMARY] = primary | HAS_SURFACE
+    fade: uint256 = WAD
+    before: uint256 = self.surfaces[market][0]
+    known: uint256 = self.surfaces[market][1]
+    if self._is_in_force(before, known):
+        fade = surfaces_._fade(before)
+    self.surfaces[market][0] = surfaces_._with_fade(word, fade)
+    if index != known:
+        self.surfaces[market][1] = index
+    stamp: uint256 = surfaces_._made_at(word) << surfaces_.MADE_AT
+    days: uint256 = index
+    for slice_word: uint256 in slices:
+        if days == 0:
+            break
+        self.slices[(market << 16) | (days & 65535)] = slice_word | stamp
+        days = days >> 16
+
+
 # --- prices --------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +280,10 @@ def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
     state: uint256 = 0
     round: uint256 = 0
     walked: uint256 = 0
-    facts, state, round, walked = self._assess(market, expiry, words, self._read_latest(words[PRIMARY]))
+    surface: uint256 = 0
+    facts, state, round, walked, surface = self._assess(
+        market, expiry, words, self._read(words[PRIMARY], NEWEST)
+    )
     return facts
 
 
@@ -250,15 +297,10 @@ def observe(market: uint256, expiry: uint256) -> uint256[16]:
     @return The snapshot as after recording.
     """
     words: uint256[6] = self._load(market)
-    newest: Reading = self._read_latest(words[PRIMARY])
+    newest: Reading = self._read(words[PRIMARY], NEWEST)
     facts: uint256[16] = empty(uint256[16])
-    state: uint256 = 0
-    round: uint256 = 0
     walked: uint256 = 0
-    facts, state, round, walked = self._assess(market, expiry, words, newest)
-    self._record(market, facts[layout.STATUS], words[STATE], state)
-    if round != words[ROUND]:
-        self.markets[market][ROUND] = round
+    facts, walked = self._observe(market, expiry, words, newest)
     if walked > FREE_WALK:
         self._keep_window(market, expiry, words, newest, facts[layout.STATUS])
     return facts
@@ -275,7 +317,7 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
     @return Number of rounds looked at; 0 when nothing was new.
     """
     words: uint256[6] = self._load(market)
-    newest: Reading = self._read_latest(words[PRIMARY])
+    newest: Reading = self._read(words[PRIMARY], NEWEST)
     round: uint256 = words[ROUND]
     cursor: uint256 = round & ROUND_ID_MASK
     stamp: uint256 = (round >> STAMP_AT) & TIME_MASK
@@ -306,7 +348,7 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
             cursor = unsafe_add(cursor, 1)
             reading: Reading = newest
             if cursor != newest.id:
-                reading = self._read_round(words[PRIMARY], cursor)
+                reading = self._read(words[PRIMARY], cursor)
             if reading.price != 0 and reading.stamp >= stamp:
                 if price != 0:
                     variances = volatility._fold(
@@ -318,17 +360,15 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
             cursor = round & ROUND_ID_MASK
         round = cursor | (stamp << STAMP_AT) | (price << PRICE_AT) | ((round >> FLAT_AT) << FLAT_AT)
 
-    words[ROUND] = round
     if looked != 0:
-        self.variances[market] = variances
+        words[ROUND] = round
         words[VOLS] = self._vols(variances)
+        self.markets[market][ROUND] = round
         self.markets[market][VOLS] = words[VOLS]
+        self.variances[market] = variances
     facts: uint256[16] = empty(uint256[16])
-    state: uint256 = 0
     walked: uint256 = 0
-    facts, state, round, walked = self._assess(market, 0, words, newest)
-    self._record(market, facts[layout.STATUS], words[STATE], state)
-    self.markets[market][ROUND] = round
+    facts, walked = self._observe(market, 0, words, newest)
     if looked != 0:
         log IOracleAdapter.VolUpdated(
             market=market,
@@ -436,6 +476,26 @@ def proof(market: uint256, expiry: uint256) -> uint256[4]:
     return self.proofs[self._key(market, expiry)]
 
 
+@external
+@view
+def surface(market: uint256) -> (uint256, uint256, uint256[16], bool):
+    """
+    @notice The vol surface of a market as last published and recorded.
+    @param market The market's index.
+    @return (surface word, index word (modules/surface), slices in the order of the index, whether marks depend on it).
+    """
+    word: uint256 = self.surfaces[market][0]
+    index: uint256 = self.surfaces[market][1]
+    slices: uint256[16] = empty(uint256[16])
+    days: uint256 = index
+    for lane: uint256 in range(surfaces_.MAX_EXPIRIES):
+        if days == 0:
+            break
+        slices[lane] = self.slices[(market << 16) | (days & 65535)]
+        days = days >> 16
+    return word, index, slices, self._is_in_force(word, index)
+
+
 # --- feeds ---------------------------------------------------------------------------------------------------
 
 
@@ -451,54 +511,44 @@ def _feed_word(feed: address, heartbeat: uint256) -> uint256:
 
 @internal
 @view
-def _read_latest(feed_word: uint256) -> Reading:
+def _ask(feed_word: uint256, asked: uint256) -> (bool, uint256[5]):
     """
-    @notice Newest round of a feed. A feed that answers nonsense gives a reason, never a revert.
+    @notice A round of a feed as it answers: (roundId, answer, startedAt, updatedAt, answeredInRound).
     """
-    return self._read(feed_word, NEWEST)
-
-
-@internal
-@view
-def _read_round(feed_word: uint256, id: uint256) -> Reading:
-    """
-    @notice One round of a feed's history; FINE and STALE are both good there.
-    """
-    return self._read(feed_word, id)
+    request: Bytes[36] = method_id("latestRoundData()", output_type=Bytes[4])
+    if asked != NEWEST:
+        request = abi_encode(asked, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4]))
+    gas_before: uint256 = msg.gas
+    success: bool = False
+    answer: Bytes[160] = b""
+    success, answer = raw_call(
+        convert(feed_word & ADDRESS_MASK, address),
+        request,
+        max_outsize=160,
+        gas=FEED_GAS,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    # who calls with little gas must not make a good feed look bad
+    assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
+    if not success or len(answer) != 160:
+        return False, empty(uint256[5])
+    return True, abi_decode(answer, uint256[5])
 
 
 @internal
 @view
 def _read(feed_word: uint256, asked: uint256) -> Reading:
+    """
+    @notice The newest round of a feed (NEWEST), or one of its history, where FINE and STALE are both good. A feed that
+            answers nonsense gives a reason, never a revert.
+    """
     reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
-    gas_before: uint256 = msg.gas
-    success: bool = False
-    answer: Bytes[160] = b""
-    feed: address = convert(feed_word & ADDRESS_MASK, address)
-    if asked == NEWEST:
-        success, answer = raw_call(
-            feed,
-            method_id("latestRoundData()", output_type=Bytes[4]),
-            max_outsize=160,
-            gas=FEED_GAS,
-            is_static_call=True,
-            revert_on_failure=False,
-        )
-    else:
-        success, answer = raw_call(
-            feed,
-            abi_encode(asked, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4])),
-            max_outsize=160,
-            gas=FEED_GAS,
-            is_static_call=True,
-            revert_on_failure=False,
-        )
-    # who calls with little gas must not make a good feed look bad
-    assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
-    if not success or len(answer) != 160:
+    answered: bool = False
+    fields: uint256[5] = empty(uint256[5])
+    answered, fields = self._ask(feed_word, asked)
+    if not answered:
         return reading
-    # (roundId, answer, startedAt, updatedAt, answeredInRound)
-    fields: uint256[5] = abi_decode(answer, uint256[5])
     id: uint256 = fields[0]
     amount: uint256 = fields[1]
     updated_at: uint256 = fields[3]
@@ -534,24 +584,13 @@ def _read_sequencer(feed: address, grace: uint256) -> uint256:
     """
     @notice FINE, SEQUENCER_DOWN or GRACE. An uptime feed answers 0 for up and keeps the last change in startedAt.
     """
-    gas_before: uint256 = msg.gas
-    success: bool = False
-    answer: Bytes[160] = b""
-    success, answer = raw_call(
-        feed,
-        method_id("latestRoundData()", output_type=Bytes[4]),
-        max_outsize=160,
-        gas=FEED_GAS,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
-    if not success or len(answer) != 160:
-        return SEQUENCER_DOWN
-    down: uint256 = extract32(answer, 32, output_type=uint256)
-    started_at: uint256 = extract32(answer, 64, output_type=uint256)
+    answered: bool = False
+    fields: uint256[5] = empty(uint256[5])
+    answered, fields = self._ask(convert(feed, uint256), NEWEST)
+    down: uint256 = fields[1]
+    started_at: uint256 = fields[2]
     # startedAt is 0 while an uptime feed has not heard from its chain
-    if down != 0 or started_at == 0 or started_at > block.timestamp:
+    if not answered or down != 0 or started_at == 0 or started_at > block.timestamp:
         return SEQUENCER_DOWN
     if unsafe_sub(block.timestamp, started_at) < grace:
         return GRACE
@@ -573,11 +612,11 @@ def _load(market: uint256) -> uint256[6]:
 @view
 def _assess(
     market: uint256, expiry: uint256, words: uint256[6], primary: Reading
-) -> (uint256[16], uint256, uint256, uint256):
+) -> (uint256[16], uint256, uint256, uint256, uint256):
     """
-    @notice The snapshot of a cell, and the market's STATE and ROUND as a recording call leaves them.
+    @notice The snapshot of a cell, and the market's STATE, ROUND and surface word as a recording call leaves them.
     @param primary Newest round of the primary feed.
-    @return (snapshot, STATE, ROUND, rounds read to sum the settlement window).
+    @return (snapshot, STATE, ROUND, rounds read to sum the settlement window, surface word or 0).
     """
     params: uint256 = words[PARAMS]
     state: uint256 = words[STATE]
@@ -587,7 +626,7 @@ def _assess(
     fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0)
     sequencer: uint256 = FINE
     if words[FALLBACK] != 0:
-        fallback = self._read_latest(words[FALLBACK])
+        fallback = self._read(words[FALLBACK], NEWEST)
     if words[PRIMARY] & HAS_SEQUENCER != 0:
         sequencer = self._read_sequencer(self.sequencers[market], oracle_word._grace_seconds(params))
     primary_fresh: bool = primary.reason == FINE
@@ -702,22 +741,28 @@ def _assess(
                 params,
             )
         )
-    # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
-    sigma_now: uint256 = (
-        unsafe_mul(
-            unsafe_div(max(volatility._fast(vols), oracle_word._sigma_floor(params)), SIGMA_UNIT), SIGMA_UNIT
+    flat: uint256 = unsafe_mul(last >> FLAT_AT, FLAT_UNIT)
+    elapsed: uint256 = 0
+    if active:
+        elapsed = unsafe_sub(block.timestamp, (state >> RECORDED_AT) & TIME_MASK)
+    surface: uint256 = 0
+    sigma_now: uint256 = max(volatility._fast(vols), oracle_word._sigma_floor(params))
+    if words[PRIMARY] & HAS_SURFACE != 0:
+        surface = self.surfaces[market][0]
+        surface = surfaces_._with_fade(
+            surface,
+            surfaces_._fade_after(surface, flat, oracle_word._ramp(params), block.timestamp, elapsed),
         )
-    )
+        sigma_now = max(sigma_now, surfaces_._sigma_atm(surface))
+        if block.timestamp <= surfaces_._live_until(surface):
+            status |= layout.SURFACE_LIVE
+    # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
+    sigma_now = unsafe_mul(unsafe_div(sigma_now, SIGMA_UNIT), SIGMA_UNIT)
     flat_target: uint256 = self._flat_target(volatility._week(vols), params)
     sigma: uint256 = unsafe_mul((state >> SIGMA_AT) & SIGMA_MASK, SIGMA_UNIT)
-    flat: uint256 = unsafe_mul(last >> FLAT_AT, FLAT_UNIT)
     if sigma < sigma_now or flat != flat_target:
         # up by the ramp at most, and only while the price is active; sigma falls at once, the flat iv by the ramp
-        growth: uint256 = WAD
-        if active:
-            growth = self._growth(
-                oracle_word._ramp(params), block.timestamp - ((state >> RECORDED_AT) & TIME_MASK)
-            )
+        growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
         sigma = min(sigma_now, sigma * growth // WAD // SIGMA_UNIT * SIGMA_UNIT)
         flat = max(min(flat_target, flat * growth // WAD), flat * WAD // growth) // FLAT_UNIT * FLAT_UNIT
     else:
@@ -748,27 +793,38 @@ def _assess(
     if expiry > block.timestamp:
         remaining: uint256 = expiry - block.timestamp
         facts[layout.SECONDS] = remaining
+        if surface != 0 and (status & layout.SURFACE_LIVE != 0 or surfaces_._fade(surface) != WAD):
+            near: uint256 = 0
+            far: uint256 = 0
+            weight: uint256 = 0
+            near, far, weight = self._place(market, expiry, surface)
+            if near != 0:
+                status |= layout.SURFACE_SVI
+                facts[layout.SURFACE_NEAR] = near
+                facts[layout.SURFACE_FAR] = far
+                facts[layout.SURFACE_WEIGHT] = svi_slice._mix(weight, surfaces_._fade(surface), flat)
         if remaining < oracle_word._window_seconds(params):
             window: uint256 = 0
-            elapsed: uint256 = 0
+            passed: uint256 = 0
             average: uint256 = 0
             complete: bool = True
-            if status & layout.FALLBACK_USED != 0:
-                window, elapsed, average, complete, walked = self._window_average(
-                    self._key(market, expiry), 2, words[FALLBACK], fallback, params, expiry
-                )
-            elif fresh:
-                window, elapsed, average, complete, walked = self._window_average(
-                    self._key(market, expiry), 0, words[PRIMARY], primary, params, expiry
+            if fresh:
+                slot: uint256 = 0
+                newest: Reading = primary
+                if status & layout.FALLBACK_USED != 0:
+                    slot = 2
+                    newest = fallback
+                window, passed, average, complete, walked = self._window_average(
+                    self._key(market, expiry), slot, words[unsafe_div(slot, 2)], newest, params, expiry
                 )
             if not complete:
                 # what this cell would settle at is unknown: its price is not fresh, other cells do not care
                 status = (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (WINDOW_OPEN << 8)
-            elif elapsed != 0:
-                facts[layout.WINDOW_SHARE] = elapsed * WAD // window
+            elif passed != 0:
+                facts[layout.WINDOW_SHARE] = passed * WAD // window
                 facts[layout.WINDOW_AVERAGE] = average
                 facts[layout.FORWARD] = (
-                    average * elapsed + facts[layout.SPOT] * (window - elapsed)
+                    average * passed + facts[layout.SPOT] * (window - passed)
                 ) // window
         elif rate != 0:
             carry: int256 = rate * convert(min(remaining, MAX_HORIZON), int256) * ONE_Q64 // (
@@ -784,18 +840,59 @@ def _assess(
             facts[layout.WINDOW_SHARE] = WAD
             facts[layout.WINDOW_AVERAGE] = price
     facts[layout.STATUS] = status
-    return facts, state_after, round_after, walked
+    return facts, state_after, round_after, walked, surface
 
 
 @internal
-@pure
-def _growth(ramp: uint256, elapsed: uint256) -> uint256:
+@view
+def _is_in_force(surface: uint256, index: uint256) -> bool:
     """
-    @notice Factor by which a ramped number may rise [wad]: one hour's step at most, never above (1+ramp) an hour
-            however often it is called, because 1+x+x^2/2 <= e^x and ramp - ramp^2/2 <= ln(1+ramp).
+    @notice Whether marks depend on the surface: it has not faded away and its last expiry is ahead.
     """
-    step: uint256 = (ramp - ramp * ramp // (2 * WAD)) * min(elapsed, 3600) // 3600
-    return WAD + step + step * step // (2 * WAD)
+    if surface == 0 or surfaces_._fade(surface) == WAD:
+        return False
+    return surfaces_._neighbours(index, max_value(uint256), block.timestamp)[0] != 0
+
+
+@internal
+@view
+def _place(market: uint256, expiry: uint256, surface: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice The slices on both sides of an expiry, scaled to the time left, and the weight of the far one.
+    @dev Before the first and beyond the last expiry a slice keeps its vol. All of them expired: no slice at all.
+    @return (near or 0, far, weight [wad]).
+    """
+    left: uint256 = unsafe_sub(expiry, block.timestamp)
+    if expiry % surfaces_.DAY == surfaces_.HOUR_OF_EXPIRY and expiry < 65536 * surfaces_.DAY:
+        word: uint256 = self._slice(market, expiry, left, surface)
+        if word != 0:
+            return word, 0, 0
+    near_at: uint256 = 0
+    far_at: uint256 = 0
+    weight: uint256 = 0
+    near_at, far_at, weight = surfaces_._neighbours(self.surfaces[market][1], expiry, block.timestamp)
+    if far_at == 0:
+        if near_at == 0:
+            return 0, 0, 0
+        return self._slice(market, near_at, left, surface), 0, 0
+    return (
+        self._slice(market, near_at, unsafe_sub(near_at, block.timestamp), surface),
+        self._slice(market, far_at, unsafe_sub(far_at, block.timestamp), surface),
+        weight,
+    )
+
+
+@internal
+@view
+def _slice(market: uint256, at: uint256, left: uint256, surface: uint256) -> uint256:
+    """
+    @notice The slice of an expiry in force, scaled to `left` seconds; 0 when the surface has none there.
+    """
+    word: uint256 = self.slices[(market << 16) | unsafe_div(at, surfaces_.DAY)]
+    made_at: uint256 = surfaces_._made_at(surface)
+    if word >> surfaces_.MADE_AT != made_at:
+        return 0
+    return svi_slice._scale(word, left, unsafe_sub(at, made_at))
 
 
 @internal
@@ -831,17 +928,35 @@ def _flat_target(vol: uint256, params: uint256) -> uint256:
 
 
 @internal
-def _record(market: uint256, status: uint256, before: uint256, after: uint256):
-    if after == before:
-        return
-    self.markets[market][STATE] = after
-    if (after ^ before) & EVENT_BITS != 0:
-        log IOracleAdapter.StatusRecorded(
-            market=market,
-            status=status,
-            clock=after & CLOCK_MASK,
-            restarted_at=(after >> RESTART_AT) & CLOCK_MASK,
-        )
+def _observe(
+    market: uint256, expiry: uint256, words: uint256[6], newest: Reading
+) -> (uint256[16], uint256):
+    """
+    @notice Assesses and records.
+    @param words The market's words as stored.
+    @return (snapshot, rounds read to sum the settlement window).
+    """
+    facts: uint256[16] = empty(uint256[16])
+    state: uint256 = 0
+    round: uint256 = 0
+    walked: uint256 = 0
+    surface: uint256 = 0
+    facts, state, round, walked, surface = self._assess(market, expiry, words, newest)
+    before: uint256 = words[STATE]
+    if state != before:
+        self.markets[market][STATE] = state
+        if (state ^ before) & EVENT_BITS != 0:
+            log IOracleAdapter.StatusRecorded(
+                market=market,
+                status=facts[layout.STATUS],
+                clock=state & CLOCK_MASK,
+                restarted_at=(state >> RESTART_AT) & CLOCK_MASK,
+            )
+    if round != words[ROUND]:
+        self.markets[market][ROUND] = round
+    if surface != 0 and surface != self.surfaces[market][0]:
+        self.surfaces[market][0] = surface
+    return facts, walked
 
 
 # --- settlement window ---------------------------------------------------------------------------------------
@@ -920,7 +1035,7 @@ def _keep_window(market: uint256, expiry: uint256, words: uint256[6], newest: Re
     if status & layout.FALLBACK_USED != 0:
         slot = 2
         feed_word = words[FALLBACK]
-        reading = self._read_latest(feed_word)
+        reading = self._read(feed_word, NEWEST)
     key: uint256 = self._key(market, expiry)
     window: uint256 = self._window(key, words[PARAMS])
     proof: Proof = self._load_proof(key, slot)
@@ -956,7 +1071,7 @@ def _sum_window(
             break
         id = unsafe_sub(id, 1)
         steps = unsafe_add(steps, 1)
-        reading: Reading = self._read_round(feed_word, id)
+        reading: Reading = self._read(feed_word, id)
         if reading.price != 0 and reading.stamp <= upper:
             proof.integral += reading.price * (upper - max(reading.stamp, start))
             upper = reading.stamp
@@ -990,7 +1105,7 @@ def _walk(
         reading: Reading = newest
         steps = unsafe_add(steps, 1)
         if next_id != newest.id:
-            reading = self._read_round(feed_word, next_id)
+            reading = self._read(feed_word, next_id)
         if reading.price != 0:
             if reading.stamp > expiry:
                 proof.done = True
@@ -1035,7 +1150,7 @@ def _prove(
     """
     start: uint256 = expiry - window
     oldest: uint256 = expiry - min(self._age_limit(feed_word), expiry)
-    newest: Reading = self._read_latest(feed_word)
+    newest: Reading = self._read(feed_word, NEWEST)
     if newest.price != 0 and newest.stamp < oldest:
         return 0, False
     before: Proof = self._load_proof(key, slot)
@@ -1070,7 +1185,7 @@ def _is_mute(feed_word: uint256, newest: Reading) -> bool:
     """
     if newest.reason == UNREACHABLE:
         return True
-    return self._read_round(feed_word, newest.id).reason == UNREACHABLE
+    return self._read(feed_word, newest.id).reason == UNREACHABLE
 
 
 @internal
@@ -1088,7 +1203,7 @@ def _begin(
     for hint: uint256 in hints:
         if hint <= proof.id or hint > ROUND_ID_MASK:
             continue
-        reading: Reading = self._read_round(feed_word, hint)
+        reading: Reading = self._read(feed_word, hint)
         if reading.price == 0:
             continue
         if reading.stamp > start:
@@ -1098,7 +1213,7 @@ def _begin(
         phase: uint256 = hint >> 64
         if newest.id >> 64 > phase:
             # a later phase that already had rounds at the start is the one that counts
-            first: Reading = self._read_round(feed_word, ((phase + 1) << 64) + 1)
+            first: Reading = self._read(feed_word, ((phase + 1) << 64) + 1)
             if first.price != 0 and first.stamp <= start:
                 continue
         proof = Proof(id=hint, stamp=reading.stamp, price=reading.price, integral=0, done=False)
@@ -1109,7 +1224,7 @@ def _begin(
         if id & (2**64 - 1) <= 1:
             break
         id = unsafe_sub(id, 1)
-        reading: Reading = self._read_round(feed_word, id)
+        reading: Reading = self._read(feed_word, id)
         if reading.price != 0 and reading.stamp <= start:
             return Proof(id=id, stamp=reading.stamp, price=reading.price, integral=0, done=False)
     return proof
@@ -1137,7 +1252,7 @@ def _last_resort(key: uint256, expiry: uint256, words: uint256[6]) -> uint256:
     for feed_word: uint256 in [words[PRIMARY], words[FALLBACK]]:
         if feed_word == 0:
             continue
-        newest: Reading = self._read_latest(feed_word)
+        newest: Reading = self._read(feed_word, NEWEST)
         if newest.price == 0:
             continue
         if newest.stamp <= expiry and newest.stamp > best_at:

@@ -91,7 +91,8 @@ class OracleWorld:
     ) -> None:
         boa.env.timestamp = at
         self.parameters = boa.env.generate_address("parameters")
-        self.adapter = deployer("OracleAdapter").deploy(self.parameters)
+        self.surface_setter = boa.env.generate_address("surface")
+        self.adapter = deployer("OracleAdapter").deploy(self.parameters, self.surface_setter)
         self.primary = self.feed()
         self.fallback = self.feed() if fallback else None
         self.sequencer = self.feed(0) if sequencer else None

@@ -29,6 +29,7 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("InsuranceFund", "InsuranceFund"),
     ("Lens", "Lens"),
     ("OrderLens", "OrderLens"),
+    ("VolSurface", "VolSurface"),
 )
 
 
@@ -75,7 +76,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Liquidator"],
             at["Settlement"],
         ),
-        "OracleAdapter": (at["RiskParameters"],),
+        "OracleAdapter": (at["RiskParameters"], at["VolSurface"]),
         "MarginGate": (),
         "Clearinghouse": (
             at["VaultTarget"],
@@ -110,5 +111,6 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["InsuranceFund"],
         ),
         "OrderLens": (at["Clearinghouse"], at["OracleAdapter"], at["Exchange"]),
+        "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
     }
     return arguments[name]

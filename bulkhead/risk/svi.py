@@ -109,6 +109,22 @@ def total_variance(slice_: SviSlice, k: int) -> int:
     return max(divide((slice_.a * NANO << 64) + slice_.b * inner, PICO * NANO), 0)
 
 
+def density(slice_: SviSlice, k: int) -> tuple[int, int]:
+    """w(k) and Durrleman's g(k) [Q64]; g >= 0 is no butterfly arbitrage (svi._density)."""
+    x = k - divide(slice_.m << 64, NANO)
+    s = divide(slice_.sigma << 64, NANO)
+    r = distance(x, s)
+    w = divide((slice_.a * NANO << 64) + slice_.b * (slice_.rho * x + NANO * r), PICO * NANO)
+    if w <= 0:
+        return 0, -1
+    slope = divide(slice_.b * divide((slice_.rho * r + NANO * x) << 64, r), PICO * NANO)
+    u = divide(s << 64, r)
+    bend = divide(slice_.b * (u * u >> 64) << 64, r * PICO)
+    tilt = ONE - divide(k * slope, 2 * w)
+    g = (tilt * tilt >> 64) + (bend >> 1) - ((slope * slope >> 64) * (divide(ONE << 64, w) + (ONE >> 2)) >> 66)
+    return w, g
+
+
 def scale(word: int, numerator: int, denominator: int) -> int:
     """The slice word with total variance times numerator/denominator (svi_slice._scale)."""
     part = SviSlice.unpack(word)

@@ -7,6 +7,8 @@
 """
 
 NANO: constant(int256) = 10**9
+ONE: constant(int256) = 2**64
+PICO: constant(int256) = 10**12
 UNIT: constant(int256) = 10**21  # 1e-12 of a and b times 1e-9 of rho
 
 
@@ -47,3 +49,34 @@ def _total_variance(a: int256, b: int256, rho: int256, m: int256, sigma: int256,
         unsafe_mul(rho, x), unsafe_mul(NANO, self._distance(x, unsafe_div(sigma << 64, NANO)))
     )
     return max(unsafe_div(unsafe_add(unsafe_mul(a, NANO) << 64, unsafe_mul(b, inner)), UNIT), 0)
+
+
+@internal
+@pure
+def _density(
+    a: int256, b: int256, rho: int256, m: int256, sigma: int256, k: int256
+) -> (int256, int256):
+    """
+    @notice w(k) and Durrleman's g(k), whose sign is that of the risk-neutral density: g >= 0 is no butterfly arbitrage.
+            g = (1 - k*w'/(2*w))^2 - w'^2/4*(1/w + 1/4) + w''/2 (Gatheral and Jacquier 2014, 2.1).
+    @dev Parameters as in `_total_variance`; b*(1 + |rho|) at most 4.
+    @return (w [Q64], g [Q64]; g is -1 where w is 0).
+    """
+    x: int256 = unsafe_sub(k, unsafe_div(m << 64, NANO))
+    s: int256 = unsafe_div(sigma << 64, NANO)
+    r: int256 = self._distance(x, s)
+    inner: int256 = unsafe_add(unsafe_mul(rho, x), unsafe_mul(NANO, r))
+    w: int256 = unsafe_div(unsafe_add(unsafe_mul(a, NANO) << 64, unsafe_mul(b, inner)), UNIT)
+    if w <= 0:
+        return 0, -1
+    slope: int256 = unsafe_div(
+        unsafe_mul(b, unsafe_div(unsafe_add(unsafe_mul(rho, r), unsafe_mul(NANO, x)) << 64, r)), UNIT
+    )
+    u: int256 = unsafe_div(s << 64, r)
+    bend: int256 = unsafe_div(unsafe_mul(b, unsafe_mul(u, u) >> 64) << 64, unsafe_mul(r, PICO))
+    tilt: int256 = unsafe_sub(ONE, unsafe_div(unsafe_mul(k, slope), unsafe_mul(w, 2)))
+    g: int256 = unsafe_sub(
+        unsafe_add(unsafe_mul(tilt, tilt) >> 64, bend >> 1),
+        unsafe_mul(unsafe_mul(slope, slope) >> 64, unsafe_add(unsafe_div(ONE << 64, w), ONE >> 2)) >> 66,
+    )
+    return w, g

@@ -107,6 +107,17 @@ def _scale(word: uint256, numerator: uint256, denominator: uint256) -> uint256:
 
 @internal
 @pure
+def _mix(weight: uint256, fade: uint256, flat: uint256) -> uint256:
+    """
+    @notice A mix word; the flat iv is in it only while the surface fades.
+    """
+    if fade == 0:
+        return weight
+    return weight | (fade << FADE_AT) | (flat << FLAT_AT)
+
+
+@internal
+@pure
 def _without_fade(mix: uint256) -> uint256:
     """
     @notice The mix word of the last live surface.
