@@ -4,7 +4,8 @@ Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsi
 "call" are read-only calls measured alone by contracts/testing/GasMeter (a warm call includes 100 gas of the call, a
 cold one 2,600). margin_N is a withdrawal of one unit from a vault of N short options whose collateral does not cover
 its worst case, so that the whole scenario set is run; `withdraw` is one from a fully paid long, which needs none.
-Everything is deterministic: fixed stamps, salts and keys. Peers: Derive v2 as whole transactions on the same machine,
+A fill is measured between two vaults without legs, in a cell that others trade in: the first trade of a market writes
+three more slots (51,300 gas: open interest, the cell and the fee account). Everything is deterministic: fixed stamps, salts and keys. Peers: Derive v2 as whole transactions on the same machine,
 option maths as noted; "reach" is the goal of docs/architecture.md.
 """
 
@@ -199,7 +200,8 @@ class Bench:
         self.gas["snapshot_cold"], self.gas["snapshot_warm"] = cold, warm
 
     def trading(self) -> None:
-        """Deposits, fills and withdrawals."""
+        """Deposits, fills and withdrawals, in a market and a cell where others have traded before."""
+        self.short(1)
         desk = self.maker.vaults.open("ETH", deposit=100_000)
         vault_id = self.trader.vaults.open("ETH", deposit=1_000)
         clearinghouse = self.chain["Clearinghouse"]

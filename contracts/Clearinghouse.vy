@@ -52,10 +52,10 @@ SETTLEMENT: immutable(address)
 # --- storage: words are described in modules/vault_state ---------------------------------------------------------
 # id the next vault gets; ids are never reused
 next_id: public(uint256)
-# vault id -> owner, market, leg count, model, flags, epoch; 0 when unknown or closed
+# vault id -> owner, market, leg count, model, flags, epoch, expiry, deposit; 0 when unknown or closed
 words: HashMap[uint256, uint256]
-# vault id -> expiry, flag clock, deposit
-terms: HashMap[uint256, uint256]
+# vault id -> flag, missing tip and stamp, as in the terms; only meaningful where the vault word says so
+notes: HashMap[uint256, uint256]
 # vault id -> leg words, two a slot; only the first `count` mean anything
 legs: HashMap[uint256, uint256[8]]
 # vault id -> deficit counted in its cell [1e-6 quote]
@@ -223,12 +223,34 @@ def _tip_amount(terms: uint256, tip: uint256, token: uint256) -> uint256:
 
 @internal
 @view
+def _terms(vault_id: uint256, word: uint256) -> uint256:
+    terms: uint256 = state._plain_terms(word)
+    if word & state.HAS_NOTES != 0:
+        terms |= self.notes[vault_id]
+    return terms
+
+
+@internal
+def _store(vault_id: uint256, word: uint256, terms: uint256) -> uint256:
+    """
+    @dev Writes a vault's word and terms; a plain vault touches one slot.
+    @return The vault word, which holds a part of the terms.
+    """
+    new: uint256 = state._with_terms(word, terms)
+    self.words[vault_id] = new
+    if new & state.HAS_NOTES != 0:
+        self.notes[vault_id] = state._notes(terms)
+    return new
+
+
+@internal
+@view
 def _load(vault_id: uint256) -> uint256[9]:
     """
     @dev Everything about one vault but its legs and its balance (indices in modules/vault_state).
     """
     word: uint256 = self._word(vault_id)
-    terms: uint256 = self.terms[vault_id]
+    terms: uint256 = self._terms(vault_id, word)
     market: uint256 = state._market(word)
     return [
         word,
@@ -239,7 +261,7 @@ def _load(vault_id: uint256) -> uint256[9]:
         convert(self._clone(vault_id), uint256),
         0,
         self.cells[self._cell_key(market, state._expiry(terms))],
-        self.open_interests[market],
+        0,
     ]
 
 
@@ -347,8 +369,11 @@ def _end_flag(vault_id: uint256, word: uint256, terms: uint256, actor: address):
     @dev Ends flag and mark and refills the deposit; what is missing comes out of the collateral by definition of C.
          A at the flag stays known: it caps what insurance pays for the vault at settlement.
     """
-    self.words[vault_id] = word & ~(state.FLAGGED | state.MARKED)
-    self.terms[vault_id] = terms & ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
+    self._store(
+        vault_id,
+        word & ~(state.FLAGGED | state.MARKED),
+        terms & ~(state.FLAG_TIMES_MASK | state.TIP_FLAG),
+    )
     self._record_deficit(vault_id, self._cell_key(state._market(word), state._expiry(terms)), 0)
     log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
 
@@ -393,10 +418,12 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         if outcome == 0 or not price._is_active(prices):
             return 0
         clock: uint256 = prices[price.CLOCK] & (2**64 - 1)
-        self.terms[vault_id] = (
+        self._store(
+            vault_id,
+            word,
             (terms & ~state.FLAG_TIMES_MASK)
             | (clock << state.FLAG_CLOCK_AT)
-            | (block.timestamp << state.FLAGGED_AT_AT)
+            | (block.timestamp << state.FLAGGED_AT_AT),
         )
         log IClearinghouse.FlagRestarted(vault_id=vault_id, clock=clock)
     self._log_vault(vault_id)
@@ -414,19 +441,20 @@ def _check(
     moved: int256,
     fee: uint256,
     known: int256[9],
-) -> uint256:
+) -> uint256[2]:
     """
     @dev Margins one vault after an action; a STATIC vault that took new risk keeps the ratios it was judged by.
-    @return The vault's terms word.
+    @return The vault word and the terms as they are now.
     """
     stamp: uint256 = staticcall IMarginGate(GATE).check(
         mode, words, old_legs, legs, prices, moved, fee, known
     )
+    word: uint256 = words[state.VAULT]
     terms: uint256 = words[state.TERMS]
     if stamp != 0:
         terms = (terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
-        self.terms[vault_id] = terms
-    return terms
+        word = self._store(vault_id, word, terms)
+    return [word, terms]
 
 
 @internal
@@ -471,6 +499,8 @@ def _novate(
         self._refuse("clearinghouse/same-vault")
     if block.timestamp >= expiry:
         self._refuse("clearinghouse/expired")
+    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
+        self._refuse("clearinghouse/expiry-range")
     words: uint256[9][2] = [self._load(ids[0]), self._load(ids[1])]
     market: uint256 = state._market(words[0][state.VAULT])
     token: uint256 = words[0][state.TOKEN]
@@ -540,10 +570,8 @@ def _novate(
         if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
             self._end_flag(ids[i], word, terms, msg.sender)
             word = self.words[ids[i]]
-            terms = self.terms[ids[i]]
+            terms = self._terms(ids[i], word)
         if count != old_count:
-            word = (word & ~state.COUNT_MASK) | (count << state.COUNT_AT)
-            self.words[ids[i]] = word
             # a first leg locks the liquidation deposit, the last one to leave frees it
             if count == 0:
                 terms = 0
@@ -551,8 +579,8 @@ def _novate(
                 terms = expiry | (
                     parameters._liquidation_deposit(words[0][state.RISK]) << state.DEPOSIT_AT
                 )
-            if count == 0 or old_count == 0:
-                self.terms[ids[i]] = terms
+            word = state._with_terms((word & ~state.COUNT_MASK) | (count << state.COUNT_AT), terms)
+            self.words[ids[i]] = word
         words[i][state.VAULT] = word
         words[i][state.TERMS] = terms
     cell_key: uint256 = self._cell_key(market, expiry)
@@ -594,9 +622,11 @@ def _novate(
             if not defers:
                 self.deferred_mode = OWN
         elif mode != TAKE or i == 1:
-            words[i][state.TERMS] = self._check(
+            now: uint256[2] = self._check(
                 ids[i], mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known
             )
+            words[i][state.VAULT] = now[0]
+            words[i][state.TERMS] = now[1]
         received = cash
         self._log_state(ids[i], words[i], legs[i])
     log IClearinghouse.Novated(
@@ -793,7 +823,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
         self._refuse("clearinghouse/in-callback")
-    expiry: uint256 = state._expiry(self.terms[from_id])
+    expiry: uint256 = state._expiry(state._plain_terms(word))
     if expiry == 0:
         self._refuse("clearinghouse/no-legs")
     prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
@@ -854,6 +884,8 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
         self._refuse("clearinghouse/not-owner")
     if receiver == empty(address):
         self._refuse("clearinghouse/zero-owner")
+    if word & state.EPOCH_MASK == state.EPOCH_MASK:
+        self._refuse("clearinghouse/epochs-exhausted")
     word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
     self.words[vault_id] = word
     log IClearinghouse.VaultTransferred(
@@ -879,17 +911,18 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     self._check_role(LIQUIDATOR)
     self._check_idle()
     word: uint256 = self.words[vault_id]
-    terms: uint256 = self.terms[vault_id]
+    terms: uint256 = self._terms(vault_id, word)
     market: uint256 = state._market(word)
     token: uint256 = self.tokens[market]
     # flagging a flagged vault marks it as wound down: MARKED is the next bit
-    self.words[vault_id] = word | state.FLAGGED | ((word & state.FLAGGED) << 1)
-    self.terms[vault_id] = (
+    self._store(
+        vault_id,
+        word | state.FLAGGED | ((word & state.FLAGGED) << 1),
         (terms & ~state.FLAG_MASK)
         | (clock << state.FLAG_CLOCK_AT)
         | (block.timestamp << state.FLAGGED_AT_AT)
         | (min(margin // 10**12, 2**64 - 1) << state.FLAG_MARGIN_AT)
-        | state.TIP_FLAG
+        | state.TIP_FLAG,
     )
     self._record_deficit(vault_id, self._cell_key(market, state._expiry(terms)), equity)
     if terms & state.TIP_FLAG == 0:
@@ -945,7 +978,7 @@ def take(
     self._novate(
         TAKE,
         [from_id, to_id],
-        state._expiry(self.terms[from_id]),
+        state._expiry(state._plain_terms(self.words[from_id])),
         legs,
         cash,
         [cut, 0],
@@ -1013,7 +1046,7 @@ def settle(
     self._check_role(SETTLEMENT)
     self._check_idle()
     word: uint256 = self._word(vault_id)
-    terms: uint256 = self.terms[vault_id]
+    terms: uint256 = self._terms(vault_id, word)
     expiry: uint256 = state._expiry(terms)
     if state._count(word) == 0:
         self._refuse("clearinghouse/no-legs")
@@ -1027,11 +1060,10 @@ def settle(
     self.cells[key] -= gross
     if open_interest != 0:
         self.open_interests[market] -= open_interest
-    word &= ~(state.COUNT_MASK | state.FLAGGED | state.MARKED)
+    word &= ~(state.COUNT_MASK | state.FLAGGED | state.MARKED | state.TERMS_MASK)
     if net > 0:
         word |= state.CLAIM
     self.words[vault_id] = word
-    self.terms[vault_id] = 0
 
     custody: address = self._clone(vault_id)
     balance: uint256 = self._balance(token, custody)

@@ -18,7 +18,9 @@ PANIC_SELECTOR = bytes.fromhex("4e487b71")  # Panic(uint256)
 SENTENCES: dict[str, str] = {
     # Clearinghouse
     "clearinghouse/deposit-locked": "That would touch the liquidation deposit, which stays while the vault has legs.",
+    "clearinghouse/epochs-exhausted": "This vault has changed hands 65,535 times, which is all it can.",
     "clearinghouse/expired": "The vault's expiry has passed; it can only be funded, settled and claimed for.",
+    "clearinghouse/expiry-range": "An expiry is a whole hour before the year 2089.",
     "clearinghouse/has-legs": "The vault still has legs; trade them away or wait for settlement before closing it.",
     "clearinghouse/in-callback": "This is not allowed while a take-over's callback runs.",
     "clearinghouse/in-debt": "The vault owes its cell a failed payment; repay it first.",
@@ -144,6 +146,9 @@ SENTENCES: dict[str, str] = {
     "margin/stale-close-price": "The oracle's price is not fresh, and the closing price is too far from the last one.",
     "margin/taker-below-initial": "The taker's vault would be below its initial margin; deposit more or take less.",
     # OracleAdapter
+    "operators/expiry-range": "The expiry of a grant is out of range.",
+    "operators/not-owner": "Only the vault's owner grants permissions.",
+    "operators/unknown-permission": "Permissions are 1 trade, 2 withdraw and 4 manage, added up.",
     "oracle/already-listed": "The market's feeds are listed already.",
     "oracle/before-window": "The settlement window of that expiry has not begun.",
     "oracle/feed-decimals": "A feed has more decimals than the adapter can scale.",

@@ -56,12 +56,12 @@ class VaultWord:
             owner=to_address(word),
             market=_bits(word, 160, 16),
             count=_bits(word, 176, 8),
-            model=Model(_bits(word, 184, 4)),
+            model=Model(_bits(word, 184, 3)),
             flagged=bool(flags & 1),
             marked=bool(flags & 2),
             debt=bool(flags & 4),
             claim=bool(flags & 8),
-            epoch=word >> 192,
+            epoch=_bits(word, 192, 16),
         )
 
 

@@ -3,8 +3,11 @@
 @title Layout of the words that describe a vault, a cell and a market
 @license AGPL-3.0-only
 @notice Storage is packed by hand; every reader unpacks through this module.
-@dev vault word:  owner 160 | market 16 | legs 8 | model 4 | flags 4 | epoch 64
-     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1 | stamp 30
+@dev vault word:  owner 160 | market 16 | legs 8 | model 3 | notes 1 | flags 4 | epoch 16 | expiry 20 [hours]
+                  | deposit 28 [1e-6 quote]
+     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1 | stamp 30.
+                  Expiry and deposit live in the vault word, so a plain vault needs no second slot; the rest is
+                  stored where `notes` says so. Everybody but the Clearinghouse sees the whole.
      cell word:   gross open quantity 112 | recorded deficit 112
      token word:  token 160 | decimals 8 | listed 8 | lot 32
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
@@ -22,7 +25,14 @@ EPOCH_AT: constant(uint256) = 192
 
 OWNER_MASK: constant(uint256) = 2**160 - 1
 COUNT_MASK: constant(uint256) = 255 << 176
-MODEL_MASK: constant(uint256) = 15 << 184
+MODEL_MASK: constant(uint256) = 7 << 184
+HAS_NOTES: constant(uint256) = 1 << 187  # the terms hold more than expiry and deposit
+EPOCH_MASK: constant(uint256) = 65535 << 192
+# what of the vault word changes with the vault's terms
+TERMS_MASK: constant(uint256) = ((2**48 - 1) << 208) | (1 << 187)
+EXPIRY_AT: constant(uint256) = 208
+LOCKED_AT: constant(uint256) = 228
+HOUR: constant(uint256) = 3600
 
 # flags of the vault word, in place
 FLAGGED: constant(uint256) = 1 << 188
@@ -86,13 +96,13 @@ def _count(word: uint256) -> uint256:
 @internal
 @pure
 def _model(word: uint256) -> uint256:
-    return (word >> MODEL_AT) & 15
+    return (word >> MODEL_AT) & 7
 
 
 @internal
 @pure
 def _epoch(word: uint256) -> uint256:
-    return word >> EPOCH_AT
+    return (word >> EPOCH_AT) & 65535
 
 
 @internal
@@ -242,3 +252,37 @@ def _engine_risk(words: uint256[9]) -> uint256:
     return (words[RISK] & ~parameters.STATIC_MASK) | (
         (words[TERMS] >> STAMP_AT) << parameters.STATIC_AT
     )
+
+
+@internal
+@pure
+def _plain_terms(word: uint256) -> uint256:
+    """
+    @notice Terms of a vault as far as its vault word tells them: expiry and full liquidation deposit.
+    """
+    return ((word >> EXPIRY_AT) & (2**20 - 1)) * HOUR | ((word >> LOCKED_AT) << DEPOSIT_AT)
+
+
+@internal
+@pure
+def _notes(terms: uint256) -> uint256:
+    """
+    @notice The part of the terms that a vault word has no room for: flag, tip, stamp.
+    """
+    return terms & ~(EXPIRY_MASK | ((2**40 - 1) << DEPOSIT_AT))
+
+
+@internal
+@pure
+def _with_terms(word: uint256, terms: uint256) -> uint256:
+    """
+    @notice Vault word with the terms it has room for; the expiry is a whole hour.
+    """
+    new: uint256 = (
+        (word & ~TERMS_MASK)
+        | ((self._expiry(terms) // HOUR) << EXPIRY_AT)
+        | (self._deposit(terms) << LOCKED_AT)
+    )
+    if self._notes(terms) != 0:
+        new |= HAS_NOTES
+    return new

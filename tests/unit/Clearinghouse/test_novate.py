@@ -188,3 +188,10 @@ def test_novate__stale_price_worthless_legs__give_nothing_away(system, pair, tra
     with boa.reverts("margin/stale-close-price"):
         system.novate(a, accomplice, [put(200, 5)], EXPIRY, -150)
     system.novate(a, accomplice, [put(200, 5)], EXPIRY, 0)
+
+
+@pytest.mark.parametrize("expiry", [EXPIRY + 1800, 2**20 * 3600])
+def test_novate__expiry_the_vault_word_cannot_hold__refused(system, pair, expiry):
+    with boa.env.prank(system.at["Exchange"]), boa.reverts("clearinghouse/expiry-range"):
+        prices = system.snapshot(EXPIRY).words()
+        system.clearinghouse.novate(*pair, expiry, [put(2000, 1)], 0, [0, 0], system.at["Exchange"], prices)

@@ -205,3 +205,13 @@ def test_list_market__twice__refused(system):
 def test_configure__unlisted_market__refused(system):
     with boa.env.prank(system.at["RiskParameters"]), boa.reverts("clearinghouse/unknown-market"):
         system.clearinghouse.configure(9, 1)
+
+
+def test_transfer_vault__epochs_used_up__refused(system, trader, stranger):
+    vault = system.open(trader)
+    last = system.words(vault)[0] | 65_535 << 192
+    write("Clearinghouse", system.clearinghouse.address, "words", last, vault)
+    with boa.env.prank(trader), boa.reverts("clearinghouse/epochs-exhausted"):
+        system.token_nft.transferFrom(trader, stranger, vault)
+    with boa.env.prank(trader):
+        system.clearinghouse.close(vault, trader)
