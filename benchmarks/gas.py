@@ -5,8 +5,9 @@ Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsi
 cold one 2,600). margin_N is a withdrawal of one unit from a vault of N short options whose collateral does not cover
 its worst case, so that the whole scenario set is run; `withdraw` is one from a fully paid long, which needs none.
 A fill is measured between two vaults without legs, in a cell that others trade in: the first trade of a market writes
-three more slots (51,300 gas: open interest, the cell and the fee account). Everything is deterministic: fixed stamps, salts and keys. Peers: Derive v2 as whole transactions on the same machine,
-option maths as noted; "reach" is the goal of docs/architecture.md.
+three more slots (51,300 gas: open interest, the cell and the fee account). Everything is deterministic: fixed stamps,
+salts and keys. Peers: Derive v2 as whole transactions on the same machine, option maths as noted; "reach" is the goal
+of docs/architecture.md.
 """
 
 from __future__ import annotations
