@@ -94,23 +94,44 @@ class SurfaceWorld(System):
         """A recorded snapshot."""
         return Snapshot.from_words(list(self.oracle.observe(1, expiry)))
 
+    def days(self) -> tuple[int, ...]:
+        """Days from today's expiry to those that a publication must hold now."""
+        before = self.in_force()[0]
+        if before is None:
+            return TENORS
+        today = self.now // DAY * DAY + HOUR
+        return tuple((at - today) // DAY for at in before.expiries if at >= self.now + 1800)
+
+    def publish_level(self, vol_: float, **form: Any) -> Surface:
+        """Publishes one vol for the expiries there are."""
+        made = surface(self.now, vol_, self.days(), **form)
+        self.publish(made)
+        return made
+
     def pass_hours(self, hours: float, spot: float = 2000.0, vol_: float | None = None, **form: Any) -> None:
         """Hours go by with a round, a record and, with a vol, a publication each quarter."""
         for _ in range(round(4 * hours)):
             self.wait(900, spot)
             if vol_ is not None:
-                self.publish(surface(self.now, vol_, **form))
+                self.publish_level(vol_, **form)
             self.observe()
 
-    def settle_in(self, vol_: float = 0.6, hours: int = 200, **form: Any) -> None:
-        """Publishes one surface until it has come in whole."""
-        for _ in range(hours):
+    def settle_in(self, vol_: float = 0.6, **form: Any) -> None:
+        """Publishes one surface and lets it come in whole; a long heartbeat saves publications on the way."""
+        heartbeat, self.live_seconds = self.live_seconds, DAY
+        self.set_publishers()
+        for hour in range(200):
             self.wait(3600, 2000.0)
-            self.publish(surface(self.now, vol_, **form))
+            if hour % 23 == 0:
+                self.publish_level(vol_, **form)
             self.observe()
             if self.fade() == 0:
-                return
-        raise AssertionError("the surface has not come in")
+                break
+        self.live_seconds = heartbeat
+        self.set_publishers()
+        self.wait(60, 2000.0)
+        self.publish_level(vol_, **form)
+        assert self.fade() == 0
 
 
 __all__ = ["ACCOUNTS", "KEYS", "SurfaceWorld", "grid", "smile", "surface"]

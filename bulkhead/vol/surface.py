@@ -300,3 +300,27 @@ def decode(market: int, answer: Mapping[str, Any] | Sequence[Any]) -> tuple[Surf
     if word == 0:
         return None, False
     return Surface.from_words(market, word & (2**32 - 1), index, words), bool(in_force)
+
+
+def fade_after(fade: int, is_live: bool, ends_bps: tuple[int, int], flat: int, ramp: int, elapsed: int) -> int:
+    """The fade [wad] after `elapsed` seconds (surface._fade_after).
+
+    Args:
+        fade: Share of the flat iv in variance before [wad].
+        is_live: Whether the surface comes back or goes.
+        ends_bps: Lowest and highest iv of the surface, as its word has them [bps].
+        flat: Flat iv [wad].
+        ramp: Largest relative move of a vol in one hour [wad].
+        elapsed: Seconds since the last step; one hour counts at most.
+    """
+    if elapsed == 0 or fade == (0 if is_live else WAD):
+        return fade
+    share = 2 * ramp - ramp * ramp // WAD
+    speed = WAD
+    for end in ends_bps:
+        a, b = end * end * 10**10, flat * flat // WAD
+        now = (a * (WAD - fade) + b * fade) // WAD
+        if a != b:
+            speed = min(speed, share * now // abs(a - b))
+    step = speed * min(elapsed, 3600) // 3600
+    return max(fade - step, 0) if is_live else min(fade + step, WAD)

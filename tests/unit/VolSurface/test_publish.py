@@ -245,12 +245,12 @@ def test_publish__beyond_the_longest_expiry__reverts(world):
 
 def test_publish__an_expiry_missing__reverts_while_marks_depend_on_it(settled):
     settled.wait(60)
-    refused(settled, surface(settled.now, days=vol_days(settled)[1:]), "surface/expiry-dropped")
+    refused(settled, surface(settled.now, days=settled.days()[1:]), "surface/expiry-dropped")
 
 
 def test_publish__an_expiry_more__is_compared_with_what_lay_between(settled):
     settled.wait(3600, 2000)
-    days = vol_days(settled)
+    days = settled.days()
     made = surface(settled.now, days=(*days[:4], days[4] - 5, *days[4:]))
     settled.publish(made)
     assert settled.in_force()[0] == made
@@ -259,14 +259,8 @@ def test_publish__an_expiry_more__is_compared_with_what_lay_between(settled):
 def test_publish__an_expiry_half_an_hour_away__may_go(settled):
     first = settled.in_force()[0].expiries[0]
     settled.wait(first - 1799 - settled.now, 2000)
-    settled.publish(surface(settled.now, days=vol_days(settled)[1:]))
+    settled.publish_level(0.6)
     assert first not in settled.in_force()[0].expiries
-
-
-def vol_days(world: SurfaceWorld) -> tuple[int, ...]:
-    """Days from today's expiry to those in force."""
-    today = grid(world.now, (0,))[0]
-    return tuple((at - today) // DAY for at in world.in_force()[0].expiries)
 
 
 # --- smiles -----------------------------------------------------------------------------------------------------
@@ -330,12 +324,12 @@ def test_publish__first_surface__is_not_capped_because_it_fades_in(world):
 @pytest.mark.parametrize("seconds", [600, 3600, 7200])
 def test_publish__change_around_the_cap__only_below_passes(settled, share, passes, direction, seconds):
     settled.wait(seconds, 2000)
-    days = tuple(day for day in vol_days(settled) if day >= 30)
+    days = tuple(day for day in settled.days() if day >= 30)
     assert days
     # every tenor moves by what the longest may, the shorter could move more
     factor = vol.growth(settled.cap_bps * 10**14, seconds) / 10**18
     moved = 0.6 * (1 + share * (factor - 1)) ** direction
-    made = surface(settled.now, moved, days=vol_days(settled))
+    made = surface(settled.now, moved, days=settled.days())
     if passes:
         settled.publish(made)
         assert settled.in_force()[0] == made
@@ -345,7 +339,7 @@ def test_publish__change_around_the_cap__only_below_passes(settled, share, passe
 
 def test_publish__short_tenor__may_move_with_the_root_of_time(settled):
     settled.wait(3600, 2000)
-    made = surface(settled.now, 0.6, days=vol_days(settled))
+    made = surface(settled.now, 0.6, days=settled.days())
     tenor = made.expiries[0] - settled.now
     limit = vol.growth(vol.cap_at(settled.cap_bps, tenor), 3600) / 10**18
     assert limit > 1.3
@@ -361,7 +355,7 @@ def test_publish__short_tenor__may_move_with_the_root_of_time(settled):
 
 def test_publish__steeper_wings_at_the_same_level__are_capped_too(settled):
     settled.wait(3600, 2000)
-    refused(settled, surface(settled.now, 0.6, days=vol_days(settled), wings=1.4), "surface/too-fast")
+    refused(settled, surface(settled.now, 0.6, days=settled.days(), wings=1.4), "surface/too-fast")
 
 
 def test_publish__many_small_steps__gain_no_more_than_one_long_one(settled):
@@ -369,14 +363,14 @@ def test_publish__many_small_steps__gain_no_more_than_one_long_one(settled):
     for _ in range(6):
         settled.wait(600, 2000)
         level *= vol.growth(settled.cap_bps * 10**14, 600) / 10**18 * 0.99999
-        settled.publish(surface(settled.now, level, days=vol_days(settled)))
+        settled.publish(surface(settled.now, level, days=settled.days()))
     assert settled.now - begun == 3600
     assert 0.6 * 1.099 < level <= 0.6 * 1.1
 
 
 def test_publish__after_days_of_silence__one_hours_step_at_most(settled):
     settled.wait(2 * DAY, 2000)
-    days = tuple(day for day in vol_days(settled) if day > 0)
+    days = tuple(day for day in settled.days() if day > 0)
     assert settled.in_force()[1]
     refused(settled, surface(settled.now, 0.6 * 1.2, days=days), "surface/too-fast")
     settled.publish(surface(settled.now, 0.6 * 1.099, days=days))
