@@ -35,6 +35,8 @@ YEAR = float(exact.YEAR)
 DAY = 86400.0
 #: Legs of options that one pass holds: its arrays stay in the second-level cache.
 PASS_LEGS = 8192
+#: Options of a book that is padded to one group: fewer calls beat fewer numbers.
+SMALL_BOOK = 1024
 #: Least total vol of a scenario, as in the engine (one unit of Q64).
 TINY = 2.0**-64
 CELLS_PER_UNIT = float(exact.CELLS_PER_UNIT)
@@ -48,6 +50,8 @@ BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < exact.TAIL_NODE)
 #: GREEKS: size of the move in standard deviations of the horizon, and the least share of the ES model's number.
 GREEKS_MOVE = 3.0
 LEAST_OF_ES = 0.7
+#: GREEKS: a price falls by at most this share.
+DEEPEST = 0.99
 #: STATIC: initial over maintenance requirement of short options and futures.
 STATIC_KAPPA = 1.3
 
@@ -160,7 +164,7 @@ class Book:
         counts = self.counts[chosen]
         offsets = np.concatenate(([0], np.cumsum(counts)))
         legs = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], counts)
-        return Book(
+        some = Book(
             self.kind[legs],
             self.strike[legs],
             self.quantity[legs],
@@ -169,6 +173,15 @@ class Book:
             self.model[chosen],
             self.ratios[chosen],
         )
+        if "least" in self.__dict__:
+            some.__dict__["least"] = self.least[chosen]
+        return some
+
+    def with_quantities(self, quantity: ArrayLike, least: ArrayLike) -> Book:
+        """The same legs in other sizes (0: gone), with the v_min that the caller has worked out for them."""
+        other = replace(self, quantity=_floats(quantity).copy())
+        other.__dict__["least"] = _floats(least).copy()
+        return other
 
     def under(self, model: int, ratios: ArrayLike | None = None) -> Book:
         """The same vaults, all in one model."""
@@ -254,7 +267,7 @@ class Book:
         counts = np.bincount(self.owner[options], minlength=len(self))
         starts = np.concatenate(([0], np.cumsum(counts)))
         most = int(counts.max(initial=0))
-        if len(self) * most <= PASS_LEGS and len(options):
+        if len(self) * most <= SMALL_BOOK and len(options):
             row = np.arange(most)[:, None]
             there = row < counts
             legs = options[np.where(there, starts[:-1] + row, 0)]
@@ -645,7 +658,7 @@ class _Pass:
             margin = self._shortfall(legs, worth, slope) + floor
             greeks = model == Model.GREEKS
             if greeks.any():
-                loss = self._greeks(legs, growth * slope, growth) + self._decay(theta, cell) + floor
+                loss = self._greeks(legs, slope) + self._decay(out.theta[mine], cell) + floor
                 margin = np.where(greeks, np.maximum(loss, LEAST_OF_ES * margin), margin)
             out.margin[mine] = margin
         if static.any():
@@ -656,32 +669,37 @@ class _Pass:
             out.initial[mine] = np.where(static, at_risk + paid_up, 0.0)
 
     def _decay(self, theta: Floats, cell: Ints) -> Floats:
-        """What net negative theta costs over the horizon."""
-        horizon = np.minimum(self.risk.horizon_seconds, np.maximum(self.cells.seconds[cell], exact.MIN_HORIZON))
-        return _floats(np.maximum(-theta, 0.0) * horizon / YEAR)
+        """What net negative theta costs over the horizon, or to the expiry if that comes first."""
+        seconds = self.cells.seconds[cell]
+        return _floats(np.maximum(-theta, 0.0) * np.minimum(self.risk.horizon_seconds, seconds) / YEAR)
 
-    def _greeks(self, legs: _Legs, straight: Floats, growth: Floats) -> Floats:
-        """Worst loss of delta, gamma and vega over moves of s and s/2, both ways."""
-        reach = GREEKS_MOVE * self.moves[legs.cell]
+    def _greeks(self, legs: _Legs, slope: Floats) -> Floats:
+        """Worst move by Simpson's rule over delta, whole and half, up and down, and the vol move through vega."""
+        up = GREEKS_MOVE * self.moves[legs.cell]
+        down = np.minimum(up, DEEPEST)
         scale = np.sqrt(30 * DAY / np.maximum(self.cells.seconds[legs.cell], 2 * DAY))
-        moved = 0.25 * np.maximum(legs.iv, 0.4) * scale
+        total_vol = np.maximum(legs.iv * legs.root, TINY)
+        inverse = CELLS_PER_UNIT / total_vol
+        at = legs.log_ratio * inverse + (total_vol * (CELLS_PER_UNIT / 2) + (CENTRE + 1))
+        held = legs.quantity / exact.PHI_ONE
 
-        def at(factor: Floats) -> tuple[Floats, Floats]:
-            base = legs.base * factor
-            log_ratio = np.where(legs.log_ratio < BEYOND, legs.log_ratio + np.log(factor), BEYOND)
-            _, upper, phi = black76(base, legs.strike, log_ratio, legs.iv * legs.root)
-            delta = straight + growth * (legs.quantity * upper).sum(axis=0)
-            return delta, (legs.quantity * phi * moved).sum(axis=0) * base * legs.root
+        def delta(factor: Floats | None) -> Floats:
+            cells = at.copy() if factor is None else at + np.log(factor) * inverse
+            return _floats((held * _phi_of_cells(cells)).sum(axis=0) + slope)
 
-        here = at(np.ones_like(reach))[0]
-        spot = legs.base / growth
-        worst = np.zeros_like(reach)
-        for sign in (-1.0, 1.0):
-            quarter, half, full = (at(1 + sign * share * reach) for share in (0.25, 0.5, 1.0))
-            for size, middle, end in ((1.0, half, full), (0.5, quarter, half)):
-                gain = sign * size * reach * spot * (here + 4 * middle[0] + end[0]) / 6
-                worst = np.maximum(worst, np.maximum(-gain, 0.0) + np.abs(middle[1]))
-        return worst
+        here, worst = delta(None), np.zeros(len(slope))
+        for move in (up, _floats(-down)):
+            middle, end, amount = delta(_floats(1 + move / 2)), delta(_floats(1 + move)), move * legs.base / 24
+            worst = np.maximum(worst, -4 * amount * (here + 4 * middle + end))
+            worst = np.maximum(worst, amount * (end - 5 * here - 8 * middle))
+        change = np.maximum(legs.iv, self.risk.iv_floor_bps / 1e4) * 0.25 * scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = (legs.iv + change / 2) * legs.root
+            d1 = np.where(moved > 0, legs.log_ratio / moved + moved / 2, 0.0)
+        density = np.exp(-np.minimum(d1 * d1, 1000.0) / 2) / np.sqrt(2 * np.pi)
+        density = np.where(np.abs(d1) < 9, density, 0.0)
+        vega = np.abs((legs.quantity * density * change).sum(axis=0)) * legs.base * legs.root
+        return _floats(worst + vega)
 
     def _ratios(self, spot: Floats, prices: Floats) -> tuple[Floats, Floats]:
         """Requirement of short options and futures by the vault's ratios, and the value of its long options."""

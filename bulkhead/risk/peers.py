@@ -273,9 +273,17 @@ class DerivePortfolio:
         vols = (1 + self.up * scale, np.ones(len(p)), np.maximum(1 - self.down * scale, 0.0))
         straight = p.sum(np.where(p.kind == Kind.FUTURE, p.quantity, 0.0))
         gain = self.forward_contingency(p)
-        for move in self.moves:
-            for vol in vols:
-                shocked = worth(p.prices(p.forward * move, p.iv * vol[p.owner]))
+        moves = np.array(self.moves)[:, None]
+        chosen = np.flatnonzero(option)
+        owner, strike, quantity = p.owner[chosen], p.strike[chosen], p.quantity[chosen]
+        forward = p.forward[owner] * moves
+        log_ratio = np.log(forward / strike)
+        # puts by parity
+        parity = np.where(p.kind[chosen] == Kind.PUT, strike - forward, 0.0)
+        for vol in vols:
+            calls, _, _ = black76(forward, strike, log_ratio, p.iv[chosen] * (vol * np.sqrt(years))[owner])
+            for row, move in zip(quantity * (calls + parity), self.moves, strict=True):
+                shocked = np.bincount(owner, row, len(p))
                 seen = np.where(shocked > 0, shocked * discount, shocked) - value
                 gain = np.minimum(gain, seen + straight * p.forward * (move - 1))
         gain -= p.spot * self.option * self._net_shorts(p) + p.futures(self.future)
