@@ -40,6 +40,7 @@ CRASHES = {
 LATENCIES = {"1-3 blocks": (1, 3), "30 minutes": (150, 150)}
 OURS = {"ES": Model.ES, "GREEKS": Model.GREEKS, "STATIC": Model.STATIC}
 WARM_DAYS = 60
+RESULTS = ROOT / "benchmarks" / "crash.results.json"
 
 
 def data_folder() -> Path:
@@ -112,7 +113,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         k: crash.Settings(latency_blocks=v, seed=given.seed) for k, v in LATENCIES.items() if k in given.latency
     }
     chosen = {k: v for k, v in rules(crash.Settings().cost).items() if k in given.rules}
-    found: dict[str, Any] = {"vaults": given.vaults, "seed": given.seed, "asset": given.asset, "runs": []}
+    found: dict[str, Any] = {"seed": given.seed, "asset": given.asset, "runs": []}
     stages: dict[str, tuple[crash.Tape, Any, dict[str, float]]] = {}
     for name in given.crashes:
         tape = tape_of(folder, name, given.asset)
@@ -128,7 +129,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
             for name, (tape, book, market) in stages.items():
                 begun = time.perf_counter()
                 numbers = row(crash.Play(book, tape, rule, how).run(), time.perf_counter() - begun)
-                found["runs"].append({"crash": name, "latency": latency, "rule": rule_name, **market, **numbers})
+                what = {"crash": name, "latency": latency, "rule": rule_name, "opened": given.vaults}
+                found["runs"].append({**what, **market, **numbers})
                 print(line(found["runs"][-1]), flush=True)
                 if given.save:
                     given.save.parent.mkdir(parents=True, exist_ok=True)
@@ -147,6 +149,156 @@ def line(r: dict[str, Any]) -> str:
     )
 
 
+# --- the page ------------------------------------------------------------------------------------------------------
+
+
+def pooled(runs: list[dict[str, Any]], key: str) -> float:
+    """A share of notional over several crashes: the mean weighted by notional."""
+    return sum(r[key] * r["notional"] for r in runs) / sum(r["notional"] for r in runs)
+
+
+def chosen(found: dict[str, Any], latency: str, rule: str) -> list[dict[str, Any]]:
+    """The runs of one rule at one latency."""
+    return [r for r in found["runs"] if r["latency"] == latency and r["rule"] == rule]
+
+
+def known_rules(found: dict[str, Any]) -> list[str]:
+    """Rules that ran through every crash, in the order of the tables."""
+    names = [*OURS, *peers.RULES]
+    return [n for n in names if len(chosen(found, next(iter(LATENCIES)), n)) == len(CRASHES)]
+
+
+def figure(found: dict[str, Any], path: Path) -> None:
+    """Capital locked against losses not covered, one panel per latency."""
+    from benchmarks.figures import COLOURS, grid, save
+
+    names = known_rules(found)
+    latencies = [k for k in LATENCIES if all(len(chosen(found, k, n)) == len(CRASHES) for n in names)]
+    drawn, axes = grid(1, len(latencies), height=4.4)
+    least = 1e-3
+    for axis, latency in zip(axes[0], latencies, strict=True):
+        for name in names:
+            runs = chosen(found, latency, name)
+            x, y = pooled(runs, "im_percent"), pooled(runs, "loss_bp")
+            mine = name in OURS
+            axis.scatter([x], [max(y, least)], s=90 if mine else 60, color=COLOURS[name], zorder=3,
+                         marker="o" if mine else "s")  # fmt: skip
+            axis.annotate(name, (x, max(y, least)), textcoords="offset points", xytext=(7, 4),
+                          fontweight="bold" if mine else "normal")  # fmt: skip
+        axis.axhline(least, color="#9aa1ab", linewidth=0.8, linestyle="--")
+        axis.set_yscale("log")
+        axis.set_ylim(least / 2, 100)
+        axis.set_xlim(0, None)
+        axis.margins(x=0.2)
+        ticks = [least, 0.01, 0.1, 1, 10, 100]
+        axis.set_yticks(ticks, ["0", "0.01", "0.1", "1", "10", "100"])
+        axis.set(title=f"keepers act {latency} after a round", xlabel="capital locked at opening, % of notional")
+    axes[0][0].set_ylabel("losses beyond the vaults' own money, bp of notional")
+    save(drawn, path)
+
+
+def page(found: dict[str, Any]) -> str:
+    """docs/crashes.md."""
+    first, *others = list(LATENCIES)
+    names = known_rules(found)
+    sizes = sorted({r["opened"] for r in found["runs"]}, reverse=True)
+    others = [k for k in others if all(len(chosen(found, k, n)) == len(CRASHES) for n in names)]
+    out = [HEAD.format(vaults=" or ".join(f"{n:,}" for n in sizes), seed=found["seed"], asset=found["asset"].upper())]
+    out += [f"## The ES model, keepers {first} after a round", ""]
+    out += table(
+        "crash", "rounds", "price: first, lowest", "sigma_m: first, highest", "IM / notional", "flagged", "taken",
+        "bonus", "insurance", "haircut", "worst E/MM at a take",
+    )  # fmt: skip
+    for r in chosen(found, first, "ES"):
+        worst = "-" if r["worst_health"] is None else f"{r['worst_health']:.2f}"
+        out += cells(
+            f"{r['crash']} {CRASHES[r['crash']]}", f"{r['rounds']:,}", f"{r['first']:,.0f}, {r['low']:,.0f}",
+            f"{r['sigma_first']:.0%}, {r['sigma_high']:.0%}", f"{r['im_percent']:.2f} %", f"{r['flagged']:,}",
+            f"{r['taken']:,}", f"{r['bonus_bp']:.1f} bp", f"{r['insurance_bp']:.3f} bp", f"{r['haircut_bp']:.3f} bp",
+            worst,
+        )  # fmt: skip
+    out += [ALL_RULES]
+    waits = [first, *others]
+    titles = [t for k in waits for t in (f"loss, {k}", f"below zero, {k}")]
+    out += table("rule", "capital locked", *titles, f"bonus, {first}", f"taken, {first}")
+    for name in names:
+        row_: list[str] = []
+        for k in waits:
+            runs = chosen(found, k, name)
+            row_ += [f"{pooled(runs, 'loss_bp'):.3f} bp", f"{sum(r['insolvent'] for r in runs):,}"]
+        runs = chosen(found, first, name)
+        out += cells(
+            f"**{name}**" if name in OURS else name, f"{pooled(runs, 'im_percent'):.2f} %", *row_,
+            f"{pooled(runs, 'bonus_bp'):.1f} bp", f"{sum(r['taken'] for r in runs):,}",
+        )  # fmt: skip
+    for k in waits:
+        count = chosen(found, k, names[0])[0]["opened"]
+        title = f"Loss by crash, {count:,} vaults each, keepers {k} after a round, bp of notional:"
+        out += ["", title, "", *table("rule", *CRASHES)]
+        for name in names:
+            by = {r["crash"]: r for r in chosen(found, k, name)}
+            out += cells(name, *(f"{by[c]['loss_bp']:.3f}" for c in CRASHES))
+    return "\n".join([*out, NOTES])
+
+
+def cells(*texts: str) -> list[str]:
+    """One row of a table."""
+    return ["| " + " | ".join(texts) + " |"]
+
+
+def table(*titles: str) -> list[str]:
+    """The head of a table."""
+    return [*cells(*titles), "|" + "---|" * len(titles)]
+
+
+HEAD = """# Six crashes
+
+Written by `python benchmarks/crash.py --docs` (market data in BULKHEAD_DATA); `python benchmarks/crash.py --from
+benchmarks/crash.results.json --docs` writes it again from the last run's numbers.
+
+![Capital locked against losses, for our models and other venues' rules](crashes.svg)
+
+{vaults} random vaults of one to four legs (options, futures, deferred premiums, spreads), opened at exactly their
+initial margin at the start of each file; seed {seed}, {asset}. The oracle writes a round when the price has moved
+0.5 % or an hour has passed; keepers act some blocks of 12 s after a round; a taker takes in the first block in
+which what a take leaves it at the mark pays 0.7 % of the notional it must hedge. Owners do nothing. Insurance
+starts with 50 bp of the notional; its caps are those of [parameters.md](parameters.md). Everything runs in the
+vectorised mirror (`bulkhead/risk/crash.py`), takes in the auction's own integers.
+"""
+
+ALL_RULES = """
+Bonus, insurance and haircut are shares of the notional at the opening. The haircut is what winners of a cell
+lost.
+
+## All rules
+
+The same vaults, prices, keepers and auctions; only the margin rule differs (`bulkhead/risk/peers.py`, checked
+against the venues' own test cases). Means over the six crashes, weighted by notional. *Loss* is what the vaults'
+own money did not cover: insurance used plus haircuts. *Below zero* counts vaults whose equity was negative when
+they were taken, settled or the tape ended.
+"""
+
+NOTES = """
+## How to read this
+
+- A rule that asks little at the opening is not cheap if others pay for its losses, and one that asks much may
+  still lose: what counts is whether margin grows with the market. ES and GREEKS margins rise with the realised
+  vol on chain, the vol by 5 % an hour at most.
+- That has a price, which the tables show: more vaults are taken, more often, and their owners pay the bonus. A
+  live owner would add collateral instead; these owners do nothing.
+- Rounds come from bars walked open, low, high, close. Such a walk turns more often than a market does, so
+  realised vols (and with them our margins, and the marks of every rule) come out higher than a real feed's would;
+  the same tape serves every rule.
+- Marks are Black-76 at the flat surface the adapter falls back to (realised vol times 1.25): no publisher, no
+  smile. Other venues' rules see the same marks, not their own.
+- A venue's rule is played under our auction. Where its requirement is less than twice the taker's cost, the
+  auction's A is that, since otherwise nobody could be paid at all; this helps the flat ratios. Dated futures at
+  Deribit, Opyn and the flat ratios follow Derive's perpetuals. Opyn's table beyond 14 days grows with the root of
+  time, as its two published rows do.
+- What is below zero when the tape ends is counted as a loss at the mark then.
+"""
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,7 +309,22 @@ def main() -> None:
     parser.add_argument("--rules", nargs="*", default=[*OURS, *peers.RULES])
     parser.add_argument("--latency", nargs="*", choices=list(LATENCIES), default=list(LATENCIES))
     parser.add_argument("--save", type=Path, default=ROOT / "out" / "crash.json", help="where the numbers go")
-    run(parser.parse_args())
+    parser.add_argument("--from", dest="source", type=Path, nargs="*", help="numbers of earlier runs instead of a run")
+    parser.add_argument("--docs", action="store_true", help="write docs/crashes.md, its figure and the results file")
+    given = parser.parse_args()
+    found = merged([json.loads(p.read_text()) for p in given.source]) if given.source else run(given)
+    if given.docs:
+        figure(found, ROOT / "docs" / "crashes.svg")
+        (ROOT / "docs" / "crashes.md").write_text(page(found))
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Runs of several files as one; a later run of the same thing replaces an earlier one."""
+    runs = {(r["latency"], r["rule"], r["crash"]): r for part in parts for r in part["runs"]}
+    if len({(p["seed"], p["asset"]) for p in parts}) != 1:
+        raise SystemExit("crash: the files are of different seeds or assets.")
+    return {**parts[0], "runs": list(runs.values())}
 
 
 if __name__ == "__main__":

@@ -162,7 +162,9 @@ def population(count: int, spot: float, seed: int) -> Book:
             add(Kind.CASH, 0.0, -round(size * spot * draw.uniform(0.01, 0.08), 6))
         else:
             for _ in range(draw.randint(1, 4)):
-                kind = draw.choice([Kind.CALL, Kind.CALL, Kind.PUT, Kind.PUT, Kind.PUT, Kind.FUTURE])
+                room = 4 - (len(kinds) - offsets[-1])
+                futures = [Kind.FUTURE] if room >= 2 else []
+                kind = draw.choice([Kind.CALL, Kind.CALL, Kind.PUT, Kind.PUT, Kind.PUT, *futures])
                 part = max(round(size * draw.uniform(0.3, 1.0) / LOT), 1) * LOT
                 sign = draw.choice([-1, -1, 1])
                 add(kind, 0.0 if kind == Kind.FUTURE else strike(0.15), round(sign * part, 2))
@@ -360,6 +362,7 @@ class Play:
         need = rule(self.book, first, opening=True)
         self.collateral = np.maximum(np.ceil((need.initial - need.value) * 1e6) / 1e6, 0.0)
         self.open = np.ones(count, np.bool_)
+        self.paid = 0.0  # by vaults to takers, less what takers paid
         self.flagged_at = np.zeros(count, np.int64)
         self.clock_at = np.zeros(count, np.int64)
         self.due_at = np.zeros(count, np.int64)
@@ -484,6 +487,7 @@ class Play:
         out.bonus += fraction * need.value + plan.cash_native / 1e6 + top_up
         out.cut += plan.cut_native / 1e6
         self.fund += plan.cut_native / 1e6
+        self.paid += plan.cash_native / 1e6
         self.collateral[vault] -= (plan.cash_native + plan.cut_native) / 1e6
         mine = slice(int(self.book.offsets[vault]), int(self.book.offsets[vault + 1]))
         quantity, kind = self.quantity[mine].copy(), self.book.kind[mine]
