@@ -8,14 +8,13 @@
      Every scenario is a sum over legs of a function of the leg alone, so the shortfall is subadditive (INV-07).
      Marks are exact (math/black76); scenarios read Phi from a table (math/phi_table), within 1e-8 of spot per leg.
      The scenario pass is unrolled and holds the table in memory: about 480 gas per leg and scenario.
-     bulkhead/risk/exact.py mirrors every number bit for bit.
+     bulkhead/risk/es.py mirrors every number bit for bit.
 """
 
-from contracts.math import black76
 from contracts.math import fixed
 from contracts.math import payoff
 from contracts.math import phi_table
-from contracts.modules import leg as legs_
+from contracts.modules import marks as marks_
 from contracts.modules import parameters
 from contracts.modules import snapshot as prices
 from interfaces import IMarginEngine
@@ -25,18 +24,8 @@ implements: IMarginEngine
 NODES: constant(uint256) = 12
 WAD: constant(int256) = 10**18
 UWAD: constant(uint256) = 10**18
-ONE: constant(int256) = 2**64
-YEAR: constant(uint256) = 365 * 86400
-DAY: constant(uint256) = 86400
 UNITS: constant(int256) = 10**6       # quantities are in 1e-6 contracts
-STRIKE_WAD: constant(int256) = 10**10
 TAIL_NODE: constant(int256) = 3 * 10**18  # nodes from here outwards take the tail's vol moves
-MIN_HORIZON: constant(uint256) = 3600
-MAX_PRICE: constant(uint256) = 2**96
-MAX_TENOR: constant(uint256) = 2**30
-MIN_VOL: constant(uint256) = 10**15   # 0.1 %
-MAX_VOL: constant(uint256) = 10**19   # 1000 %
-MAX_SHARE: constant(uint256) = 99 * 10**16  # of the settlement window; beyond it options are worth intrinsic
 UNBOUNDED: constant(int256) = min_value(int256)
 
 # relative vol moves of the branches [wad], before the tenor's scale
@@ -45,33 +34,18 @@ BODY_UP: constant(int256) = 20 * 10**16
 TAIL_UP: constant(int256) = 40 * 10**16
 LEAST_VOL: constant(int256) = 20 * 10**16  # a down-move leaves at least this share
 
-# the tenor's scale of vol moves, sqrt(30 days / max(tenor, 2 days)): sqrt(15) [Q64] and sqrt(30/365) [Q128]
-# --- generated: constants
-LARGEST_SCALE: constant(int256) = 71443932589227456047
-MONTH_ROOT: constant(int256) = 97555922523983343856803566329452224511
-# --- generated: end
-
-# Scenarios measure d1 and d2 in cells of the table [2^-96], counted from its left edge at -6.
-CELLS_PER_UNIT: constant(int256) = 20
-CENTRE: constant(int256) = 6 * CELLS_PER_UNIT << 96
-END: constant(int256) = 12 * CELLS_PER_UNIT << 96
+# Scenarios measure d1 and d2 in cells of the table (math/phi_table).
+CELLS_PER_UNIT: constant(int256) = phi_table.PER_UNIT
+CENTRE: constant(int256) = phi_table.CENTRE
+END: constant(int256) = phi_table.END
 LAST: constant(int256) = END - 1
-FRACTION: constant(int256) = 2**96 - 1
-PHI_ONE: constant(int256) = 2**38         # Phi in scenarios [2^-38]
+FRACTION: constant(int256) = phi_table.FRACTION
 
 # scenario nodes z [wad, standard deviations], ascending, and their probabilities [wad]
 Z: public(immutable(int256[12]))
 P: public(immutable(uint256[12]))
 # Phi as packed cubics, see math/phi_table
 TABLE: immutable(uint256[120])
-
-
-struct Setting:
-    spot: int256       # S [wad]
-    forward: int256    # F [wad]
-    known: int256      # w*P: the part of the settlement price already known, 0 outside the window [wad]
-    base: int256       # F - w*P: the part still open [wad]
-    root: int256       # sqrt(tau), 0 when less than 1 % of the window is left [Q64]
 
 
 @deploy
@@ -107,7 +81,7 @@ def assess(
     @param snapshot Prices of the cell (modules/snapshot).
     @param risk Packed risk word (modules/parameters).
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
-    @return (value, margin, v_min, delta, gamma, vega, theta, covered), wad.
+    @return (value, margin, v_min, delta, gamma, vega, theta, covered, 0), wad.
     """
     result: int256[9] = empty(int256[9])
     result[2] = payoff._least(legs)
@@ -115,76 +89,16 @@ def assess(
         result[7] = 1
         return result
 
-    setting: Setting = self._setting(snapshot)
-    sigma: int256 = self._vol(snapshot[prices.SIGMA])
-
-    # marks and Greeks; puts are calls plus K - F, which is linear and kept apart
-    slope: int256 = 0       # multiplies the forward in every scenario [1e-6 contracts]
-    constant_: int256 = 0   # [wad * 1e-6]
-    short: int256 = 0       # contracts of short options [1e-6]
-    calls: int256 = 0       # mark of all options as calls [wad * 1e-6]
-    probability: int256 = 0 # sum of q*Phi(d1) [Q64 * 1e-6]
-    density: int256 = 0     # sum of q*phi(d1)
-    density_vol: int256 = 0 # sum of q*phi(d1)*iv
-    curvature: int256 = 0   # sum of q*phi(d1)/s
-    iv: int256 = 0          # implied vol [wad]
-    count: uint256 = 0      # options to revalue
-    quantities: int256[16] = empty(int256[16])
-    strikes: int256[16] = empty(int256[16])
-    logs: int256[16] = empty(int256[16])
-    ivs: int256[16] = empty(int256[16])
-    for leg: uint256 in legs:
-        quantity: int256 = convert(convert(leg << 192, bytes32), int256) >> 192
-        kind: uint256 = leg >> 126
-        if kind > legs_.PUT:
-            if kind == legs_.CASH:
-                constant_ = unsafe_add(constant_, unsafe_mul(quantity, WAD))
-            else:
-                slope = unsafe_add(slope, quantity)
-            continue
-        strike: int256 = unsafe_mul(convert(convert((leg >> 64) & legs_.STRIKE_MASK, bytes32), int256), STRIKE_WAD)
-        if quantity < 0:
-            short = unsafe_sub(short, quantity)
-        if kind == legs_.PUT:
-            slope = unsafe_sub(slope, quantity)
-            constant_ = unsafe_add(constant_, unsafe_mul(quantity, strike))
-        inner: int256 = unsafe_sub(strike, setting.known)
-        if inner <= 0:
-            # a call is sure to end in the money: F - K in every scenario
-            slope = unsafe_add(slope, quantity)
-            constant_ = unsafe_sub(constant_, unsafe_mul(quantity, strike))
-            continue
-        # the surface is flat: read once; a slice (math/svi) takes the strike and is read for each leg
-        if iv == 0:
-            iv = self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR])
-        total_vol: int256 = unsafe_div(unsafe_mul(iv, setting.root), WAD)
-        # (call, Phi(d1), phi(d1), ln(F/K))
-        price: int256[4] = black76._price(setting.base, inner, total_vol)
-        calls = unsafe_add(calls, unsafe_mul(quantity, price[0]))
-        probability = unsafe_add(probability, unsafe_mul(quantity, price[1]))
-        phi: int256 = unsafe_mul(quantity, price[2])
-        density = unsafe_add(density, phi)
-        density_vol = unsafe_add(density_vol, unsafe_mul(phi, iv))
-        curvature = unsafe_add(curvature, unsafe_div(phi << 64, total_vol))
-        quantities[count] = quantity
-        strikes[count] = inner
-        logs[count] = price[3]
-        ivs[count] = iv
-        count = unsafe_add(count, 1)
-
-    value: int256 = unsafe_add(calls, unsafe_add(unsafe_mul(slope, setting.forward), constant_))
-    result[0] = unsafe_div(value, UNITS)
+    setting: marks_.Setting = marks_._setting(snapshot)
+    marks: marks_.Marks = marks_._mark(legs, snapshot, setting)
+    result[0] = unsafe_div(marks.value, UNITS)
+    result[3] = marks.delta
+    result[4] = marks.gamma
+    result[5] = marks.vega
+    result[6] = marks.theta
 
     # forwards of the nodes
-    move: int256 = unsafe_div(
-        unsafe_mul(
-            fixed._sqrt_ratio(
-                min(parameters._horizon_seconds(risk), max(snapshot[prices.SECONDS], MIN_HORIZON)), YEAR
-            ),
-            sigma,
-        ),
-        WAD,
-    )
+    move: int256 = marks_._move(risk, snapshot)
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
     shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
@@ -216,11 +130,8 @@ def assess(
         )
         shocked[i] = unsafe_mul(setting.base, d) >> 64
 
-    # sqrt(30 days / max(tenor, 2 days)) [Q64]
-    scale: int256 = LARGEST_SCALE
-    if snapshot[prices.SECONDS] > 2 * DAY:
-        scale = unsafe_div(MONTH_ROOT, setting.root)
-    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
+    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], setting.root)
+    iv_floor: int256 = marks_._iv_floor(risk)
     table: uint256[120] = TABLE
     sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
     first: int256[12] = empty(int256[12])  # calls in the branch before
@@ -233,10 +144,10 @@ def assess(
         tail_width: int256 = 0
         body_inverse: int256 = 0
         body_width: int256 = 0
-        for i: uint256 in range(count, bound=16):
-            quantity: int256 = quantities[i]
-            strike: int256 = strikes[i]
-            iv = ivs[i]
+        for i: uint256 in range(marks.count, bound=16):
+            quantity: int256 = marks.quantities[i]
+            strike: int256 = marks.strikes[i]
+            iv: int256 = marks.ivs[i]
             if iv != last_iv:
                 last_iv = iv
                 tail_vol: int256 = iv
@@ -256,7 +167,7 @@ def assess(
                 d = max(unsafe_div(unsafe_mul(body_vol, setting.root), WAD), 1)
                 body_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
                 body_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
-            d = logs[i]
+            d = marks.logs[i]
             tail_base: int256 = unsafe_add(unsafe_add(unsafe_mul(d, tail_inverse), tail_width >> 1), CENTRE)
             body_base: int256 = unsafe_add(unsafe_add(unsafe_mul(d, body_inverse), body_width >> 1), CENTRE)
             # all within the table? the lowest d2 and the highest d1 of both groups tell: no sign bit among them
@@ -579,18 +490,9 @@ def assess(
                     for k: uint256 in range(2):
                         up = 0
                         if d >= END:
-                            up = PHI_ONE
+                            up = phi_table.PHI_ONE
                         elif d >= 0:
-                            w = convert(
-                                convert(
-                                    table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
-                                    bytes32,
-                                ),
-                                int256,
-                            )
-                            t = d & FRACTION
-                            up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
-                                w << 51) >> 102, t), w << 85) >> 216
+                            up = phi_table._at(table[convert(convert(d >> 97, bytes32), uint256)], d)
                         sums[j] = unsafe_add(sums[j], unsafe_mul(factor, up))
                         factor = unsafe_sub(0, unsafe_mul(quantity, strike))
                         d = unsafe_sub(d, width)
@@ -598,73 +500,73 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[0], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], setting.base)))
     up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
     d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
     w = max(up, d)
     heads[0] = w
     seconds[0] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[1], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[1], setting.base)))
     up = (unsafe_sub(d, first[1] >> 38) << 8) | 2
     d = (unsafe_sub(d, sums[1] >> 38) << 8) | 3
     w = max(up, d)
     heads[1] = w
     seconds[1] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[2], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[2], setting.base)))
     up = (unsafe_sub(d, first[2] >> 38) << 8) | 4
     d = (unsafe_sub(d, sums[2] >> 38) << 8) | 5
     w = max(up, d)
     heads[2] = w
     seconds[2] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[3], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[3], setting.base)))
     up = (unsafe_sub(d, first[3] >> 38) << 8) | 6
     d = (unsafe_sub(d, sums[3] >> 38) << 8) | 7
     w = max(up, d)
     heads[3] = w
     seconds[3] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[4], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[4], setting.base)))
     up = (unsafe_sub(d, first[4] >> 38) << 8) | 8
     d = (unsafe_sub(d, sums[4] >> 38) << 8) | 9
     w = max(up, d)
     heads[4] = w
     seconds[4] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[5], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[5], setting.base)))
     up = (unsafe_sub(d, first[5] >> 38) << 8) | 10
     d = (unsafe_sub(d, sums[5] >> 38) << 8) | 11
     w = max(up, d)
     heads[5] = w
     seconds[5] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[6], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[6], setting.base)))
     up = (unsafe_sub(d, first[6] >> 38) << 8) | 12
     d = (unsafe_sub(d, sums[6] >> 38) << 8) | 13
     w = max(up, d)
     heads[6] = w
     seconds[6] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[7], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[7], setting.base)))
     up = (unsafe_sub(d, first[7] >> 38) << 8) | 14
     d = (unsafe_sub(d, sums[7] >> 38) << 8) | 15
     w = max(up, d)
     heads[7] = w
     seconds[7] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[8], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[8], setting.base)))
     up = (unsafe_sub(d, first[8] >> 38) << 8) | 16
     d = (unsafe_sub(d, sums[8] >> 38) << 8) | 17
     w = max(up, d)
     heads[8] = w
     seconds[8] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[9], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[9], setting.base)))
     up = (unsafe_sub(d, first[9] >> 38) << 8) | 18
     d = (unsafe_sub(d, sums[9] >> 38) << 8) | 19
     w = max(up, d)
     heads[9] = w
     seconds[9] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[10], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[10], setting.base)))
     up = (unsafe_sub(d, first[10] >> 38) << 8) | 20
     d = (unsafe_sub(d, sums[10] >> 38) << 8) | 21
     w = max(up, d)
     heads[10] = w
     seconds[10] = up ^ d ^ w
-    d = unsafe_sub(calls, unsafe_mul(slope, unsafe_sub(shocked[11], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[11], setting.base)))
     up = (unsafe_sub(d, first[11] >> 38) << 8) | 22
     d = (unsafe_sub(d, sums[11] >> 38) << 8) | 23
     w = max(up, d)
@@ -672,7 +574,7 @@ def assess(
     seconds[11] = up ^ d ^ w
     # mean of the worst losses, by repeated maximum: the tail is exhausted after a few
     tail: uint256 = parameters._tail(risk)
-    assert tail != 0 and tail <= UWAD, "es/tail-range"
+    assert tail != 0, "es/tail-range"
     left: uint256 = tail
     shortfall: int256 = 0
     low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
@@ -706,31 +608,8 @@ def assess(
             unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
             convert(convert(tail, bytes32), int256),
         )
-    if short != 0:
-        margin = unsafe_add(
-            margin,
-            unsafe_mul(unsafe_div(unsafe_mul(convert(convert(parameters._short_floor(risk), bytes32), int256), setting.spot), WAD), short),
-        )
+    margin = unsafe_add(margin, marks_._floor(risk, setting.spot, marks.short))
     result[1] = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
-
-    # from F to spot: dF/dS = (F - w*P)/S
-    growth: int256 = unsafe_div(setting.base << 64, setting.spot)
-    probability = unsafe_add(probability, slope << 64)
-    result[3] = unsafe_div(unsafe_mul(unsafe_mul(probability, growth) >> 64, WAD), UNITS) >> 64
-    if density != 0:
-        result[4] = unsafe_div(
-            unsafe_mul(unsafe_div(unsafe_mul(unsafe_mul(curvature, growth) >> 64, WAD), setting.spot), WAD), UNITS
-        ) >> 64
-        result[5] = unsafe_div(unsafe_mul(unsafe_mul(setting.base, density) >> 64, setting.root) >> 64, UNITS)
-        result[6] = unsafe_div(
-            unsafe_div(unsafe_mul(unsafe_mul(setting.base, density_vol) >> 64, ONE // 2), setting.root), -UNITS * WAD
-        )
-    rate: int256 = convert(convert(snapshot[prices.RATE], bytes32), int256)
-    if rate != 0 and setting.known == 0:
-        # carry of the forward
-        result[6] = unsafe_sub(
-            result[6], unsafe_div(unsafe_mul(rate, unsafe_div(unsafe_mul(setting.spot, result[3]), WAD)), WAD)
-        )
     return result
 
 
@@ -755,79 +634,4 @@ def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
     @return [wad]
     """
     payoff._least(legs)  # refuses what are not legs
-    setting: Setting = self._setting(snapshot)
-    total: int256 = 0
-    for leg: uint256 in legs:
-        quantity: int256 = legs_._quantity(leg)
-        kind: uint256 = legs_._kind(leg)
-        if kind == legs_.CASH:
-            total += quantity * WAD
-            continue
-        if kind == legs_.FUTURE:
-            total += quantity * setting.forward
-            continue
-        strike: int256 = convert(legs_._strike(leg), int256) * STRIKE_WAD
-        call: int256 = setting.forward - strike
-        if strike > setting.known:
-            total_vol: int256 = (
-                self._iv(snapshot[prices.STATUS], snapshot[prices.SURFACE_NEAR]) * setting.root // WAD
-            )
-            call = black76._price(setting.base, strike - setting.known, total_vol)[0]
-        if kind == legs_.PUT:
-            call = call - setting.forward + strike
-        total += quantity * call
-    return total // UNITS
-
-
-@internal
-@pure
-def _setting(snapshot: uint256[16]) -> Setting:
-    """
-    @notice What all legs of a cell share.
-    @dev In the settlement window an option pays (1-w)*max(S - K', 0) with K' = (K - w*P)/(1-w) (5.1). Black-76 is
-         homogeneous, so it is priced as an option on the open part F - w*P with strike K - w*P.
-    """
-    spot: uint256 = snapshot[prices.SPOT]
-    forward: uint256 = snapshot[prices.FORWARD]
-    seconds: uint256 = snapshot[prices.SECONDS]
-    share: uint256 = snapshot[prices.WINDOW_SHARE]
-    known: uint256 = 0
-    assert spot != 0 and forward != 0, "es/zero-spot"
-    assert seconds != 0, "es/expired"
-    if share != 0:
-        assert share < UWAD, "es/window-share"
-        known = unsafe_div(unsafe_mul(share, snapshot[prices.WINDOW_AVERAGE]), UWAD)
-        forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(UWAD, share), spot), UWAD))
-    # bounds that keep every product below within 256 bits
-    assert (spot | forward | snapshot[prices.WINDOW_AVERAGE]) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
-    root: int256 = 0
-    if share <= MAX_SHARE:
-        root = fixed._sqrt_ratio(seconds, YEAR)
-    return Setting(
-        spot=convert(convert(spot, bytes32), int256),
-        forward=convert(convert(forward, bytes32), int256),
-        known=convert(convert(known, bytes32), int256),
-        base=convert(convert(unsafe_sub(forward, known), bytes32), int256),
-        root=root,
-    )
-
-
-@internal
-@pure
-def _iv(status: uint256, surface: uint256) -> int256:
-    """
-    @notice Implied vol of a flat surface: the one place that reads the surface.
-    @return [wad]
-    """
-    assert status & prices.SURFACE_SVI == 0, "es/no-svi"
-    return self._vol(surface)
-
-
-@internal
-@pure
-def _vol(word: uint256) -> int256:
-    """
-    @notice A vol within its bounds [wad].
-    """
-    assert word >= MIN_VOL and word <= MAX_VOL, "es/vol-range"
-    return convert(convert(word, bytes32), int256)
+    return unsafe_div(marks_._mark(legs, snapshot, marks_._setting(snapshot)).value, UNITS)

@@ -26,6 +26,11 @@ interface IParameters:
     def trading(market: uint256) -> uint256: view
     def liquidation(market: uint256) -> uint256: view
 
+interface IGreeksEngine:
+    def terms(
+        legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256
+    ) -> int256[6]: view
+
 # vaults per call; ids and states are bounded by this
 MAX_VAULTS: constant(uint256) = 200
 NO_COLLATERAL: constant(int256) = min_value(int256)
@@ -228,6 +233,27 @@ def preview(
     assert balance >= 0, "lens/insufficient-balance"
     words[state.BALANCE] = convert(balance, uint256)
     return self._describe(vault_id, words, kept, expiry if len(kept) != 0 else 0)
+
+
+@external
+@view
+def greeks_terms(vault_id: uint256) -> int256[6]:
+    """
+    @notice What the maintenance margin of a GREEKS vault is made of, before the max-loss cap: the larger of the first five
+            together and the last.
+    @param vault_id A vault of the GREEKS model, with legs that have not expired.
+    @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad].
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    assert state._model(words[state.VAULT]) == state.GREEKS, "lens/not-greeks"
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+    )
+    return staticcall IGreeksEngine(convert(words[state.ENGINE], address)).terms(
+        legs, prices, words[state.RISK]
+    )
 
 
 @external

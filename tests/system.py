@@ -19,7 +19,7 @@ from eth_account.signers.local import LocalAccount
 from bulkhead import orders
 from bulkhead.chain import system
 from bulkhead.chain.parameters import ParameterSet
-from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot
+from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Model, Snapshot
 from tests.contracts import deployer
 
 WAD = 10**18
@@ -116,7 +116,7 @@ class System:
                 index,
                 quote.address,
                 10_000,
-                [self.at["EsEngine"], EMPTY, EMPTY],
+                list(system.engines(self.at)),
                 [feed.address, EMPTY, EMPTY],
                 [3600, 0],
                 risk,
@@ -164,11 +164,11 @@ class System:
         with boa.env.prank(account):
             token.approve(self.at["Clearinghouse"], 2**256 - 1)
 
-    def open(self, owner: str, quote: float = 0, market: Market | None = None) -> int:
+    def open(self, owner: str, quote: float = 0, market: Market | None = None, model: Model = Model.ES) -> int:
         """A vault of `owner` with `quote` in it."""
         where = market or self.market
         with boa.env.prank(owner):
-            vault_id = int(self.clearinghouse.open(where.index, 0, owner))
+            vault_id = int(self.clearinghouse.open(where.index, int(model), owner))
         if quote:
             self.deposit(vault_id, quote, owner, where)
         return vault_id

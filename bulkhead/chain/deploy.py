@@ -87,7 +87,7 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
             token=tokens[market.token],
             feeds=feeds[market.symbol],
             heartbeats=market.heartbeats,
-            engines=(at["EsEngine"], EMPTY, EMPTY),
+            engines=system.engines(at),
             lot=market.lot,
             parameters=market.parameters,
         )

@@ -46,7 +46,6 @@ SENTENCES: dict[str, str] = {
     "clearinghouse/zero-owner": "A vault needs an owner.",
     # EsEngine
     "es/expired": "The margin engine was asked about an expired cell.",
-    "es/no-svi": "This engine does not price published volatility surfaces yet.",
     "es/nodes-ascending": "The scenario nodes are not ascending.",
     "es/snapshot-range": "A price fact is outside what the margin engine can compute with.",
     "es/tail-nodes": "The scenario nodes do not have three tails on either side.",
@@ -114,6 +113,7 @@ SENTENCES: dict[str, str] = {
     "leg/zero-quantity": "A leg has no quantity.",
     # Lens
     "lens/insufficient-balance": "The vault would hold less than nothing after that.",
+    "lens/not-greeks": "Only the margin of a GREEKS vault is a sum of terms.",
     "lens/too-many-legs": "A vault holds at most 16 legs.",
     "lens/wrong-cell": "The vault holds legs of another expiry.",
     # Liquidator

@@ -17,6 +17,8 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("VaultTarget", "Vault"),
     ("InsuranceTarget", "Vault"),
     ("EsEngine", "EsEngine"),
+    ("GreeksEngine", "GreeksEngine"),
+    ("StaticEngine", "StaticEngine"),
     ("RiskParameters", "RiskParameters"),
     ("OracleAdapter", "OracleAdapter"),
     ("MarginGate", "MarginGate"),
@@ -50,6 +52,11 @@ class SystemConfig:
     weights: tuple[int, ...]
 
 
+def engines(at: Mapping[str, str]) -> tuple[str, str, str]:
+    """Margin engines by model: ES, GREEKS and STATIC."""
+    return at["EsEngine"], at["GreeksEngine"], at["StaticEngine"]
+
+
 def create_address(deployer: str, nonce: int) -> str:
     """Address of the contract that `deployer` creates with transaction `nonce`."""
     digest = keccak(rlp.encode([to_canonical_address(deployer), nonce]))
@@ -67,6 +74,8 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         "VaultTarget": (at["Clearinghouse"],),
         "InsuranceTarget": (at["InsuranceFund"],),
         "EsEngine": (list(config.nodes), list(config.weights)),
+        "GreeksEngine": (at["EsEngine"],),
+        "StaticEngine": (at["EsEngine"],),
         "RiskParameters": (
             config.owner,
             config.guardian,

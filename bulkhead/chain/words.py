@@ -7,22 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 
 from eth_utils import to_checksum_address
 
 from bulkhead.risk.words import WAD, Kind, Leg
+from bulkhead.risk.words import Model as Model
 
 QUANTITY = 10**6
 STRIKE = 10**8
-
-
-class Model(IntEnum):
-    """Margin model of a vault."""
-
-    ES = 0
-    GREEKS = 1
-    STATIC = 2
 
 
 def _bits(word: int, offset: int, width: int) -> int:

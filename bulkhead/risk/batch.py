@@ -341,7 +341,7 @@ class Cells:
     @classmethod
     def of(cls, snapshots: Sequence[Snapshot]) -> Cells:
         """Cells from snapshots; refuses what the engines refuse, under the same names."""
-        settings = [exact._setting(s) for s in snapshots]
+        settings = [exact.setting_of(s) for s in snapshots]
         for s in snapshots:
             if not exact.MIN_VOL <= s.sigma <= exact.MAX_VOL:
                 raise ValueError("es/vol-range")

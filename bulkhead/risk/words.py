@@ -6,7 +6,7 @@ Reasons of every `ValueError` are the contracts' own (`leg/wrong-cell`), so a re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 WAD = 10**18
@@ -25,6 +25,14 @@ class Kind(IntEnum):
     PUT = 1
     FUTURE = 2
     CASH = 3
+
+
+class Model(IntEnum):
+    """Margin model of a vault."""
+
+    ES = 0
+    GREEKS = 1
+    STATIC = 2
 
 
 class Status:
@@ -294,6 +302,11 @@ class RiskWord:
             values[name] = word & 2**bits - 1
             word >>= bits
         return cls(**values)
+
+    def stamped(self, stamp: int) -> RiskWord:
+        """With the ratios a STATIC vault was stamped with, 3 x 10 bits (vault_state._engine_risk)."""
+        a, b, c = (stamp >> 10 * i & 1023 for i in range(3))
+        return replace(self, static_otm=a, static_least=b, static_future=c)
 
 
 #: Default scenario nodes z [standard deviations * 1000] and probabilities [1e-3] of protocol 5.2.

@@ -17,6 +17,12 @@ CELLS: constant(uint256) = 240
 PER_UNIT: constant(int256) = 20
 ONE: constant(int256) = 2**64
 
+# places in the table are counted in cells from its left edge at -6 [2^-96]
+CENTRE: constant(int256) = 6 * PER_UNIT << 96
+END: constant(int256) = 12 * PER_UNIT << 96
+FRACTION: constant(int256) = 2**96 - 1
+PHI_ONE: constant(int256) = 2**38  # Phi as the table gives it [2^-38]
+
 # --- generated: chebyshev
 T0: constant(int256) = 702087391267710813
 T1: constant(int256) = 5693740367811000925
@@ -58,6 +64,21 @@ def _build() -> uint256[120]:
         table[i // 2] |= self._cubic(a, b, c, d) << (128 * (1 - i % 2))
         table[mirrored // 2] |= self._cubic(ONE - d, ONE - c, ONE - b, ONE - a) << (128 * (1 - mirrored % 2))
     return table
+
+
+@internal
+@pure
+def _at(word: uint256, d: int256) -> int256:
+    """
+    @notice Phi [2^-38] inside the table.
+    @param word Table word d >> 97.
+    @param d Place in cells from the left edge [2^-96].
+    """
+    # the cell's coefficients to the top, then cubic by Horner with lazy shifts
+    w: int256 = convert(convert(word << convert(convert((d >> 89) & 128, bytes32), uint256), bytes32), int256)
+    t: int256 = d & FRACTION
+    return unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+        w << 51) >> 102, t), w << 85) >> 216
 
 
 @internal

@@ -5,7 +5,7 @@ import boa
 import pytest
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot, Status
+from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 from tests.engine_cases import calm, option
 
 RISK = RiskWord()
@@ -128,7 +128,6 @@ def test_assess__last_seconds_of_the_window__is_intrinsic(engine):
         ({"surface_near": 10**19 + 1}, "es/vol-range"),
         ({"sigma": 0}, "es/vol-range"),
         ({"sigma": 10**19 + 1}, "es/vol-range"),
-        ({"status": Status.SURFACE_SVI}, "es/no-svi"),
         ({"window_share": WAD}, "es/window-share"),
         ({"window_share": 1, "window_average": 2**96}, "es/snapshot-range"),
         ({"seconds": 2**30}, "es/snapshot-range"),

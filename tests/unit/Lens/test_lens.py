@@ -1,8 +1,12 @@
 """The Lens says what the contracts will do."""
 
+import dataclasses
+
 import boa
 import pytest
 
+from bulkhead.risk import exact
+from bulkhead.risk.words import Model, RiskWord
 from tests.system import call, put, weekly
 
 EXPIRY = weekly(2)
@@ -31,6 +35,20 @@ def test_vaults__equity_is_collateral_plus_value_and_health_their_ratio(system, 
     assert state.health == state.equity * 10**18 // state.maintenance_margin
     assert state.initial_margin >= state.maintenance_margin * 125 // 100
     assert state.status == 0
+
+
+def test_greeks_terms__greeks_vault__make_up_its_maintenance_margin(system, trader, maker):
+    vault, other = system.open(trader, 1_000, model=Model.GREEKS), system.open(maker, 500_000)
+    system.novate(vault, other, [put(2000, 1), call(2200, -1)], EXPIRY, 60)
+    terms = list(system.lens.greeks_terms(vault))
+    assert system.state(vault).maintenance_margin == max(sum(terms[:5]), terms[5])
+    snapshot, risk = system.snapshot(EXPIRY), RiskWord.unpack(system.words(vault)[3])
+    assert terms == list(dataclasses.astuple(exact.terms(system.legs(vault), snapshot, risk)))
+
+
+def test_greeks_terms__other_model__refused(system, short):
+    with boa.reverts("lens/not-greeks"):
+        system.lens.greeks_terms(short[0])
 
 
 def test_vaults__falling_price__margin_call_then_liquidatable(system, short):

@@ -1,0 +1,108 @@
+"""Exact-integer mirror of EsEngine: expected shortfall over 24 scenarios, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bulkhead.risk.assessment import FORCE_FULL, Assessment
+from bulkhead.risk.coefficients import MOVE
+from bulkhead.risk.fixed import divide, exp_q64
+from bulkhead.risk.marks import UNITS, floor_of, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, phi_38
+from bulkhead.risk.payoff import covered, max_loss
+from bulkhead.risk.words import NODES, WAD, WEIGHTS, Leg, RiskWord, Snapshot
+
+TAIL_NODE = 3 * WAD
+BODY_DOWN = 15 * 10**16
+BODY_UP = 20 * 10**16
+TAIL_UP = 40 * 10**16
+LEAST_VOL = 20 * 10**16
+
+
+def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
+    """Mean of the worst losses until their mass is `tail` [wad], at least 0, rounded up.
+
+    Args:
+        losses: Loss of scenario 2*i + b.
+        weights: Probability of node i [wad]; each branch has half, an odd unit goes to the second.
+        tail: alpha [wad].
+    """
+    if tail <= 0:
+        raise ValueError("es/tail-range")
+    order = sorted(range(len(losses)), key=lambda i: losses[i], reverse=True)
+    left, total = tail, 0
+    for i in order:
+        weight = min((weights[i // 2] + i % 2) // 2, left)
+        total += losses[i] * weight
+        left -= weight
+        if left == 0:
+            break
+    return 0 if total <= 0 else (total + tail - 1) // tail
+
+
+def scenario_vols(iv: int, seconds: int, root: int, iv_floor: int) -> tuple[int, int, int, int]:
+    """Vol after the moves of (tail, body) in the first and in the second branch [wad]."""
+    scale = vol_scale(seconds, root)
+    floored = max(iv, iv_floor)
+    return (
+        iv,
+        iv * max(WAD - (BODY_DOWN * scale >> 64), LEAST_VOL) // WAD,
+        iv + floored * (TAIL_UP * scale >> 64) // WAD,
+        iv + floored * (BODY_UP * scale >> 64) // WAD,
+    )
+
+
+def assess(
+    legs: Sequence[Leg],
+    snapshot: Snapshot,
+    risk: RiskWord,
+    collateral: int = FORCE_FULL,
+    nodes: Sequence[int] = NODES,
+    weights: Sequence[int] = WEIGHTS,
+) -> Assessment:
+    """Value, margin and maximum loss of the legs of one vault (EsEngine.assess).
+
+    Args:
+        legs: Legs of one cell, each series at most once.
+        snapshot: Prices of the cell.
+        risk: Risk parameters of the market.
+        collateral: C of the vault [wad]; `FORCE_FULL` forces the full assessment.
+        nodes: Scenario nodes of the engine [wad].
+        weights: Their probabilities [wad].
+    """
+    if early := covered(legs, collateral):
+        return early
+    setting = setting_of(snapshot)
+    marks = mark_legs(legs, snapshot, setting)
+    move = move_of(risk, snapshot)
+    shifts = [divide(z * move, WAD) for z in nodes]
+    shocked = [setting.base * exp_q64(shift, MOVE) >> 64 for shift in shifts]
+
+    losses = [0] * (2 * len(nodes))
+    for branch in range(2):
+        sums = [0] * len(nodes)
+        for option in marks.options:
+            vols = scenario_vols(option.iv, snapshot.seconds, setting.root, risk.iv_floor_bps * 10**14)
+            terms = []
+            for vol in vols[2 * branch : 2 * branch + 2]:
+                total_vol = max(divide(vol * setting.root, WAD), 1)
+                inverse, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
+                terms.append((option.log_ratio * inverse + (width >> 1) + CENTRE, inverse, width))
+            for j, price in enumerate(shocked):
+                base, inverse, width = terms[0] if j < 3 or j > 8 else terms[1]
+                d1 = base + shifts[j] * inverse
+                sums[j] += option.quantity * (price * phi_38(d1) - option.strike * phi_38(d1 - width))
+        for j, price in enumerate(shocked):
+            losses[2 * j + branch] = marks.calls - marks.slope * (price - setting.base) - (sums[j] >> 38)
+
+    margin = shortfall(losses, weights, risk.tail_bps * 10**14) + floor_of(risk, setting.spot, marks.short)
+    return Assessment(
+        value=divide(marks.value, UNITS),
+        margin=(margin + UNITS - 1) // UNITS,
+        v_min=max_loss(legs),
+        delta=marks.delta,
+        gamma=marks.gamma,
+        vega=marks.vega,
+        theta=marks.theta,
+        covered=0,
+    )

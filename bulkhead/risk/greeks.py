@@ -1,0 +1,102 @@
+"""Exact-integer mirror of GreeksEngine: delta, gamma, vega and theta, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bulkhead.risk import es
+from bulkhead.risk.assessment import FORCE_FULL, Assessment
+from bulkhead.risk.fixed import ONE, divide, ln_ratio
+from bulkhead.risk.marks import UNITS, YEAR, floor_of, horizon, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, density, phi_38
+from bulkhead.risk.words import WAD, Leg, RiskWord, Snapshot
+
+DEEPEST = ONE * 99 // 100
+TERM = 24 * UNITS << 38
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the margin of the GREEKS model is made of [wad].
+
+    Attributes:
+        delta: Loss of the worst move by the delta at S alone; may be negative.
+        gamma: The rest of that loss; `delta + gamma` is not negative.
+        vega: What the vol move costs.
+        theta: What net negative theta costs over the horizon.
+        floor: Gap risk of short options.
+        es: 0.7 times the margin of the ES model.
+    """
+
+    delta: int
+    gamma: int
+    vega: int
+    theta: int
+    floor: int
+    es: int
+
+    @property
+    def margin(self) -> int:
+        """MM before the max-loss cap."""
+        return max(self.delta + self.gamma + self.vega + self.theta + self.floor, self.es)
+
+
+def terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> Terms:
+    """The terms of the margin of one vault (GreeksEngine.terms)."""
+    return _terms(legs, snapshot, risk, es.assess(legs, snapshot, risk))
+
+
+def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: Assessment) -> Terms:
+    setting = setting_of(snapshot)
+    marks = mark_legs(legs, snapshot, setting)
+    up = divide(risk.greeks_move * 10**17 * move_of(risk, snapshot), WAD)
+    down = min(up, DEEPEST)
+    shifts = [ln_ratio(ONE + change, ONE) for change in (up >> 1, up, -(down >> 1), -down)]
+    scale = vol_scale(snapshot.seconds, setting.root)
+
+    here, there, vega = 0, [0] * 4, 0
+    for option in marks.options:
+        log_ratio, iv = ln_ratio(setting.base, option.strike), option.iv
+        total_vol = max(divide(iv * setting.root, WAD), 1)
+        inverse = (CELLS_PER_UNIT << 96) // total_vol
+        at = log_ratio * inverse + (total_vol * CELLS_PER_UNIT << 32 >> 1) + CENTRE
+        here += option.quantity * phi_38(at)
+        for i, shift in enumerate(shifts):
+            there[i] += option.quantity * phi_38(at + shift * inverse)
+        change = (max(iv, risk.iv_floor_bps * 10**14) >> 2) * scale >> 64
+        total_vol = divide((iv + (change >> 1)) * setting.root, WAD)
+        d1 = divide(log_ratio << 64, total_vol) + (total_vol >> 1)
+        vega += option.quantity * (density(d1) * change // WAD)
+
+    slope = marks.slope << 38
+    here += slope
+    worst = straight = 0
+    for i, size in enumerate((up, down)):
+        amount = (size * setting.base >> 64) * (1 if i == 0 else -1)
+        middle, end = there[2 * i] + slope, there[2 * i + 1] + slope
+        full, half = -4 * (here + 4 * middle + end), end - (5 * here + 8 * middle)
+        for loss, alone in ((amount * full, -24), (amount * half, -12)):
+            if loss > worst:
+                worst, straight = loss, amount * alone * here
+
+    move = (worst + TERM - 1) // TERM
+    straight = divide(straight, TERM)
+    vega = (setting.base * abs(vega) >> 64) * setting.root >> 64
+    seconds = min(horizon(risk, snapshot.seconds), snapshot.seconds)
+    return Terms(
+        delta=straight,
+        gamma=move - straight,
+        vega=(vega + UNITS - 1) // UNITS,
+        theta=(max(-assessed.theta, 0) * seconds + YEAR - 1) // YEAR,
+        floor=(floor_of(risk, setting.spot, marks.short) + UNITS - 1) // UNITS,
+        es=(assessed.margin * 7 + 9) // 10,
+    )
+
+
+def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int = FORCE_FULL) -> Assessment:
+    """Value, margin and maximum loss of the legs of one vault (GreeksEngine.assess); see `es.assess`."""
+    assessed = es.assess(legs, snapshot, risk, collateral)
+    if assessed.covered:
+        return assessed
+    return replace(assessed, margin=_terms(legs, snapshot, risk, assessed).margin)

@@ -1,0 +1,197 @@
+"""Exact-integer mirror of contracts/modules/marks: what every margin model starts from, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bulkhead.risk import svi
+from bulkhead.risk.black76 import call_price
+from bulkhead.risk.coefficients import LARGEST_SCALE, MONTH_ROOT
+from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
+from bulkhead.risk.payoff import check_legs
+from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot, Status
+
+YEAR = 365 * 86400
+DAY = 86400
+UNITS = 10**6
+STRIKE_WAD = 10**10
+MIN_HORIZON = 3600
+MAX_PRICE = 2**96
+MAX_TENOR = 2**30
+MIN_VOL = 10**15
+MAX_VOL = 10**19
+MAX_SHARE = 99 * 10**16
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all legs of a cell share.
+
+    Attributes:
+        spot: S [wad].
+        forward: F [wad].
+        known: w*P, the part of the settlement price already known [wad].
+        base: F - w*P, the part still open [wad].
+        root: sqrt(tau), 0 when less than 1 % of the settlement window is left [Q64].
+    """
+
+    spot: int
+    forward: int
+    known: int
+    base: int
+    root: int
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option whose strike is still open, as a call on the open part of the forward.
+
+    Attributes:
+        quantity: Signed 1e-6 contracts.
+        strike: K - w*P [wad].
+        log_ratio: ln of the open forward over it [Q64].
+        iv: Implied vol [wad].
+    """
+
+    quantity: int
+    strike: int
+    log_ratio: int
+    iv: int
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Value and Greeks of the legs of one vault.
+
+    Attributes:
+        value: Of all legs [wad * 1e-6].
+        calls: Of `options`, as calls [wad * 1e-6].
+        longs: Of the options held long [wad * 1e-6].
+        slope: What multiplies the forward in every scenario [1e-6 contracts].
+        short: Contracts of short options [1e-6].
+        delta: Contracts of spot [wad].
+        gamma: Contracts per quote [wad].
+        vega: Quote per 1.00 vol [wad].
+        theta: Quote per year [wad].
+        options: Options to revalue.
+    """
+
+    value: int
+    calls: int
+    longs: int
+    slope: int
+    short: int
+    delta: int
+    gamma: int
+    vega: int
+    theta: int
+    options: tuple[Option, ...]
+
+
+def setting_of(snapshot: Snapshot) -> Setting:
+    """What all legs of the cell share; refuses snapshots outside the engines' domain."""
+    spot, forward, share = snapshot.spot, snapshot.forward, snapshot.window_share
+    if spot == 0 or forward == 0:
+        raise ValueError("es/zero-spot")
+    if snapshot.seconds == 0:
+        raise ValueError("es/expired")
+    known = 0
+    if share:
+        if share >= WAD:
+            raise ValueError("es/window-share")
+        known = share * snapshot.window_average // WAD
+        forward = known + (WAD - share) * spot // WAD
+    if (spot | forward | snapshot.window_average) >= MAX_PRICE or snapshot.seconds >= MAX_TENOR:
+        raise ValueError("es/snapshot-range")
+    root = sqrt_ratio(snapshot.seconds, YEAR) if share <= MAX_SHARE else 0
+    return Setting(spot, forward, known, forward - known, root)
+
+
+def _vol(word: int) -> int:
+    if not MIN_VOL <= word <= MAX_VOL:
+        raise ValueError("es/vol-range")
+    return word
+
+
+def iv_at(snapshot: Snapshot, base: int, strike: int) -> int:
+    """Implied vol of the surface [wad] at a strike less the known part, of the open part of the forward."""
+    if not snapshot.status & Status.SURFACE_SVI:
+        return _vol(snapshot.surface_near)
+    surface = snapshot.surface_near, snapshot.surface_far, snapshot.surface_weight
+    return svi.iv_at(*surface, strike, base, snapshot.seconds)
+
+
+def mark_legs(legs: Sequence[Leg], snapshot: Snapshot, setting: Setting) -> Marks:
+    """Value and Greeks of the legs, and their options (marks._mark)."""
+    slope = constant = short = calls = longs = probability = phis = phi_vols = curvature = 0
+    options: list[Option] = []
+    for leg in legs:
+        quantity = leg.quantity
+        if leg.kind == Kind.CASH:
+            constant += quantity * WAD
+            continue
+        if leg.kind == Kind.FUTURE:
+            slope += quantity
+            continue
+        strike = leg.strike * STRIKE_WAD
+        if leg.kind == Kind.PUT:
+            slope -= quantity
+            constant += quantity * strike
+        short += max(-quantity, 0)
+        inner = strike - setting.known
+        if inner <= 0:
+            slope += quantity
+            constant -= quantity * strike
+            if leg.kind == Kind.CALL:
+                longs += max(quantity, 0) * (setting.base - inner)
+            continue
+        iv = iv_at(snapshot, setting.base, inner)
+        total_vol = divide(iv * setting.root, WAD)
+        call, upper, phi, log_ratio = call_price(setting.base, inner, total_vol)
+        calls += quantity * call
+        longs += max(quantity, 0) * (call - (setting.base - inner if leg.kind == Kind.PUT else 0))
+        probability += quantity * upper
+        phi *= quantity
+        phis += phi
+        phi_vols += phi * iv
+        curvature += divide(phi << 64, total_vol)
+        options.append(Option(quantity, inner, log_ratio, iv))
+    value = calls + slope * setting.forward + constant
+
+    growth = divide(setting.base << 64, setting.spot)
+    delta = divide(((probability + (slope << 64)) * growth >> 64) * WAD, UNITS) >> 64
+    gamma = vega = theta = 0
+    if phis:
+        gamma = divide(divide((curvature * growth >> 64) * WAD, snapshot.spot) * WAD, UNITS) >> 64
+        vega = divide((setting.base * phis >> 64) * setting.root >> 64, UNITS)
+        theta = divide(divide((setting.base * phi_vols >> 64) * (ONE // 2), setting.root), -UNITS * WAD)
+    if snapshot.rate and setting.known == 0:
+        theta -= divide(snapshot.rate * divide(snapshot.spot * delta, WAD), WAD)
+    return Marks(value, calls, longs, slope, short, delta, gamma, vega, theta, tuple(options))
+
+
+def mark(legs: Sequence[Leg], snapshot: Snapshot) -> int:
+    """Value of the legs [wad] (`value` of every engine)."""
+    check_legs(legs)
+    return divide(mark_legs(legs, snapshot, setting_of(snapshot)).value, UNITS)
+
+
+def horizon(risk: RiskWord, seconds: int) -> int:
+    """h: the parameter, or the time left when that is less, but an hour at least [seconds]."""
+    return min(risk.horizon_seconds, max(seconds, MIN_HORIZON))
+
+
+def move_of(risk: RiskWord, snapshot: Snapshot) -> int:
+    """One standard deviation over the horizon, sigma_m*sqrt(h/year) [Q64]."""
+    return divide(sqrt_ratio(horizon(risk, snapshot.seconds), YEAR) * _vol(snapshot.sigma), WAD)
+
+
+def vol_scale(seconds: int, root: int) -> int:
+    """sqrt(30 days / max(tenor, 2 days)) [Q64]."""
+    return divide(MONTH_ROOT, root) if seconds > 2 * DAY else LARGEST_SCALE
+
+
+def floor_of(risk: RiskWord, spot: int, short: int) -> int:
+    """Gap risk of far strikes: a share of spot for each short option [wad * 1e-6]."""
+    return risk.short_floor_bps * 10**14 * spot // WAD * short
