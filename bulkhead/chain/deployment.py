@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bulkhead.chain import abi as abis
 from bulkhead.chain.errors import AbiMismatch, MissingDeployment, UnknownMarket, WrongNetwork
-from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.rpc import Call, Rpc, to_int
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,30 @@ class Deployment:
             MissingDeployment: An address without code.
             AbiMismatch: The deployment was made from other sources than this package.
         """
-        if rpc.chain_id != self.chain_id:
+        chain_id, *codes = rpc.batch_strict(self.check_calls())
+        self.check_answers(rpc.url, to_int(chain_id), codes)
+
+    def check_calls(self) -> list[Call]:
+        """What to ask a node before trusting it with this deployment."""
+        return [
+            ("eth_chainId", ()),
+            *(("eth_getCode", (found.address, "latest")) for found in self.contracts.values()),
+        ]
+
+    def check_answers(self, where: str, chain_id: int, codes: Sequence[object]) -> None:
+        """Judges the answers to `check_calls`; raises as `check` does.
+
+        Args:
+            where: What errors call the node.
+            chain_id: The chain it serves.
+            codes: Code at the contracts' addresses.
+        """
+        if chain_id != self.chain_id:
             raise WrongNetwork(
-                f"The node at {rpc.url} serves chain {rpc.chain_id}, but the deployment on {self.network} is on "
+                f"The node at {where} serves chain {chain_id}, but the deployment on {self.network} is on "
                 f"chain {self.chain_id}."
             )
-        names = list(self.contracts)
-        codes = rpc.batch_strict([("eth_getCode", (self.contracts[n].address, "latest")) for n in names])
-        empty = [name for name, code in zip(names, codes, strict=True) if code == "0x"]
+        empty = [name for name, code in zip(self.contracts, codes, strict=True) if code == "0x"]
         if empty:
             raise MissingDeployment(
                 f"The chain has no code at the address of {', '.join(empty)}: the deployment on {self.network} is "

@@ -30,21 +30,67 @@ def to_hex(number: int) -> str:
 
 def to_int(quantity: object) -> int:
     """Number from a JSON-RPC quantity."""
-    if not isinstance(quantity, str) or not quantity.startswith("0x"):
-        raise NodeUnavailable(f"The node sent {quantity!r} where a hexadecimal number belongs.")
-    return int(quantity, 16)
+    try:
+        if isinstance(quantity, str) and quantity.startswith("0x"):
+            return int(quantity, 16)
+    except ValueError:
+        pass
+    raise NodeUnavailable(f"The node sent {quantity!r} where a hexadecimal number belongs.")
 
 
 def to_bytes(data: object) -> bytes:
     """Bytes from JSON-RPC data."""
-    if not isinstance(data, str) or not data.startswith("0x"):
-        raise NodeUnavailable(f"The node sent {data!r} where hexadecimal data belongs.")
-    return bytes.fromhex(data[2:])
+    try:
+        if isinstance(data, str) and data.startswith("0x"):
+            return bytes.fromhex(data[2:])
+    except ValueError:
+        pass
+    raise NodeUnavailable(f"The node sent {data!r} where hexadecimal data belongs.")
 
 
 def block_tag(block: int | str) -> str:
     """Block argument: a number or one of the node's words."""
     return to_hex(block) if isinstance(block, int) else block
+
+
+def result_of(method: str, reply: Any) -> Any:
+    """Result of one reply, or its error as an exception."""
+    if not isinstance(reply, dict) or ("result" not in reply and "error" not in reply):
+        raise NodeUnavailable(f"The node answered {method} with neither a result nor an error.")
+    if reply.get("error") is not None:
+        raise as_exception(method, reply["error"])
+    return reply["result"]
+
+
+def pack_batch(calls: Sequence[Call], first: int) -> list[dict[str, object]]:
+    """Body of a batch whose entries are numbered from `first`."""
+    return [
+        {"jsonrpc": "2.0", "id": first + i, "method": method, "params": list(params)}
+        for i, (method, params) in enumerate(calls)
+    ]
+
+
+def unpack_batch(calls: Sequence[Call], first: int, replies: Any) -> list[Any]:
+    """Results of a batch in the order of its calls; an entry that failed is its exception.
+
+    Raises:
+        BulkheadError: The node refused the batch as a whole.
+    """
+    if isinstance(replies, dict) and replies.get("error") is not None:
+        raise as_exception("a batch", replies["error"])
+    if not isinstance(replies, list):
+        raise NodeUnavailable("The node does not answer batches.")
+    by_id = {reply["id"]: reply for reply in replies if isinstance(reply, dict) and isinstance(reply.get("id"), int)}
+    results: list[Any] = []
+    for i, (method, _) in enumerate(calls, first):
+        if i not in by_id:
+            results.append(NodeUnavailable(f"The node left {method} out of a batch's reply."))
+            continue
+        try:
+            results.append(result_of(method, by_id[i]))
+        except BulkheadError as error:
+            results.append(error)
+    return results
 
 
 class Rpc:
@@ -87,18 +133,10 @@ class Rpc:
         except ValueError as error:
             raise NodeUnavailable(f"The node at {self.url} answered something that is not JSON.") from error
 
-    @staticmethod
-    def _result(method: str, reply: Any) -> Any:
-        if not isinstance(reply, dict) or ("result" not in reply and "error" not in reply):
-            raise NodeUnavailable(f"The node answered {method} with neither a result nor an error.")
-        if reply.get("error") is not None:
-            raise as_exception(method, reply["error"])
-        return reply["result"]
-
     def call(self, method: str, *params: object) -> Any:
         """One call. Raises when the node answers with an error."""
         reply = self._post({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)})
-        return self._result(method, reply)
+        return result_of(method, reply)
 
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """Many calls in one post, in order. An entry that failed is its exception, not raised."""
@@ -108,27 +146,10 @@ class Rpc:
         return results
 
     def _batch(self, calls: Sequence[Call]) -> list[Any]:
-        ids = [next(self._ids) for _ in calls]
-        payload = [
-            {"jsonrpc": "2.0", "id": i, "method": method, "params": list(params)}
-            for i, (method, params) in zip(ids, calls, strict=True)
-        ]
-        replies = self._post(payload)
-        if isinstance(replies, dict) and replies.get("error") is not None:
-            raise as_exception("a batch", replies["error"])
-        if not isinstance(replies, list):
-            raise NodeUnavailable("The node does not answer batches.")
-        by_id = {reply.get("id"): reply for reply in replies if isinstance(reply, dict)}
-        results: list[Any] = []
-        for i, (method, _) in zip(ids, calls, strict=True):
-            if i not in by_id:
-                results.append(NodeUnavailable(f"The node left {method} out of a batch's reply."))
-                continue
-            try:
-                results.append(self._result(method, by_id[i]))
-            except BulkheadError as error:
-                results.append(error)
-        return results
+        first = next(self._ids)
+        for _ in calls[1:]:
+            next(self._ids)
+        return unpack_batch(calls, first, self._post(pack_batch(calls, first)))
 
     def batch_strict(self, calls: Sequence[Call]) -> list[Any]:
         """`batch` that raises the first failure."""
@@ -220,7 +241,10 @@ def as_exception(method: str, error: Any) -> BulkheadError:
         data = data.get("data")
     reverted = code == 3 or "revert" in message.lower()
     if reverted:
-        raw = bytes.fromhex(data[2:]) if isinstance(data, str) and data.startswith("0x") else b""
+        try:
+            raw = to_bytes(data)
+        except NodeUnavailable:  # a revert without data, or with garbage for it
+            raw = b""
         reason = reasons.decode(raw) or reasons.from_message(message)
         return Reverted(reason, reasons.sentence(reason))
     return RpcError(method, int(code) if isinstance(code, int) else 0, message, data)

@@ -61,7 +61,8 @@ class VaultWord:
 class Terms:
     """Unpacked terms word. `deposit` and `flag_margin` in 1e-6 quote, times in seconds.
 
-    `flag_tip` says that the flagger's tip is missing from the deposit.
+    `flag_tip` says that the flagger's tip is missing from the deposit; `ratios` are a, b, c of a STATIC vault's stamp
+    [0.1 % of spot].
     """
 
     expiry: int
@@ -70,6 +71,7 @@ class Terms:
     flag_margin: int
     deposit: int
     flag_tip: bool
+    ratios: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod
     def unpack(cls, word: int) -> Terms:
@@ -81,6 +83,7 @@ class Terms:
             flag_margin=_bits(word, 120, 64),
             deposit=_bits(word, 184, 40),
             flag_tip=bool(_bits(word, 224, 1)),
+            ratios=(_bits(word, 225, 10), _bits(word, 235, 10), _bits(word, 245, 10)),
         )
 
     @property

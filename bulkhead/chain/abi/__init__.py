@@ -71,6 +71,13 @@ class Function:
             raise BadInput(f"{self.name} takes {len(self.inputs)} arguments, not {len(arguments)}.")
         return self.selector + encode_values(self.inputs, arguments, self.name)
 
+    def arguments(self, data: bytes) -> list[Any]:
+        """Arguments of a call, out of its call data."""
+        try:
+            return read_all([reader_of(i) for i in self.inputs], data[4:])
+        except (Misfit, UnicodeDecodeError) as error:
+            raise AbiMismatch(f"The call data is not of {self.signature} ({error}).") from error
+
     @cached_property
     def _readers(self) -> tuple[Reader, ...]:
         return tuple(reader_of(o) for o in self.outputs)
