@@ -24,12 +24,11 @@ from bulkhead.chain import reasons
 from bulkhead.chain.connection import Connection, connect
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import read_cells
-from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, SignedOrder, VaultInfo
 from bulkhead.demo import Options, play
-from bulkhead.keeper.decide import ROLES, Policy
-from bulkhead.keeper.service import JsonLog, Keeper
+from bulkhead.keeper.command import keeper
+from bulkhead.keeper.log import JsonLog
 from bulkhead.replay import scenario
 from bulkhead.replay.bars import read_bars
 from bulkhead.replay.run import InlineKeeper, Plot, run
@@ -74,6 +73,9 @@ class Sentences(click.Group):
 @click.version_option(package_name="bulkhead")
 def main() -> None:
     """Bulkhead: isolated-margin options, every position its own collateral vault."""
+
+
+main.add_command(keeper)
 
 
 Command = Callable[..., Any]
@@ -167,55 +169,6 @@ def replay(
         click.echo(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}")
     if not record.passed:
         raise BulkheadError("The replay ran, but not every check passed.")
-
-
-# --- keeper -----------------------------------------------------------------------------------------------------
-
-
-@main.group()
-def keeper() -> None:
-    """Flag, take, settle and claim for pay."""
-
-
-@keeper.command("run")
-@chain_options
-@click.option(
-    "--key-env", default="BULKHEAD_KEEPER_KEY", show_default=True, help="Environment variable with the private key."
-)
-@click.option("--roles", default=",".join(ROLES), show_default=True, help="What to do, separated by commas.")
-@click.option("--min-bonus", type=Amount(), default="0.1", show_default=True, help="Least bonus share to take at.")
-@click.option("--min-profit", type=Amount(), default="1", show_default=True, help="Least gain at mark [quote].")
-@click.option("--poll", type=float, default=1.0, show_default=True, help="Seconds between looks for a new block.")
-@click.option("--once", is_flag=True, help="One look, then end; exit code 1 when something failed.")
-@click.option("--dry-run", is_flag=True, help="Log what would be done and send nothing.")
-def keeper_run(
-    rpc: str,
-    deployment: str,
-    key_env: str,
-    roles: str,
-    min_bonus: Decimal,
-    min_profit: Decimal,
-    poll: float,
-    once: bool,
-    dry_run: bool,
-) -> None:
-    """Watch every vault and act, one look per block; JSON log lines on standard output."""
-    wanted = frozenset(filter(None, (role.strip() for role in roles.split(","))))
-    unknown = sorted(wanted - set(ROLES))
-    if unknown:
-        raise BadInput(f"There is no role {unknown[0]!r}; there are {', '.join(ROLES)}.")
-    if not 0 <= min_bonus <= 1 or min_profit < 0 or poll <= 0:
-        raise BadInput("--min-bonus is a share between 0 and 1, --min-profit at least 0, --poll above 0.")
-    policy = Policy(wanted, int(min_bonus.scaleb(18)), int(min_profit.scaleb(18)))
-    chain = connect(rpc, deployment)
-    sender = Sender(chain.rpc, account_from_key(_key(key_env)))
-    service = Keeper(chain, sender, policy, JsonLog(sys.stdout), dry_run)
-    if not once:
-        service.run(poll)
-        return
-    done = service.tick()
-    if done.failed or not done.block:
-        raise BulkheadError("The look or an action failed; the log lines above say why.")
 
 
 # --- vaults -----------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ class KeeperProcess:
         stage.chain.deployment.save(where)
         command = [
             sys.executable, "-m", "bulkhead", "keeper", "run", "--rpc", stage.anvil.url, "--deployment", str(where),
-            "--key-env", KEY_ENV, "--poll", "0.01",
+            "--key-env", KEY_ENV, "--poll", "0.01", "--journal", str(Path(self._folder.name) / "journal.sqlite"),
         ]  # fmt: skip
         self._process = subprocess.Popen(
             command,
@@ -116,7 +116,7 @@ class KeeperProcess:
             text=True,
         )
         self._news = threading.Condition()
-        self._tick: dict[str, Any] = {"block": -1, "sent": 0}
+        self._tick: dict[str, Any] = {"block": -1, "sent": 0, "pending": 0}
         self._tail: deque[str] = deque(maxlen=8)
         self._log = log_path.open("w") if log_path is not None else None
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -151,7 +151,7 @@ class KeeperProcess:
                             "The keeper process says nothing; its last words:\n" + "\n".join(self._tail)
                         )
                     self._news.wait(0.5)
-                quiet = self._tick["sent"] == 0
+                quiet = self._tick["sent"] == 0 and self._tick["pending"] == 0
             if quiet and self._stage.anvil.rpc.block_number() == head:
                 return
 

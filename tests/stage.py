@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bulkhead.keeper.service import JsonLog
+from bulkhead.keeper.log import JsonLog
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.run import InlineKeeper, Plot, Replay
 from bulkhead.replay.stage import Stage
@@ -24,8 +24,11 @@ def opened(log: Path) -> Iterator[Replay]:
     with Stage("ETH", rounds[0]) as stage, log.open("w") as stream:
         stage.push(rounds[0])
         replay = Replay(stage, Plot("a test", "ETH", rounds[1:], EXPIRY), InlineKeeper(stage, JsonLog(stream)))
-        replay.open()
-        yield replay
+        try:
+            replay.open()
+            yield replay
+        finally:
+            replay.keeper.stop()
 
 
 @contextmanager

@@ -1,25 +1,40 @@
-"""The keeper's loop: one tick per block, JSON log lines, a clean end on SIGTERM.
+"""The keeper's loop: one tick per block, whatever happens to nodes, to single vaults, or to itself.
 
-An error is logged with its reason and what it concerned is tried again with the next block; nothing is swallowed and
-nothing that could not be read counts as healthy.
+A tick looks, decides and sends. Receipts, replacements, reconciling and the index's grids follow behind it, so that
+nothing stands between a new price and the transactions it asks for.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import signal
-import sys
 import time
-from dataclasses import asdict, dataclass
-from threading import Event
-from typing import Any, TextIO
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
 
 from bulkhead.chain.connection import Connection
-from bulkhead.chain.errors import BulkheadError, NodeUnavailable
-from bulkhead.chain.sender import Sender
-from bulkhead.keeper.actions import Executor
-from bulkhead.keeper.decide import Action, Fix, KeeperState, Poke, Policy, decide
-from bulkhead.keeper.state import Observer
+from bulkhead.chain.errors import BulkheadError
+from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.calls import Call, call_of, kind
+from bulkhead.keeper.decide import decide
+from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.observe import Observer
+from bulkhead.keeper.plan import Action, Fix, KeeperState, Policy, Refresh
+from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.telemetry import Health, Metrics
+from bulkhead.risk.words import WAD
+
+#: What a bug in one look may raise; it is logged with its traceback and must not end the watch.
+BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSError)
+#: All nodes are asked for their head this often, and whenever no block comes.
+CHECK_SECONDS = 5.0
+#: Seconds after which a tick that failed is repeated without a new block.
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,126 +42,316 @@ class Tick:
     """What one tick did.
 
     Attributes:
-        block: Block it looked at; 0 when the node failed.
+        block: Block it looked at; -1 when the look failed.
         planned: Actions planned.
-        sent: Transactions mined.
-        failed: Actions that failed.
+        sent: Transactions sent.
+        failed: Actions that were refused or could not be sent.
+        pending: Transactions in flight afterwards.
     """
 
     block: int
     planned: int
     sent: int
     failed: int
+    pending: int = 0
 
 
-class JsonLog:
-    """One JSON object per line."""
+class Hands(Protocol):
+    """Who carries planned calls out: the keeper's own sender, or workers behind a queue."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+    async def submit(self, calls: Sequence[Call], head: Head) -> tuple[int, list[tuple[Call, str]]]:
+        """Sends; returns how many went out, and what did not with the reason."""
+        ...
 
-    def __call__(self, event: str, **fields: Any) -> None:
-        """Writes one line."""
-        line = {"time": round(time.time(), 3), "event": event, **fields}
-        self.stream.write(json.dumps(line, default=str) + "\n")
-        self.stream.flush()
+
+class OwnHands:
+    """The keeper's own sender."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+
+    async def submit(self, calls: Sequence[Call], head: Head) -> tuple[int, list[tuple[Call, str]]]:
+        """Sends through the sender."""
+        attempts, refused = await self.sender.submit(calls, head)
+        return len(attempts), refused
 
 
 class Keeper:
-    """A keeper for one deployment."""
+    """A keeper for one deployment.
+
+    Attributes:
+        observer: What it knows.
+        sender: What it sends with.
+        health: Whether it still ticks.
+        metrics: Figures for Prometheus.
+        ticked: Set after every tick.
+        last: The last tick.
+        blind: No node could tell its head when last asked.
+    """
 
     def __init__(
         self,
         chain: Connection,
+        providers: Providers,
         sender: Sender,
+        log: JsonLog,
         policy: Policy | None = None,
-        log: JsonLog | None = None,
+        alerts: Alerts | None = None,
+        hands: Hands | None = None,
         dry_run: bool = False,
+        poll_seconds: float = 0.25,
+        check_seconds: float = CHECK_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
-        self.chain = chain
-        self.sender = sender
+        self.chain, self.providers, self.sender, self.log = chain, providers, sender, log
         self.policy = policy or Policy()
-        self.log = log or JsonLog(sys.stdout)
+        self.alerts = alerts or Alerts("", 900.0, log)
+        self.hands: Hands = hands or OwnHands(sender)
         self.dry_run = dry_run
-        self.observer = Observer(chain, sender.address)
-        self.executor = Executor(chain, sender, self.log)
-        self._stop = Event()
+        self.poll_seconds, self.check_seconds, self.retry_seconds = poll_seconds, check_seconds, retry_seconds
+        self.observer = Observer(chain, providers, sender)
+        self.health = Health()
+        self.metrics = Metrics()
+        self.ticked = asyncio.Event()
+        self.last = Tick(-1, 0, 0, 0)
+        self.blind = False
+        self._stop = asyncio.Event()
+        self._seen: Head | None = None
+        self._arrivals: deque[float] = deque(maxlen=9)
+        self._checked_at = 0.0
+        self._drawing: asyncio.Task[None] | None = None
 
-    def tick(self, head: int | None = None) -> Tick:
-        """Looks at the newest block and acts once."""
+    # --- one tick ---------------------------------------------------------------------------------------------
+
+    async def tick(self, head: Head | None = None) -> Tick:
+        """Looks at a block, the newest if none is given, and acts once."""
         started = time.monotonic()
         try:
-            block = self.chain.rpc.block_number() if head is None else head
-            state = self.observer.look(block)
+            if head is None:
+                head = await self.providers.head()
+            state = await self.observer.look(head)
         except BulkheadError as error:
+            self.metrics.read_failures.inc()
             self.log("read-failed", reason=str(error))
-            return Tick(0, 0, 0, 1)
+            return self._done(Tick(-1, 0, 0, 1, len(self.sender.pending)))
+        self._take_outcomes(head)
         for problem in self.observer.problems:
-            self.log("unknown", block=block, reason=problem)
+            self.metrics.problems.inc()
+            self.log("unknown", block=head.number, reason=problem)
         actions = decide(state, self.policy)
-        sent, failed = 0, 0
-        for action in actions:
-            done = self._act(state, action)
-            sent += done
-            failed += done == 0 and not self.dry_run
-        self._report(state, actions, sent, failed, time.monotonic() - started)
-        return Tick(block, len(actions), sent, failed)
+        sent, failed = await self._act(state, actions, head)
+        seconds = time.monotonic() - started
+        tick = Tick(head.number, len(actions), sent, failed, len(self.sender.pending))
+        self._report(state, tick, seconds, head)
+        return self._done(tick)
 
-    def _act(self, state: KeeperState, action: Action) -> int:
-        fields = {"action": type(action).__name__.lower(), "block": state.block, **asdict(action)}
+    def _done(self, tick: Tick) -> Tick:
+        self.last = tick
+        self.ticked.set()
+        return tick
+
+    def _take_outcomes(self, head: Head) -> None:
+        for outcome in self.observer.outcomes:
+            attempt = outcome.attempt
+            role, _, what = attempt.key.partition(":")
+            if role == "poke" and not outcome.reason:
+                self.observer.follower.notes.recorded[int(what)] = head.timestamp
+            if outcome.reason:
+                self.log("attempt-ended", id=attempt.id, key=attempt.key, reason=outcome.reason, block=head.number)
+            if outcome.reason == "reverted":
+                self.alerts("reverted", role, f"A transaction for {attempt.key} was mined and reverted.", id=attempt.id)
+
+    async def _act(self, state: KeeperState, actions: Sequence[Action], head: Head) -> tuple[int, int]:
         if self.dry_run:
-            self.log("would", **fields)
-            return 0
-        self.log("planned", **fields)
+            for action in actions:
+                self.log("would", block=head.number, **call_of(self.chain, state.keeper, state.now, action).fields())
+            return 0, 0
+        calls: list[Call] = []
+        for action in actions:
+            if isinstance(action, Fix):
+                self.observer.prover.tried_at[action.cell] = state.now
+            elif isinstance(action, Refresh):
+                self.observer.refreshed(action.cell, state.now)
+            calls.append(call_of(self.chain, state.keeper, state.now, action))
         try:
-            sent = self.executor.run(state, action)
+            sent, refused = await self.hands.submit(calls, head) if calls else (0, [])
         except BulkheadError as error:
-            self.log("action-failed", reason=str(error), **fields)
-            return 0
-        if isinstance(action, Poke):
-            self.observer.recorded(action.market, state.now)
-        elif isinstance(action, Fix):
-            self.observer.tried(action.cell, state.now)
-        return sent
+            self.log("send-failed", reason=str(error), block=head.number, planned=len(calls))
+            return 0, len(calls)
+        for call, reason in refused:
+            self.log("action-failed", reason=reason, block=head.number, key=call.key, **call.fields())
+        if any("too few for gas" in reason for _, reason in refused):
+            self.alerts(
+                "no-funds", self.sender.address, "The keeper cannot pay for gas.", balance=str(self.sender.balance)
+            )
+        return sent, len(refused)
 
-    def _report(self, state: KeeperState, actions: list[Action], sent: int, failed: int, seconds: float) -> None:
+    async def after(self, head: Head) -> None:
+        """What follows a tick: replacements, reconciling, grids, alerts."""
+        try:
+            if not self.dry_run:
+                await self.sender.maintain(head)
+            await self.observer.reconcile(head)
+        except BulkheadError as error:
+            self.log("after-failed", reason=str(error), block=head.number)
+        if self.observer.index.due and (self._drawing is None or self._drawing.done()):
+            self._drawing = asyncio.create_task(self.observer.index.draw())
+        for vault_id, view in self.observer.calls_seen.items():
+            self.alerts(
+                "margin-call", vault_id, f"Vault {vault_id} is below 1.2 times its maintenance margin.",
+                owner=view.owner, equity=round(view.equity / WAD, 2), margin=round(view.maintenance_margin / WAD, 2),
+            )  # fmt: skip
+        for node in self.providers.nodes:
+            if node.refused:
+                self.alerts("node-refused", node.name, node.refused)
+
+    def _report(self, state: KeeperState, tick: Tick, seconds: float, head: Head) -> None:
+        flagged = sum(v.flagged for v in state.vaults.values())
+        unsafe = sum(v.liquidatable for v in state.vaults.values())
+        known = len(self.observer.follower.book.vaults)
+        self.health.finished, self.health.finished_at = head.number, time.monotonic()
+        self.health.head = max(self.health.head, head.number)
+        m, counts = self.metrics, self.sender.counts
+        m.tick_seconds.observe(seconds)
+        m.finished.set(head.number)
+        m.lag.set(max(time.time() - head.timestamp, 0.0))
+        for name, count in (
+            ("known", known), ("near", len(state.vaults)), ("unknown", len(state.unknown)), ("liquidatable", unsafe),
+            ("flagged", flagged), ("margin-call", len(self.observer.calls_seen)),
+        ):  # fmt: skip
+            m.vaults.labels(name).set(count)
+        m.pending.set(tick.pending)
+        for name in ("sent", "bumped", "mined", "reverted", "refused", "cancelled", "foreign"):
+            m.transactions.labels(name).set(getattr(counts, name))
+        m.gas.labels("all").set(counts.gas)
+        m.gas.labels("reverted").set(counts.gas_reverted)
+        m.balance.set(self.sender.balance)
+        for market in state.markets.values():
+            m.tokens.labels(self.observer.market(market.market).symbol).set(market.wallet * market.native / WAD)
+        for node in self.providers.nodes:
+            m.posts.labels(node.name).set(node.posts)
+            m.failures.labels(node.name).set(node.failures)
+            m.node_head.labels(node.name).set(node.head)
+        m.mismatches.set(self.observer.mismatches)
+        m.reorgs.set(self.observer.follower.reorgs)
+        m.alerts.set(self.alerts.told)
         self.log(
-            "tick",
-            block=state.block,
-            now=state.now,
-            vaults=len(state.vaults),
-            unknown=len(state.unknown),
-            liquidatable=sum(v.liquidatable for v in state.vaults.values()),
-            flagged=sum(v.flagged for v in state.vaults.values()),
-            planned=len(actions),
-            sent=sent,
-            failed=failed,
-            milliseconds=round(seconds * 1000),
-        )
+            "tick", block=head.number, now=state.now, vaults=known, near=len(state.vaults), unknown=len(state.unknown),
+            liquidatable=unsafe, flagged=flagged, planned=tick.planned, sent=tick.sent, failed=tick.failed,
+            pending=tick.pending, milliseconds=round(seconds * 1000), posts=self.providers.posts,
+        )  # fmt: skip
 
-    def stop(self, *_: object) -> None:
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
         """Ends the loop after the tick that runs."""
         self._stop.set()
+        self.providers.wake.set()
 
-    def run(self, poll_seconds: float = 1.0, retry_seconds: float = 5.0) -> None:
+    def catch_signals(self) -> None:
+        """SIGTERM and SIGINT end the loop cleanly."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stop)
+
+    async def run(self) -> None:
         """Ticks with every new block, and again without one when something failed, until `stop`."""
-        signal.signal(signal.SIGTERM, self.stop)
-        signal.signal(signal.SIGINT, self.stop)
-        self.log("started", keeper=self.sender.address, chain=self.chain.rpc.chain_id, dry_run=self.dry_run)
-        last, retry_at = -1, 0.0
+        self.log(
+            "started", keeper=self.sender.address, chain=self.chain.deployment.chain_id, dry_run=self.dry_run,
+            nodes=[node.name for node in self.providers.nodes], roles=sorted(self.policy.roles),
+        )  # fmt: skip
+        retry_at = 0.0
         while not self._stop.is_set():
             try:
-                head = self.chain.rpc.block_number()
-            except NodeUnavailable as error:
+                head = await self._news(retry_at)
+                if head is None:
+                    continue
+                done = await self.tick(head)
+                if done.block >= 0:
+                    await self.after(head)
+                    self._seen = head
+                retry_at = time.monotonic() + self.retry_seconds if done.failed else 0.0
+            except BulkheadError as error:
+                self.blind = True
                 self.log("read-failed", reason=str(error))
-                self._stop.wait(retry_seconds)
-                continue
-            if head == last and not (retry_at and time.monotonic() >= retry_at):
-                self._stop.wait(poll_seconds)
-                continue
-            done = self.tick(head)
-            last = head if done.block else -1
-            retry_at = time.monotonic() + retry_seconds if done.failed else 0.0
-            if not done.block:
-                self._stop.wait(poll_seconds)
+                await self._pause(self.poll_seconds)
+            except BUGS as error:
+                # a bug: loud, but the watch goes on
+                self.log("bug", reason=repr(error), trace=traceback.format_exc())
+                self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
+                await self._pause(max(self.poll_seconds, 0.2))
+        await self.close()
         self.log("stopped")
+
+    async def close(self) -> None:
+        """Waits for what runs beside the loop and closes connections and journal."""
+        if self._drawing is not None:
+            self._drawing.cancel()
+            await asyncio.gather(self._drawing, return_exceptions=True)
+        await self.alerts.close()
+        await self.providers.close()
+        self.sender.journal.close()
+
+    async def watch(self, seconds: float) -> None:
+        """Waits until nothing is in flight any more, at most so long; sends nothing new."""
+        deadline = time.monotonic() + seconds
+        while self.sender.pending and time.monotonic() < deadline:
+            head = await self.providers.head()
+            self.sender.take_in(head, await self.providers.read(self.sender.calls(head), head.number))
+            await asyncio.sleep(self.poll_seconds if self.sender.pending else 0)
+
+    async def _news(self, retry_at: float) -> Head | None:
+        """Waits for a block that is not the last one, or until a failed tick is due again; None to look anew."""
+        now = time.monotonic()
+        check = now - self._checked_at >= self.check_seconds and len(self.providers.nodes) > 1
+        if check:
+            self._checked_at = now
+        self.providers.wake.clear()
+        head = await self.providers.head(check)
+        self.blind = False
+        self.health.heard_at = time.monotonic()
+        self.health.head = max(self.health.head, head.number)
+        self.metrics.head.set(head.number)
+        last = self._seen
+        if last is None or (head.hash != last.hash and (head.number >= last.number or check)):
+            if last is None or head.number != last.number:
+                self._arrivals.append(time.monotonic())
+            self.health.news_at, self.health.interval = time.monotonic(), self.interval
+            return head
+        if retry_at and now >= retry_at:
+            return head
+        await self._pause(self._patience())
+        return None
+
+    @property
+    def interval(self) -> float:
+        """Seconds between blocks, 0 while they come irregularly."""
+        gaps = sorted(b - a for a, b in pairwise(self._arrivals))
+        if len(gaps) < 4:
+            return 0.0
+        middle = gaps[len(gaps) // 2]
+        return middle if gaps[-2] - gaps[1] < 0.3 * middle else 0.0
+
+    def _patience(self) -> float:
+        """How long to wait before asking again: until the next block is due, when blocks come regularly."""
+        if not self.interval or not self._arrivals:
+            return self.poll_seconds
+        due = self._arrivals[-1] + self.interval - time.monotonic()
+        if any(node.ws for node in self.providers.nodes):
+            # a node will say so; this is only in case it does not
+            return max(due + self.interval / 4, self.poll_seconds)
+        return max(due, min(self.poll_seconds, self.interval / 10))
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.providers.wake.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def summary(self) -> dict[str, Any]:
+        """What the keeper did so far, for tests and benchmarks."""
+        counts = self.sender.counts
+        return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.mismatches}
+
+
+__all__ = ["Hands", "Keeper", "OwnHands", "Tick", "kind"]

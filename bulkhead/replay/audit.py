@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import Log, read
+from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.words import Terms, TokenWord, VaultWord, legs_of, payoff
 from bulkhead.report.model import Check, Flow
 from bulkhead.risk import auction, exact, margin
@@ -145,7 +146,13 @@ class Audit:
     def _wanted(self, log: Log) -> int:
         """The share the taker asked for, out of the transaction itself."""
         sent = self.chain.rpc.call("eth_getTransactionByHash", log.transaction)
-        return int(sent["input"][2 + 8 + 64 : 2 + 8 + 128], 16)
+        data = bytes.fromhex(sent["input"][2:])
+        for name in ("take", "take_many"):
+            function = self.chain["Liquidator"].abi.function(name)
+            if data[:4] == function.selector:
+                ids, fractions, *_ = function.arguments(data)
+                return int(fractions) if name == "take" else int(fractions[ids.index(log.values.vault_id)])
+        raise BulkheadError(f"Transaction {log.transaction} took from a vault and is no take.")
 
     def expiry_price(self, price: int, rounds: Iterable[tuple[int, int, int]], expiry: int, window: int) -> Check:
         """The settlement price is the time-weighted average of the feed's rounds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,14 @@ from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_cells, vault_view
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_bytes
-from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, PackageLeg, from_wad, to_strike
-from bulkhead.keeper.decide import Policy
-from bulkhead.keeper.service import JsonLog, Keeper
+from bulkhead.keeper.launch import assemble
+from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.providers import Node
+from bulkhead.keeper.service import Tick
 from bulkhead.orders import PremiumStyle
 from bulkhead.replay.audit import Audit, conservation, flows_of
 from bulkhead.replay.bars import Bar
@@ -39,6 +43,8 @@ AUCTION_STEP = 15
 PATIENCE, SLOW_STEP = 900, 300
 #: Looks of the keeper at one moment; more means that it acts without end.
 MOST_LOOKS = 60
+#: How often, and for how long each, to wait for the block that a send makes.
+MOST_PAUSES, PAUSE_SECONDS = 100, 0.003
 CENT = Decimal("0.01")
 MICRO = Decimal("0.000001")
 
@@ -59,18 +65,34 @@ class InlineKeeper:
     """The keeper in this process, for the replay: the same loop body, ticked by hand."""
 
     def __init__(self, stage: Stage, log: JsonLog, policy: Policy | None = None) -> None:
-        sender = Sender(stage.chain.rpc, account_from_key(anvil.key(ROLES.index("keeper"))))
-        self._keeper = Keeper(stage.chain, sender, policy, log)
+        self._runner = asyncio.Runner()
+        account = account_from_key(anvil.key(ROLES.index("keeper")))
+        nodes = [Node(stage.anvil.url, timeout_seconds=60)]
+        self.keeper = self._runner.run(assemble(stage.chain.deployment, nodes, account, ":memory:", log, policy))
 
     def settle_down(self) -> None:
-        """Ticks until nothing is sent."""
+        """Ticks until nothing is sent and nothing is in flight."""
         for _ in range(MOST_LOOKS):
-            if not self._keeper.tick().sent:
+            done = self._runner.run(self._look())
+            if done.block >= 0 and not done.sent and not done.pending:
                 return
         raise BulkheadError(f"The keeper acted {MOST_LOOKS} times at one moment; something is wrong with it.")
 
+    async def _look(self) -> Tick:
+        before = self.keeper.last
+        head = await self.keeper.providers.head()
+        for _ in range(MOST_PAUSES):
+            if not (before.sent and before.pending and head.number == before.block):
+                break
+            # a node may answer a send before it mines it
+            await asyncio.sleep(PAUSE_SECONDS)
+            head = await self.keeper.providers.head()
+        return await self.keeper.tick(head)
+
     def stop(self) -> None:
-        """Nothing to end."""
+        """Closes connections and the loop."""
+        self._runner.run(self.keeper.close())
+        self._runner.close()
 
 
 def choose_expiry(first_at: int, last_at: int) -> int:
@@ -195,7 +217,7 @@ class Replay:
 
     def _note(self, fresh: Sequence[Log]) -> None:
         """Flags and takes of the cast, each compared with the mirror."""
-        moved = {log.transaction: log.values.legs for log in fresh if log.event == "Novated"}
+        moved = {(log.transaction, log.values.from_id): log.values.legs for log in fresh if log.event == "Novated"}
         for log in fresh:
             if log.event == "VaultFlagged":
                 self.audit.flag(log)
@@ -207,7 +229,7 @@ class Replay:
                     [self.stage.chain["Liquidator"].query("market_word", self.cell[0])],
                     log.block,
                 )
-                same = self.audit.take(log, moved[log.transaction], word)
+                same = self.audit.take(log, moved[log.transaction, log.values.vault_id], word)
                 if log.values.vault_id in self.cast:
                     self._take(self.cast[log.values.vault_id], log, same)
 

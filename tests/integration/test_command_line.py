@@ -118,8 +118,9 @@ def test_order__sign_state_fill_cancel__through_the_command_line(scene, tmp_path
     refused(run("order", "fill", file, *at(scene), key=key_of("Boris")), "has been cancelled")
 
 
-def test_keeper_run__once__has_nothing_to_do_in_a_quiet_market(scene):
-    result = run("keeper", "run", "--once", "--key-env", "BULKHEAD_KEY", *at(scene), key=key_of("keeper"))
+def test_keeper_run__once__has_nothing_to_do_in_a_quiet_market(scene, tmp_path):
+    journal = ("--journal", tmp_path / "journal.sqlite")
+    result = run("keeper", "run", "--once", "--key-env", "BULKHEAD_KEY", *journal, *at(scene), key=key_of("keeper"))
     assert result.exit_code == 0
     assert json.loads(result.stdout.splitlines()[-1])["sent"] == 0
 

@@ -1,0 +1,143 @@
+"""Actions as calls: which function of which contract, under which key, with how much gas, worth how much."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bulkhead.chain.connection import Connection
+from bulkhead.keeper.plan import (
+    Absorb,
+    Action,
+    Approve,
+    Claim,
+    Clear,
+    Collect,
+    Fix,
+    Flag,
+    Open,
+    Poke,
+    Refresh,
+    Repay,
+    Settle,
+    Sweep,
+    Take,
+    TopUp,
+    WindDown,
+)
+
+#: Rounds that one poke may fold in.
+POKE_ROUNDS = 64
+#: A take is good for this long after the block it was planned on.
+TAKE_SECONDS = 60
+MAX_UINT = 2**256 - 1
+#: Gas limit of a flag that the Lens has confirmed at the very block: base and per leg. Checked by a test.
+FLAG_GAS, FLAG_LEG_GAS = 420_000, 70_000
+
+
+@dataclass(frozen=True)
+class Call:
+    """One transaction to be.
+
+    Attributes:
+        key: What must not be in flight twice.
+        name: Contract and function, for the log.
+        to: Address of the contract.
+        data: Call data.
+        gas: Gas limit; None asks the node, which also simulates.
+        worth: What it brings [wad quote], 0 for a duty.
+        action: The action, for the log.
+    """
+
+    key: str
+    name: str
+    to: str
+    data: bytes
+    gas: int | None
+    worth: int
+    action: Action
+
+    def fields(self) -> dict[str, Any]:
+        """The action as a log line shows it."""
+        return {"action": kind(self.action), **asdict(self.action)}
+
+
+def kind(action: Action) -> str:
+    """Name of an action."""
+    return type(action).__name__.lower()
+
+
+def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
+    """The call that carries out an action.
+
+    Args:
+        chain: The deployment.
+        keeper: The keeper's address.
+        now: Stamp of the block it was planned on [unix seconds].
+        action: The action.
+    """
+    contract, function, arguments, key = _plan(chain, keeper, now, action)
+    found = chain.token(chain.deployment.market(action.market).token) if contract == "Token" else chain[contract]  # type: ignore[union-attr]
+    gas = FLAG_GAS + FLAG_LEG_GAS * action.legs if isinstance(action, Flag) and action.certain else None
+    worth = action.profit if isinstance(action, Take) else getattr(action, "worth", 0)
+    name = f"{contract}.{function}"
+    return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action)
+
+
+def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str, str, tuple[object, ...], str]:
+    """(contract, function, arguments, key)."""
+    match action:
+        case Poke():
+            return "OracleAdapter", "poke", (action.market, POKE_ROUNDS), f"poke:{action.market}"
+        case Flag():
+            return "Liquidator", "flag", (action.vault_id,), f"flag:{action.vault_id}"
+        case Clear():
+            return "Liquidator", "clear", (action.vault_id,), f"clear:{action.vault_id}"
+        case WindDown():
+            return "Liquidator", "wind_down", (action.vault_id,), f"wind_down:{action.vault_id}"
+        case Absorb():
+            return "Liquidator", "absorb", (action.vault_id,), f"take:{action.vault_id}"
+        case Approve():
+            spender = chain["Clearinghouse"].address
+            return "Token", "approve", (spender, MAX_UINT), f"approve:{action.market}"
+        case Open():
+            return "Clearinghouse", "open", (action.market, 0, keeper), f"open:{action.market}"
+        case TopUp():
+            return "Clearinghouse", "deposit", (action.vault_id, action.amount), f"deposit:{action.vault_id}"
+        case Take():
+            return _take(now, action)
+        case Fix():
+            return "Settlement", "fix", (*action.cell, list(action.hints)), f"fix:{_cell(action.cell)}"
+        case Settle():
+            return "Settlement", "settle_many", (list(action.vault_ids),), f"settle:{_ids(action.vault_ids)}"
+        case Claim():
+            return "Settlement", "claim_many", (list(action.vault_ids),), f"claim:{_ids(action.vault_ids)}"
+        case Repay():
+            return "Settlement", "repay", (action.vault_id,), f"repay:{action.vault_id}"
+        case Sweep():
+            return "Settlement", "sweep", action.cell, f"sweep:{_cell(action.cell)}"
+        case Refresh():
+            if action.vault_id:
+                return "Liquidator", "refresh", (action.vault_id,), f"refresh:{action.vault_id}"
+            return "InsuranceFund", "refresh", action.cell, f"refresh:{_cell(action.cell)}"
+        case Collect():
+            return "Clearinghouse", "close", (action.vault_id, keeper), f"close:{action.vault_id}"
+
+
+def _take(now: int, action: Take) -> tuple[str, str, tuple[object, ...], str]:
+    deadline = now + TAKE_SECONDS
+    key = f"take:{action.into_id}"
+    if len(action.vault_ids) == 1:
+        single = (action.vault_ids[0], action.fractions[0], action.into_id, list(action.limits), deadline, b"")
+        return "Liquidator", "take", single, key
+    into = [action.into_id] * len(action.vault_ids)
+    many = (list(action.vault_ids), list(action.fractions), into, list(action.limits), deadline)
+    return "Liquidator", "take_many", many, key
+
+
+def _cell(cell: tuple[int, int]) -> str:
+    return f"{cell[0]}-{cell[1]}"
+
+
+def _ids(ids: tuple[int, ...]) -> str:
+    return str(ids[0]) if len(ids) == 1 else f"{ids[0]}+{len(ids) - 1}"

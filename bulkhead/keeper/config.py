@@ -1,0 +1,229 @@
+"""Settings of a keeper: one TOML file, environment variables `BULKHEAD_KEEPER_*`, or options of the command line.
+
+An option beats the environment, the environment beats the file. Secrets come from the environment or from a
+keystore, never from the file, and `secrets` lists what log lines must not contain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bulkhead.chain.errors import BadInput
+from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.fees import GWEI, FeePolicy
+from bulkhead.keeper.plan import ROLES, Policy
+
+DEPLOYMENT = "deployments/local"
+RPC = "http://127.0.0.1:8545"
+
+
+class ProviderSettings(BaseModel):
+    """One node."""
+
+    model_config = {"extra": "forbid"}
+
+    #: HTTP endpoint.
+    url: str
+    #: WebSocket endpoint that announces blocks; without it the keeper polls.
+    ws: str = ""
+    timeout_seconds: float = Field(default=5.0, gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("a node's url starts with http:// or https://")
+        return value
+
+
+class Settings(BaseSettings):
+    """Everything a keeper can be told. Amounts are quote units, gwei or seconds as their names say."""
+
+    model_config = SettingsConfigDict(env_prefix="BULKHEAD_KEEPER_", env_nested_delimiter="__", extra="forbid")
+
+    # --- where
+    providers: list[ProviderSettings] = [ProviderSettings(url=RPC)]
+    deployment: str = DEPLOYMENT
+    #: Nodes more blocks behind than this are not asked.
+    head_lag_blocks: int = Field(default=2, ge=0)
+
+    # --- who: a private key in an environment variable, or a keystore file with its password in one
+    key_env: str = "BULKHEAD_KEEPER_KEY"
+    keystore: Path | None = None
+    password_env: str = "BULKHEAD_KEYSTORE_PASSWORD"
+    #: The write-ahead journal; empty picks a file of the account's own under the user's state folder.
+    journal: str = ""
+
+    # --- what
+    roles: list[str] = list(ROLES)
+    min_bonus: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
+    min_profit: Decimal = Field(default=Decimal(1), ge=0)
+    dry_run: bool = False
+
+    # --- when
+    poll_seconds: float = Field(default=0.25, gt=0)
+
+    # --- gas
+    tip_gwei: Decimal = Field(default=Decimal(1), ge=0)
+    #: Most of the expected gain that gas may cost.
+    gas_share: Decimal = Field(default=Decimal("0.5"), ge=0, le=1)
+    #: Most per gas for duties that bring nothing, and the least cap of all.
+    duty_cap_gwei: Decimal = Field(default=Decimal(50), gt=0)
+    top_cap_gwei: Decimal = Field(default=Decimal(2000), gt=0)
+    #: Quote units per native coin; 0 takes the spot of the market named below, if the deployment has it.
+    coin_price: Decimal = Field(default=Decimal(0), ge=0)
+    coin_market: str = "ETH"
+
+    # --- who is told
+    #: Address of /healthz and /metrics, "host:port"; empty serves neither.
+    listen: str = ""
+    #: Environment variable with the webhook's URL.
+    webhook_env: str = "BULKHEAD_WEBHOOK"
+    cooldown_seconds: float = Field(default=900.0, ge=0)
+
+    # --- many machines
+    #: Environment variable with the URL of a Redis; without one the keeper works alone.
+    redis_env: str = "BULKHEAD_REDIS_URL"
+    workers: int = Field(default=3, ge=1)
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("roles")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for role in value:
+            if role not in ROLES:
+                raise ValueError(f"There is no role {role!r}; there are {', '.join(ROLES)}")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first: what `load` passes in is the file, with options already on top."""
+        del dotenv_settings, file_secret_settings
+        return (_Options(settings_cls), env_settings, init_settings)
+
+    # --- what follows from them
+
+    @property
+    def policy(self) -> Policy:
+        """What to do and for how much."""
+        return Policy(frozenset(self.roles), int(self.min_bonus.scaleb(18)), int(self.min_profit.scaleb(18)))
+
+    def fees(self) -> FeePolicy:
+        """What to pay."""
+        return FeePolicy(
+            tip=int(self.tip_gwei * GWEI),
+            share=int(self.gas_share.scaleb(18)),
+            duty_cap=int(self.duty_cap_gwei * GWEI),
+            top_cap=int(self.top_cap_gwei * GWEI),
+            coin_price=int(self.coin_price.scaleb(18)),
+        )
+
+    def account(self) -> LocalAccount:
+        """The account, from keystore or environment.
+
+        Raises:
+            BadInput: There is none, or it cannot be opened.
+        """
+        if self.keystore is None:
+            return account_from_key(_secret(self.key_env, "private key; set it, or name another with --key-env"))
+        try:
+            content = json.loads(self.keystore.read_text())
+            key = Account.decrypt(content, _secret(self.password_env, "password of the keystore"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"The keystore {self.keystore} cannot be opened ({type(error).__name__}).") from None
+        return account_from_key("0x" + bytes(key).hex())
+
+    @property
+    def webhook(self) -> str:
+        """URL of the webhook, empty without one."""
+        return os.environ.get(self.webhook_env, "")
+
+    @property
+    def redis(self) -> str:
+        """URL of the Redis, empty without one."""
+        return os.environ.get(self.redis_env, "")
+
+    def secrets(self, account: LocalAccount) -> list[str]:
+        """Texts that must not appear in a log line."""
+        found = [account.key.hex().removeprefix("0x"), os.environ.get(self.password_env, "")]
+        urls = [p.url for p in self.providers] + [p.ws for p in self.providers] + [self.webhook, self.redis]
+        for url in urls:
+            parts = urlsplit(url)
+            found += [part for part in parts.path.split("/") if part] + [parts.query, parts.password or ""]
+        return [secret for secret in found if secret]
+
+
+class _Options(PydanticBaseSettingsSource):
+    """Options of the command line, handed over by `load`."""
+
+    given: dict[str, Any] = {}
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: `__call__` gives all at once."""
+        return self.given.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The options that were given."""
+        return dict(self.given)
+
+
+def _secret(name: str, what: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise BadInput(f"The environment variable {name} holds no {what}.")
+    return value
+
+
+def load(path: Path | str | None = None, **options: Any) -> Settings:
+    """Settings from a TOML file, the environment and options; an option that is None was not given.
+
+    Raises:
+        BadInput: A sentence about the first thing that is wrong.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(Path(path).read_text())
+        except OSError:
+            raise BadInput(f"There is no settings file {path}.") from None
+        except tomllib.TOMLDecodeError as error:
+            raise BadInput(f"{path} is not TOML: {error}.") from None
+    _Options.given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the settings"
+        raise BadInput(f"Setting {where}: {first['msg'].removeprefix('Value error, ')}.") from None
+    finally:
+        _Options.given = {}
+
+
+def journal_path(settings: Settings, chain_id: int, address: str) -> Path:
+    """File of the journal."""
+    if settings.journal:
+        return Path(settings.journal)
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state / "bulkhead" / f"keeper-{chain_id}-{address[2:10].lower()}.sqlite"

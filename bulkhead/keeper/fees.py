@@ -1,0 +1,57 @@
+"""What a transaction may cost: EIP-1559 fees, their steps up, and a cap that is a share of what it brings. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WAD = 10**18
+GWEI = 10**9
+#: A replacement pays an eighth more on both fees: every node accepts that.
+BUMP_UP = 9, 8
+#: Gas limits carry this much headroom, so the expected use is the limit over it.
+GAS_SHARE = 1.3
+
+
+@dataclass(frozen=True)
+class FeePolicy:
+    """How much to pay for inclusion.
+
+    Attributes:
+        tip: Priority fee of a first send [wei].
+        share: Most of the expected gain to spend on gas [wad].
+        duty_cap: Most per gas for what brings nothing, and the least cap of all [wei].
+        top_cap: Most per gas for anything [wei].
+        coin_price: Quote per native coin [wad]; 0 when unknown, then gains count as `duty_cap`.
+        bump_blocks: Blocks after which an unmined transaction is looked at again.
+    """
+
+    tip: int = GWEI
+    share: int = WAD // 2
+    duty_cap: int = 50 * GWEI
+    top_cap: int = 2_000 * GWEI
+    coin_price: int = 0
+    bump_blocks: int = 2
+
+    def cap(self, worth: int, gas: int) -> int:
+        """Most to pay per gas [wei] for something worth that much [wad quote] with that gas limit."""
+        if not self.coin_price or not worth:
+            return self.duty_cap
+        expected = max(int(gas / GAS_SHARE), 21_000)
+        coins = worth * self.share // self.coin_price  # wei: wad quote over quote per coin
+        return min(max(coins // expected, self.duty_cap), self.top_cap)
+
+    def first(self, base_fee: int, cap: int) -> tuple[int, int] | None:
+        """(max fee, tip) of a first send [wei]; None when the cap does not pay for the next block."""
+        tip = min(self.tip, cap)
+        if base_fee * 9 // 8 + tip > cap:
+            return None
+        return min(2 * base_fee + tip, cap), tip
+
+    def bumped(self, max_fee: int, tip: int, base_fee: int, cap: int) -> tuple[int, int] | None:
+        """(max fee, tip) of a replacement [wei]; None when it would exceed the cap."""
+        up, down = BUMP_UP
+        fee = max(-(-max_fee * up // down), min(2 * base_fee + self.tip, cap))
+        more = -(-tip * up // down)
+        if fee > cap:
+            return None
+        return fee, min(more, fee)

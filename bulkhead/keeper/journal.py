@@ -1,0 +1,172 @@
+"""The write-ahead journal: every transaction is in SQLite, signed, before any node hears of it.
+
+After a crash the keeper knows from it which nonces it may have used and what for, and sends the same bytes again
+rather than a second transaction. A journal belongs to one account on one chain, told apart by its first block's
+hash: an Anvil that was started anew is another chain.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS attempts (
+    id TEXT PRIMARY KEY, chain TEXT NOT NULL, account TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
+    receiver TEXT NOT NULL, data BLOB NOT NULL, gas INTEGER NOT NULL, nonce INTEGER NOT NULL, cap TEXT NOT NULL,
+    state TEXT NOT NULL, planned_block INTEGER NOT NULL, mined_block INTEGER, gas_used INTEGER, at REAL NOT NULL,
+    fields TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sends (
+    hash TEXT PRIMARY KEY, attempt TEXT NOT NULL REFERENCES attempts(id), raw BLOB NOT NULL, max_fee TEXT NOT NULL,
+    tip TEXT NOT NULL, block INTEGER NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS attempts_by_state ON attempts(chain, account, state);
+CREATE INDEX IF NOT EXISTS sends_by_attempt ON sends(attempt);
+"""
+#: In flight: signed and perhaps known to a node.
+OPEN = "open"
+#: Ends: mined well, mined and reverted, replaced by an empty transaction, nonce used by somebody else, never accepted.
+MINED, REVERTED, CANCELLED, FOREIGN, REJECTED = "mined", "reverted", "cancelled", "foreign", "rejected"
+
+
+@dataclass
+class Send:
+    """One signed version of an attempt."""
+
+    hash: str
+    raw: bytes
+    max_fee: int
+    tip: int
+    block: int
+    cancels: bool = False
+
+
+@dataclass
+class Attempt:
+    """One use of a nonce.
+
+    Attributes:
+        id: What all its log lines carry.
+        key: What must not be in flight twice.
+        name: Contract and function.
+        to: Receiver.
+        data: Call data.
+        gas: Gas limit.
+        nonce: The nonce.
+        cap: Most to pay per gas [wei].
+        state: One of the words above.
+        planned_block: Block of the state it was planned on.
+        sends: Signed versions, oldest first.
+        accepted: Some node has said that it has it.
+        mined_block: Block of its receipt.
+        gas_used: Gas of its receipt.
+        missing_since: Block at which its nonce was found used without a receipt, 0 for never.
+        fields: The action, for the log.
+    """
+
+    id: str
+    key: str
+    name: str
+    to: str
+    data: bytes
+    gas: int
+    nonce: int
+    cap: int
+    state: str
+    planned_block: int
+    sends: list[Send] = field(default_factory=list)
+    accepted: bool = False
+    mined_block: int = 0
+    gas_used: int = 0
+    missing_since: int = 0
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def last(self) -> Send:
+        """Its newest version."""
+        return self.sends[-1]
+
+
+class Journal:
+    """Attempts of one account on one chain. Every method that writes returns after the data is on disk."""
+
+    def __init__(self, path: Path | str, chain: str, account: str) -> None:
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA busy_timeout=5000")
+        self._db.executescript(SCHEMA)
+        self.chain, self.account = chain, account
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    def write(self, attempts: Iterable[Attempt]) -> None:
+        """Writes attempts with all their versions, in one transaction."""
+        now = time.time()
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for a in attempts:
+                self._db.execute(
+                    "INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+                    "state=excluded.state, mined_block=excluded.mined_block, gas_used=excluded.gas_used",
+                    (
+                        a.id, self.chain, self.account, a.key, a.name, a.to, a.data, a.gas, a.nonce, str(a.cap),
+                        a.state, a.planned_block, a.mined_block, a.gas_used, now, json.dumps(a.fields, default=str),
+                    ),
+                )  # fmt: skip
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO sends VALUES (?,?,?,?,?,?,?)",
+                    [(s.hash, a.id, s.raw, str(s.max_fee), str(s.tip), s.block, now) for s in a.sends],
+                )
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def open(self) -> list[Attempt]:
+        """Attempts that may still be in flight, by nonce."""
+        return self._read("state = ?", OPEN)
+
+    def all(self) -> list[Attempt]:
+        """Every attempt, by nonce."""
+        return self._read("1 = ?", 1)
+
+    def _read(self, condition: str, value: object) -> list[Attempt]:
+        rows = self._db.execute(
+            "SELECT id, key, name, receiver, data, gas, nonce, cap, state, planned_block, mined_block, gas_used, "
+            f"fields FROM attempts WHERE chain = ? AND account = ? AND {condition} ORDER BY nonce, at",
+            (self.chain, self.account, value),
+        ).fetchall()
+        found: list[Attempt] = []
+        for row in rows:
+            sends = self._db.execute(
+                "SELECT hash, raw, max_fee, tip, block FROM sends WHERE attempt = ? ORDER BY at, rowid", (row[0],)
+            ).fetchall()
+            found.append(
+                Attempt(
+                    id=row[0], key=row[1], name=row[2], to=row[3], data=row[4], gas=row[5], nonce=row[6],
+                    cap=int(row[7]), state=row[8], planned_block=row[9], mined_block=row[10] or 0,
+                    gas_used=row[11] or 0, fields=json.loads(row[12]),
+                    sends=[Send(h, raw, int(fee), int(tip), block) for h, raw, fee, tip, block in sends],
+                )
+            )  # fmt: skip
+        return found

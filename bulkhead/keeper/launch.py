@@ -1,0 +1,151 @@
+"""From settings to a running keeper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TextIO
+
+from eth_account.signers.local import LocalAccount
+
+from bulkhead.chain import deployment as deployments
+from bulkhead.chain.connection import Connection
+from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.errors import BadInput, BulkheadError, UnknownMarket
+from bulkhead.chain.rpc import Rpc
+from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.config import Settings, journal_path
+from bulkhead.keeper.fees import FeePolicy
+from bulkhead.keeper.journal import Journal
+from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.providers import Node, Providers
+from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.service import CHECK_SECONDS, RETRY_SECONDS, Hands, Keeper, Tick
+from bulkhead.keeper.telemetry import Server
+
+#: `--once` waits so long for the receipts of what it sent.
+ONCE_SECONDS = 60.0
+
+
+def offline(deployment: Deployment) -> Connection:
+    """Contracts of a deployment for encoding and decoding: it has no node, so nothing can block on one."""
+    return Connection(Rpc("offline://"), deployment)
+
+
+async def coin_price(providers: Providers, chain: Connection, symbol: str) -> int:
+    """Spot of a market [wad], 0 when the deployment has no such market or no price."""
+    try:
+        index = chain.deployment.market(symbol).index
+    except UnknownMarket:
+        return 0
+    head = await providers.head()
+    (words,) = await providers.read_each([chain["OracleAdapter"].query("snapshot", index, 0)], head.number)
+    return 0 if isinstance(words, BulkheadError) else int(words[0])
+
+
+async def assemble(
+    deployment: Deployment,
+    nodes: list[Node],
+    account: LocalAccount,
+    journal: str,
+    log: JsonLog,
+    policy: Policy | None = None,
+    fees: FeePolicy | None = None,
+    coin_market: str = "ETH",
+    head_lag: int = 2,
+    alerts: Alerts | None = None,
+    hands: Hands | None = None,
+    dry_run: bool = False,
+    poll_seconds: float = 0.25,
+    check_seconds: float = CHECK_SECONDS,
+    retry_seconds: float = RETRY_SECONDS,
+) -> Keeper:
+    """Verifies the nodes, opens the journal and puts a keeper together.
+
+    Args:
+        deployment: What it keeps.
+        nodes: Its nodes.
+        account: Its account.
+        journal: File of the journal, or ":memory:" for a keeper that need not survive.
+        log: Where it writes.
+        policy: What it does.
+        fees: What it pays.
+        coin_market: Market whose spot is the price of the native coin, when `fees` names none.
+        head_lag: Blocks that a node may be behind.
+        alerts: Whom it tells.
+        hands: Who sends, when not its own sender.
+        dry_run: Only say what it would do.
+        poll_seconds: Pause between polls for a new block.
+        check_seconds: How often all nodes are asked for their head.
+        retry_seconds: When a tick that failed is repeated without a new block.
+
+    Raises:
+        BulkheadError: No node serves the deployment.
+    """
+    providers = Providers(nodes, deployment, head_lag)
+    chain = offline(deployment)
+    try:
+        await providers.start()
+        (first,) = await providers.read([("eth_getBlockByNumber", ("0x0", False))])
+        if isinstance(first, BulkheadError):
+            raise first
+        name = f"{deployment.chain_id}-{first['hash'] if isinstance(first, dict) else 'unknown'}"
+        paid = fees or FeePolicy()
+        if not paid.coin_price:
+            paid = replace(paid, coin_price=await coin_price(providers, chain, coin_market))
+    except BaseException:
+        await providers.close()
+        raise
+    sender = Sender(providers, account, Journal(journal, name, str(account.address)), paid, log)
+    return Keeper(
+        chain, providers, sender, log, policy, alerts, hands, dry_run, poll_seconds, check_seconds, retry_seconds
+    )
+
+
+async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
+    """Runs a keeper until a signal, or for one tick.
+
+    Raises:
+        BulkheadError: It cannot start.
+    """
+    account = settings.account()
+    log = JsonLog(stream, settings.secrets(account))
+    deployment = deployments.load(settings.deployment)
+    nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
+    alerts = Alerts(settings.webhook, settings.cooldown_seconds, log)
+    journal = ":memory:" if settings.dry_run else str(journal_path(settings, deployment.chain_id, str(account.address)))
+    keeper = await assemble(
+        deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
+        settings.head_lag_blocks, alerts, None, settings.dry_run, settings.poll_seconds,
+    )  # fmt: skip
+    if once:
+        try:
+            done = await keeper.tick()
+            await keeper.watch(ONCE_SECONDS)
+            return done
+        finally:
+            await keeper.close()
+    server: Server | None = None
+    if settings.listen:
+        server = Server(keeper.metrics, keeper.health, *listen_on(settings.listen))
+        await server.start()
+        log("listening", host=server.host, port=server.port)
+    keeper.catch_signals()
+    try:
+        await keeper.run()
+    finally:
+        if server is not None:
+            await server.stop()
+    return keeper.last
+
+
+def listen_on(text: str) -> tuple[str, int]:
+    """Host and port of "host:port".
+
+    Raises:
+        BadInput: It is not that.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise BadInput(f"--listen wants host:port, such as 127.0.0.1:9100, not {text!r}.")
+    return host or "127.0.0.1", int(port)

@@ -1,0 +1,301 @@
+"""What `decide` looks at and what it can say: the state of a market, a policy, and actions. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bulkhead.chain.book import Cell
+from bulkhead.chain.lens import CellView, VaultView
+from bulkhead.risk.words import WAD
+
+#: What a keeper can be asked to do; each part can be left to others.
+ROLES = (
+    "flag", "take", "absorb", "clear", "settle", "claim", "wind_down", "poke", "fix", "sweep", "refresh", "tend",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What this keeper does and for how much.
+
+    Attributes:
+        roles: Which of `ROLES` it plays.
+        min_bonus: Least bonus share at which it takes [wad].
+        min_profit: Least gain at mark for which it takes [wad quote].
+        min_fraction: Least share of a vault worth a transaction [wad].
+        own_health: Health below which it adds to its own vaults [wad].
+        own_target: Health to which it then brings them [wad].
+        spot_slack: Largest move of spot between look and inclusion that a take accepts [wad share].
+        shard: (index, of how many): only vaults whose id modulo the second is the first are liquidated and settled.
+    """
+
+    roles: frozenset[str] = frozenset(ROLES)
+    min_bonus: int = WAD // 10
+    min_profit: int = WAD
+    min_fraction: int = WAD // 20
+    own_health: int = 14 * WAD // 10
+    own_target: int = 18 * WAD // 10
+    spot_slack: int = WAD // 50
+    shard: tuple[int, int] = (0, 1)
+
+    def mine(self, vault_id: int) -> bool:
+        """Whether a vault belongs to this keeper's shard."""
+        return vault_id % self.shard[1] == self.shard[0]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What `Liquidator.quote` says about taking all that may be taken of a flagged vault.
+
+    Attributes:
+        reason: 0 when it can be done.
+        fraction: Share that would move [wad].
+        cash: Tokens to the taker [native], negative when the taker pays.
+        top_up: Tokens from insurance [native].
+        bonus_share: beta [wad].
+        equity: E of the vault [wad].
+        margin: A of the vault [wad].
+        elapsed: Seconds on the auction's clock.
+    """
+
+    reason: int
+    fraction: int
+    cash: int
+    top_up: int
+    bonus_share: int
+    equity: int
+    margin: int
+    elapsed: int = 0
+
+
+@dataclass(frozen=True)
+class MarketView:
+    """What a keeper knows about a market.
+
+    Attributes:
+        market: Its index.
+        new_rounds: Feed rounds that nobody has folded in yet.
+        native: Wad in one native unit of its token.
+        wallet: The keeper's own tokens outside vaults [native].
+        recorded_at: When its clock is known to have been recorded last [unix seconds].
+        allowance: Tokens that the Clearinghouse may draw from the keeper [native].
+        pool: A backstop pool stands behind it.
+    """
+
+    market: int
+    new_rounds: int
+    native: int
+    wallet: int
+    recorded_at: int = 0
+    allowance: int = 2**256 - 1
+    pool: bool = False
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How far the expiry price of a cell is from being proven.
+
+    Attributes:
+        hints: Feed rounds that a proof can start from.
+        final: One more call would make the price final.
+        tried_at: Stamp of this keeper's last call for it, 0 for none [unix seconds].
+    """
+
+    hints: tuple[int, ...]
+    final: bool
+    tried_at: int
+
+
+@dataclass(frozen=True)
+class KeeperState:
+    """Everything `decide` looks at.
+
+    Attributes:
+        block: Number of the block.
+        now: Its stamp [unix seconds].
+        keeper: The keeper's address.
+        markets: By index.
+        cells: By (market, expiry).
+        vaults: Vaults confirmed on chain at this block, by id: those near their edge, flagged ones, the keeper's own.
+        unknown: Vaults that must be confirmed and whose numbers could not be read: id -> cell.
+        quotes: Of flagged vaults, by id.
+        proofs: How expired cells without a price stand.
+        claims: Open claims: id -> (cell, tokens due now [native]).
+        busy: Markets in which live vaults hold legs.
+        due: Vaults that still hold legs of an expired cell, by cell.
+        debts: Vaults that owe their cell a failed pay-in.
+        swept: Cells whose dust can go to insurance.
+        refreshed: When each cell's recorded deficit was last refreshed by this keeper [unix seconds].
+    """
+
+    block: int
+    now: int
+    keeper: str
+    markets: Mapping[int, MarketView] = field(default_factory=dict)
+    cells: Mapping[Cell, CellView] = field(default_factory=dict)
+    vaults: Mapping[int, VaultView] = field(default_factory=dict)
+    unknown: Mapping[int, Cell] = field(default_factory=dict)
+    quotes: Mapping[int, Quote] = field(default_factory=dict)
+    proofs: Mapping[Cell, Proof] = field(default_factory=dict)
+    claims: Mapping[int, tuple[Cell, int]] = field(default_factory=dict)
+    busy: frozenset[int] = frozenset()
+    due: Mapping[Cell, tuple[int, ...]] = field(default_factory=dict)
+    debts: tuple[int, ...] = ()
+    swept: tuple[Cell, ...] = ()
+    refreshed: Mapping[Cell, int] = field(default_factory=dict)
+
+    def live(self, vault: VaultView) -> bool:
+        """Whether the vault is in a cell that still trades."""
+        return bool(vault.legs) and self.now < vault.expiry
+
+    def own(self, vault: VaultView) -> bool:
+        """Whether the vault is the keeper's."""
+        return vault.owner.lower() == self.keeper.lower()
+
+    def active(self, cell: Cell) -> bool:
+        """Whether the cell's price allows liquidating; an unknown cell does not."""
+        view = self.cells.get(cell)
+        return view is not None and view.active
+
+
+@dataclass(frozen=True)
+class Poke:
+    """Fold new feed rounds in, or keep the market clock running."""
+
+    market: int
+    new_rounds: int
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Start the auction of a vault; `worth` is what it brings [wad quote], known only for a certain one."""
+
+    vault_id: int
+    certain: bool
+    legs: int = 0
+    worth: int = 0
+
+
+@dataclass(frozen=True)
+class Clear:
+    """End the flag of a vault that is back at its target."""
+
+    vault_id: int
+    worth: int = 0
+
+
+@dataclass(frozen=True)
+class WindDown:
+    """Mark an insolvent vault that nobody took."""
+
+    vault_id: int
+
+
+@dataclass(frozen=True)
+class Absorb:
+    """Let the market's backstop pool take a flagged vault."""
+
+    vault_id: int
+    worth: int = 0
+
+
+@dataclass(frozen=True)
+class Approve:
+    """Allow the Clearinghouse to draw the keeper's tokens of a market."""
+
+    market: int
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open an empty vault of the keeper's own to take into."""
+
+    market: int
+
+
+@dataclass(frozen=True)
+class Take:
+    """Take over shares of flagged vaults of one cell, in one transaction.
+
+    Attributes:
+        cell: Their cell.
+        vault_ids: The vaults.
+        fractions: Share to ask of each [wad].
+        into_id: Own vault that receives them.
+        limits: (least tokens, least bonus share, largest fraction, least spot, largest spot), as of `Liquidator.take`.
+        profit: Gain at mark that is expected of all [wad].
+    """
+
+    cell: Cell
+    vault_ids: tuple[int, ...]
+    fractions: tuple[int, ...]
+    into_id: int
+    limits: tuple[int, int, int, int, int]
+    profit: int
+
+
+@dataclass(frozen=True)
+class TopUp:
+    """Add tokens to an own vault that comes near its margin or is about to receive a take."""
+
+    vault_id: int
+    market: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Prove the expiry price of a cell."""
+
+    cell: Cell
+    hints: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Settle expired vaults."""
+
+    vault_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Pay claims into their vaults."""
+
+    vault_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Repay:
+    """Move the debt of a vault, left by a failed pay-in, to its cell."""
+
+    vault_id: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Send the dust of a finished cell to insurance."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Record the deficit of an insolvent flagged vault anew, or (vault 0) what a cell may cost insurance."""
+
+    cell: Cell
+    vault_id: int = 0
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Close an own vault that is empty and settled; its tokens come home."""
+
+    vault_id: int
+
+
+Action = (
+    Poke | Flag | Clear | WindDown | Absorb | Approve | Open | Take | TopUp | Fix | Settle | Claim | Repay | Sweep
+    | Refresh | Collect
+)  # fmt: skip

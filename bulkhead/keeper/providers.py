@@ -1,0 +1,380 @@
+"""Nodes: raw batched JSON-RPC over asyncio, several at once, each trusted only as far as it deserves.
+
+A node must serve the deployment's chain and its contracts before anything is asked of it. Reads go to the
+healthiest one that is not behind, and on failure to the next; transactions go to all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bulkhead.chain.contract import Query
+from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.errors import AbiMismatch, BulkheadError, NodeUnavailable, Reverted, WrongNetwork
+from bulkhead.chain.rpc import BATCH_LIMIT, Call, pack_batch, to_bytes, to_int, unpack_batch
+
+#: A node rests after a failure: so long at first, doubling up to the second [seconds].
+REST, LONGEST_REST = 0.1, 4.0
+#: Weight of the newest post in the averages of failures and of latency.
+WEIGHT = 0.2
+
+
+@dataclass(frozen=True)
+class Head:
+    """A block header, as far as a keeper needs it."""
+
+    number: int
+    hash: str
+    parent: str
+    timestamp: int
+    base_fee: int
+    gas_limit: int
+
+    @classmethod
+    def of(cls, header: Any) -> Head:
+        """From a node's answer.
+
+        Raises:
+            NodeUnavailable: It is no header.
+        """
+        try:
+            return cls(
+                number=to_int(header["number"]),
+                hash=str(header["hash"]),
+                parent=str(header["parentHash"]),
+                timestamp=to_int(header["timestamp"]),
+                base_fee=to_int(header.get("baseFeePerGas", "0x0")),
+                gas_limit=to_int(header["gasLimit"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise NodeUnavailable(
+                f"The node sent something that is no block header ({type(error).__name__})."
+            ) from None
+
+
+class Node:
+    """One JSON-RPC endpoint.
+
+    Attributes:
+        name: Host and port: the rest of a URL may be a secret.
+        posts: HTTP posts so far.
+        failing: Share of posts that failed lately.
+        latency: Seconds that a post took lately.
+        head: Newest block it has told.
+        verified: It serves the deployment.
+        refused: Why it never will, empty when it may.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float = 5.0, ws: str = "") -> None:
+        self.url, self.ws = url, ws
+        parts = urlsplit(url)
+        self.name = f"{parts.hostname or 'node'}:{parts.port}" if parts.port else (parts.hostname or "node")
+        self.timeout = timeout_seconds
+        self.posts = 0
+        self.failures = 0
+        self.failing = 0.0
+        self.latency = 0.0
+        self.head = -1
+        self.verified = False
+        self.refused = ""
+        self._rest = 0.0
+        self._rests_until = 0.0
+        self._ids = itertools.count(1)
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Kept-alive connections, made in the running loop."""
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self.timeout),
+                connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=30),
+                headers={"content-type": "application/json"},
+            )
+        return self._http
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    @property
+    def resting(self) -> bool:
+        """Failed a moment ago."""
+        return time.monotonic() < self._rests_until
+
+    @property
+    def score(self) -> float:
+        """Smaller is better: seconds that an answer is expected to cost."""
+        return self.latency + self.failing * self.timeout
+
+    def note(self, well: bool, seconds: float, rest_seconds: float = 0.0) -> None:
+        """Takes the outcome of a post into the averages."""
+        self.failing += WEIGHT * ((not well) - self.failing)
+        if well:
+            self.latency += WEIGHT * (seconds - self.latency)
+            self._rest, self._rests_until = 0.0, 0.0
+            return
+        self.failures += 1
+        self._rest = min(max(self._rest * 2, REST), LONGEST_REST)
+        self._rests_until = time.monotonic() + max(self._rest, rest_seconds)
+
+    async def _post(self, payload: object) -> Any:
+        self.posts += 1
+        started = time.monotonic()
+        rest = 0.0
+        try:
+            async with self.session.post(self.url, data=json.dumps(payload)) as reply:
+                if reply.status != 200:
+                    if reply.status == 429:
+                        with contextlib.suppress(ValueError):
+                            rest = min(float(reply.headers.get("retry-after", "1")), LONGEST_REST)
+                    raise NodeUnavailable(f"The node {self.name} answered HTTP {reply.status}.")
+                found = json.loads(await reply.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.note(False, 0.0)
+            what = str(error) if isinstance(error, OSError) and str(error) else type(error).__name__
+            raise NodeUnavailable(
+                f"The node {self.name} does not answer ({what.replace(self.url, self.name)})."
+            ) from None
+        except ValueError:
+            self.note(False, 0.0)
+            raise NodeUnavailable(f"The node {self.name} answered something that is not JSON.") from None
+        except NodeUnavailable:
+            self.note(False, 0.0, rest)
+            raise
+        self.note(True, time.monotonic() - started)
+        return found
+
+    async def batch(self, calls: Sequence[Call]) -> list[Any]:
+        """Many calls in one post (or a few, beyond what nodes accept); an entry that failed is its exception.
+
+        Raises:
+            NodeUnavailable: No post got an answer.
+        """
+        parts = [calls[i : i + BATCH_LIMIT] for i in range(0, len(calls), BATCH_LIMIT)]
+        answers = await asyncio.gather(*(self._batch(part) for part in parts))
+        return [answer for part in answers for answer in part]
+
+    async def _batch(self, calls: Sequence[Call]) -> list[Any]:
+        first = next(self._ids)
+        for _ in calls[1:]:
+            next(self._ids)
+        try:
+            results = unpack_batch(calls, first, await self._post(pack_batch(calls, first)))
+        except NodeUnavailable:
+            raise
+        except BulkheadError as error:
+            self.note(False, 0.0)
+            raise NodeUnavailable(f"The node {self.name} refused a batch: {error}") from None
+        if any(isinstance(result, NodeUnavailable) for result in results):
+            self.note(False, 0.0)
+        return results
+
+    async def newest(self) -> Head:
+        """Its newest header."""
+        (header,) = await self._one("eth_getBlockByNumber", "latest", False)
+        try:
+            found = Head.of(header)
+        except NodeUnavailable:
+            self.note(False, 0.0)
+            raise
+        self.head = found.number
+        return found
+
+    async def _one(self, method: str, *params: object) -> list[Any]:
+        results = await self.batch([(method, params)])
+        if isinstance(results[0], BulkheadError):
+            raise results[0]
+        return results
+
+    async def verify(self, deployment: Deployment) -> None:
+        """Asks for chain id and code once; a node of another chain is never asked again.
+
+        Raises:
+            WrongNetwork: It serves another chain.
+            MissingDeployment: The contracts are not there.
+            NodeUnavailable: It does not answer.
+        """
+        answers = await self.batch(deployment.check_calls())
+        for answer in answers:
+            if isinstance(answer, BulkheadError):
+                raise answer
+        try:
+            deployment.check_answers(self.name, to_int(answers[0]), answers[1:])
+        except (WrongNetwork, AbiMismatch) as error:
+            self.refused = str(error)
+            raise
+        self.verified = True
+
+
+class Providers:
+    """All nodes of a keeper.
+
+    Attributes:
+        nodes: The nodes.
+        deployment: What they must serve.
+        lag: Blocks that a node may be behind the newest head before it is not asked.
+        wake: Set when a node announces a block.
+    """
+
+    def __init__(self, nodes: Sequence[Node], deployment: Deployment, lag: int = 2) -> None:
+        self.nodes = list(nodes)
+        self.deployment = deployment
+        self.lag = lag
+        self.wake = asyncio.Event()
+        self._checked = 0.0
+        self._listeners: list[asyncio.Task[None]] = []
+
+    @property
+    def posts(self) -> int:
+        """HTTP posts so far."""
+        return sum(node.posts for node in self.nodes)
+
+    async def close(self) -> None:
+        """Ends listeners and connections."""
+        for task in self._listeners:
+            task.cancel()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
+        self._listeners.clear()
+        for node in self.nodes:
+            await node.close()
+
+    async def start(self) -> None:
+        """Verifies the nodes; at least one must answer and serve the deployment.
+
+        Raises:
+            BulkheadError: What is wrong with the first, when none will do.
+        """
+        errors = await self._verify()
+        if not any(node.verified for node in self.nodes):
+            raise errors[0]
+        self._listeners = [asyncio.create_task(self._listen(node)) for node in self.nodes if node.ws]
+
+    async def _verify(self) -> list[BulkheadError]:
+        waiting = [node for node in self.nodes if not node.verified and not node.refused]
+        done = await asyncio.gather(*(node.verify(self.deployment) for node in waiting), return_exceptions=True)
+        errors: list[BulkheadError] = []
+        for error in done:
+            if isinstance(error, BulkheadError):
+                errors.append(error)
+            elif isinstance(error, BaseException):
+                raise error
+        return errors
+
+    def ranked(self) -> list[Node]:
+        """Nodes to ask, best first; those that rest or are behind come last."""
+        newest = max((node.head for node in self.nodes if node.verified), default=-1)
+        usable = [node for node in self.nodes if node.verified]
+        return sorted(usable, key=lambda n: (n.head < newest - self.lag, n.resting, n.score))
+
+    async def head(self, check: bool = False) -> Head:
+        """The newest header: from the best node, or with `check` from all of them.
+
+        Raises:
+            NodeUnavailable: No node answers.
+        """
+        if any(not node.verified for node in self.nodes) and (check or not any(n.verified for n in self.nodes)):
+            await self._verify()
+        ranked = self.ranked()
+        if not ranked:
+            raise NodeUnavailable("No node serves the deployment.")
+        if check:
+            found = await asyncio.gather(*(node.newest() for node in ranked), return_exceptions=True)
+            heads = [h for h in found if isinstance(h, Head)]
+            if heads:
+                return max(heads, key=lambda h: h.number)
+            raise NodeUnavailable("No node answers: " + "; ".join(str(e) for e in found))
+        errors: list[str] = []
+        for node in ranked:
+            try:
+                return await node.newest()
+            except BulkheadError as error:
+                errors.append(str(error))
+        raise NodeUnavailable("No node answers: " + "; ".join(errors))
+
+    async def read(self, calls: Sequence[Call], at: int = -1) -> list[Any]:
+        """Many reads in one post; what one node could not answer the next one is asked.
+
+        Args:
+            calls: The calls.
+            at: Least head of a node that can know the answers, -1 for any.
+
+        Raises:
+            NodeUnavailable: No node answered at all.
+        """
+        results: list[Any] = [NodeUnavailable("No node was asked.")] * len(calls)
+        left = list(range(len(calls)))
+        errors: list[str] = []
+        answered = False
+        for node in self.ranked():
+            if node.head < at - self.lag:
+                continue
+            try:
+                replies = await node.batch([calls[i] for i in left])
+            except NodeUnavailable as error:
+                errors.append(str(error))
+                continue
+            answered = True
+            for i, reply in zip(left, replies, strict=True):
+                results[i] = reply
+            left = [i for i in left if isinstance(results[i], BulkheadError) and not isinstance(results[i], Reverted)]
+            if not left:
+                break
+        if not answered:
+            raise NodeUnavailable("; ".join(errors) or "No node has that block.")
+        return results
+
+    async def read_each(self, queries: Sequence[Query], block: int) -> list[Any]:
+        """Many views of one block in one post; an entry that failed is its exception."""
+        replies = await self.read([query.request(block) for query in queries], block) if queries else []
+        return [decode(query, reply) for query, reply in zip(queries, replies, strict=True)]
+
+    async def broadcast(self, calls: Sequence[Call]) -> list[list[Any]]:
+        """The same calls to every verified node at once; per call, what each node that answered said."""
+        nodes = [node for node in self.nodes if node.verified]
+        found = await asyncio.gather(*(node.batch(calls) for node in nodes), return_exceptions=True)
+        answers: list[list[Any]] = [[] for _ in calls]
+        for replies in found:
+            if isinstance(replies, list):
+                for i, reply in enumerate(replies):
+                    answers[i].append(reply)
+            elif not isinstance(replies, BulkheadError):
+                raise replies
+        return answers
+
+    async def _listen(self, node: Node) -> None:
+        """Wakes the keeper when a node announces a block; without it the keeper polls."""
+        subscribe = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                async with node.session.ws_connect(
+                    node.ws, heartbeat=10, timeout=aiohttp.ClientWSTimeout(ws_close=2)
+                ) as ws:
+                    await ws.send_str(subscribe)
+                    async for message in ws:
+                        if message.type is aiohttp.WSMsgType.TEXT and "eth_subscription" in message.data:
+                            self.wake.set()
+            await asyncio.sleep(LONGEST_REST)
+
+
+def decode(query: Query, reply: Any) -> Any:
+    """Decoded answer of a view, or the exception that stands for it."""
+    if isinstance(reply, BulkheadError):
+        named = f"{query.contract.abi.name}.{query.function.name}"
+        return reply.at(named) if isinstance(reply, Reverted) else reply
+    try:
+        return query.function.decode(to_bytes(reply))
+    except BulkheadError as error:
+        return error

@@ -1,0 +1,395 @@
+"""The sender: owner of one account's nonces. It journals before it sends, watches what it sent, and pays up to a cap.
+
+A transaction, once signed, may be known to somebody, whatever the node said: from then on its nonce is only ever used
+by versions of itself, or by an empty transaction when its purpose is gone. So nothing is sent twice, not after a
+lost answer and not after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from eth_account.signers.local import LocalAccount
+from eth_utils import to_checksum_address
+
+from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
+from bulkhead.chain.rpc import Call as RpcCall
+from bulkhead.chain.rpc import call_of, to_hex, to_int
+from bulkhead.keeper.calls import Call
+from bulkhead.keeper.fees import GAS_SHARE, FeePolicy
+from bulkhead.keeper.journal import CANCELLED, FOREIGN, MINED, OPEN, REJECTED, REVERTED, Attempt, Journal, Send
+from bulkhead.keeper.providers import Head, Providers
+
+EMPTY_GAS = 21_000
+#: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
+FOREIGN_BLOCKS = 2
+#: Blocks for which what has ended is remembered, so that a node that is behind starts nothing again.
+REMEMBER_BLOCKS = 256
+#: What nodes say of a transaction that they have already.
+KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
+TAKEN = ("replacement transaction underpriced", "underpriced")
+USED = ("nonce too low",)
+POOR = ("insufficient funds",)
+
+#: Tells the log about one step: event name and fields.
+Report = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt ended."""
+
+    attempt: Attempt
+    reason: str = ""
+
+
+@dataclass
+class Counts:
+    """What the sender did so far."""
+
+    sent: int = 0
+    bumped: int = 0
+    mined: int = 0
+    reverted: int = 0
+    refused: int = 0
+    cancelled: int = 0
+    foreign: int = 0
+    gas: int = 0
+    gas_reverted: int = 0
+    poor: int = 0
+
+
+class Sender:
+    """Transactions of one account.
+
+    Attributes:
+        balance: Native coin of the account at the newest look [wei].
+        counts: For the metrics.
+    """
+
+    def __init__(
+        self, providers: Providers, account: LocalAccount, journal: Journal, fees: FeePolicy, report: Report
+    ) -> None:
+        self.providers = providers
+        self.account = account
+        self.journal = journal
+        self.fees = fees
+        self.report = report
+        self.balance = 0
+        self.counts = Counts()
+        self._chain_id = providers.deployment.chain_id
+        self._chain_nonce: int | None = None
+        self._least_nonce = 0
+        self._open: dict[int, Attempt] = {}
+        self._keys: dict[str, Attempt] = {}
+        self._ended: dict[str, int] = {}
+        self._recent: list[Attempt] = []
+        self._occupied: set[int] = set()
+        self._doubted: dict[str, int] = {}
+        self._asked: list[tuple[Attempt, str]] = []
+        for attempt in journal.open():
+            self._hold(attempt)
+        if self._open:
+            report("resumed", nonces=sorted(self._open), keys=sorted(self._keys))
+
+    @property
+    def address(self) -> str:
+        """Address of the account."""
+        return str(self.account.address)
+
+    @property
+    def pending(self) -> list[Attempt]:
+        """Attempts in flight, by nonce."""
+        return [self._open[n] for n in sorted(self._open)]
+
+    def busy(self, key: str, block: int) -> bool:
+        """Whether a key is in flight, or has ended at a block that this state does not know yet."""
+        return key in self._keys or self._ended.get(key, -1) >= block
+
+    def _hold(self, attempt: Attempt) -> None:
+        self._open[attempt.nonce] = attempt
+        self._keys[attempt.key] = attempt
+
+    def _release(self, attempt: Attempt, state: str, block: int = 0) -> None:
+        attempt.state = state
+        self._open.pop(attempt.nonce, None)
+        if self._keys.get(attempt.key) is attempt:
+            del self._keys[attempt.key]
+        if block and state == MINED:
+            self._ended[attempt.key] = block - 1
+            self._recent.append(attempt)
+
+    # --- watching ---------------------------------------------------------------------------------------------
+
+    def calls(self, head: Head) -> list[RpcCall]:
+        """What to read at a block: nonce, balance, receipts of what is in flight."""
+        self._asked = [(a, s.hash) for a in self.pending for s in a.sends]
+        block = to_hex(head.number)
+        return [
+            ("eth_getTransactionCount", (self.address, block)),
+            ("eth_getBalance", (self.address, block)),
+            *(("eth_getTransactionReceipt", (found,)) for _, found in self._asked),
+        ]
+
+    def take_in(self, head: Head, answers: Sequence[Any]) -> list[Outcome]:
+        """Judges the answers to `calls`; returns what has ended.
+
+        Raises:
+            BulkheadError: Nonce or balance are unknown.
+        """
+        for answer in answers[:2]:
+            if isinstance(answer, BulkheadError):
+                raise answer
+        self._chain_nonce, self.balance = to_int(answers[0]), to_int(answers[1])
+        self._occupied = {n for n in self._occupied if n >= self._chain_nonce}
+        ended: list[Outcome] = []
+        found: dict[str, dict[str, Any]] = {}
+        unknown: set[str] = set()
+        for (attempt, _), answer in zip(self._asked, answers[2:], strict=True):
+            if isinstance(answer, dict):
+                found[attempt.id] = answer
+            elif answer is not None:
+                unknown.add(attempt.id)
+        for attempt in self.pending:
+            receipt = found.get(attempt.id)
+            if receipt is not None:
+                outcome = self._mined(attempt, receipt, head)
+                if outcome is not None:
+                    ended.append(outcome)
+            elif attempt.nonce < self._chain_nonce and attempt.id not in unknown:
+                attempt.missing_since = attempt.missing_since or head.number
+                if head.number - attempt.missing_since >= FOREIGN_BLOCKS:
+                    self._release(attempt, FOREIGN)
+                    self.counts.foreign += 1
+                    ended.append(Outcome(attempt, f"nonce {attempt.nonce} was used by somebody else"))
+        if ended:
+            self.journal.write(o.attempt for o in ended)
+        old = head.number - REMEMBER_BLOCKS
+        self._ended = {k: b for k, b in self._ended.items() if b > old}
+        self._doubted = {k: b for k, b in self._doubted.items() if b > old}
+        self._recent = [a for a in self._recent if a.mined_block > old]
+        return ended
+
+    def _mined(self, attempt: Attempt, receipt: dict[str, Any], head: Head) -> Outcome | None:
+        try:
+            block, used = to_int(receipt["blockNumber"]), to_int(receipt["gasUsed"])
+            well, price = to_int(receipt["status"]) == 1, to_int(receipt.get("effectiveGasPrice", "0x0"))
+            name = str(receipt["transactionHash"])
+        except (KeyError, NodeUnavailable):
+            return None  # garbage: asked again at the next look
+        if block > head.number:
+            # the look is at an older block: what it decides must not start this again
+            self._ended[attempt.key] = block - 1
+        attempt.mined_block, attempt.gas_used = block, used
+        self._least_nonce = max(self._least_nonce, attempt.nonce + 1)
+        cancelled = any(s.cancels and s.hash.lower() == name.lower() for s in attempt.sends)
+        self.counts.gas += used * price
+        state = CANCELLED if cancelled else MINED if well else REVERTED
+        self._release(attempt, state, block)
+        if state == MINED:
+            self.counts.mined += 1
+        elif state == CANCELLED:
+            self.counts.cancelled += 1
+        else:
+            # the look was wrong about this once: the next time the node is asked first
+            self._doubted[attempt.key] = block
+            self.counts.reverted += 1
+            self.counts.gas_reverted += used * price
+        self.report(
+            state, id=attempt.id, call=attempt.name, key=attempt.key, block=block, gas=used, gas_price=price,
+            nonce=attempt.nonce, transaction=name, **attempt.fields,
+        )  # fmt: skip
+        return Outcome(attempt, "" if state == MINED else state)
+
+    def reorganised(self, kept: int) -> None:
+        """Everything mined after block `kept` may be unmined: it is in flight again."""
+        again = [a for a in self._recent if a.mined_block > kept]
+        self._recent = [a for a in self._recent if a.mined_block <= kept]
+        for attempt in again:
+            attempt.state, attempt.mined_block, attempt.missing_since, attempt.accepted = OPEN, 0, 0, False
+            self._least_nonce = 0
+            self._ended.pop(attempt.key, None)
+            if attempt.nonce not in self._open:
+                self._hold(attempt)
+        if again:
+            self.journal.write(again)
+            self.report("unmined", nonces=[a.nonce for a in again], kept=kept)
+
+    # --- sending ----------------------------------------------------------------------------------------------
+
+    async def submit(self, calls: Iterable[Call], head: Head) -> tuple[list[Attempt], list[tuple[Call, str]]]:
+        """Simulates, prices, signs, journals and broadcasts what is not in flight already.
+
+        Args:
+            calls: The transactions, most urgent first.
+            head: Block of the state that they were planned on.
+
+        Returns:
+            (attempts sent, calls not sent with the reason).
+        """
+        wanted: list[Call] = []
+        keys: set[str] = set()
+        for call in calls:
+            if not self.busy(call.key, head.number) and call.key not in keys:
+                keys.add(call.key)
+                wanted.append(call)
+        if not wanted:
+            return [], []
+        ready, refused = await self._simulate(wanted)
+        attempts: list[Attempt] = []
+        spend = sum(a.gas * a.last.max_fee for a in self._open.values())
+        for call, gas in ready:
+            cap = self.fees.cap(call.worth, gas)
+            fees = self.fees.first(head.base_fee, cap)
+            if fees is None:
+                refused.append((call, f"gas is dearer than this is worth (cap {cap / 1e9:.1f} gwei)"))
+                continue
+            if spend + gas * fees[0] > self.balance:
+                self.counts.poor += 1
+                refused.append((call, f"{self.address} holds {self.balance / 1e18:.6f} coins, too few for gas"))
+                continue
+            spend += gas * fees[0]
+            attempts.append(self._sign_first(call, gas, cap, fees, head))
+        self.journal.write(attempts)
+        await self._broadcast(attempts, head, first=True)
+        return [a for a in attempts if a.state == OPEN], refused
+
+    async def _simulate(self, calls: Sequence[Call]) -> tuple[list[tuple[Call, int]], list[tuple[Call, str]]]:
+        """Gas limits, in the order of the calls; a limit already known was checked by the look itself."""
+        unknown = [c for c in calls if c.gas is None or c.key in self._doubted]
+        plans: list[RpcCall] = [
+            ("eth_estimateGas", ({"from": self.address, "to": c.to, "data": "0x" + c.data.hex()},)) for c in unknown
+        ]
+        answers = dict(zip([c.key for c in unknown], await self.providers.read(plans) if plans else [], strict=True))
+        ready: list[tuple[Call, int]] = []
+        refused: list[tuple[Call, str]] = []
+        for call in calls:
+            answer = answers.get(call.key)
+            if call.gas is not None and call.key not in self._doubted:
+                ready.append((call, call.gas))
+            elif isinstance(answer, str):
+                try:
+                    ready.append((call, int(to_int(answer) * GAS_SHARE)))
+                except NodeUnavailable as error:
+                    refused.append((call, str(error)))
+            else:
+                self.counts.refused += isinstance(answer, Reverted)
+                refused.append((call, str(answer)))
+        return ready, refused
+
+    def _next_nonce(self) -> int:
+        if self._chain_nonce is None:
+            raise NodeUnavailable("The account's nonce is not known yet.")
+        # receipts and nodes may know of more than the block that was looked at
+        nonce = max(self._chain_nonce, self._least_nonce)
+        while nonce in self._open or nonce in self._occupied:
+            nonce += 1
+        return nonce
+
+    def _sign_first(self, call: Call, gas: int, cap: int, fees: tuple[int, int], head: Head) -> Attempt:
+        attempt = Attempt(
+            id=uuid4().hex[:12],
+            key=call.key,
+            name=call.name,
+            to=call.to,
+            data=call.data,
+            gas=min(gas, head.gas_limit),
+            nonce=self._next_nonce(),
+            cap=cap,
+            state=OPEN,
+            planned_block=head.number,
+            fields=call.fields(),
+        )
+        attempt.sends.append(self._sign(attempt, fees, head))
+        self._hold(attempt)
+        return attempt
+
+    def _sign(self, attempt: Attempt, fees: tuple[int, int], head: Head, cancels: bool = False) -> Send:
+        signed = self.account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": self._chain_id,
+                "nonce": attempt.nonce,
+                "gas": EMPTY_GAS if cancels else attempt.gas,
+                "maxFeePerGas": fees[0],
+                "maxPriorityFeePerGas": fees[1],
+                "value": 0,
+                "data": b"" if cancels else attempt.data,
+                "to": to_checksum_address(self.address if cancels else attempt.to),
+            }
+        )
+        raw, name = bytes(signed.raw_transaction), "0x" + signed.hash.hex().removeprefix("0x")
+        return Send(name, raw, fees[0], fees[1], head.number, cancels)
+
+    async def _broadcast(self, attempts: Sequence[Attempt], head: Head, first: bool = False) -> None:
+        if not attempts:
+            return
+        calls: list[RpcCall] = [("eth_sendRawTransaction", ("0x" + a.last.raw.hex(),)) for a in attempts]
+        answers = await self.providers.broadcast(calls)
+        dropped: list[Attempt] = []
+        for attempt, said in zip(attempts, answers, strict=True):
+            complaint = self._judge(attempt, said, first)
+            if attempt.state != OPEN:
+                dropped.append(attempt)
+            self.counts.sent += first and attempt.state == OPEN
+            self.report(
+                "sent" if attempt.state == OPEN else "rejected", id=attempt.id, call=attempt.name, key=attempt.key,
+                nonce=attempt.nonce, transaction=attempt.last.hash, max_fee=attempt.last.max_fee, tip=attempt.last.tip,
+                version=len(attempt.sends), block=head.number, accepted=attempt.accepted,
+                **({"said": complaint} if complaint else {}), **attempt.fields,
+            )  # fmt: skip
+        if dropped:
+            self.journal.write(dropped)
+
+    def _judge(self, attempt: Attempt, said: Sequence[Any], first: bool) -> str:
+        """What the nodes' answers mean for an attempt; returns what they complained of, if all of them did."""
+        complaints = [answer for answer in said if isinstance(answer, BulkheadError)]
+        words = " ".join(e.node_message for e in complaints if isinstance(e, RpcError)).lower()
+        if any(isinstance(answer, str) for answer in said) or any(word in words for word in KNOWN):
+            attempt.accepted = True
+            return ""
+        attempt.accepted = False
+        if any(isinstance(e, RpcError) for e in complaints) and len(complaints) == len(said) and first:
+            if any(word in words for word in TAKEN):
+                # somebody else with this key has a transaction waiting at this nonce
+                self._occupied.add(attempt.nonce)
+                self._release(attempt, FOREIGN)
+            elif any(word in words for word in POOR):
+                self.counts.poor += 1
+                self._release(attempt, REJECTED)
+            elif any(word in words for word in USED):
+                # brand-new bytes at a used nonce: nobody will ever mine them
+                self._least_nonce = max(self._least_nonce, attempt.nonce + 1)
+                self._release(attempt, FOREIGN)
+            # whatever else: the next look tells from receipts and the nonce
+        return "; ".join(str(e) for e in complaints) or "no node answered"
+
+    # --- keeping at it ----------------------------------------------------------------------------------------
+
+    async def maintain(self, head: Head) -> None:
+        """Sends again what no node has, replaces what waits too long, empties what has lost its purpose."""
+        late = [a for a in self.pending if head.number - a.last.block >= self.fees.bump_blocks]
+        lost = [a for a in self.pending if not a.accepted and a not in late and head.number > a.last.block]
+        late = [a for a in late if not a.missing_since]
+        lost = [a for a in lost if not a.missing_since]
+        if late:
+            plans = [call_of(a.to, a.data, "latest", self.address) for a in late]
+            answers = await self.providers.read([(method, params) for method, *params in plans])
+            for attempt, answer in zip(late, answers, strict=True):
+                self._renew(attempt, isinstance(answer, Reverted), head)
+            self.journal.write(late)
+        await self._broadcast([*late, *lost], head)
+
+    def _renew(self, attempt: Attempt, purposeless: bool, head: Head) -> None:
+        last = attempt.last
+        fees = self.fees.bumped(last.max_fee, last.tip, head.base_fee, max(attempt.cap, self.fees.duty_cap))
+        cancels = last.cancels or purposeless
+        if fees is None:
+            # at the cap: the same bytes again, for nodes that have lost them
+            attempt.sends[-1] = replace(last, block=head.number)
+            return
+        self.counts.bumped += 1
+        attempt.sends.append(self._sign(attempt, fees, head, cancels))

@@ -1,0 +1,214 @@
+"""Which flagged vaults to take over, into which own vault, and what that vault needs first. Pure.
+
+A take is prepared in steps that each stand alone: an allowance, an empty own vault, the tokens that the new legs'
+margin needs, and then one transaction for as many vaults of a cell as the own vault and the wallet can bear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bulkhead.chain.book import Cell
+from bulkhead.chain.lens import VaultView
+from bulkhead.keeper.plan import Action, Approve, KeeperState, MarketView, Open, Policy, Quote, Take, TopUp
+from bulkhead.risk.words import WAD, Leg
+
+#: What the own vault is given beyond what a take needs now, as a share [wad]: auctions grow while it is on its way.
+HEADROOM = WAD // 4
+#: Legs in one vault, and vaults in one transaction.
+MAX_LEGS, MAX_TAKES = 16, 32
+#: Wad in a unit of a liquidation deposit.
+DEPOSIT_UNIT = 10**12
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A flagged vault worth taking.
+
+    Attributes:
+        vault: The vault.
+        quote: What all that may be taken of it brings.
+        profit: Gain at mark [wad].
+        need: Equity that the legs need in the taker's vault beyond the gain [wad].
+    """
+
+    vault: VaultView
+    quote: Quote
+    profit: int
+    need: int
+
+
+@dataclass(frozen=True)
+class Purse:
+    """The own vault that receives.
+
+    Attributes:
+        vault_id: Its id.
+        keys: Its series.
+        free: Equity beyond IM [wad].
+        tokens: Collateral in tokens [wad].
+        empty: It holds no legs, so the first one locks the liquidation deposit.
+    """
+
+    vault_id: int
+    keys: frozenset[tuple[int, int]]
+    free: int
+    tokens: int
+    empty: bool
+
+
+def plan_takes(state: KeeperState, policy: Policy) -> list[Action]:
+    """Takes that are ready, and the steps that prepare the others."""
+    cells: dict[Cell, list[Candidate]] = {}
+    for vault_id, quote in state.quotes.items():
+        vault = state.vaults.get(vault_id)
+        if vault is None or state.own(vault) or not policy.mine(vault_id):
+            continue
+        found = _candidate(state.markets[vault.market], vault, quote, policy)
+        if found is not None:
+            cells.setdefault(vault.cell, []).append(found)
+    actions = _prepare(state, policy)
+    spent: dict[int, int] = {}
+    used: set[int] = set()
+    for cell, candidates in sorted(cells.items()):
+        purse = _purse(state, cell, used)
+        market = state.markets[cell[0]]
+        if purse is None or market.allowance < market.wallet:
+            continue
+        used.add(purse.vault_id)
+        candidates.sort(key=lambda c: (c.quote.equity, c.vault.vault_id))
+        wallet = market.wallet - spent.get(cell[0], 0)
+        action = _fill(state, policy, cell, purse, candidates, wallet)
+        if isinstance(action, TopUp):
+            spent[cell[0]] = spent.get(cell[0], 0) + action.amount
+        if action is not None:
+            actions.append(action)
+    return actions
+
+
+def _candidate(market: MarketView, vault: VaultView, quote: Quote, policy: Policy) -> Candidate | None:
+    if quote.reason or quote.bonus_share < policy.min_bonus:
+        return None
+    profit = vault.value * quote.fraction // WAD + (quote.cash + quote.top_up) * market.native
+    if profit < policy.min_profit:
+        return None
+    ratio = max(vault.initial_margin * WAD // vault.maintenance_margin, WAD) if vault.maintenance_margin else WAD
+    # what comes in needs its IM, of which the bonus brings a part
+    return Candidate(vault, quote, profit, quote.margin * quote.fraction // WAD * ratio // WAD - profit)
+
+
+def _prepare(state: KeeperState, policy: Policy) -> list[Action]:
+    """While an auction runs: an allowance, and an empty own vault for a cell in which none of the own can take more."""
+    found: list[Action] = []
+    wanted: dict[int, set[Cell]] = {}
+    for vault_id, quote in state.quotes.items():
+        vault = state.vaults.get(vault_id)
+        if vault is not None and not quote.reason and not state.own(vault) and policy.mine(vault_id):
+            wanted.setdefault(vault.market, set()).add(vault.cell)
+    for market_id, cells in sorted(wanted.items()):
+        market = state.markets[market_id]
+        if market.wallet and market.allowance < market.wallet:
+            found.append(Approve(market_id))
+        ready: set[int] = set()
+        for cell in sorted(cells):
+            purse = _purse(state, cell, ready)
+            if purse is not None:
+                ready.add(purse.vault_id)
+            elif market.wallet:
+                found.append(Open(market_id))
+                break  # one at a time: the next look knows the first
+    return found
+
+
+def _keys(legs: Iterable[Leg]) -> frozenset[tuple[int, int]]:
+    return frozenset((int(leg.kind), leg.strike) for leg in legs)
+
+
+def _purse(state: KeeperState, cell: Cell, used: set[int]) -> Purse | None:
+    """An own vault of the cell with room for more legs, else an empty one of the market."""
+    mine = [
+        v
+        for _, v in sorted(state.vaults.items())
+        if state.own(v) and v.market == cell[0] and not v.flagged and not v.debt and v.vault_id not in used
+    ]
+    for v in mine:
+        if v.legs and v.cell == cell and len(v.legs) < MAX_LEGS:
+            return Purse(v.vault_id, _keys(v.legs), v.equity - v.initial_margin, v.collateral, False)
+    for v in mine:
+        if not v.legs and not v.claim:
+            return Purse(v.vault_id, frozenset(), v.equity, v.collateral, True)
+    return None
+
+
+def _deposit(purse: Purse, chosen: list[Candidate], market: MarketView) -> int:
+    """Tokens that the own vault lacks for these takes [native]."""
+    lock = max(c.vault.deposit for c in chosen) * DEPOSIT_UNIT if purse.empty else 0
+    margin = sum(c.need for c in chosen) + lock - purse.free
+    paid = sum(max(-c.quote.cash, 0) for c in chosen) * market.native + lock - purse.tokens
+    return max(0, -(-max(margin, paid) // market.native))
+
+
+def _headroom(chosen: list[Candidate], market: MarketView) -> int:
+    """Tokens on top, so that the take still fits when it can be sent [native]."""
+    return sum(max(c.need, 0) for c in chosen) * HEADROOM // WAD // market.native
+
+
+def _fill(
+    state: KeeperState, policy: Policy, cell: Cell, purse: Purse, candidates: list[Candidate], wallet: int
+) -> Action | None:
+    """The next step for one own vault: add tokens to it, or take."""
+    market = state.markets[cell[0]]
+    chosen: list[Candidate] = []
+    keys = purse.keys
+    for candidate in candidates[: 2 * MAX_TAKES]:
+        more = keys | _keys(candidate.vault.legs)
+        if len(more) <= MAX_LEGS and _deposit(purse, [*chosen, candidate], market) <= wallet:
+            chosen.append(candidate)
+            keys = more
+        if len(chosen) == MAX_TAKES:
+            break
+    if chosen:
+        lacking = _deposit(purse, chosen, market)
+        if lacking:
+            return TopUp(purse.vault_id, cell[0], min(lacking + _headroom(chosen, market), wallet))
+        return _take(state, policy, cell, purse, chosen, [WAD] * len(chosen))
+    # nothing fits whole: a share of the most urgent one, if it is solvent and the share is worth it
+    for candidate in candidates:
+        if len(purse.keys | _keys(candidate.vault.legs)) > MAX_LEGS:
+            continue
+        quote = candidate.quote
+        need = _deposit(Purse(purse.vault_id, purse.keys, 0, 0, purse.empty), [candidate], market)
+        have = wallet + max(min(purse.free, purse.tokens), 0) // market.native
+        fraction = quote.fraction * have // need if need else 0
+        # an insolvent vault goes whole or not at all
+        if fraction < policy.min_fraction or quote.equity < quote.margin * quote.bonus_share // WAD:
+            continue
+        if wallet:
+            return TopUp(purse.vault_id, cell[0], wallet)
+        return _take(state, policy, cell, purse, [candidate], [fraction * 9 // 10])
+    return None
+
+
+def _take(
+    state: KeeperState, policy: Policy, cell: Cell, purse: Purse, chosen: list[Candidate], fractions: list[int]
+) -> Take:
+    spot = state.cells[cell].snapshot.spot
+    least = min(
+        c.quote.cash * min(f, c.quote.fraction) // c.quote.fraction if c.quote.fraction else c.quote.cash
+        for c, f in zip(chosen, fractions, strict=True)
+    )
+    market = state.markets[cell[0]]
+    slack = abs(least) // 50 + min(c.profit for c in chosen) // market.native // 10
+    limits = (
+        least - slack,
+        min(c.quote.bonus_share for c in chosen),
+        0,
+        spot - spot * policy.spot_slack // WAD,
+        spot + spot * policy.spot_slack // WAD,
+    )
+    ids = tuple(c.vault.vault_id for c in chosen)
+    profit = sum(
+        c.profit * min(f, c.quote.fraction) // max(c.quote.fraction, 1) for c, f in zip(chosen, fractions, strict=True)
+    )
+    return Take(cell, ids, tuple(fractions), purse.vault_id, limits, profit)
