@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE, CellView, VaultView
+from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE, MARKED, CellView, VaultView
 from bulkhead.chain.words import Model
-from bulkhead.keeper.decide import (
-    BATCH,
-    CLOCK_SECONDS,
-    FIX_SECONDS,
+from bulkhead.keeper.decide import BATCH, CLOCK_SECONDS, FIX_SECONDS, QUIET_SECONDS, REFRESH_SECONDS, decide
+from bulkhead.keeper.plan import (
+    ROLES,
+    Absorb,
+    Approve,
     Claim,
     Clear,
     Collect,
@@ -19,15 +20,20 @@ from bulkhead.keeper.decide import (
     Flag,
     KeeperState,
     MarketView,
+    Open,
     Poke,
     Policy,
     Proof,
     Quote,
+    Refresh,
+    Repay,
     Settle,
+    Sweep,
     Take,
     TopUp,
-    decide,
+    WindDown,
 )
+from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
 
 KEEPER = "0x" + "aa" * 20
@@ -83,7 +89,9 @@ def test_flags__unsafe_vaults__worst_first_and_never_own_or_flagged_ones():
         ),
         Policy(roles=frozenset({"flag"})),
     )
-    assert found == [Flag(2, True), Flag(1, True)]
+    assert [(f.vault_id, f.certain) for f in found] == [(2, True), (1, True)]
+    # half of the deposit of 10
+    assert {f.worth for f in found} == {5 * WAD}
 
 
 def test_flags__price_not_active__nothing_is_liquidated():
@@ -99,54 +107,140 @@ def test_flags__unknown_vault__is_tried_and_never_taken_for_healthy():
 
 def test_clears__vault_back_at_its_target__with_the_deposit_refilled():
     # 8 of 10 of the deposit would be missing after the tip
-    assert decide(state(vault(1, equity=121, status=FLAGGED)), Policy()) == [Clear(1)]
+    assert decide(state(vault(1, equity=121, status=FLAGGED)), Policy()) == [Clear(1, 3 * WAD)]
     assert decide(state(vault(1, equity=120, status=FLAGGED)), Policy()) == []
     covered = vault(1, equity=20, status=FLAGGED, v_min=-290 * WAD)
-    assert decide(state(covered), Policy()) == [Clear(1)]
+    assert decide(state(covered), Policy()) == [Clear(1, 3 * WAD)]
 
 
-@pytest.mark.parametrize(
-    "changed", [quote(bonus=9), quote(reason=4), quote(cash=-400 * 10**6), quote(fraction=10**10, cash=0)]
-)
-def test_takes__bonus_too_small_or_refused_or_no_profit__waits(changed):
-    flagged = vault(1, equity=90, status=FLAGGED | LIQUIDATABLE)
-    assert decide(state(flagged, quotes={1: changed}), Policy()) == []
+FLAGGED_90 = vault(1, equity=90, status=FLAGGED | LIQUIDATABLE)
+TAKES = Policy(roles=frozenset({"take"}))
 
 
-def test_takes__worth_it__deposits_what_the_margin_of_the_new_legs_needs():
+def empty(vault_id: int = 5, collateral: int = 0) -> VaultView:
+    """An own vault without legs."""
+    return vault(
+        vault_id, owner=KEEPER, legs=(), expiry=0, margin=0, equity=collateral, collateral=collateral * WAD,
+        initial_margin=0, maintenance_margin=0, value=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [quote(bonus=9), quote(cash=-400 * 10**6), quote(fraction=10**10, cash=0)])
+def test_takes__bonus_too_small_or_no_profit__prepares_a_vault_and_waits(changed):
+    assert decide(state(FLAGGED_90, quotes={1: changed}), TAKES) == [Open(1)]
+    assert decide(state(FLAGGED_90, empty(), quotes={1: changed}), TAKES) == []
+    assert decide(state(FLAGGED_90, quotes={1: replace(changed, reason=4)}), TAKES) == []
+
+
+def test_takes__no_allowance__approves_first():
+    bare = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=0)}
+    quotes = {1: quote(cash=240 * 10**6)}
+    assert decide(state(FLAGGED_90, empty(), quotes=quotes, markets=bare), TAKES) == [Approve(1)]
+
+
+def test_takes__worth_it__deposits_what_the_margin_of_the_new_legs_needs_then_takes():
     # v = -210, C = 300: the whole vault pays 240 for -210 of legs, a gain of 30 at mark
-    flagged = vault(1, equity=90, status=FLAGGED | LIQUIDATABLE)
-    (take,) = decide(state(flagged, quotes={1: quote(cash=240 * 10**6)}), Policy())
-    assert isinstance(take, Take) and take.into_id == 0 and take.fraction == WAD
-    assert take.profit == 30 * WAD
-    # IM 125 less the gain of 30, a tenth of headroom, and the deposit of a new vault
-    assert take.deposit == (125 - 30) * 11 * 10**5 + 10 * 10**6
-    assert take.least_cash < 240 * 10**6
+    quotes = {1: quote(cash=240 * 10**6)}
+    (deposit,) = decide(state(FLAGGED_90, empty(), quotes=quotes), TAKES)
+    # IM 125 less the gain of 30, the deposit of a new vault, and a quarter of the need on top
+    assert deposit == TopUp(5, 1, (125 - 30 + 10) * 10**6 + (125 - 30) * 10**6 // 4)
+    (take,) = decide(state(FLAGGED_90, empty(collateral=105), quotes=quotes), TAKES)
+    assert isinstance(take, Take) and take.into_id == 5 and take.fractions == (WAD,) and take.profit == 30 * WAD
+    least, bonus, most, low, high = take.limits
+    assert least < 240 * 10**6 and bonus == 30 * WAD // 100 and most == 0
+    assert low == 196 * WAD and high == 204 * WAD
 
 
-def test_takes__own_vault_with_free_equity__deposits_less():
-    flagged = vault(1, equity=90, status=FLAGGED | LIQUIDATABLE)
+def test_takes__own_vault_of_the_cell_with_free_equity__needs_no_deposit():
     own = vault(5, owner=KEEPER, equity=1000, margin=100)
-    (take,) = decide(state(flagged, own, quotes={1: quote(cash=240 * 10**6)}), Policy())
-    assert (take.into_id, take.deposit) == (5, 0)
+    (take,) = decide(state(FLAGGED_90, own, quotes={1: quote(cash=240 * 10**6)}), TAKES)
+    assert isinstance(take, Take) and take.into_id == 5
 
 
 def test_takes__wallet_too_small__asks_for_less_but_never_for_a_part_of_an_insolvent_vault():
     purse = {1: MarketView(1, 0, MICRO, 40 * 10**6, NOW)}
-    flagged = vault(1, equity=90, status=FLAGGED | LIQUIDATABLE)
-    (take,) = decide(state(flagged, quotes={1: quote(cash=240 * 10**6)}, markets=purse), Policy())
-    assert 0 < take.fraction < WAD and take.deposit == 40 * 10**6
-    thin = quote(cash=240 * 10**6, equity=20)
-    assert decide(state(flagged, quotes={1: thin}, markets=purse), Policy()) == []
-    empty = {1: MarketView(1, 0, MICRO, 0, NOW)}
-    assert decide(state(flagged, quotes={1: quote(cash=240 * 10**6)}, markets=empty), Policy()) == []
+    quotes = {1: quote(cash=240 * 10**6)}
+    assert decide(state(FLAGGED_90, empty(), quotes=quotes, markets=purse), TAKES) == [TopUp(5, 1, 40 * 10**6)]
+    bare = {1: MarketView(1, 0, MICRO, 0, NOW)}
+    (take,) = decide(state(FLAGGED_90, empty(collateral=40), quotes=quotes, markets=bare), TAKES)
+    assert isinstance(take, Take) and 0 < take.fractions[0] < WAD
+    thin = {1: quote(cash=240 * 10**6, equity=20)}
+    assert decide(state(FLAGGED_90, empty(collateral=40), quotes=thin, markets=bare), TAKES) == []
+    assert decide(state(FLAGGED_90, quotes=quotes, markets=bare), TAKES) == []
 
 
-def test_takes__two_vaults_of_one_cell__one_at_a_time():
+def test_takes__two_vaults_of_one_cell__go_in_one_transaction_worst_first():
     first, second = (vault(i, equity=90, status=FLAGGED | LIQUIDATABLE) for i in (1, 2))
     quotes = {1: quote(cash=240 * 10**6), 2: quote(cash=240 * 10**6, equity=80)}
-    (take,) = decide(state(first, second, quotes=quotes), Policy())
-    assert take.vault_id == 2
+    (take,) = decide(state(first, second, empty(collateral=500), quotes=quotes), TAKES)
+    assert isinstance(take, Take) and take.vault_ids == (2, 1)
+
+
+def test_takes__more_strikes_than_a_vault_holds__takes_what_fits():
+    def strikes(first: int) -> tuple[Leg, ...]:
+        return tuple(Leg(Kind.PUT, (first + i) * 10**8, -(10**6)) for i in range(10))
+
+    vaults = [vault(i, equity=90, status=FLAGGED | LIQUIDATABLE, legs=strikes(100 * i)) for i in (1, 2)]
+    quotes = {i: quote(cash=240 * 10**6) for i in (1, 2)}
+    (take,) = decide(state(*vaults, empty(collateral=500), quotes=quotes), TAKES)
+    assert isinstance(take, Take) and take.vault_ids == (1,)
+
+
+# --- auctions nobody wants ------------------------------------------------------------------------------------------
+
+TERMS = LiquidationTerms(
+    bonus_start=WAD // 50, bonus_middle=WAD // 2, t1_seconds=120, t2_seconds=900, vault_cap=WAD, cell_cap=WAD // 4,
+    day_cap=WAD // 2, top_up=WAD // 4, backstop_from=WAD // 5, minimum=100,
+)  # fmt: skip
+INSOLVENT = vault(1, equity=-5, status=FLAGGED | LIQUIDATABLE, flagged_at=NOW - 900)
+
+
+def test_wind_downs__insolvent_until_the_end_of_the_auction__are_marked_once():
+    cells = {CELL: replace(cell(), liquidation=TERMS.pack())}
+    late = {1: quote(equity=-5, elapsed=900)}
+    policy = Policy(roles=frozenset({"wind_down"}))
+    assert decide(state(INSOLVENT, cells=cells, quotes=late), policy) == [WindDown(1)]
+    assert decide(state(INSOLVENT, cells=cells, quotes={1: quote(equity=-5, elapsed=899)}), policy) == []
+    marked = replace(INSOLVENT, status=INSOLVENT.status | MARKED)
+    assert decide(state(marked, cells=cells, quotes=late), policy) == []
+    solvent = replace(INSOLVENT, equity=5 * WAD)
+    assert decide(state(solvent, cells=cells, quotes=late), policy) == []
+
+
+def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
+    cells = {CELL: replace(cell(), liquidation=TERMS.pack())}
+    pool = {1: MarketView(1, 0, MICRO, 10**9, NOW, pool=True)}
+    quotes = {1: quote(cash=240 * 10**6, bonus=20)}
+    (absorb,) = decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=quotes), Policy(roles=frozenset({"absorb"})))
+    assert isinstance(absorb, Absorb) and absorb.vault_id == 1
+    early = {1: quote(cash=240 * 10**6, bonus=19)}
+    policy = Policy(roles=frozenset({"absorb"}))
+    assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=early), policy) == []
+    assert decide(state(FLAGGED_90, cells=cells, quotes=quotes), policy) == []
+    both = Policy(roles=frozenset({"absorb", "take"}))
+    (take,) = decide(state(FLAGGED_90, empty(collateral=500), cells=cells, markets=pool, quotes=quotes), both)
+    assert isinstance(take, Take)
+
+
+def test_refreshes__insolvent_flagged_vaults__are_recorded_now_and_then():
+    policy = Policy(roles=frozenset({"refresh"}))
+    assert decide(state(INSOLVENT), policy) == [Refresh(CELL, 1), Refresh(CELL)]
+    assert decide(state(INSOLVENT, refreshed={CELL: NOW - REFRESH_SECONDS + 1}), policy) == []
+    assert decide(state(replace(INSOLVENT, equity=0)), policy) == []
+
+
+def test_sweeps__debts_and_dust__are_collected():
+    policy = Policy(roles=frozenset({"sweep"}))
+    assert decide(state(debts=(4,), swept=(CELL,)), policy) == [Repay(4), Sweep(CELL)]
+
+
+def test_shards__every_vault_belongs_to_exactly_one():
+    unsafe = [vault(i, equity=50, status=LIQUIDATABLE) for i in range(1, 8)]
+    policies = [Policy(roles=frozenset({"flag"}), shard=(i, 3)) for i in range(3)]
+    parts = [
+        {a.vault_id for a in decide(state(*unsafe, unknown={9: CELL}), p) if isinstance(a, Flag)} for p in policies
+    ]
+    assert [len(p) for p in parts] == [3, 3, 2] and set.union(*parts) == {*range(1, 8), 9}
 
 
 def test_pokes__new_rounds_or_a_clock_that_auctions_need():
@@ -159,6 +253,17 @@ def test_pokes__new_rounds_or_a_clock_that_auctions_need():
     assert decide(state(markets={1: late}), Policy()) == []
 
 
+def test_pokes__quiet_market_with_positions__keeps_the_clock_from_restarting():
+    late = MarketView(1, 0, MICRO, 0, NOW - QUIET_SECONDS)
+    assert QUIET_SECONDS < 900
+    assert decide(state(markets={1: late}, busy=frozenset({1})), Policy()) == [Poke(1, 0)]
+    assert (
+        decide(state(markets={1: replace(late, recorded_at=NOW - QUIET_SECONDS + 1)}, busy=frozenset({1})), Policy())
+        == []
+    )
+    assert decide(state(markets={1: late}), Policy()) == []
+
+
 def test_top_ups__own_vault_near_its_margin__is_brought_back():
     assert decide(state(vault(5, owner=KEEPER, equity=139)), Policy()) == [TopUp(5, 1, 41 * 10**6)]
     assert decide(state(vault(5, owner=KEEPER, equity=141)), Policy()) == []
@@ -166,10 +271,10 @@ def test_top_ups__own_vault_near_its_margin__is_brought_back():
 
 
 def test_expiry__fix_settle_claim_collect__in_their_turn():
-    due = state(vault(1), vault(2), now=EXPIRY, cells={CELL: cell()})
+    due = state(now=EXPIRY, cells={CELL: cell()}, due={CELL: (1, 2, 9)})
     proof = Proof((77,), True, 0)
     assert decide(replace(due, proofs={CELL: proof}), Policy()) == [Fix(CELL, (77,))]
-    fixed = replace(due, cells={CELL: cell(price=WAD)}, unknown={9: CELL})
+    fixed = replace(due, cells={CELL: cell(price=WAD)})
     assert decide(fixed, Policy()) == [Settle((1, 2, 9))]
     done = state(claims={1: (CELL, 5), 2: (CELL, 0)}, now=EXPIRY)
     assert decide(done, Policy()) == [Claim((1,))]
@@ -186,25 +291,29 @@ def test_fixes__proof_that_cannot_finish__is_retried_but_not_at_every_block():
 
 
 def test_settles__many_vaults__go_in_batches():
-    due = state(*(vault(i) for i in range(1, BATCH + 3)), now=EXPIRY, cells={CELL: cell(price=WAD)})
+    due = state(now=EXPIRY, cells={CELL: cell(price=WAD)}, due={CELL: tuple(range(1, BATCH + 3))})
     assert [len(s.vault_ids) for s in decide(due, Policy())] == [BATCH, 2]
 
 
-@pytest.mark.parametrize("role", ["poke", "flag", "clear", "take", "fix", "settle", "claim", "tend"])
+@pytest.mark.parametrize("role", ROLES)
 def test_roles__each_can_be_left_to_others(role):
     busy = state(
         vault(1, equity=50, status=LIQUIDATABLE),
         vault(2, equity=130, status=FLAGGED),
         vault(3, equity=90, status=FLAGGED | LIQUIDATABLE),
         vault(4, owner=KEEPER, equity=130),
-        vault(6, expiry=5),
-        quotes={3: quote(cash=240 * 10**6)},
-        markets={1: MarketView(1, 2, MICRO, 10**9, NOW)},
-        cells={CELL: cell(), (1, 5): cell(price=WAD, expiry=5)},
+        vault(7, equity=-5, status=FLAGGED | LIQUIDATABLE, flagged_at=NOW - 900),
+        quotes={3: quote(cash=240 * 10**6), 7: quote(equity=-5, elapsed=900, cash=-(10**9))},
+        markets={1: MarketView(1, 2, MICRO, 10**9, NOW, pool=True)},
+        cells={CELL: replace(cell(), liquidation=TERMS.pack()), (1, 5): cell(price=WAD, expiry=5)},
+        due={(1, 5): (6,)},
         claims={8: ((1, 5), 3)},
         proofs={(1, 6): Proof((), True, 0)},
+        debts=(9,),
     )
-    every = decide(busy, Policy())
+    every = decide(busy, Policy(roles=Policy().roles - {"take"}))
     only = decide(busy, Policy(roles=frozenset({role})))
-    without = decide(busy, Policy(roles=Policy().roles - {role}))
-    assert only and sorted(map(str, only + without)) == sorted(map(str, every))
+    assert only
+    if role != "take":
+        without = decide(busy, Policy(roles=Policy().roles - {role, "take"}))
+        assert sorted(map(str, only + without)) == sorted(map(str, every))

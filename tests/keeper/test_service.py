@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -9,21 +10,25 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-import httpx
+import aiohttp
 import pytest
+from aiohttp import web
 
-from bulkhead.chain import anvil
-from bulkhead.chain.connection import Connection
-from bulkhead.chain.rpc import Rpc
-from bulkhead.chain.sender import Sender, account_from_key
-from bulkhead.keeper.decide import Policy
-from bulkhead.keeper.service import JsonLog, Keeper
-from bulkhead.replay.cast import ROLES
+from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.launch import assemble
+from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.providers import Node
+from bulkhead.keeper.service import Keeper, Tick
+from bulkhead.keeper.telemetry import Server
 from bulkhead.replay.rounds import Round
+from tests.keeper.proxy import FaultProxy
+from tests.keeper.world import KEY, lines
 from tests.stage import START, opened, undone
-
-KEY = anvil.key(ROLES.index("keeper"))
 
 
 @pytest.fixture(scope="module")
@@ -46,116 +51,236 @@ def crash(scene, price: int = 178) -> set[int]:
     return unsafe
 
 
-def keeper(scene, transport: httpx.BaseTransport | None = None, **options) -> tuple[Keeper, io.StringIO]:
-    rpc = Rpc(scene.stage.anvil.url, transport=transport)
-    stream = io.StringIO()
-    chain = Connection(rpc, scene.stage.chain.deployment)
-    return Keeper(chain, Sender(rpc, account_from_key(KEY)), log=JsonLog(stream), **options), stream
-
-
-def lines(stream: io.StringIO) -> list[dict]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
 def flagged(scene) -> set[int]:
-    chain = scene.stage.chain
-    return {v.vault_id for v in chain.book().vaults.values() if v.flagged}
+    return {v.vault_id for v in scene.stage.chain.book().vaults.values() if v.flagged}
+
+
+Play = Callable[[Keeper], Awaitable[Any]]
+
+
+def keep(scene, play: Play, url: str = "", **options: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """Puts a keeper together, plays with it, and returns what the play gave and what the keeper logged."""
+    stream = io.StringIO()
+
+    async def run() -> Any:
+        nodes = [Node(url or scene.stage.anvil.url, timeout_seconds=30)]
+        account = account_from_key(KEY)
+        log = JsonLog(stream)
+        keeper = await assemble(scene.stage.chain.deployment, nodes, account, ":memory:", log, **options)
+        try:
+            return await play(keeper)
+        finally:
+            await keeper.close()
+
+    return asyncio.run(run()), lines(stream)
+
+
+async def settle(keeper: Keeper) -> Tick:
+    """Ticks until nothing is sent and nothing in flight."""
+    for _ in range(60):
+        done = await keeper.tick()
+        if not done.sent and not done.pending:
+            return done
+        await asyncio.sleep(0.005)
+    raise AssertionError("the keeper acts without end")
 
 
 def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_suits(scene):
     unsafe = crash(scene)
-    service, stream = keeper(scene)
-    while service.tick().sent:
-        pass
-    assert flagged(scene) == unsafe
-    for _ in range(4):
-        scene.stage.anvil.mine(scene.stage.now() + 15)
-        while service.tick().sent:
-            pass
-    taken = [line for line in lines(stream) if line["event"] == "sent" and line["call"] == "Liquidator.take"]
-    assert {line["arguments"][0] for line in taken} == unsafe
+
+    async def play(keeper: Keeper) -> None:
+        await settle(keeper)
+        assert flagged(scene) == unsafe
+        for _ in range(4):
+            scene.stage.anvil.mine(scene.stage.now() + 15)
+            await settle(keeper)
+
+    _, said = keep(scene, play)
+    takes = [line for line in said if line["event"] == "mined" and line["call"].startswith("Liquidator.take")]
+    assert {i for line in takes for i in line["vault_ids"]} == unsafe
     assert flagged(scene) == set()
-    assert KEY.removeprefix("0x") not in stream.getvalue()
+    assert not [line for line in said if line["event"] in ("reverted", "bug")]
+    # every line about a transaction carries the id of its attempt
+    sent = {line["id"] for line in said if line["event"] == "sent"}
+    assert sent == {line["id"] for line in said if line["event"] == "mined"}
 
 
 def test_tick__dry_run__sends_nothing_and_says_what_it_would(scene):
     unsafe = crash(scene)
     head = scene.stage.anvil.rpc.block_number()
-    service, stream = keeper(scene, dry_run=True)
-    assert service.tick().sent == 0
-    assert scene.stage.anvil.rpc.block_number() == head
-    would = [line for line in lines(stream) if line["event"] == "would"]
+    done, said = keep(scene, lambda keeper: keeper.tick(), dry_run=True)
+    assert done.sent == 0 and scene.stage.anvil.rpc.block_number() == head
+    would = [line for line in said if line["event"] == "would"]
     assert {line["vault_id"] for line in would if line["action"] == "flag"} == unsafe
 
 
-class Faulty(httpx.HTTPTransport):
-    """A node that fails every read of one vault."""
+class Blind(FaultProxy):
+    """A node that fails every read of one vault by the Lens."""
 
-    def __init__(self, lens: str, vault_id: int) -> None:
-        super().__init__()
-        self.lens, self.vault = lens.lower(), f"{vault_id:064x}"
+    lens, word = "", ""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        calls = json.loads(request.content)
-        reply = super().handle_request(request)
-        reply.read()
-        if not isinstance(calls, list):
-            return reply
-        answers = reply.json()
-        bad = {c["id"] for c in calls if c["method"] == "eth_call" and self._hits(c["params"][0])}
-        for answer in answers:
-            if answer["id"] in bad:
-                answer.pop("result", None)
-                answer["error"] = {"code": -32000, "message": "missing trie node"}
-        return httpx.Response(200, json=answers)
+    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answers = await super()._forward(calls)
+        for call, answer in zip(calls, answers, strict=True):
+            if call["method"] == "eth_call" and call["params"][0]["to"].lower() == self.lens:
+                data = call["params"][0]["data"][10:]
+                if self.word in [data[i : i + 64] for i in range(128, len(data), 64)]:
+                    answer.pop("result", None)
+                    answer["error"] = {"code": -32000, "message": "missing trie node"}
+        return answers
 
-    def _hits(self, call: dict) -> bool:
-        words = [call["data"][10 + i : 74 + i] for i in range(0, len(call["data"]) - 10, 64)]
-        return call["to"].lower() == self.lens and self.vault in words[2:]
+
+def blinded(scene, vault_id: int, play: Play) -> tuple[Any, list[dict[str, Any]]]:
+    """`keep` through a node that cannot read one vault."""
+    stream = io.StringIO()
+
+    async def run() -> Any:
+        proxy = Blind(scene.stage.anvil.url)
+        proxy.lens, proxy.word = scene.stage.chain["Lens"].address.lower(), f"{vault_id:064x}"
+        async with proxy:
+            keeper = await assemble(
+                scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
+            )
+            try:
+                return await play(keeper)
+            finally:
+                await keeper.close()
+
+    return asyncio.run(run()), lines(stream)
 
 
 def test_tick__vault_that_cannot_be_read__is_flagged_all_the_same(scene):
     unsafe = crash(scene)
     hidden = max(unsafe)
-    service, stream = keeper(scene, transport=Faulty(scene.stage.chain["Lens"].address, hidden))
-    done = service.tick()
-    said = lines(stream)
+    _, said = blinded(scene, hidden, lambda keeper: keeper.tick())
     assert any(line["event"] == "unknown" and f"vault {hidden}" in line["reason"] for line in said)
-    assert [line["certain"] for line in said if line.get("vault_id") == hidden and line["event"] == "planned"] == [
-        False
-    ]
-    assert flagged(scene) == unsafe and done.sent >= 2
+    sent = [line for line in said if line["event"] == "sent" and line["action"] == "flag"]
+    assert {line["vault_id"]: line["certain"] for line in sent}[hidden] is False
+    assert {line["vault_id"] for line in sent} == unsafe
 
 
 def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_logged(scene):
     safe = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
-    service, stream = keeper(scene, transport=Faulty(scene.stage.chain["Lens"].address, safe))
-    done = service.tick()
-    failures = [line for line in lines(stream) if line["event"] == "action-failed"]
+
+    async def play(keeper: Keeper) -> Tick:
+        await keeper.tick()
+        # near its edge by what the keeper believes, and then unreadable
+        keeper.observer._suspects.add(safe)
+        return await keeper.tick()
+
+    done, said = blinded(scene, safe, play)
+    failures = [line for line in said if line["event"] == "action-failed"]
     assert done.failed == 1 and [f["vault_id"] for f in failures] == [safe]
     assert "liquidator/healthy" in failures[0]["reason"] and flagged(scene) == set()
 
 
 def test_tick__node_gone__is_logged_and_nothing_is_assumed(scene):
-    service, stream = keeper(scene)
-    service.chain.rpc.url = "http://127.0.0.1:1"
-    done = service.tick()
-    assert (done.block, done.sent, done.failed) == (0, 0, 1)
-    assert lines(stream)[-1]["event"] == "read-failed"
+    async def play(keeper: Keeper) -> Tick:
+        keeper.providers.nodes[0].url = "http://127.0.0.1:1"
+        return await keeper.tick()
+
+    done, said = keep(scene, play)
+    assert (done.block, done.sent, done.failed) == (-1, 0, 1)
+    assert said[-1]["event"] == "read-failed"
 
 
-def test_observer__legs_by_logs__are_those_of_the_lens(scene):
-    service, stream = keeper(scene, policy=Policy(roles=frozenset()))
-    service.tick()
-    assert service.observer.problems == [] and len(service.observer.book.vaults) == len(scene.cast)
+def test_observer__state_by_logs__is_that_of_the_lens(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        head = await keeper.providers.head()
+        while await keeper.observer.reconcile(head):
+            pass
+        assert len(keeper.observer.follower.book.vaults) == len(scene.cast)
+        assert keeper.observer.problems == [] and keeper.observer.mismatches == 0
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__logs_that_tell_of_too_few_vaults__are_read_again(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        book = keeper.observer.follower.book
+        lost = max(book.vaults)
+        del book.vaults[lost]
+        await keeper.observer.reconcile(await keeper.providers.head())
+        assert keeper.observer.mismatches == 1
+        await keeper.tick()
+        assert lost in keeper.observer.follower.book.vaults
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
+    vault_id = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
+
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        record = keeper.observer.follower.book.vaults[vault_id]
+        trader = scene.stage.people["Boris"]
+        trader.signer.execute(scene.stage.market.token, "transfer", record.custody, 5 * 10**6)
+        await keeper.tick()
+        keeper.observer.checked_at.clear()
+        while await keeper.observer.reconcile(await keeper.providers.head()):
+            pass
+        assert keeper.observer.follower.book.vaults[vault_id].balance == record.balance + 5 * 10**6
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
+    crash(scene, 184)
+    told: list[dict[str, Any]] = []
+
+    async def hook(request: web.Request) -> web.Response:
+        told.append(await request.json())
+        return web.Response()
+
+    async def play(keeper: Keeper) -> None:
+        app = web.Application()
+        app.router.add_post("/hook", hook)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        keeper.alerts = Alerts(f"http://127.0.0.1:{runner.addresses[0][1]}/hook", 900, keeper.log)
+        pages = Server(keeper.metrics, keeper.health, "127.0.0.1", 0)
+        await pages.start()
+        task = asyncio.create_task(keeper.run())
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
+            for _ in range(3):
+                scene.stage.anvil.mine(scene.stage.now() + 40)
+                while keeper.last.block < scene.stage.anvil.rpc.block_number():
+                    await asyncio.sleep(0.01)
+            async with session.get("/healthz") as reply:
+                assert reply.status == 200, await reply.text()
+            keeper.health.head += 3
+            async with session.get("/healthz") as reply:
+                assert reply.status == 503 and "without a finished tick" in await reply.text()
+            async with session.get("/metrics") as reply:
+                page = await reply.text()
+        for name in ("lag_seconds", "tick_seconds_count", "vaults", "transactions_total", "gas_wei", "balance_wei"):
+            assert f"bulkhead_keeper_{name}" in page
+        assert 'bulkhead_keeper_vaults{state="known"} 9.0' in page
+        keeper.stop()
+        await task
+        await pages.stop()
+        await runner.cleanup()
+
+    keep(scene, play, policy=Policy(roles=frozenset({"poke"})), poll_seconds=0.02)
+    calls = [body["about"] for body in told if body["kind"] == "margin-call"]
+    assert calls and len(calls) == len(set(calls))
 
 
 def test_process__sigterm__ends_cleanly(scene, tmp_path):
     unsafe = crash(scene)
     where = tmp_path / "addresses.json"
     scene.stage.chain.deployment.save(where)
-    command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--rpc", scene.stage.anvil.url, "--deployment",
-               str(where), "--key-env", "THE_KEY", "--poll", "0.02"]  # fmt: skip
+    settings = tmp_path / "keeper.toml"
+    settings.write_text(
+        f'deployment = "{where}"\nkey_env = "THE_KEY"\npoll_seconds = 0.02\njournal = "{tmp_path / "journal.sqlite"}"\n'
+        f'[[providers]]\nurl = "{scene.stage.anvil.url}/"\n'
+    )
+    command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--config", str(settings)]
     process = subprocess.Popen(
         command, env={**os.environ, "THE_KEY": KEY}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -170,3 +295,4 @@ def test_process__sigterm__ends_cleanly(scene, tmp_path):
     events = [json.loads(line)["event"] for line in said.splitlines()]
     assert process.returncode == 0 and complaints == ""
     assert events[0] == "started" and events[-1] == "stopped"
+    assert KEY.removeprefix("0x") not in said
