@@ -20,7 +20,7 @@ from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.keeper.fees import GWEI
 from bulkhead.keeper.journal import Journal
-from tests.keeper.world import KEY, RIVALS, World, dumped, lines, proxied, seen, world
+from tests.keeper.world import KEY, RIVALS, World, dumped, lines, proxied, recovered, seen, world
 from tests.stage import opened
 
 
@@ -50,7 +50,8 @@ def faulty(place: World, switch, blocks: int = 2, count: int = 1, **options) -> 
                 await asyncio.sleep(0.15)
             for proxy in proxies:
                 proxy.heal()
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.1)
+            await recovered(keeper)
             assert await place.rescued()
             await place.step()
             assert not keeper.sender.pending
@@ -305,6 +306,8 @@ def test_keeper__node_restarted_with_an_empty_pool__goes_on(place, tmp_path):
                 assert again.rpc.block_number() == head
                 node.target, place.node = again.url, again.rpc
                 node.heal()
+                await asyncio.sleep(0.1)
+                await recovered(keeper)
                 assert await place.rescued(3)
                 assert keeper.sender.counts.sent == 2
                 place.check_sends()

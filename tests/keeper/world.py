@@ -147,6 +147,14 @@ async def seen(keeper: Keeper, head: int) -> None:
     await asyncio.sleep(0.02)
 
 
+async def recovered(keeper: Keeper) -> None:
+    """Waits until a keeper hears its nodes again."""
+    deadline = time.monotonic() + PATIENCE
+    while keeper.blind:
+        assert time.monotonic() < deadline, "the keeper stays blind"
+        await asyncio.sleep(0.01)
+
+
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     """What a keeper has logged."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -191,4 +199,4 @@ def dumped(node: Rpc, path: Path) -> Path:
     return path
 
 
-__all__ = ["Anvil", "World", "dumped", "lines", "proxied", "seen", "world"]
+__all__ = ["Anvil", "World", "dumped", "lines", "proxied", "recovered", "seen", "world"]
