@@ -15,7 +15,16 @@ from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.words import TokenWord
 
 #: Contracts whose logs describe the state.
-SPEAKERS = ("Clearinghouse", "Exchange", "Liquidator", "Settlement", "InsuranceFund", "OracleAdapter", "RiskParameters")
+SPEAKERS = (
+    "Clearinghouse",
+    "Exchange",
+    "Liquidator",
+    "Settlement",
+    "InsuranceFund",
+    "OracleAdapter",
+    "RiskParameters",
+    "VolSurface",
+)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def publish(connection: Connection, sender: Sender, plan_: Plan, keys: Sequence[
             raise BadInput(f"{account} is no publisher of market {plan_.surface.market}.")
     if len(keys) < int(threshold):
         raise BadInput(f"{len(keys)} of the {threshold} signatures that market {plan_.surface.market} needs.")
-    domain = vol.Domain(connection.chain_id, contract.address)
+    domain = vol.Domain(connection.deployment.chain_id, contract.address)
     signatures = vol.sign(plan_.surface, int(nonce) + 1, domain, list(keys))
     made = plan_.surface
     return sender.execute(

@@ -82,15 +82,16 @@ def table(found: Sequence[Row], chains: int) -> str:
     lines = [
         "# How well SVI fits real chains",
         "",
-        f"Written by `bulkhead vol report`: {chains} weekly Deribit chains (BTC and ETH, December 2025 to August 2026), "
-        f"{len(found)} expiries, fitted to mark vols with the arbitrage checks of VolSurface as constraints; every fit here "
-        "passes the contract's own checks. Error is fitted less quoted vol at strikes with a forward delta of 5 to 95 %, in vol "
-        f"points. Goal for each expiry: median at most {MEDIAN}, 95th percentile at most {TAIL}.",
+        f"Written by `bulkhead vol report`: {chains} Deribit chains (BTC and ETH, weekly, December 2025 to August",
+        f"2026), {len(found)} expiries, fitted to mark vols with the arbitrage checks of VolSurface as constraints;",
+        "every fit here passes the contract's own checks. Error is fitted less quoted vol at strikes with a forward",
+        "delta of 5 to 95 %, in vol points. Goal for each expiry: "
+        f"median at most {MEDIAN}, 95th percentile at most {TAIL}.",
         "",
         "![Quotes and fits of one chain](vol-fit.svg)",
         "",
-        "| asset | days to expiry | expiries | median of medians | worst median | median of p95 | worst p95 | largest error |"
-        " within both goals |",
+        "| asset | days to expiry | expiries | median of medians | worst median | median of p95 | worst p95 |"
+        " largest error | within both goals |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for asset in sorted({row.asset for row in found}):
@@ -157,7 +158,8 @@ def picture(chain: Chain, fits: Sequence[Fit]) -> str:
     title = (
         f"{chain.asset}, {len(chosen)} expiries: quoted mark vols (dots) and SVI (lines), -3 to 3 standard deviations"
     )
+    box = f"0 0 {across * (width + 10) + 30} {60 + down * (height + 30)}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across * (width + 10) + 30} {60 + down * (height + 30)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">'
         f'{STYLE}<text class="h" x="20" y="24">{escape(title)}</text>{"".join(parts)}</svg>\n'
     )
