@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from bulkhead.risk import batch, exact
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Snapshot
 
 DAY = 86400
 CELLS = 50
@@ -88,7 +88,7 @@ def main() -> None:
     total = time.perf_counter() - begun
     print(f"{given.vaults:,} vaults, {len(vaults.kind):,} legs, {given.threads} threads")
     print(f"{'grouping and v_min':24}{total:8.3f} s")
-    for name, model in (("ES", batch.Model.ES), ("GREEKS", batch.Model.GREEKS), ("STATIC", batch.Model.STATIC)):
+    for name, model in (("ES", Model.ES), ("GREEKS", Model.GREEKS), ("STATIC", Model.STATIC)):
         mine = vaults.under(model)
         begun = time.perf_counter()
         found = batch.assess(mine, cells, risk, threads=given.threads)

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bulkhead.risk import batch, exact, margin, peers
-from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot
+from bulkhead.risk import batch, exact, margin, peers, static
+from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY = 86400
 SPOT, DAYS, IV, SIGMA = 2_000, 30, 0.60, 0.70
-STAMP = (0.15, 0.10, 0.10)
 RISK = RiskWord()
 
 
@@ -42,19 +41,15 @@ SHORT_PUT = [leg(Kind.PUT, 1_800, -10)]
 PUT_SPREAD = [leg(Kind.PUT, 1_800, -10), leg(Kind.PUT, 1_700, 10)]
 
 
-def stamp(sigma: float) -> tuple[float, ...]:
-    """STATIC's ratios of a vault that takes risk at this sigma_m, in steps of 0.1 % of spot."""
-    factor = min(max(sigma / 0.6, 1.0), 2.5)
-    return tuple(math.ceil(ratio * factor * 1000 - 1e-9) / 1000 for ratio in STAMP)
+def stamp(sigma: float) -> tuple[float, float, float]:
+    """STATIC's ratios of a vault that takes risk at this sigma_m."""
+    return batch.ratios(static.stamp(RISK, round(sigma * 1e6) * 10**12))
 
 
-def stand(legs: list[Leg], model: int, at: Snapshot) -> tuple[float, float, float]:
-    """(value, MM, IM) of one vault under a model [quote]."""
-    book = batch.Book.of([legs], model=model, ratios=stamp(at.sigma / WAD))
-    cells = batch.Cells.of([at])
-    found = batch.assess(book, cells, RISK)
-    standing = batch.resolve(found, book, cells, RISK, 0.0)
-    return float(found.value[0]), float(standing.maintenance_margin[0]), float(standing.initial_margin[0])
+def stand(legs: list[Leg], model: Model, at: Snapshot) -> margin.Standing:
+    """One vault without collateral under a model, by the exact mirror [wad]."""
+    risk = RISK.stamped(static.stamp(RISK, at.sigma))
+    return margin.resolve(exact.assess(legs, at, risk, model=model), 0, 0, risk, at)
 
 
 def scenarios() -> list[tuple[float, float, float, float, float]]:
@@ -148,7 +143,7 @@ def plot(path: Path) -> None:
             book = batch.Book.flat(
                 np.full(count, kind), strike * SPOT, -np.ones(count), np.arange(count + 1), np.arange(count), 0, stamps
             )
-            for name, model in (("ES", 0), ("GREEKS", 1), ("STATIC", 2)):
+            for name, model in ((m.name, m) for m in Model):
                 mine = book.under(model)
                 standing = batch.resolve(batch.assess(mine, cells, RISK), mine, cells, RISK, 0.0)
                 axis.plot(x, standing.initial_margin / SPOT * 100, color=COLOURS[name], linewidth=2, label=name)
@@ -165,32 +160,34 @@ def plot(path: Path) -> None:
     save(drawn, path)
 
 
+def quote(amount: int) -> str:
+    """A wad amount as the page shows it."""
+    return f"{amount / WAD:,.2f}"
+
+
 def page() -> str:
     """docs/margin.md from its template."""
     at, rows, terms = snapshot(), scenarios(), greek_terms()
-    assessed = exact.assess(SHORT_PUT, at, RISK)
-    standing = margin.resolve(assessed, 0, 0, RISK, at)
-    es = {"value": assessed.value / WAD, "mm": standing.maintenance_margin / WAD, "im": standing.initial_margin / WAD}
+    es, greek, fixed = (stand(SHORT_PUT, model, at) for model in Model)
+    mm = es.maintenance_margin / WAD
     shortfall = worst_mean(rows)
-    _, greeks_mm, greeks_im = stand(SHORT_PUT, batch.Model.GREEKS, at)
-    _, static_mm, static_im = stand(SHORT_PUT, batch.Model.STATIC, at)
     spread = exact.assess(PUT_SPREAD, at, RISK)
     spread_at = margin.resolve(spread, 0, 0, RISK, at)
     a, b, _ = stamp(SIGMA)
     whole = terms["move"] + terms["vega"] + terms["floor"]
     numbers = {
         "spot": f"{SPOT:,}", "days": DAYS, "iv": f"{IV:.0%}", "sigma": f"{SIGMA:.0%}",
-        "move": f"{SIGMA * math.sqrt(14 / 8760):.4%}", "value": f"{es['value']:,.2f}",
+        "move": f"{SIGMA * math.sqrt(14 / 8760):.4%}", "value": quote(es.equity),
         "rows": "\n".join(
             f"| {z:+.2f} | {p:.3f} | {price:,.2f} | {one:,.2f} | {two:,.2f} |" for z, p, price, one, two in rows
         ),
-        "shortfall": f"{shortfall:,.2f}", "floor": f"{terms['floor']:,.2f}", "mm": f"{es['mm']:,.2f}",
-        "im": f"{es['im']:,.2f}", "im_share": f"{es['im'] / (10 * SPOT):.2%}",
+        "shortfall": f"{shortfall:,.2f}", "floor": f"{terms['floor']:,.2f}", "mm": quote(es.maintenance_margin),
+        "im": quote(es.initial_margin), "im_share": f"{es.initial_margin / WAD / (10 * SPOT):.2%}",
         "reach": f"{terms['reach']:.2%}", "delta": f"{terms['delta']:,.2f}", "gamma": f"{terms['gamma']:,.2f}",
-        "vega": f"{terms['vega']:,.2f}", "terms": f"{whole:,.2f}", "es_share": f"{0.7 * es['mm']:,.2f}",
-        "greeks_mm": f"{greeks_mm:,.2f}", "greeks_im": f"{greeks_im:,.2f}",
+        "vega": f"{terms['vega']:,.2f}", "terms": f"{whole:,.2f}", "es_share": f"{0.7 * mm:,.2f}",
+        "greeks_mm": quote(greek.maintenance_margin), "greeks_im": quote(greek.initial_margin),
         "a": f"{a:.1%}", "b": f"{b:.1%}", "otm": f"{SPOT - 1_800:,}", "each": f"{max(a * SPOT - 200, b * 1_800):,.2f}",
-        "static_mm": f"{static_mm:,.2f}", "static_im": f"{static_im:,.2f}",
+        "static_mm": quote(fixed.maintenance_margin), "static_im": quote(fixed.initial_margin),
         "spread_es": f"{spread.margin / WAD:,.2f}", "spread_value": f"{spread.value / WAD:,.2f}",
         "spread_room": f"{(spread.value - spread.v_min) / WAD:,.2f}",
         "spread_mm": f"{spread_at.maintenance_margin / WAD:,.2f}",

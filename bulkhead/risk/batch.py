@@ -25,7 +25,7 @@ from bulkhead.risk import exact
 from bulkhead.risk.coefficients import MILLS_P, MILLS_Q
 from bulkhead.risk.fixed import ONE
 from bulkhead.risk.svi import LEAST, MOST, Mix, SviSlice, total_variance_float
-from bulkhead.risk.words import MAX_LEGS, NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot, Status
+from bulkhead.risk.words import MAX_LEGS, NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot, Status
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,8 +47,7 @@ TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= exact.TAIL_NODE)
 BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < exact.TAIL_NODE)
 
 
-#: GREEKS: size of the move in standard deviations of the horizon, and the least share of the ES model's number.
-GREEKS_MOVE = 3.0
+#: GREEKS: least share of the ES model's number.
 LEAST_OF_ES = 0.7
 #: GREEKS: a price falls by at most this share.
 DEEPEST = 0.99
@@ -60,12 +59,10 @@ def _floats(values: ArrayLike) -> Floats:
     return np.asarray(values, np.float64)
 
 
-class Model:
-    """Margin models, as the vault word numbers them."""
-
-    ES = 0
-    GREEKS = 1
-    STATIC = 2
+def ratios(stamp: int) -> tuple[float, float, float]:
+    """(a, b, c) as shares of spot, of a STATIC vault's stamp (3 x 10 bits of 1e-3)."""
+    a, b, c = ((stamp >> 10 * i & 1023) / 1000 for i in range(3))
+    return a, b, c
 
 
 @dataclass(frozen=True)
@@ -675,7 +672,7 @@ class _Pass:
 
     def _greeks(self, legs: _Legs, slope: Floats) -> Floats:
         """Worst move by Simpson's rule over delta, whole and half, up and down, and the vol move through vega."""
-        up = GREEKS_MOVE * self.moves[legs.cell]
+        up = self.risk.greeks_move / 10 * self.moves[legs.cell]
         down = np.minimum(up, DEEPEST)
         scale = np.sqrt(30 * DAY / np.maximum(self.cells.seconds[legs.cell], 2 * DAY))
         total_vol = np.maximum(legs.iv * legs.root, TINY)

@@ -17,9 +17,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bulkhead.risk import auction, batch, peers, volatility
-from bulkhead.risk.batch import Book, Cells, Floats, Ints, Model
-from bulkhead.risk.words import WAD, Kind, RiskWord
+from bulkhead.risk import auction, batch, peers, static, volatility
+from bulkhead.risk.batch import Book, Cells, Floats, Ints, ratios
+from bulkhead.risk.words import WAD, Kind, Model, RiskWord
 
 DAY = 86400
 CALL, PUT, FUTURE, CASH = (int(kind) for kind in Kind)
@@ -29,8 +29,6 @@ BLOCK = 12
 LOT = 0.01
 #: Native unit of the quote token in wad (6 decimals).
 NATIVE = 10**12
-#: STATIC's market ratios before the vol factor.
-RATIOS = (0.15, 0.10, 0.10)
 #: Days to the expiries that vaults are opened in.
 TENORS = (2, 3, 7, 14, 30, 60)
 TERMS = auction.LiquidationTerms(
@@ -209,7 +207,7 @@ class Rule(Protocol):
 class Ours:
     """One of the protocol's own models; to open, a STATIC vault needs the ES model's IM as well."""
 
-    model: int = Model.ES
+    model: Model = Model.ES
     risk: RiskWord = field(default_factory=RiskWord)
 
     def __call__(self, book: Book, cells: Cells, opening: bool = False) -> Need:
@@ -351,8 +349,7 @@ class Play:
         self.tape, self.rule = tape, rule
         self.draw = random.Random(self.settings.seed)
         self.expiries = expiries_after(int(tape.at[0]))
-        factor = min(max(float(tape.sigma[0]) / 0.6, 1.0), 2.5)
-        stamp = np.ceil(np.array(RATIOS) * factor * 1000 - 1e-9) / 1000
+        stamp = ratios(static.stamp(RiskWord(), round(float(tape.sigma[0]) * 1e6) * 10**12))
         count = len(book)
         first = tape.cells(0, self.expiries)
         self.book = Book.flat(

@@ -9,14 +9,15 @@ import random
 import numpy as np
 import pytest
 
-from bulkhead.risk import batch, exact, margin
-from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, RiskWord, Snapshot
+from bulkhead.risk import batch, exact, margin, svi
+from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, Model, RiskWord, Snapshot, Status
 from tests.engine_cases import calm, option, random_legs, random_snapshot
 
 VAULTS = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 400
 #: Relative to the number itself, and to the notional where numbers cancel.
 RELATIVE, OF_NOTIONAL = 1e-9, 1e-11
-FIELDS = ("value", "margin", "v_min", "delta", "gamma", "vega", "theta")
+FIELDS = ("value", "margin", "v_min", "delta", "gamma", "vega", "theta", "initial")
+STAMP = 175 | 117 << 10 | 117 << 20
 
 
 def notional(legs: list[Leg], snapshot: Snapshot) -> float:
@@ -28,6 +29,25 @@ def notional(legs: list[Leg], snapshot: Snapshot) -> float:
 
 def close(got: float, true: int, size: float) -> bool:
     return abs(got - true / WAD) <= max(RELATIVE * abs(true) / WAD, OF_NOTIONAL * size)
+
+
+def with_smile(snapshot: Snapshot, seed: int) -> Snapshot:
+    """The same cell with two slices, mixed, and now and then fading towards a flat vol."""
+    draw = random.Random(seed)
+    years = snapshot.seconds / 31_536_000
+
+    def word() -> int:
+        level = draw.uniform(0.1, 1.5) ** 2 * years
+        return svi.SviSlice.from_floats(
+            level * draw.uniform(0.3, 1), level * draw.uniform(0.05, 0.5), draw.uniform(-0.7, 0.3),
+            draw.uniform(-0.1, 0.1), draw.uniform(0.05, 0.6),
+        ).pack()  # fmt: skip
+
+    mix = svi.Mix(draw.choice([0, draw.randint(0, WAD)]), draw.choice([0, draw.randint(0, WAD)]), 6 * WAD // 10)
+    return dataclasses.replace(
+        snapshot, status=snapshot.status | Status.SURFACE_SVI, surface_near=word(), surface_far=word(),
+        surface_weight=mix.pack(),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +71,19 @@ def cells(cases) -> batch.Cells:
     return batch.Cells.of([snapshot for _, snapshot in cases])
 
 
-def test_assess__random_vaults__equals_exact(cases, book, cells):
-    risk = RiskWord(horizon_seconds=20 * 3600, tail_bps=150, short_floor_bps=80, iv_floor_bps=5_000)
-    found = batch.assess(book, cells, risk)
-    for i, (legs, snapshot) in enumerate(cases):
-        true, size = exact.assess(legs, snapshot, risk), notional(legs, snapshot)
+@pytest.mark.parametrize("model", list(Model))
+@pytest.mark.parametrize("surface", ["flat", "smile"])
+def test_assess__random_vaults__equals_exact(cases, book, cells, model, surface):
+    risk = RiskWord(
+        horizon_seconds=20 * 3600, tail_bps=150, short_floor_bps=80, iv_floor_bps=5_000, greeks_move=25
+    ).stamped(STAMP)
+    snapshots = [s for _, s in cases]
+    if surface == "smile":
+        snapshots = [with_smile(s, i) for i, s in enumerate(snapshots)]
+        cells = batch.Cells.of(snapshots)
+    found = batch.assess(book.under(model, batch.ratios(STAMP)), cells, risk)
+    for i, ((legs, _), snapshot) in enumerate(zip(cases, snapshots, strict=True)):
+        true, size = exact.assess(legs, snapshot, risk, model=model), notional(legs, snapshot)
         for name in FIELDS:
             got, want = float(getattr(found, name)[i]), getattr(true, name)
             if name == "v_min" and want == exact.UNBOUNDED:
@@ -64,16 +92,18 @@ def test_assess__random_vaults__equals_exact(cases, book, cells):
             assert close(got, want, size), (i, name, got, want / WAD)
 
 
+@pytest.mark.parametrize("model", list(Model))
 @pytest.mark.parametrize("proximity", [False, True])
-def test_resolve__random_vaults__equals_exact(cases, book, cells, proximity):
-    risk = RiskWord(liquidity_scale=1_000)
+def test_resolve__random_vaults__equals_exact(cases, book, cells, model, proximity):
+    risk = RiskWord(liquidity_scale=1_000).stamped(STAMP)
+    book = book.under(model, batch.ratios(STAMP))
     draw = random.Random(7)
     found = batch.assess(book, cells, risk)
     collateral = [abs(float(found.value[i])) * draw.uniform(-0.2, 2) + 1 for i in range(len(cases))]
     deficit = [abs(float(found.value[i])) * draw.choice([0, 0.3, 2]) for i in range(len(cases))]
     got = batch.resolve(found, book, cells, risk, collateral, deficit, proximity)
     for i, (legs, snapshot) in enumerate(cases):
-        assessment = exact.assess(legs, snapshot, risk)
+        assessment = exact.assess(legs, snapshot, risk, model=model)
         true = margin.resolve(assessment, int(collateral[i] * WAD), int(deficit[i] * WAD), risk, snapshot, proximity)
         size = 4 * notional(legs, snapshot)
         for name in ("equity", "maintenance_margin", "backing", "target", "initial_margin"):

@@ -11,14 +11,14 @@ import pytest
 
 from bulkhead.risk import batch, exact, margin
 from bulkhead.risk.liquidation_price import PRECISION, exact_prices, grid, liquidation_prices
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord
+from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord
 from tests.engine_cases import calm, option, random_legs, random_snapshot
 
 RISK = RiskWord()
 VAULTS, EXACT_VAULTS = 150, 6
 
 
-def vaults(count: int, model: int = batch.Model.ES) -> tuple[batch.Book, batch.Cells, np.ndarray]:
+def vaults(count: int, model: int = Model.ES) -> tuple[batch.Book, batch.Cells, np.ndarray]:
     legs, snapshots, draw = [], [], random.Random(5)
     for _ in range(count):
         snapshot = random_snapshot(draw)
@@ -37,7 +37,7 @@ def excess(book, cells, collateral, spots) -> np.ndarray:
     return standing.equity - standing.maintenance_margin
 
 
-@pytest.mark.parametrize("model", [batch.Model.ES, batch.Model.GREEKS, batch.Model.STATIC])
+@pytest.mark.parametrize("model", [Model.ES, Model.GREEKS, Model.STATIC])
 def test_liquidation_prices__random_vaults__split_good_from_bad(model):
     book, cells, collateral = vaults(VAULTS, model)
     down, up = liquidation_prices(book, cells, RISK, collateral)

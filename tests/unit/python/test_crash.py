@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bulkhead.risk import crash, expiry, peers
-from bulkhead.risk.batch import Book, Model
+from bulkhead.risk.batch import Book
 from bulkhead.risk.volatility import Round
-from bulkhead.risk.words import Kind
+from bulkhead.risk.words import Kind, Model
 
 START = 1_700_000_000
 
