@@ -44,6 +44,24 @@ def _day_cap(word: uint256) -> uint256:
 
 @internal
 @pure
+def _backstop_from(word: uint256) -> uint256:
+    """
+    @notice Bonus share from which the backstop takes over, and least gain it asks, of A [wad].
+    """
+    return ((word >> 128) & 65535) * BPS
+
+
+@internal
+@pure
+def _minimum(word: uint256) -> uint256:
+    """
+    @notice Least f*A that the backstop takes over [wad quote].
+    """
+    return ((word >> 144) & 65535) * WAD
+
+
+@internal
+@pure
 def _path(word: uint256, life: uint256) -> (uint256, uint256):
     """
     @notice (t1, t2): when the bonus reaches its middle and its end [seconds].
