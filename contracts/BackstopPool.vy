@@ -119,41 +119,39 @@ def __init__(
     name_: String[25],
     symbol_: String[5],
     market_: uint256,
-    decimals_: uint8,
     cap_: uint256,
-    token: address,
     roles: address[5],
 ):
     """
-    @notice Fixes the market and the contracts; the token and its decimals must be those of the market.
+    @notice Fixes the market, which must be listed, and the contracts.
     @param name_ Name of the share.
     @param symbol_ Symbol of the share.
     @param market_ Market index.
-    @param decimals_ Decimals of the market's token.
     @param cap_ Most that deposits may bring the pool to [native].
-    @param token Token of the market.
     @param roles RiskParameters, Clearinghouse, OracleAdapter, Liquidator, Settlement.
     """
+    word: uint256 = 0
+    risk: uint256 = 0
+    open_interest: uint256 = 0
+    word, risk, open_interest = staticcall IClearinghouse(roles[1]).market(market_)
+    assert word != 0, "backstop/unknown-market"
     ownable.__init__()
     erc20.__init__(
-        name_, symbol_, decimals_ + convert(VIRTUAL_DECIMALS, uint8), name_, "1"
+        name_,
+        symbol_,
+        convert(state._decimals(word) + VIRTUAL_DECIMALS, uint8),
+        name_,
+        "1",
     )
-    asset = token
+    asset = state._token(word)
     market = market_
     PARAMETERS = roles[0]
     CLEARINGHOUSE = roles[1]
     ORACLE = roles[2]
     LIQUIDATOR = roles[3]
     SETTLEMENT = roles[4]
-    word: uint256 = 0
-    risk: uint256 = 0
-    open_interest: uint256 = 0
-    word, risk, open_interest = staticcall IClearinghouse(roles[1]).market(market_)
-    assert (
-        state._token(word) == token and state._decimals(word) == convert(decimals_, uint256)
-    ), "backstop/wrong-token"
     self.cap = cap_
-    assert extcall IERC20(token).approve(
+    assert extcall IERC20(asset).approve(
         roles[1], max_value(uint256), default_return_value=True
     ), "backstop/transfer-failed"
 

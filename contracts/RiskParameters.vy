@@ -37,6 +37,10 @@ interface IConfigurable:
     def configure(market: uint256, word: uint256): nonpayable
 
 
+interface IPool:
+    def market() -> uint256: view
+
+
 interface IERC20Decimals:
     def decimals() -> uint8: view
 
@@ -86,6 +90,8 @@ _words: HashMap[uint256, uint256[4]]
 _markets: DynArray[uint256, MAX_MARKETS]
 # whether a market index is taken
 listed: public(HashMap[uint256, bool])
+# market -> its backstop pool, where keepers and front ends find it; it has no right that others lack
+backstop: public(HashMap[uint256, address])
 
 
 @deploy
@@ -397,6 +403,23 @@ def resume_opening(market: uint256):
     assert self._words[market][TRADING] >> PAUSED_UNTIL_AT != 0, "parameters/not-paused"
     self._set_paused_until(market, 0)
     log IRiskParameters.OpeningResumed(market=market)
+
+
+@external
+def set_backstop(market: uint256, pool: address):
+    """
+    @notice Registers the backstop pool of a market, once. Only the owner.
+    @param market Market index.
+    @param pool A BackstopPool of this market.
+    """
+    self._check_owner()
+    self._check_listed(market)
+    assert self.backstop[market] == empty(address), "parameters/backstop-exists"
+    assert (
+        pool.is_contract and staticcall IPool(pool).market() == market
+    ), "parameters/not-a-pool"
+    self.backstop[market] = pool
+    log IRiskParameters.BackstopRegistered(market=market, pool=pool)
 
 
 @external

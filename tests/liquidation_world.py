@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import boa
 from eth_utils import keccak, to_checksum_address
 
+from bulkhead.chain import system
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot, Status
 from tests.contracts import deployer
@@ -23,6 +23,9 @@ START = 1_800_000_000
 EXPIRY = 1_800_000_000 // 86_400 * 86_400 + 8 * 3600 + 14 * 86_400
 LIMITS = [-(2**255), 0, 0, 0, 0]
 FOREVER = 2**63
+
+#: Played by the test: prices by script, the other two by calling in their name.
+SCRIPTED = ("OracleAdapter", "RiskParameters", "Exchange", "VolSurface", "Lens", "OrderLens")
 
 ORACLE = """
 # pragma version 0.4.3
@@ -97,63 +100,22 @@ class World:
 
     def __init__(self, decimals: int = 6, token=None, liquidation: dict[str, int] | None = None):
         boa.env.evm.patch.timestamp = START
-        names = (
-            "VaultTarget",
-            "InsuranceTarget",
-            "Clearinghouse",
-            "MarginGate",
-            "VaultToken",
-            "Operators",
-            "Liquidator",
-            "Settlement",
-            "InsuranceFund",
-            "OracleAdapter",
-            "RiskParameters",
-            "Exchange",
-        )
-        self.at = {name: address(name) for name in names}
+        self.at = {name: address(name) for name, _ in system.CONTRACTS}
         self.decimals = decimals
         self.unit = 10**decimals
         self.token = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
-        self.engine = deployer("EsEngine").deploy(list(NODES), list(WEIGHTS))
         self.oracle = boa.loads(ORACLE, override_address=self.at["OracleAdapter"])
-        roles = [self.at[n] for n in ("RiskParameters", "Clearinghouse", "OracleAdapter")]
-        self._load("Vault", "VaultTarget", self.at["Clearinghouse"])
-        self._load("Vault", "InsuranceTarget", self.at["InsuranceFund"])
-        if Path("contracts/MarginGate.vy").exists():
-            self._load("MarginGate", "MarginGate")
-        self._load("VaultToken", "VaultToken", self.at["Clearinghouse"])
-        self._load("Operators", "Operators", self.at["Clearinghouse"])
-        gate = ["MarginGate"] if Path("contracts/MarginGate.vy").exists() else []
-        self.clearinghouse = self._load(
-            "Clearinghouse",
-            "Clearinghouse",
-            *(
-                self.at[n]
-                for n in (
-                    "VaultTarget",
-                    "RiskParameters",
-                    "OracleAdapter",
-                    *gate,
-                    "VaultToken",
-                    "Operators",
-                    "Exchange",
-                    "Liquidator",
-                    "Settlement",
-                )
-            ),
-        )
-        self.liquidator = self._load("Liquidator", "Liquidator", *roles, self.at["InsuranceFund"])
-        self.settlement = self._load("Settlement", "Settlement", *roles, self.at["InsuranceFund"])
-        self.fund = self._load(
-            "InsuranceFund",
-            "InsuranceFund",
-            self.at["InsuranceTarget"],
-            self.at["RiskParameters"],
-            self.at["Clearinghouse"],
-            self.at["Liquidator"],
-            self.at["Settlement"],
-        )
+        config = system.SystemConfig(address("owner"), address("guardian"), NODES, WEIGHTS)
+        made = {}
+        for name, contract in system.CONTRACTS:
+            if name not in SCRIPTED:
+                arguments = system.constructor_arguments(name, self.at, config)
+                made[name] = deployer(contract).deploy(*arguments, override_address=self.at[name])
+        self.engine = made["EsEngine"]
+        self.clearinghouse = made["Clearinghouse"]
+        self.liquidator = made["Liquidator"]
+        self.settlement = made["Settlement"]
+        self.fund = made["InsuranceFund"]
         self.parameters = ParameterSet.default(**(liquidation or {}))
         risk, _, word, _ = self.parameters.words
         engines = [self.engine.address, "0x" + "00" * 20, self.engine.address]
@@ -169,9 +131,6 @@ class World:
         self.clock = 1_000_000
         self.restart = 0
         self.refresh()
-
-    def _load(self, contract: str, name: str, *arguments):
-        return deployer(contract).deploy(*arguments, override_address=self.at[name])
 
     # --- prices -------------------------------------------------------------------------------------------------
 
@@ -250,6 +209,19 @@ class World:
         with boa.env.prank(payer):
             self.token.approve(self.fund.address, 2**256 - 1)
             self.fund.deposit(MARKET, amount)
+
+    def backstop(self, quote: float = 0, payer: str | None = None):
+        """The market's pool, made at the first call, with `quote` put in."""
+        if not hasattr(self, "pool"):
+            self.pool = deployer("BackstopPool").deploy(*system.backstop_arguments(MARKET, "ETH", self.at))
+        if quote:
+            payer = payer or address("backer")
+            amount = round(quote * 10**6) * self.unit // 10**6
+            self.token.mint(payer, amount)
+            with boa.env.prank(payer):
+                self.token.approve(self.pool.address, 2**256 - 1)
+                self.pool.deposit(amount, payer)
+        return self.pool
 
     def custody(self, vault_id: int) -> str:
         return self.clearinghouse.custody(vault_id)

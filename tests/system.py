@@ -128,6 +128,17 @@ class System:
         self.markets.append(market)
         return market
 
+    def pool(self, market: Market | None = None) -> Any:
+        """Backstop pool of a market, made and registered at the first call."""
+        where = market or self.market
+        registered = str(self.RiskParameters.backstop(where.index))  # type: ignore[attr-defined]
+        if int(registered, 16):
+            return deployer("BackstopPool").at(registered)
+        made = deployer("BackstopPool").deploy(*system.backstop_arguments(where.index, "TST", self.at))
+        with boa.env.prank(self.owner):
+            self.RiskParameters.set_backstop(where.index, made.address)  # type: ignore[attr-defined]
+        return made
+
     # --- time and price -------------------------------------------------------------------------------------------
 
     @property

@@ -87,6 +87,10 @@ class Connection:
         """An ERC-20."""
         return Contract(self.rpc, abis.load("MockERC20"), address)
 
+    def backstop(self, market: MarketEntry) -> Contract:
+        """The backstop pool of a market."""
+        return Contract(self.rpc, abis.load("BackstopPool"), market.backstop)
+
     def feed(self, market: MarketEntry) -> Contract:
         """The primary feed of a market."""
         return Contract(self.rpc, abis.load("MockAggregator"), market.feeds[0])

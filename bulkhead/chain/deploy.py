@@ -92,6 +92,9 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
             parameters=market.parameters,
         )
         steps.append(Invoke("RiskParameters", "list_market", listing.arguments))
+        pool = system.backstop_arguments(market.index, market.symbol, at)
+        address = create(f"{market.symbol}Backstop", "BackstopPool", *pool)
+        steps.append(Invoke("RiskParameters", "set_backstop", (market.index, address)))
     if inputs.owner and inputs.owner != deployer:
         steps.append(Invoke("RiskParameters", "transfer_ownership", (inputs.owner,)))
     return steps
@@ -106,7 +109,8 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
         _, token, _, _, feeds, *_ = listed[market.index]
         assert isinstance(feeds, list)
         shown = tuple("" if feed == EMPTY else str(feed) for feed in feeds)
-        markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown)
+        backstop = created[f"{market.symbol}Backstop"].address
+        markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown, backstop)
     contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in system.CONTRACTS}
     return Deployment(inputs.network, inputs.chain_id, block, deployer, contracts, markets)
 

@@ -31,12 +31,14 @@ class MarketEntry:
         symbol: Its name, e.g. "ETH".
         token: Address of the quote token.
         feeds: Addresses of primary, fallback and sequencer feed; empty strings where there is none.
+        backstop: Address of its backstop pool, empty when it has none.
     """
 
     index: int
     symbol: str
     token: str
     feeds: tuple[str, ...] = ()
+    backstop: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,13 @@ class Deployment:
                 for name, c in self.contracts.items()
             },
             "markets": {
-                name: {"index": m.index, "symbol": m.symbol, "token": m.token, "feeds": list(m.feeds)}
+                name: {
+                    "index": m.index,
+                    "symbol": m.symbol,
+                    "token": m.token,
+                    "feeds": list(m.feeds),
+                    "backstop": m.backstop,
+                }
                 for name, m in self.markets.items()
             },
         }
@@ -144,7 +152,13 @@ def parse(content: Any, where: str) -> Deployment:
                 for name, c in content["contracts"].items()
             },
             markets={
-                str(name): MarketEntry(int(m["index"]), str(m["symbol"]), str(m["token"]), tuple(m.get("feeds", ())))
+                str(name): MarketEntry(
+                    int(m["index"]),
+                    str(m["symbol"]),
+                    str(m["token"]),
+                    tuple(m.get("feeds", ())),
+                    str(m.get("backstop", "")),
+                )
                 for name, m in content.get("markets", {}).items()
             },
         )

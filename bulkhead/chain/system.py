@@ -34,6 +34,9 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("VolSurface", "VolSurface"),
 )
 
+#: Contracts that each market gets one of, after its listing.
+MARKET_CONTRACTS: tuple[str, ...] = ("BackstopPool",)
+
 
 @dataclass(frozen=True)
 class SystemConfig:
@@ -123,3 +126,9 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
     }
     return arguments[name]
+
+
+def backstop_arguments(market: int, symbol: str, at: Mapping[str, str], cap: int = 2**128) -> tuple[object, ...]:
+    """Constructor arguments of a market's backstop pool; `cap` bounds its deposits [native]."""
+    roles = ("RiskParameters", "Clearinghouse", "OracleAdapter", "Liquidator", "Settlement")
+    return (f"Bulkhead backstop {symbol}"[:25], f"bs{symbol}"[:5], market, cap, [at[role] for role in roles])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bulkhead.chain.system import CONTRACTS
+from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS
 from tests.contracts import deployer
 
 FILE = Path(__file__).parent / "storage_layout.json"
@@ -20,7 +20,7 @@ def layout(contract: str) -> dict[str, Any]:
 
 def layouts() -> dict[str, Any]:
     """Layouts by contract."""
-    return {contract: layout(contract) for contract in sorted({c for _, c in CONTRACTS})}
+    return {contract: layout(contract) for contract in sorted({c for _, c in CONTRACTS} | set(MARKET_CONTRACTS))}
 
 
 if __name__ == "__main__":

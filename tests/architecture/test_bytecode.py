@@ -9,7 +9,7 @@ import pytest
 
 from bulkhead.chain import abi
 from bulkhead.chain.abi.__main__ import MOCKS
-from bulkhead.chain.system import CONTRACTS
+from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS
 from tests.architecture import snapshots
 from tests.contracts import deployer
 from tests.system_fixtures import deployed
@@ -19,6 +19,7 @@ __all__ = ["deployed"]
 #: The chain's limit is 24,576; the rest is room for what later versions add. See docs/architecture.md.
 BUDGET = 22_000
 NAMES = [name for name, _ in CONTRACTS]
+DEPLOYED = {contract for _, contract in CONTRACTS} | set(MARKET_CONTRACTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,17 +28,21 @@ def test_code__deployed_length__is_within_the_budget(deployed, name):
     assert len(boa.env.get_code(deployed.at[name])) < BUDGET
 
 
-@pytest.mark.parametrize("contract", sorted({c for _, c in CONTRACTS}))
+def test_code__backstop_pool__is_within_the_budget(deployed):
+    assert len(boa.env.get_code(deployed.pool().address)) < BUDGET
+
+
+@pytest.mark.parametrize("contract", sorted(DEPLOYED))
 def test_storage__layout__is_the_recorded_one(contract):
     recorded = json.loads(snapshots.FILE.read_text())
     now = json.loads(json.dumps(snapshots.layout(contract)))
     assert recorded.get(contract) == now, "run `make snapshots` when the change is meant"
 
 
-@pytest.mark.parametrize("contract", sorted({c for _, c in CONTRACTS}) + list(MOCKS))
+@pytest.mark.parametrize("contract", sorted(DEPLOYED) + list(MOCKS))
 def test_abi__shipped__is_what_the_source_gives(contract):
     assert abi.digest(deployer(contract).artifact.abi) == abi.load(contract).sha256, "run `make snapshots`"
 
 
 def test_abi__shipped__nothing_more():
-    assert set(abi.names()) == {c for _, c in CONTRACTS} | set(MOCKS)
+    assert set(abi.names()) == DEPLOYED | set(MOCKS)
