@@ -79,6 +79,12 @@ ROWS = (
     Row("engine_1", "engine, 24 scenarios, 1 leg", "call", "", "38,000", 36_000),
     Row("engine_4", "engine, 24 scenarios, 4 legs", "call", "", "99,000", 92_000),
     Row("engine_16", "engine, 24 scenarios, 16 legs", "call", "", "335,000", 310_000),
+    Row("greeks_1", "GREEKS engine, 1 leg", "call", "", "", None),
+    Row("greeks_4", "GREEKS engine, 4 legs", "call", "", "", None),
+    Row("greeks_16", "GREEKS engine, 16 legs", "call", "", "", None),
+    Row("static_1", "STATIC engine, 1 leg", "call", "", "", None),
+    Row("static_4", "STATIC engine, 4 legs", "call", "", "", None),
+    Row("static_16", "STATIC engine, 16 legs", "call", "", "", None),
     Row("margin_1", "margin check of a vault, 1 leg", "tx", "915,000", "118,000", 115_000),
     Row("margin_4", "margin check of a vault, 4 legs", "tx", "1,830,000", "188,000", 175_000),
     Row("margin_16", "margin check of a vault, 16 legs", "tx", "5,540,000", "478,000", 430_000),
@@ -196,7 +202,8 @@ class Bench:
                 Leg(Kind.CALL if i % 2 else Kind.PUT, (SPOT + (i - 8) * 50) * 10**8, -(10**6)).pack()
                 for i in range(count)
             ]
-            _, self.gas[f"engine_{count}"] = measure(self.chain["EsEngine"], "assess", legs, snapshot, risk, FULL)
+            for row, engine in (("engine", "EsEngine"), ("greeks", "GreeksEngine"), ("static", "StaticEngine")):
+                _, self.gas[f"{row}_{count}"] = measure(self.chain[engine], "assess", legs, snapshot, risk, FULL)
         cold, warm = measure(self.chain["OracleAdapter"], "snapshot", 1, EXPIRY)
         self.gas["snapshot_cold"], self.gas["snapshot_warm"] = cold, warm
 

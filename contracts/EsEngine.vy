@@ -89,8 +89,7 @@ def assess(
         result[7] = 1
         return result
 
-    setting: marks_.Setting = marks_._setting(snapshot)
-    marks: marks_.Marks = marks_._mark(legs, snapshot, setting)
+    marks: marks_.Marks = marks_._mark(legs, snapshot)
     result[0] = unsafe_div(marks.value, UNITS)
     result[3] = marks.delta
     result[4] = marks.gamma
@@ -98,7 +97,7 @@ def assess(
     result[6] = marks.theta
 
     # forwards of the nodes
-    move: int256 = marks_._move(risk, snapshot)
+    move: int256 = marks_._move(risk, snapshot[prices.SIGMA], snapshot[prices.SECONDS])
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
     shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
@@ -117,21 +116,21 @@ def assess(
     w: int256 = 0
     t: int256 = 0
     up: int256 = 0
-    for i: uint256 in range(NODES):
-        # fixed._exp, written out and with a shorter polynomial, good to 3e-13; moves are far within its range because horizons are bounded by 48 h
-        d = shifts[i]
-        w = unsafe_add(unsafe_mul(d, fixed.LOG2E), fixed.HALF_SHIFTED) >> 128
-        d = unsafe_sub(d, unsafe_mul(w, fixed.LN2))
-        t = unsafe_mul(d, d) >> 64
-        t = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
-            fixed.MOVE3, t) >> 64, fixed.MOVE2), t) >> 64, fixed.MOVE1), t) >> 64, fixed.MOVE0)
-        d = unsafe_div(unsafe_add(t, d) << 176, unsafe_sub(t, d)) >> convert(
-            convert(unsafe_sub(112, w), bytes32), uint256
-        )
-        shocked[i] = unsafe_mul(setting.base, d) >> 64
+    shocked[0] = self._moved(marks.setting.base, shifts[0])
+    shocked[1] = self._moved(marks.setting.base, shifts[1])
+    shocked[2] = self._moved(marks.setting.base, shifts[2])
+    shocked[3] = self._moved(marks.setting.base, shifts[3])
+    shocked[4] = self._moved(marks.setting.base, shifts[4])
+    shocked[5] = self._moved(marks.setting.base, shifts[5])
+    shocked[6] = self._moved(marks.setting.base, shifts[6])
+    shocked[7] = self._moved(marks.setting.base, shifts[7])
+    shocked[8] = self._moved(marks.setting.base, shifts[8])
+    shocked[9] = self._moved(marks.setting.base, shifts[9])
+    shocked[10] = self._moved(marks.setting.base, shifts[10])
+    shocked[11] = self._moved(marks.setting.base, shifts[11])
 
-    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], setting.root)
-    iv_floor: int256 = marks_._iv_floor(risk)
+    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], marks.setting.root)
+    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
     table: uint256[120] = TABLE
     sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
     first: int256[12] = empty(int256[12])  # calls in the branch before
@@ -145,9 +144,12 @@ def assess(
         body_inverse: int256 = 0
         body_width: int256 = 0
         for i: uint256 in range(marks.count, bound=16):
-            quantity: int256 = marks.quantities[i]
-            strike: int256 = marks.strikes[i]
-            iv: int256 = marks.ivs[i]
+            strike: int256 = marks.terms[i]
+            quantity: int256 = (strike << 192) >> 192
+            strike = strike >> 64
+            log_ratio: int256 = marks.vols[i]
+            iv: int256 = log_ratio & marks_.LOW
+            log_ratio = log_ratio >> 64
             if iv != last_iv:
                 last_iv = iv
                 tail_vol: int256 = iv
@@ -161,15 +163,14 @@ def assess(
                     tail_vol = unsafe_add(iv, unsafe_div(unsafe_mul(floored, unsafe_mul(TAIL_UP, scale) >> 64), WAD))
                     body_vol = unsafe_add(iv, unsafe_div(unsafe_mul(floored, unsafe_mul(BODY_UP, scale) >> 64), WAD))
                 # s, at least 2^-64; d1 = (ln(F/K) + shift)/s + s/2 is measured in cells
-                d = max(unsafe_div(unsafe_mul(tail_vol, setting.root), WAD), 1)
+                d = max(unsafe_div(unsafe_mul(tail_vol, marks.setting.root), WAD), 1)
                 tail_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
                 tail_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
-                d = max(unsafe_div(unsafe_mul(body_vol, setting.root), WAD), 1)
+                d = max(unsafe_div(unsafe_mul(body_vol, marks.setting.root), WAD), 1)
                 body_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
                 body_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
-            d = marks.logs[i]
-            tail_base: int256 = unsafe_add(unsafe_add(unsafe_mul(d, tail_inverse), tail_width >> 1), CENTRE)
-            body_base: int256 = unsafe_add(unsafe_add(unsafe_mul(d, body_inverse), body_width >> 1), CENTRE)
+            tail_base: int256 = unsafe_add(unsafe_add(unsafe_mul(log_ratio, tail_inverse), tail_width >> 1), CENTRE)
+            body_base: int256 = unsafe_add(unsafe_add(unsafe_mul(log_ratio, body_inverse), body_width >> 1), CENTRE)
             # all within the table? the lowest d2 and the highest d1 of both groups tell: no sign bit among them
             if (
                 unsafe_sub(unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse)), tail_width)
@@ -500,73 +501,73 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], marks.setting.base)))
     up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
     d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
     w = max(up, d)
     heads[0] = w
     seconds[0] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[1], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[1], marks.setting.base)))
     up = (unsafe_sub(d, first[1] >> 38) << 8) | 2
     d = (unsafe_sub(d, sums[1] >> 38) << 8) | 3
     w = max(up, d)
     heads[1] = w
     seconds[1] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[2], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[2], marks.setting.base)))
     up = (unsafe_sub(d, first[2] >> 38) << 8) | 4
     d = (unsafe_sub(d, sums[2] >> 38) << 8) | 5
     w = max(up, d)
     heads[2] = w
     seconds[2] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[3], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[3], marks.setting.base)))
     up = (unsafe_sub(d, first[3] >> 38) << 8) | 6
     d = (unsafe_sub(d, sums[3] >> 38) << 8) | 7
     w = max(up, d)
     heads[3] = w
     seconds[3] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[4], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[4], marks.setting.base)))
     up = (unsafe_sub(d, first[4] >> 38) << 8) | 8
     d = (unsafe_sub(d, sums[4] >> 38) << 8) | 9
     w = max(up, d)
     heads[4] = w
     seconds[4] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[5], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[5], marks.setting.base)))
     up = (unsafe_sub(d, first[5] >> 38) << 8) | 10
     d = (unsafe_sub(d, sums[5] >> 38) << 8) | 11
     w = max(up, d)
     heads[5] = w
     seconds[5] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[6], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[6], marks.setting.base)))
     up = (unsafe_sub(d, first[6] >> 38) << 8) | 12
     d = (unsafe_sub(d, sums[6] >> 38) << 8) | 13
     w = max(up, d)
     heads[6] = w
     seconds[6] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[7], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[7], marks.setting.base)))
     up = (unsafe_sub(d, first[7] >> 38) << 8) | 14
     d = (unsafe_sub(d, sums[7] >> 38) << 8) | 15
     w = max(up, d)
     heads[7] = w
     seconds[7] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[8], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[8], marks.setting.base)))
     up = (unsafe_sub(d, first[8] >> 38) << 8) | 16
     d = (unsafe_sub(d, sums[8] >> 38) << 8) | 17
     w = max(up, d)
     heads[8] = w
     seconds[8] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[9], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[9], marks.setting.base)))
     up = (unsafe_sub(d, first[9] >> 38) << 8) | 18
     d = (unsafe_sub(d, sums[9] >> 38) << 8) | 19
     w = max(up, d)
     heads[9] = w
     seconds[9] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[10], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[10], marks.setting.base)))
     up = (unsafe_sub(d, first[10] >> 38) << 8) | 20
     d = (unsafe_sub(d, sums[10] >> 38) << 8) | 21
     w = max(up, d)
     heads[10] = w
     seconds[10] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[11], setting.base)))
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[11], marks.setting.base)))
     up = (unsafe_sub(d, first[11] >> 38) << 8) | 22
     d = (unsafe_sub(d, sums[11] >> 38) << 8) | 23
     w = max(up, d)
@@ -608,7 +609,7 @@ def assess(
             unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
             convert(convert(tail, bytes32), int256),
         )
-    margin = unsafe_add(margin, marks_._floor(risk, setting.spot, marks.short))
+    margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
     result[1] = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
 
@@ -634,4 +635,22 @@ def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
     @return [wad]
     """
     payoff._least(legs)  # refuses what are not legs
-    return unsafe_div(marks_._mark(legs, snapshot, marks_._setting(snapshot)).value, UNITS)
+    return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
+
+
+@internal
+@pure
+def _moved(base: int256, log_move: int256) -> int256:
+    """
+    @notice base*e^log_move [wad], good to 3e-13.
+    @dev fixed._exp with a shorter polynomial; moves are far within its range because horizons are bounded by 48 h.
+    """
+    k: int256 = unsafe_add(unsafe_mul(log_move, fixed.LOG2E), fixed.HALF_SHIFTED) >> 128
+    r: int256 = unsafe_sub(log_move, unsafe_mul(k, fixed.LN2))
+    t: int256 = unsafe_mul(r, r) >> 64
+    t = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+        fixed.MOVE3, t) >> 64, fixed.MOVE2), t) >> 64, fixed.MOVE1), t) >> 64, fixed.MOVE0)
+    r = unsafe_div(unsafe_add(t, r) << 176, unsafe_sub(t, r)) >> convert(
+        convert(unsafe_sub(112, k), bytes32), uint256
+    )
+    return unsafe_mul(base, r) >> 64

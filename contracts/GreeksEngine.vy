@@ -112,7 +112,8 @@ def _terms(
     setting: marks_.Setting = marks_._setting(snapshot)
     up: int256 = unsafe_div(
         unsafe_mul(
-            convert(convert(parameters._greeks_move(risk), bytes32), int256), marks_._move(risk, snapshot)
+            convert(convert(parameters._greeks_move(risk), bytes32), int256),
+            marks_._move(risk, snapshot[prices.SIGMA], snapshot[prices.SECONDS]),
         ),
         WAD,
     )
@@ -125,7 +126,7 @@ def _terms(
         fixed._ln_ratio(ONE - down, ONE),
     ]
     scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], setting.root)
-    iv_floor: int256 = marks_._iv_floor(risk)
+    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
 
     here: int256 = 0                 # delta at S [1e-6 * 2^-38], of the open part of the forward
     there: int256[4] = [0, 0, 0, 0]  # after the moves

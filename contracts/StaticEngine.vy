@@ -62,15 +62,14 @@ def assess(
         result[7] = 1
         return result
 
-    setting: marks_.Setting = marks_._setting(snapshot)
-    marks: marks_.Marks = marks_._mark(legs, snapshot, setting)
+    marks: marks_.Marks = marks_._mark(legs, snapshot)
     result[0] = unsafe_div(marks.value, UNITS)
     result[3] = marks.delta
     result[4] = marks.gamma
     result[5] = marks.vega
     result[6] = marks.theta
 
-    spot: int256 = setting.spot
+    spot: int256 = marks.setting.spot
     at_the_money: int256 = self._share(risk, 0, spot)
     shorts: int256 = 0  # requirement of short options and futures [wad * 1e-6]
     for leg: uint256 in legs:
@@ -116,7 +115,7 @@ def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
     @return [wad]
     """
     payoff._least(legs)  # refuses what are not legs
-    return unsafe_div(marks_._mark(legs, snapshot, marks_._setting(snapshot)).value, UNITS)
+    return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
 
 
 @internal

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
-from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
+from bulkhead.risk.svi import Mix, SviSlice
+from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot, Status
 
 DAY = 86400
 
@@ -52,6 +54,41 @@ def random_snapshot(draw: random.Random) -> Snapshot:
         window_average=average,
         rate=rate,
         surface_near=int(10 ** draw.uniform(-1.3, 0.7) * WAD),
+    )
+
+
+def with_smile(draw: random.Random, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with a published surface: slices scaled to the time left, mixed, and sometimes fading."""
+    variance = (snapshot.surface_near / WAD) ** 2 * snapshot.seconds / 31_536_000
+
+    def piece(level: float) -> int:
+        width, slope = draw.uniform(0.01, 0.5), draw.uniform(0, 1) * level
+        return SviSlice.from_floats(
+            min(level - slope * width, 2e4), min(slope, 2e4), draw.uniform(-0.9, 0.9), draw.gauss(0, 0.1), width
+        ).pack()
+
+    fading = draw.random() < 0.3
+    mix = Mix(draw.choice([0, draw.randint(0, WAD)]), draw.randint(1, WAD) if fading else 0, WAD // 2 if fading else 0)
+    return dataclasses.replace(
+        snapshot,
+        status=snapshot.status | Status.SURFACE_SVI | Status.SURFACE_LIVE,
+        surface_near=piece(variance),
+        surface_far=piece(variance * draw.uniform(1, 2)),
+        surface_weight=mix.pack(),
+    )
+
+
+def random_risk(draw: random.Random) -> RiskWord:
+    """Any numbers that the engines read, within the bounds of RiskParameters."""
+    return RiskWord(
+        horizon_seconds=draw.randint(4, 48) * 3600,
+        tail_bps=draw.randint(10, 250),
+        short_floor_bps=draw.randint(20, 500),
+        iv_floor_bps=draw.randint(0, 8_000),
+        static_otm=draw.randint(50, 1_000),
+        static_least=draw.randint(30, 1_000),
+        static_future=draw.randint(30, 1_000),
+        greeks_move=draw.randint(20, 60),
     )
 
 

@@ -18,6 +18,7 @@ from contracts.modules import svi_slice
 WAD: constant(int256) = 10**18
 UWAD: constant(uint256) = 10**18
 ONE: constant(int256) = 2**64
+LOW: constant(int256) = 2**64 - 1
 YEAR: constant(uint256) = 365 * 86400
 DAY: constant(uint256) = 86400
 UNITS: constant(int256) = 10**6             # quantities are in 1e-6 contracts
@@ -45,6 +46,7 @@ struct Setting:
 
 
 struct Marks:
+    setting: Setting
     value: int256      # of all legs [wad * 1e-6]
     calls: int256      # of the options below, as calls [wad * 1e-6]
     longs: int256      # of the options held long [wad * 1e-6]
@@ -55,10 +57,9 @@ struct Marks:
     vega: int256       # [quote per 1.00 vol, wad]
     theta: int256      # [quote per year, wad]
     count: uint256     # options whose strike is still open
-    quantities: int256[16]
-    strikes: int256[16]  # K - w*P [wad]
-    logs: int256[16]     # ln of the open forward over it [Q64]
-    ivs: int256[16]      # [wad]
+    # two words each, as memory is what a short book pays for
+    terms: int256[16]  # (K - w*P) [wad] << 64 | quantity 64
+    vols: int256[16]   # ln of the open forward over it [Q64] << 64 | iv 64 [wad]
 
 
 @internal
@@ -125,11 +126,13 @@ def _iv(snapshot: uint256[16], base: int256, strike: int256) -> int256:
 
 @internal
 @pure
-def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16], setting: Setting) -> Marks:
+def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> Marks:
     """
     @notice Value and Greeks of the legs, and their options.
     """
     marks: Marks = empty(Marks)
+    setting: Setting = self._setting(snapshot)
+    marks.setting = setting
     constant_: int256 = 0   # [wad * 1e-6]
     probability: int256 = 0 # sum of q*Phi(d1) [Q64 * 1e-6]
     density: int256 = 0     # sum of q*phi(d1)
@@ -160,9 +163,11 @@ def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16], setting: Setting) 
             if quantity > 0 and kind == legs_.CALL:
                 marks.longs = unsafe_add(marks.longs, unsafe_mul(quantity, unsafe_sub(setting.base, inner)))
             continue
-        # a flat surface is read once
-        if iv == 0 or not is_flat:
+        if not is_flat:
             iv = self._iv(snapshot, setting.base, inner)
+        elif iv == 0:
+            # read once
+            iv = self._vol(snapshot[prices.SURFACE_NEAR])
         total_vol: int256 = unsafe_div(unsafe_mul(iv, setting.root), WAD)
         # (call, Phi(d1), phi(d1), ln(F/K))
         price: int256[4] = black76._price(setting.base, inner, total_vol)
@@ -177,10 +182,8 @@ def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16], setting: Setting) 
         density = unsafe_add(density, phi)
         density_vol = unsafe_add(density_vol, unsafe_mul(phi, iv))
         curvature = unsafe_add(curvature, unsafe_div(phi << 64, total_vol))
-        marks.quantities[marks.count] = quantity
-        marks.strikes[marks.count] = inner
-        marks.logs[marks.count] = price[3]
-        marks.ivs[marks.count] = iv
+        marks.terms[marks.count] = (inner << 64) | (quantity & LOW)
+        marks.vols[marks.count] = (price[3] << 64) | iv
         marks.count = unsafe_add(marks.count, 1)
     marks.value = unsafe_add(marks.calls, unsafe_add(unsafe_mul(marks.slope, setting.forward), constant_))
 
@@ -216,13 +219,12 @@ def _horizon(risk: uint256, seconds: uint256) -> uint256:
 
 @internal
 @pure
-def _move(risk: uint256, snapshot: uint256[16]) -> int256:
+def _move(risk: uint256, sigma: uint256, seconds: uint256) -> int256:
     """
     @notice One standard deviation over the horizon, sigma_m*sqrt(h/year) [Q64].
     """
-    sigma: int256 = self._vol(snapshot[prices.SIGMA])
     return unsafe_div(
-        unsafe_mul(fixed._sqrt_ratio(self._horizon(risk, snapshot[prices.SECONDS]), YEAR), sigma), WAD
+        unsafe_mul(fixed._sqrt_ratio(self._horizon(risk, seconds), YEAR), self._vol(sigma)), WAD
     )
 
 
@@ -235,15 +237,6 @@ def _vol_scale(seconds: uint256, root: int256) -> int256:
     if seconds > 2 * DAY:
         return unsafe_div(MONTH_ROOT, root)
     return LARGEST_SCALE
-
-
-@internal
-@pure
-def _iv_floor(risk: uint256) -> int256:
-    """
-    @notice Least iv of which a vol move takes its percentage [wad].
-    """
-    return convert(convert(parameters._iv_floor(risk), bytes32), int256)
 
 
 @internal

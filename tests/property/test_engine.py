@@ -1,4 +1,4 @@
-"""The engine against its integer mirror, and the mirror against the model's theorems on random vaults."""
+"""The integer mirror of the models against their theorems on random vaults; test_engines holds it against the chain."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ import os
 import random
 from fractions import Fraction
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 from bulkhead.risk import exact
 from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot
-from tests.contracts import deployer
 from tests.engine_cases import random_legs, random_snapshot
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 RISK = RiskWord()
-CONTRACT_VAULTS = 2_000 if LONG else 60
 seeds = st.integers(0, 2**32 - 1)
 examples = settings(max_examples=2_000 if LONG else 60, deadline=None)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return deployer("EsEngine").deploy(list(NODES), list(WEIGHTS))
 
 
 def vault(seed: int, most: int = 16) -> tuple[list[Leg], Snapshot]:
@@ -42,27 +34,6 @@ def notional(legs: list[Leg], snapshot: Snapshot) -> int:
         abs(leg.quantity) * (WAD if leg.kind == Kind.CASH else max(snapshot.spot, leg.strike * 10**10)) // 10**6
         for leg in legs
     )
-
-
-@pytest.mark.parametrize("batch", range(4))
-def test_assess__random_vaults__contract_equals_mirror(engine, batch):
-    for i in range(CONTRACT_VAULTS // 4):
-        legs, snapshot = vault(1_000_000 + batch * 1_000_000 + i, most=16 if i % 4 == 0 else 4)
-        draw = random.Random(i)
-        collateral = draw.choice([exact.FORCE_FULL, draw.randint(0, 10**24)])
-        risk = dataclasses.replace(
-            RISK,
-            horizon_seconds=draw.randint(4, 48) * 3600,
-            tail_bps=draw.randint(10, 250),
-            short_floor_bps=draw.randint(20, 500),
-            iv_floor_bps=draw.randint(0, 8_000),
-        )
-        words = [leg.pack() for leg in legs]
-        got = engine.assess(words, snapshot.words(), risk.pack(), collateral)
-        assert list(got) == exact.assess(legs, snapshot, risk, collateral).words()
-        if i % 5 == 0:
-            assert engine.value(words, snapshot.words()) == exact.mark(legs, snapshot)
-            assert engine.max_loss(words) == exact.max_loss(legs)
 
 
 @examples
