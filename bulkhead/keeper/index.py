@@ -226,7 +226,7 @@ class Index:
         except (ValueError, ArithmeticError) as error:
             self.problems.append(f"the mirror cannot value cell {cell}: {error}")
             return set(members)
-        return found & set(members) if fresh else found
+        return {i for i in found if i in members} if fresh else found
 
     def _shelf(self, cell: Cell, members: dict[int, VaultRecord], view: CellView) -> Shelf:
         """All vaults of a cell but, when there is a shelf already, those changed since it was filled."""

@@ -174,7 +174,7 @@ class Observer:
         self._want_quotes(first, self._flagged, head)
         self._want_account(first)
         self._want_claims(first)
-        self._want_vaults(first, (self._watch | self._own | self._flagged) & self._known())
+        self._want_vaults(first, self._known(self._watch | self._own | self._flagged))
         follow, account = self.follower.calls(head), self.sender.calls(head)
         views = [query.request(head.number) for query in first.queries]
         answers = await self.providers.read([*follow, *account, *views], head.number)
@@ -194,8 +194,8 @@ class Observer:
         await self._complete(look, head)
         return await self._state(look, head)
 
-    def _known(self) -> set[int]:
-        return set(self.follower.book.vaults)
+    def _known(self, ids: set[int]) -> set[int]:
+        return {i for i in ids if i in self.follower.book.vaults}
 
     def _want_cells(self, wanted: Wanted, cells: Iterable[Cell]) -> None:
         for cell in sorted(cells):
@@ -293,7 +293,7 @@ class Observer:
         near = self.index.near({**self._views, **look.cells}) | self._suspects
         self.problems += self.index.problems
         self._watch = near
-        due = (near | self._own | self._flagged) & self._known()
+        due = self._known(near | self._own | self._flagged)
         self._want_vaults(second, due - set(look.vaults) - set(look.again))
         for vault_id in set(look.again) & due:
             second.add("vaults", (vault_id,), self.chain["Lens"].query("vaults", [vault_id]))

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 from eth_account.signers.local import LocalAccount
-from eth_utils import to_checksum_address
 
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
 from bulkhead.chain.rpc import Call as RpcCall
@@ -22,6 +21,7 @@ from bulkhead.keeper.calls import Call
 from bulkhead.keeper.fees import GAS_SHARE, FeePolicy
 from bulkhead.keeper.journal import CANCELLED, FOREIGN, MINED, OPEN, REJECTED, REVERTED, Attempt, Journal, Send
 from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.signing import Signer
 
 EMPTY_GAS = 21_000
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
@@ -74,13 +74,12 @@ class Sender:
         self, providers: Providers, account: LocalAccount, journal: Journal, fees: FeePolicy, report: Report
     ) -> None:
         self.providers = providers
-        self.account = account
         self.journal = journal
         self.fees = fees
         self.report = report
         self.balance = 0
         self.counts = Counts()
-        self._chain_id = providers.deployment.chain_id
+        self._signer = Signer(account, providers.deployment.chain_id)
         self._chain_nonce: int | None = None
         self._least_nonce = 0
         self._open: dict[int, Attempt] = {}
@@ -98,7 +97,7 @@ class Sender:
     @property
     def address(self) -> str:
         """Address of the account."""
-        return str(self.account.address)
+        return self._signer.address
 
     @property
     def pending(self) -> list[Attempt]:
@@ -308,20 +307,8 @@ class Sender:
         return attempt
 
     def _sign(self, attempt: Attempt, fees: tuple[int, int], head: Head, cancels: bool = False) -> Send:
-        signed = self.account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "nonce": attempt.nonce,
-                "gas": EMPTY_GAS if cancels else attempt.gas,
-                "maxFeePerGas": fees[0],
-                "maxPriorityFeePerGas": fees[1],
-                "value": 0,
-                "data": b"" if cancels else attempt.data,
-                "to": to_checksum_address(self.address if cancels else attempt.to),
-            }
-        )
-        raw, name = bytes(signed.raw_transaction), "0x" + signed.hash.hex().removeprefix("0x")
+        to, data, gas = (self.address, b"", EMPTY_GAS) if cancels else (attempt.to, attempt.data, attempt.gas)
+        raw, name = self._signer.sign(to, data, attempt.nonce, gas, *fees)
         return Send(name, raw, fees[0], fees[1], head.number, cancels)
 
     async def _broadcast(self, attempts: Sequence[Attempt], head: Head, first: bool = False) -> None:

@@ -271,6 +271,7 @@ class Keeper:
                     await self.after(head)
                     self._seen = head
                 retry_at = time.monotonic() + self.retry_seconds if done.failed else 0.0
+                await self._pause(min(self._patience(), self.retry_seconds) if done.failed else self._patience())
             except BulkheadError as error:
                 self.blind = True
                 self.log("read-failed", reason=str(error))

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from eth_account import Account
+from eth_utils import to_checksum_address
 
 from bulkhead.chain import anvil
 from bulkhead.chain.book import VaultRecord
@@ -17,6 +18,7 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, NodeUnavailable
 from bulkhead.chain.lens import CellView
 from bulkhead.chain.rpc import to_bytes, to_int
+from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import Model, Terms
 from bulkhead.keeper.config import journal_path, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
@@ -25,6 +27,7 @@ from bulkhead.keeper.journal import MINED, OPEN, Attempt, Journal, Send
 from bulkhead.keeper.launch import listen_on
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.providers import Head, Node, Providers
+from bulkhead.keeper.signing import Signer
 from bulkhead.keeper.telemetry import LATE_BLOCKS, Health
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
@@ -54,6 +57,18 @@ def test_bumped__both_fees__grow_by_an_eighth_and_follow_the_base_fee_up_to_the_
     assert fees.bumped(16 * GWEI, 8 * GWEI, 30 * GWEI, 100 * GWEI) == (61 * GWEI, 9 * GWEI)
     assert fees.bumped(16 * GWEI, 8 * GWEI, 90 * GWEI, 100 * GWEI) == (100 * GWEI, 9 * GWEI)
     assert fees.bumped(16 * GWEI, 8 * GWEI, GWEI, 17 * GWEI) is None
+
+
+def test_sign__any_transaction__is_what_eth_account_makes():
+    account = account_from_key(anvil.key(4))
+    signer = Signer(account, 31337)
+    for nonce, data, fee in ((0, b"", 1), (300, b"\x00\x01" * 40, 2**60), (2**40, b"\xff", 10**12)):
+        raw, name = signer.sign("0x" + "0a" * 20, data, nonce, 90_000, fee, fee // 2)
+        wanted = account.sign_transaction(
+            {"type": 2, "chainId": 31337, "nonce": nonce, "gas": 90_000, "maxFeePerGas": fee, "value": 0, "data": data,
+             "maxPriorityFeePerGas": fee // 2, "to": to_checksum_address("0x" + "0a" * 20)}
+        )  # fmt: skip
+        assert raw == bytes(wanted.raw_transaction) and name == "0x" + bytes(wanted.hash).hex()
 
 
 # --- journal --------------------------------------------------------------------------------------------------------

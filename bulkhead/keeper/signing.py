@@ -1,0 +1,65 @@
+"""EIP-1559 transactions signed with coincurve alone: a fiftieth of eth-account's time, which a crash does not leave."""
+
+from __future__ import annotations
+
+from coincurve import PrivateKey
+from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
+
+TYPE = b"\x02"
+NO_ACCESS_LIST = b"\xc0"
+
+
+def _length(size: int, short: int) -> bytes:
+    if size < 56:
+        return bytes([short + size])
+    digits = _number(size)
+    return bytes([short + 55 + len(digits)]) + digits
+
+
+def _string(text: bytes) -> bytes:
+    return text if len(text) == 1 and text[0] < 0x80 else _length(len(text), 0x80) + text
+
+
+def _rlp(strings: list[bytes], rest: bytes) -> bytes:
+    """RLP of a list: strings to code, then items that are coded already."""
+    body = b"".join(map(_string, strings)) + rest
+    return _length(len(body), 0xC0) + body
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+class Signer:
+    """Signs for one account.
+
+    Attributes:
+        address: Its address, checksummed.
+    """
+
+    def __init__(self, account: LocalAccount, chain_id: int) -> None:
+        self.address = str(account.address)
+        self._key = PrivateKey(bytes(account.key))
+        self._chain = _number(chain_id)
+
+    def sign(self, to: str, data: bytes, nonce: int, gas: int, max_fee: int, tip: int) -> tuple[bytes, str]:
+        """(raw transaction, its hash) of a call that moves no coins.
+
+        Args:
+            to: Receiver.
+            data: Call data.
+            nonce: Nonce.
+            gas: Gas limit.
+            max_fee: Most to pay per gas [wei].
+            tip: Priority fee per gas [wei].
+        """
+        numbers = [_number(n) for n in (nonce, tip, max_fee, gas)]
+        fields = [self._chain, *numbers, bytes.fromhex(to[2:]), b"", data]
+        body = _rlp(fields, NO_ACCESS_LIST)
+        signature = self._key.sign_recoverable(keccak(TYPE + body), hasher=None)
+        r, s, parity = signature[:32], signature[32:64], signature[64]
+        raw = TYPE + _rlp(
+            fields, NO_ACCESS_LIST + _string(_number(parity)) + _string(r.lstrip(b"\0")) + _string(s.lstrip(b"\0"))
+        )
+        return raw, "0x" + keccak(raw).hex()
