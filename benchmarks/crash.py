@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from bulkhead.replay.bars import read_bars  # noqa: E402
+from bulkhead.replay.history import read_history  # noqa: E402
 from bulkhead.replay.rounds import Round, rounds_of  # noqa: E402
 from bulkhead.risk import crash, peers  # noqa: E402
 from bulkhead.risk.batch import Model  # noqa: E402
@@ -59,16 +60,11 @@ def rounds_through(folder: Path, name: str, asset: str) -> list[Round]:
 
 def hours_before(folder: Path, at: int, asset: str) -> list[tuple[int, int]]:
     """Hourly closes of the two months before a moment, to warm the realised vols up."""
-    import pandas as pd
-
     (file,) = (folder / "ohlc").glob(f"{asset.upper()}USD_1h_*.parquet")
-    bars = pd.read_parquet(file, columns=["ts", "close"])
-    stamps = bars["ts"].dt.as_unit("s").astype("int64").to_numpy() + 3599
-    mine = (stamps < at) & (stamps > at - WARM_DAYS * 86400)
-    return [
-        (int(t), round(float(close) * 1e8))
-        for t, close in zip(stamps[mine], bars["close"].to_numpy()[mine], strict=True)
-    ]
+    history = read_history(file)
+    closed = history.at + 3599
+    mine = (closed < at) & (closed > at - WARM_DAYS * 86400)
+    return [(int(t), round(float(p) * 1e8)) for t, p in zip(closed[mine], history.close[mine], strict=True)]
 
 
 def tape_of(folder: Path, name: str, asset: str) -> crash.Tape:

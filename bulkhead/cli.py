@@ -1,4 +1,4 @@
-"""The command line: `bulkhead demo`, `replay`, `keeper run`, `vault`, `order`, `markets`.
+"""The command line: `bulkhead demo`, `replay`, `calibrate`, `keeper run`, `vault`, `order`, `markets`.
 
 Whatever a user can get wrong ends in one sentence and a non-zero exit; only a bug shows a traceback.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +25,7 @@ from bulkhead.chain import reasons
 from bulkhead.chain.connection import Connection, connect
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import read_cells
+from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, SignedOrder, VaultInfo
 from bulkhead.demo import Options, play
@@ -31,8 +33,10 @@ from bulkhead.keeper.command import keeper
 from bulkhead.keeper.log import JsonLog
 from bulkhead.replay import scenario
 from bulkhead.replay.bars import read_bars
+from bulkhead.replay.history import read_history
 from bulkhead.replay.run import InlineKeeper, Plot, run
 from bulkhead.report import write
+from bulkhead.risk import calibration
 from bulkhead.risk.svi import total_variance_float
 from bulkhead.vol import options
 from bulkhead.vol import surface as surfaces
@@ -178,6 +182,45 @@ def replay(
 
 
 # --- vaults -----------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=Path)
+@click.option("--hours", default=14, show_default=True, type=click.IntRange(1, 48), help="Length of a return.")
+@click.option("--half-life", default=calibration.HALF_LIFE_HOURS, show_default=True, help="Of the vol forecast, hours.")
+@click.option("--asset", help="Prefix of the price columns, when a CSV file has several.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def calibrate(files: tuple[Path, ...], hours: int, half_life: float, asset: str | None, as_json: bool) -> None:
+    """Scenario nodes and probabilities from FILES of hourly bars, beside the defaults.
+
+    The returns of all files are standardised by an exponentially weighted vol and pooled; a node is the mean of its
+    bin. Nothing is written anywhere: nodes belong to an engine's deployment.
+    """
+    histories = [read_history(file, asset) for file in files]
+    try:
+        parts = [history.returns(hours, half_life) for history in histories]
+        found = calibration.nodes_of(np.concatenate(parts))
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    source = [
+        f"{h.name}: {len(part):,} returns of {hours} h, {datetime.fromtimestamp(h.at[0], UTC):%Y-%m-%d} to "
+        f"{datetime.fromtimestamp(h.at[-1], UTC):%Y-%m-%d}"
+        for h, part in zip(histories, parts, strict=True)
+    ]
+    if as_json:
+        click.echo(json.dumps({"source": source, "half_life_hours": half_life, "nodes": [asdict(n) for n in found]}))
+        return
+    table = Table(box=None, title=f"standardised by an EWMA with a half-life of {half_life:g} h")
+    for name in ("p", "returns", "z", "default z", "difference"):
+        table.add_column(name, justify="right")
+    for node, usual in zip(found, calibration.defaults(), strict=True):
+        table.add_row(f"{node.p:g}", f"{node.count:,}", f"{node.z:+.2f}", f"{usual.z:+.2f}", f"{node.z - usual.z:+.2f}")
+    Console(width=max(Console().width, 80)).print(table)
+    for name, side in (("down", -1), ("up", 1)):
+        mine, usual_mean = (calibration.tail_mean(n, 0.01, side) for n in (found, calibration.defaults()))
+        click.echo(f"mean of the worst 1 % {name}: {mine:+.2f}, by default {usual_mean:+.2f}")
+    for line in source:
+        click.echo(line)
 
 
 @main.group()
