@@ -846,6 +846,17 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
 
 
 @external
+def multicall(calls: DynArray[Bytes[1024], 8]):
+    """
+    @notice Several calls to this contract in one transaction, all or none: open and split, merge and close, ...
+    @dev Each runs as the caller's own, with every check it has.
+    @param calls Encoded calls.
+    """
+    for data: Bytes[1024] in calls:
+        raw_call(self, data, is_delegate_call=True)
+
+
+@external
 @nonreentrant
 def close(vault_id: uint256, receiver: address):
     """

@@ -6,7 +6,7 @@
 @notice Whoever holds a signed order may take a part of it into a vault of their own: the order is checked, its filled
         size is written, and one novation in the Clearinghouse moves legs, premium and fees and margins both vaults.
         Owns: filled sizes, cancellations, trading parameters, accrued fees. Holds no collateral.
-        Trusts: Clearinghouse, OracleAdapter and RiskParameters, fixed at deployment. Assumes nothing of a signer's
+        Trusts: Clearinghouse, OracleAdapter, RiskParameters, Operators and TradeLimits, fixed at deployment. Assumes nothing of a signer's
         contract: it gets a static call with bounded gas before anything is written.
 """
 from ethereum.ercs import IERC20
@@ -14,13 +14,14 @@ from snekmate.utils import eip712_domain_separator as domain
 
 from interfaces import IClearinghouse
 from interfaces import IExchange
-from interfaces import IMarginEngine
+from interfaces import IOperators
 from interfaces import IOracleAdapter
 from interfaces import IRiskParameters
+from interfaces import ITradeLimits
 
 from contracts.modules import order as order_form
+from contracts.modules import order_pricing as pricing
 from contracts.modules import order_rules as rules
-from contracts.modules import snapshot as price_of
 from contracts.modules import trading_word
 from contracts.modules import vault_state as state
 
@@ -30,44 +31,52 @@ initializes: domain
 # EIP-5267
 exports: domain.eip712Domain
 
-# what an order asks for at one moment
-struct Terms:
-    price: int256                   # per package [wad quote]
-    premium: int256                 # what the buyer pays [native, or 1e-6 quote when deferred]
-    cash: int256                    # tokens from seller to buyer [native]
-    maker_fee: uint256              # [native]
-    taker_fee: uint256              # [native]
-    legs: DynArray[uint256, 16]     # what the buyer receives
-
 # a vault's epoch, and the counter of its orders above it
 COUNTER_MASK: constant(uint256) = 2**64 - 1
 # set when some series of the vault has a minimum of its own, so that fills of the others read one word
 SERIES_BIT: constant(uint256) = 1 << 255
 FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
-BPS: constant(uint256) = 10**4
-# no package has a fee limit beyond this, so that limits of "anything" do not overflow
-MAX_FEE: constant(uint256) = 2**127
+# set when the maker has caps on what others fill
+CAPPED_BIT: constant(uint256) = 1 << 254
+
+# permissions of operators; an owner has them all
+TRADE: constant(uint256) = 1
+WITHDRAW: constant(uint256) = 2
+ALL: constant(uint256) = 7
+# why TradeLimits is asked
+KEY: constant(uint256) = 1
+CAPS: constant(uint256) = 2
 
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
 ORACLE: immutable(address)
+OPERATORS: immutable(address)
+LIMITS: immutable(address)
 
 # market -> packed trading parameters (modules/trading_word)
 trading: public(HashMap[uint256, uint256])
 # signer -> order hash -> packages filled [1e-6] | rules.CANCELLED
 filled: HashMap[address, HashMap[bytes32, uint256]]
-# vault id -> least counter of its orders | SERIES_BIT
+# vault id -> least counter of its orders | SERIES_BIT | CAPPED_BIT
 minimums: HashMap[uint256, uint256]
 # vault id -> series -> least counter of its orders in that series
 series_minimums: HashMap[uint256, HashMap[uint128, uint256]]
 
 
 @deploy
-def __init__(parameters_: address, clearinghouse: address, oracle: address):
+def __init__(
+    parameters_: address,
+    clearinghouse: address,
+    oracle: address,
+    operators: address,
+    limits: address,
+):
     domain.__init__("Bulkhead Exchange", "1")
     PARAMETERS = parameters_
     CLEARINGHOUSE = clearinghouse
     ORACLE = oracle
+    OPERATORS = operators
+    LIMITS = limits
 
 
 # --- checks --------------------------------------------------------------------------------------------------------
@@ -76,17 +85,31 @@ def __init__(parameters_: address, clearinghouse: address, oracle: address):
 @internal
 @pure
 def _refuse(reason: String[32]):
-    # the reasons are written in modules/order and modules/order_rules, so that views can tell them too
-    assert len(reason) == 0, reason
+    # one revert for all reasons: those of modules/order and modules/order_rules, which views tell too, and those here
+    if len(reason) != 0:
+        raise reason
 
 
 @internal
 @view
-def _counter(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
+def _rights(vault_id: uint256, word: uint256, account: address) -> uint256:
+    """
+    @dev What an account may do for a vault: everything as its owner, else what its owner has granted.
+    """
+    if word == 0:
+        return 0
+    if state._owner(word) == account:
+        return ALL
+    return staticcall IOperators(OPERATORS).permissions_of(vault_id, state._epoch(word), account)
+
+
+@internal
+@view
+def _counter(vault_id: uint256, minimum: uint256, series: DynArray[uint128, 4]) -> uint256:
     """
     @dev Least counter of a live order of the vault in these series.
+    @param minimum The vault's word in `minimums`.
     """
-    minimum: uint256 = self.minimums[vault_id]
     counter: uint256 = minimum & COUNTER_MASK
     if minimum & SERIES_BIT != 0:
         for one: uint128 in series:
@@ -94,121 +117,11 @@ def _counter(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
     return counter
 
 
-# --- pricing -----------------------------------------------------------------------------------------------------
-
-
 @internal
 @view
-def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
-    return staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+def _word(vault_id: uint256) -> uint256:
+    return staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
 
-
-@internal
-@view
-def _mark(vault_id: uint256, legs: DynArray[uint256, 16], prices: uint256[16]) -> int256:
-    """
-    @dev Mark of the legs by the vault's own engine [wad].
-    """
-    words: uint256[9] = empty(uint256[9])
-    held: DynArray[uint256, 16] = []
-    words, held = self._load(vault_id)
-    engine: address = convert(words[state.ENGINE], address)
-    return staticcall IMarginEngine(engine).value(legs, prices)
-
-
-@internal
-@view
-def _is_negative(vault_id: uint256, prices: uint256[16]) -> bool:
-    """
-    @dev Whether C + v < 0 before the trade.
-    """
-    words: uint256[9] = empty(uint256[9])
-    held: DynArray[uint256, 16] = []
-    words, held = self._load(vault_id)
-    collateral: int256 = state._collateral(
-        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
-    )
-    engine: address = convert(words[state.ENGINE], address)
-    return collateral + staticcall IMarginEngine(engine).value(held, prices) < 0
-
-
-@internal
-@view
-def _price(
-    order: IExchange.Order, legs: DynArray[uint256, 16], size: uint256, prices: uint256[16]
-) -> int256:
-    """
-    @dev Price per package [wad]: the signed one, or the one at the signed vol when that is better for the maker.
-    """
-    if order.iv == 0:
-        return order.price
-    flat: uint256[16] = prices
-    flat[price_of.SURFACE_NEAR] = order.iv
-    flat[price_of.SURFACE_FAR] = 0
-    flat[price_of.SURFACE_WEIGHT] = 0
-    flat[price_of.STATUS] &= ~price_of.SURFACE_SVI
-    value: int256 = self._mark(order.maker_vault, legs, flat) * convert(order_form.MICRO, int256)
-    if order.is_bid:
-        return min(order.price, order_form._div_down(value, convert(size, int256)))
-    return max(order.price, order_form._div_up(value, convert(size, int256)))
-
-
-@internal
-@view
-def _terms(
-    order: IExchange.Order, size: uint256, token: uint256, trading: uint256, prices: uint256[16]
-) -> Terms:
-    """
-    @dev Legs, premium and fees of a fill. Premium is rounded against the taker, fees against who pays them.
-    """
-    legs: DynArray[uint256, 16] = []
-    contracts: uint256 = 0
-    legs, contracts = order_form._legs(order, size)
-    price: int256 = self._price(order, legs, size, prices)
-
-    # fees: basis points of notional, at most a share of max(|price|, mark); all in wad * 1e-6 * bps
-    taker_bps: uint256 = trading_word._taker_fee_bps(trading)
-    maker_bps: uint256 = trading_word._maker_fee_bps(trading)
-    cap_bps: uint256 = trading_word._fee_cap_bps(trading)
-    notional: uint256 = contracts * prices[price_of.SPOT]
-    most: uint256 = convert(abs(price), uint256) * size
-    # the mark is only asked for when the price alone would lower a fee
-    if notional * max(taker_bps, maker_bps) > most * cap_bps:
-        mark: int256 = self._mark(order.maker_vault, legs, prices)
-        most = max(most, convert(abs(mark), uint256) * order_form.MICRO)
-    most *= cap_bps
-    unit: uint256 = order_form.MICRO * state._native_wad(token)
-    taker_fee: uint256 = self._div_up(min(notional * taker_bps, most), unit * BPS)
-    maker_fee: uint256 = self._div_up(min(notional * maker_bps, most), unit * BPS)
-
-    cash: int256 = 0
-    premium: int256 = 0
-    if order.premium_style == order_form.UPFRONT:
-        premium = order_form._premium(price, size, unit, not order.is_bid)
-        cash = -premium
-    else:
-        premium = order_form._premium(price, size, 10**18, not order.is_bid)
-        legs = order_form._with_cash(legs, -premium)
-    return Terms(
-        price=price, premium=premium, cash=cash, maker_fee=maker_fee, taker_fee=taker_fee, legs=legs
-    )
-
-
-@internal
-@pure
-def _div_up(a: uint256, b: uint256) -> uint256:
-    return (a + b - 1) // b
-
-
-@internal
-@pure
-def _maker_fee_limit(order: IExchange.Order, size: uint256, token: uint256) -> uint256:
-    """
-    @dev What the maker signed to pay at most [native]; the unit a fee is rounded up by is granted.
-    """
-    return self._div_up(
-        min(order.max_fee, MAX_FEE) * size, order_form.MICRO * state._native_wad(token)
-    )
 
 
 # --- filling -----------------------------------------------------------------------------------------------------
@@ -225,14 +138,27 @@ def _fill(
 ) -> bytes32:
     digest: bytes32 = domain._hash_typed_data_v4(order_form._struct_hash(order))
     filled: uint256 = self.filled[order.signer][digest]
-    maker_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(order.maker_vault)
-    counter: uint256 = self._counter(order.maker_vault, order_form._series(order))
+    maker_word: uint256 = self._word(order.maker_vault)
+    maker_rights: uint256 = self._rights(order.maker_vault, maker_word, order.signer)
+    minimum: uint256 = self.minimums[order.maker_vault]
     self._refuse(
-        rules._standing(order, digest, signature, msg.sender, filled, maker_word, counter)
+        rules._standing(
+            order,
+            digest,
+            signature,
+            msg.sender,
+            filled,
+            maker_word,
+            maker_rights,
+            self._counter(order.maker_vault, minimum, order_form._series(order)),
+        )
     )
-    assert order.maker_vault != taker_vault, "exchange/same-vault"
-    taker_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(taker_vault)
-    assert taker_word != 0 and state._owner(taker_word) == msg.sender, "exchange/not-taker-owner"
+    if order.maker_vault == taker_vault:
+        self._refuse("exchange/same-vault")
+    taker_word: uint256 = self._word(taker_vault)
+    taker_rights: uint256 = self._rights(taker_vault, taker_word, msg.sender)
+    if taker_rights & TRADE == 0:
+        self._refuse("exchange/not-taker-owner")
 
     size: uint256 = wanted
     if wanted == max_value(uint256):
@@ -241,8 +167,9 @@ def _fill(
     if order.flags & order_form.REDUCE_ONLY != 0:
         words: uint256[9] = empty(uint256[9])
         held: DynArray[uint256, 16] = []
-        words, held = self._load(order.maker_vault)
-        assert size <= rules._reducible(order, words[state.TERMS], held), "exchange/reduce-only"
+        words, held = pricing._load(CLEARINGHOUSE, order.maker_vault)
+        if size > rules._reducible(order, words[state.TERMS], held):
+            self._refuse("exchange/reduce-only")
 
     market: uint256 = order_form._market(order)
     expiry: uint256 = order_form._expiry(order)
@@ -254,26 +181,54 @@ def _fill(
 
     token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[0]
     trading: uint256 = self.trading[market]
-    terms: Terms = self._terms(order, size, token, trading, prices)
-    if order.is_bid:
-        assert terms.price >= limit_price, "exchange/limit-price"
-    else:
-        assert terms.price <= limit_price, "exchange/limit-price"
-    assert terms.taker_fee <= max_fee, "exchange/taker-fee"
-    assert terms.maker_fee <= self._maker_fee_limit(order, size, token), "exchange/maker-fee"
+    terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
+    if (terms.price < limit_price) if order.is_bid else (terms.price > limit_price):
+        self._refuse("exchange/limit-price")
+    if terms.taker_fee > max_fee:
+        self._refuse("exchange/taker-fee")
+    if terms.maker_fee > pricing._maker_fee_limit(order, size, token):
+        self._refuse("exchange/maker-fee")
 
     seller: uint256 = order.maker_vault
     buyer: uint256 = taker_vault
     # a side that trades its way out of negative equity pays no fee; only a flagged vault can be so far
-    if maker_word & FLAGS != 0 and self._is_negative(order.maker_vault, prices):
-        terms.maker_fee = 0
-    if taker_word & FLAGS != 0 and self._is_negative(taker_vault, prices):
-        terms.taker_fee = 0
+    if maker_word & FLAGS != 0:
+        if staticcall ITradeLimits(LIMITS).is_negative(order.maker_vault, prices):
+            terms.maker_fee = 0
+    if taker_word & FLAGS != 0:
+        if staticcall ITradeLimits(LIMITS).is_negative(taker_vault, prices):
+            terms.taker_fee = 0
     fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
     if order.is_bid:
         seller = taker_vault
         buyer = order.maker_vault
         fees = [terms.taker_fee, terms.maker_fee]
+    # what few fills need: keys that may trade and not withdraw are bounded in what they lose, makers may have caps
+    why: uint256 = KEY if maker_rights & WITHDRAW == 0 else 0
+    if minimum & CAPPED_BIT != 0:
+        why |= CAPS
+    if why != 0:
+        extcall ITradeLimits(LIMITS).check(
+            order.maker_vault,
+            why,
+            minimum & COUNTER_MASK,
+            terms.legs,
+            order.is_bid,
+            terms.cash if order.is_bid else -terms.cash,
+            terms.maker_fee,
+            prices,
+        )
+    if taker_rights & WITHDRAW == 0:
+        extcall ITradeLimits(LIMITS).check(
+            taker_vault,
+            KEY,
+            0,
+            terms.legs,
+            not order.is_bid,
+            -terms.cash if order.is_bid else terms.cash,
+            terms.taker_fee,
+            prices,
+        )
     raised: uint256 = 0
     open_interest: uint256 = 0
     raised, open_interest = extcall IClearinghouse(CLEARINGHOUSE).novate(
@@ -282,7 +237,8 @@ def _fill(
     if raised == 1:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
-        assert cap == 0 or open_interest <= cap, "exchange/open-interest-cap"
+        if cap != 0 and open_interest > cap:
+            self._refuse("exchange/open-interest-cap")
 
     log IExchange.OrderFilled(
         order_hash=digest,
@@ -312,13 +268,20 @@ def fill(
     @dev Keeps INV-02, INV-05. Reverts: the reasons of `_refuse`, `exchange/...` here, and the Clearinghouse's.
     @param order The signed order.
     @param signature ECDSA of 65 or 64 bytes, or what the signer's EIP-1271 contract wants.
-    @param taker_vault A vault the caller owns.
+    @param taker_vault A vault the caller owns or may trade for.
     @param size Packages to take [1e-6]; `max_value(uint256)` takes all that is left.
     @param limit_price Worst price per package for the caller [wad quote].
     @param max_fee Largest fee of the caller for the whole fill [native].
     @return Hash of the order.
     """
     return self._fill(order, signature, taker_vault, size, limit_price, max_fee)
+
+
+@internal
+def _open(order: IExchange.Order, model: uint256) -> uint256:
+    if len(order.legs) == 0:
+        self._refuse("order/no-legs")
+    return extcall IClearinghouse(CLEARINGHOUSE).open(order_form._market(order), model, msg.sender)
 
 
 @external
@@ -342,11 +305,11 @@ def open_and_fill(
     @param permit ERC-2612 approval of the Clearinghouse, v = 0 for none; its failure is ignored.
     @return Id of the new vault.
     """
-    assert len(order.legs) != 0, "order/no-legs"
-    market: uint256 = order_form._market(order)
-    vault_id: uint256 = extcall IClearinghouse(CLEARINGHOUSE).open(market, model, msg.sender)
+    vault_id: uint256 = self._open(order, model)
     if permit.v != 0:
-        token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[0]
+        token: uint256 = (
+            staticcall IClearinghouse(CLEARINGHOUSE).market(order_form._market(order))
+        )[0]
         # a front-runner may have used the permit already: the allowance decides
         permitted: bool = raw_call(
             state._token(token),
@@ -369,16 +332,66 @@ def open_and_fill(
 
 
 @external
-def fill_many(fills: DynArray[IExchange.Fill, 4]):
+def fill_many(
+    fills: DynArray[IExchange.Fill, 4], model: uint256, amount: uint256, flat: uint256
+) -> uint256:
     """
-    @notice Several fills, all or none: rolls a position from one cell into another, or closes one against several makers.
-    @dev Each fill is margined by itself, in this order: a roll closes first unless there is margin for both.
-    @param fills Each as in `fill`.
+    @notice Several fills, all or none: closes a position against several makers, or rolls it from one cell into
+            another by closing first and opening with the last fill.
+    @dev Each fill is margined by itself, in this order. Tokens move only between vaults that the caller owns, and only
+         out of one without legs, debt and claim.
+    @param fills Each as in `fill`. With taker vault 0 the last one opens a vault.
+    @param model Margin model of an opened vault.
+    @param amount Tokens that go from the first fill's taker vault to the last one's before the last fill [native];
+           `max_value(uint256)` moves all.
+    @param flat A vault that must end without legs; 0 for none.
+    @return The vault of the last fill.
     """
+    vault_id: uint256 = 0
+    last: uint256 = len(fills)
     for one: IExchange.Fill in fills:
-        self._fill(
-            one.order, one.signature, one.taker_vault, one.size, one.limit_price, one.max_fee
-        )
+        last -= 1
+        vault_id = one.taker_vault
+        if last == 0:
+            if vault_id == 0:
+                vault_id = self._open(one.order, model)
+            if amount != 0:
+                self._move(fills[0].taker_vault, vault_id, one.order, amount)
+        self._fill(one.order, one.signature, vault_id, one.size, one.limit_price, one.max_fee)
+    if flat != 0:
+        self._check_flat(self._word(flat))
+    return vault_id
+
+
+@internal
+@view
+def _check_flat(word: uint256):
+    if state._count(word) != 0:
+        self._refuse("exchange/legs-left")
+
+
+@internal
+def _move(from_id: uint256, to_id: uint256, order: IExchange.Order, amount: uint256):
+    """
+    @dev The freed tokens of a vault without legs, into another vault of the caller.
+    """
+    word: uint256 = self._check_owner(from_id)
+    self._check_owner(to_id)
+    self._check_flat(word)
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = pricing._load(CLEARINGHOUSE, from_id)
+    expiry: uint256 = order_form._expiry(order)
+    extcall IClearinghouse(CLEARINGHOUSE).novate(
+        from_id,
+        to_id,
+        expiry,
+        [],
+        convert(min(amount, words[state.BALANCE]), int256),
+        [0, 0],
+        self,
+        extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry),
+    )
 
 
 # --- cancelling --------------------------------------------------------------------------------------------------
@@ -397,22 +410,58 @@ def cancel(hashes: DynArray[bytes32, 32]):
 
 @internal
 @view
-def _check_owner(vault_id: uint256):
-    word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
-    assert word != 0 and state._owner(word) == msg.sender, "exchange/not-vault-owner"
+def _check_owner(vault_id: uint256) -> uint256:
+    """
+    @dev The vault word, for its owner alone.
+    """
+    word: uint256 = self._word(vault_id)
+    if word == 0 or state._owner(word) != msg.sender:
+        self._refuse("exchange/not-vault-owner")
+    return word
+
+
+@internal
+@view
+def _check_trader(vault_id: uint256):
+    if self._rights(vault_id, self._word(vault_id), msg.sender) & TRADE == 0:
+        self._refuse("exchange/not-vault-owner")
+
+
+@external
+def set_caps(vault_id: uint256, delta: uint256, vega: uint256):
+    """
+    @notice Caps the net delta and vega that others may fill against the vault's orders before `bump_epoch` raises its
+            counter, and forgets what was used. Only the owner; a transfer of the vault ends the caps.
+    @param vault_id A vault of the caller.
+    @param delta Largest net delta [wad contracts]; 0: any.
+    @param vega Largest net vega [wad quote per 1.00 vol]; 0: any.
+    """
+    word: uint256 = self._check_owner(vault_id)
+    minimum: uint256 = self.minimums[vault_id] & ~CAPPED_BIT
+    if delta | vega != 0:
+        minimum |= CAPPED_BIT
+    self.minimums[vault_id] = minimum
+    extcall ITradeLimits(LIMITS).set_caps(vault_id, state._epoch(word), delta, vega)
+
+
+@internal
+@pure
+def _check_higher(old: uint256, minimum: uint256):
+    if minimum <= old or minimum > COUNTER_MASK:
+        self._refuse("exchange/epoch-not-higher")
 
 
 @external
 def bump_epoch(vault_id: uint256, minimum: uint256):
     """
-    @notice Kills every order of the vault whose counter (epoch >> 64) is below `minimum`. Only the vault's owner.
-    @param vault_id A vault of the caller.
+    @notice Kills every order of the vault whose counter (epoch >> 64) is below `minimum`. Only who may trade for it.
+    @param vault_id A vault the caller owns or may trade for.
     @param minimum New least counter, higher than the last.
     """
-    self._check_owner(vault_id)
+    self._check_trader(vault_id)
     old: uint256 = self.minimums[vault_id]
-    assert minimum > old & COUNTER_MASK and minimum <= COUNTER_MASK, "exchange/epoch-not-higher"
-    self.minimums[vault_id] = (old & SERIES_BIT) | minimum
+    self._check_higher(old & COUNTER_MASK, minimum)
+    self.minimums[vault_id] = (old & ~COUNTER_MASK) | minimum
     log IExchange.EpochBumped(vault_id=vault_id, minimum=minimum)
 
 
@@ -420,14 +469,13 @@ def bump_epoch(vault_id: uint256, minimum: uint256):
 def cancel_series(vault_id: uint256, series: uint128, minimum: uint256):
     """
     @notice Kills every order of the vault with a leg in `series` and a counter (epoch >> 64) below `minimum`.
-            Only the vault's owner.
-    @param vault_id A vault of the caller.
+            Only who may trade for it.
+    @param vault_id A vault the caller owns or may trade for.
     @param series Series id.
     @param minimum New least counter in this series, higher than the last.
     """
-    self._check_owner(vault_id)
-    old: uint256 = self.series_minimums[vault_id][series]
-    assert minimum > old and minimum <= COUNTER_MASK, "exchange/epoch-not-higher"
+    self._check_trader(vault_id)
+    self._check_higher(self.series_minimums[vault_id][series], minimum)
     self.series_minimums[vault_id][series] = minimum
     self.minimums[vault_id] |= SERIES_BIT
     log IExchange.SeriesCancelled(
@@ -445,7 +493,8 @@ def configure(market: uint256, word: uint256):
     @param market Market index.
     @param word See modules/trading_word.
     """
-    assert msg.sender == PARAMETERS, "exchange/only-parameters"
+    if msg.sender != PARAMETERS:
+        self._refuse("exchange/only-parameters")
     self.trading[market] = word
     log IExchange.TradingConfigured(market=market, word=word)
 
@@ -458,11 +507,11 @@ def collect_fees(token: address, receiver: address) -> uint256:
     @param receiver Who gets them.
     @return Tokens sent [native].
     """
-    assert msg.sender == staticcall IRiskParameters(PARAMETERS).owner(), "exchange/only-owner"
+    if msg.sender != staticcall IRiskParameters(PARAMETERS).owner():
+        self._refuse("exchange/only-owner")
     amount: uint256 = staticcall IERC20(token).balanceOf(self)
-    assert extcall IERC20(token).transfer(
-        receiver, amount, default_return_value=True
-    ), "exchange/transfer-refused"
+    if not extcall IERC20(token).transfer(receiver, amount, default_return_value=True):
+        self._refuse("exchange/transfer-refused")
     log IExchange.FeesCollected(token=token, receiver=receiver, amount=amount)
     return amount
 
@@ -503,5 +552,5 @@ def epoch_for(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
     @param series Series ids of the order.
     @return Epoch of the vault in the low 64 bits, the maker's counter above.
     """
-    word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
-    return (self._counter(vault_id, series) << rules.EPOCH_BITS) | state._epoch(word)
+    counter: uint256 = self._counter(vault_id, self.minimums[vault_id], series)
+    return (counter << rules.EPOCH_BITS) | state._epoch(self._word(vault_id))

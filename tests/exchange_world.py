@@ -55,6 +55,8 @@ class World:
         self.exchange = self.system.exchange
         self.clearinghouse = self.system.clearinghouse
         self.order_lens: Any = self.system.OrderLens  # type: ignore[attr-defined]
+        self.operators: Any = self.system.Operators  # type: ignore[attr-defined]
+        self.limits: Any = self.system.TradeLimits  # type: ignore[attr-defined]
         self.token = self.system.market.token
         self.domain = self.system.domain
         self.maker = Account.from_key(key(1))

@@ -26,6 +26,7 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("VaultToken", "VaultToken"),
     ("Operators", "Operators"),
     ("Exchange", "Exchange"),
+    ("TradeLimits", "TradeLimits"),
     ("Liquidator", "Liquidator"),
     ("Settlement", "Settlement"),
     ("InsuranceFund", "InsuranceFund"),
@@ -103,7 +104,14 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         ),
         "VaultToken": (at["Clearinghouse"],),
         "Operators": (at["Clearinghouse"],),
-        "Exchange": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"]),
+        "Exchange": (
+            at["RiskParameters"],
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["Operators"],
+            at["TradeLimits"],
+        ),
+        "TradeLimits": (at["Clearinghouse"], at["Exchange"]),
         "Liquidator": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"], at["InsuranceFund"]),
         "Settlement": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"], at["InsuranceFund"]),
         "InsuranceFund": (
@@ -122,8 +130,14 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Settlement"],
             at["InsuranceFund"],
         ),
-        "OrderLens": (at["Clearinghouse"], at["OracleAdapter"], at["Exchange"]),
         "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
+        "OrderLens": (
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["Exchange"],
+            at["Operators"],
+            at["MarginGate"],
+        ),
     }
     return arguments[name]
 

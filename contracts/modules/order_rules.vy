@@ -19,6 +19,8 @@ from contracts.modules import vault_state as state
 CANCELLED: constant(uint256) = 1 << 255
 # the epoch of the vault in an order's epoch; the maker's counter stands above
 EPOCH_BITS: constant(uint256) = 64
+# permission of an operator to trade
+TRADE: constant(uint256) = 1
 
 
 @internal
@@ -30,6 +32,7 @@ def _standing(
     taker: address,
     filled: uint256,
     word: uint256,
+    rights: uint256,
     counter: uint256,
 ) -> String[32]:
     """
@@ -37,6 +40,7 @@ def _standing(
     @param taker Who would fill; empty: not checked.
     @param filled Packages filled | CANCELLED.
     @param word Vault word of the maker vault.
+    @param rights What the signer may do for that vault (permissions of Operators; an owner has all).
     @param counter Least counter of a live order of that vault in these series.
     """
     if block.timestamp > order.expiry:
@@ -50,7 +54,7 @@ def _standing(
     # a transfer of the vault bumps its epoch
     if order.epoch & (2**EPOCH_BITS - 1) != state._epoch(word) or order.epoch >> EPOCH_BITS < counter:
         return "exchange/stale-epoch"
-    if word == 0 or order.signer != state._owner(word):
+    if word == 0 or rights & TRADE == 0:
         return "exchange/signer-not-owner"
     if not signer_of._is_valid(order.signer, digest, signature):
         return "exchange/bad-signature"

@@ -187,7 +187,8 @@ def test_order_states__batch__one_answer_each(world: World) -> None:
 def test_order_states__maker_cannot_pay__says_how_much_it_can(world: World) -> None:
     poor = world.system.open(world.maker.address, 250)
     state = world.state(world.order(is_bid=True, maker_vault=poor))
-    assert (state.status, state.fillable) == (1, 2_500_000)
+    # 250 pay for 2.39 packages at 100, 1 bp of fee and the liquidation deposit of 10 that a first leg locks
+    assert (state.status, state.fillable) == (1, 2_390_000)
     empty = world.system.open(world.maker.address)
     state = world.state(world.order(is_bid=True, maker_vault=empty))
     assert (state.status, state.fillable, state.reason) == (3, 0, "exchange/low-balance")
@@ -207,6 +208,7 @@ def test_order_states__extreme_numbers__do_not_revert(world: World) -> None:
         {"price": -(2**127), "size": 2**63 - 1, "max_fee": MAX},
         {"spot_min": MAX, "spot_max": 0},
         {"expiry": MAX},
+        {"iv": 100 * 10**18},
     ):
         world.state(world.order(**changes))
 

@@ -433,7 +433,10 @@ def test_fill__band_or_vol_without_a_fresh_price__reverts(world: World) -> None:
 
 def test_fill__raising_while_the_price_is_not_fresh__reverts(world: World) -> None:
     world.stale()
-    closing_only(world, world.order(), "margin/price-not-active")
+    # neither side may take on risk then, so the lens does not call the maker's opening order closable
+    order = world.order()
+    world.refused_and_told(order, "margin/price-not-active")
+    assert world.state(order).status == 3
 
 
 def test_fill__raising_while_paused__reverts(world: World) -> None:
@@ -504,7 +507,7 @@ def test_fill_many__roll__closes_here_and_opens_there(world: World) -> None:
     later = (OrderLeg(world.series(expiry=EXPIRY + DAY), 1),)
     open_ = world.order(maker_vault=later_vaults[0], legs=later, price=40 * WAD, size=10**6)
     fills = [one(world, close, world.taker_vault, MAX), one(world, open_, later_vaults[1], MAX)]
-    world.exchange.fill_many(fills, sender=world.taker)
+    world.exchange.fill_many(fills, 0, 0, 0, sender=world.taker)
     assert world.system.legs(world.taker_vault) == []
     assert [leg.quantity for leg in world.system.legs(later_vaults[1])] == [10**6]
 
@@ -515,7 +518,7 @@ def test_fill_many__one_is_refused__nothing_moves(world: World) -> None:
     bad = world.order(is_bid=True, price=23 * WAD)
     fills = [one(world, good, world.taker_vault, 10**5), one(world, bad, world.taker_vault, 10**5, 24 * WAD)]
     with boa.reverts("exchange/limit-price"):
-        world.exchange.fill_many(fills, sender=world.taker)
+        world.exchange.fill_many(fills, 0, 0, 0, sender=world.taker)
     assert world.exchange.filled_of(world.maker.address, world.hash(good)) == (0, False)
 
 
@@ -527,7 +530,7 @@ def test_fill_many__close_all__against_several_makers(world: World) -> None:
         world.order(is_bid=True, price=23 * WAD, maker_vault=other),
     ]
     fills = [one(world, bids[0], world.taker_vault, MAX), one(world, bids[1], world.taker_vault, 2 * 10**6)]
-    world.exchange.fill_many(fills, sender=world.taker)
+    world.exchange.fill_many(fills, 0, 0, 0, sender=world.taker)
     assert world.system.legs(world.taker_vault) == []
 
 
@@ -535,4 +538,47 @@ def test_fill_many__same_order_twice__counts_both(world: World) -> None:
     order = world.order(size=10**6)
     fills = [one(world, order, world.taker_vault, 6 * 10**5)] * 2
     with boa.reverts("exchange/above-remainder"):
-        world.exchange.fill_many(fills, sender=world.taker)
+        world.exchange.fill_many(fills, 0, 0, 0, sender=world.taker)
+
+
+def test_fill_many__roll__opens_a_vault_with_the_freed_tokens(world: World) -> None:
+    world.fill(world.order(), 10**6)
+    later_vault = world.system.open(world.maker.address, RICH)
+    close = world.order(is_bid=True, price=24 * WAD, size=10**6)
+    later = (OrderLeg(world.series(expiry=EXPIRY + DAY), 1),)
+    ask = world.order(maker_vault=later_vault, legs=later, price=40 * WAD, size=10**6)
+    fills = [one(world, close, world.taker_vault, MAX), one(world, ask, 0, MAX)]
+    opened = world.exchange.fill_many(fills, 0, MAX, world.taker_vault, sender=world.taker)
+    assert world.system.token_nft.ownerOf(opened) == world.taker
+    assert [leg.quantity for leg in world.system.legs(opened)] == [10**6]
+    assert world.system.balance(world.taker_vault) == 0
+    # 100 paid, 24 back, 40 paid, and three fees
+    assert RICH * 10**6 - 120 * 10**6 < world.system.balance(opened) < RICH * 10**6 - 116 * 10**6
+
+
+def test_fill_many__moving_tokens__only_out_of_an_own_vault_without_legs(world: World) -> None:
+    world.fill(world.order(), 2 * 10**6)
+    own = world.system.open(world.taker, RICH)
+    half = world.order(is_bid=True, price=24 * WAD, size=10**6)
+    ask = world.order(price=40 * WAD, size=10**6)
+    close = one(world, half, world.taker_vault, MAX)
+    with boa.reverts("exchange/legs-left"):
+        world.exchange.fill_many([close, one(world, ask, own, MAX)], 0, 1, 0, sender=world.taker)
+    with boa.reverts("exchange/not-vault-owner"):
+        world.exchange.fill_many([close, one(world, ask, world.maker_vault, MAX)], 0, 1, 0, sender=world.taker)
+    stranger = str(boa.env.generate_address("stranger"))
+    with boa.reverts("exchange/not-vault-owner"):
+        world.exchange.fill_many([one(world, ask, own, MAX)], 0, 1, 0, sender=stranger)
+    # one and the same vault
+    with boa.reverts("clearinghouse/same-vault"):
+        world.exchange.fill_many([one(world, ask, own, MAX)], 0, 1, 0, sender=world.taker)
+
+
+def test_fill_many__must_end_flat__reverts_with_legs_left(world: World) -> None:
+    world.fill(world.order(), 2 * 10**6)
+    bid = world.order(is_bid=True, price=24 * WAD)
+    with boa.reverts("exchange/legs-left"):
+        fills = [one(world, bid, world.taker_vault, 10**6)]
+        world.exchange.fill_many(fills, 0, 0, world.taker_vault, sender=world.taker)
+    fills = [one(world, bid, world.taker_vault, 2 * 10**6)]
+    world.exchange.fill_many(fills, 0, 0, world.taker_vault, sender=world.taker)
