@@ -190,9 +190,6 @@ SENTENCES: dict[str, str] = {
     "operators/unknown-permission": "There are three permissions: 1 trade, 2 withdraw, 4 manage.",
     "operators/unknown-vault": "There is no such vault, or it has been closed.",
     # OracleAdapter
-    "operators/expiry-range": "The expiry of a grant is out of range.",
-    "operators/not-owner": "Only the vault's owner grants permissions.",
-    "operators/unknown-permission": "Permissions are 1 trade, 2 withdraw and 4 manage, added up.",
     "oracle/already-listed": "The market's feeds are listed already.",
     "oracle/before-window": "The settlement window of that expiry has not begun.",
     "oracle/feed-decimals": "A feed has more decimals than the adapter can scale.",
