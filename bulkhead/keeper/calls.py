@@ -17,11 +17,13 @@ from bulkhead.keeper.plan import (
     Flag,
     Open,
     Poke,
+    Refill,
     Refresh,
     Repay,
     Settle,
     Sweep,
     Take,
+    Tidy,
     TopUp,
     WindDown,
 )
@@ -47,6 +49,7 @@ class Call:
         gas: Gas limit; None asks the node, which also simulates.
         worth: What it brings [wad quote], 0 for a duty.
         action: The action, for the log.
+        patient: Once refused it can wait a few blocks.
     """
 
     key: str
@@ -56,6 +59,7 @@ class Call:
     gas: int | None
     worth: int
     action: Action
+    patient: bool = False
 
     def fields(self) -> dict[str, Any]:
         """The action as a log line shows it."""
@@ -77,11 +81,17 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
         action: The action.
     """
     contract, function, arguments, key = _plan(chain, keeper, now, action)
-    found = chain.token(chain.deployment.market(action.market).token) if contract == "Token" else chain[contract]  # type: ignore[union-attr]
+    if isinstance(action, Approve):
+        found = chain.token(chain.deployment.market(action.market).token)
+    elif isinstance(action, Absorb | Refill | Tidy):
+        found = chain.backstop(chain.deployment.market(action.market))
+    else:
+        found = chain[contract]
     gas = FLAG_GAS + FLAG_LEG_GAS * action.legs if isinstance(action, Flag) and action.certain else None
     worth = action.profit if isinstance(action, Take) else getattr(action, "worth", 0)
     name = f"{contract}.{function}"
-    return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action)
+    patient = not isinstance(action, Flag | Take | TopUp | Open | Approve)
+    return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action, patient)
 
 
 def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str, str, tuple[object, ...], str]:
@@ -96,7 +106,11 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
         case WindDown():
             return "Liquidator", "wind_down", (action.vault_id,), f"wind_down:{action.vault_id}"
         case Absorb():
-            return "Liquidator", "absorb", (action.vault_id,), f"take:{action.vault_id}"
+            return "Pool", "absorb", (action.vault_id,), f"absorb:{action.vault_id}"
+        case Refill():
+            return "Pool", "refill", (action.vault_id,), f"refill:{action.vault_id}"
+        case Tidy():
+            return "Pool", "collect", (action.vault_id,), f"collect:{action.vault_id}"
         case Approve():
             spender = chain["Clearinghouse"].address
             return "Token", "approve", (spender, MAX_UINT), f"approve:{action.market}"

@@ -6,7 +6,7 @@ the vault is fine.
 
 from __future__ import annotations
 
-from bulkhead.chain.lens import MARKED
+from bulkhead.chain.lens import MARKED, VaultView
 from bulkhead.keeper.plan import (
     Absorb,
     Action,
@@ -18,17 +18,19 @@ from bulkhead.keeper.plan import (
     KeeperState,
     Poke,
     Policy,
+    Refill,
     Refresh,
     Repay,
     Settle,
     Sweep,
     Take,
+    Tidy,
     TopUp,
     WindDown,
 )
 from bulkhead.keeper.takes import plan_takes
 from bulkhead.risk.auction import LiquidationTerms
-from bulkhead.risk.words import WAD
+from bulkhead.risk.words import WAD, Status
 
 #: Vaults in one settling or claiming transaction.
 BATCH = 16
@@ -38,8 +40,6 @@ QUIET_SECONDS = 780
 #: An expiry price that is not final yet is tried again after this long, a recorded deficit refreshed as often.
 FIX_SECONDS = 300
 REFRESH_SECONDS = 600
-#: Bonus share from which the backstop pool absorbs, when the market's terms cannot be read [wad].
-BACKSTOP_FROM = WAD // 5
 #: Shares of the liquidation deposit that the caller earns.
 FLAG_TIP, END_TIP = 50, 30
 
@@ -135,11 +135,29 @@ def _absorbs(state: KeeperState, policy: Policy) -> list[Action]:
         vault = state.vaults.get(vault_id)
         if vault is None or quote.reason or vault_id in taken or not policy.mine(vault_id):
             continue
-        terms = _terms(state, vault_id)
-        least = terms.backstop_from if terms is not None and terms.backstop_from else BACKSTOP_FROM
-        if state.markets[vault.market].pool and quote.bonus_share >= least:
-            found.append(Absorb(vault_id, _tip(vault.deposit, END_TIP)))
+        market = state.markets[vault.market]
+        terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
+        if not market.pool or terms is None or view is None or _of_pool(state, vault):
+            continue
+        # without a live surface the pool wants twice the bonus
+        live = view.snapshot.status & Status.SURFACE_LIVE
+        least = terms.backstop_from * (1 if live else 2)
+        enough = quote.fraction * quote.margin // WAD >= terms.minimum * WAD
+        if quote.bonus_share >= least and quote.price >= 0 and enough:
+            found.append(Absorb(vault_id, vault.market, _tip(vault.deposit, END_TIP)))
+    for vault in state.vaults.values():
+        if not _of_pool(state, vault) or not policy.mine(vault.vault_id):
+            continue
+        if not vault.legs and not vault.claim and not vault.debt:
+            found.append(Tidy(vault.vault_id, vault.market))
+        elif state.live(vault) and vault.fresh and 0 <= vault.equity < vault.initial_margin:
+            found.append(Refill(vault.vault_id, vault.market))
     return found
+
+
+def _of_pool(state: KeeperState, vault: VaultView) -> bool:
+    pool = state.markets[vault.market].pool
+    return bool(pool) and vault.owner.lower() == pool.lower()
 
 
 def _wind_downs(state: KeeperState, policy: Policy) -> list[Action]:

@@ -85,7 +85,9 @@ class Observer:
         self._watch: set[int] = set()
         self._suspects: set[int] = set()
         self._flagged: set[int] = set()
+        # the keeper's own vaults and those of the pools it minds
         self._own: set[int] = set()
+        self._pools = {m.backstop.lower() for m in chain.deployment.markets.values() if m.backstop}
         self._debts: set[int] = set()
         self._live_cells: dict[Cell, int] = {}
         self._cell_of: dict[int, Cell] = {}
@@ -147,7 +149,7 @@ class Observer:
                     self._flagged.add(vault_id)
             else:
                 self.calls_seen.pop(vault_id, None)
-            if record.owner.lower() == self.keeper.lower():
+            if record.owner.lower() in (self.keeper.lower(), *self._pools):
                 self._own.add(vault_id)
             if record.debt:
                 self._debts.add(vault_id)
@@ -245,7 +247,7 @@ class Observer:
             elif name == "quote":
                 look.quotes[what] = Quote(
                     reason=reply[0], fraction=reply[1], cash=reply[2], top_up=reply[4], bonus_share=reply[5],
-                    equity=reply[7], margin=reply[8], elapsed=reply[10],
+                    equity=reply[7], margin=reply[8], elapsed=reply[10], price=reply[11],
                 )  # fmt: skip
             else:
                 look.numbers[name, what] = int(reply)
@@ -341,7 +343,7 @@ class Observer:
                 wallet=numbers.get(("wallet", i), 0),
                 recorded_at=notes.recorded.get(i, 0),
                 allowance=numbers.get(("allowance", i), 0),
-                pool=self.has_pool,
+                pool=self.chain.deployment.market(i).backstop,
             )
             for i, market in self._markets.items()
         }
@@ -367,11 +369,6 @@ class Observer:
         found = {what: amount for (name, what), amount in numbers.items() if name == "sweep"}
         self._swept |= {cell for cell, amount in found.items() if not amount}
         return tuple(sorted(cell for cell, amount in found.items() if amount))
-
-    @property
-    def has_pool(self) -> bool:
-        """The deployment has backstop pools that absorb."""
-        return "BackstopPool" in self.chain.contracts and self.chain["Liquidator"].abi.has("absorb")
 
     def refreshed(self, cell: Cell, now: int) -> None:
         """Notes that a cell's recorded deficit is being refreshed."""

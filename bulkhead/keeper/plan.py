@@ -57,6 +57,7 @@ class Quote:
         equity: E of the vault [wad].
         margin: A of the vault [wad].
         elapsed: Seconds on the auction's clock.
+        price: Tokens for the whole vault [native]; negative when the taker pays.
     """
 
     reason: int
@@ -67,6 +68,7 @@ class Quote:
     equity: int
     margin: int
     elapsed: int = 0
+    price: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class MarketView:
         wallet: The keeper's own tokens outside vaults [native].
         recorded_at: When its clock is known to have been recorded last [unix seconds].
         allowance: Tokens that the Clearinghouse may draw from the keeper [native].
-        pool: A backstop pool stands behind it.
+        pool: Address of its backstop pool, empty without one.
     """
 
     market: int
@@ -89,7 +91,7 @@ class MarketView:
     wallet: int
     recorded_at: int = 0
     allowance: int = 2**256 - 1
-    pool: bool = False
+    pool: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,24 @@ class Absorb:
     """Let the market's backstop pool take a flagged vault."""
 
     vault_id: int
+    market: int
     worth: int = 0
+
+
+@dataclass(frozen=True)
+class Refill:
+    """Let a backstop pool add tokens to a vault of its own that has less than its initial margin."""
+
+    vault_id: int
+    market: int
+
+
+@dataclass(frozen=True)
+class Tidy:
+    """Let a backstop pool close a vault of its own that is empty."""
+
+    vault_id: int
+    market: int
 
 
 @dataclass(frozen=True)
@@ -296,6 +315,6 @@ class Collect:
 
 
 Action = (
-    Poke | Flag | Clear | WindDown | Absorb | Approve | Open | Take | TopUp | Fix | Settle | Claim | Repay | Sweep
-    | Refresh | Collect
+    Poke | Flag | Clear | WindDown | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
+    | Repay | Sweep | Refresh | Collect
 )  # fmt: skip

@@ -24,6 +24,8 @@ from bulkhead.keeper.providers import Head, Providers
 from bulkhead.keeper.signing import Signer
 
 EMPTY_GAS = 21_000
+#: Blocks before something refused is asked again, when it can wait.
+PATIENT_BLOCKS = 4
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
 #: Blocks for which what has ended is remembered, so that a node that is behind starts nothing again.
@@ -88,6 +90,7 @@ class Sender:
         self._recent: list[Attempt] = []
         self._occupied: set[int] = set()
         self._doubted: dict[str, int] = {}
+        self._refused: dict[str, int] = {}
         self._asked: list[tuple[Attempt, str]] = []
         for attempt in journal.open():
             self._hold(attempt)
@@ -168,6 +171,7 @@ class Sender:
             self.journal.write(o.attempt for o in ended)
         old = head.number - REMEMBER_BLOCKS
         self._ended = {k: b for k, b in self._ended.items() if b > old}
+        self._refused = {k: b for k, b in self._refused.items() if b > head.number - PATIENT_BLOCKS}
         self._doubted = {k: b for k, b in self._doubted.items() if b > old}
         self._recent = [a for a in self._recent if a.mined_block > old]
         return ended
@@ -232,12 +236,14 @@ class Sender:
         wanted: list[Call] = []
         keys: set[str] = set()
         for call in calls:
-            if not self.busy(call.key, head.number) and call.key not in keys:
+            waits = call.patient and head.number - self._refused.get(call.key, -PATIENT_BLOCKS) < PATIENT_BLOCKS
+            if not waits and not self.busy(call.key, head.number) and call.key not in keys:
                 keys.add(call.key)
                 wanted.append(call)
         if not wanted:
             return [], []
         ready, refused = await self._simulate(wanted)
+        self._refused.update({call.key: head.number for call, _ in refused if call.patient})
         attempts: list[Attempt] = []
         spend = sum(a.gas * a.last.max_fee for a in self._open.values())
         for call, gas in ready:

@@ -25,20 +25,23 @@ from bulkhead.keeper.plan import (
     Policy,
     Proof,
     Quote,
+    Refill,
     Refresh,
     Repay,
     Settle,
     Sweep,
     Take,
+    Tidy,
     TopUp,
     WindDown,
 )
 from bulkhead.risk.auction import LiquidationTerms
-from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
+from bulkhead.risk.words import WAD, Kind, Leg, Snapshot, Status
 
 KEEPER = "0x" + "aa" * 20
 OTHER = "0x" + "bb" * 20
 NOW, EXPIRY = 1_000_000, 2_000_000
+POOL = "0x" + "dd" * 20
 CELL = (1, EXPIRY)
 LEGS = (Leg(Kind.PUT, 160 * 10**8, -100 * 10**6),)
 MICRO = 10**12
@@ -207,9 +210,20 @@ def test_wind_downs__insolvent_until_the_end_of_the_auction__are_marked_once():
     assert decide(state(solvent, cells=cells, quotes=late), policy) == []
 
 
+def test_absorbs__vaults_of_the_pool__are_refilled_and_closed():
+    pool = {1: MarketView(1, 0, MICRO, 10**9, NOW, pool=POOL)}
+    policy = Policy(roles=frozenset({"absorb"}))
+    short = vault(6, owner=POOL, equity=110)
+    assert decide(state(short, markets=pool), policy) == [Refill(6, 1)]
+    assert decide(state(replace(short, equity=130 * WAD), markets=pool), policy) == []
+    assert decide(state(replace(short, equity=-WAD), markets=pool), policy) == []
+    assert decide(state(replace(empty(6), owner=POOL), markets=pool), policy) == [Tidy(6, 1)]
+
+
 def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
-    cells = {CELL: replace(cell(), liquidation=TERMS.pack())}
-    pool = {1: MarketView(1, 0, MICRO, 10**9, NOW, pool=True)}
+    live = 3 | Status.SURFACE_LIVE
+    cells = {CELL: replace(cell(live), liquidation=TERMS.pack())}
+    pool = {1: MarketView(1, 0, MICRO, 10**9, NOW, pool=POOL)}
     quotes = {1: quote(cash=240 * 10**6, bonus=20)}
     (absorb,) = decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=quotes), Policy(roles=frozenset({"absorb"})))
     assert isinstance(absorb, Absorb) and absorb.vault_id == 1
@@ -217,6 +231,10 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     policy = Policy(roles=frozenset({"absorb"}))
     assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=early), policy) == []
     assert decide(state(FLAGGED_90, cells=cells, quotes=quotes), policy) == []
+    dull = {CELL: replace(cells[CELL], snapshot=replace(cells[CELL].snapshot, status=3))}
+    assert decide(state(FLAGGED_90, cells=dull, markets=pool, quotes=quotes), policy) == []
+    paying = {1: replace(quotes[1], price=-1)}
+    assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=paying), policy) == []
     both = Policy(roles=frozenset({"absorb", "take"}))
     (take,) = decide(state(FLAGGED_90, empty(collateral=500), cells=cells, markets=pool, quotes=quotes), both)
     assert isinstance(take, Take)
@@ -303,8 +321,9 @@ def test_roles__each_can_be_left_to_others(role):
         vault(3, equity=90, status=FLAGGED | LIQUIDATABLE),
         vault(4, owner=KEEPER, equity=130),
         vault(7, equity=-5, status=FLAGGED | LIQUIDATABLE, flagged_at=NOW - 900),
+        vault(10, owner=POOL, equity=110),
         quotes={3: quote(cash=240 * 10**6), 7: quote(equity=-5, elapsed=900, cash=-(10**9))},
-        markets={1: MarketView(1, 2, MICRO, 10**9, NOW, pool=True)},
+        markets={1: MarketView(1, 2, MICRO, 10**9, NOW, pool=POOL)},
         cells={CELL: replace(cell(), liquidation=TERMS.pack()), (1, 5): cell(price=WAD, expiry=5)},
         due={(1, 5): (6,)},
         claims={8: ((1, 5), 3)},
