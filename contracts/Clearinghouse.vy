@@ -605,8 +605,17 @@ def _novate(
     custody: address[2] = [
         convert(words[0][state.CUSTODY], address), convert(words[1][state.CUSTODY], address)
     ]
-    self._pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
-    self._pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
+    charged: uint256[2] = fees
+    if not (
+        self._try_pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
+        and self._try_pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
+    ):
+        if mode != TAKE:
+            self._refuse("clearinghouse/transfer-refused")
+        # a pot that its token's issuer froze stops no take: the cut, all of it due from vault 0, stays there
+        charged = [0, 0]
+        self._pay(token, custody[0], [custody[1], empty(address)], [forward, 0])
+        self._pay(token, custody[1], [custody[0], empty(address)], [back, 0])
     if tip != 0:
         log IClearinghouse.TipPaid(
             vault_id=ids[0], receiver=custody[1], tip=state.TIP_END, amount=tip
@@ -630,7 +639,7 @@ def _novate(
         received = cash
         self._log_state(ids[i], words[i], legs[i])
     log IClearinghouse.Novated(
-        from_id=ids[0], to_id=ids[1], cash=cash, fees=fees, fee_receiver=fee_receiver, legs=moved
+        from_id=ids[0], to_id=ids[1], cash=cash, fees=charged, fee_receiver=fee_receiver, legs=moved
     )
     self._log_cell(market, expiry)
     return raised

@@ -6,7 +6,7 @@ import boa
 import pytest
 
 from tests.contracts import deployer
-from tests.liquidation_world import EXPIRY, MARKET, World, address, put, unchanged
+from tests.liquidation_world import EXPIRY, MARKET, WAD, World, address, call, cash, put, unchanged
 
 OWNER = address("owner")
 
@@ -149,3 +149,53 @@ def test_vault_taken_over_whole__owes_nothing_at_settlement(world):
         world.settlement.settle(vault)
     world.settlement.settle_many([into, world.maker_id])
     assert world.settlement.claim(world.maker_id) == 750 * world.unit
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_frozen_pot__take__goes_on_without_the_cut(hostile, quiet):
+    """An issuer that freezes the insurance pot must not stop liquidation: the 2 % stay in the vault."""
+    world = hostile
+    vault = world.short_put(600, OWNER)
+    into = world.open(address("taker"), 3000)
+    world.move(1500)
+    world.flag(vault, address("keeper"))
+    world.wait(60)
+    quoted = world.liquidator.quote(vault, WAD)
+    assert quoted[3] > 0
+    world.token.misbehave(quiet, 0)
+    world.token.freeze(world.pot, True)
+    before = world.balance(vault), world.balance(into)
+    assert world.take(vault, into, address("taker")) == quoted[2]
+    tip = 3 * world.unit
+    assert world.balance(vault) == before[0] - quoted[2] - tip
+    assert world.balance(into) == before[1] + quoted[2] + tip
+    assert world.balance(world.pot) == 0 and not world.is_flagged(vault)
+
+
+def test_frozen_pot__taker_that_pays__goes_on_without_the_cut(hostile):
+    world = hostile
+    vault = world.open(OWNER, 20)
+    world.trade(world.maker(), vault, [call(1000, 3), cash(-2000)])
+    into = world.open(address("taker"), 20_000)
+    world.move(1840)
+    world.flag(vault, address("keeper"))
+    world.wait(30)
+    quoted = world.liquidator.quote(vault, WAD)
+    assert quoted[2] < 0 < quoted[3]
+    world.token.freeze(world.pot, True)
+    before = world.balance(vault)
+    world.take(vault, into, address("taker"))
+    assert world.balance(vault) == before - quoted[2] - 3 * world.unit
+
+
+def test_frozen_taker__take__reverts_and_changes_nothing(hostile):
+    """Only the cut is skipped: tokens between the two vaults move or nothing does."""
+    world = hostile
+    vault = world.short_put(600, OWNER)
+    into = world.open(address("taker"), 3000)
+    world.move(1500)
+    world.flag(vault, address("keeper"))
+    world.wait(60)
+    world.token.freeze(world.custody(into), True)
+    with unchanged(world, vault, into), boa.reverts("clearinghouse/transfer-refused"):
+        world.take(vault, into, address("taker"))
