@@ -166,7 +166,7 @@ class Crowd:
                 (0, 0, 0, b"\0" * 32, b"\0" * 32),
             )  # fmt: skip
 
-    def _send(self, datas: Sequence[bytes]) -> None:
+    def _send(self, payloads: Sequence[bytes]) -> None:
         rpc, opener = self.stage.anvil.rpc, self.stage.people[OPENER]
         to, sender = self.stage.chain["Exchange"].address, opener.address
         limit = rpc.block()["gasLimit"]
@@ -174,8 +174,8 @@ class Crowd:
         rpc.call("evm_setAutomine", False)
         nonce = int(rpc.call("eth_getTransactionCount", sender, "latest"), 16)
         try:
-            for start in range(0, len(datas), A_BLOCK):
-                part = datas[start : start + A_BLOCK]
+            for start in range(0, len(payloads), A_BLOCK):
+                part = payloads[start : start + A_BLOCK]
                 rpc.batch_strict(
                     [
                         (
