@@ -15,18 +15,29 @@ import boa  # noqa: E402
 import httpx  # noqa: E402
 from eth_account import Account  # noqa: E402
 
+from bulkhead.chain.system import create_address  # noqa: E402
 from bulkhead.risk.volatility import OracleWord  # noqa: E402
-from tests.contracts import deployer
+from bulkhead.vol import surface  # noqa: E402
+from tests.contracts import deployer  # noqa: E402
+from tests.surface_world import smile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = 10**8
 EMPTY = "0x" + "00" * 20
+# publishers, in the order of their addresses
+PUBLISHERS = sorted(("0x" + f"{n:064x}" for n in (11, 12)), key=lambda key: int(Account.from_key(key).address, 16))
 # first account of Anvil's public mnemonic
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
 PROBE = """# pragma version 0.4.3
 interface Adapter:
     def snapshot(market: uint256, expiry: uint256) -> uint256[16]: view
+
+owner: public(address)
+
+@deploy
+def __init__():
+    self.owner = msg.sender
 
 @external
 @view
@@ -62,9 +73,14 @@ def rows(url: str) -> list[dict[str, Any]]:
 
     boa.set_network_env(url)
     boa.env.add_account(Account.from_key(KEY), force_eoa=True)
-    adapter = deployer("OracleAdapter").deploy(boa.env.eoa, boa.env.eoa)
+    # RiskParameters is the account itself, and for VolSurface the probe, which names it as its owner
+    nonce = int(rpc("eth_getTransactionCount", boa.env.eoa, "latest"), 16)
+    vol_at = create_address(boa.env.eoa, nonce + 4)  # adapter, two feeds, probe
+    adapter = deployer("OracleAdapter").deploy(boa.env.eoa, vol_at)
     feeds = [deployer("MockAggregator").deploy(8, "TEST / USD") for _ in range(2)]
     probe = boa.loads(PROBE)
+    vol = deployer("VolSurface").deploy(probe.address, adapter.address)
+    assert str(vol.address) == vol_at
     for feed in feeds:
         feed.push(2000 * UNIT, now())
     adapter.list_market(1, [feeds[0].address, feeds[1].address, EMPTY], [3600, 3600], OracleWord().pack())
@@ -91,6 +107,28 @@ def rows(url: str) -> list[dict[str, Any]]:
     adapter.poke(1, 256)
     adapter.observe(1, expiry)
     add("observe_tx", used())
+
+    vol.set_publishers(1, [Account.from_key(key).address for key in PUBLISHERS], 2, 3600, 1000)
+    number = 0
+    for days in ((30,), tuple(range(7, 39)[::4])):
+        for turn in ("first", "again"):
+            number += 1
+            made_at = at(now() + 600)
+            rpc("evm_mine")
+            expiries = tuple(made_at // 86400 * 86400 + 8 * 3600 + day * 86400 for day in days)
+            made = surface.Surface(1, made_at, expiries, tuple(smile(0.6, e - made_at) for e in expiries))
+            domain = surface.Domain(int(rpc("eth_chainId"), 16), str(vol.address))
+            signed = surface.sign(made, number, domain, PUBLISHERS)
+            vol.publish(1, number, made_at, made.index, made.words, signed)
+            add(f"publish_{len(days)}_{turn}", used())
+            add(f"publish_{len(days)}_{turn}_each", used() // len(days))
+    feeds[0].push(2020 * UNIT, now())
+    feeds[1].push(2020 * UNIT, now())
+    adapter.poke(1, 16)
+    for name, expiry in (("listed", made.expiries[3]), ("between", made.expiries[3] + 86400)):
+        cold, warm = probe.run(adapter.address, 1, expiry)
+        add(f"snapshot_cold_{name}", cold)
+        add(f"snapshot_warm_{name}", warm)
 
     expiry = now() + 3600
     feeds[0].push(2100 * UNIT, at(expiry - 3000))

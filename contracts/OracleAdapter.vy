@@ -114,6 +114,8 @@ FLAT_UNIT: constant(uint256) = 10**6
 MAX_PRICE: constant(uint256) = 2**96 - 1
 # asks a feed for its newest round; no feed has a round 0
 NEWEST: constant(uint256) = 0
+# asks a sequencer's uptime feed; no round id has more than 80 bits
+UPTIME: constant(uint256) = 2**81
 MAX_RATIO: constant(uint256) = 100 * 10**18
 MIN_IV: constant(uint256) = 10**16
 MAX_IV: constant(uint256) = 10**19
@@ -511,12 +513,14 @@ def _feed_word(feed: address, heartbeat: uint256) -> uint256:
 
 @internal
 @view
-def _ask(feed_word: uint256, asked: uint256) -> (bool, uint256[5]):
+def _read(feed_word: uint256, asked: uint256) -> Reading:
     """
-    @notice A round of a feed as it answers: (roundId, answer, startedAt, updatedAt, answeredInRound).
+    @notice The newest round of a feed (NEWEST), or one of its history, where FINE and STALE are both good. A feed that
+            answers nonsense gives a reason, never a revert. Of an uptime feed (UPTIME) its answer and startedAt.
     """
+    reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
     request: Bytes[36] = method_id("latestRoundData()", output_type=Bytes[4])
-    if asked != NEWEST:
+    if asked != NEWEST and asked != UPTIME:
         request = abi_encode(asked, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4]))
     gas_before: uint256 = msg.gas
     success: bool = False
@@ -532,23 +536,11 @@ def _ask(feed_word: uint256, asked: uint256) -> (bool, uint256[5]):
     # who calls with little gas must not make a good feed look bad
     assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
     if not success or len(answer) != 160:
-        return False, empty(uint256[5])
-    return True, abi_decode(answer, uint256[5])
-
-
-@internal
-@view
-def _read(feed_word: uint256, asked: uint256) -> Reading:
-    """
-    @notice The newest round of a feed (NEWEST), or one of its history, where FINE and STALE are both good. A feed that
-            answers nonsense gives a reason, never a revert.
-    """
-    reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
-    answered: bool = False
-    fields: uint256[5] = empty(uint256[5])
-    answered, fields = self._ask(feed_word, asked)
-    if not answered:
         return reading
+    # (roundId, answer, startedAt, updatedAt, answeredInRound)
+    fields: uint256[5] = abi_decode(answer, uint256[5])
+    if asked == UPTIME:
+        return Reading(reason=FINE, id=0, price=fields[1], stamp=fields[2])
     id: uint256 = fields[0]
     amount: uint256 = fields[1]
     updated_at: uint256 = fields[3]
@@ -584,15 +576,11 @@ def _read_sequencer(feed: address, grace: uint256) -> uint256:
     """
     @notice FINE, SEQUENCER_DOWN or GRACE. An uptime feed answers 0 for up and keeps the last change in startedAt.
     """
-    answered: bool = False
-    fields: uint256[5] = empty(uint256[5])
-    answered, fields = self._ask(convert(feed, uint256), NEWEST)
-    down: uint256 = fields[1]
-    started_at: uint256 = fields[2]
+    status: Reading = self._read(convert(feed, uint256), UPTIME)
     # startedAt is 0 while an uptime feed has not heard from its chain
-    if not answered or down != 0 or started_at == 0 or started_at > block.timestamp:
+    if status.reason != FINE or status.price != 0 or status.stamp == 0 or status.stamp > block.timestamp:
         return SEQUENCER_DOWN
-    if unsafe_sub(block.timestamp, started_at) < grace:
+    if unsafe_sub(block.timestamp, status.stamp) < grace:
         return GRACE
     return FINE
 
