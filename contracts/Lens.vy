@@ -18,6 +18,7 @@ from contracts.modules import leg
 from contracts.modules import margin
 from contracts.modules import parameters
 from contracts.modules import snapshot as price
+from contracts.modules import svi_slice
 from contracts.modules import vault_state as state
 
 implements: ILens
@@ -131,8 +132,16 @@ def _describe(
     result.maintenance_margin = convert(numbers[margin.MM], uint256)
     result.initial_margin = convert(numbers[margin.IM], uint256)
     result.target = convert(numbers[margin.TARGET], uint256)
-    if prices[price.SIGMA_NOW] > prices[price.SIGMA]:
-        prices[price.SIGMA] = prices[price.SIGMA_NOW]
+    # as MarginGate asks in actions of row 1: also at the current vol, and at the surface as it was last live
+    for vol: uint256 in range(2):
+        if vol == 0:
+            if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                continue
+            prices[price.SIGMA] = prices[price.SIGMA_NOW]
+        else:
+            if not price._is_fading(prices):
+                break
+            prices[price.SURFACE_WEIGHT] = svi_slice._without_fade(prices[price.SURFACE_WEIGHT])
         assessed = staticcall IMarginEngine(engine).assess(
             legs, prices, state._engine_risk(words), NO_COLLATERAL
         )
@@ -144,7 +153,9 @@ def _describe(
             prices,
             True,
         )
-        result.initial_margin = max(result.initial_margin, convert(numbers[margin.IM], uint256))
+        # equity there may be another one: what is told is what equity here must reach
+        needed: int256 = numbers[margin.IM] + result.equity - numbers[margin.EQUITY]
+        result.initial_margin = max(result.initial_margin, convert(max(needed, 0), uint256))
     if result.maintenance_margin != 0 or result.equity < 0:
         result.health = 0
         if result.equity > 0:

@@ -14,6 +14,7 @@ from contracts.modules import leg
 from contracts.modules import margin
 from contracts.modules import parameters
 from contracts.modules import snapshot as price
+from contracts.modules import svi_slice
 from contracts.modules import vault_state as state
 
 implements: IMarginGate
@@ -122,20 +123,26 @@ def _meets(
     known: int256[9],
 ) -> bool:
     """
-    @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, and with the
-         proximity add-on.
+    @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, with the
+         proximity add-on, and while a surface fades also at the surface as it was live (ADR 16).
     """
     collateral: int256 = self._collateral(words)
     if len(legs) == 0:
         return collateral >= 0
     current: uint256[16] = prices
     assessed: int256[9] = known
-    for vol: uint256 in range(2):
+    for vol: uint256 in range(3):
+        if vol != 0 and not row_one:
+            break
         if vol == 1:
-            if not row_one or prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
-                break
+            if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                continue
             current[price.SIGMA] = prices[price.SIGMA_NOW]
-        if vol == 1 or known[margin.COVERED] != KNOWN:
+        if vol == 2:
+            if not price._is_fading(prices):
+                break
+            current[price.SURFACE_WEIGHT] = svi_slice._without_fade(prices[price.SURFACE_WEIGHT])
+        if vol != 0 or known[margin.COVERED] != KNOWN:
             assessed = self._assess(words, legs, current, collateral)
         if assessed[margin.COVERED] == 1:
             return True

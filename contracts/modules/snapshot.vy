@@ -21,7 +21,7 @@ UPDATED_AT: constant(uint256) = 11     # stamp of the round in force [unix secon
 CLOCK: constant(uint256) = 12          # market clock [seconds], restart value of it << 64
 SURFACE_NEAR: constant(uint256) = 13   # flat iv [wad], or the packed slice at or before the expiry
 SURFACE_FAR: constant(uint256) = 14    # 0, or the packed slice at or after the expiry
-SURFACE_WEIGHT: constant(uint256) = 15 # weight of the far slice in total variance [wad]
+SURFACE_WEIGHT: constant(uint256) = 15 # mix word of modules/svi_slice: weight of the far slice, fade, flat iv
 
 # status bits
 FRESH: constant(uint256) = 1           # the price is fresh
@@ -45,3 +45,12 @@ def _is_fresh(snapshot: uint256[16]) -> bool:
 @pure
 def _is_active(snapshot: uint256[16]) -> bool:
     return snapshot[STATUS] & ACTIVE != 0
+
+
+@internal
+@pure
+def _is_fading(snapshot: uint256[16]) -> bool:
+    """
+    @notice Whether the smile in force is mixed with the flat iv: the surface is stale, or on its way back.
+    """
+    return snapshot[STATUS] & SURFACE_SVI != 0 and snapshot[SURFACE_WEIGHT] >> 64 != 0
