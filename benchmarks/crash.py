@@ -307,12 +307,31 @@ def main() -> None:
     parser.add_argument("--save", type=Path, default=ROOT / "out" / "crash.json", help="where the numbers go")
     parser.add_argument("--from", dest="source", type=Path, nargs="*", help="numbers of earlier runs instead of a run")
     parser.add_argument("--docs", action="store_true", help="write docs/crashes.md, its figure and the results file")
+    parser.add_argument("--chain", type=int, metavar="N", help="N vaults of each crash through the contracts instead")
+    parser.add_argument("--deviation", type=int, default=50, help="with --chain: rounds at this move [basis points]")
     given = parser.parse_args()
+    if given.chain:
+        on_chain(given)
+        return
     found = merged([json.loads(p.read_text()) for p in given.source]) if given.source else run(given)
     if given.docs:
         figure(found, ROOT / "docs" / "crashes.svg")
         (ROOT / "docs" / "crashes.md").write_text(page(found))
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def on_chain(given: argparse.Namespace) -> None:
+    """A sample of each crash on Anvil; ends with an error when anything differs."""
+    from benchmarks import crash_chain
+
+    folder, failed = data_folder(), False
+    for name in given.crashes:
+        (file,) = (folder / "crash").glob(f"{name}_*")
+        rounds = rounds_of(read_bars(file, given.asset), given.deviation)
+        numbers = crash_chain.play(rounds, given.chain, given.asset.upper(), given.seed)
+        print(crash_chain.line(name, numbers), flush=True)
+        failed |= bool(numbers["failed"])
+    raise SystemExit(int(failed))
 
 
 def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -154,12 +154,14 @@ class Replay:
         plot: What is played.
         keeper: The keeper.
         look: Called after every step.
+        parts: Who opens what.
     """
 
     stage: Stage
     plot: Plot
     keeper: KeeperDriver
     look: Onlooker = lambda view: None
+    parts: Sequence[Part] = PARTS
     record: RunRecord = field(init=False)
 
     def __post_init__(self) -> None:
@@ -282,7 +284,7 @@ class Replay:
         cell = read_cells(stage.chain, [self.cell])[self.cell]
         maker = stage.people[MAKER]
         risk = RiskWord.unpack(cell.risk)
-        packages = [(part, *self._package(part, cell, risk)) for part in PARTS]
+        packages = [(part, *self._package(part, cell, risk)) for part in self.parts]
         # the sum of what the other sides need alone is enough for the maker, whatever it nets to
         need = sum((deal.other_margin for _, deal, _ in packages), Decimal(0)) * 2 + NOTIONAL
         maker_vault = maker.vaults.open(stage.market.symbol, deposit=need.quantize(CENT))
@@ -343,6 +345,8 @@ class Replay:
         locked = Decimal(risk.deposit).scaleb(-6)
         if part.cushion:
             deposit = part.cushion * from_wad(mine.initial_margin) - from_wad(mine.equity) + upfront + locked
+            # a premium is paid out of what is there before its legs are
+            deposit = max(deposit, upfront + locked)
         else:
             deposit = upfront + locked
         deposit = max(deposit + min(fee, spot * size / 1000), locked * 2).quantize(CENT, rounding=ROUND_UP)
