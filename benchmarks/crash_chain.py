@@ -110,7 +110,7 @@ def play(rounds: list[Round], count: int, symbol: str, seed: int) -> dict[str, A
         for role in ("maker", "keeper", *TRADERS):
             mint.execute(stage.market.token, "mint", stage.people[role].address, PURSE * stage.unit)
         stage.push(played[0])
-        driver = InlineKeeper(stage, JsonLog(log))
+        driver = InlineKeeper(stage, JsonLog(log), most_looks=60 + 20 * count)
         try:
             driver.settle_down()
             replay = Replay(stage, Plot("crash", symbol, played[1:], expiry), driver, parts=parts(count, seed))

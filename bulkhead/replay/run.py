@@ -64,7 +64,8 @@ class KeeperDriver(Protocol):
 class InlineKeeper:
     """The keeper in this process, for the replay: the same loop body, ticked by hand."""
 
-    def __init__(self, stage: Stage, log: JsonLog, policy: Policy | None = None) -> None:
+    def __init__(self, stage: Stage, log: JsonLog, policy: Policy | None = None, most_looks: int = MOST_LOOKS) -> None:
+        self._most_looks = most_looks
         self._runner = asyncio.Runner()
         account = account_from_key(anvil.key(ROLES.index("keeper")))
         nodes = [Node(stage.anvil.url, timeout_seconds=60)]
@@ -72,11 +73,11 @@ class InlineKeeper:
 
     def settle_down(self) -> None:
         """Ticks until nothing is sent and nothing is in flight."""
-        for _ in range(MOST_LOOKS):
+        for _ in range(self._most_looks):
             done = self._runner.run(self._look())
             if done.block >= 0 and not done.sent and not done.pending:
                 return
-        raise BulkheadError(f"The keeper acted {MOST_LOOKS} times at one moment; something is wrong with it.")
+        raise BulkheadError(f"The keeper acted {self._most_looks} times at one moment; something is wrong with it.")
 
     async def _look(self) -> Tick:
         before = self.keeper.last
