@@ -70,12 +70,22 @@ def implied_vol(call: int, forward: int, strike: int, seconds: int) -> int:
     price = max((low >> 1) - (vega * mills(s) >> 64), 1)
     flat = target < price
     if flat:
-        slope = divide(vega * s, price)
-        s = s * sqrt_ratio(slope, slope + 2 * ln_ratio(price, target)) >> 64
+        slope, fall = divide(vega * s, price), ln_ratio(price, target)
+        least = s * s >> 67
+        gap = (slope >> 1) - least
+        ratio = divide(fall << 65, slope)
+        if gap > 0:
+            bent = ln_ratio(3 * ONE + (2 * ratio * gap >> 64), 3 * ONE)
+            ratio = divide(ratio * fall, (least * ratio >> 64) + (3 * bent >> 1))
+        s = s * sqrt_ratio(ONE, ONE + ratio) >> 64
     else:
-        s += divide((target - price) << 64, vega)
+        t = divide((target - price) << 64, vega)
+        y = divide(t * (2 * s + t), 2 * (s + t))
+        y = y * y >> 64
+        s += divide(t * (ONE - divide(11 * y, 60)), ONE - divide(7 * y, 20))
     for _ in range(24):
-        d1 = (s >> 1) - divide(distance << 64, s)
+        q = divide(distance << 64, s)
+        d1 = (s >> 1) - q
         vega = low * density(d1) >> 64
         price = vega * mills(s - d1)
         price = ((low << 64) - vega * mills(d1) - price if d1 > 0 else vega * mills(-d1) - price) >> 64
@@ -83,16 +93,26 @@ def implied_vol(call: int, forward: int, strike: int, seconds: int) -> int:
             s = s * 3 >> 1
             continue
         bend = divide(d1 * (d1 - s), s)
+        q = divide(q << 64, s)
+        twist = (bend * bend >> 64) - 3 * (q * q >> 64) - (ONE >> 2)
         if flat:
             step = divide(ln_ratio(price, target) * price, vega)
-            bend -= divide(vega << 64, price)
+            q = divide(vega << 64, price)
+            twist += q * (2 * q - 3 * bend) >> 64
+            bend -= q
         else:
             step = divide((price - target) << 64, vega)
-        step = divide(step << 64, min(max(ONE - (step * bend >> 65), ONE >> 1), ONE << 1))
+        bend = step * bend >> 64
+        top = ONE - (bend >> 1)
+        bottom = ONE - bend + divide((step * step >> 64) * twist >> 64, 6)
+        if min(top, bottom) > ONE >> 2:
+            step = divide(step * top, bottom)
+        else:
+            step = divide(step << 64, min(max(top, ONE >> 1), ONE << 1))
         if step >= s:
             s >>= 1
             continue
         s -= step
-        if abs(step) < s >> 12:
+        if abs(step) < s >> (8 if flat else 9):
             break
     return divide(s * WAD, sqrt_ratio(seconds, YEAR))
