@@ -174,6 +174,18 @@ SENTENCES: dict[str, str] = {
     "liquidator/too-early": "The auction has not reached its end.",
     "liquidator/unknown-vault": "There is no such vault, or it has been closed.",
     "liquidator/zero-fraction": "The share to take is zero.",
+    # MakerVault and QuoteBoard
+    "board/one-signature-each": "Every order on the board needs its signature.",
+    "maker/above-cap": "The maker vault takes no more deposits than its cap.",
+    "maker/not-a-desk": "That vault is not a desk of the maker.",
+    "maker/not-authorized": "Only the maker vault's owner, or its quoter for some things, may do that.",
+    "maker/not-liquid": "The maker's tokens stand behind its open positions; less can be redeemed now.",
+    "maker/not-priceable": "Shares have no price now: no fresh price, an unsettled expiry, or a take's callback.",
+    "maker/out-of-bounds": "Edge is 5 to 2,000 bps, a quote lives an hour at most.",
+    "maker/too-many-desks": "A maker vault has at most 16 desks.",
+    "maker/transfer-failed": "The token refused the transfer, or took a fee of it.",
+    "maker/unknown-market": "There is no such market.",
+    "maker/zero-shares": "That is too little for a share.",
     # MarginGate
     "margin/adds-risk": "The vault is below its initial margin and this would not make it safer.",
     "margin/below-initial": "The vault's equity would be below its initial margin.",

@@ -33,10 +33,14 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("Lens", "Lens"),
     ("OrderLens", "OrderLens"),
     ("VolSurface", "VolSurface"),
+    ("QuoteBoard", "QuoteBoard"),
 )
 
 #: Contracts that each market gets one of, after its listing.
 MARKET_CONTRACTS: tuple[str, ...] = ("BackstopPool",)
+
+#: Contracts that anyone may deploy, any number of; nothing depends on them.
+OPEN_CONTRACTS: tuple[str, ...] = ("MakerVault",)
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["InsuranceFund"],
         ),
         "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
+        "QuoteBoard": (),
         "OrderLens": (
             at["Clearinghouse"],
             at["OracleAdapter"],
@@ -146,3 +151,9 @@ def backstop_arguments(market: int, symbol: str, at: Mapping[str, str], cap: int
     """Constructor arguments of a market's backstop pool; `cap` bounds its deposits [native]."""
     roles = ("RiskParameters", "Clearinghouse", "OracleAdapter", "Liquidator", "Settlement")
     return (f"Bulkhead backstop {symbol}"[:25], f"bs{symbol}"[:5], market, cap, [at[role] for role in roles])
+
+
+def maker_arguments(market: int, symbol: str, at: Mapping[str, str]) -> tuple[object, ...]:
+    """Constructor arguments of a maker vault; its deployer owns it and sets its bounds."""
+    roles = ("Clearinghouse", "Exchange", "OracleAdapter", "Liquidator", "Settlement")
+    return (f"Bulkhead maker {symbol}"[:25], f"mk{symbol}"[:5], market, [at[role] for role in roles])

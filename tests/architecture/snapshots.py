@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS
+from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS, OPEN_CONTRACTS
 from tests.contracts import deployer
 
 FILE = Path(__file__).parent / "storage_layout.json"
@@ -20,7 +20,8 @@ def layout(contract: str) -> dict[str, Any]:
 
 def layouts() -> dict[str, Any]:
     """Layouts by contract."""
-    return {contract: layout(contract) for contract in sorted({c for _, c in CONTRACTS} | set(MARKET_CONTRACTS))}
+    deployed = {c for _, c in CONTRACTS} | set(MARKET_CONTRACTS) | set(OPEN_CONTRACTS)
+    return {contract: layout(contract) for contract in sorted(deployed)}
 
 
 if __name__ == "__main__":

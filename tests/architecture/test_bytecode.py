@@ -9,7 +9,7 @@ import pytest
 
 from bulkhead.chain import abi
 from bulkhead.chain.abi.__main__ import MOCKS
-from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS
+from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS, OPEN_CONTRACTS, maker_arguments
 from tests.architecture import snapshots
 from tests.contracts import deployer
 from tests.system_fixtures import deployed
@@ -19,7 +19,7 @@ __all__ = ["deployed"]
 #: The chain's limit is 24,576; the rest is room for what later versions add. See docs/architecture.md.
 BUDGET = 22_000
 NAMES = [name for name, _ in CONTRACTS]
-DEPLOYED = {contract for _, contract in CONTRACTS} | set(MARKET_CONTRACTS)
+DEPLOYED = {contract for _, contract in CONTRACTS} | set(MARKET_CONTRACTS) | set(OPEN_CONTRACTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -30,6 +30,11 @@ def test_code__deployed_length__is_within_the_budget(deployed, name):
 
 def test_code__backstop_pool__is_within_the_budget(deployed):
     assert len(boa.env.get_code(deployed.pool().address)) < BUDGET
+
+
+def test_code__maker_vault__is_within_the_budget(deployed):
+    made = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", deployed.at))
+    assert len(boa.env.get_code(made.address)) < BUDGET
 
 
 @pytest.mark.parametrize("contract", sorted(DEPLOYED))

@@ -1,0 +1,252 @@
+"""Pooled tokens that quote: what its quoter may sign, what shares cost, and that nobody else moves anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boa
+import eth_abi
+import pytest
+from eth_account import Account
+
+from bulkhead import orders
+from bulkhead.chain.system import maker_arguments
+from bulkhead.orders import Order, OrderLeg
+from bulkhead.risk.words import Kind, Leg
+from tests.contracts import deployer
+from tests.exchange_world import DAY, EXPIRY, MAX, STRIKE, WAD, World, key
+
+QUOTER = Account.from_key(key(55))
+EDGE = 50
+ORDER = (
+    "(uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,"
+    "uint256,uint256,uint256,uint8)"
+)
+
+
+@dataclass
+class Desk:
+    """A maker vault with one funded desk and a depositor."""
+
+    world: World
+    vault: Any
+    owner: str
+    lender: str
+    desk: int
+
+    def mark(self, kind: Kind = Kind.CALL, strike: int = STRIKE) -> int:
+        leg = Leg(kind, 0 if kind == Kind.FUTURE else strike, 10**6).pack()
+        engine = self.world.system.EsEngine  # type: ignore[attr-defined]
+        return int(engine.value([leg], self.world.system.oracle.snapshot(1, EXPIRY)))
+
+    def order(self, **changes: Any) -> Order:
+        values = {
+            "maker_vault": self.desk, "signer": self.vault.address, "max_fee": WAD,
+            "price": self.mark() + 2000 * WAD * EDGE // 10**4,
+        }  # fmt: skip
+        return self.world.order(**{**values, **changes})
+
+    def sign(self, order: Order, by: Any = QUOTER) -> bytes:
+        quote = orders.sign(order, self.world.domain, by.key)
+        return bytes(eth_abi.encode([ORDER, "bytes"], [order.to_tuple(), quote]))
+
+    def says(self, order: Order, by: Any = QUOTER) -> bool:
+        answer = bytes(self.vault.isValidSignature(self.world.hash(order), self.sign(order, by)))
+        assert answer in (bytes.fromhex("1626ba7e"), bytes(4))
+        return answer != bytes(4)
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
+    with boa.env.prank(owner):
+        vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", world.system.at))
+    vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, 200_000 * 10**6, sender=owner)
+    world.token.mint(lender, 10**12)
+    world.token.approve(vault.address, MAX, sender=lender)
+    vault.deposit(100_000 * 10**6, lender, sender=lender)
+    number = vault.open_desk(0, sender=QUOTER.address)
+    vault.fund(number, 60_000 * 10**6, sender=QUOTER.address)
+    return Desk(world, vault, owner, lender, number)
+
+
+def test_quote__within_bounds__fills_and_gains_the_edge_at_mark(desk: Desk) -> None:
+    before = desk.vault.totalAssets()
+    order = desk.order()
+    assert desk.says(order)
+    desk.world.fill(order, 10**6, signature=desk.sign(order))
+    # 10 quote of edge, less a maker fee of 1 bp of 2,000
+    assert 9 * 10**6 < desk.vault.totalAssets() - before <= 10 * 10**6
+    bid = desk.order(is_bid=True, price=desk.mark() - 2000 * WAD * EDGE // 10**4)
+    assert desk.world.state(bid, desk.sign(bid)).status == 1
+    desk.world.fill(bid, 10**6, signature=desk.sign(bid))
+
+
+def test_quote__four_legs__fit_a_signature(desk: Desk) -> None:
+    legs = tuple(OrderLeg(desk.world.series(strike=STRIKE + i * 50 * 10**8), 1) for i in range(4))
+    order = desk.order(legs=legs, price=1000 * WAD, size=10**6)
+    assert len(desk.sign(order)) == 1024 and desk.says(order)
+    desk.world.fill(order, 10**6, signature=desk.sign(order))
+
+
+def test_quote__outside_any_bound__is_refused(desk: Desk) -> None:
+    world, edge = desk.world, 2000 * WAD * EDGE // 10**4
+    other = world.system.open(world.maker.address, 10**6)
+    for changes in (
+        {"price": desk.mark() + edge - 1}, {"is_bid": True, "price": desk.mark() - edge + 1}, {"iv": WAD},
+        {"expiry": world.now + 121}, {"size": 20 * 10**6 + 10**4}, {"max_fee": edge + 1}, {"maker_vault": other},
+        {"signer": world.maker.address}, {"legs": ()}, {"legs": (OrderLeg(world.series(market=2), 1),)},
+        {"legs": (OrderLeg(world.series(), 21),), "size": 10**6},
+    ):  # fmt: skip
+        assert not desk.says(desk.order(**changes)), changes
+    order = desk.order()
+    assert not desk.says(order, world.maker)
+    assert desk.vault.isValidSignature(bytes(32), desk.sign(order)) == bytes(4)
+    world.refused_and_told(order, "exchange/bad-signature", signature=desk.sign(order, world.maker))
+    # a signature that is no encoding at all
+    world.refused(order, "exchange/bad-signature", signature=b"\xff" * 1024)
+
+
+def test_quote__mark_came_closer_than_the_edge__dies_without_a_transaction(desk: Desk) -> None:
+    order = desk.order(expiry=desk.world.now + 100)
+    signature = desk.sign(order)
+    assert desk.says(order)
+    desk.world.system.wait(30, 2040)
+    assert not desk.says(order)
+    desk.world.refused(order, "exchange/bad-signature", signature=signature)
+
+
+def test_quote__price_not_active_or_nobody_quotes__nothing_is_signed(desk: Desk) -> None:
+    order = desk.order()
+    desk.vault.set_bounds("0x" + "00" * 20, EDGE, 120, 20 * 10**6, MAX, sender=desk.owner)
+    assert not desk.says(order)
+    desk.vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, MAX, sender=desk.owner)
+    desk.world.stale()
+    assert not desk.says(desk.order(price=1000 * WAD))
+
+
+def test_quoter__moves_tokens_between_hand_and_desks_only(desk: Desk) -> None:
+    desk.vault.defund(desk.desk, 10**6, sender=QUOTER.address)
+    desk.vault.fund(desk.desk, 10**6, sender=desk.owner)
+    desk.vault.cancel_quotes(desk.desk, 1, sender=QUOTER.address)
+    assert not desk.says(desk.order()) or desk.world.state(desk.order()).reason == "exchange/stale-epoch"
+    other = desk.world.system.open(desk.world.maker.address)
+    for call in (desk.vault.fund, desk.vault.defund):
+        with boa.reverts("maker/not-a-desk"):
+            call(other, 1, sender=QUOTER.address)
+    with boa.reverts("maker/not-authorized"):
+        desk.vault.set_bounds(QUOTER.address, 5, 1, 1, 1, sender=QUOTER.address)
+    with boa.reverts("maker/not-authorized"):
+        desk.vault.set_caps(desk.desk, 1, 1, sender=QUOTER.address)
+    for call, arguments in (
+        (desk.vault.fund, (desk.desk, 1)), (desk.vault.defund, (desk.desk, 1)), (desk.vault.open_desk, (0,)),
+        (desk.vault.cancel_quotes, (desk.desk, 2)),
+    ):  # fmt: skip
+        with boa.reverts("maker/not-authorized"):
+            call(*arguments, sender=desk.lender)
+
+
+def test_caps__of_a_desk__bind_its_fills(desk: Desk) -> None:
+    desk.vault.set_caps(desk.desk, WAD, 0, sender=desk.owner)
+    legs = (OrderLeg(desk.world.series(Kind.FUTURE), 1),)
+    order = desk.order(legs=legs, price=2000 * WAD + 2000 * WAD * EDGE // 10**4, premium_style=1)
+    signature = desk.sign(order)
+    desk.world.fill(order, 10**6, signature=signature)
+    desk.world.refused(order, "limits/delta-cap", signature=signature)
+
+
+@pytest.mark.parametrize("bounds", [(4, 1, 1), (2001, 1, 1), (5, 3601, 1), (5, 1, 2**63 + 1)])
+def test_set_bounds__beyond_theirs__reverts(desk: Desk, bounds: tuple[int, int, int]) -> None:
+    with boa.reverts("maker/out-of-bounds"):
+        desk.vault.set_bounds(QUOTER.address, *bounds, 1, sender=desk.owner)
+
+
+def test_open_desk__seventeenth__reverts(desk: Desk) -> None:
+    for _ in range(15):
+        desk.vault.open_desk(0, sender=desk.owner)
+    with boa.reverts("maker/too-many-desks"):
+        desk.vault.open_desk(0, sender=desk.owner)
+    assert len(desk.vault.desks()) == 16
+
+
+def test_shares__round_trip__never_gains(desk: Desk) -> None:
+    order = desk.order()
+    desk.world.fill(order, 5 * 10**6, signature=desk.sign(order))
+    stranger = str(boa.env.generate_address("stranger"))
+    desk.world.token.mint(stranger, 10**10)
+    desk.world.token.approve(desk.vault.address, MAX, sender=stranger)
+    shares = desk.vault.deposit(10**10, stranger, sender=stranger)
+    assert desk.vault.convertToAssets(shares) <= 10**10
+    assert desk.vault.redeem(shares, stranger, stranger, sender=stranger) < 10**10
+    minted = desk.vault.previewMint(10**12)
+    assert desk.vault.mint(10**12, stranger, sender=stranger) == minted
+    assert desk.vault.previewRedeem(10**12) <= minted
+
+
+def test_redeem__more_than_at_hand__desks_give_what_margin_spares(desk: Desk) -> None:
+    shares = desk.vault.balanceOf(desk.lender)
+    assert desk.vault.maxWithdraw(desk.lender) == 40_000 * 10**6
+    desk.vault.redeem(shares * 7 // 10, desk.lender, desk.lender, sender=desk.lender)
+    assert desk.world.token.balanceOf(desk.lender) == 10**12 - 30_000 * 10**6
+    # a short book keeps its margin whatever its lenders want
+    order = desk.order()
+    desk.world.fill(order, 10 * 10**6, signature=desk.sign(order))
+    with boa.reverts("maker/not-liquid"):
+        desk.vault.redeem(desk.vault.balanceOf(desk.lender), desk.lender, desk.lender, sender=desk.lender)
+
+
+def test_withdraw__of_others_shares__needs_an_allowance(desk: Desk) -> None:
+    stranger = str(boa.env.generate_address("stranger"))
+    with boa.reverts():
+        desk.vault.withdraw(10**6, stranger, desk.lender, sender=stranger)
+    desk.vault.approve(stranger, MAX, sender=desk.lender)
+    burnt = desk.vault.withdraw(10**6, stranger, desk.lender, sender=stranger)
+    assert desk.world.token.balanceOf(stranger) == 10**6 and burnt > 0
+
+
+def test_deposit__above_the_cap_or_for_nothing__reverts(desk: Desk) -> None:
+    assert desk.vault.maxDeposit(desk.lender) == 100_000 * 10**6
+    with boa.reverts("maker/above-cap"):
+        desk.vault.deposit(100_000 * 10**6 + 1, desk.lender, sender=desk.lender)
+    with boa.reverts("maker/zero-shares"):
+        desk.vault.deposit(0, desk.lender, sender=desk.lender)
+
+
+def test_shares__first_depositor_is_robbed_by_no_donation(world: World) -> None:
+    vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", world.system.at))
+    vault.set_bounds(QUOTER.address, EDGE, 1, 1, MAX // 2)
+    thief, victim = (str(boa.env.generate_address(name)) for name in ("thief", "victim"))
+    for account in (thief, victim):
+        world.token.mint(account, 10**10)
+        world.token.approve(vault.address, MAX, sender=account)
+    vault.deposit(1, thief, sender=thief)
+    world.token.transfer(vault.address, 10**9, sender=thief)
+    shares = vault.deposit(10**8, victim, sender=victim)
+    assert vault.convertToAssets(shares) > 999 * 10**5
+    # half of the donation is nobody's: it costs the thief more than it could ever bring
+    assert vault.convertToAssets(vault.balanceOf(thief)) < 10**9
+
+
+def test_shares__without_a_price_or_before_settlement__are_not_priced(desk: Desk) -> None:
+    order = desk.order()
+    desk.world.fill(order, 10**6, signature=desk.sign(order))
+    with boa.env.anchor():
+        desk.world.stale()
+        assert (desk.vault.maxDeposit(desk.lender), desk.vault.maxRedeem(desk.lender)) == (0, 0)
+        with boa.reverts("maker/not-priceable"):
+            desk.vault.redeem(1, desk.lender, desk.lender, sender=desk.lender)
+    desk.world.system.wait(EXPIRY - desk.world.now + DAY, 2000)
+    with boa.reverts("maker/not-priceable"):
+        desk.vault.totalAssets()
+
+
+def test_constructor__unknown_market__reverts(world: World) -> None:
+    with boa.reverts("maker/unknown-market"):
+        deployer("MakerVault").deploy(*maker_arguments(9, "ETH", world.system.at))
+
+
+def test_deposit__token_refuses__reverts(desk: Desk) -> None:
+    poor = str(boa.env.generate_address("poor"))
+    with boa.reverts():
+        desk.vault.deposit(10**6, poor, sender=poor)
