@@ -16,6 +16,7 @@ from bulkhead.orders import Order, OrderLeg
 from bulkhead.risk.words import Kind, Leg
 from tests.contracts import deployer
 from tests.exchange_world import DAY, EXPIRY, MAX, STRIKE, WAD, World, key
+from tests.system import System
 
 QUOTER = Account.from_key(key(55))
 EDGE = 50
@@ -246,7 +247,15 @@ def test_constructor__unknown_market__reverts(world: World) -> None:
         deployer("MakerVault").deploy(*maker_arguments(9, "ETH", world.system.at))
 
 
-def test_deposit__token_refuses__reverts(desk: Desk) -> None:
-    poor = str(boa.env.generate_address("poor"))
-    with boa.reverts():
-        desk.vault.deposit(10**6, poor, sender=poor)
+def test_deposit__of_a_token_that_takes_a_fee__reverts() -> None:
+    with boa.swap_env(boa.Env()):
+        token = deployer("HostileERC20").deploy(6)
+        system = System(token=token)
+        vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", system.at))
+        vault.set_bounds(QUOTER.address, EDGE, 1, 1, MAX // 2)
+        lender = str(boa.env.generate_address("lender"))
+        token.mint(lender, 10**9)
+        token.approve(vault.address, MAX, sender=lender)
+        token.misbehave(False, 100)
+        with boa.reverts("maker/transfer-failed"):
+            vault.deposit(10**6, lender, sender=lender)
