@@ -10,7 +10,7 @@ import click
 
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.config import load
-from bulkhead.keeper.launch import serve
+from bulkhead.keeper.launch import serve, work
 from bulkhead.keeper.plan import ROLES
 
 
@@ -63,3 +63,29 @@ def keeper_run(
     done = asyncio.run(serve(settings, sys.stdout, once))
     if once and (done.failed or done.block < 0):
         raise BulkheadError("The look or an action failed; the log lines above say why.")
+
+
+@keeper.command("worker")
+@click.argument("index", type=int)
+@click.option("--config", type=Path, help="TOML file with settings.")
+@click.option("--rpc", envvar="BULKHEAD_RPC_URL", multiple=True, help="URL of a node; may be given several times.")
+@click.option("--deployment", envvar="BULKHEAD_DEPLOYMENT", help="addresses.json or its folder.")
+@click.option("--key-env", help="Environment variable with the private key: every worker needs an account of its own.")
+@click.option("--journal", help="File of the write-ahead journal.")
+def keeper_worker(
+    index: int,
+    config: Path | None,
+    rpc: tuple[str, ...],
+    deployment: str | None,
+    key_env: str | None,
+    journal: str | None,
+) -> None:
+    """Send what a keeper queues for worker INDEX (0 and up) behind the Redis in BULKHEAD_REDIS_URL."""
+    settings = load(
+        config,
+        providers=[{"url": url} for url in rpc] or None,
+        deployment=deployment,
+        key_env=key_env,
+        journal=journal,
+    )
+    asyncio.run(work(settings, sys.stdout, index))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from dataclasses import replace
 from typing import TextIO
 
@@ -20,7 +22,7 @@ from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender
-from bulkhead.keeper.service import CHECK_SECONDS, RETRY_SECONDS, Hands, Keeper, Tick
+from bulkhead.keeper.service import CHECK_SECONDS, RETRY_SECONDS, Hands, Keeper, OwnHands, Tick
 from bulkhead.keeper.telemetry import Server
 
 #: `--once` waits so long for the receipts of what it sent.
@@ -118,6 +120,8 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
         deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
         settings.head_lag_blocks, alerts, None, settings.dry_run, settings.poll_seconds,
     )  # fmt: skip
+    if settings.redis:
+        keeper.hands = queue_hands(settings, keeper)
     if once:
         try:
             done = await keeper.tick()
@@ -137,6 +141,52 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
         if server is not None:
             await server.stop()
     return keeper.last
+
+
+def queue_hands(settings: Settings, keeper: Keeper) -> Hands:
+    """Hands that share the work with the workers behind a Redis.
+
+    Raises:
+        BadInput: The extra is not installed.
+    """
+    try:
+        from bulkhead.keeper.shard import QueueHands
+    except ImportError as error:
+        raise BadInput(f"Sharding needs the extra 'shard': pip install 'bulkhead[shard]' ({error}).") from None
+    return QueueHands(settings.redis, settings.workers, keeper.providers, OwnHands(keeper.sender), keeper.log)
+
+
+async def work(settings: Settings, stream: TextIO, index: int) -> None:
+    """Runs one worker until a signal.
+
+    Raises:
+        BulkheadError: It cannot start.
+    """
+    if not settings.redis or not 0 <= index < settings.workers:
+        raise BadInput(
+            f"A worker needs a Redis in {settings.redis_env} and an index below {settings.workers} (setting workers)."
+        )
+    try:
+        from bulkhead.keeper.shard import Worker
+    except ImportError as error:
+        raise BadInput(f"Sharding needs the extra 'shard': pip install 'bulkhead[shard]' ({error}).") from None
+    account = settings.account()
+    log = JsonLog(stream, settings.secrets(account))
+    deployment = deployments.load(settings.deployment)
+    nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
+    path = str(journal_path(settings, deployment.chain_id, str(account.address)))
+    keeper = await assemble(
+        deployment, nodes, account, path, log, settings.policy, settings.fees(), settings.coin_market,
+        settings.head_lag_blocks,
+    )  # fmt: skip
+    worker = Worker(settings.redis, index, keeper.providers, keeper.sender, log)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, worker.stop)
+    try:
+        await worker.run(settings.poll_seconds)
+    finally:
+        await keeper.close()
 
 
 def listen_on(text: str) -> tuple[str, int]:

@@ -63,6 +63,10 @@ class Hands(Protocol):
         """Sends; returns how many went out, and what did not with the reason."""
         ...
 
+    async def close(self) -> None:
+        """Ends what it holds."""
+        ...
+
 
 class OwnHands:
     """The keeper's own sender."""
@@ -74,6 +78,10 @@ class OwnHands:
         """Sends through the sender."""
         attempts, refused = await self.sender.submit(calls, head)
         return len(attempts), refused
+
+    async def close(self) -> None:
+        """Closes the journal."""
+        self.sender.journal.close()
 
 
 class Keeper:
@@ -290,8 +298,8 @@ class Keeper:
             self._drawing.cancel()
             await asyncio.gather(self._drawing, return_exceptions=True)
         await self.alerts.close()
+        await self.hands.close()
         await self.providers.close()
-        self.sender.journal.close()
 
     async def watch(self, seconds: float) -> None:
         """Waits until nothing is in flight any more, at most so long; sends nothing new."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from eth_account import Account
@@ -28,7 +30,7 @@ from bulkhead.keeper.launch import listen_on
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.providers import Head, Node, Providers
 from bulkhead.keeper.signing import Signer
-from bulkhead.keeper.telemetry import LATE_BLOCKS, Health
+from bulkhead.keeper.telemetry import LATE_BLOCKS, Health, Metrics
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 
@@ -224,6 +226,13 @@ def test_health__blocks_without_a_finished_tick__is_a_complaint():
     health = Health(head=10, finished=10, interval=1.0)
     health.news_at -= 60
     assert "no new block" in health.complaint()
+
+
+def test_dashboard__every_figure__is_one_that_the_keeper_serves():
+    board = (Path(__file__).parents[2] / "deploy" / "grafana-keeper.json").read_text()
+    served = Metrics().page().decode()
+    names = set(re.findall(r"bulkhead_keeper_[a-z_]+", board))
+    assert len(names) > 12 and [name for name in names if f"# TYPE {name.removesuffix('_bucket')} " not in served] == []
 
 
 # --- index ----------------------------------------------------------------------------------------------------------
