@@ -33,6 +33,7 @@ from bulkhead.keeper.command import keeper
 from bulkhead.keeper.log import JsonLog
 from bulkhead.replay import scenario
 from bulkhead.replay.bars import read_bars
+from bulkhead.replay.drill import run_drill, window
 from bulkhead.replay.history import read_history
 from bulkhead.replay.run import InlineKeeper, Plot, run
 from bulkhead.report import write
@@ -179,6 +180,24 @@ def replay(
         click.echo(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}")
     if not record.passed:
         raise BulkheadError("The replay ran, but not every check passed.")
+
+
+@main.command()
+@click.argument("file", required=False)
+@click.option("--asset", help="Prefix of the price columns, when the file has several.")
+@click.option("--vaults", type=click.IntRange(1, 5000), default=300, show_default=True, help="Vaults of the crowd.")
+@click.option("--hours", type=float, default=0.0, help="Only the stretch of so many hours with the deepest fall.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the crowd's cushions.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+def drill(file: str | None, asset: str | None, vaults: int, hours: float, seed: int, keeper_log: Path | None) -> None:
+    """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper: what was missed, late, wasted?"""
+    bars = read_bars(file, asset, prefer="ETH") if file is not None else scenario.bars()
+    with (keeper_log or Path(os.devnull)).open("w") as stream:
+        found = run_drill(window(bars, hours), vaults, JsonLog(stream), seed, lambda text: click.echo(text, err=True))
+    for line in found.lines():
+        click.echo(line)
+    if not found.passed:
+        raise BulkheadError(f"Missed: {found.missed}; late: {found.late}; gas reverted: {found.gas_reverted}.")
 
 
 # --- vaults -----------------------------------------------------------------------------------------------------

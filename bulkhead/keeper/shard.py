@@ -168,7 +168,11 @@ class Worker:
         self.names = names_of(providers)
         self._redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
         self._broker = ListQueueBroker(url, queue_name=self.names.queue(index))
-        self._broker.register_task(self._send, task_name=TASK)
+
+        async def send(body: dict[str, Any], head: dict[str, Any]) -> None:
+            await self._send(body, head)
+
+        self._broker.register_task(send, task_name=TASK)
         self._stop = asyncio.Event()
         self._lock = asyncio.Lock()
 

@@ -11,6 +11,7 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
+from redis import Redis
 
 from bulkhead.chain.anvil import free_port
 from bulkhead.chain.sender import account_from_key
@@ -21,8 +22,9 @@ from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import OwnHands
 from bulkhead.keeper.shard import QueueHands, Worker, owner_of
+from bulkhead.replay.crowd import Crowd, members
 from tests.keeper.world import KEY, RIVALS, World, lines, world
-from tests.stage import opened
+from tests.stage import EXPIRY, opened
 
 WORKERS = (KEY, *RIVALS)
 
@@ -35,8 +37,16 @@ def test_owner_of__every_vault__has_one_living_worker():
         assert all(owner == i % 3 for i, owner in enumerate(owners) if i % 3 in alive)
 
 
+@pytest.fixture
+def redis(server):
+    """The module's Redis, empty."""
+    with Redis.from_url(server) as client:
+        client.flushall()
+    return server
+
+
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory):
+def server(tmp_path_factory):
     """A Redis of the module's own."""
     binary = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
     if binary is None:
@@ -57,6 +67,7 @@ def redis(tmp_path_factory):
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     with opened(tmp_path_factory.mktemp("shards") / "log") as replay:
+        Crowd(replay.stage, EXPIRY).open(members(12, least=1.12, most=1.2))
         yield replay
 
 
@@ -131,7 +142,8 @@ def test_workers__three_behind_one_queue__each_flags_its_own_vaults_once(place, 
                 await crew.hire(index)
             await asyncio.sleep(0.3)
             hands = await crew.watch(stack)
-            place.crash()
+            place.crash(170)
+            assert len({i % 3 for i in place.unsafe}) == 3, place.unsafe
             assert await flagged_within(place, 4)
             await place.step(2)
             assert hands.queued == len(place.unsafe) == len(crew.sent())
@@ -146,7 +158,7 @@ def test_workers__one_is_gone__the_others_take_its_vaults(place, redis):
     async def play() -> None:
         async with AsyncExitStack() as stack:
             crew = await stack.enter_async_context(Crew(place, redis))
-            await crew.hire(next(i for i in range(3) if all(v % 3 != i for v in place.scene.cast if v in (2, 8))))
+            await crew.hire(0)
             await asyncio.sleep(0.3)
             hands = await crew.watch(stack)
             place.crash()

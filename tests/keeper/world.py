@@ -14,6 +14,7 @@ from typing import Any
 from bulkhead.chain import anvil
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import Connection
+from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.launch import assemble
@@ -57,11 +58,13 @@ class World:
         return Connection(self.node, self.scene.stage.chain.deployment)
 
     def crash(self, price: int = 178) -> None:
-        """A round that makes the short put and the leveraged future unsafe."""
+        """A round that makes some vaults unsafe: at 178 the short put and the leveraged future."""
         automine(self.node, True)
         self.scene.stage.push(Round(START + 600, price * 10**8))
         automine(self.node, False)
-        self.unsafe = {v.vault_id for v in self.scene.cast.values() if v.title in ("short put", "leveraged future")}
+        views = read_vaults(self.chain, list(self.chain.book().vaults))
+        self.unsafe = {v.vault_id for v in views if isinstance(v, VaultView) and v.liquidatable}
+        assert len(self.unsafe) >= 2
 
     def flagged(self) -> set[int]:
         """Vaults with an open flag."""

@@ -1,0 +1,262 @@
+"""A drill: a crash file, hundreds of vaults, blocks that come when they come, and this keeper; was any vault missed?
+
+Each oracle round is a block; two blocks of 12 seconds follow it, then, while auctions run, some more until the next
+round. The keeper looks at every block and its transactions are mined in the next one. An observer of its own values
+every vault at every block with the numpy mirror and asks the Lens about those near their edge: a vault is unsafe when
+the Lens says liquidatable, and late when it stays so without a flag for more than two blocks although its equity
+covered the flagging bonus when it became unsafe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bulkhead.chain import anvil
+from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.lens import CellView, VaultView, cell_view, read_vaults
+from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.index import Shelf
+from bulkhead.keeper.launch import assemble
+from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.providers import Node
+from bulkhead.keeper.service import Keeper
+from bulkhead.replay.bars import Bar
+from bulkhead.replay.cast import ROLES
+from bulkhead.replay.crowd import Crowd, members
+from bulkhead.replay.rounds import Round, rounds_of
+from bulkhead.replay.run import choose_expiry
+from bulkhead.replay.stage import PUSH_GAS, Stage
+from bulkhead.risk.auction import LiquidationTerms
+from bulkhead.risk.words import WAD, RiskWord
+
+#: Seconds between blocks after a round, and between blocks while auctions wait for the next round.
+BLOCK_SECONDS, AUCTION_SECONDS = 12, 60
+#: Blocks after a round at which nothing may be unsafe and unflagged any more.
+ALLOWED_BLOCKS = 2
+#: Blocks between two rounds at most.
+MOST_BETWEEN = 12
+
+
+@dataclass
+class Outcome:
+    """What a drill found.
+
+    Attributes:
+        rounds: Rounds played.
+        blocks: Blocks mined.
+        vaults: Vaults of the crowd.
+        unsafe: Times a vault became unsafe.
+        flagged: Flags that were mined.
+        taken: Takes that were mined.
+        missed: Vaults that were unsafe at the end and never flagged.
+        late: (vault, blocks) that waited for longer than allowed.
+        thin: Late ones whose equity did not cover the bonus when they became unsafe.
+        worst: Most blocks that an unsafe vault waited for its flag.
+        gas: Gas paid [wei], of all and of reverted transactions.
+        reverted: Transactions that reverted.
+        mismatches: Differences that the keeper's reconciling found.
+        seconds: Time it took.
+        load: Load average of the machine at the end.
+    """
+
+    rounds: int = 0
+    blocks: int = 0
+    vaults: int = 0
+    unsafe: int = 0
+    flagged: int = 0
+    taken: int = 0
+    missed: list[int] = field(default_factory=list)
+    late: list[tuple[int, int]] = field(default_factory=list)
+    thin: int = 0
+    worst: int = 0
+    gas: int = 0
+    gas_reverted: int = 0
+    reverted: int = 0
+    mismatches: int = 0
+    seconds: float = 0.0
+    load: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Nothing missed, nothing late, at most 1 % of gas wasted."""
+        return not self.missed and not self.late and self.gas_reverted * 100 <= self.gas
+
+    def lines(self) -> list[str]:
+        """For people."""
+        wasted = self.gas_reverted / self.gas if self.gas else 0.0
+        return [
+            f"{self.vaults} vaults, {self.rounds} rounds, {self.blocks} blocks in {self.seconds:.0f} s "
+            f"(load {self.load:.1f})",
+            f"{self.unsafe} times a vault became unsafe; {self.flagged} flags, {self.taken} takes",
+            f"missed {len(self.missed)}, late {len(self.late)} (and {self.thin} without equity for the bonus); "
+            f"longest wait for a flag {self.worst} blocks",
+            f"reverted {self.reverted} transactions, {wasted:.2%} of the gas; mismatches {self.mismatches}",
+        ]
+
+
+def window(bars: Sequence[Bar], hours: float) -> list[Bar]:
+    """The stretch of so many hours in which the price falls furthest, by its lowest low after its highest high."""
+    if not hours:
+        return list(bars)
+    length = max(int(hours * 3600 / bars[0].seconds), 2)
+    best, at = 0.0, 0
+    for start in range(0, max(len(bars) - length, 1), max(length // 8, 1)):
+        part = bars[start : start + length]
+        fall, top = 0.0, float(part[0].high)
+        for bar in part:
+            top = max(top, bar.high)
+            fall = max(fall, 1 - bar.low / top)
+        if fall > best:
+            best, at = fall, start
+    return list(bars[at : at + length])
+
+
+class Drill:
+    """One drill on a stage."""
+
+    def __init__(self, stage: Stage, keeper: Keeper, crowd: Crowd, tell: Callable[[str], None]) -> None:
+        self.stage, self.keeper, self.crowd, self.tell = stage, keeper, crowd, tell
+        self.outcome = Outcome(vaults=len(crowd.opened))
+        self._since: dict[int, tuple[int, bool]] = {}
+        self._rpc = stage.anvil.rpc
+        self._book = stage.chain.book()
+        self._shelf: Shelf | None = None
+
+    async def play(self, rounds: Sequence[Round]) -> Outcome:
+        """Every round."""
+        for number, point in enumerate(rounds):
+            until = rounds[number + 1].at if number + 1 < len(rounds) else point.at + BLOCK_SECONDS * 4
+            flagged = await self._block(max(point.at, self.stage.now() + 1), point.answer)
+            for _ in range(ALLOWED_BLOCKS):
+                flagged = await self._block(self.stage.now() + BLOCK_SECONDS)
+            for _ in range(MOST_BETWEEN):
+                at = self.stage.now() + AUCTION_SECONDS
+                if not (flagged or self.keeper.sender.pending) or at >= until:
+                    break
+                flagged = await self._block(at)
+            self.outcome.rounds += 1
+            if number % 50 == 49:
+                self.tell(f"{number + 1} of {len(rounds)} rounds, {self.outcome.unsafe} unsafe so far")
+        await self._finish()
+        return self.outcome
+
+    async def _block(self, at: int, answer: int | None = None) -> bool:
+        """Mines a block, lets the keeper act, checks; returns whether an auction runs."""
+        if answer is not None:
+            pusher = self.stage.people["deployer"].address
+            data = self.stage.feed.encode("push", answer, at)
+            plan = {"from": pusher, "to": self.stage.feed.address, "data": "0x" + data.hex(), "gas": hex(PUSH_GAS)}
+            # the round is the first thing in its block
+            fees = {"maxFeePerGas": hex(10**13), "maxPriorityFeePerGas": hex(10**12)}
+            self._rpc.call("eth_sendTransaction", {**plan, **fees})
+        self.stage.anvil.mine(at)
+        self.outcome.blocks += 1
+        head = await self.keeper.providers.head()
+        done = await self.keeper.tick(head)
+        if done.block != head.number:
+            raise BulkheadError(f"The keeper could not look at block {head.number}.")
+        await self.keeper.after(head)
+        return self._check(head.number)
+
+    def _check(self, block: int) -> bool:
+        """Who is unsafe and unflagged at a block, by an observer of its own."""
+        cell = self.crowd.cell
+        view = cell_view(cell, self.stage.chain["Lens"].call("market", *cell, block=block))
+        if not view.active:
+            return False
+        near = self._near(view, block)
+        views = [v for v in read_vaults(self.stage.chain, near, block) if isinstance(v, VaultView)]
+        if len(views) != len(near):
+            raise BulkheadError("The Lens could not tell about every vault of the drill.")
+        own = self.keeper.sender.address.lower()
+        unsafe = {v.vault_id: v for v in views if v.liquidatable and v.owner.lower() != own}
+        for vault_id, vault in unsafe.items():
+            if vault.flagged:
+                continue
+            if vault_id not in self._since:
+                start = LiquidationTerms.unpack(view.liquidation).bonus_start
+                covered = vault.equity * WAD >= start * vault.maintenance_margin
+                self._since[vault_id] = (block, covered)
+                self.outcome.unsafe += 1
+        for vault_id in list(self._since):
+            first, covered = self._since[vault_id]
+            waited = block - first
+            if vault_id not in unsafe or unsafe[vault_id].flagged:
+                del self._since[vault_id]
+                self.outcome.worst = max(self.outcome.worst, waited)
+            elif waited == ALLOWED_BLOCKS + 1:
+                if covered:
+                    self.outcome.late.append((vault_id, waited))
+                else:
+                    self.outcome.thin += 1
+        return any(v.flagged for v in views)
+
+    def _near(self, view: CellView, block: int) -> list[int]:
+        """Vaults below 1.03 times MM by the mirror, from a book of the observer's own."""
+        if self._book.apply(self.stage.chain.logs(self._book.block + 1, block)):
+            self._shelf = None
+        self._book.block = block
+        if self._shelf is None:
+            self._shelf = Shelf.of([r for r in self._book.vaults.values() if r.legs], view.decimals)
+        bad = self._shelf.unsafe(view.snapshot, RiskWord.unpack(view.risk), slack=0.03)
+        flagged = [r.vault_id for r in self._book.vaults.values() if r.flagged]
+        return sorted({int(i) for i in self._shelf.ids[bad]} | set(flagged))
+
+    async def _finish(self) -> None:
+        counts = self.keeper.sender.counts
+        o = self.outcome
+        o.missed = sorted(i for i, (first, covered) in self._since.items() if covered)
+        o.gas, o.gas_reverted, o.reverted = counts.gas, counts.gas_reverted, counts.reverted
+        o.mismatches = self.keeper.observer.mismatches
+        logs = self.stage.chain.logs()
+        o.flagged = sum(log.event == "VaultFlagged" for log in logs)
+        o.taken = sum(log.event == "VaultTaken" for log in logs)
+        o.load = os.getloadavg()[0]
+
+
+def run_drill(
+    bars: Sequence[Bar], vaults: int, log: JsonLog, seed: int = 1, tell: Callable[[str], None] = lambda text: None
+) -> Outcome:
+    """Plays bars against a crowd and a keeper.
+
+    Args:
+        bars: The crash.
+        vaults: Size of the crowd.
+        log: Where the keeper writes.
+        seed: Of the crowd's cushions.
+        tell: Hears of progress.
+    """
+    started = time.monotonic()
+    rounds = rounds_of(bars)
+    expiry = choose_expiry(rounds[0].at, rounds[-1].at)
+    with Stage("ETH", rounds[0]) as stage:
+        stage.push(rounds[0])
+        stage.push(Round(rounds[0].at + 60, rounds[0].answer))
+        crowd = Crowd(stage, expiry)
+        crowd.open(members(vaults, seed, least=1.12, most=2.2))
+        minter = stage.people["deployer"].signer
+        minter.forget_nonce()
+        minter.execute(stage.market.token, "mint", stage.people["keeper"].address, 10**8 * stage.unit)
+        outcome = asyncio.run(_play(stage, crowd, rounds[1:], log, tell))
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+async def _play(
+    stage: Stage, crowd: Crowd, rounds: Sequence[Round], log: JsonLog, tell: Callable[[str], None]
+) -> Outcome:
+    account = account_from_key(anvil.key(ROLES.index("keeper")))
+    nodes = [Node(stage.anvil.url, timeout_seconds=60)]
+    keeper = await assemble(stage.chain.deployment, nodes, account, ":memory:", log, Policy())
+    rpc = stage.anvil.rpc
+    rpc.call("evm_setAutomine", False)
+    rpc.call("evm_setBlockGasLimit", hex(200_000_000))
+    try:
+        return await Drill(stage, keeper, crowd, tell).play(rounds)
+    finally:
+        await keeper.close()
