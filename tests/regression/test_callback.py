@@ -54,7 +54,7 @@ def test_callback__deposits_the_margin__passes(world, flagged, taker):
     assert not world.liquidator.in_callback()
 
 
-def test_callback__adds_no_margin__everything_reverts(world, flagged, taker):
+def test_deferred_gate__callback_adds_no_margin__everything_reverts(world, flagged, taker):
     """The deferred gate always runs: `finish` is in the same frame."""
     into = opened(world, taker)
     with unchanged(world, flagged, into), boa.reverts("margin/taker-below-initial"):

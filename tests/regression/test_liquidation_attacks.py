@@ -11,6 +11,7 @@ from tests.contracts import write
 from tests.liquidation_world import EXPIRY, MARKET, address, call, cash, put, unchanged
 
 OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
+LIVE = Status.FRESH | Status.ACTIVE | Status.SURFACE_LIVE
 
 
 def withdraw(world, vault, amount, owner=OWNER):
@@ -21,18 +22,110 @@ def withdraw(world, vault, amount, owner=OWNER):
 def test_phantom_receivable__own_pair__profit_of_one_backs_nothing_while_the_other_is_under_water(world):
     """The winner of a pair counts a receivable that the loser cannot pay: it must not free the winner's tokens."""
     loser, winner = world.open(OWNER, 600), world.open(OWNER, 600)
-    world.trade(loser, winner, [put(2000, 1), cash(-90)])
-    world.move(1000)
+    world.trade(loser, winner, [call(2000, 1), cash(-90)])
+    world.move(6000)
+    # on paper the winner is worth thousands, and before anyone looks at the loser that counts
     with boa.env.anchor():
-        withdraw(world, winner, 500 * world.unit)
+        withdraw(world, winner, 540 * world.unit)
     world.flag(loser, KEEPER)
     deficit = world.clearinghouse.cell(MARKET, EXPIRY) >> 112
-    assert deficit > 300 * 10**6
-    with boa.env.anchor():
-        world.wait(60)
-    # with the deficit taken off, what backs the winner is smaller by exactly that much
-    with boa.reverts():
-        withdraw(world, winner, world.balance(winner) + 1)
+    value = world.engine.value(world.legs(winner), world.snapshot().words())
+    assert deficit > 3_000 * 10**6
+    # what counts of it is what the loser can pay
+    assert abs(value - deficit * 10**12 - 590 * WAD) < 10**13
+    with unchanged(world, winner), boa.reverts("margin/below-initial"):
+        withdraw(world, winner, 540 * world.unit)
+    # what pays the worst case stays free to go
+    withdraw(world, winner, 500 * world.unit)
+
+
+def test_self_novation__merge_into_itself__is_refused(world):
+    vault = world.short_put(600, OWNER)
+    with unchanged(world, vault), boa.env.prank(OWNER), boa.reverts("clearinghouse/same-vault"):
+        world.clearinghouse.transfer_legs(vault, vault, [put(2000, -1)], 0)
+
+
+def test_callback_and_take_aimed_at_novate__are_refused(world):
+    """The callback has a fixed selector on the caller; nobody but the role contracts reaches the primitive."""
+    vault = world.short_put(600, OWNER)
+    into = world.open(TAKER, 5000)
+    world.move(1500)
+    world.flag(vault, KEEPER)
+    words, ch = world.snapshot().words(), world.clearinghouse
+    data = ch.novate.prepare_calldata(vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER, words)
+    calls = (
+        (ch.novate, (vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER, words)),
+        (ch.take, (vault, into, [put(2000, -1)], 10**9, 0, TAKER, True, False, words, [0] * 9)),
+        (ch.finish, (into, words)),
+    )
+    for function, arguments in calls:
+        with unchanged(world, vault, into), boa.env.prank(TAKER), boa.reverts("clearinghouse/not-authorized"):
+            function(*arguments)
+    # data that looks like a call of novate is only handed to the taker, who has no code here
+    with unchanged(world, vault, into), boa.reverts():
+        world.take(vault, into, TAKER, data=data)
+
+
+def test_absorb_at_a_loss__is_refused(world):
+    """The bonus on paper is not in a thin vault: the pool's gain is measured, not believed."""
+    world.backstop(10_000)
+    vault = world.short_put(600, OWNER)
+    world.move(1400, status=LIVE)
+    world.flag(vault, KEEPER)
+    world.wait(60)
+    with unchanged(world, vault), boa.reverts("backstop/gain-too-small"):
+        world.pool.absorb(vault)
+
+
+def test_dust_vault__cannot_block_absorb_for_its_cell(world):
+    """A pool vault full of other series, or in trouble, is passed over: the next take goes into a fresh one."""
+    world.backstop(50_000)
+    dust = world.open(OWNER, 570)
+    world.trade(world.maker(), dust, [put(1500 + 40 * i, -0.1) for i in range(16)][1:])
+    honest = world.open(address("honest"), 1290)
+    world.trade(world.open(address("other maker"), 100_000), honest, [put(1990, -2), call(2410, -2)])
+    world.move(1500, status=LIVE)
+    for vault in (dust, honest):
+        world.flag(vault, KEEPER)
+    world.wait(60)
+    for vault in (dust, honest):
+        world.pool.absorb(vault)
+        assert not world.is_flagged(vault)
+    assert len(world.pool.vaults()) == 2
+
+
+def test_pool_slots__cannot_be_filled_with_dust(world):
+    """What is below the minimum does not get in; what is above it comes in one vault for the whole cell."""
+    world.backstop(50_000)
+    world.move(2000)
+    small = [world.short_put(70, address(f"dust{i}"), size=0.1) for i in range(4)]
+    large = [world.short_put(600, address(f"large{i}")) for i in range(2)]
+    world.move(1500, status=LIVE)
+    for vault in small + large:
+        world.flag(vault, KEEPER)
+    world.wait(60)
+    for vault in small:
+        with unchanged(world, vault), boa.reverts("backstop/too-small"):
+            world.pool.absorb(vault)
+    for vault in large:
+        world.pool.absorb(vault)
+    assert len(world.pool.vaults()) == 1
+
+
+def test_insurance_caps__refilled_between_draws__open_nothing(world):
+    """Caps read anew at each draw would pay a quarter of each refill: they count from the first draw."""
+    world.insure(400)
+    vaults = [world.short_put(600, address(f"owner{i}")) for i in range(2)]
+    world.move(1100)
+    for vault in vaults:
+        world.flag(vault, KEEPER)
+    world.wait(900)
+    into = world.open(TAKER, 20_000)
+    world.take(vaults[0], into, TAKER)
+    assert world.balance(world.pot) == 300 * world.unit
+    world.insure(100_000)
+    world.take(vaults[1], into, TAKER)
+    assert world.balance(world.pot) == 100_300 * world.unit
 
 
 def test_take_into_itself__flagged_vault__is_refused(world):
