@@ -274,6 +274,11 @@ SENTENCES: dict[str, str] = {
     "token/empty-receiver": "Tokens cannot go to the empty address.",
     "token/permit-expired": "The permit has expired.",
     "token/permit-signature": "The permit's signature is not the owner's.",
+    # PythAdapter
+    "pyth/fee": "The update costs more than was sent: ask Pyth for its fee.",
+    "pyth/no-code": "There is no contract at the address given for Pyth.",
+    "pyth/no-round": "The feed has no such round.",
+    "pyth/width-range": "The widest confidence interval must be between 0.01 % and 10 %.",
     # VolSurface
     "surface/butterfly": "A smile would give a butterfly a negative price at a checked strike.",
     "surface/calendar": "A smile's total variance is below the one of the expiry before it.",

@@ -44,10 +44,10 @@ def test_storage__layout__is_the_recorded_one(contract):
     assert recorded.get(contract) == now, "run `make snapshots` when the change is meant"
 
 
-@pytest.mark.parametrize("contract", sorted(DEPLOYED) + list(MOCKS))
+@pytest.mark.parametrize("contract", sorted(DEPLOYED) + [*FEEDS, *MOCKS])
 def test_abi__shipped__is_what_the_source_gives(contract):
     assert abi.digest(deployer(contract).artifact.abi) == abi.load(contract).sha256, "run `make snapshots`"
 
 
 def test_abi__shipped__nothing_more():
-    assert set(abi.names()) == DEPLOYED | set(MOCKS)
+    assert set(abi.names()) == DEPLOYED | {*FEEDS, *MOCKS}
