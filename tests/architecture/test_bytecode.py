@@ -8,7 +8,7 @@ import boa
 import pytest
 
 from bulkhead.chain import abi
-from bulkhead.chain.abi.__main__ import MOCKS
+from bulkhead.chain.abi.__main__ import FEEDS, MOCKS
 from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS, OPEN_CONTRACTS, maker_arguments
 from tests.architecture import snapshots
 from tests.contracts import deployer
