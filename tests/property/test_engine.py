@@ -8,13 +8,14 @@ import os
 import random
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot
-from tests.engine_cases import random_legs, random_snapshot
+from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot
+from tests.engine_cases import calm, option, random_legs, random_snapshot, with_smile
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 RISK = RiskWord()
@@ -185,3 +186,154 @@ def test_words__pack_and_unpack(seed):
     assert [Leg.unpack(leg.pack()) for leg in legs] == legs
     assert Snapshot.from_words(snapshot.words()) == snapshot
     assert RiskWord.unpack(RISK.pack()) == RISK
+
+
+MODELS = list(Model)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+@examples
+@given(seeds, st.integers(2, 50))
+def test_margin__of_every_model__is_homogeneous(model, seed, factor):
+    """A take scales a vault: its margins must scale with it, to one unit for each rounding."""
+    legs, snapshot = vault(seed, most=4)
+    many = [dataclasses.replace(leg, quantity=leg.quantity * factor) for leg in legs]
+    one, scaled = exact.assess(legs, snapshot, RISK, model=model), exact.assess(many, snapshot, RISK, model=model)
+    for name in ("margin", "initial"):
+        assert abs(getattr(scaled, name) - getattr(one, name) * factor) <= 6 * factor
+
+
+@examples
+@given(seeds)
+def test_greeks_terms__of_futures_and_cash__are_delta_alone(seed):
+    draw = random.Random(seed)
+    snapshot = random_snapshot(draw)
+    quantity = draw.choice([-1, 1]) * draw.randint(1, 10**9)
+    terms = exact.terms([Leg(Kind.FUTURE, 0, quantity), Leg(Kind.CASH, 0, 10**6)], snapshot, RISK)
+    assert terms.delta > 0 and abs(terms.gamma) <= 1
+    assert (terms.vega, terms.floor) == (0, 0)
+
+
+@examples
+@given(seeds)
+def test_greeks_margin__is_never_below_the_share_of_es_nor_negative(seed):
+    legs, snapshot = vault(seed, most=8)
+    dynamic, greeks = (exact.assess(legs, snapshot, RISK, model=m) for m in (Model.ES, Model.GREEKS))
+    assert greeks.margin * 10 >= dynamic.margin * 7 >= 0
+    assert dataclasses.replace(greeks, margin=0) == dataclasses.replace(dynamic, margin=0)
+
+
+def test_greeks_margin__strangle_hedged_to_no_greeks_at_all__is_still_asked_for():
+    """Plain delta-gamma is blind between strikes; the moves see them."""
+    legs = [option(Kind.CALL, 2300, -10), option(Kind.PUT, 1700, -10)]
+    snapshot = calm(days=7)
+    hedge = exact.assess(legs, snapshot, RISK)
+    straddle = exact.assess([option(Kind.CALL, 2000, 1), option(Kind.PUT, 2000, 1)], snapshot, RISK)
+    size = -hedge.gamma / straddle.gamma
+    legs += [option(Kind.CALL, 2000, size), option(Kind.PUT, 2000, size)]
+    flat = exact.assess(legs, snapshot, RISK, model=Model.GREEKS)
+    assert abs(flat.gamma) < abs(hedge.gamma) // 100
+    terms = exact.terms(legs, snapshot, RISK)
+    assert terms.gamma > 40 * WAD
+
+
+def test_greeks_margin__short_dated_five_delta_shorts__are_not_half_of_es():
+    for days in (2, 4, 7):
+        for kind, away in ((Kind.CALL, 1 + 0.12 * math.sqrt(days / 7)), (Kind.PUT, 1 - 0.12 * math.sqrt(days / 7))):
+            legs, snapshot = [option(kind, 2000 * away, -10)], calm(days=days)
+            greeks = exact.assess(legs, snapshot, RISK, model=Model.GREEKS)
+            assert abs(greeks.delta) < 10 * WAD * 15 // 100
+            assert greeks.margin * 10 >= exact.assess(legs, snapshot, RISK).margin * 7
+
+
+@examples
+@given(seeds)
+def test_static_margin__by_hand__and_without_netting(seed):
+    """Every leg alone, summed: short options, futures either way, long options at their value."""
+    legs, snapshot = vault(seed, most=8)
+    found = exact.assess(legs, snapshot, RISK, model=Model.STATIC)
+    spot, shorts, longs = Fraction(snapshot.spot), Fraction(0), Fraction(0)
+    for leg in legs:
+        size, strike = Fraction(abs(leg.quantity), 10**6), leg.strike * 10**10
+        if leg.kind == Kind.FUTURE:
+            shorts += size * spot / 10
+        elif leg.kind <= Kind.PUT and leg.quantity < 0:
+            out = max(0, strike - spot) if leg.kind == Kind.CALL else max(0, spot - strike)
+            unit = spot if leg.kind == Kind.CALL else min(spot, strike)
+            shorts += size * max(spot * 15 / 100 - out, unit / 10)
+        elif leg.kind <= Kind.PUT:
+            longs += exact.mark([leg], snapshot)
+    room = len(legs) * 10**8
+    assert abs(found.initial - shorts - longs) <= room and abs(found.margin - shorts * 10 / 13 - longs) <= room
+
+
+@examples
+@given(seeds)
+def test_static_margin__never_hears_of_vol_while_nothing_is_long(seed):
+    legs, snapshot = vault(seed, most=6)
+    legs = [leg for leg in legs if leg.kind > Kind.PUT or leg.quantity < 0]
+    other = dataclasses.replace(snapshot, surface_near=3 * WAD, sigma=5 * WAD, sigma_now=5 * WAD)
+    one, two = (exact.assess(legs, s, RISK, model=Model.STATIC) for s in (snapshot, other))
+    assert (one.margin, one.initial) == (two.margin, two.initial)
+
+
+@examples
+@given(seeds)
+def test_greeks__of_an_assessment__are_finite_differences_of_its_value(seed):
+    """delta and gamma against spot, vega against the flat vol, theta against time; outside the settlement window."""
+    draw = random.Random(seed)
+    spot = 2000.0
+    legs = [option(draw.choice([Kind.CALL, Kind.PUT]), spot * math.exp(draw.gauss(0, 0.15)), draw.uniform(1, 5) *
+                   draw.choice([-1, 1])) for _ in range(3)]  # fmt: skip
+    legs = list({leg.key: leg for leg in legs}.values())
+    snapshot = calm(spot, days=draw.uniform(5, 200), iv=draw.uniform(0.2, 1.5))
+    found = exact.assess(legs, snapshot, RISK)
+
+    def worth(**change: int) -> int:
+        return exact.mark(legs, dataclasses.replace(snapshot, **change))
+
+    step = snapshot.spot // 10**4
+    high, low = (snapshot.spot + step, snapshot.spot - step)
+    up, down, here = worth(spot=high, forward=high), worth(spot=low, forward=low), worth()
+    scale = 15 * WAD
+    assert abs((up - down) * WAD // (2 * step) - found.delta) <= scale // 10**5
+    assert abs((up - 2 * here + down) * WAD // step * WAD // step - found.gamma) <= scale // 10**6
+    bump = WAD // 10**4
+    vols = worth(surface_near=snapshot.surface_near + bump), worth(surface_near=snapshot.surface_near - bump)
+    assert abs((vols[0] - vols[1]) * WAD // (2 * bump) - found.vega) <= 2000 * scale // 10**5
+    later = worth(seconds=snapshot.seconds - 600) - worth(seconds=snapshot.seconds + 600)
+    assert abs(later * 31_536_000 // 1200 - found.theta) <= 2000 * scale // 10**3
+
+
+@examples
+@given(seeds)
+def test_value__put_call_parity__holds_to_a_unit_on_any_surface(seed):
+    draw = random.Random(seed)
+    snapshot = random_snapshot(draw)
+    if draw.random() < 0.5:
+        snapshot = with_smile(draw, snapshot)
+    strike = max(int(snapshot.spot * 10 ** draw.uniform(-1, 1)) // 10**10, 1)
+    legs = [Leg(Kind.CALL, strike, 10**6), Leg(Kind.PUT, strike, -(10**6))]
+    forward = exact.setting_of(snapshot).forward
+    assert abs(exact.mark(legs, snapshot) - (forward - strike * 10**10)) <= 1
+    for leg, least, most in ((legs[0], forward - strike * 10**10, forward), (legs[1], strike * 10**10 - forward, None)):
+        worth = abs(exact.mark([leg], snapshot))
+        assert max(least, 0) - 1 <= worth <= (strike * 10**10 if most is None else most)
+
+
+@examples
+@given(seeds)
+def test_call__grows_with_spot_vol_and_time_and_is_convex_in_strike(seed):
+    draw = random.Random(seed)
+    snapshot = calm(2000, days=draw.uniform(0.1, 400), iv=draw.uniform(0.05, 3))
+
+    def call(at: Snapshot, strike: float) -> int:
+        return exact.mark([option(Kind.CALL, strike, 1)], at)
+
+    strike, gap = draw.uniform(800, 4000), draw.uniform(1, 300)
+    here, slack = call(snapshot, strike), 5_000
+    high = snapshot.spot * 11 // 10
+    assert call(dataclasses.replace(snapshot, spot=high, forward=high), strike) >= here - slack
+    assert call(dataclasses.replace(snapshot, surface_near=snapshot.surface_near * 11 // 10), strike) >= here - slack
+    assert call(dataclasses.replace(snapshot, seconds=snapshot.seconds * 2), strike) >= here - slack
+    assert call(snapshot, strike - gap) + call(snapshot, strike + gap) >= 2 * here - 10 * slack
