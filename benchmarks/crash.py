@@ -262,7 +262,8 @@ CHAIN = """
 `python benchmarks/crash.py --chain 100 --deviation 500 --crashes 2023-03 --docs`: random vaults opened by signed orders
 on Anvil, liquidated by the real keeper, settled and paid. Every flag, take, settlement and claim is compared with the
 exact mirror, equity and MM at each flag and take with the vectorised one. The oracle is coarser and the keeper keeps
-its own capital and policy, so these are other numbers than the play's. Crashes that are not in the table have not been run.
+its own capital and policy, so these are other numbers than the play's. Crashes that are not in the table have not been
+run.
 """
 
 
