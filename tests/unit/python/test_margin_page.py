@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchmarks import margin as page
@@ -43,3 +45,14 @@ def test_cap__worked_example__no_more_than_the_spread_can_lose():
     room = assessed.value - assessed.v_min
     tight = margin.resolve(exact.assess(page.PUT_SPREAD, page.snapshot(sigma=3.0), page.RISK), 0, 0, page.RISK, at)
     assert tight.maintenance_margin == tight.initial_margin == room
+
+
+def test_integrator_page__python__prints_health_and_prices(capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (page.ROOT / "docs" / "integrator.md").read_text(), re.DOTALL)
+    exec(program, {})
+    vault = page.stand(page.SHORT_PUT, Model.ES, page.snapshot())
+    health, prices = capsys.readouterr().out.split(" ", 1)
+    assert float(health.strip("[]")) == pytest.approx((3_000 * WAD + vault.equity) / vault.maintenance_margin, rel=1e-6)
+    down, up = (float(number) for number in re.findall(r"\[([\d.]+)\]", prices))
+    # above, the floor of 1 % of spot for each of the ten puts alone outgrows the collateral
+    assert 1_700 < down < 1_800 and up == pytest.approx(30_000)
