@@ -54,7 +54,7 @@ if [ -n "${SSL_CERT_FILE:-}" ] || [ -s /etc/ssl/certs/ca-certificates.crt ]; the
 UV_PYTHON_DOWNLOADS=never "$BUILD/uv/bin/uv" sync --frozen --all-extras --compile-bytecode --python "$python" --quiet ${certificates[@]+"${certificates[@]}"} \
     || stop "the packages of uv.lock could not be installed; is PyPI reachable?"
 if [ "$platform" = Linux-x86_64 ]; then
-    npm ci --silent --no-audit --no-fund || stop "npm could not install Anvil; is the npm registry reachable?"
+    npm ci --silent --no-audit --no-fund || stop "npm could not install Anvil and viem; is the npm registry reachable?"
 fi
 # the contracts, for Ape: once here, so that no first run waits for the compiler
 PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH" .venv/bin/ape run build >"$BUILD/ape.log" 2>&1 \
