@@ -5,6 +5,8 @@ Whatever a user can get wrong ends in one sentence and a non-zero exit; only a b
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -27,10 +29,13 @@ from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import read_cells
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.words import describe
-from bulkhead.client import Bulkhead, SignedOrder, VaultInfo
+from bulkhead.client import Bulkhead, SignedOrder, VaultInfo, parse_expiry, to_quantity, to_strike
 from bulkhead.demo import Options, play
 from bulkhead.keeper.command import keeper
 from bulkhead.keeper.log import JsonLog
+from bulkhead.maker.ladder import Style
+from bulkhead.maker.server import Maker, QuoteServer
+from bulkhead.operators import Permission
 from bulkhead.replay import scenario
 from bulkhead.replay.bars import read_bars
 from bulkhead.replay.drill import run_drill, window
@@ -351,6 +356,45 @@ def vault_close(vault_id: int, rpc: str, deployment: str, key_env: str) -> None:
     click.echo(_client(rpc, deployment, key_env).vaults.close(vault_id).hash)
 
 
+@vault.command("split")
+@click.argument("vault_id", type=int)
+@click.argument("legs", nargs=-1, required=True)
+@click.option("--size", type=Amount(), default="1", show_default=True, help="Packages of the legs.")
+@click.option("--cash", type=Amount(), default="0", show_default=True, help="Quote tokens that go along.")
+@chain_options
+@key_option
+def vault_split(
+    vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decimal, rpc: str, deployment: str, key_env: str
+) -> None:
+    """Move LEGS such as call:200 or -put:160 and tokens of a vault into a new one."""
+    click.echo(_client(rpc, deployment, key_env).vaults.split(vault_id, [(leg, size) for leg in legs], cash))
+
+
+@vault.command("merge")
+@click.argument("vault_id", type=int)
+@click.argument("into", type=int)
+@chain_options
+@key_option
+def vault_merge(vault_id: int, into: int, rpc: str, deployment: str, key_env: str) -> None:
+    """Move everything of a vault into another of the same expiry and close it."""
+    click.echo(_client(rpc, deployment, key_env).vaults.merge(vault_id, into).hash)
+
+
+@vault.command("grant")
+@click.argument("vault_id", type=int)
+@click.argument("operator")
+@click.argument("permissions", nargs=-1, type=click.Choice(["trade", "withdraw", "manage"]))
+@click.option("--days", type=Amount(), default="1", show_default=True, help="How long.")
+@chain_options
+@key_option
+def vault_grant(
+    vault_id: int, operator: str, permissions: tuple[str, ...], days: Decimal, rpc: str, deployment: str, key_env: str
+) -> None:
+    """Let another account act for a vault; without PERMISSIONS, no longer."""
+    mask = Permission(sum(Permission[name.upper()] for name in set(permissions)))
+    click.echo(_client(rpc, deployment, key_env).vaults.grant(vault_id, operator, mask, int(days * 86_400)).hash)
+
+
 # --- orders -----------------------------------------------------------------------------------------------------
 
 
@@ -438,6 +482,108 @@ def order_state(files: tuple[str, ...], rpc: str, deployment: str) -> None:
 def order_cancel(files: tuple[str, ...], rpc: str, deployment: str, key_env: str) -> None:
     """Cancel own orders by hash."""
     click.echo(_client(rpc, deployment, key_env).orders.cancel([_signed(file) for file in files]).hash)
+
+
+@order.command("preview")
+@click.argument("file")
+@click.option("--vault", "vault_id", type=int, help="Own vault that would take; without it the maker's side is shown.")
+@click.option("--size", type=Amount(), help="Packages; without it the whole order.")
+@chain_options
+def order_preview(file: str, vault_id: int | None, size: Decimal | None, rpc: str, deployment: str) -> None:
+    """What filling an order (FILE, or -) would do to a vault: premium, fee, margins, liquidation prices."""
+    found = _client(rpc, deployment).orders.preview(_signed(file), vault_id, size)
+    table = Table(box=None, show_header=False)
+    health = "no margin needed" if found.after.health is None else f"{found.after.health:.4f}"
+    prices = ["none" if at is None else f"{at:,.2f}" for at in (found.liquidation_below, found.liquidation_above)]
+    for name, value in (
+        ("price", f"{found.price:,.6f}"),
+        ("premium", f"{found.premium:,.6f}"),
+        ("fee", f"{found.fee:,.6f}"),
+        ("equity after", f"{found.after.equity:,.6f}"),
+        ("maintenance margin", f"{found.after.maintenance_margin:,.6f}"),
+        ("initial margin", f"{found.after.initial_margin:,.6f}"),
+        ("health", health),
+        ("passes", "yes" if found.passes else "no"),
+        ("liquidated below, above", ", ".join(prices)),
+    ):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+@order.command("close")
+@click.argument("vault_id", type=int)
+@click.argument("files", nargs=-1, required=True)
+@chain_options
+@key_option
+def order_close(vault_id: int, files: tuple[str, ...], rpc: str, deployment: str, key_env: str) -> None:
+    """Take orders into VAULT_ID, all or none, and only if it ends without legs."""
+    client = _client(rpc, deployment, key_env)
+    click.echo(client.orders.close_all(vault_id, [_signed(file) for file in files]).hash)
+
+
+@order.command("roll")
+@click.argument("vault_id", type=int)
+@click.argument("closing")
+@click.argument("opening")
+@click.option("--into", type=int, default=0, help="Own vault to open in; without it one is opened.")
+@chain_options
+@key_option
+def order_roll(vault_id: int, closing: str, opening: str, into: int, rpc: str, deployment: str, key_env: str) -> None:
+    """Close VAULT_ID against one order and open against another with the freed tokens, in one transaction."""
+    client = _client(rpc, deployment, key_env)
+    click.echo(client.orders.roll(vault_id, _signed(closing), _signed(opening), into))
+
+
+# --- maker ------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def maker() -> None:
+    """Quote both sides around the mirror's marks."""
+
+
+@maker.command("run")
+@chain_options
+@click.option(
+    "--key-env", default="BULKHEAD_MAKER_KEY", show_default=True, help="Environment variable with the private key."
+)
+@click.option("--market", default="ETH", show_default=True, help="Symbol.")
+@click.option("--expiry", "expiries", multiple=True, required=True, help="As in `order sign`; repeatable.")
+@click.option("--deposit", type=Amount(), default="10000", show_default=True, help="Quote tokens for a new desk.")
+@click.option("--size", type=Amount(), default="5", show_default=True, help="Contracts per quote.")
+@click.option("--edge-bps", type=click.IntRange(1), default=20, show_default=True, help="Distance from mark, of spot.")
+@click.option("--strikes", type=click.IntRange(0, 20), default=3, show_default=True, help="On either side of spot.")
+@click.option("--step", type=Amount(), default="50", show_default=True, help="Between strikes [quote].")
+@click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Life of a quote.")
+@click.option("--refresh", type=float, default=5.0, show_default=True, help="Seconds between ladders.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=int, default=8650, show_default=True, help="Where to listen.")
+@click.option("--rounds", type=int, help="Ladders until it ends; without it, never.")
+def maker_run(
+    rpc: str,
+    deployment: str,
+    key_env: str,
+    market: str,
+    expiries: tuple[str, ...],
+    deposit: Decimal,
+    size: Decimal,
+    edge_bps: int,
+    strikes: int,
+    step: Decimal,
+    seconds: int,
+    refresh: float,
+    host: str,
+    port: int,
+    rounds: int | None,
+) -> None:
+    """Open a desk per expiry and serve signed two-sided quotes: GET /quotes and GET /stream."""
+    if refresh <= 0 or size <= 0 or step <= 0:
+        raise BadInput("--refresh, --size and --step are above 0.")
+    style = Style(edge_bps=edge_bps, size=to_quantity(size), strikes=strikes, step=to_strike(step), seconds=seconds)
+    quoting = Maker(_client(rpc, deployment, key_env), market, [parse_expiry(e) for e in expiries], style, deposit)
+    quoting.open()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(QuoteServer(quoting, refresh, sys.stdout).run(host, port, rounds))
 
 
 # --- markets ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ Amounts and prices are `Decimal` in quote units at this edge; inside everything 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
@@ -18,18 +18,21 @@ from typing import Any
 
 from eth_utils import to_checksum_address
 
-from bulkhead import orders
+from bulkhead import orders, pricing
 from bulkhead.chain import words
 from bulkhead.chain.connection import Connection, Market, connect
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, NoFunds, UnknownVault
-from bulkhead.chain.lens import VaultView, read_vaults, vault_view
+from bulkhead.chain.lens import CellView, VaultView, read_cells, read_vaults, vault_view
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.chain.words import Model
+from bulkhead.operators import Permission
 from bulkhead.orders import Flags, Order, PremiumStyle
-from bulkhead.risk.words import WAD, Kind, Leg, Series
+from bulkhead.risk import exact
+from bulkhead.risk.liquidation_price import exact_prices
+from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series, Snapshot
 
 MAX_UINT = 2**256 - 1
 
@@ -105,6 +108,15 @@ class PackageLeg:
             return cls(Kind[name.upper()], Decimal(strike or 0), sign * int(count or 1))
         except (KeyError, ValueError, ArithmeticError):
             raise BadInput(f"{text!r} is not a leg: write call:200, -put:160, 2*call:200, future or -future.") from None
+
+    def moved(self, amount: Decimal | int) -> int:
+        """Leg word of `amount` packages of this leg."""
+        return Leg(self.kind, to_strike(self.strike), self.ratio * to_quantity(amount)).pack()
+
+
+def package_leg(leg: PackageLeg | str) -> PackageLeg:
+    """A leg, or the text of one."""
+    return PackageLeg.parse(leg) if isinstance(leg, str) else leg
 
 
 @dataclass(frozen=True)
@@ -184,6 +196,29 @@ class VaultInfo:
     priced: bool
 
 
+@dataclass(frozen=True)
+class FillPreview:
+    """What a fill would do to one side, before anything is signed or sent.
+
+    Attributes:
+        price: Quote units per package.
+        premium: What the buyer pays [quote].
+        fee: What this side pays [quote].
+        after: The vault after the fill, initial margin included.
+        passes: Equity after covers the initial margin.
+        liquidation_below: Nearest spot below at which the vault would be liquidatable, None when there is none.
+        liquidation_above: The same above.
+    """
+
+    price: Decimal
+    premium: Decimal
+    fee: Decimal
+    after: VaultInfo
+    passes: bool
+    liquidation_below: Decimal | None
+    liquidation_above: Decimal | None
+
+
 class Bulkhead:
     """One account at one deployment.
 
@@ -260,7 +295,7 @@ class Bulkhead:
         """
         view = self.vaults.view(vault_id)
         market = self.chain.market(view.market)
-        moved = [Leg(p.kind, to_strike(p.strike), p.ratio * to_quantity(amount)).pack() for p, amount in legs]
+        moved = [leg.moved(amount) for leg, amount in legs]
         tokens = int(cash.scaleb(market.decimals).to_integral_value(rounding=ROUND_FLOOR))
         after = vault_view(self.chain["Lens"].call("preview", vault_id, parse_expiry(expiry), moved, tokens))
         assert isinstance(after, VaultView)
@@ -312,6 +347,49 @@ class Vaults:
         native = to_native(amount, market.decimals)
         to = receiver or self._client.address
         return self._client.signer.execute(self._client.chain["Clearinghouse"], "withdraw", vault_id, native, to)
+
+    def split(self, vault_id: int, legs: Iterable[tuple[PackageLeg | str, Decimal]], cash: Decimal | int = 0) -> int:
+        """Moves legs and collateral of an own vault into a new one, in one transaction.
+
+        Args:
+            vault_id: The vault to split.
+            legs: (leg, contracts) that the new vault receives.
+            cash: Quote tokens that go along.
+
+        Returns:
+            Id of the new vault. When somebody else opens a vault first, the call is refused and changes nothing.
+        """
+        client = self._client
+        view = self.view(vault_id)
+        market = client.chain.market(view.market)
+        clearinghouse = client.chain["Clearinghouse"]
+        new = int(clearinghouse.call("next_id"))
+        moved = [package_leg(leg).moved(amount) for leg, amount in legs]
+        calls = [
+            clearinghouse.encode("open", view.market, int(view.model), client.address),
+            clearinghouse.encode("transfer_legs", vault_id, new, moved, to_native(cash, market.decimals)),
+        ]
+        client.signer.execute(clearinghouse, "multicall", calls)
+        return new
+
+    def merge(self, vault_id: int, into: int) -> Receipt:
+        """Moves all legs and tokens of an own vault into another of the same expiry, and closes it."""
+        client = self._client
+        view = self.view(vault_id)
+        clearinghouse = client.chain["Clearinghouse"]
+        legs = [leg.pack() for leg in view.legs]
+        calls = [
+            clearinghouse.encode("transfer_legs", vault_id, into, legs, view.balance),
+            clearinghouse.encode("close", vault_id, client.address),
+        ]
+        return client.signer.execute(clearinghouse, "multicall", calls)
+
+    def grant(self, vault_id: int, operator: str, permissions: Permission, seconds: int = 86_400) -> Receipt:
+        """Lets another account act for an own vault for so many seconds; no permissions revoke at once."""
+        until = self._client.chain.rpc.timestamp() + seconds
+        return self._client.signer.execute(
+            self._client.chain["Operators"], "grant", vault_id, operator, int(permissions), until
+        )
 
     def close(self, vault_id: int, receiver: str | None = None) -> Receipt:
         """Ends an own vault without legs; its tokens go to `receiver` (the account itself)."""
@@ -377,7 +455,7 @@ class Orders:
     def __init__(self, client: Bulkhead) -> None:
         self._client = client
 
-    def sign(
+    def build(
         self,
         vault_id: int,
         expiry: str | int,
@@ -387,8 +465,8 @@ class Orders:
         size: Decimal | int,
         good_for: int = 300,
         **other: Any,
-    ) -> SignedOrder:
-        """Signs an order of an own vault.
+    ) -> Order:
+        """An unsigned order of a vault, to be looked at with `preview` before it is signed.
 
         Args:
             vault_id: Vault that trades.
@@ -405,11 +483,11 @@ class Orders:
         client = self._client
         view = client.vaults.view(vault_id)
         at = parse_expiry(expiry)
-        package = [PackageLeg.parse(leg) if isinstance(leg, str) else leg for leg in legs]
+        package = [package_leg(leg) for leg in legs]
         try:
             series = [(Series(view.market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package]
             epoch = client.chain["Exchange"].call("epoch_for", vault_id, sorted(s for s, _ in series))
-            order = orders.build(
+            return orders.build(
                 maker_vault=vault_id,
                 signer=client.address,
                 legs=series,
@@ -421,6 +499,24 @@ class Orders:
             )
         except ValueError as error:
             raise BadInput(f"That order has no valid form: {error}.") from error
+
+    def sign(
+        self,
+        vault_id: int,
+        expiry: str | int,
+        legs: Iterable[PackageLeg | str],
+        side: str,
+        price: Decimal | int,
+        size: Decimal | int,
+        good_for: int = 300,
+        **other: Any,
+    ) -> SignedOrder:
+        """`build` and `sign_order` at once."""
+        return self.sign_order(self.build(vault_id, expiry, legs, side, price, size, good_for, **other))
+
+    def sign_order(self, order: Order) -> SignedOrder:
+        """Signs a built order with the account's key."""
+        client = self._client
         signature = orders.sign(order, client.domain, client.key())
         return SignedOrder(order, signature, client.domain.chain_id, client.domain.exchange)
 
@@ -477,6 +573,89 @@ class Orders:
             int(log.values.vault_id) for log in receipt.logs(client.chain.contracts) if log.event == "VaultOpened"
         )
 
+    def preview(
+        self, order: Order | SignedOrder, vault_id: int | None = None, size: Decimal | None = None
+    ) -> FillPreview:
+        """What a fill would do: the maker's side of an unsigned order, or the taker's with a vault named.
+
+        Args:
+            order: The order, signed or not (`build`).
+            vault_id: Vault that would take; None looks at the maker's.
+            size: Packages; None takes the whole order.
+        """
+        client = self._client
+        found = order.order if isinstance(order, SignedOrder) else order
+        series = Series.unpack(found.legs[0].series)
+        market = client.chain.market(series.market)
+        packages = found.size if size is None else to_quantity(size)
+        (cell,) = read_cells(client.chain, [(series.market, series.expiry)]).values()
+        fees = pricing.Fees.unpack(int(client.chain["Exchange"].call("trading", series.market)))
+        terms = pricing.terms(found, packages, market.decimals, fees, cell.snapshot)
+        is_maker = vault_id is None
+        subject = found.maker_vault if vault_id is None else vault_id
+        legs, cash = terms.received(found.is_bid == is_maker)
+        fee = terms.maker_fee if is_maker else terms.taker_fee
+        state = client.chain["Lens"].call(
+            "preview", subject, series.expiry, [leg.pack() for leg in legs if leg.quantity], cash - fee
+        )
+        after = vault_view(state)
+        if not isinstance(after, VaultView):
+            raise after
+        below, above = self._liquidation_prices(after, cell)
+        deferred = found.premium_style == PremiumStyle.DEFERRED
+        return FillPreview(
+            price=from_wad(terms.price),
+            premium=Decimal(terms.premium).scaleb(-6 if deferred else -market.decimals),
+            fee=Decimal(fee).scaleb(-market.decimals),
+            after=client.vaults.describe(after, market),
+            passes=after.covered or after.equity >= after.initial_margin,
+            liquidation_below=below,
+            liquidation_above=above,
+        )
+
+    def _liquidation_prices(self, view: VaultView, cell: CellView) -> tuple[Decimal | None, Decimal | None]:
+        if not view.legs or not view.priced:
+            return None, None
+        risk = RiskWord.unpack(cell.risk)
+
+        def engine(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> exact.Assessment:
+            return exact.assess(legs, snapshot, risk, model=view.model)
+
+        found = exact_prices(view.legs, cell.snapshot, risk, view.collateral, engine)
+        return tuple(None if at is None else from_wad(at) for at in found)  # type: ignore[return-value]
+
+    def close_all(self, vault_id: int, signed: Iterable[SignedOrder]) -> Receipt:
+        """Takes several orders into one vault, all or none, and only if it ends without legs."""
+        fills = [self._entry(one, vault_id) for one in signed]
+        return self._client.signer.execute(self._client.chain["Exchange"], "fill_many", fills, 0, 0, vault_id)
+
+    def roll(self, vault_id: int, closing: SignedOrder, opening: SignedOrder, into: int = 0, model: str = "ES") -> int:
+        """Closes a vault against one order and opens against another with the freed tokens, in one transaction.
+
+        Args:
+            vault_id: Own vault that must end without legs.
+            closing: Order that takes the position off.
+            opening: Order of another expiry.
+            into: Own vault to open in; 0 opens one.
+            model: Margin model of an opened vault.
+
+        Returns:
+            Id of the vault that was opened in.
+        """
+        client = self._client
+        fills = [self._entry(closing, vault_id), self._entry(opening, into)]
+        arguments = (fills, int(parse_model(model)), MAX_UINT, vault_id)
+        receipt = client.signer.execute(client.chain["Exchange"], "fill_many", *arguments)
+        opened = [
+            int(log.values.vault_id) for log in receipt.logs(client.chain.contracts) if log.event == "VaultOpened"
+        ]
+        return opened[0] if opened else into
+
+    def _entry(self, signed: SignedOrder, vault_id: int) -> tuple[Any, ...]:
+        self._check(signed)
+        order = signed.order
+        return (order.to_tuple(), signed.signature, vault_id, MAX_UINT, order.price, MAX_UINT)
+
     def cancel(self, signed: Iterable[SignedOrder]) -> Receipt:
         """Cancels orders by hash."""
         hashes = [orders.order_hash(s.order, self._client.domain) for s in signed]
@@ -502,4 +681,15 @@ def parse_model(name: str) -> Model:
         raise BadInput(f"{name!r} is not a margin model; there are ES, GREEKS and STATIC.") from None
 
 
-__all__ = ["Bulkhead", "Flags", "PackageLeg", "PremiumStyle", "SignedOrder", "VaultInfo", "WAD", "words"]
+__all__ = [
+    "Bulkhead",
+    "FillPreview",
+    "Flags",
+    "PackageLeg",
+    "Permission",
+    "PremiumStyle",
+    "SignedOrder",
+    "VaultInfo",
+    "WAD",
+    "words",
+]

@@ -16,6 +16,8 @@ from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_utils import keccak, to_checksum_address
 
+from bulkhead.risk.words import Kind, Series
+
 NAME = "Bulkhead Exchange"
 VERSION = "1"
 MAX_UINT = 2**256 - 1
@@ -56,15 +58,6 @@ class OrderError(ValueError):
     """An order that no exchange would accept, or JSON that holds no order."""
 
 
-class Kind(IntEnum):
-    """Kind of a series."""
-
-    CALL = 0
-    PUT = 1
-    FUTURE = 2
-    CASH = 3
-
-
 class PremiumStyle(IntEnum):
     """How the premium of a package is paid."""
 
@@ -78,36 +71,6 @@ class Flags(IntFlag):
     NONE = 0
     FILL_OR_KILL = 1
     REDUCE_ONLY = 2
-
-
-@dataclass(frozen=True)
-class Series:
-    """One instrument.
-
-    Attributes:
-        market: Index of the market.
-        kind: CALL, PUT, FUTURE or CASH.
-        expiry: Unix seconds.
-        strike: 1e-8 quote per underlying; 0 for FUTURE and CASH.
-    """
-
-    market: int
-    kind: Kind
-    expiry: int
-    strike: int = 0
-
-    def pack(self) -> int:
-        """The uint128 series id."""
-        if not (0 <= self.market < 2**16 and 0 <= self.expiry < 2**40 and 0 <= self.strike < 2**62):
-            raise OrderError(f"series out of range: {self}")
-        if (self.strike == 0) != (self.kind >= Kind.FUTURE):
-            raise OrderError("options have a strike, futures and cash have none")
-        return self.market << 112 | self.kind << 104 | self.expiry << 64 | self.strike
-
-    @classmethod
-    def unpack(cls, word: int) -> Series:
-        """The series of a uint128 id."""
-        return cls(word >> 112, Kind(word >> 104 & 255), word >> 64 & (2**40 - 1), word & (2**64 - 1))
 
 
 @dataclass(frozen=True)
@@ -321,8 +284,6 @@ def check(order: Order) -> None:
         raise OrderError("order/legs-unsorted")
     try:
         series = [Series.unpack(leg.series) for leg in order.legs]
-        for one in series:
-            one.pack()
     except ValueError as error:
         raise OrderError("order/bad-series") from error
     if len({(one.market, one.expiry) for one in series}) != 1:

@@ -13,7 +13,8 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from bulkhead import orders
-from bulkhead.orders import Kind, Order, Series
+from bulkhead.orders import Order
+from bulkhead.risk.words import Kind, Series
 from tests.system import System, weekly
 
 WAD = 10**18

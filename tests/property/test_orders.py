@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bulkhead import orders
-from bulkhead.orders import Flags, Kind, Order, OrderLeg, PremiumStyle
+from bulkhead.orders import Flags, Order, OrderLeg, PremiumStyle
+from bulkhead.risk.words import Kind, Series
 from tests.exchange_world import EXPIRY, MAX, PARAMETERS, STRIKE, WAD, World, key
 from tests.system import System
 
@@ -42,7 +43,7 @@ def packages(draw: st.DrawFn) -> dict[str, Any]:
     )  # fmt: skip
     legs = sorted(
         (
-            orders.Series(1, kind, EXPIRY, STRIKE + step * 10**8 if kind != Kind.FUTURE else 0).pack(),
+            Series(1, kind, EXPIRY, STRIKE + step * 10**8 if kind != Kind.FUTURE else 0).pack(),
             draw(st.sampled_from([-2, -1, 1, 3])),
         )
         for kind, step in series

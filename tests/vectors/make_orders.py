@@ -12,7 +12,8 @@ from eth_account import Account
 from eth_utils import keccak
 
 from bulkhead import orders
-from bulkhead.orders import Domain, Flags, Kind, Order, PremiumStyle, Series
+from bulkhead.orders import Domain, Flags, Order, PremiumStyle
+from bulkhead.risk.words import Kind, Series
 
 #: A key for vectors only; anyone can read it here.
 PRIVATE_KEY = "0x" + keccak(b"bulkhead order vectors").hex()

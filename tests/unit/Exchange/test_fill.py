@@ -10,7 +10,8 @@ import pytest
 from eth_account import Account
 
 from bulkhead import orders
-from bulkhead.orders import Flags, Kind, OrderLeg, PremiumStyle
+from bulkhead.orders import Flags, OrderLeg, PremiumStyle
+from bulkhead.risk.words import Kind
 from tests.exchange_world import DAY, EXPIRY, MARKET, MAX, RICH, SPOT, STRIKE, WAD, World, key, leg_word
 
 CALL, PUT, FUTURE, CASH = Kind.CALL, Kind.PUT, Kind.FUTURE, Kind.CASH

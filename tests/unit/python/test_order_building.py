@@ -9,7 +9,8 @@ import pytest
 from eth_account import Account
 
 from bulkhead import orders
-from bulkhead.orders import Domain, Kind, Order, OrderError, OrderLeg, Series
+from bulkhead.orders import Domain, Order, OrderError, OrderLeg
+from bulkhead.risk.words import Kind, Series
 
 EXPIRY = 1767945600
 KEY = "0x" + "11" * 32
@@ -55,12 +56,12 @@ def test_build__form_that_does_not_hold__says_the_contracts_reason(changes: dict
 
 def test_series__pack_and_unpack__are_inverse() -> None:
     assert Series.unpack(CALL.pack()) == CALL
-    with pytest.raises(OrderError):
-        Series(1, Kind.CALL, EXPIRY).pack()
-    with pytest.raises(OrderError):
-        Series(1, Kind.FUTURE, EXPIRY, 1).pack()
-    with pytest.raises(OrderError):
-        Series(2**16, Kind.CALL, EXPIRY, 1).pack()
+    with pytest.raises(ValueError, match="leg/"):
+        Series(1, Kind.CALL, EXPIRY)
+    with pytest.raises(ValueError, match="leg/"):
+        Series(1, Kind.FUTURE, EXPIRY, 1)
+    with pytest.raises(ValueError, match="leg/"):
+        Series(2**16, Kind.CALL, EXPIRY, 1)
 
 
 def test_json__round_trip__keeps_every_digit() -> None:

@@ -1,0 +1,116 @@
+"""What a fill of an order costs: price, premium, fees and legs, equal to contracts/modules/order_pricing.vy.
+
+All in integers: wad = 1e18, sizes 1e-6 packages, token amounts native.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bulkhead.orders import Order, PremiumStyle
+from bulkhead.risk import exact
+from bulkhead.risk.words import Kind, Leg, RiskWord, Series, Snapshot, Status
+
+MICRO = 10**6
+BPS = 10**4
+
+
+@dataclass(frozen=True)
+class Fees:
+    """Fee terms of a market, out of the packed trading word (contracts/modules/trading_word.vy).
+
+    Attributes:
+        taker_bps: Of notional.
+        maker_bps: Of notional.
+        cap_bps: Largest fee as a share of max(|price|, |mark|).
+    """
+
+    taker_bps: int
+    maker_bps: int
+    cap_bps: int
+
+    @classmethod
+    def unpack(cls, trading: int) -> Fees:
+        """From `Exchange.trading(market)`."""
+        return cls(trading & 65535, trading >> 16 & 65535, trading >> 32 & 65535)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an order asks for at one moment.
+
+    Attributes:
+        price: Per package [wad quote].
+        premium: What the buyer pays [native, or 1e-6 quote when deferred].
+        cash: Tokens from seller to buyer [native].
+        maker_fee: Fee of the maker [native].
+        taker_fee: Fee of the taker [native].
+        legs: What the buyer receives, a deferred premium included.
+    """
+
+    price: int
+    premium: int
+    cash: int
+    maker_fee: int
+    taker_fee: int
+    legs: tuple[Leg, ...]
+
+    def received(self, buyer: bool) -> tuple[tuple[Leg, ...], int]:
+        """(legs, tokens before fees) that one side receives."""
+        if buyer:
+            return self.legs, self.cash
+        return tuple(Leg(leg.kind, leg.strike, -leg.quantity) for leg in self.legs), -self.cash
+
+
+def legs_of(order: Order, size: int) -> tuple[Leg, ...]:
+    """Legs that the buyer of `size` packages receives, before a deferred premium."""
+    found = []
+    for leg in order.legs:
+        series = Series.unpack(leg.series)
+        found.append(Leg(series.kind, series.strike, leg.ratio * size))
+    return tuple(found)
+
+
+def mark(legs: tuple[Leg, ...], snapshot: Snapshot) -> int:
+    """Value of the legs [wad]: all models mark alike."""
+    return exact.assess(legs, snapshot, RiskWord()).value
+
+
+def _div_up(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _price(order: Order, legs: tuple[Leg, ...], size: int, snapshot: Snapshot) -> int:
+    if order.iv == 0:
+        return order.price
+    flat = replace(
+        snapshot, surface_near=order.iv, surface_far=0, surface_weight=0, status=snapshot.status & ~Status.SURFACE_SVI
+    )
+    value = mark(legs, flat) * MICRO
+    return min(order.price, value // size) if order.is_bid else max(order.price, _div_up(value, size))
+
+
+def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot) -> Terms:
+    """Price, premium and fees of a fill of `size` packages [1e-6]; a vault below zero pays none."""
+    legs = legs_of(order, size)
+    contracts = sum(abs(leg.quantity) for leg in legs if leg.kind != Kind.CASH)
+    price = _price(order, legs, size, snapshot)
+    notional = contracts * snapshot.spot
+    most = abs(price) * size
+    if notional * max(fees.taker_bps, fees.maker_bps) > most * fees.cap_bps:
+        most = max(most, abs(mark(legs, snapshot)) * MICRO)
+    most *= fees.cap_bps
+    unit = MICRO * 10 ** (18 - decimals)
+    taker_fee = _div_up(min(notional * fees.taker_bps, most), unit * BPS)
+    maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS)
+    upfront = order.premium_style == PremiumStyle.UPFRONT
+    divisor = unit if upfront else 10**18
+    # against the taker: up when it buys, down when it sells
+    premium = price * size // divisor if order.is_bid else _div_up(price * size, divisor)
+    if upfront:
+        return Terms(price, premium, -premium, maker_fee, taker_fee, legs)
+    if legs[-1].kind == Kind.CASH:
+        legs = (*legs[:-1], Leg(Kind.CASH, 0, legs[-1].quantity - premium))
+    else:
+        legs = (*legs, Leg(Kind.CASH, 0, -premium))
+    return Terms(price, premium, 0, maker_fee, taker_fee, legs)

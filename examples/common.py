@@ -1,0 +1,22 @@
+"""Where the examples run: a node, a deployment and two keys out of the environment."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from bulkhead.client import Bulkhead
+
+
+def client(name: str) -> Bulkhead:
+    """A client with the key in the environment variable `name`."""
+    node = os.environ.get("BULKHEAD_RPC_URL", "http://127.0.0.1:8545")
+    return Bulkhead(node, os.environ.get("BULKHEAD_DEPLOYMENT", "deployments/local"), key=os.environ[name])
+
+
+def friday(user: Bulkhead, weeks: int = 0) -> int:
+    """The Friday 08:00 UTC at least three days ahead of the newest block, and so many weeks later [unix seconds]."""
+    day = datetime.fromtimestamp(user.chain.rpc.timestamp(), UTC) + timedelta(days=3)
+    while day.weekday() != 4:
+        day += timedelta(days=1)
+    return int(day.replace(hour=8, minute=0, second=0, microsecond=0).timestamp()) + weeks * 7 * 86_400

@@ -1,0 +1,113 @@
+"""The numbered examples, in order, on one Anvil; and the quote server on the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import runpy
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.gas import INPUTS, START
+from bulkhead.chain import anvil, deploy, inputs
+from bulkhead.chain.anvil import Anvil, free_port
+from bulkhead.chain.connection import Connection
+from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.cli import main
+from bulkhead.client import Bulkhead, SignedOrder
+from bulkhead.maker.ladder import Style
+from bulkhead.maker.server import Maker, QuoteServer
+from examples.common import friday
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """A deployment with three people, found through the environment as a user finds one."""
+    with Anvil(timestamp=START) as chain, pytest.MonkeyPatch.context() as patch:
+        deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
+        deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(INPUTS, "inputs"), ROOT)
+        where = tmp_path_factory.mktemp("deployment") / "addresses.json"
+        deployment.save(where)
+        patch.setenv("BULKHEAD_RPC_URL", chain.url)
+        patch.setenv("BULKHEAD_DEPLOYMENT", str(where))
+        connection = Connection(chain.rpc, deployment)
+        for i, name in enumerate(("MAKER_KEY", "TRADER_KEY", "BOT_KEY"), 1):
+            patch.setenv(name, anvil.key(i))
+            account = account_from_key(anvil.key(i)).address
+            deployer.execute(connection.market("ETH").token, "mint", account, 10**6 * 10**6)
+        yield connection
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_example__runs(market: Connection, path: Path) -> None:
+    runpy.run_path(str(path))
+
+
+def test_server__streams_quotes_that_can_be_filled(market: Connection) -> None:
+    maker = Bulkhead(market, key=os.environ["MAKER_KEY"])
+    quoting = Maker(maker, "ETH", [friday(maker, 1)], Style(strikes=1))
+    quoting.open()
+    port, log = free_port(), io.StringIO()
+
+    async def play() -> list[dict[str, object]]:
+        running = asyncio.create_task(QuoteServer(quoting, 0.05, log).run("127.0.0.1", port))
+        try:
+            async with aiohttp.ClientSession() as http:
+                for _ in range(100):
+                    await asyncio.sleep(0.1)
+                    async with http.get(f"http://127.0.0.1:{port}/quotes") as answer:
+                        content = await answer.json()
+                    if content["quotes"]:
+                        break
+                async with http.get(f"http://127.0.0.1:{port}/stream") as stream:
+                    return [json.loads(await stream.content.readline()) for _ in range(2)]
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    lines = asyncio.run(play())
+    assert len(lines) == 2 and lines[1]["quotes"]
+    quotes = lines[1]["quotes"]
+    assert {q["side"] for q in quotes} == {"buy", "sell"}  # type: ignore[index]
+    signed = [SignedOrder.from_json(json.dumps(q["signed"])) for q in quotes]  # type: ignore[index]
+    states = maker.orders.states(signed)
+    assert {status for status, _, _ in states} == {"open"}
+    assert all(fillable == Decimal(5) for _, fillable, _ in states)
+    assert json.loads(log.getvalue().splitlines()[0])["event"] == "quoted"
+
+
+def test_cli__preview_split_merge_grant_and_maker_run(market: Connection, tmp_path: Path) -> None:
+    def run(*arguments: str, key: str = "TRADER_KEY") -> str:
+        done = CliRunner().invoke(main, [*arguments, *([] if key == "" else ["--key-env", key])])
+        assert done.exit_code == 0, done.output
+        return done.output.strip()
+
+    maker, trader = (Bulkhead(market, key=os.environ[name]) for name in ("MAKER_KEY", "TRADER_KEY"))
+    expiry = friday(maker, 1)
+    desk = maker.vaults.open("ETH", deposit=20_000)
+    order = tmp_path / "order.json"
+    order.write_text(maker.orders.sign(desk, expiry, ["call:2000"], "sell", 80, 2).to_json())
+    vault = run("vault", "open", "--deposit", "1000")
+    assert "initial margin" in run("order", "preview", str(order), "--vault", vault, key="")
+    run("order", "fill", str(order), "--vault", vault)
+    new = run("vault", "split", vault, "call:2000", "--cash", "100")
+    assert [leg.quantity for leg in trader.vaults.get(int(new)).legs] == [10**6]
+    run("vault", "merge", new, vault)
+    assert run("vault", "grant", vault, maker.address, "trade", "--days", "2").startswith("0x")
+    back = tmp_path / "back.json"
+    back.write_text(maker.orders.sign(desk, expiry, ["call:2000"], "buy", 70, 2).to_json())
+    assert run("order", "close", vault, str(back)).startswith("0x")
+    assert trader.vaults.get(int(vault)).legs == ()
+    quiet = ("--rounds", "1", "--refresh", "0.01", "--port", str(free_port()))
+    said = run("maker", "run", "--expiry", str(expiry), *quiet, key="MAKER_KEY")
+    assert '"event": "quoted"' in said
