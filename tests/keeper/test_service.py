@@ -11,18 +11,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
+from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
 from bulkhead.replay.rounds import Round
@@ -225,6 +228,23 @@ def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
         assert keeper.observer.follower.book.vaults[vault_id].balance == record.balance + 5 * 10**6
 
     keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_start__node_of_another_chain_or_without_the_contracts__is_never_asked(scene):
+    deployment = scene.stage.chain.deployment
+    houses = {**deployment.contracts, "Lens": replace(deployment.contracts["Lens"], address="0x" + "12" * 20)}
+
+    async def start(wanted: Deployment) -> None:
+        providers = Providers([Node(scene.stage.anvil.url)], wanted)
+        try:
+            await providers.start()
+        finally:
+            await providers.close()
+
+    with pytest.raises(WrongNetwork, match="serves chain 31337"):
+        asyncio.run(start(replace(deployment, chain_id=1)))
+    with pytest.raises(MissingDeployment, match="Lens"):
+        asyncio.run(start(replace(deployment, contracts=houses)))
 
 
 def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
