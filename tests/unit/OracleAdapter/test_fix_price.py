@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import boa
 import pytest
@@ -52,6 +53,21 @@ def trade(world: OracleWorld) -> list[int]:
         if world.fallback is not None:
             world.fallback.push((price + 10) * UNIT, world.now)
     return ids
+
+
+def climb(world: OracleWorld, feed: Any = None) -> int:
+    """2,000 from before the window and 2,200 for its second half, 2,100 on average; the hint for it."""
+    go(world, -2400)
+    if feed is None:
+        world.push(2000)
+        hint = world.primary.latest_id()
+        go(world, -900)
+        world.push(2200)
+        return int(hint)
+    hint = feed.push(2000 * UNIT, world.now)
+    go(world, -900)
+    feed.push(2200 * UNIT, world.now)
+    return int(hint)
 
 
 def test_fix__honest_hint__average_of_the_window(world: OracleWorld) -> None:
@@ -134,12 +150,9 @@ def test_fix__silent_since_before_the_window__price_in_force(lone: OracleWorld) 
 
 
 def test_fix__no_later_round_yet__newest_counts_to_the_end(lone: OracleWorld) -> None:
-    go(lone, -2400)
-    lone.push(2000)
-    go(lone, -900)
-    lone.push(2200)
+    hint = climb(lone)
     go(lone, 0)
-    assert fix(lone, lone.primary.latest_id() - 1) == 2100 * WAD
+    assert fix(lone, hint) == 2100 * WAD
 
 
 def test_fix__early_hint_by_a_griefer__later_hint_jumps_ahead(lone: OracleWorld) -> None:
@@ -203,11 +216,7 @@ def test_fix__new_phase_inside_the_window__crossed(lone: OracleWorld) -> None:
 
 
 def test_fix__new_phase_after_expiry__old_phase_ends_the_window(lone: OracleWorld) -> None:
-    go(lone, -2400)
-    lone.push(2000)
-    hint = lone.primary.latest_id()
-    go(lone, -900)
-    lone.push(2200)
+    hint = climb(lone)
     go(lone, 10)
     lone.primary.set_phase(3)
     lone.push(9000)
@@ -239,10 +248,7 @@ def test_fix__hint_of_a_phase_that_was_over__not_taken(lone: OracleWorld) -> Non
 def test_fix__primary_stale_fallback_fresh__price_of_the_fallback(world: OracleWorld) -> None:
     go(world, -3961)
     world.primary.push(1000 * UNIT, world.now)
-    go(world, -2400)
-    hint = world.fallback.push(2000 * UNIT, world.now)
-    go(world, -900)
-    world.fallback.push(2200 * UNIT, world.now)
+    hint = climb(world, world.fallback)
     go(world, 10)
     for _ in range(60):
         world.fallback.push(9000 * UNIT, world.now)
@@ -255,10 +261,7 @@ def test_fix__primary_back_after_expiry__proof_shows_the_hole_then_fallback(worl
     world.fallback.skip_rounds(100)  # or its ids would be hints for the primary too
     go(world, -5000)
     before = world.primary.push(1000 * UNIT, world.now)
-    go(world, -2400)
-    hint = world.fallback.push(2000 * UNIT, world.now)
-    go(world, -900)
-    world.fallback.push(2200 * UNIT, world.now)
+    hint = climb(world, world.fallback)
     go(world, 10)
     for _ in range(60):
         world.primary.push(9000 * UNIT, world.now)
@@ -279,11 +282,8 @@ def test_fix__primary_at_the_edge_of_its_heartbeat(world: OracleWorld, age: int)
 
 @pytest.mark.parametrize("mode", [REVERTS, BURNS, HISTORY_REVERTS, HISTORY_BURNS])
 def test_fix__primary_cannot_answer__fallback(world: OracleWorld, mode: int) -> None:
-    go(world, -2400)
-    world.push(2000)
-    hint = world.fallback.latest_id()
-    go(world, -900)
-    world.push(2200)
+    climb(world)
+    hint = world.fallback.latest_id() - 1
     go(world, 10)
     world.push(9000)
     world.primary.set_mode(mode)
@@ -331,11 +331,7 @@ def test_fix__feeds_dead__last_folded_price(world: OracleWorld) -> None:
 
 
 def test_fix__half_proven_then_dead__last_proven_price(lone: OracleWorld) -> None:
-    go(lone, -2400)
-    lone.push(2000)
-    hint = lone.primary.latest_id()
-    go(lone, -900)
-    lone.push(2200)
+    hint = climb(lone)
     fix(lone, hint)
     go(lone, 50)
     lone.push(9000)
@@ -370,11 +366,7 @@ def test_fix__sequencer_down__makes_no_difference(rollup: OracleWorld) -> None:
 
 
 def test_fix__window_changed_after_it_began__keeps_its_own(world: OracleWorld) -> None:
-    go(world, -2400)
-    world.push(2000)
-    hint = world.primary.latest_id()
-    go(world, -900)
-    world.push(2200)
+    hint = climb(world)
     fix(world, hint)
     world.adapter.configure(1, OracleWord(window_seconds=600).pack(), sender=world.parameters)
     go(world, 1)
