@@ -259,7 +259,7 @@ def chain_section(chain: dict[str, Any]) -> list[str]:
 CHAIN = """
 ## Through the contracts
 
-`python benchmarks/crash.py --chain 100 --deviation 500 --crashes 2023-03 --docs`: random vaults opened by signed orders
+`python benchmarks/crash.py --chain N --deviation 500 --crashes NAME --docs`: N random vaults opened by signed orders
 on Anvil, liquidated by the real keeper, settled and paid. Every flag, take, settlement and claim is compared with the
 exact mirror, equity and MM at each flag and take with the vectorised one. The oracle is coarser and the keeper keeps
 its own capital and policy, so these are other numbers than the play's. Crashes that are not in the table have not been
