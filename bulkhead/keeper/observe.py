@@ -19,7 +19,7 @@ from bulkhead.chain.words import TokenWord
 from bulkhead.keeper.calls import POKE_ROUNDS
 from bulkhead.keeper.follow import Follower
 from bulkhead.keeper.index import Index
-from bulkhead.keeper.plan import KeeperState, MarketView, Quote
+from bulkhead.keeper.plan import ROLES, KeeperState, MarketView, Quote
 from bulkhead.keeper.proofs import Prover
 from bulkhead.keeper.providers import Head, Providers, decode
 from bulkhead.keeper.sender import Outcome, Sender
@@ -69,10 +69,15 @@ class Observer:
         checked_at: When each vault was last read on chain [unix seconds of the chain].
     """
 
-    def __init__(self, chain: Connection, providers: Providers, sender: Sender) -> None:
+    def __init__(
+        self, chain: Connection, providers: Providers, sender: Sender, roles: frozenset[str] = frozenset(ROLES)
+    ) -> None:
         self.chain = chain
         self.providers = providers
         self.sender = sender
+        # a flagged vault is read again at every block only for those who act on it
+        self._quoting = bool(roles & {"take", "absorb", "wind_down"})
+        self._minding = self._quoting or bool(roles & {"clear", "refresh"})
         self.follower = Follower(chain, providers)
         self.index = Index()
         self.prover = Prover(chain, providers)
@@ -173,10 +178,10 @@ class Observer:
         await self.follower.catch_up(head)
         first = Wanted()
         self._want_cells(first, self._cells())
-        self._want_quotes(first, self._flagged, head)
+        self._want_quotes(first, self._minded() if self._quoting else (), head)
         self._want_account(first)
         self._want_claims(first)
-        self._want_vaults(first, self._known(self._watch | self._own | self._flagged))
+        self._want_vaults(first, self._known(self._watch | self._own | self._minded()))
         follow, account = self.follower.calls(head), self.sender.calls(head)
         views = [query.request(head.number) for query in first.queries]
         answers = await self.providers.read([*follow, *account, *views], head.number)
@@ -195,6 +200,10 @@ class Observer:
         self._sort(look, first, [decode(q, r) for q, r in zip(first.queries, replies, strict=True)])
         await self._complete(look, head)
         return await self._state(look, head)
+
+    def _minded(self) -> set[int]:
+        """Flagged vaults that this keeper does something about."""
+        return self._flagged if self._minding else set()
 
     def _known(self, ids: set[int]) -> set[int]:
         return {i for i in ids if i in self.follower.book.vaults}
@@ -291,11 +300,13 @@ class Observer:
         self._want_cells(missing, self._cells() - set(look.cells))
         self._sort(look, missing, await self.providers.read_each(missing.queries, head.number))
         second = Wanted()
-        self._want_quotes(second, self._flagged - set(look.quotes), head)
+        self._want_quotes(second, self._minded() - set(look.quotes) if self._quoting else (), head)
         near = self.index.near({**self._views, **look.cells}) | self._suspects
         self.problems += self.index.problems
+        if not self._minding:
+            near -= self._flagged
         self._watch = near
-        due = self._known(near | self._own | self._flagged)
+        due = self._known(near | self._own | self._minded())
         self._want_vaults(second, due - set(look.vaults) - set(look.again))
         for vault_id in set(look.again) & due:
             second.add("vaults", (vault_id,), self.chain["Lens"].query("vaults", [vault_id]))

@@ -117,7 +117,7 @@ class Keeper:
         self.hands: Hands = hands or OwnHands(sender)
         self.dry_run = dry_run
         self.poll_seconds, self.check_seconds, self.retry_seconds = poll_seconds, check_seconds, retry_seconds
-        self.observer = Observer(chain, providers, sender)
+        self.observer = Observer(chain, providers, sender, self.policy.roles)
         self.health = Health()
         self.metrics = Metrics()
         self.ticked = asyncio.Event()
