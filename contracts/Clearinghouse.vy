@@ -176,6 +176,11 @@ def _clone(salt: uint256) -> address:
 
 
 @internal
+def _create(salt: uint256) -> address:
+    return create_minimal_proxy_to(VAULT_TARGET, salt=convert(salt, bytes32))
+
+
+@internal
 @pure
 def _cell_key(market: uint256, expiry: uint256) -> uint256:
     return (market << 40) | expiry
@@ -334,6 +339,11 @@ def _log_vault(vault_id: uint256):
 
 
 @internal
+def _log_tip(vault_id: uint256, receiver: address, tip: uint256, amount: uint256):
+    log IClearinghouse.TipPaid(vault_id=vault_id, receiver=receiver, tip=tip, amount=amount)
+
+
+@internal
 def _log_cell(market: uint256, expiry: uint256):
     cell: uint256 = self.cells[self._cell_key(market, expiry)]
     log IClearinghouse.CellUpdated(
@@ -407,9 +417,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         if self._try_pay(
             token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
         ):
-            log IClearinghouse.TipPaid(
-                vault_id=vault_id, receiver=actor, tip=state.TIP_END, amount=tip
-            )
+            self._log_tip(vault_id, actor, state.TIP_END, tip)
     elif outcome == 3:
         return 0
     else:
@@ -617,9 +625,7 @@ def _novate(
         self._pay(token, custody[0], [custody[1], empty(address)], [forward, 0])
         self._pay(token, custody[1], [custody[0], empty(address)], [back, 0])
     if tip != 0:
-        log IClearinghouse.TipPaid(
-            vault_id=ids[0], receiver=custody[1], tip=state.TIP_END, amount=tip
-        )
+        self._log_tip(ids[0], custody[1], state.TIP_END, tip)
 
     # gates
     received: int256 = -cash
@@ -713,7 +719,7 @@ def open(market: uint256, model: uint256, owner: address) -> uint256:
         convert(owner, uint256) | (market << state.MARKET_AT) | (model << state.MODEL_AT)
     )
     self.words[vault_id] = word
-    custody: address = create_minimal_proxy_to(VAULT_TARGET, salt=convert(vault_id, bytes32))
+    custody: address = self._create(vault_id)
     extcall IVaultToken(VAULT_TOKEN).mirror(empty(address), owner, vault_id)
     log IClearinghouse.VaultOpened(
         vault_id=vault_id, owner=owner, market=market, model=model, custody=custody
@@ -801,18 +807,24 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
 @nonreentrant
 def set_model(vault_id: uint256, model: uint256):
     """
-    @notice Switches a vault to another margin model of its market; a vault with legs must pass row 1 under it.
+    @notice Switches a vault to another margin model of its market; a vault with legs must pass row 1 under both.
     @param vault_id A vault of the caller, or one it may manage.
     @param model Margin model (modules/vault_state) among those the market enables.
     """
     self._check_idle()
     word: uint256 = self._authorized(vault_id, MANAGE)
     self._check_model(state._market(word), model)
-    self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
-    words: uint256[9] = self._load(vault_id)
-    if state._count(word) != 0:
-        words[state.BALANCE] = self._held(words)
-        self._check_own(vault_id, words, [], self._load_legs(vault_id, word))
+    legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
+    old_legs: DynArray[uint256, 16] = legs
+    # healthy under the old model first: a laxer one is no way out of a margin call
+    for i: uint256 in range(2):
+        if len(legs) != 0:
+            words: uint256[9] = self._load(vault_id)
+            words[state.BALANCE] = self._held(words)
+            self._check_own(vault_id, words, old_legs, legs)
+        if i == 0:
+            self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
+            old_legs = []
     self._log_vault(vault_id)
 
 
@@ -820,7 +832,7 @@ def set_model(vault_id: uint256, model: uint256):
 @nonreentrant
 def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16], cash: int256):
     """
-    @notice Split, merge or regroup: moves legs and cash between two vaults that the caller owns or manages.
+    @notice Split, merge or regroup: moves legs and cash between two vaults of one owner, who calls or lets the caller manage.
     @dev Row 1 of protocol section 5.5 on both sides. A leg-free pair of vaults moves cash by withdraw and deposit.
     @param from_id Vault whose quantities change by the opposite of `legs`; its cell is the cell of the legs.
     @param to_id Vault whose quantities change by `legs`.
@@ -828,7 +840,9 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
     word: uint256 = self._authorized(from_id, MANAGE)
-    self._authorized(to_id, MANAGE)
+    # a manager may regroup within one owner's vaults, and carries nothing out of them
+    if (word ^ self._authorized(to_id, MANAGE)) & state.OWNER_MASK != 0:
+        self._refuse("clearinghouse/not-owner")
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
         self._refuse("clearinghouse/in-callback")
@@ -952,9 +966,7 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
             self._tip_amount(terms, state.TIP_FLAG, token), self._balance(token, custody)
         )
         if self._try_pay(token, custody, [actor, empty(address)], [tip, 0]):
-            log IClearinghouse.TipPaid(
-                vault_id=vault_id, receiver=actor, tip=state.TIP_FLAG, amount=tip
-            )
+            self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
     log IClearinghouse.VaultFlagged(
         vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
     )
@@ -1100,9 +1112,7 @@ def settle(
             debt = owed
             self.words[vault_id] = word | state.DEBT
     if tip != 0:
-        log IClearinghouse.TipPaid(
-            vault_id=vault_id, receiver=actor, tip=state.TIP_SETTLE, amount=tip
-        )
+        self._log_tip(vault_id, actor, state.TIP_SETTLE, tip)
     self._log_vault(vault_id)
     self._log_cell(market, expiry)
     return self._balance(token, cell) - before, debt
@@ -1124,7 +1134,7 @@ def pay_from_cell(market: uint256, expiry: uint256, to: address, amount: uint256
     salt: uint256 = CELL_SALT | self._cell_key(market, expiry)
     custody: address = self._clone(salt)
     if not custody.is_contract:
-        custody = create_minimal_proxy_to(VAULT_TARGET, salt=convert(salt, bytes32))
+        custody = self._create(salt)
     return self._try_pay(self.tokens[market], custody, [to, empty(address)], [amount, 0])
 
 

@@ -91,6 +91,34 @@ def _stamp(risk: uint256, sigma: uint256) -> uint256:
 
 
 @internal
+@pure
+def _new_stamp(mode: uint256, words: uint256[9], prices: uint256[16]) -> uint256:
+    """
+    @dev Ratios that a STATIC vault gets with new risk. A take is judged at the ramped vol, so it never lowers one.
+    """
+    risk: uint256 = words[state.RISK]
+    if mode != TAKE:
+        return self._stamp(risk, max(prices[price.SIGMA], prices[price.SIGMA_NOW]))
+    new: uint256 = self._stamp(risk, prices[price.SIGMA])
+    old: uint256 = (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT
+    larger: uint256 = 0
+    for i: uint256 in range(3):
+        larger |= max((new >> (10 * i)) & 1023, (old >> (10 * i)) & 1023) << (10 * i)
+    return larger
+
+
+@internal
+@pure
+def _same(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
+    if len(old_legs) != len(legs):
+        return False
+    for i: uint256 in range(len(legs), bound=16):
+        if legs[i] != old_legs[i]:
+            return False
+    return True
+
+
+@internal
 @view
 def _meets_initial(
     words: uint256[9],
@@ -287,17 +315,19 @@ def check(
     """
     active: bool = price._is_active(snapshot)
     flagged: bool = words[state.VAULT] & (state.FLAGGED | state.MARKED) != 0
+    fresh: bool = price._is_fresh(snapshot)
     is_static: bool = state._model(words[state.VAULT]) == state.STATIC
-    reduces: bool = False
-    if mode == TRADE or (mode == OWN and is_static):
-        reduces = self._closer_to_zero(old_legs, legs)
+    closes: bool = mode == TRADE and self._closer_to_zero(old_legs, legs)
+    if not closes and len(legs) != 0:
+        # value may back a margin, but the tips are paid in tokens
+        assert self._collateral(words) >= 0, "margin/deposit-not-full"
     vault: uint256[9] = words
     stamp: uint256 = 0
-    if is_static and not reduces:
-        sigma: uint256 = snapshot[price.SIGMA]
-        if mode != TAKE:
-            sigma = max(sigma, snapshot[price.SIGMA_NOW])
-        stamp = self._stamp(words[state.RISK], sigma)
+    if is_static and fresh and not (mode == OWN and self._same(old_legs, legs)):
+        # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
+        if closes and self._reduces_risk(words, old_legs, legs, snapshot, moved, fee):
+            return 0
+        stamp = self._new_stamp(mode, words, snapshot)
         vault[state.TERMS] = (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
     if mode == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
@@ -312,18 +342,18 @@ def check(
         assert self._meets_initial(vault, legs, snapshot, True, known), "margin/below-initial"
         return stamp
 
-    assert reduces or not flagged, "margin/flagged"
-    assert reduces or active, "margin/price-not-active"
-    if not price._is_fresh(snapshot):
+    assert closes or not flagged, "margin/flagged"
+    assert closes or active, "margin/price-not-active"
+    if not fresh:
         assert self._is_fair_close(
             words, old_legs, legs, snapshot, moved
         ), "margin/stale-close-price"
         return 0
     if len(legs) == 0:
         return 0
-    if not flagged and self._meets_initial(vault, legs, snapshot, not reduces, known):
+    if not flagged and self._meets_initial(vault, legs, snapshot, True, known):
         return stamp
-    assert reduces, "margin/below-initial"
+    assert closes, "margin/below-initial"
     assert self._reduces_risk(words, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
     return 0
 

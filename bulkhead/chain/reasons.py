@@ -189,6 +189,7 @@ SENTENCES: dict[str, str] = {
     # MarginGate
     "margin/adds-risk": "The vault is below its initial margin and this would not make it safer.",
     "margin/below-initial": "The vault's equity would be below its initial margin.",
+    "margin/deposit-not-full": "The vault's tokens would not cover its liquidation deposit; deposit first.",
     "margin/flagged": "The vault is flagged for liquidation: deposit, or trade its risk down.",
     "margin/price-not-active": "The oracle's price is stale, disputed or in its grace period: no new risk, and no "
     "withdrawal beyond full collateral.",

@@ -98,8 +98,8 @@ def test_absorb__insolvent_with_insurance__counts_the_top_up(world):
 def test_absorb__receivable_of_an_insolvent_cell__counts_less(world):
     """A positive value is only as good as its cell: the recorded deficit comes off the gain."""
     world.backstop(10_000)
-    trader = world.open(OWNER, 300)
-    world.trade(world.maker(), trader, [call(1000, 2), cash(-1700)])
+    trader = world.open(OWNER, 220)
+    world.trade(world.maker(), trader, [call(1000, 2), cash(-1650)])
     loser = world.short_put(600, address("loser"))
     world.move(1900, status=LIVE)
     world.flag(trader, KEEPER)

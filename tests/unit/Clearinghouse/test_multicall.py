@@ -57,8 +57,8 @@ def test_multicall__one_refused__nothing_happens_and_the_reason_comes_through(
         encode(system, "withdraw", pair, system.native(4_899), trader),
     ]
     before = system.balance(pair)
-    with boa.reverts("margin/below-initial"):
-        # the short leg of a spread needs what the long one does not cover
+    with boa.reverts("margin/deposit-not-full"):
+        # a vault of one token cannot lock a liquidation deposit
         system.clearinghouse.multicall(
             [calls[0], encode(system, "transfer_legs", pair, system.open(trader, 1), [call(2000, 2)], 0)], sender=trader
         )

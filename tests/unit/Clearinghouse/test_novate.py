@@ -139,7 +139,7 @@ def test_novate__fully_paid_long__needs_the_deposit_and_nothing_else(system, tra
     system.novate(short, long, [call(2000, 1)], EXPIRY, 80)
     assert system.balance(long) == 10 * 10**6
     second = system.open(trader, 89)
-    with boa.reverts("margin/below-initial"):
+    with boa.reverts("margin/deposit-not-full"):
         system.novate(short, second, [call(2000, 1)], EXPIRY, 80)
 
 
