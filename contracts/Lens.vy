@@ -267,6 +267,89 @@ def greeks_terms(vault_id: uint256) -> int256[6]:
     )
 
 
+@internal
+@view
+def _is_safe(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], spot: uint256
+) -> bool:
+    """
+    @dev E >= MM with spot moved, the forward in its ratio to it, and all else as it is.
+    """
+    moved: uint256[16] = prices
+    moved[price.SPOT] = spot
+    moved[price.FORWARD] = prices[price.FORWARD] * spot // prices[price.SPOT]
+    assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+        legs, moved, state._engine_risk(words), NO_COLLATERAL
+    )
+    numbers: int256[5] = margin._resolve(
+        assessed,
+        state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN]),
+        0,
+        words[state.RISK],
+        moved,
+        False,
+    )
+    return numbers[margin.EQUITY] >= numbers[margin.MM]
+
+
+@external
+@view
+def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
+    """
+    @notice Nearest spot below and above the present one at which a vault is liquidatable, all else as it is now.
+    @dev Walks outwards in steps of 1 %, each a tenth wider than the last beyond the twentieth, to a twentieth and to the
+         twentyfold of spot, then halves the step that crossed until it is a millionth of spot: the nearest crossing,
+         unless a vault becomes liquidatable and safe again within one step. For an eth_call: up to 150 assessments.
+    @param vault_id A vault.
+    @return (below, above) [wad]; 0 and the largest number where there is none; the present spot twice when it is
+            liquidatable now. Within a millionth of spot on the liquidatable side.
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    found: uint256[2] = [0, max_value(uint256)]
+    if len(legs) == 0:
+        return found[0], found[1]
+    v_min: int256 = staticcall IMarginEngine(convert(words[state.ENGINE], address)).max_loss(legs)
+    collateral: int256 = state._collateral(
+        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
+    )
+    if v_min != margin.UNBOUNDED and collateral >= -v_min:
+        return found[0], found[1]
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+    )
+    spot: uint256 = prices[price.SPOT]
+    assert spot != 0 and prices[price.SECONDS] != 0, "lens/no-price"
+    if not self._is_safe(words, legs, prices, spot):
+        return spot, spot
+    for side: uint256 in range(2):
+        safe: uint256 = spot
+        step: uint256 = WAD // 100
+        for i: uint256 in range(64):
+            if i >= 20:
+                step = step * 11 // 10
+            next: uint256 = safe * (WAD + step) // WAD
+            if side == 0:
+                next = safe * WAD // (WAD + step)
+            if next > 20 * spot or next < spot // 20:
+                break
+            if self._is_safe(words, legs, prices, next):
+                safe = next
+                continue
+            for j: uint256 in range(64):
+                if max(safe, next) - min(safe, next) <= spot // 10**6:
+                    break
+                middle: uint256 = (safe + next) // 2
+                if self._is_safe(words, legs, prices, middle):
+                    safe = middle
+                else:
+                    next = middle
+            found[side] = next
+            break
+    return found[0], found[1]
+
+
 @external
 @view
 def market(market: uint256, expiry: uint256) -> ILens.MarketState:

@@ -141,6 +141,7 @@ SENTENCES: dict[str, str] = {
     "leg/zero-quantity": "A leg has no quantity.",
     # Lens
     "lens/insufficient-balance": "The vault would hold less than nothing after that.",
+    "lens/no-price": "There is no price to look from, or the vault's expiry has passed.",
     "lens/not-greeks": "Only the margin of a GREEKS vault is a sum of terms.",
     "lens/too-many-legs": "A vault holds at most 16 legs.",
     "lens/wrong-cell": "The vault holds legs of another expiry.",

@@ -72,7 +72,7 @@ ENGINE: constant(uint256) = 4    # address of the vault's margin engine
 CUSTODY: constant(uint256) = 5   # address that holds the vault's tokens
 BALANCE: constant(uint256) = 6   # tokens at that address [native]
 CELL: constant(uint256) = 7
-OPEN_INTEREST: constant(uint256) = 8  # options and futures of the market [1e-6 contracts]
+# 8 is spare: 0
 
 
 @internal

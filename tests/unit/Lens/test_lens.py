@@ -6,6 +6,7 @@ import boa
 import pytest
 
 from bulkhead.risk import exact
+from bulkhead.risk.liquidation_price import exact_prices
 from bulkhead.risk.words import Model, RiskWord
 from tests.system import call, put, weekly
 
@@ -129,3 +130,35 @@ def test_addresses__are_those_of_the_deployment(system):
         "InsuranceFund",
     ]
     assert list(system.lens.addresses()) == [system.at[n] for n in names]
+
+
+@pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
+@pytest.mark.parametrize("legs", [[put(2000, 1)], [call(2000, 1), put(2000, 1)]], ids=["put", "straddle"])
+def test_liquidation_prices__short_vault__are_those_of_the_mirror(system, trader, maker, model, legs):
+    vault, other = system.open(trader, 900, model=model), system.open(maker, 500_000)
+    system.novate(vault, other, legs, EXPIRY, 60 * len(legs))
+    words = system.words(vault)
+    risk = RiskWord.unpack(words[3])
+    if model == Model.STATIC:
+        risk = risk.stamped(words[1] >> 225 & 2**30 - 1)
+    wanted = exact_prices(
+        system.legs(vault), system.snapshot(EXPIRY), risk, system.state(vault).collateral,
+        lambda held, snapshot, word: exact.assess(held, snapshot, word, model=model),
+    )  # fmt: skip
+    down, up = system.lens.liquidation_prices(vault)
+    spot = system.snapshot(EXPIRY).spot
+    for found, exactly, none in ((down, wanted[0], 0), (up, wanted[1], 2**256 - 1)):
+        assert found == none if exactly is None else abs(found - exactly) <= spot // 10**6 + 10**10
+    assert 0 < down < spot
+
+
+def test_liquidation_prices__nothing_to_liquidate_or_already__is_said(system, trader, maker, short):
+    paid, other = system.open(trader, 100), system.open(maker, 500_000)
+    assert tuple(system.lens.liquidation_prices(paid)) == (0, 2**256 - 1)
+    system.novate(other, paid, [call(2000, 1)], EXPIRY, 80)
+    assert tuple(system.lens.liquidation_prices(paid)) == (0, 2**256 - 1)
+    system.push(1500)
+    assert tuple(system.lens.liquidation_prices(short[0])) == (1500 * 10**18, 1500 * 10**18)
+    system.wait(EXPIRY - system.now)
+    with boa.reverts("lens/no-price"):
+        system.lens.liquidation_prices(short[0])
