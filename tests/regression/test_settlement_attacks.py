@@ -13,18 +13,21 @@ OWNER = address("owner")
 
 @pytest.fixture(scope="module")
 def _hostile():
-    with boa.swap_env(boa.Env()):
-        token = deployer("HostileERC20").deploy(6)
-        yield World(token=token)
+    env = boa.Env()
+    with boa.swap_env(env):
+        made = World(token=deployer("HostileERC20").deploy(6))
+    return env, made
 
 
 @pytest.fixture
 def hostile(_hostile):
-    with boa.env.anchor():
-        state = dict(vars(_hostile))
-        yield _hostile
-        vars(_hostile).clear()
-        vars(_hostile).update(state)
+    # other tests of this file live in another environment
+    env, made = _hostile
+    with boa.swap_env(env), env.anchor():
+        state = dict(vars(made))
+        yield made
+        vars(made).clear()
+        vars(made).update(state)
 
 
 @pytest.mark.parametrize("quiet", [False, True])
