@@ -193,7 +193,7 @@ async def many(stage: Stage, count: int) -> dict[str, Any]:
         )  # fmt: skip
         await keeper.tick()
         follower, index = keeper.observer.follower, keeper.observer.index
-        models = [r for r in follower.book.vaults.values() if r.legs and r.vault_id not in keeper.observer._watch]
+        models = [r for r in follower.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
         first = max(follower.book.vaults) + 1
         for i in range(max(count - len(follower.book.vaults), 0)):
             copy = replace(models[i % len(models)], vault_id=first + i)
@@ -201,7 +201,7 @@ async def many(stage: Stage, count: int) -> dict[str, Any]:
             follower.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
             index.change(copy.vault_id, follower.book.vaults[copy.vault_id])
         began = time.monotonic()
-        view = next(iter(keeper.observer._views.items()))
+        view = next(iter(keeper.observer.views.items()))
         index.near(dict([view]))
         await index.draw()
         drawn = time.monotonic() - began

@@ -71,6 +71,7 @@ class Node:
         failing: Share of posts that failed lately.
         latency: Seconds that a post took lately.
         head: Newest block it has told.
+        listening: It announces blocks by WebSocket just now.
         verified: It serves the deployment.
         refused: Why it never will, empty when it may.
     """
@@ -85,6 +86,7 @@ class Node:
         self.failing = 0.0
         self.latency = 0.0
         self.head = -1
+        self.listening = False
         self.verified = False
         self.refused = ""
         self._rest = 0.0
@@ -97,7 +99,6 @@ class Node:
         """Kept-alive connections, made in the running loop."""
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self.timeout),
                 connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=30),
                 headers={"content-type": "application/json"},
             )
@@ -135,7 +136,8 @@ class Node:
         started = time.monotonic()
         rest = 0.0
         try:
-            async with self.session.post(self.url, data=json.dumps(payload)) as reply:
+            limit = aiohttp.ClientTimeout(total=self.timeout)
+            async with self.session.post(self.url, data=json.dumps(payload), timeout=limit) as reply:
                 if reply.status != 200:
                     if reply.status == 429:
                         with contextlib.suppress(ValueError):
@@ -227,6 +229,7 @@ class Providers:
         deployment: What they must serve.
         lag: Blocks that a node may be behind the newest head before it is not asked.
         wake: Set when a node announces a block.
+        announced: The newest header that a node has announced and nobody has taken yet.
     """
 
     def __init__(self, nodes: Sequence[Node], deployment: Deployment, lag: int = 2) -> None:
@@ -234,7 +237,7 @@ class Providers:
         self.deployment = deployment
         self.lag = lag
         self.wake = asyncio.Event()
-        self._checked = 0.0
+        self.announced: Head | None = None
         self._listeners: list[asyncio.Task[None]] = []
 
     @property
@@ -354,8 +357,18 @@ class Providers:
                 raise replies
         return answers
 
+    @property
+    def listening(self) -> bool:
+        """Some node announces blocks just now, so nobody need ask."""
+        return any(node.listening and node.verified for node in self.nodes)
+
+    def take_announced(self) -> Head | None:
+        """The newest announced header, once."""
+        found, self.announced = self.announced, None
+        return found
+
     async def _listen(self, node: Node) -> None:
-        """Wakes the keeper when a node announces a block; without it the keeper polls."""
+        """Hears the blocks that a node announces; without it the keeper polls."""
         subscribe = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
         while True:
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
@@ -364,9 +377,21 @@ class Providers:
                 ) as ws:
                     await ws.send_str(subscribe)
                     async for message in ws:
-                        if message.type is aiohttp.WSMsgType.TEXT and "eth_subscription" in message.data:
-                            self.wake.set()
+                        if message.type is aiohttp.WSMsgType.TEXT:
+                            self._hear(node, message.data)
+            node.listening = False
             await asyncio.sleep(LONGEST_REST)
+
+    def _hear(self, node: Node, text: str) -> None:
+        """One message of a subscription: a header saves asking for it; anything else is only a reason to ask."""
+        try:
+            head = Head.of(json.loads(text)["params"]["result"])
+        except (ValueError, KeyError, TypeError, NodeUnavailable):
+            return
+        node.listening, node.head = True, head.number
+        if node.verified and (self.announced is None or head.number >= self.announced.number):
+            self.announced = head
+        self.wake.set()
 
 
 def decode(query: Query, reply: Any) -> Any:

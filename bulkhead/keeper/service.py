@@ -35,6 +35,8 @@ BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSE
 CHECK_SECONDS = 5.0
 #: Seconds after which a tick that failed is repeated without a new block.
 RETRY_SECONDS = 1.0
+#: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
+SILENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Keeper:
         metrics: Figures for Prometheus.
         ticked: Set after every tick.
         last: The last tick.
-        blind: No node could tell its head when last asked.
+        followed: Newest block that was acted on, and what follows a tick done; -1 before the first.
     """
 
     def __init__(
@@ -122,7 +124,7 @@ class Keeper:
         self.metrics = Metrics()
         self.ticked = asyncio.Event()
         self.last = Tick(-1, 0, 0, 0)
-        self.blind = False
+        self.followed = -1
         self._stop = asyncio.Event()
         self._seen: Head | None = None
         self._arrivals: deque[float] = deque(maxlen=9)
@@ -204,7 +206,7 @@ class Keeper:
             self.log("after-failed", reason=str(error), block=head.number)
         if self.observer.index.due and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self.observer.index.draw())
-        for vault_id, view in self.observer.calls_seen.items():
+        for vault_id, view in self.observer.known.margin_calls.items():
             self.alerts(
                 "margin-call", vault_id, f"Vault {vault_id} is below 1.2 times its maintenance margin.",
                 owner=view.owner, equity=round(view.equity / WAD, 2), margin=round(view.maintenance_margin / WAD, 2),
@@ -225,7 +227,7 @@ class Keeper:
         m.lag.set(max(time.time() - head.timestamp, 0.0))
         for name, count in (
             ("known", known), ("near", len(state.vaults)), ("unknown", len(state.unknown)), ("liquidatable", unsafe),
-            ("flagged", flagged), ("margin-call", len(self.observer.calls_seen)),
+            ("flagged", flagged), ("margin-call", len(self.observer.known.margin_calls)),
         ):  # fmt: skip
             m.vaults.labels(name).set(count)
         m.pending.set(tick.pending)
@@ -235,12 +237,12 @@ class Keeper:
         m.gas.labels("reverted").set(counts.gas_reverted)
         m.balance.set(self.sender.balance)
         for market in state.markets.values():
-            m.tokens.labels(self.observer.market(market.market).symbol).set(market.wallet * market.native / WAD)
+            m.tokens.labels(self.observer.asker.markets[market.market].symbol).set(market.wallet * market.native / WAD)
         for node in self.providers.nodes:
             m.posts.labels(node.name).set(node.posts)
             m.failures.labels(node.name).set(node.failures)
             m.node_head.labels(node.name).set(node.head)
-        m.mismatches.set(self.observer.mismatches)
+        m.mismatches.set(self.observer.known.mismatches)
         m.reorgs.set(self.observer.follower.reorgs)
         m.alerts.set(self.alerts.told)
         self.log(
@@ -277,11 +279,10 @@ class Keeper:
                 done = await self.tick(head)
                 if done.block >= 0:
                     await self.after(head)
-                    self._seen = head
+                    self._seen, self.followed = head, head.number
                 retry_at = time.monotonic() + self.retry_seconds if done.failed else 0.0
                 await self._pause(min(self._patience(), self.retry_seconds) if done.failed else self._patience())
             except BulkheadError as error:
-                self.blind = True
                 self.log("read-failed", reason=str(error))
                 await self._pause(self.poll_seconds)
             except BUGS as error:
@@ -316,8 +317,8 @@ class Keeper:
         if check:
             self._checked_at = now
         self.providers.wake.clear()
-        head = await self.providers.head(check)
-        self.blind = False
+        told = self.providers.take_announced()
+        head = told if told is not None and not check else await self.providers.head(check)
         self.health.heard_at = time.monotonic()
         self.health.head = max(self.health.head, head.number)
         self.metrics.head.set(head.number)
@@ -343,10 +344,11 @@ class Keeper:
 
     def _patience(self) -> float:
         """How long to wait before asking again: until the next block is due, when blocks come regularly."""
+        listening = self.providers.listening
         if not self.interval or not self._arrivals:
-            return self.poll_seconds
+            return max(self.poll_seconds, SILENCE_SECONDS) if listening else self.poll_seconds
         due = self._arrivals[-1] + self.interval - time.monotonic()
-        if any(node.ws for node in self.providers.nodes):
+        if listening:
             # a node will say so; this is only in case it does not
             return max(due + self.interval / 4, self.poll_seconds)
         return max(due, min(self.poll_seconds, self.interval / 10))
@@ -360,7 +362,7 @@ class Keeper:
     def summary(self) -> dict[str, Any]:
         """What the keeper did so far, for tests and benchmarks."""
         counts = self.sender.counts
-        return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.mismatches}
+        return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.known.mismatches}
 
 
 __all__ = ["Hands", "Keeper", "OwnHands", "Tick", "kind"]

@@ -34,6 +34,8 @@ TASK = "bulkhead:send"
 ALIVE_SECONDS, BEAT_SECONDS = 3.0, 0.5
 #: An action is not queued again for so long.
 LEASE_SECONDS = 4.0
+#: A task that was planned more blocks ago is dropped: the watcher queues anew what is still due.
+STALE_BLOCKS = 3
 #: What can be sent by any account.
 SHARED = (Flag, Clear, WindDown, Absorb, Refresh, Repay)
 
@@ -175,6 +177,7 @@ class Worker:
         self._broker.register_task(send, task_name=TASK)
         self._stop = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._newest = -1
 
     def stop(self) -> None:
         """Ends `run`."""
@@ -182,6 +185,9 @@ class Worker:
 
     async def _send(self, body: dict[str, Any], head: dict[str, Any]) -> None:
         call, block = unpack(body), Head(**head)
+        if self._newest - block.number > STALE_BLOCKS:
+            self.report("stale-task", key=call.key, planned=block.number, block=self._newest, worker=self.index)
+            return
         async with self._lock:
             try:
                 _, refused = await self.sender.submit([call], block)
@@ -222,6 +228,7 @@ class Worker:
             self.report("stopped", worker=self.index)
 
     async def _follow(self, head: Head) -> None:
+        self._newest = max(self._newest, head.number)
         async with self._lock:
             answers = await self.providers.read(self.sender.calls(head), head.number)
             for outcome in self.sender.take_in(head, answers):

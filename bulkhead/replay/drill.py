@@ -212,7 +212,7 @@ class Drill:
         o = self.outcome
         o.missed = sorted(i for i, (first, covered) in self._since.items() if covered)
         o.gas, o.gas_reverted, o.reverted = counts.gas, counts.gas_reverted, counts.reverted
-        o.mismatches = self.keeper.observer.mismatches
+        o.mismatches = self.keeper.observer.known.mismatches
         logs = self.stage.chain.logs()
         o.flagged = sum(log.event == "VaultFlagged" for log in logs)
         o.taken = sum(log.event == "VaultTaken" for log in logs)

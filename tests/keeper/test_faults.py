@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 
@@ -20,7 +22,8 @@ from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.keeper.fees import GWEI
 from bulkhead.keeper.journal import Journal
-from tests.keeper.world import KEY, RIVALS, World, dumped, lines, proxied, recovered, seen, world
+from tests.keeper.proxy import FaultProxy
+from tests.keeper.world import KEY, PATIENCE, RIVALS, World, dumped, lines, proxied, seen, until, world
 from tests.stage import opened
 
 
@@ -37,21 +40,21 @@ def place(market):
         yield found
 
 
-def faulty(place: World, switch, blocks: int = 2, count: int = 1, **options) -> None:
-    """A crash during a fault on all nodes, then the fault ends."""
+def faulty(place: World, switch: Callable[[FaultProxy], None], posts: int = 1) -> None:
+    """A crash during a fault of the only node, then the fault ends."""
 
     async def play() -> None:
-        async with proxied(place, count) as proxies, place.keeper(*(p.url for p in proxies), **options) as keeper:
+        async with proxied(place) as (proxy,), place.keeper(proxy.url) as keeper:
+            (node,) = keeper.providers.nodes
             place.crash()
-            for proxy in proxies:
-                switch(proxy)
-            for _ in range(blocks):
-                place.mine()
-                await asyncio.sleep(0.15)
-            for proxy in proxies:
-                proxy.heal()
-            await asyncio.sleep(0.1)
-            await recovered(keeper)
+            switch(proxy)
+            # how long it hangs tells from a slow machine only while it hangs
+            node.timeout = 0.3 if proxy.hang else node.timeout
+            await place.ignored([proxy], 2, posts)
+            assert place.flagged() == set()
+            proxy.heal()
+            node.timeout = PATIENCE
+            await seen(keeper, place.node.block_number())
             assert await place.rescued()
             await place.step()
             assert not keeper.sender.pending
@@ -77,7 +80,7 @@ def test_keeper__node_gone_for_a_while__comes_back(place):
 
 
 def test_keeper__hanging_node__is_given_up_and_asked_again(place):
-    faulty(place, lambda proxy: setattr(proxy, "hang", 5.0), timeout=0.15)
+    faulty(place, lambda proxy: setattr(proxy, "hang", 5.0))
 
 
 def test_keeper__too_many_requests__waits_and_goes_on(place):
@@ -85,7 +88,7 @@ def test_keeper__too_many_requests__waits_and_goes_on(place):
 
 
 def test_keeper__garbage_replies__are_not_believed(place):
-    faulty(place, lambda proxy: setattr(proxy, "garbage", True), blocks=3)
+    faulty(place, lambda proxy: setattr(proxy, "garbage", True), posts=4)
 
 
 def test_keeper__a_third_of_all_connections_cut__gets_through(place):
@@ -125,10 +128,10 @@ def test_keeper__only_node_is_stale__acts_when_it_catches_up(place):
         async with proxied(place) as (node,), place.keeper(node.url) as keeper:
             node.frozen = place.node.block("latest")
             place.crash()
-            place.mine(5)
-            await asyncio.sleep(0.2)
+            await place.ignored([node], 5)
             assert not keeper.sender.pending
             node.heal()
+            await seen(keeper, place.node.block_number())
             assert await place.rescued()
         place.check_sends()
 
@@ -150,9 +153,8 @@ def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
             place.node.call("anvil_reorg", 6, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await asyncio.sleep(0.3)
+            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued()
-            assert keeper.observer.follower.reorgs >= 1
         place.check_sends()
 
     asyncio.run(play())
@@ -269,22 +271,16 @@ def test_keepers__racing__each_vault_is_flagged_once(place, rivals):
         url = place.scene.stage.anvil.url
         for key in RIVALS[:rivals]:
             place.scene.stage.anvil.set_balance(str(account_from_key(key).address), 10**20)
-        async with place.keeper(url) as first, place.keeper(url, key=RIVALS[0]) as second:
-            third = place.keeper(url, key=RIVALS[1]) if rivals == 2 else None
-            if third is not None:
-                await third.__aenter__()
+        async with AsyncExitStack() as stack:
+            keepers = [await stack.enter_async_context(place.keeper(url, key=k)) for k in (KEY, *RIVALS[:rivals])]
             place.crash()
             assert await place.rescued()
             await place.step(3)
-            for keeper, _ in place.keepers:
+            for keeper in keepers:
                 assert not keeper.sender.pending
                 # a lost race costs one revert, never a second try
                 assert keeper.sender.counts.sent <= len(place.unsafe)
-            passed = first.sender.counts.mined + second.sender.counts.mined
-            if third is not None:
-                passed += place.keepers[-1][0].sender.counts.mined
-                await third.__aexit__(None, None, None)
-            assert passed == len(place.unsafe)
+            assert sum(keeper.sender.counts.mined for keeper in keepers) == len(place.unsafe)
 
     asyncio.run(play())
 
@@ -299,21 +295,33 @@ def test_keeper__node_restarted_with_an_empty_pool__goes_on(place, tmp_path):
             # the node dies with the transactions in its pool
             node.down = True
             state = dumped(place.node, tmp_path / "state.json")
-            await asyncio.sleep(0.2)
+            asked = node.posts
+            await until(lambda: node.posts > asked, "the keeper has stopped asking")
             now = place.node.timestamp()
             with Anvil(extra=("--load-state", str(state), "--no-mining")) as again:
                 again.rpc.call("evm_setTime", now)
                 assert again.rpc.block_number() == head
                 node.target, place.node = again.url, again.rpc
                 node.heal()
-                await asyncio.sleep(0.1)
-                await recovered(keeper)
                 assert await place.rescued(3)
                 assert keeper.sender.counts.sent == 2
                 place.check_sends()
                 node.target, place.node = place.scene.stage.anvil.url, place.scene.stage.anvil.rpc
 
     asyncio.run(play())
+
+
+@contextmanager
+def started(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A keeper's process that has said its first word; gone at the end, whatever happens."""
+    environment = {**os.environ, "THE_KEY": KEY}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and '"event"' in process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_keeper__killed_at_random_moments__sends_nothing_twice(place, tmp_path):
@@ -324,30 +332,18 @@ def test_keeper__killed_at_random_moments__sends_nothing_twice(place, tmp_path):
                str(journal)]  # fmt: skip
     chance = random.Random(7)
     place.crash()
-    environment = {**os.environ, "THE_KEY": KEY}
-
-    def start() -> subprocess.Popen[str]:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None and '"event"' in process.stdout.readline()
-        return process
-
-    for _ in range(3):
-        process = start()
-        time.sleep(chance.uniform(0.0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=10)
-    last = start()
-    try:
-        deadline = time.monotonic() + 20
+    for _ in range(4):
+        with started(command) as process:
+            time.sleep(chance.uniform(0.0, 0.25))
+            process.send_signal(signal.SIGKILL)
+    with started(command) as process:
+        deadline = time.monotonic() + PATIENCE
         while place.flagged() != place.unsafe:
-            assert last.poll() is None and time.monotonic() < deadline
+            assert process.poll() is None and time.monotonic() < deadline
             place.mine()
             time.sleep(0.3)
-    finally:
-        last.terminate()
-        assert last.wait(timeout=10) == 0
-        assert last.stdout is not None
-        last.stdout.close()
+        process.terminate()
+        assert process.wait(timeout=PATIENCE) == 0
     place.check_sends()
     genesis = place.node.call("eth_getBlockByNumber", "0x0", False)["hash"]
     with Journal(journal, f"31337-{genesis}", place.address) as book:

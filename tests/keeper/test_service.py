@@ -30,7 +30,7 @@ from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
 from bulkhead.replay.rounds import Round
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, lines
+from tests.keeper.world import KEY, PATIENCE, lines, seen
 from tests.stage import START, opened, undone
 
 
@@ -80,7 +80,8 @@ def keep(scene, play: Play, url: str = "", **options: Any) -> tuple[Any, list[di
 
 async def settle(keeper: Keeper) -> Tick:
     """Ticks until nothing is sent and nothing in flight."""
-    for _ in range(60):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         done = await keeper.tick()
         if not done.sent and not done.pending:
             return done
@@ -168,7 +169,7 @@ def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_lo
     async def play(keeper: Keeper) -> Tick:
         await keeper.tick()
         # near its edge by what the keeper believes, and then unreadable
-        keeper.observer._suspects.add(safe)
+        keeper.observer.known.suspects.add(safe)
         return await keeper.tick()
 
     done, said = blinded(scene, safe, play)
@@ -194,7 +195,7 @@ def test_observer__state_by_logs__is_that_of_the_lens(scene):
         while await keeper.observer.reconcile(head):
             pass
         assert len(keeper.observer.follower.book.vaults) == len(scene.cast)
-        assert keeper.observer.problems == [] and keeper.observer.mismatches == 0
+        assert keeper.observer.problems == [] and keeper.observer.known.mismatches == 0
 
     keep(scene, play, policy=Policy(roles=frozenset()))
 
@@ -206,7 +207,7 @@ def test_reconcile__logs_that_tell_of_too_few_vaults__are_read_again(scene):
         lost = max(book.vaults)
         del book.vaults[lost]
         await keeper.observer.reconcile(await keeper.providers.head())
-        assert keeper.observer.mismatches == 1
+        assert keeper.observer.known.mismatches == 1
         await keeper.tick()
         assert lost in keeper.observer.follower.book.vaults
 
@@ -222,7 +223,7 @@ def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
         trader = scene.stage.people["Boris"]
         trader.signer.execute(scene.stage.market.token, "transfer", record.custody, 5 * 10**6)
         await keeper.tick()
-        keeper.observer.checked_at.clear()
+        keeper.observer.known.checked_at.clear()
         while await keeper.observer.reconcile(await keeper.providers.head()):
             pass
         assert keeper.observer.follower.book.vaults[vault_id].balance == record.balance + 5 * 10**6
@@ -269,8 +270,7 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
         async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
             for _ in range(3):
                 scene.stage.anvil.mine(scene.stage.now() + 40)
-                while keeper.last.block < scene.stage.anvil.rpc.block_number():
-                    await asyncio.sleep(0.01)
+                await seen(keeper, scene.stage.anvil.rpc.block_number())
             async with session.get("/healthz") as reply:
                 assert reply.status == 200, await reply.text()
             keeper.health.head += 3
@@ -305,13 +305,15 @@ def test_process__sigterm__ends_cleanly(scene, tmp_path):
         command, env={**os.environ, "THE_KEY": KEY}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while flagged(scene) != unsafe:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
-    finally:
         process.send_signal(signal.SIGTERM)
-        said, complaints = process.communicate(timeout=30)
+        said, complaints = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
     events = [json.loads(line)["event"] for line in said.splitlines()]
     assert process.returncode == 0 and complaints == ""
     assert events[0] == "started" and events[-1] == "stopped"

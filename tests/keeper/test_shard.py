@@ -12,18 +12,20 @@ from contextlib import AsyncExitStack
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
 from bulkhead.chain.anvil import free_port
 from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper import shard
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import OwnHands
-from bulkhead.keeper.shard import QueueHands, Worker, owner_of
+from bulkhead.keeper.shard import STALE_BLOCKS, QueueHands, Worker, owner_of
 from bulkhead.replay.crowd import Crowd, members
-from tests.keeper.world import KEY, RIVALS, World, lines, world
+from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
 from tests.stage import EXPIRY, opened
 
 WORKERS = (KEY, *RIVALS)
@@ -56,12 +58,24 @@ def server(tmp_path_factory):
         [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
         cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    time.sleep(0.3)
+    url = f"redis://127.0.0.1:{port}/0"
     try:
-        yield f"redis://127.0.0.1:{port}/0"
+        deadline = time.monotonic() + PATIENCE
+        with Redis.from_url(url) as client:
+            while not answers(client):
+                assert process.poll() is None and time.monotonic() < deadline, "redis-server does not answer"
+                time.sleep(0.02)
+        yield url
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        process.kill()
+        process.wait()
+
+
+def answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +116,8 @@ class Crew:
         worker = Worker(self.redis, index, nodes, sender, log)
         self.workers.append(worker)
         self.tasks.append(asyncio.create_task(worker.run(0.02)))
+        with Redis.from_url(self.redis) as client:
+            await until(lambda: client.exists(worker.names.beat(index)) == 1, f"worker {index} does not beat")
 
     async def __aenter__(self) -> Crew:
         return self
@@ -120,18 +136,26 @@ class Crew:
         keeper.hands = hands
         return hands
 
-    def sent(self) -> dict[str, str]:
-        """Which worker's account flagged what, by the logs."""
-        return {line["key"]: line["id"] for line in lines(self.stream) if line["event"] == "mined"}
+    def keys(self, event: str) -> list[str]:
+        """What the workers have told of one event."""
+        return [line["key"] for line in lines(self.stream) if line["event"] == event]
+
+    async def rescue(self) -> None:
+        """Mines until every unsafe vault is flagged, the workers keeping pace; no vault by two transactions."""
+        flags = sorted(f"flag:{i}" for i in self.place.unsafe)
+        await self.place.step()
+        await until(lambda: len(self.keys("sent")) >= len(flags), "the workers have not sent")
+        await self.place.step()
+        assert self.place.flagged() == self.place.unsafe
+        await until(lambda: len(self.keys("mined")) >= len(flags), "the workers have not seen their receipts")
+        await self.place.step(2)
+        assert sorted(self.keys("sent")) == sorted(self.keys("mined")) == flags
 
 
-async def flagged_within(place: World, blocks: int) -> bool:
-    for _ in range(blocks):
-        await place.step()
-        await asyncio.sleep(0.1)
-        if place.flagged() == place.unsafe:
-            return True
-    return False
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A worker on a busy machine is slow to beat, which is not what these tests are about."""
+    monkeypatch.setattr(shard, "ALIVE_SECONDS", PATIENCE)
 
 
 def test_workers__three_behind_one_queue__each_flags_its_own_vaults_once(place, redis):
@@ -140,13 +164,11 @@ def test_workers__three_behind_one_queue__each_flags_its_own_vaults_once(place, 
             crew = await stack.enter_async_context(Crew(place, redis))
             for index in range(3):
                 await crew.hire(index)
-            await asyncio.sleep(0.3)
             hands = await crew.watch(stack)
             place.crash(170)
             assert len({i % 3 for i in place.unsafe}) == 3, place.unsafe
-            assert await flagged_within(place, 4)
-            await place.step(2)
-            assert hands.queued == len(place.unsafe) == len(crew.sent())
+            await crew.rescue()
+            assert hands.queued == len(place.unsafe)
             for worker in crew.workers:
                 mined = [d for d, well, _ in place.transactions(worker.sender.address) if well and len(d) > 2]
                 assert len(mined) == sum(i % 3 == worker.index for i in place.unsafe)
@@ -159,11 +181,42 @@ def test_workers__one_is_gone__the_others_take_its_vaults(place, redis):
         async with AsyncExitStack() as stack:
             crew = await stack.enter_async_context(Crew(place, redis))
             await crew.hire(0)
-            await asyncio.sleep(0.3)
             hands = await crew.watch(stack)
             place.crash()
-            assert await flagged_within(place, 4)
-            assert hands.queued == len(place.unsafe) == len(crew.sent())
+            await crew.rescue()
+            assert hands.queued == len(place.unsafe)
+
+    asyncio.run(play())
+
+
+def test_workers__one_dies_with_tasks_in_its_queue__they_are_queued_anew_and_its_own_are_stale(
+    place, redis, monkeypatch
+):
+    # a lease only has to outlive the watcher's next look here
+    monkeypatch.setattr(shard, "LEASE_SECONDS", 0.5)
+
+    async def play() -> None:
+        async with AsyncExitStack() as stack:
+            crew = await stack.enter_async_context(Crew(place, redis))
+            hands = await crew.watch(stack)
+            names = hands.names
+            with Redis.from_url(redis) as client:
+                for index in range(3):  # beats that outlive their workers
+                    client.set(names.beat(index), 1)
+                place.crash(170)
+                await place.step()
+                count = len(place.unsafe)
+                assert hands.queued == count and place.flagged() == set()
+                await until(lambda: not client.keys(names.lease("*")), "leases do not end")
+                monkeypatch.setattr(shard, "LEASE_SECONDS", PATIENCE)
+                client.delete(names.beat(1), names.beat(2))
+                place.mine(STALE_BLOCKS)
+                await place.step()
+                assert hands.queued == 2 * count and place.flagged() == set()
+                await crew.hire(0)
+                await crew.rescue()
+                # what was planned for it before is dropped, what the watcher has queued anew is sent
+                assert len(crew.keys("stale-task")) == sum(i % 3 == 0 for i in place.unsafe) > 0
 
     asyncio.run(play())
 
@@ -175,7 +228,7 @@ def test_watcher__no_redis_or_no_worker__works_alone(place, redis, gone):
             crew = Crew(place, url)
             hands = await crew.watch(stack)
             place.crash()
-            assert await flagged_within(place, 4)
+            assert await place.rescued()
             assert hands.queued == 0
 
     asyncio.run(play(f"redis://127.0.0.1:{free_port()}/0" if gone == "redis" else redis))
