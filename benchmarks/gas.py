@@ -110,6 +110,7 @@ class Bench:
     def __init__(self, chain: Anvil) -> None:
         self.anvil = chain
         self.gas: dict[str, int] = {}
+        self.receipts: dict[str, Receipt] = {}
         self.salt = 0
         deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
         deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(INPUTS, "inputs"), ROOT)
@@ -131,6 +132,11 @@ class Bench:
         self.poke()
 
     # --- helpers ----------------------------------------------------------------------------------------------
+
+    def note(self, operation: str, receipt: Receipt) -> None:
+        """Keeps what one measured transaction took, and the transaction for benchmarks/gas_breakdown.py."""
+        self.gas[operation] = receipt.gas_used
+        self.receipts[operation] = receipt
 
     def push(self, price: float, at: int) -> None:
         """A feed round, in a block at its stamp."""
@@ -213,10 +219,10 @@ class Bench:
         desk = self.maker.vaults.open("ETH", deposit=100_000)
         vault_id = self.trader.vaults.open("ETH", deposit=1_000)
         clearinghouse = self.chain["Clearinghouse"]
-        self.gas["deposit"] = self.trader.signer.execute(clearinghouse, "deposit", vault_id, 10**9).gas_used
+        self.note("deposit", self.trader.signer.execute(clearinghouse, "deposit", vault_id, 10**9))
         call = Series(1, Kind.CALL, EXPIRY, 2_100 * 10**8).pack()
-        self.gas["fill_existing"] = self.fill(self.sign(desk, [(call, 1)], True, 60, 1), self.trader, vault_id).gas_used
-        self.gas["withdraw"] = self.withdraw(vault_id, 10**6).gas_used
+        self.note("fill_existing", self.fill(self.sign(desk, [(call, 1)], True, 60, 1), self.trader, vault_id))
+        self.note("withdraw", self.withdraw(vault_id, 10**6))
         second = self.maker.vaults.open("ETH", deposit=100_000)
         signed = self.sign(second, [(call, 1)], True, 60, 1)
         no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
@@ -224,10 +230,10 @@ class Bench:
             self.chain["Exchange"], "open_and_fill", signed.order.to_tuple(), signed.signature, 0, 10**9, MAX_UINT,
             signed.order.price, FEE, no_permit,
         )  # fmt: skip
-        self.gas["open_deposit_fill"] = receipt.gas_used
+        self.note("open_deposit_fill", receipt)
         self.shorts = {count: self.short(count) for count in (1, 4, 16)}
         for count, short_id in self.shorts.items():
-            self.gas[f"margin_{count}"] = self.withdraw(short_id, 1).gas_used
+            self.note(f"margin_{count}", self.withdraw(short_id, 1))
 
     def crash(self) -> None:
         """The price moves until the shorts are below maintenance, then the keeper acts."""
@@ -239,7 +245,7 @@ class Bench:
                 raise RuntimeError("the shorts never became liquidatable")
             self.push(price, self.anvil.rpc.timestamp() + 60)
         liquidator = self.chain["Liquidator"]
-        self.gas["flag_1"] = self.keeper.signer.execute(liquidator, "flag", targets[0]).gas_used
+        self.note("flag_1", self.keeper.signer.execute(liquidator, "flag", targets[0]))
         self.keeper.signer.execute(liquidator, "flag", targets[1])
         self.anvil.mine(self.anvil.rpc.timestamp() + 30)
         for operation, vault_id in (("take_1", targets[0]), ("take_16", targets[1])):
@@ -247,9 +253,9 @@ class Bench:
             # least tokens, share, fraction, spot: no limits
             limits = [-(2**200), 0, 0, 0, 0]
             arguments = (vault_id, WAD, into, limits, self.anvil.rpc.timestamp() + 3_600, b"")
-            self.gas[operation] = self.taker.signer.execute(liquidator, "take", *arguments).gas_used
+            self.note(operation, self.taker.signer.execute(liquidator, "take", *arguments))
         self.push(price, self.anvil.rpc.timestamp() + 60)
-        self.gas["poke_round"] = self.poke().gas_used
+        self.note("poke_round", self.poke())
         self.price = price
 
     def settlement(self) -> None:
@@ -258,11 +264,10 @@ class Bench:
             self.push(self.price, EXPIRY - before)
         self.push(self.price, EXPIRY + 60)
         settlement = self.chain["Settlement"]
-        self.gas["fix"] = self.keeper.signer.execute(settlement, "fix", 1, EXPIRY, []).gas_used
+        self.note("fix", self.keeper.signer.execute(settlement, "fix", 1, EXPIRY, []))
         self.keeper.signer.execute(settlement, "settle", 1)
         for count in (1, 16):
-            receipt = self.keeper.signer.execute(settlement, "settle", self.shorts[count])
-            self.gas[f"settle_{count}"] = receipt.gas_used
+            self.note(f"settle_{count}", self.keeper.signer.execute(settlement, "settle", self.shorts[count]))
 
 
 def measure() -> dict[str, int]:
