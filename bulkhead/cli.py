@@ -467,10 +467,13 @@ def order_fill(
 
 @order.command("state")
 @click.argument("files", nargs=-1, required=True)
+@click.option("--vault", "vault_id", type=int, default=0, help="Own vault to fill into; both sides are looked at.")
 @chain_options
-def order_state(files: tuple[str, ...], rpc: str, deployment: str) -> None:
+@key_option
+def order_state(files: tuple[str, ...], vault_id: int, rpc: str, deployment: str, key_env: str) -> None:
     """Whether orders can be filled, and how much of them."""
-    states = _client(rpc, deployment).orders.states([_signed(file) for file in files])
+    client = _client(rpc, deployment, key_env) if vault_id else _client(rpc, deployment)
+    states = client.orders.states([_signed(file) for file in files], vault_id)
     for file, (status, fillable, reason) in zip(files, states, strict=True):
         click.echo(f"{file}: {status}, {fillable} packages" + (f". {reasons.sentence(reason)}" if reason else ""))
 

@@ -661,14 +661,23 @@ class Orders:
         hashes = [orders.order_hash(s.order, self._client.domain) for s in signed]
         return self._client.signer.execute(self._client.chain["Exchange"], "cancel", hashes)
 
-    def states(self, signed: Iterable[SignedOrder]) -> list[tuple[str, Decimal, str]]:
-        """(status, packages that can be filled, reason that a fill would meet) of orders."""
+    def states(self, signed: Iterable[SignedOrder], vault_id: int = 0) -> list[tuple[str, Decimal, str]]:
+        """(status, packages that can be filled, reason that a fill would meet) of orders.
+
+        Args:
+            signed: Up to 16 orders.
+            vault_id: A vault of this account to fill into; without it only the makers' sides are looked at.
+        """
         several = list(signed)
         for one in several:
             self._check(one)
         names = ("invalid", "open", "closing only", "not now", "filled", "cancelled", "expired")
         found = self._client.chain["OrderLens"].call(
-            "order_states", [s.order.to_tuple() for s in several], [s.signature for s in several]
+            "order_states",
+            [s.order.to_tuple() for s in several],
+            [s.signature for s in several],
+            self._client.address if vault_id else orders.ZERO_ADDRESS,
+            vault_id,
         )
         return [(names[f["status"]], Decimal(f["fillable"]).scaleb(-6), str(f["reason"])) for f in found]
 

@@ -19,6 +19,7 @@ from interfaces import IOracleAdapter
 from interfaces import IRiskParameters
 from interfaces import ITradeLimits
 
+from contracts.modules import leg
 from contracts.modules import order as order_form
 from contracts.modules import order_pricing as pricing
 from contracts.modules import order_rules as rules
@@ -150,7 +151,7 @@ def _fill(
             filled,
             maker_word,
             maker_rights,
-            self._counter(order.maker_vault, minimum, order_form._series(order)),
+            self._counter(order.maker_vault, minimum, order_form._series(order.legs)),
         )
     )
     if order.maker_vault == taker_vault:
@@ -163,18 +164,18 @@ def _fill(
     size: uint256 = wanted
     if wanted == max_value(uint256):
         size = order.size - filled
-    self._refuse(rules._size_refusal(order, filled, size))
+    self._refuse(rules._size_refusal(order.size, order.min_fill, order.flags, filled, size))
     if order.flags & order_form.REDUCE_ONLY != 0:
         words: uint256[9] = empty(uint256[9])
         held: DynArray[uint256, 16] = []
         words, held = pricing._load(CLEARINGHOUSE, order.maker_vault)
-        if size > rules._reducible(order, words[state.TERMS], held):
+        if size > rules._reducible(order.legs, order.is_bid, words[state.TERMS], held):
             self._refuse("exchange/reduce-only")
 
-    market: uint256 = order_form._market(order)
-    expiry: uint256 = order_form._expiry(order)
+    market: uint256 = leg._market_of(order.legs[0].series)
+    expiry: uint256 = leg._expiry_of(order.legs[0].series)
     prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
-    self._refuse(rules._spot_refusal(order, prices))
+    self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
 
     # before every call that could hand out control
     self.filled[order.signer][digest] = filled + size
@@ -186,7 +187,7 @@ def _fill(
         self._refuse("exchange/limit-price")
     if terms.taker_fee > max_fee:
         self._refuse("exchange/taker-fee")
-    if terms.maker_fee > pricing._maker_fee_limit(order, size, token):
+    if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
         self._refuse("exchange/maker-fee")
 
     seller: uint256 = order.maker_vault
@@ -278,10 +279,12 @@ def fill(
 
 
 @internal
-def _open(order: IExchange.Order, model: uint256) -> uint256:
-    if len(order.legs) == 0:
+def _open(legs: DynArray[IExchange.OrderLeg, 4], model: uint256) -> uint256:
+    if len(legs) == 0:
         self._refuse("order/no-legs")
-    return extcall IClearinghouse(CLEARINGHOUSE).open(order_form._market(order), model, msg.sender)
+    return extcall IClearinghouse(CLEARINGHOUSE).open(
+        leg._market_of(legs[0].series), model, msg.sender
+    )
 
 
 @external
@@ -305,10 +308,10 @@ def open_and_fill(
     @param permit ERC-2612 approval of the Clearinghouse, v = 0 for none; its failure is ignored.
     @return Id of the new vault.
     """
-    vault_id: uint256 = self._open(order, model)
+    vault_id: uint256 = self._open(order.legs, model)
     if permit.v != 0:
         token: uint256 = (
-            staticcall IClearinghouse(CLEARINGHOUSE).market(order_form._market(order))
+            staticcall IClearinghouse(CLEARINGHOUSE).market(leg._market_of(order.legs[0].series))
         )[0]
         # a front-runner may have used the permit already: the allowance decides
         permitted: bool = raw_call(
@@ -354,9 +357,11 @@ def fill_many(
         vault_id = one.taker_vault
         if last == 0:
             if vault_id == 0:
-                vault_id = self._open(one.order, model)
+                vault_id = self._open(one.order.legs, model)
             if amount != 0:
-                self._move(fills[0].taker_vault, vault_id, one.order, amount)
+                self._move(
+                    fills[0].taker_vault, vault_id, leg._expiry_of(one.order.legs[0].series), amount
+                )
         self._fill(one.order, one.signature, vault_id, one.size, one.limit_price, one.max_fee)
     if flat != 0:
         self._check_flat(self._word(flat))
@@ -371,7 +376,7 @@ def _check_flat(word: uint256):
 
 
 @internal
-def _move(from_id: uint256, to_id: uint256, order: IExchange.Order, amount: uint256):
+def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
     """
     @dev The freed tokens of a vault without legs, into another vault of the caller.
     """
@@ -381,7 +386,6 @@ def _move(from_id: uint256, to_id: uint256, order: IExchange.Order, amount: uint
     words: uint256[9] = empty(uint256[9])
     held: DynArray[uint256, 16] = []
     words, held = pricing._load(CLEARINGHOUSE, from_id)
-    expiry: uint256 = order_form._expiry(order)
     extcall IClearinghouse(CLEARINGHOUSE).novate(
         from_id,
         to_id,

@@ -24,6 +24,7 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 from contracts.modules import appraisal
+from contracts.modules import leg
 from contracts.modules import order as order_form
 from contracts.modules import signature as signer_of
 from contracts.modules import snapshot as price
@@ -151,15 +152,15 @@ def _allows(order: IExchange.Order) -> bool:
         return False
     if order.expiry > block.timestamp + self.quote_seconds:
         return False
-    if len(order_form._form(order)) != 0 or order_form._market(order) != market:
+    if len(order_form._form(order)) != 0 or leg._market_of(order.legs[0].series) != market:
         return False
     legs: DynArray[uint256, 16] = []
     contracts: uint256 = 0
-    legs, contracts = order_form._legs(order, order.size)
+    legs, contracts = order_form._legs(order.legs, order.size)
     if contracts > self.max_contracts:
         return False
     prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
-        market, order_form._expiry(order)
+        market, leg._expiry_of(order.legs[0].series)
     )
     if not price._is_active(prices) or prices[price.SECONDS] == 0:
         return False

@@ -97,7 +97,8 @@ def _equity(words: uint256[9], held: DynArray[uint256, 16], prices: uint256[16])
 
 
 @internal
-def _check_key(
+@view
+def _key_loss(
     vault_id: uint256,
     words: uint256[9],
     held: DynArray[uint256, 16],
@@ -106,7 +107,10 @@ def _check_key(
     cash: int256,
     fee: uint256,
     prices: uint256[16],
-):
+) -> uint256:
+    """
+    @dev What trade-only keys would have cost the vault today after this fill [wad]; 0 when it costs nothing.
+    """
     # without a fresh price nobody can tell what a trade costs: the owner may still close
     assert price._is_fresh(prices), "limits/key-needs-price"
     engine: IMarginEngine = IMarginEngine(convert(words[state.ENGINE], address))
@@ -117,7 +121,7 @@ def _check_key(
     assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
     gain -= convert(fee, int256) * native
     if gain >= 0:
-        return
+        return 0
     equity: int256 = self._equity(words, held, prices)
     today: uint256 = block.timestamp // DAY
     lost: uint256 = convert(-gain, uint256)
@@ -126,8 +130,7 @@ def _check_key(
         lost += before & HALF
     # gains do not make room for losses, or a key could wash value out through a friend
     assert convert(lost * DAY_SHARE, int256) <= equity, "limits/key-day-loss"
-    self.losses[vault_id] = (today << 128) | lost
-    log ITradeLimits.KeyLossRecorded(vault_id=vault_id, day=today, lost=lost)
+    return lost
 
 
 @internal
@@ -139,18 +142,23 @@ def _outside(used: int256, added: int256, cap: uint256) -> bool:
 
 
 @internal
-def _check_caps(
+@view
+def _usage(
     vault_id: uint256,
     words: uint256[9],
     counter: uint256,
     legs: DynArray[uint256, 16],
     receives: bool,
     prices: uint256[16],
-):
+) -> (bytes32, int256, int256):
+    """
+    @dev Where a capped vault's usage is kept, and its net delta and vega after this fill [wad]; the key is empty
+         where there are no caps.
+    """
     epoch: uint256 = state._epoch(words[state.VAULT])
     caps: uint256 = self.caps[vault_id][epoch]
     if caps == 0:
-        return
+        return empty(bytes32), 0, 0
     assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
         legs, prices, state._engine_risk(words), NO_COLLATERAL
     )
@@ -166,8 +174,7 @@ def _check_caps(
     delta += self._low(before)
     vega += self._high(before)
     assert delta == (delta << 128) >> 128 and vega == (vega << 128) >> 128, "limits/out-of-range"
-    self.used[key] = (leg._unsigned(vega) << 128) | (leg._unsigned(delta) & HALF)
-    log ITradeLimits.CapsUsed(vault_id=vault_id, counter=counter, delta=delta, vega=vega)
+    return key, delta, vega
 
 
 @external
@@ -197,9 +204,56 @@ def check(
     held: DynArray[uint256, 16] = []
     words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
     if why & KEY != 0:
-        self._check_key(vault_id, words, held, legs, receives, cash, fee, snapshot)
+        lost: uint256 = self._key_loss(
+            vault_id, words, held, legs, receives, cash, fee, snapshot
+        )
+        if lost != 0:
+            today: uint256 = block.timestamp // DAY
+            self.losses[vault_id] = (today << 128) | lost
+            log ITradeLimits.KeyLossRecorded(vault_id=vault_id, day=today, lost=lost)
     if why & CAPS != 0:
-        self._check_caps(vault_id, words, counter, legs, receives, snapshot)
+        key: bytes32 = empty(bytes32)
+        delta: int256 = 0
+        vega: int256 = 0
+        key, delta, vega = self._usage(vault_id, words, counter, legs, receives, snapshot)
+        if key != empty(bytes32):
+            self.used[key] = (leg._unsigned(vega) << 128) | (leg._unsigned(delta) & HALF)
+            log ITradeLimits.CapsUsed(vault_id=vault_id, counter=counter, delta=delta, vega=vega)
+
+
+@external
+@view
+def preview_check(
+    vault_id: uint256,
+    why: uint256,
+    counter: uint256,
+    legs: DynArray[uint256, 16],
+    receives: bool,
+    cash: int256,
+    fee: uint256,
+    snapshot: uint256[16],
+) -> uint256:
+    """
+    @notice Reverts with the limit that `check` would name, and writes nothing.
+    @param vault_id As in `check`.
+    @param why As in `check`.
+    @param counter As in `check`.
+    @param legs As in `check`.
+    @param receives As in `check`.
+    @param cash As in `check`.
+    @param fee As in `check`.
+    @param snapshot As in `check`.
+    @return What trade-only keys would have cost the vault today [wad]; 0 for a fill that costs nothing, or is no key's.
+    """
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    lost: uint256 = 0
+    if why & KEY != 0:
+        lost = self._key_loss(vault_id, words, held, legs, receives, cash, fee, snapshot)
+    if why & CAPS != 0:
+        self._usage(vault_id, words, counter, legs, receives, snapshot)
+    return lost
 
 
 @external

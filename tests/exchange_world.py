@@ -13,7 +13,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from bulkhead import orders
-from bulkhead.orders import Order
+from bulkhead.orders import ZERO_ADDRESS, Order
 from bulkhead.risk.words import Kind, Series
 from tests.system import System, weekly
 
@@ -129,8 +129,8 @@ class World:
     def state(self, order: Order, signature: bytes | None = None) -> Any:
         return self.states([order], [self.sign(order) if signature is None else signature])[0]
 
-    def states(self, many: list[Order], signatures: list[bytes]) -> Any:
-        return self.order_lens.order_states([order.to_tuple() for order in many], signatures)
+    def states(self, many: list[Order], signatures: list[bytes], taker: str = ZERO_ADDRESS, vault: int = 0) -> Any:
+        return self.order_lens.order_states([order.to_tuple() for order in many], signatures, taker, vault)
 
     def refused(self, order: Order, reason: str, size: int = 10**6, **how: Any) -> None:
         """A fill reverts with the reason."""

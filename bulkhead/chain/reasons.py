@@ -94,7 +94,6 @@ SENTENCES: dict[str, str] = {
     "exchange/filled": "The order has been filled.",
     "exchange/legs-left": "The vault still has legs, and that was not to be.",
     "exchange/limit-price": "The order's price is worse than the limit given.",
-    "exchange/low-balance": "The maker's vault does not hold what the order would make it pay.",
     "exchange/maker-fee": "The fee is more than the maker has signed for.",
     "exchange/no-open-window": "No new positions are opened in the last minutes before an expiry.",
     "exchange/not-taker-owner": "The vault to fill into is not yours, and you may not trade for it.",

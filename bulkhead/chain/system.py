@@ -141,6 +141,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["OracleAdapter"],
             at["Exchange"],
             at["Operators"],
+            at["TradeLimits"],
             at["MarginGate"],
         ),
     }

@@ -4,6 +4,7 @@
 @license AGPL-3.0-only
 @notice Pure knowledge about one order, shared by filling and by the views. Struct hashes follow EIP-712; the domain is
         the Exchange's. A form that does not hold is a reason, never a revert.
+@dev An order is some thirty words and every call with one copies it: functions take the fields they need.
 """
 from interfaces import IExchange
 
@@ -65,27 +66,12 @@ def _struct_hash(order: IExchange.Order) -> bytes32:
 
 @internal
 @pure
-def _market(order: IExchange.Order) -> uint256:
-    return leg._market_of(order.legs[0].series)
-
-
-@internal
-@pure
-def _expiry(order: IExchange.Order) -> uint256:
-    """
-    @notice Expiry of the legs [unix seconds].
-    """
-    return leg._expiry_of(order.legs[0].series)
-
-
-@internal
-@pure
-def _series(order: IExchange.Order) -> DynArray[uint128, 4]:
+def _series(legs: DynArray[IExchange.OrderLeg, 4]) -> DynArray[uint128, 4]:
     """
     @notice Series ids of the legs.
     """
     series: DynArray[uint128, 4] = []
-    for one: IExchange.OrderLeg in order.legs:
+    for one: IExchange.OrderLeg in legs:
         series.append(one.series)
     return series
 
@@ -139,14 +125,16 @@ def _form(order: IExchange.Order) -> String[32]:
 
 @internal
 @pure
-def _legs(order: IExchange.Order, size: uint256) -> (DynArray[uint256, 16], uint256):
+def _legs(
+    signed: DynArray[IExchange.OrderLeg, 4], size: uint256
+) -> (DynArray[uint256, 16], uint256):
     """
     @notice Leg words that the buyer receives, and the contracts that count as notional [1e-6].
     @dev `_form` holds. CASH sorts last of a cell, so that a deferred premium can join it.
     """
     legs: DynArray[uint256, 16] = []
     contracts: uint256 = 0
-    for one: IExchange.OrderLeg in order.legs:
+    for one: IExchange.OrderLeg in signed:
         series: uint256 = convert(one.series, uint256)
         kind: uint256 = (series >> 104) & 255
         quantity: int256 = convert(one.ratio, int256) * convert(size, int256)

@@ -56,28 +56,28 @@ def _mark(
 @view
 def _price(
     clearinghouse: address,
-    order: IExchange.Order,
+    maker_vault: uint256,
+    iv: uint256,
+    signed: int256,
+    is_bid: bool,
     legs: DynArray[uint256, 16],
     size: uint256,
     prices: uint256[16],
 ) -> int256:
     """
-    @notice Price per package [wad]: the signed one, or the one at the signed vol when that is better for the maker.
+    @notice Price per package at the signed vol, or the signed price when that is better for the maker [wad].
     """
-    if order.iv == 0:
-        return order.price
     flat: uint256[16] = prices
-    flat[price_of.SURFACE_NEAR] = order.iv
+    flat[price_of.SURFACE_NEAR] = iv
     flat[price_of.SURFACE_FAR] = 0
     flat[price_of.SURFACE_WEIGHT] = 0
     flat[price_of.STATUS] &= ~price_of.SURFACE_SVI
     value: int256 = (
-        self._mark(clearinghouse, order.maker_vault, legs, flat)
-        * convert(order_form.MICRO, int256)
+        self._mark(clearinghouse, maker_vault, legs, flat) * convert(order_form.MICRO, int256)
     )
-    if order.is_bid:
-        return min(order.price, order_form._div_down(value, convert(size, int256)))
-    return max(order.price, order_form._div_up(value, convert(size, int256)))
+    if is_bid:
+        return min(signed, order_form._div_down(value, convert(size, int256)))
+    return max(signed, order_form._div_up(value, convert(size, int256)))
 
 
 @internal
@@ -95,8 +95,19 @@ def _terms(
     """
     legs: DynArray[uint256, 16] = []
     contracts: uint256 = 0
-    legs, contracts = order_form._legs(order, size)
-    price: int256 = self._price(clearinghouse, order, legs, size, prices)
+    legs, contracts = order_form._legs(order.legs, size)
+    price: int256 = order.price
+    if order.iv != 0:
+        price = self._price(
+            clearinghouse,
+            order.maker_vault,
+            order.iv,
+            order.price,
+            order.is_bid,
+            legs,
+            size,
+            prices,
+        )
 
     # fees: basis points of notional, at most a share of max(|price|, mark); all in wad * 1e-6 * bps
     taker_bps: uint256 = trading_word._taker_fee_bps(trading)
@@ -134,10 +145,10 @@ def _div_up(a: uint256, b: uint256) -> uint256:
 
 @internal
 @pure
-def _maker_fee_limit(order: IExchange.Order, size: uint256, token: uint256) -> uint256:
+def _maker_fee_limit(max_fee: uint256, size: uint256, token: uint256) -> uint256:
     """
     @notice What the maker signed to pay at most [native]; the unit a fee is rounded up by is granted.
     """
     return self._div_up(
-        min(order.max_fee, MAX_FEE) * size, order_form.MICRO * state._native_wad(token)
+        min(max_fee, MAX_FEE) * size, order_form.MICRO * state._native_wad(token)
     )

@@ -61,42 +61,46 @@ def _standing(
     form: String[32] = order_form._form(order)
     if len(form) != 0:
         return form
-    if order_form._market(order) != state._market(word):
+    if leg._market_of(order.legs[0].series) != state._market(word):
         return "exchange/wrong-market"
-    if order_form._expiry(order) <= block.timestamp:
+    if leg._expiry_of(order.legs[0].series) <= block.timestamp:
         return "exchange/series-expired"
     return ""
 
 
 @internal
 @pure
-def _size_refusal(order: IExchange.Order, filled: uint256, size: uint256) -> String[32]:
+def _size_refusal(
+    whole: uint256, min_fill: uint256, flags: uint8, filled: uint256, size: uint256
+) -> String[32]:
     """
-    @notice Whether a live order allows a fill of this size.
+    @notice Whether a live order of `whole` packages allows a fill of this size.
     """
-    left: uint256 = order.size - filled
+    left: uint256 = whole - filled
     if size > left:
         return "exchange/above-remainder"
     # what is left below min_fill may be taken whole
-    if size == 0 or size < min(order.min_fill, left):
+    if size == 0 or size < min(min_fill, left):
         return "exchange/below-min-fill"
-    if order.flags & order_form.FILL_OR_KILL != 0 and size != order.size:
+    if flags & order_form.FILL_OR_KILL != 0 and size != whole:
         return "exchange/fill-or-kill"
     return ""
 
 
 @internal
 @pure
-def _spot_refusal(order: IExchange.Order, prices: uint256[16]) -> String[32]:
+def _spot_refusal(
+    spot_min: uint256, spot_max: uint256, iv: uint256, prices: uint256[16]
+) -> String[32]:
     """
     @notice Whether spot lies in the order's band.
     """
-    if order.spot_min != 0 or order.spot_max != max_value(uint256) or order.iv != 0:
+    if spot_min != 0 or spot_max != max_value(uint256) or iv != 0:
         # a band or a vol on a price that is not fresh protects nobody
         if not price_of._is_fresh(prices):
             return "exchange/spot-unknown"
         spot: uint256 = prices[price_of.SPOT]
-        if spot < order.spot_min or spot > order.spot_max:
+        if spot < spot_min or spot > spot_max:
             return "exchange/spot-outside"
     return ""
 
@@ -128,7 +132,10 @@ def _opening_refusal(
 @internal
 @pure
 def _reducible(
-    order: IExchange.Order, terms: uint256, held: DynArray[uint256, 16]
+    legs: DynArray[IExchange.OrderLeg, 4],
+    is_bid: bool,
+    terms: uint256,
+    held: DynArray[uint256, 16],
 ) -> uint256:
     """
     @notice Largest size of which every option and future only brings the maker's quantity closer to zero [1e-6].
@@ -136,10 +143,10 @@ def _reducible(
     @param held Its leg words.
     """
     # legs of another cell cannot be reduced by this one
-    if len(held) == 0 or state._expiry(terms) != order_form._expiry(order):
+    if len(held) == 0 or state._expiry(terms) != leg._expiry_of(legs[0].series):
         return 0
     most: uint256 = max_value(uint256)
-    for one: IExchange.OrderLeg in order.legs:
+    for one: IExchange.OrderLeg in legs:
         series: uint256 = convert(one.series, uint256)
         kind: uint256 = (series >> 104) & 255
         if kind == leg.CASH:
@@ -150,7 +157,7 @@ def _reducible(
                 quantity = leg._quantity(word)
         ratio: int256 = convert(one.ratio, int256)
         # what the maker receives must have the opposite sign of what it holds
-        if (quantity > 0) == ((ratio > 0) == order.is_bid):
+        if (quantity > 0) == ((ratio > 0) == is_bid):
             return 0
         most = min(most, convert(abs(quantity), uint256) // convert(abs(ratio), uint256))
     return most

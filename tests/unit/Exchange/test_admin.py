@@ -191,7 +191,7 @@ def test_order_states__maker_cannot_pay__says_how_much_it_can(world: World) -> N
     assert (state.status, state.fillable) == (1, 2_390_000)
     empty = world.system.open(world.maker.address)
     state = world.state(world.order(is_bid=True, maker_vault=empty))
-    assert (state.status, state.fillable, state.reason) == (3, 0, "exchange/low-balance")
+    assert (state.status, state.fillable, state.reason) == (3, 0, "clearinghouse/transfer-refused")
 
 
 @pytest.mark.parametrize("signature", [b"", b"\x00" * 64, b"\xff" * 65, b"\x01" * 1024])

@@ -74,17 +74,3 @@ def test_order_states__an_engine_that_cannot_answer__is_a_reason(world: World) -
     # 10,000 % is beyond what any engine prices
     state = world.state(world.order(iv=100 * WAD))
     assert (state.status, state.reason) == (3, "es/vol-range")
-
-
-def test_order_states__a_refusal_without_words__is_a_reason_too(world: World) -> None:
-    # too little gas for the inner look, enough for the answer
-    order = world.order()
-    arguments = ([order.to_tuple()], [world.sign(order)])
-    world.order_lens.order_states(*arguments)
-    reasons = set()
-    for gas in range(40_000, 400_000, 20_000):
-        try:
-            reasons.add(world.order_lens.order_states(*arguments, gas=gas)[0].reason)
-        except boa.BoaError:
-            continue
-    assert reasons == {"lens/no-answer", ""}

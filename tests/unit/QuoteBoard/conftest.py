@@ -1,32 +1,5 @@
-"""Fixtures of the quote board's unit tests."""
+"""The Exchange's world, fresh for every test."""
 
-from __future__ import annotations
+from tests.exchange_fixtures import made, world
 
-from collections.abc import Callable, Iterator
-
-import boa
-import pytest
-
-from tests.exchange_world import PARAMETERS, World
-from tests.system import System
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[World]:
-    """One deployment per module, in an environment of its own."""
-    with boa.swap_env(boa.Env()):
-        yield World(System(**PARAMETERS))
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    """The deployment as it was made: what a test does is undone after it."""
-    with boa.env.anchor():
-        yield made
-
-
-@pytest.fixture
-def new_world() -> Iterator[Callable[[int], World]]:
-    """A function that makes worlds with a token of other decimals."""
-    with boa.swap_env(boa.Env()):
-        yield lambda decimals: World(System(decimals, **PARAMETERS))
+__all__ = ["made", "world"]
