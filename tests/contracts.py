@@ -7,11 +7,13 @@ the same bytes.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boa
+from boa.contracts.abi import abi_contract
 from boa.contracts.abi.abi_contract import ABIContract, ABIContractFactory, ABIFunction
 from boa.contracts.base_evm_contract import BoaError
 from boa.util.abi import Address
@@ -19,7 +21,15 @@ from eth_utils import keccak
 
 from bulkhead.chain.compiler import compile_contract
 
+# titanoboa makes a class for each struct it decodes, which takes longer than the call: make each shape once
+abi_contract.namedtuple = lambda name, fields, **options: _shape(name, tuple(fields), **options)
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def _shape(name: str, fields: tuple[str, ...], **options: bool) -> type:
+    return namedtuple(name, fields, **options)
 
 
 class Deployer:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import boa
 import pytest
 
+from tests.evm import Env
 from tests.exchange_world import PARAMETERS, World
 from tests.system import System
 
@@ -14,7 +15,7 @@ from tests.system import System
 @pytest.fixture(scope="module")
 def made() -> Iterator[World]:
     """One deployment per module, in an environment of its own."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         yield World(System(**PARAMETERS))
 
 
@@ -28,5 +29,5 @@ def world(made: World) -> Iterator[World]:
 @pytest.fixture
 def new_world() -> Iterator[Callable[[int], World]]:
     """A function that makes worlds with a token of other decimals."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         yield lambda decimals: World(System(decimals, **PARAMETERS))

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import boa
 import pytest
 
+from tests.evm import Env
 from tests.liquidation_world import World
 
 
 @pytest.fixture(scope="module")
 def listed() -> Iterator[World]:
     """One market per module, in an environment of its own."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         yield World()
 
 

@@ -90,7 +90,9 @@ class System:
         config = system.SystemConfig(self.owner, self.guardian, NODES, WEIGHTS)
         for name, contract in system.CONTRACTS:
             arguments = system.constructor_arguments(name, self.at, config)
-            made = deployer(contract).deploy(*arguments, override_address=self.at[name])
+            with boa.env.prank(origin):
+                made = deployer(contract).deploy(*arguments)
+            assert made.address == self.at[name]
             setattr(self, name, made)
         self.clearinghouse = self.Clearinghouse  # type: ignore[attr-defined]
         self.oracle = self.OracleAdapter  # type: ignore[attr-defined]

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import boa
 import pytest
 
+from tests.evm import Env
 from tests.system import System
 
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[System]:
     """One deployment per module, in an environment of its own."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         yield System()
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bulkhead import orders
 from bulkhead.orders import Flags, Order, OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Series
+from tests.evm import Env
 from tests.exchange_world import EXPIRY, MAX, PARAMETERS, STRIKE, WAD, World, key
 from tests.system import System
 
@@ -28,7 +29,7 @@ LOT = 10**4
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[World]:
     """One system; every example starts from it."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         yield World(System(**PARAMETERS))
 
 

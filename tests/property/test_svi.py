@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import random
 
-import boa
 import pytest
 
 from bulkhead.risk import svi
 from bulkhead.risk.fixed import ONE, ln_ratio
 from bulkhead.risk.words import WAD
+from tests.contracts import deployer
 
 DAY = 86400
 YEAR = 365 * DAY
@@ -18,7 +18,7 @@ YEAR = 365 * DAY
 
 @pytest.fixture(scope="module")
 def harness():
-    return boa.load("contracts/testing/SviHarness.vy")
+    return deployer("SviHarness").deploy()
 
 
 def draw_slice(draw: random.Random, seconds: int) -> svi.SviSlice:

@@ -6,6 +6,7 @@ import boa
 import pytest
 
 from tests.contracts import deployer
+from tests.evm import Env
 from tests.liquidation_world import EXPIRY, MARKET, WAD, World, address, call, cash, put, unchanged
 
 OWNER = address("owner")
@@ -13,7 +14,7 @@ OWNER = address("owner")
 
 @pytest.fixture(scope="module")
 def _hostile():
-    env = boa.Env()
+    env = Env()
     with boa.swap_env(env):
         made = World(token=deployer("HostileERC20").deploy(6))
     return env, made

@@ -23,6 +23,7 @@ from bulkhead import orders
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import Kind, Leg, Model, RiskWord, Series
 from tests.contracts import deployer
+from tests.evm import Env
 from tests.system import WAD, System, weekly
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -59,7 +60,7 @@ class Bulkheads(RuleBasedStateMachine):
 
     @initialize()
     def deploy(self) -> None:
-        self.world = boa.swap_env(boa.Env())
+        self.world = boa.swap_env(Env())
         self.world.__enter__()
         self.token = deployer("HostileERC20").deploy(6)
         self.system = System(token=self.token)

@@ -7,6 +7,7 @@ import pytest
 
 from bulkhead.risk.auction import WAD
 from tests.contracts import deployer, write
+from tests.evm import Env
 from tests.liquidation_world import EXPIRY, MARKET, address, unchanged
 from tests.system import System
 from tests.unit.BackstopPool.test_absorb import absorb, flagged, initial
@@ -181,7 +182,7 @@ def test_callback__every_entry_that_prices_shares__is_closed(world, held):
 
 
 def test_set_cap_and_registration__only_the_owner_once():
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         system = System()
         pool = system.pool()
         stranger = boa.env.generate_address("stranger")

@@ -7,6 +7,7 @@ import pytest
 
 from bulkhead.risk.words import Status
 from tests.contracts import deployer
+from tests.evm import Env
 from tests.liquidation_world import World, address, put
 from tests.unit.BackstopPool.test_absorb import LIVE, absorb, flagged
 
@@ -35,7 +36,7 @@ def test_deposit__first_and_second__cost_the_same(world):
 @pytest.mark.parametrize("decimals", [6, 18])
 def test_deposit__donation_before_the_first__robs_nobody(decimals):
     """First-depositor attack: a share of 1 wei and a donation that rounds the next deposit to nothing."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         world = World(decimals=decimals)
         pool = world.backstop(0.000001, ALICE)
         world.token.mint(pool.address, 1_000 * world.unit)
@@ -103,7 +104,7 @@ def test_deposit__above_the_cap_or_nothing__reverts(world):
 
 
 def test_deposit__token_keeps_a_fee__reverts():
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         world = World(token=deployer("HostileERC20").deploy(6))
         pool = world.backstop(1_000, ALICE)
         world.token.misbehave(False, 100)
@@ -228,7 +229,7 @@ def test_redeem__not_served_or_not_ones_own__reverts(world):
 
 def test_frozen_leaver__blocks_nobody():
     """Served tokens are set aside; only their owner's withdrawal can fail."""
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         world = World(token=deployer("HostileERC20").deploy(6))
         pool = world.backstop(1_000, ALICE)
         world.backstop(500, BOB)

@@ -13,7 +13,8 @@ from eth_utils import keccak
 from bulkhead import orders
 from bulkhead.orders import Domain, Order
 from tests.contracts import deployer
-from tests.exchange_world import MAX, World, key
+from tests.exchange_world import MAX, PARAMETERS, World, key
+from tests.system import System
 
 #: Order of secp256k1.
 CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -85,17 +86,18 @@ def test_signature__made_for_another_exchange__reverts(world: World) -> None:
     world.refused_and_told(order, "exchange/bad-signature", signature=signature)
 
 
-def test_signature__after_a_fork_of_the_chain__only_holds_on_its_own(world: World) -> None:
-    order = world.order()
-    signature = world.sign(order)
-    original = boa.env.evm.patch.chain_id
-    try:
+def test_signature__after_a_fork_of_the_chain__only_holds_on_its_own() -> None:
+    # py-evm here: the fast EVM keeps its chain id for life
+    with boa.swap_env(boa.Env()):
+        world = World(System(**PARAMETERS))
+        order = world.order()
+        signature = world.sign(order)
+        original = boa.env.evm.patch.chain_id
         boa.env.evm.patch.chain_id = original + 1
         assert world.exchange.hash_order(order.to_tuple()) != world.hash(order)
         world.refused(order, "exchange/bad-signature", signature=signature)
-    finally:
         boa.env.evm.patch.chain_id = original
-    world.fill(order, signature=signature)
+        world.fill(order, signature=signature)
 
 
 # --- contracts ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from bulkhead.chain.system import maker_arguments
 from bulkhead.orders import Order, OrderLeg
 from bulkhead.risk.words import Kind, Leg
 from tests.contracts import deployer
+from tests.evm import Env
 from tests.exchange_world import DAY, EXPIRY, MAX, STRIKE, WAD, World, key
 from tests.system import System
 
@@ -248,7 +249,7 @@ def test_constructor__unknown_market__reverts(world: World) -> None:
 
 
 def test_deposit__of_a_token_that_takes_a_fee__reverts() -> None:
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         token = deployer("HostileERC20").deploy(6)
         system = System(token=token)
         vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", system.at))

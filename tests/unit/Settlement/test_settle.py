@@ -4,6 +4,7 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Kind
+from tests.evm import Env
 from tests.liquidation_world import EXPIRY, MARKET, World, address, call, cash, future, put, unchanged
 
 KEEPER = address("keeper")
@@ -137,7 +138,7 @@ def test_fix__passes_on_to_the_oracle(world):
 
 @pytest.mark.parametrize("decimals", [6, 8, 18])
 def test_settle__odd_price__rounds_debts_up_and_claims_down(decimals):
-    with boa.swap_env(boa.Env()):
+    with boa.swap_env(Env()):
         world = World(decimals)
         vault = world.short_put(600, size=0.33)
         world.expire(1777.77777777)
