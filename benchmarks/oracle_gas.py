@@ -118,7 +118,7 @@ def rows(url: str) -> list[dict[str, Any]]:
             expiries = tuple(made_at // 86400 * 86400 + 8 * 3600 + day * 86400 for day in days)
             made = surface.Surface(1, made_at, expiries, tuple(smile(0.6, e - made_at) for e in expiries))
             domain = surface.Domain(int(rpc("eth_chainId"), 16), str(vol.address))
-            signed = surface.sign(made, number, domain, PUBLISHERS)
+            signed = surface.sign(made, number, 1, domain, PUBLISHERS)
             vol.publish(1, number, made_at, made.index, made.words, signed)
             add(f"publish_{len(days)}_{turn}", used())
             add(f"publish_{len(days)}_{turn}_each", used() // len(days))

@@ -10,14 +10,15 @@ from enum import IntFlag
 from typing import Any
 
 from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
+
+from bulkhead import typed_data
 
 NAME = "Bulkhead Operators"
 VERSION = "1"
 
 #: EIP-712 type, in the order of its fields.
-TYPES: dict[str, list[dict[str, str]]] = {
+TYPES: typed_data.Types = {
     "Grant": [
         {"name": "vault_id", "type": "uint256"},
         {"name": "owner", "type": "address"},
@@ -65,24 +66,18 @@ class Grant:
     deadline: int
 
 
-def _signable(grant: Grant, chain_id: int, contract: str) -> SignableMessage:
+def _document(grant: Grant, chain_id: int, contract: str) -> dict[str, Any]:
     message: dict[str, Any] = {field["name"]: getattr(grant, field["name"]) for field in TYPES["Grant"]}
     message |= {"owner": to_checksum_address(grant.owner), "operator": to_checksum_address(grant.operator)}
-    domain = {
-        "name": NAME,
-        "version": VERSION,
-        "chainId": chain_id,
-        "verifyingContract": to_checksum_address(contract),
-    }
-    return encode_typed_data(domain_data=domain, message_types=TYPES, message_data=message)
+    return typed_data.document(TYPES, typed_data.domain(NAME, VERSION, chain_id, contract), message)
 
 
 def grant_hash(grant: Grant, chain_id: int, contract: str) -> bytes:
     """EIP-712 digest of a grant at one Operators contract."""
-    signable = _signable(grant, chain_id, contract)
-    return bytes(keccak(b"\x19" + signable.version + signable.header + signable.body))
+    return typed_data.digest(_document(grant, chain_id, contract))
 
 
 def sign_grant(grant: Grant, chain_id: int, contract: str, private_key: str | bytes) -> bytes:
     """65-byte signature of a grant."""
-    return bytes(Account.sign_message(_signable(grant, chain_id, contract), private_key).signature)
+    message = typed_data.signable(_document(grant, chain_id, contract))
+    return bytes(Account.sign_message(message, private_key).signature)

@@ -13,9 +13,9 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 
+from bulkhead import typed_data as eip712
 from bulkhead.risk.words import Kind, Series
 
 NAME = "Bulkhead Exchange"
@@ -27,7 +27,7 @@ MAX_LEGS = 4
 MAX_S = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 #: EIP-712 types, in the order of their fields in interfaces/IExchange.vyi.
-TYPES: dict[str, list[dict[str, str]]] = {
+TYPES: eip712.Types = {
     "Order": [
         {"name": "maker_vault", "type": "uint256"},
         {"name": "signer", "type": "address"},
@@ -95,12 +95,7 @@ class Domain:
 
     def as_dict(self) -> dict[str, Any]:
         """The domain as wallets want it."""
-        return {
-            "name": NAME,
-            "version": VERSION,
-            "chainId": self.chain_id,
-            "verifyingContract": to_checksum_address(self.exchange),
-        }
+        return eip712.domain(NAME, VERSION, self.chain_id, self.exchange)
 
 
 @dataclass(frozen=True)
@@ -294,35 +289,17 @@ def check(order: Order) -> None:
 
 def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
     """Full EIP-712 document, as `eth_signTypedData_v4` takes it."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            **TYPES,
-        },
-        "primaryType": "Order",
-        "domain": domain.as_dict(),
-        "message": order.message(),
-    }
-
-
-def _signable(order: Order, domain: Domain) -> SignableMessage:
-    return encode_typed_data(full_message=typed_data(order, domain))
+    return eip712.document(TYPES, domain.as_dict(), order.message())
 
 
 def order_hash(order: Order, domain: Domain) -> bytes:
     """EIP-712 digest: what is signed, and the order's name in events. Equal to `Exchange.hash_order`."""
-    message = _signable(order, domain)
-    return bytes(keccak(b"\x19" + message.version + message.header + message.body))
+    return eip712.digest(typed_data(order, domain))
 
 
 def sign(order: Order, domain: Domain, private_key: str | bytes) -> bytes:
     """65-byte signature (r, s, v) of an order."""
-    return bytes(Account.sign_message(_signable(order, domain), private_key).signature)
+    return bytes(Account.sign_message(eip712.signable(typed_data(order, domain)), private_key).signature)
 
 
 def compact(signature: bytes) -> bytes:
@@ -347,7 +324,7 @@ def expand(signature: bytes) -> bytes:
 
 def recover(order: Order, domain: Domain, signature: bytes) -> str:
     """Checksummed address whose key signed the order."""
-    return str(Account.recover_message(_signable(order, domain), signature=expand(signature)))
+    return str(Account.recover_message(eip712.signable(typed_data(order, domain)), signature=expand(signature)))
 
 
 def with_changes(order: Order, **changes: Any) -> Order:

@@ -9,7 +9,9 @@
 @dev Owns: publishers, thresholds, nonces. Trusts: the owner of RiskParameters with the list of publishers, within
      bounds; publishers, as a quorum, with vols within the cap; nobody with prices, margins or collateral. A publication
      that is refused changes nothing. Never called by a snapshot: nothing here can stop closing or settling.
-     Checked strikes of an expiry: its own standard deviation sqrt(w(0)) times -2.5, -1.25, 0, 1.25, 2.5.
+     Checked strikes of an expiry: its own standard deviation sqrt(w(0)) times 0, +-1.25, +-2.5 (the near ones, where
+     vols have bounds) and +-5, ln(K/F) = +-2.5, and where the smile is lowest. Far out a smile is so nearly linear that
+     what holds at two strikes holds between them.
 """
 
 from contracts.math import fixed
@@ -56,7 +58,7 @@ MONTH: constant(uint256) = 30 * 86400
 NANO: constant(int256) = 10**9
 
 TYPEHASH: constant(bytes32) = keccak256(
-    "Surface(uint256 market,uint256 nonce,uint256 made_at,uint256 index,uint256[] slices)"
+    "Surface(uint256 market,uint256 version,uint256 nonce,uint256 made_at,uint256 index,uint256[] slices)"
 )
 
 # a publication is brought within this time of its making, or never
@@ -84,6 +86,12 @@ MAX_SLOPE: constant(int256) = 2 * 10**21
 # 5 % and 500 % squared [Q64]
 MIN_VARIANCE: constant(int256) = 2**64 // 400
 MAX_VARIANCE: constant(int256) = 25 * 2**64
+
+# checked strikes, in quarters of the standard deviation: near ones, then far ones
+STEPS: constant(int256[7]) = [-10, -5, 0, 5, 10, -20, 20]
+NEAR_STEPS: constant(uint256) = 5
+# ln(K/F) of the farthest two [Q64]: strikes open within a factor of ten of spot, and ln(10) is 2.3
+REACH: constant(int256) = 5 * 2**63
 
 # bits of a settings word
 VERSION_AT: constant(uint256) = 64
@@ -182,7 +190,10 @@ def publish(
     assert made_at <= block.timestamp, "surface/from-the-future"
     assert block.timestamp - made_at <= MAX_AGE, "surface/too-old"
     self._check_signatures(
-        market, word, domain._hash_typed_data_v4(self._struct_hash(market, nonce, made_at, index, slices)), signatures
+        market,
+        word,
+        domain._hash_typed_data_v4(self._struct_hash(market, self._version(word), nonce, made_at, index, slices)),
+        signatures,
     )
     self.words[market] = word + 1
 
@@ -238,7 +249,7 @@ def digest(
     market: uint256, nonce: uint256, made_at: uint256, index: uint256, slices: DynArray[uint256, 16]
 ) -> bytes32:
     """
-    @notice What publishers sign.
+    @notice What publishers sign: it names the present version of their list, so that a new list voids it.
     @param market Market index.
     @param nonce Number of the publication.
     @param made_at When it was made [unix seconds].
@@ -246,7 +257,8 @@ def digest(
     @param slices SVI slices.
     @return EIP-712 digest under this contract's domain on this chain.
     """
-    return domain._hash_typed_data_v4(self._struct_hash(market, nonce, made_at, index, slices))
+    version: uint256 = self._version(self.words[market])
+    return domain._hash_typed_data_v4(self._struct_hash(market, version, nonce, made_at, index, slices))
 
 
 @external
@@ -300,13 +312,19 @@ def _heartbeat(word: uint256) -> uint256:
 @internal
 @pure
 def _struct_hash(
-    market: uint256, nonce: uint256, made_at: uint256, index: uint256, slices: DynArray[uint256, 16]
+    market: uint256,
+    version: uint256,
+    nonce: uint256,
+    made_at: uint256,
+    index: uint256,
+    slices: DynArray[uint256, 16],
 ) -> bytes32:
     encoded: Bytes[576] = abi_encode(slices)
     return keccak256(
         abi_encode(
             TYPEHASH,
             market,
+            version,
             nonce,
             made_at,
             index,
@@ -401,7 +419,7 @@ def _check_slice(
     """
     @notice Whether one smile holds together, lies above the one before it, and near the one in force.
     @param previous The smile of the expiry before; sigma 0 when there is none.
-    @return (the smile, lowest and highest iv^2 at the strikes checked [Q64]).
+    @return (the smile, lowest and highest iv^2 at the near strikes [Q64]).
     """
     assert word >> svi_slice.BITS == 0, "surface/slice-range"
     smile: Smile = self._smile(word)
@@ -437,15 +455,26 @@ def _check_slice(
 
     lowest: int256 = MAX_VARIANCE
     highest: int256 = 0
-    for step: int256 in range(-2, 3):
-        k: int256 = unsafe_div(unsafe_mul(deviation, unsafe_mul(step, 5)), 4)
+    # log-moneyness at which the smile is lowest: m - rho*sigma/sqrt(1 - rho^2), within reach
+    bottom: int256 = unsafe_sub(
+        unsafe_div(smile.m << 64, NANO),
+        unsafe_div(unsafe_mul(smile.rho, smile.sigma) << 128, unsafe_mul(root, NANO * NANO)),
+    )
+    far_strikes: int256[3] = [-REACH, REACH, min(max(bottom, -REACH), REACH)]
+    for i: uint256 in range(10):
+        k: int256 = 0
+        if i < 7:
+            k = unsafe_div(unsafe_mul(deviation, STEPS[i]), 4)
+        else:
+            k = far_strikes[unsafe_sub(i, 7)]
         w: int256 = 0
         g: int256 = 0
         w, g = svi._density(smile.a, smile.b, smile.rho, smile.m, smile.sigma, k)
         assert g >= 0, "surface/butterfly"
-        variance: int256 = self._check_vol(w, seconds)
-        lowest = min(lowest, variance)
-        highest = max(highest, variance)
+        if i < NEAR_STEPS:
+            variance: int256 = self._check_vol(w, seconds)
+            lowest = min(lowest, variance)
+            highest = max(highest, variance)
         if previous.sigma != 0:
             assert w >= svi._total_variance(
                 previous.a, previous.b, previous.rho, previous.m, previous.sigma, k

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import boa
+import pytest
 from eth_account import Account
 
-from bulkhead.risk.svi import SviSlice
+from bulkhead.risk.svi import SviSlice, total_variance_float
 from bulkhead.risk.words import Snapshot
 from bulkhead.vol import surface as vol
 from bulkhead.vol.surface import DAY, HOUR, YEAR, Surface
@@ -69,7 +70,11 @@ class SurfaceWorld(System):
         self, made: Surface, keys: Sequence[str] = KEYS[:2], nonce: int | None = None, sender: str | None = None
     ) -> None:
         number = self.nonce + 1 if nonce is None else nonce
-        self.send(made, number, vol.sign(made, number, self.vol_domain, keys), sender)
+        self.send(made, number, self.signed(made, number, keys), sender)
+
+    def signed(self, made: Surface, nonce: int, keys: Sequence[str] = KEYS[:2]) -> list[bytes]:
+        """Signatures under the present list of publishers."""
+        return vol.sign(made, nonce, self.vol.settings(made.market)[1], self.vol_domain, keys)
 
     def send(self, made: Surface, nonce: int, signatures: Sequence[bytes], sender: str | None = None) -> None:
         self.vol.publish(
@@ -102,9 +107,22 @@ class SurfaceWorld(System):
         today = self.now // DAY * DAY + HOUR
         return tuple((at - today) // DAY for at in before.expiries if at >= self.now + 1800)
 
+    def moved(self, vol_: float) -> Surface:
+        """What is in force, carried to now, with every smile at one vol at the money: it keeps its form in strikes."""
+        before = self.in_force()[0]
+        assert before is not None
+        made = before.carried(self.now)
+        slices = []
+        for at, part in zip(made.expiries, made.slices, strict=True):
+            a, b, *form = part.floats()
+            factor = vol_ * vol_ * (at - self.now) / YEAR / float(total_variance_float(part.floats(), 0.0))
+            slices.append(SviSlice.from_floats(a * factor, b * factor, *form))
+        return Surface(1, self.now, made.expiries, tuple(slices))
+
     def publish_level(self, vol_: float, **form: Any) -> Surface:
-        """Publishes one vol for the expiries there are."""
-        made = surface(self.now, vol_, self.days(), **form)
+        """Publishes one vol for the expiries there are; what marks depend on keeps its form."""
+        is_new = form or not self.in_force()[1]
+        made = surface(self.now, vol_, self.days(), **form) if is_new else self.moved(vol_)
         self.publish(made)
         return made
 
@@ -134,4 +152,37 @@ class SurfaceWorld(System):
         assert self.fade() == 0
 
 
-__all__ = ["ACCOUNTS", "KEYS", "SurfaceWorld", "grid", "smile", "surface"]
+@pytest.fixture(scope="module")
+def system() -> Iterator[SurfaceWorld]:
+    """A system with two of three publishers and nothing published, once per file."""
+    with boa.env.anchor():
+        yield SurfaceWorld()
+
+
+@pytest.fixture
+def world(system: SurfaceWorld) -> Iterator[SurfaceWorld]:
+    """That system; each test starts where it was built."""
+    with boa.env.anchor():
+        yield system
+
+
+@pytest.fixture(scope="module")
+def settled_level() -> float:
+    """The vol at which `settled` has settled; a file may say another."""
+    return 0.6
+
+
+@pytest.fixture(scope="module")
+def settled_system(settled_level: float) -> Iterator[SurfaceWorld]:
+    """A system whose surface is wholly in force, once per file."""
+    with boa.env.anchor():
+        built = SurfaceWorld()
+        built.settle_in(settled_level)
+        yield built
+
+
+@pytest.fixture
+def settled(settled_system: SurfaceWorld) -> Iterator[SurfaceWorld]:
+    """That system; each test starts where it was built."""
+    with boa.env.anchor():
+        yield settled_system

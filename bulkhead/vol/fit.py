@@ -16,8 +16,13 @@ from bulkhead.risk.svi import Floats, SviSlice, total_variance_float
 from bulkhead.vol.options import YEAR, Chain, Expiry
 from bulkhead.vol.surface import DAY, HOUR, MAX_EXPIRIES, MAX_TENOR, MIN_TENOR, Surface, SurfaceError, check
 
-#: Checked strikes in standard deviations: VolSurface's own five, and points between and beyond for a margin.
-CHECKS = np.array([-3.0, -2.5, -2.0, -1.5, -1.25, -0.75, -0.35, 0.0, 0.35, 0.75, 1.25, 1.5, 2.0, 2.5, 3.0])
+#: Checked strikes in standard deviations: VolSurface's own, and points between and beyond for a margin; then in
+#: log-moneyness. Vols have bounds at the near ones only.
+CHECKS = np.array(
+    [-3.0, -2.5, -2.0, -1.5, -1.25, -0.75, -0.35, 0.0, 0.35, 0.75, 1.25, 1.5, 2.0, 2.5, 3.0, -5.0, -4.0, 4.0, 5.0]
+)
+NEAR_CHECKS = 15
+REACH = np.array([-2.5, 2.5])
 #: Least density, and the share by which total variance must exceed the expiry before.
 DENSITY = 1e-3
 CALENDAR = 1e-5
@@ -50,7 +55,7 @@ class Fit:
         return self.error[(self.expiry.delta >= 0.05) & (self.expiry.delta <= 0.95)]
 
 
-def _smile(x: Floats, k: Floats) -> tuple[Floats, Floats]:
+def natural_density(x: Floats, k: Floats) -> tuple[Floats, Floats]:
     """Total variance and Durrleman's g at k, of natural SVI numbers."""
     a, b, rho, m, sigma = x
     y = k - m
@@ -86,11 +91,12 @@ def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None) -> Sv
 
     def residuals(x: Floats) -> Floats:
         natural = _expand(x, scale, deviation)
-        fitted = np.sqrt(np.maximum(_smile(natural, expiry.k)[0], 1e-12) / tau)
-        middle = max(_smile(natural, np.zeros(1))[0][0], 1e-12)
-        at = CHECKS * np.sqrt(middle)
-        w, g = _smile(natural, at)
-        vol = np.sqrt(np.maximum(w, 1e-12) / tau)
+        fitted = np.sqrt(np.maximum(natural_density(natural, expiry.k)[0], 1e-12) / tau)
+        middle = max(natural_density(natural, np.zeros(1))[0][0], 1e-12)
+        bottom = np.clip(natural[3] - natural[2] * natural[4] / np.sqrt(1 - natural[2] ** 2), *REACH)
+        at = np.concatenate([CHECKS * np.sqrt(middle), REACH, [bottom]])
+        w, g = natural_density(natural, at)
+        vol = np.sqrt(np.maximum(w[:NEAR_CHECKS], 1e-12) / tau)
         penalties = [np.minimum(g - DENSITY, 0.0), np.minimum(vol - LEAST_VOL, 0) + np.maximum(vol - MOST_VOL, 0)]
         if earlier is not None:
             floor = np.maximum(total_variance_float(earlier, at), 0) * (1 + CALENDAR) + 1e-9

@@ -11,16 +11,17 @@ from eth_account import Account
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import Receipt, Sender
-from bulkhead.risk import svi
 from bulkhead.risk.svi import SviSlice, iv_float
 from bulkhead.vol import surface as vol
-from bulkhead.vol.fit import fit_chain
+from bulkhead.vol.fit import fit_chain, fit_expiry
 from bulkhead.vol.fit import surface as build
 from bulkhead.vol.options import Chain, Expiry, expiry
 from bulkhead.vol.surface import MIN_TENOR, Surface, SurfaceError
 
 #: Shares of the way from the surface in force to the quotes that are tried, the whole way first.
-SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.02, 0.0)
+SHARES = (1.0, *(0.8**n for n in range(1, 30)), 0.0)
+#: Halvings of the gap between the largest share that passes and the next one tried.
+REFINE = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Plan:
 
     Attributes:
         surface: What to sign.
-        share: How far it goes from the surface in force to the quotes; below 1 the cap on change holds it back.
+        share: How far each expiry at least goes from what is in force to the quotes; below 1 the cap holds it back.
     """
 
     surface: Surface
@@ -50,63 +51,114 @@ def plan(chain: Chain, market: int, made_at: int, before: Surface | None, cap_bp
         SurfaceError: Nothing that VolSurface would take can be made of it.
     """
     present = replace(chain, made_at=made_at)
-    kept = [] if before is None else [at for at in before.expiries if at >= made_at + MIN_TENOR]
-    if before is not None:
-        quoted = {quotes.at: quotes for quotes in present.expiries}
-        room = vol.MAX_EXPIRIES - len(kept)
-        more = [at for at in quoted if at not in kept][:room]
-        present = replace(
-            present,
-            expiries=tuple(
-                _reprice(quoted[at], before, made_at, 1.0) if at in quoted else _own(before, at, made_at)
-                for at in sorted({*kept, *more})
-            ),
-        )
-    refusal: SurfaceError | None = None
-    for share in SHARES if before is not None else (1.0,):
-        moved = present
-        if before is not None and share < 1:
-            moved = replace(
-                present, expiries=tuple(_reprice(quotes, before, made_at, share) for quotes in present.expiries)
-            )
+    if before is None:
+        made = build(present, market, fit_chain(present), made_at)
+        vol.check(made)
+        return Plan(made, 1.0)
+    quoted = {quotes.at: quotes for quotes in present.expiries}
+    held = before.carried(made_at)
+    room = vol.MAX_EXPIRIES - len(held.expiries)
+    more = [at for at in quoted if at not in held.expiries and at - made_at >= MIN_TENOR][:room]
+    for expiries in ([*held.expiries, *more], list(held.expiries)):
+        start = _start(before, sorted(expiries), made_at)
+        goal = replace(present, expiries=tuple(quoted.get(at, _own(before, at, made_at)) for at in start.expiries))
         try:
-            made = build(moved, market, fit_chain(moved), made_at)
-            vol.check(made, before, cap_bps)
-        except SurfaceError as error:
-            refusal = error
+            fits = fit_chain(goal)
+        except SurfaceError:
             continue
-        return Plan(made, share)
-    if before is not None:
-        # what is in force, carried on: it differs from itself by nothing
-        made = Surface(market, made_at, tuple(kept), tuple(_carry(before, at, made_at) for at in kept))
-        vol.check(made, before, cap_bps)
-        return Plan(made, 0.0)
-    assert refusal is not None
-    raise refusal
+        aim = build(goal, market, fits, made_at)
+        if aim.expiries != start.expiries:
+            continue
+        found = farthest(start, aim, before, cap_bps)
+        if found is not None:
+            return found
+    # what is in force, carried on: it differs from itself by nothing
+    vol.check(held, before, cap_bps)
+    return Plan(held, 0.0)
 
 
-def _carry(before: Surface, at: int, now: int) -> SviSlice:
-    part = before.slices[before.expiries.index(at)]
-    return SviSlice.unpack(svi.scale(part.pack(), at - now, at - before.made_at))
+def farthest(start: Surface, aim: Surface, before: Surface, cap_bps: int) -> Plan | None:
+    """The farthest surface on the way from what is in force to the fit that VolSurface takes, None when none is.
+
+    All expiries go one share of the way; then each goes on alone as far as it can, so that one wild smile does not hold
+    back the others. What is taken passes every check of the contract at every strike that it checks.
+    """
+
+    def passes(shares: Sequence[float]) -> Surface | None:
+        slices = tuple(_between(*pair) for pair in zip(start.slices, aim.slices, shares, strict=True))
+        made = replace(aim, slices=slices)
+        try:
+            vol.check(made, before, cap_bps)
+        except (SurfaceError, ValueError):
+            return None
+        return made
+
+    def longest(given: Sequence[float], lanes: Sequence[int], least: float) -> list[float] | None:
+        """`given`, with the largest share in `lanes` that passes."""
+
+        def at(share: float) -> list[float]:
+            return [share if lane in lanes else other for lane, other in enumerate(given)]
+
+        above = None
+        for share in SHARES:
+            if share < least:
+                return None
+            if passes(at(share)) is None:
+                above = share
+                continue
+            if above is not None:
+                for _ in range(REFINE):
+                    middle = (share + above) / 2
+                    share, above = (middle, above) if passes(at(middle)) is not None else (share, middle)
+            return at(share)
+        return None
+
+    lanes = range(len(aim.slices))
+    shares = longest([0.0 for _ in lanes], lanes, 0.0)
+    if shares is None:
+        return None
+    if min(shares) < 1:
+        # from the last: one that rises makes room for the one before it
+        open_ = [lane for lane in lanes if start.slices[lane] != aim.slices[lane]]
+        for lane in (*reversed(open_), *open_):
+            shares = longest(shares, [lane], shares[lane]) or shares
+    made = passes(shares)
+    assert made is not None
+    return Plan(made, min(shares))
 
 
-def _vols(before: Surface, at: int, now: int, k: svi.Floats) -> svi.Floats:
-    near, far, weight = before.place(at, now)
-    return iv_float(near, far, weight, k, at - now)
+def _between(start: SviSlice, aim: SviSlice, share: float) -> SviSlice:
+    """A smile on the way: variance is linear in a, b and b*rho where centre and width agree."""
+    if share in (0.0, 1.0):
+        return aim if share else start
+    a, b, tilt, m, sigma = (
+        x + share * (y - x)
+        for x, y in zip(
+            (start.a, start.b, start.b * start.rho, start.m, start.sigma),
+            (aim.a, aim.b, aim.b * aim.rho, aim.m, aim.sigma),
+            strict=True,
+        )
+    )
+    return SviSlice(round(a), round(b), round(tilt / b) if round(b) else 0, round(m), round(sigma))
 
 
-def _reprice(quotes: Expiry, before: Surface, now: int, share: float) -> Expiry:
-    """The quotes, a share of the way from the surface in force, in variance."""
-    old = _vols(before, quotes.at, now, quotes.k)
-    return replace(quotes, iv=np.sqrt(old * old + share * (quotes.iv * quotes.iv - old * old)))
+def _start(before: Surface, expiries: Sequence[int], now: int) -> Surface:
+    """What is in force at these expiries: a slice of its own, scaled, where there is one, else the nearest smile."""
+    slices = []
+    for at in expiries:
+        near, _, weight = before.place(at, now)
+        slices.append(SviSlice.unpack(near) if not weight else fit_expiry(_own(before, at, now), (at - now) / vol.YEAR))
+    return Surface(before.market, now, tuple(expiries), tuple(slices))
 
 
 def _own(before: Surface, at: int, now: int) -> Expiry:
-    """Quotes of an expiry that the chain does not list: what is in force."""
+    """Quotes of an expiry that the chain does not list, or not yet the surface: what is in force, to its far wings."""
     tau = (at - now) / vol.YEAR
-    deviation = float(_vols(before, at, now, np.zeros(1))[0]) * tau**0.5
-    k = np.linspace(-3, 3, 25) * deviation
-    return expiry(at, 1.0, tau, np.exp(k).tolist(), _vols(before, at, now, k).tolist())
+    near, far, weight = before.place(at, now)
+    deviation = float(iv_float(near, far, weight, 0.0, at - now)) * tau**0.5
+    k = np.unique(np.concatenate([np.linspace(-3, 3, 25) * deviation, np.linspace(-5, 5, 5) * deviation, [-2.5, 2.5]]))
+    made = expiry(at, 1.0, tau, np.exp(k).tolist(), iv_float(near, far, weight, k, at - now).tolist())
+    return replace(made, weight=np.maximum(made.weight, 0.2))
 
 
 def publish(connection: Connection, sender: Sender, plan_: Plan, keys: Sequence[str]) -> Receipt:
@@ -116,7 +168,7 @@ def publish(connection: Connection, sender: Sender, plan_: Plan, keys: Sequence[
         BadInput: Too few keys, or one that is no publisher's.
     """
     contract = connection["VolSurface"]
-    nonce, _, threshold, _, _ = contract.call("settings", plan_.surface.market)
+    nonce, version, threshold, _, _ = contract.call("settings", plan_.surface.market)
     for key in keys:
         account = Account.from_key(key).address
         if not contract.call("is_publisher", plan_.surface.market, account):
@@ -124,7 +176,7 @@ def publish(connection: Connection, sender: Sender, plan_: Plan, keys: Sequence[
     if len(keys) < int(threshold):
         raise BadInput(f"{len(keys)} of the {threshold} signatures that market {plan_.surface.market} needs.")
     domain = vol.Domain(connection.deployment.chain_id, contract.address)
-    signatures = vol.sign(plan_.surface, int(nonce) + 1, domain, list(keys))
+    signatures = vol.sign(plan_.surface, int(nonce) + 1, int(version), domain, list(keys))
     made = plan_.surface
     return sender.execute(
         contract, "publish", made.market, int(nonce) + 1, made.made_at, made.index, made.words, signatures

@@ -11,9 +11,8 @@ from math import isqrt
 from typing import Any
 
 from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_utils import keccak
 
+from bulkhead import typed_data as eip712
 from bulkhead.risk import svi
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
 from bulkhead.risk.svi import SviSlice
@@ -21,9 +20,10 @@ from bulkhead.risk.words import BPS, WAD
 
 NAME = "Bulkhead VolSurface"
 VERSION = "1"
-TYPES = {
+TYPES: eip712.Types = {
     "Surface": [
         {"name": "market", "type": "uint256"},
+        {"name": "version", "type": "uint256"},
         {"name": "nonce", "type": "uint256"},
         {"name": "made_at", "type": "uint256"},
         {"name": "index", "type": "uint256"},
@@ -50,8 +50,11 @@ MAX_SLOPE = 2 * 10**21
 #: 5 % and 500 % squared [Q64].
 MIN_VARIANCE = ONE // 400
 MAX_VARIANCE = 25 * ONE
-#: Checked strikes, in quarters of the slice's own standard deviation.
-STEPS = (-10, -5, 0, 5, 10)
+#: Checked strikes, in quarters of the slice's own standard deviation: near ones, where vols have bounds, and far ones.
+NEAR = (-10, -5, 0, 5, 10)
+FAR = (-20, 20)
+#: The farthest two [Q64 of ln(K/F)]: strikes open within a factor of ten of spot, ln(10) = 2.3.
+REACH = 5 * ONE // 2
 
 
 class SurfaceError(ValueError):
@@ -109,10 +112,11 @@ class Surface:
             tuple(SviSlice.unpack(word) for word in words[: len(days)]),
         )
 
-    def message(self, nonce: int) -> dict[str, Any]:
-        """What is signed, for one nonce."""
+    def message(self, nonce: int, version: int) -> dict[str, Any]:
+        """What is signed, for one nonce and one list of publishers."""
         return {
             "market": self.market,
+            "version": version,
             "nonce": nonce,
             "made_at": self.made_at,
             "index": self.index,
@@ -138,6 +142,11 @@ class Surface:
             return self._scaled(near, expiry - now), 0, 0
         return self._scaled(near, near - now), self._scaled(far, far - now), weight
 
+    def carried(self, now: int) -> Surface:
+        """What is in force later, when nothing is published: the same vols, for the expiries that stay."""
+        kept = tuple(at for at in self.expiries if at >= now + MIN_TENOR)
+        return Surface(self.market, now, kept, tuple(SviSlice.unpack(self._scaled(at, at - now)) for at in kept))
+
     def _scaled(self, at: int, left: int) -> int:
         return svi.scale(self.slices[self.expiries.index(at)].pack(), left, at - self.made_at)
 
@@ -146,44 +155,29 @@ class Surface:
         return svi.iv(*self.place(self.made_at + MONTH, self.made_at), 0, MONTH)
 
 
-def typed_data(surface: Surface, nonce: int, domain: Domain) -> dict[str, Any]:
-    """EIP-712 typed data of a publication."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            **TYPES,
-        },
-        "primaryType": "Surface",
-        "domain": {
-            "name": NAME,
-            "version": VERSION,
-            "chainId": domain.chain_id,
-            "verifyingContract": domain.contract,
-        },
-        "message": surface.message(nonce),
-    }
+def typed_data(surface: Surface, nonce: int, version: int, domain: Domain) -> dict[str, Any]:
+    """EIP-712 typed data of a publication.
+
+    Args:
+        surface: The surface.
+        nonce: The market's last nonce plus one.
+        version: Version of the market's list of publishers (VolSurface.settings).
+        domain: Chain and contract.
+    """
+    where = eip712.domain(NAME, VERSION, domain.chain_id, domain.contract)
+    return eip712.document(TYPES, where, surface.message(nonce, version))
 
 
-def _signable(surface: Surface, nonce: int, domain: Domain) -> SignableMessage:
-    return encode_typed_data(full_message=typed_data(surface, nonce, domain))
-
-
-def digest(surface: Surface, nonce: int, domain: Domain) -> bytes:
+def digest(surface: Surface, nonce: int, version: int, domain: Domain) -> bytes:
     """What publishers sign (VolSurface.digest)."""
-    signable = _signable(surface, nonce, domain)
-    return bytes(keccak(b"\x19" + signable.version + signable.header + signable.body))
+    return eip712.digest(typed_data(surface, nonce, version, domain))
 
 
-def sign(surface: Surface, nonce: int, domain: Domain, keys: Sequence[str | bytes]) -> list[bytes]:
+def sign(surface: Surface, nonce: int, version: int, domain: Domain, keys: Sequence[str | bytes]) -> list[bytes]:
     """Signatures of several keys, in the ascending order of their addresses that the contract wants."""
-    signable = _signable(surface, nonce, domain)
+    message = eip712.signable(typed_data(surface, nonce, version, domain))
     signed = {
-        int(Account.from_key(key).address, 16): bytes(Account.sign_message(signable, key).signature) for key in keys
+        int(Account.from_key(key).address, 16): bytes(Account.sign_message(message, key).signature) for key in keys
     }
     return [signed[account] for account in sorted(signed)]
 
@@ -277,12 +271,12 @@ def _check_slice(
         factor = growth(cap_at(cap_bps, tenor), surface.made_at - before.made_at)
         square = factor * factor // WAD
     found = []
-    for step in STEPS:
-        k = divide(deviation * step, 4)
+    for k, is_near in _strikes(part, deviation, root):
         w, g = svi.density(part, k)
         if g < 0:
             raise SurfaceError("surface/butterfly")
-        found.append(_vol_squared(w, tenor))
+        if is_near:
+            found.append(_vol_squared(w, tenor))
         if previous is not None and w < svi.total_variance(previous, k):
             raise SurfaceError("surface/calendar")
         if before is not None:
@@ -292,6 +286,16 @@ def _check_slice(
             if w * WAD > old * square or old * WAD > w * square:
                 raise SurfaceError("surface/too-fast")
     return found
+
+
+def _strikes(part: SviSlice, deviation: int, root: int) -> list[tuple[int, bool]]:
+    """The checked strikes [Q64 of ln(K/F)], in the contract's order, and whether each is a near one.
+
+    The last is where the smile is lowest, m - rho*sigma/sqrt(1 - rho^2), within reach.
+    """
+    inner = [(divide(deviation * step, 4), step in NEAR) for step in (*NEAR, *FAR)]
+    bottom = divide(part.m << 64, 10**9) - divide(part.rho * part.sigma << 128, root * 10**18)
+    return [*inner, (-REACH, False), (REACH, False), (min(max(bottom, -REACH), REACH), False)]
 
 
 def decode(market: int, answer: Mapping[str, Any] | Sequence[Any]) -> tuple[Surface | None, bool]:

@@ -5,26 +5,18 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
 
 import boa
-import pytest
 
 from bulkhead.risk.svi import SviSlice
 from bulkhead.risk.words import WAD
 from bulkhead.vol import surface as vol
 from bulkhead.vol.surface import Surface, SurfaceError
-from tests.surface_world import SurfaceWorld, grid, smile
+from tests.surface_world import grid, settled, settled_level, settled_system, smile
+
+__all__ = ["settled", "settled_level", "settled_system"]
 
 SURFACES = 400 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 18
-
-
-@pytest.fixture(scope="module")
-def settled() -> Iterator[SurfaceWorld]:
-    with boa.env.anchor():
-        world = SurfaceWorld(cap_bps=5000)
-        world.settle_in(0.6)
-        yield world
 
 
 def drawn(draw: random.Random, now: int, days: tuple[int, ...]) -> Surface:
@@ -33,7 +25,7 @@ def drawn(draw: random.Random, now: int, days: tuple[int, ...]) -> Surface:
     level = draw.uniform(0.5, 0.72)
     slices = []
     for at in expiries:
-        part = smile(level * draw.uniform(0.99, 1.01), at - now, draw.uniform(-0.5, 0.1), draw.uniform(0.4, 0.8))
+        part = smile(level * draw.uniform(0.99, 1.01), at - now, draw.uniform(-0.5, 0.1), draw.uniform(0.55, 0.65))
         if draw.random() < 0.15:
             name = draw.choice(("a", "b", "rho", "m", "sigma"))
             values = {f: getattr(part, f) for f in ("a", "b", "rho", "m", "sigma")}
@@ -48,6 +40,8 @@ def drawn(draw: random.Random, now: int, days: tuple[int, ...]) -> Surface:
 
 def test_publish__random_surfaces__contract_and_mirror_agree(settled):
     seen: Counter[str] = Counter()
+    settled.cap_bps = 5000
+    settled.set_publishers()
     settled.wait(3600, 2000)
     before, in_force = settled.in_force()
     assert in_force

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import boa
 import pytest
 
 from bulkhead.risk.words import Snapshot, Status
-from tests.surface_world import SurfaceWorld
+from tests.surface_world import SurfaceWorld, settled, settled_system
 from tests.system import cash, put
+
+__all__ = ["settled", "settled_system"]
 
 
 @pytest.fixture(scope="module")
-def built() -> Iterator[SurfaceWorld]:
-    with boa.env.anchor():
-        world = SurfaceWorld()
-        world.settle_in(0.9)
-        yield world
-
-
-@pytest.fixture
-def world(built: SurfaceWorld) -> Iterator[SurfaceWorld]:
-    with boa.env.anchor():
-        yield built
+def settled_level() -> float:
+    """Far above the flat iv, so that fading matters."""
+    return 0.9
 
 
 def opened(world: SurfaceWorld, quantity: float, quote: float = 0.0) -> tuple[int, int, int]:
@@ -67,45 +60,45 @@ def live(facts: Snapshot) -> Snapshot:
     return dataclasses.replace(facts, surface_weight=facts.surface_weight & (2**64 - 1), sigma=facts.sigma_now)
 
 
-def test_check__faded_below_the_live_surface__a_short_answers_to_the_live_one(world):
-    vault, _, expiry = opened(world, -10)
-    fade(world, 6)
-    facts = world.snapshot(expiry)
+def test_check__faded_below_the_live_surface__a_short_answers_to_the_live_one(settled):
+    vault, _, expiry = opened(settled, -10)
+    fade(settled, 6)
+    facts = settled.snapshot(expiry)
     assert facts.status & Status.SURFACE_LIVE == 0
     assert facts.surface_weight >> 64
-    needed = least_balance(world, vault, facts)
-    assert needed == pytest.approx(least_balance(world, vault, live(facts)), abs=2000)
+    needed = least_balance(settled, vault, facts)
+    assert needed == pytest.approx(least_balance(settled, vault, live(facts)), abs=2000)
     # what the ramped margin alone asks is told by a take, which answers to it alone
-    state = world.state(vault)
+    state = settled.state(vault)
     assert state.initial_margin > 1.5 * state.maintenance_margin
 
 
-def test_check__faded_below_the_live_surface__a_margined_long_answers_to_the_faded_one(world):
-    vault, _, expiry = opened(world, 10, 2000)
-    fade(world, 6)
-    facts = world.snapshot(expiry)
-    needed = least_balance(world, vault, facts)
-    assert needed > least_balance(world, vault, live(facts)) + 1_000_000
+def test_check__faded_below_the_live_surface__a_margined_long_answers_to_the_faded_one(settled):
+    vault, _, expiry = opened(settled, 10, 2000)
+    fade(settled, 6)
+    facts = settled.snapshot(expiry)
+    needed = least_balance(settled, vault, facts)
+    assert needed > least_balance(settled, vault, live(facts)) + 1_000_000
 
 
-def test_check__surface_fading__closing_needs_only_what_it_did(world):
-    vault, other, expiry = opened(world, -10)
-    fade(world, 6)
-    state = world.state(vault)
+def test_check__surface_fading__closing_needs_only_what_it_did(settled):
+    vault, other, expiry = opened(settled, -10)
+    fade(settled, 6)
+    state = settled.state(vault)
     mark = -state.value / 1e18
-    world.novate(other, vault, [put(2000, 5)], expiry, mark / 2)
-    assert world.legs(vault)[0].quantity == -5 * 10**6
+    settled.novate(other, vault, [put(2000, 5)], expiry, mark / 2)
+    assert settled.legs(vault)[0].quantity == -5 * 10**6
 
 
-def test_vaults__surface_fading__lens_tells_what_the_gate_asks(world):
-    vault, _, expiry = opened(world, -10)
-    fade(world, 6)
-    facts = world.snapshot(expiry)
-    told = world.state(vault).initial_margin
+def test_vaults__surface_fading__lens_tells_what_the_gate_asks(settled):
+    vault, _, expiry = opened(settled, -10)
+    fade(settled, 6)
+    facts = settled.snapshot(expiry)
+    told = settled.state(vault).initial_margin
     with boa.env.anchor():
-        words = list(world.clearinghouse.load(vault)[0])
-        spare = words[6] - least_balance(world, vault, facts)
+        words = list(settled.clearinghouse.load(vault)[0])
+        spare = words[6] - least_balance(settled, vault, facts)
     # the proximity add-on, at most a tenth, comes on top as the vault gets near
-    equity = world.state(vault).equity
+    equity = settled.state(vault).equity
     asked = equity - spare * 10**12
     assert 0.999 * told < asked <= 1.101 * told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
 
 import boa
 import pytest
@@ -13,37 +12,22 @@ from bulkhead.risk import svi
 from bulkhead.risk.words import WAD, Snapshot, Status
 from bulkhead.vol import surface as vol
 from bulkhead.vol.surface import DAY
-from tests.surface_world import KEYS, SurfaceWorld, smile, surface
+from tests.surface_world import (
+    ACCOUNTS,
+    KEYS,
+    SurfaceWorld,
+    settled,
+    settled_level,
+    settled_system,
+    smile,
+    surface,
+    system,
+    world,
+)
+
+__all__ = ["settled", "settled_level", "settled_system", "system", "world"]
 
 KS = [round(k * 2**64) for k in (-0.5, -0.1, 0.0, 0.1, 0.5)]
-
-
-@pytest.fixture(scope="module")
-def fresh_system() -> Iterator[SurfaceWorld]:
-    with boa.env.anchor():
-        yield SurfaceWorld()
-
-
-@pytest.fixture
-def world(fresh_system: SurfaceWorld) -> Iterator[SurfaceWorld]:
-    """Publishers, and nothing published."""
-    with boa.env.anchor():
-        yield fresh_system
-
-
-@pytest.fixture(scope="module")
-def settled_system() -> Iterator[SurfaceWorld]:
-    with boa.env.anchor():
-        built = SurfaceWorld()
-        built.settle_in(0.6)
-        yield built
-
-
-@pytest.fixture
-def settled(settled_system: SurfaceWorld) -> Iterator[SurfaceWorld]:
-    """A surface at 60 % wholly in force."""
-    with boa.env.anchor():
-        yield settled_system
 
 
 def iv(snapshot: Snapshot, k: int = 0) -> float:
@@ -152,6 +136,7 @@ def test_sigma__surface_wholly_faded__has_no_say(world):
 
 def test_sigma__surface_above_realised__counts_at_once_for_initial_and_by_the_ramp_for_maintenance(settled):
     assert settled.snapshot(0).sigma_now == kept(settled).sigma_atm() // 10**9 * 10**9
+    settled.vol.set_publishers(1, ACCOUNTS, 2, DAY, settled.cap_bps, sender=settled.owner)
     for level in (0.65, 0.7):
         settled.wait(3600, 2000)
         before = settled.observe().sigma

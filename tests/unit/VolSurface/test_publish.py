@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import boa
+import numpy as np
 import pytest
 from eth_account import Account
 
-from bulkhead.risk.svi import SviSlice
+from bulkhead.risk.svi import SviSlice, total_variance_float
 from bulkhead.vol import surface as vol
 from bulkhead.vol.surface import DAY, Surface
 from tests.surface_world import ACCOUNTS, KEYS, SurfaceWorld, grid, smile, surface
@@ -54,7 +55,7 @@ def test_publish__three_signatures__in_force(world):
 
 def test_digest__contract_and_python__equal(world):
     made = surface(world.now)
-    assert world.vol.digest(1, 7, made.made_at, made.index, made.words) == vol.digest(made, 7, world.vol_domain)
+    assert world.vol.digest(1, 7, made.made_at, made.index, made.words) == vol.digest(made, 7, 1, world.vol_domain)
 
 
 def test_publish__one_signature__reverts(world):
@@ -64,14 +65,14 @@ def test_publish__one_signature__reverts(world):
 
 def test_publish__one_key_twice__reverts(world):
     made = surface(world.now)
-    (once,) = vol.sign(made, 1, world.vol_domain, KEYS[:1])
+    (once,) = world.signed(made, 1, KEYS[:1])
     with boa.reverts("surface/signer-order"):
         world.send(made, 1, [once, once])
 
 
 def test_publish__malleable_twin_of_one_signature__reverts(world):
     made = surface(world.now)
-    (once,) = vol.sign(made, 1, world.vol_domain, KEYS[:1])
+    (once,) = world.signed(made, 1, KEYS[:1])
     r, s, v = once[:32], int.from_bytes(once[32:64], "big"), once[64]
     twin = r + (ORDER - s).to_bytes(32, "big") + bytes([55 - v])
     for pair in ([once, twin], [twin, once]):
@@ -82,7 +83,7 @@ def test_publish__malleable_twin_of_one_signature__reverts(world):
 def test_publish__signatures_in_the_wrong_order__reverts(world):
     made = surface(world.now)
     with boa.reverts("surface/signer-order"):
-        world.send(made, 1, vol.sign(made, 1, world.vol_domain, KEYS[:2])[::-1])
+        world.send(made, 1, world.signed(made, 1, KEYS[:2])[::-1])
 
 
 def test_publish__a_stranger_among_the_signers__reverts(world):
@@ -105,7 +106,7 @@ def test_publish__empty_signatures__reverts(world):
 )
 def test_publish__signed_for_another_domain__reverts(world, wrong):
     made = surface(world.now)
-    signatures = vol.sign(made, 1, wrong(world.vol_domain), KEYS[:2])
+    signatures = vol.sign(made, 1, 1, wrong(world.vol_domain), KEYS[:2])
     # they recover to accounts nobody knows, in either order
     for pair in (signatures, signatures[::-1]):
         with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher)"):
@@ -115,7 +116,7 @@ def test_publish__signed_for_another_domain__reverts(world, wrong):
 def test_publish__signed_for_another_market__reverts(world):
     made = surface(world.now)
     world.set_publishers(market=2)
-    signatures = vol.sign(dataclasses.replace(made, market=2), 1, world.vol_domain, KEYS[:2])
+    signatures = world.signed(dataclasses.replace(made, market=2), 1)
     with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher)"):
         world.send(made, 1, signatures)
 
@@ -129,7 +130,7 @@ def test_publish__market_not_listed__reverts(world):
 
 def test_publish__slices_of_another_signature__reverts(world):
     honest, forged = surface(world.now), surface(world.now, 0.9)
-    signatures = vol.sign(honest, 1, world.vol_domain, KEYS[:2])
+    signatures = world.signed(honest, 1, KEYS[:2])
     with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher)"):
         world.send(forged, 1, signatures)
 
@@ -152,7 +153,7 @@ def test_publish__the_same_again__reverts(world):
 
 def test_publish__front_run_with_the_same_signatures__the_surface_is_in_force_all_the_same(world):
     made = surface(world.now)
-    signatures = vol.sign(made, 1, world.vol_domain, KEYS[:2])
+    signatures = world.signed(made, 1, KEYS[:2])
     world.send(made, 1, signatures, sender=boa.env.generate_address("front-runner"))
     with boa.reverts("surface/nonce"):
         world.send(made, 1, signatures, sender=ACCOUNTS[0])
@@ -166,7 +167,7 @@ def test_publish__a_nonce_ahead__reverts(world):
 
 def test_publish__an_unused_old_surface__reverts_though_its_nonce_is_next(world):
     kept_back = surface(world.now, 0.9)
-    signatures = vol.sign(kept_back, 2, world.vol_domain, KEYS[:2])
+    signatures = world.signed(kept_back, 2, KEYS[:2])
     world.wait(300, 2000)
     world.publish(surface(world.now))
     with boa.reverts("surface/not-newer"):
@@ -329,7 +330,7 @@ def test_publish__change_around_the_cap__only_below_passes(settled, share, passe
     # every tenor moves by what the longest may, the shorter could move more
     factor = vol.growth(settled.cap_bps * 10**14, seconds) / 10**18
     moved = 0.6 * (1 + share * (factor - 1)) ** direction
-    made = surface(settled.now, moved, days=settled.days())
+    made = settled.moved(moved)
     if passes:
         settled.publish(made)
         assert settled.in_force()[0] == made
@@ -339,13 +340,13 @@ def test_publish__change_around_the_cap__only_below_passes(settled, share, passe
 
 def test_publish__short_tenor__may_move_with_the_root_of_time(settled):
     settled.wait(3600, 2000)
-    made = surface(settled.now, 0.6, days=settled.days())
+    made = settled.moved(0.6)
     tenor = made.expiries[0] - settled.now
     limit = vol.growth(vol.cap_at(settled.cap_bps, tenor), 3600) / 10**18
     assert limit > 1.3
     for factor, passes in ((limit * 1.001, False), (limit * 0.999, True)):
         # only the first tenor moves, and down, so that the calendar holds
-        first = smile(0.6 / factor, tenor)
+        first = settled.moved(0.6 / factor).slices[0]
         moved = dataclasses.replace(made, slices=(first, *made.slices[1:]))
         if passes:
             settled.publish(moved)
@@ -363,17 +364,65 @@ def test_publish__many_small_steps__gain_no_more_than_one_long_one(settled):
     for _ in range(6):
         settled.wait(600, 2000)
         level *= vol.growth(settled.cap_bps * 10**14, 600) / 10**18 * 0.99999
-        settled.publish(surface(settled.now, level, days=settled.days()))
+        settled.publish(settled.moved(level))
     assert settled.now - begun == 3600
     assert 0.6 * 1.099 < level <= 0.6 * 1.1
 
 
 def test_publish__after_days_of_silence__one_hours_step_at_most(settled):
     settled.wait(2 * DAY, 2000)
-    days = tuple(day for day in settled.days() if day > 0)
     assert settled.in_force()[1]
-    refused(settled, surface(settled.now, 0.6 * 1.2, days=days), "surface/too-fast")
-    settled.publish(surface(settled.now, 0.6 * 1.099, days=days))
+    refused(settled, settled.moved(0.6 * 1.2), "surface/too-fast")
+    settled.publish(settled.moved(0.6 * 1.099))
+
+
+def test_publish__days_of_silence_and_a_smile_as_of_now__its_wings_are_too_fast(settled):
+    """A near smile grows steeper in strikes as its expiry comes: after days that is more than one step."""
+    settled.wait(2 * DAY, 2000)
+    refused(settled, surface(settled.now, 0.6, days=settled.days()), "surface/too-fast")
+
+
+@pytest.mark.parametrize("fields", [{"skew": 0.4}, {"wings": 1.2}, {"skew": -0.8, "wings": 0.9}, {"wings": 0.1}])
+def test_publish__same_near_smile_and_other_wings__refused_beyond_the_near_strikes(settled, fields):
+    """Smiles within the cap at the near strikes that bend farther out: what five strikes alone would let through."""
+    settled.wait(3600, 2000)
+    made = settled.moved(0.6)
+    lane, at = 4, made.expiries[4]
+    square = (vol.growth(settled.cap_bps * 10**14, settled.now - settled.in_force()[0].made_at) / 10**18) ** 2
+    deviation = 0.6 * ((at - settled.now) / vol.YEAR) ** 0.5
+    near = np.array([-2.5, -1.25, 0, 1.25, 2.5]) * deviation
+    whole = smile(0.6, at - settled.now, **fields)
+    old = total_variance_float(made.slices[lane].floats(), near)
+    bent = made.slices[lane]
+    for part in np.linspace(0, 1, 200):
+        # as far towards other wings as the near strikes allow
+        tried = SviSlice.from_floats(
+            *(x + part * (y - x) for x, y in zip(made.slices[lane].floats(), whole.floats(), strict=True))
+        )
+        ratio = total_variance_float(tried.floats(), near) / old
+        if max(ratio.max(), 1 / ratio.min()) > square:
+            break
+        bent = tried
+    wings = np.array([-2.5, 2.5])
+    far = total_variance_float(bent.floats(), wings) / total_variance_float(made.slices[lane].floats(), wings)
+    if max(far.max(), 1 / far.min()) <= square:
+        pytest.fail("this smile bends no wings")
+    refused(
+        settled, dataclasses.replace(made, slices=(*made.slices[:lane], bent, *made.slices[lane + 1 :])), "surface/"
+    )
+
+
+def test_publish__smile_lowest_between_two_strikes__its_bottom_is_capped(settled):
+    """A kink between checked strikes would lower the vols there unseen: the lowest point is a checked strike."""
+    settled.wait(3600, 2000)
+    made = settled.moved(0.6)
+    lane, at = 4, made.expiries[4]
+    w = 0.36 * (at - settled.now) / vol.YEAR
+    deviation = w**0.5
+    kink = SviSlice.from_floats(0.45 * w, 0.75 * deviation, -0.1, 0.62 * deviation, 0.05 * deviation)
+    refused(
+        settled, dataclasses.replace(made, slices=(*made.slices[:lane], kink, *made.slices[lane + 1 :])), "surface/"
+    )
 
 
 def test_slice__unpacked_and_packed__same():

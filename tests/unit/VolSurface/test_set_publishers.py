@@ -61,6 +61,19 @@ def test_set_publishers__again__the_old_list_is_dead(world):
     world.publish(surface(world.now), KEYS[:2])
 
 
+def test_set_publishers__again__signatures_of_those_who_stay_are_dead_too(world):
+    made = surface(world.now)
+    signatures = world.signed(made, 1)
+    old = world.vol.digest(1, 1, made.made_at, made.index, made.words)
+    set_to(world, ACCOUNTS[:2], 2)
+    assert world.vol.digest(1, 1, made.made_at, made.index, made.words) != old
+    # they recover to accounts nobody knows, in either order
+    for pair in (signatures, signatures[::-1]):
+        with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher)"):
+            world.send(made, 1, pair)
+    world.publish(made)
+
+
 def test_set_publishers__empty_list__ends_publishing(world):
     set_to(world, [], 0)
     for signatures in ([], [bytes(65)]):

@@ -1,0 +1,49 @@
+"""EIP-712 documents and their digests: orders, grants and surfaces are signed as these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils import keccak, to_checksum_address
+
+#: Types of a document: name -> fields in order.
+Types = dict[str, list[dict[str, str]]]
+
+DOMAIN = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
+
+
+def domain(name: str, version: str, chain_id: int, contract: str) -> dict[str, Any]:
+    """A domain as wallets want it: one contract on one chain."""
+    return {
+        "name": name,
+        "version": version,
+        "chainId": chain_id,
+        "verifyingContract": to_checksum_address(contract),
+    }
+
+
+def document(types: Types, domain_: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    """Full document, as `eth_signTypedData_v4` takes it; the first of the types is the primary one."""
+    return {
+        "types": {"EIP712Domain": DOMAIN, **types},
+        "primaryType": next(iter(types)),
+        "domain": domain_,
+        "message": message,
+    }
+
+
+def signable(full: dict[str, Any]) -> SignableMessage:
+    """A document as eth_account signs it."""
+    return encode_typed_data(full_message=full)
+
+
+def digest(full: dict[str, Any]) -> bytes:
+    """What is signed."""
+    message = signable(full)
+    return bytes(keccak(b"\x19" + message.version + message.header + message.body))
