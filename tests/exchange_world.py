@@ -142,6 +142,10 @@ class World:
         self.refused(order, reason, size, **how)
         assert self.state(order, how.get("signature")).reason == reason
 
+    def holdings(self, ids: list[int]) -> dict[int, tuple[int, tuple[int, ...]]]:
+        """Tokens and legs of vaults."""
+        return {i: (self.system.balance(i), tuple(self.clearinghouse.load(i)[1])) for i in ids}
+
     def give_vault(self, vault_id: int, sender: str, receiver: str) -> None:
         """Transfers the ERC-721."""
         self.system.token_nft.transferFrom(sender, receiver, vault_id, sender=sender)

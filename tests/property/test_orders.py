@@ -75,11 +75,6 @@ steps = st.lists(
 )
 
 
-def holdings(world: World, ids: list[int]) -> dict[int, tuple[int, tuple[int, ...]]]:
-    """Tokens and legs of every vault."""
-    return {i: (world.system.balance(i), tuple(world.clearinghouse.load(i)[1])) for i in ids}
-
-
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -107,11 +102,11 @@ def test_orders__any_sequence__never_beyond_what_was_signed(
 
         for action, number, who, size in sequence:
             order, signature, maker = book[number]
-            before = holdings(world, everyone)
+            before = world.holdings(everyone)
             if action == "cancel":
                 world.exchange.cancel([world.hash(order)], sender=order.signer)
                 dead[number] = True
-                assert holdings(world, everyone) == before
+                assert world.holdings(everyone) == before
                 continue
             if action == "bump":
                 if size % (4 * LOT) == 0:
@@ -128,7 +123,7 @@ def test_orders__any_sequence__never_beyond_what_was_signed(
                 )
             except BoaError:
                 # a refusal changes nothing
-                assert holdings(world, everyone) == before
+                assert world.holdings(everyone) == before
                 continue
 
             event = world.log("OrderFilled")
@@ -149,7 +144,7 @@ def test_orders__any_sequence__never_beyond_what_was_signed(
             assert paid <= exact if order.is_bid else paid >= exact
             assert event.maker_fee * 10**18 <= min(order.max_fee, 2**127) * event.size + 10**18 - 1
             # nobody else's vault, and tokens only moved
-            after = holdings(world, everyone)
+            after = world.holdings(everyone)
             for vault in everyone:
                 if vault not in (order.maker_vault, taker_vaults[who]):
                     assert after[vault] == before[vault]
