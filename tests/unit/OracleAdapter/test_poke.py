@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
@@ -210,18 +209,6 @@ def replay(world: OracleWorld, rows: list[tuple[int, int, int]], every: int) -> 
     return ids
 
 
-@pytest.mark.parametrize("begin", [0, 5200, 10_700])
-def test_poke__real_rounds__equals_reference(make_world: Callable[..., OracleWorld], begin: int) -> None:
-    rows = real_rounds()[begin : begin + 406]
-    world = make_world(fallback=False, spot=rows[0][1] / UNIT, at=rows[0][2])
-    state = Realised.start(4000, read(rows)[0])
-    ids = replay(world, rows[1:], 202)
-    state = state.add_all([Round(id, r.price, r.stamp) for id, r in zip(ids, read(rows)[1:], strict=True)], HALF_LIVES)
-    expect(world, state)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif("BULKHEAD_SLOW" not in os.environ, reason="takes a minute: set BULKHEAD_SLOW to run it")
 def test_poke__all_real_rounds__equals_reference(make_world: Callable[..., OracleWorld]) -> None:
     rows = real_rounds()
     world = make_world(fallback=False, spot=rows[0][1] / UNIT, at=rows[0][2])
