@@ -19,10 +19,8 @@ import asyncio
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -42,6 +40,7 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, Member, members
+from bulkhead.replay.process import KeeperProcess
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.stage import PUSH_GAS, Stage
 from bulkhead.risk import batch
@@ -59,44 +58,6 @@ def crowd_of(count: int, thin: int) -> list[Member]:
     """Mostly well-margined vaults; `thin` short puts are nearer to their edge, each at its own price."""
     near = [Member(0, Decimal(str(round(1.1 + 0.9 * i / thin, 5)))) for i in range(thin)]
     return near + members(count - thin, least=4.0, most=8.0)
-
-
-class Process:
-    """The keeper as a process, and what it says."""
-
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        where = folder / "addresses.json"
-        stage.chain.deployment.save(where)
-        settings = folder / "keeper.toml"
-        settings.write_text(
-            f'deployment = "{where}"\nkey_env = "THE_KEY"\njournal = "{folder / "journal.sqlite"}"\n'
-            'roles = ["flag", "poke"]\n'
-            f'[[providers]]\nurl = "{stage.anvil.url}"\nws = "ws://127.0.0.1:{stage.anvil.port}"\n'
-        )
-        self.lines: list[dict[str, Any]] = []
-        command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--config", str(settings)]
-        environment = {**os.environ, "THE_KEY": anvil.key(ROLES.index("keeper"))}
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(json.loads(line))
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Lines of one event."""
-        return [line for line in list(self.lines) if line["event"] == name]
-
-    def peak_megabytes(self) -> float:
-        """Peak resident set."""
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line for line in text.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
-
-    def stop(self) -> None:
-        """SIGTERM and a clean end."""
-        self.process.terminate()
-        self.process.wait(timeout=20)
 
 
 def edges(stage: Stage, crowd: Crowd) -> np.ndarray:
@@ -143,17 +104,14 @@ def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     rpc.call("evm_setAutomine", False)
     rpc.call("evm_setBlockGasLimit", hex(500_000_000))
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
-        process = Process(stage, Path(folder))
         began = time.monotonic()
-        while not process.events("tick"):
-            if process.process.poll() is not None:
-                raise SystemExit(f"the keeper ended: {process.lines[-3:]}")
-            time.sleep(0.05)
-        ready = time.monotonic() - began
-        started = ticks(stage, prices)
-        time.sleep(1)
-        memory = process.peak_megabytes()
-        process.stop()
+        with KeeperProcess(stage, anvil.key(ROLES.index("keeper")), Path(folder), ("flag", "poke")) as process:
+            process.wait_for(lambda line: line["event"] == "tick")
+            ready = time.monotonic() - began
+            started = ticks(stage, prices)
+            time.sleep(1)
+            memory = process.peak_megabytes()
+            process.stop()
     sent = [line for line in process.events("sent") if line["call"] == "Liquidator.flag" and line["version"] == 1]
     seconds = [line["time"] - started[line["block"]] for line in sent if line["block"] in started]
     looks = process.events("tick")

@@ -198,7 +198,7 @@ def drill(file: str | None, asset: str | None, vaults: int, hours: float, seed: 
     """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper: what was missed, late, wasted?"""
     bars = read_bars(file, asset, prefer="ETH") if file is not None else scenario.bars()
     with (keeper_log or Path(os.devnull)).open("w") as stream:
-        found = run_drill(window(bars, hours), vaults, JsonLog(stream), seed, lambda text: click.echo(text, err=True))
+        found = run_drill(window(bars, hours), vaults, stream, seed, lambda text: click.echo(text, err=True))
     for line in found.lines():
         click.echo(line)
     if not found.passed:

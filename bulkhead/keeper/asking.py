@@ -104,6 +104,16 @@ class Asker:
             part = every[i : i + chunk]
             wanted.add("vaults", tuple(part), self.chain["Lens"].query("vaults", part))
 
+    def shortages(self, wanted: Wanted, vaults: Mapping[int, VaultRecord], ids: Iterable[int]) -> None:
+        """Tokens that vaults of the backstop pools lack."""
+        for vault_id in sorted(ids):
+            record = vaults.get(vault_id)
+            if record is None or not record.legs or record.market not in self.markets:
+                continue
+            entry = self.chain.deployment.market(record.market)
+            if entry.backstop and record.owner.lower() == entry.backstop.lower():
+                wanted.add("shortage", vault_id, self.chain.backstop(entry).query("shortage", vault_id))
+
     def account(self, wanted: Wanted) -> None:
         """What the keeper could poke, and what it has."""
         spender = self.chain["Clearinghouse"].address

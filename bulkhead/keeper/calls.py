@@ -32,6 +32,9 @@ from bulkhead.keeper.plan import (
 POKE_ROUNDS = 64
 #: A take is good for this long after the block it was planned on.
 TAKE_SECONDS = 60
+#: More gas than the simulation needed, for what may happen first in the block: a new round to be folded in by a poke,
+#: a flag that tokens then end.
+ROOM = 200_000
 MAX_UINT = 2**256 - 1
 #: Gas limit of a flag that the Lens has confirmed at the very block: base and per leg. Checked by a test.
 FLAG_GAS, FLAG_LEG_GAS = 420_000, 70_000
@@ -50,6 +53,7 @@ class Call:
         worth: What it brings [wad quote], 0 for a duty.
         action: The action, for the log.
         patient: Once refused it can wait a few blocks.
+        room: Gas to add to what the simulation says.
     """
 
     key: str
@@ -60,6 +64,7 @@ class Call:
     worth: int
     action: Action
     patient: bool = False
+    room: int = 0
 
     def fields(self) -> dict[str, Any]:
         """The action as a log line shows it."""
@@ -91,7 +96,8 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
     worth = action.profit if isinstance(action, Take) else getattr(action, "worth", 0)
     name = f"{contract}.{function}"
     patient = not isinstance(action, Flag | Take | TopUp | Open | Approve)
-    return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action, patient)
+    room = ROOM if isinstance(action, Poke | Refill | TopUp) else 0
+    return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action, patient, room)
 
 
 def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str, str, tuple[object, ...], str]:

@@ -40,6 +40,9 @@ QUIET_SECONDS = 780
 #: An expiry price that is not final yet is tried again after this long, a recorded deficit refreshed as often.
 FIX_SECONDS = 300
 REFRESH_SECONDS = 600
+#: A pool's vault is refilled when it lacks more than this share of its initial margin: less costs more gas than it is
+#: worth, and margins creep at every block.
+REFILL_FROM = WAD // 20
 #: Shares of the liquidation deposit that the caller earns.
 FLAG_TIP, END_TIP = 50, 30
 
@@ -126,6 +129,23 @@ def _terms(state: KeeperState, vault_id: int) -> LiquidationTerms | None:
 
 
 def _absorbs(state: KeeperState, policy: Policy) -> list[Action]:
+    # an absorb gives the pool's vault what it lacks as well: a refill after it would find nothing to do
+    return [*_minds_pools(state, policy), *_takes_for_pools(state, policy)]
+
+
+def _minds_pools(state: KeeperState, policy: Policy) -> list[Action]:
+    found: list[Action] = []
+    for vault in state.vaults.values():
+        if not _of_pool(state, vault) or not policy.mine(vault.vault_id):
+            continue
+        if not vault.legs and not vault.claim and not vault.debt:
+            found.append(Tidy(vault.vault_id, vault.market))
+        elif state.live(vault) and vault.fresh and _lacks_margin(state, vault):
+            found.append(Refill(vault.vault_id, vault.market))
+    return found
+
+
+def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
     # what this keeper takes itself is gone before a pool could have it
     taken = set()
     if "take" in policy.roles:
@@ -145,14 +165,12 @@ def _absorbs(state: KeeperState, policy: Policy) -> list[Action]:
         enough = quote.fraction * quote.margin // WAD >= terms.minimum * WAD
         if quote.bonus_share >= least and quote.price >= 0 and enough:
             found.append(Absorb(vault_id, vault.market, _tip(vault.deposit, END_TIP)))
-    for vault in state.vaults.values():
-        if not _of_pool(state, vault) or not policy.mine(vault.vault_id):
-            continue
-        if not vault.legs and not vault.claim and not vault.debt:
-            found.append(Tidy(vault.vault_id, vault.market))
-        elif state.live(vault) and vault.fresh and 0 <= vault.equity < vault.initial_margin:
-            found.append(Refill(vault.vault_id, vault.market))
     return found
+
+
+def _lacks_margin(state: KeeperState, vault: VaultView) -> bool:
+    lacking = state.shortages.get(vault.vault_id, 0) * state.markets[vault.market].native
+    return vault.equity >= 0 and lacking * WAD > REFILL_FROM * vault.initial_margin
 
 
 def _of_pool(state: KeeperState, vault: VaultView) -> bool:

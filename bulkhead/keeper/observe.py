@@ -22,6 +22,7 @@ from bulkhead.keeper.plan import ROLES, KeeperState, MarketView, Proof, Quote
 from bulkhead.keeper.proofs import Prover
 from bulkhead.keeper.providers import Head, Providers, decode
 from bulkhead.keeper.sender import Outcome, Sender
+from bulkhead.risk.words import WAD
 
 #: Every vault is read again on chain within this time, as long as that takes no more than so many at one look, and
 #: so many a second.
@@ -97,6 +98,7 @@ class Observer:
         first = Wanted()
         self.asker.cells(first, self._cells())
         self.asker.quotes(first, vaults, self._minded() if self._quoting else (), head)
+        self.asker.shortages(first, vaults, self.known.kept if self._quoting else ())
         self.asker.account(first)
         self.asker.claims(first, self.views, notes.claims, notes.settled - self._swept)
         self.asker.vaults(first, self.known.existing(self.watch | self.known.kept | self._minded()))
@@ -169,7 +171,7 @@ class Observer:
                 self._sort_vaults(look, what, reply)
             elif isinstance(reply, BulkheadError):
                 # a claim that cannot be paid yet, or a cell that cannot be swept, reverts with its reason: no problem
-                if not (name in ("claim", "sweep") and isinstance(reply, Reverted)):
+                if not (name in ("claim", "sweep", "shortage") and isinstance(reply, Reverted)):
                     self.problems.append(f"{name} {what}: {reply}")
             elif name == "cell":
                 look.cells[what] = cell_view(what, reply)
@@ -208,6 +210,7 @@ class Observer:
             quotes=look.quotes,
             proofs=await self._proofs([c for c, v in look.cells.items() if c in due and v.expiry_price == 0], head),
             claims={i: (c, numbers.get(("claim", i), 0)) for i, c in notes.claims.items() if ("claim", i) in numbers},
+            shortages={i: amount for (name, i), amount in numbers.items() if name == "shortage"},
             busy=frozenset(c[0] for c in self.known.members if c[1] > now),
             due=due,
             debts=tuple(sorted(self.known.debts)),
@@ -277,7 +280,10 @@ class Observer:
         for vault_id, view in look.vaults.items():
             self.known.checked_at[vault_id] = head.timestamp
             if view.liquidatable and not view.flagged and vault_id not in self.watch:
-                self.known.differs(f"vault {vault_id}: the Lens finds it liquidatable and the index did not")
+                self.known.differs(
+                    f"vault {vault_id}: the Lens finds it liquidatable and the index did not, "
+                    f"E {view.equity / WAD:.2f}, MM {view.maintenance_margin / WAD:.2f}"
+                )
                 self.known.suspects.add(vault_id)
         return len(chosen)
 

@@ -124,6 +124,7 @@ class KeeperState:
         quotes: Of flagged vaults, by id.
         proofs: How expired cells without a price stand.
         claims: Open claims: id -> (cell, tokens due now [native]).
+        shortages: Tokens that vaults of backstop pools lack for their initial margin [native].
         busy: Markets in which live vaults hold legs.
         due: Vaults that still hold legs of an expired cell, by cell.
         debts: Vaults that owe their cell a failed pay-in.
@@ -141,6 +142,7 @@ class KeeperState:
     quotes: Mapping[int, Quote] = field(default_factory=dict)
     proofs: Mapping[Cell, Proof] = field(default_factory=dict)
     claims: Mapping[int, tuple[Cell, int]] = field(default_factory=dict)
+    shortages: Mapping[int, int] = field(default_factory=dict)
     busy: frozenset[int] = frozenset()
     due: Mapping[Cell, tuple[int, ...]] = field(default_factory=dict)
     debts: tuple[int, ...] = ()

@@ -277,7 +277,7 @@ class Sender:
                 ready.append((call, call.gas))
             elif isinstance(answer, str):
                 try:
-                    ready.append((call, int(to_int(answer) * GAS_SHARE)))
+                    ready.append((call, int(to_int(answer) * GAS_SHARE) + call.room))
                 except NodeUnavailable as error:
                     refused.append((call, str(error)))
             else:

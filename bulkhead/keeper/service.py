@@ -145,15 +145,20 @@ class Keeper:
             self.log("read-failed", reason=str(error))
             return self._done(Tick(-1, 0, 0, 1, len(self.sender.pending)))
         self._take_outcomes(head)
-        for problem in self.observer.problems:
-            self.metrics.problems.inc()
-            self.log("unknown", block=head.number, reason=problem)
+        self._tell_problems(head)
         actions = decide(state, self.policy)
         sent, failed = await self._act(state, actions, head)
         seconds = time.monotonic() - started
         tick = Tick(head.number, len(actions), sent, failed, len(self.sender.pending))
         self._report(state, tick, seconds, head)
         return self._done(tick)
+
+    def _tell_problems(self, head: Head) -> None:
+        """Logs what could not be read, or differed, since the last time."""
+        problems, self.observer.known.problems = self.observer.problems, []
+        for problem in problems:
+            self.metrics.problems.inc()
+            self.log("unknown", block=head.number, reason=problem)
 
     def _done(self, tick: Tick) -> Tick:
         self.last = tick
@@ -198,12 +203,14 @@ class Keeper:
 
     async def after(self, head: Head) -> None:
         """What follows a tick: replacements, reconciling, grids, alerts."""
+        reconciled = 0
         try:
             if not self.dry_run:
                 await self.sender.maintain(head)
-            await self.observer.reconcile(head)
+            reconciled = await self.observer.reconcile(head)
         except BulkheadError as error:
             self.log("after-failed", reason=str(error), block=head.number)
+        self._tell_problems(head)
         if self.observer.index.due and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self.observer.index.draw())
         for vault_id, view in self.observer.known.margin_calls.items():
@@ -214,6 +221,7 @@ class Keeper:
         for node in self.providers.nodes:
             if node.refused:
                 self.alerts("node-refused", node.name, node.refused)
+        self.log("followed", block=head.number, reconciled=reconciled, posts=self.providers.posts)
 
     def _report(self, state: KeeperState, tick: Tick, seconds: float, head: Head) -> None:
         flagged = sum(v.flagged for v in state.vaults.values())
@@ -291,7 +299,7 @@ class Keeper:
                 self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
                 await self._pause(max(self.poll_seconds, 0.2))
         await self.close()
-        self.log("stopped")
+        self.log("stopped", **self.summary())
 
     async def close(self) -> None:
         """Waits for what runs beside the loop and closes connections and journal."""
@@ -360,7 +368,7 @@ class Keeper:
             return
 
     def summary(self) -> dict[str, Any]:
-        """What the keeper did so far, for tests and benchmarks."""
+        """What the keeper did so far."""
         counts = self.sender.counts
         return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.known.mismatches}
 

@@ -1,33 +1,34 @@
 """A drill: a crash file, hundreds of vaults, blocks that come when they come, and this keeper; was any vault missed?
 
-Each oracle round is a block; two blocks of 12 seconds follow it, then, while auctions run, some more until the next
-round. The keeper looks at every block and its transactions are mined in the next one. An observer of its own values
-every vault at every block with the numpy mirror and asks the Lens about those near their edge: a vault is unsafe when
-the Lens says liquidatable, and late when it stays so without a flag for more than two blocks although its equity
-covered the flagging bonus when it became unsafe.
+The keeper is a process of its own, started as `bulkhead keeper run` starts it. Each oracle round is a block; two blocks
+of 12 seconds follow it, then, while auctions run, some more until the next round. After a round that left nothing
+unsafe, flagged or in flight the next block is the next round: that is all that is skipped. The keeper looks at every
+block and its transactions are mined in the next one. An observer, apart from the keeper, values every vault at every
+block with the numpy mirror and asks the Lens about those near their edge: a vault is unsafe when the Lens says
+liquidatable, and late when it stays so without a flag for more than two blocks although its equity covered the flagging
+bonus when it became unsafe.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
 
 from bulkhead.chain import anvil
+from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_vaults
-from bulkhead.chain.sender import account_from_key
+from bulkhead.chain.rpc import to_bytes
 from bulkhead.keeper.index import Shelf
-from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
-from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper
 from bulkhead.replay.bars import Bar
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, members
+from bulkhead.replay.process import KeeperProcess
 from bulkhead.replay.rounds import Round, rounds_of
 from bulkhead.replay.run import choose_expiry
 from bulkhead.replay.stage import PUSH_GAS, Stage
@@ -60,6 +61,7 @@ class Outcome:
         gas: Gas paid [wei], of all and of reverted transactions.
         reverted: Transactions that reverted.
         mismatches: Differences that the keeper's reconciling found.
+        bugs: Unexpected errors in the keeper.
         seconds: Time it took.
         load: Load average of the machine at the end.
     """
@@ -78,13 +80,14 @@ class Outcome:
     gas_reverted: int = 0
     reverted: int = 0
     mismatches: int = 0
+    bugs: int = 0
     seconds: float = 0.0
     load: float = 0.0
 
     @property
     def passed(self) -> bool:
-        """Nothing missed, nothing late, at most 1 % of gas wasted."""
-        return not self.missed and not self.late and self.gas_reverted * 100 <= self.gas
+        """Nothing missed, nothing late, no bug, at most 1 % of gas wasted."""
+        return not (self.missed or self.late or self.bugs) and self.gas_reverted * 100 <= self.gas
 
     def lines(self) -> list[str]:
         """For people."""
@@ -95,7 +98,8 @@ class Outcome:
             f"{self.unsafe} times a vault became unsafe; {self.flagged} flags, {self.taken} takes",
             f"missed {len(self.missed)}, late {len(self.late)} (and {self.thin} without equity for the bonus); "
             f"longest wait for a flag {self.worst} blocks",
-            f"reverted {self.reverted} transactions, {wasted:.2%} of the gas; mismatches {self.mismatches}",
+            f"reverted {self.reverted} transactions, {wasted:.2%} of the gas",
+            f"mismatches {self.mismatches}, bugs {self.bugs}",
         ]
 
 
@@ -119,34 +123,38 @@ def window(bars: Sequence[Bar], hours: float) -> list[Bar]:
 class Drill:
     """One drill on a stage."""
 
-    def __init__(self, stage: Stage, keeper: Keeper, crowd: Crowd, tell: Callable[[str], None]) -> None:
+    def __init__(self, stage: Stage, keeper: KeeperProcess, crowd: Crowd, tell: Callable[[str], None]) -> None:
         self.stage, self.keeper, self.crowd, self.tell = stage, keeper, crowd, tell
         self.outcome = Outcome(vaults=len(crowd.opened))
+        self.own = stage.people["keeper"].address.lower()
         self._since: dict[int, tuple[int, bool]] = {}
         self._rpc = stage.anvil.rpc
         self._book = stage.chain.book()
         self._shelf: Shelf | None = None
+        self._read = 0
+        self._now = stage.now()
 
-    async def play(self, rounds: Sequence[Round]) -> Outcome:
+    def play(self, rounds: Sequence[Round]) -> Outcome:
         """Every round."""
         for number, point in enumerate(rounds):
             until = rounds[number + 1].at if number + 1 < len(rounds) else point.at + BLOCK_SECONDS * 4
-            flagged = await self._block(max(point.at, self.stage.now() + 1), point.answer)
+            busy = self._block(max(point.at, self._now + 1), point.answer)
             for _ in range(ALLOWED_BLOCKS):
-                flagged = await self._block(self.stage.now() + BLOCK_SECONDS)
+                if busy:
+                    busy = self._block(self._now + BLOCK_SECONDS)
             for _ in range(MOST_BETWEEN):
-                at = self.stage.now() + AUCTION_SECONDS
-                if not (flagged or self.keeper.sender.pending) or at >= until:
+                at = self._now + AUCTION_SECONDS
+                if not busy or at >= until:
                     break
-                flagged = await self._block(at)
+                busy = self._block(at)
             self.outcome.rounds += 1
-            if number % 50 == 49:
+            if number % 100 == 99:
                 self.tell(f"{number + 1} of {len(rounds)} rounds, {self.outcome.unsafe} unsafe so far")
-        await self._finish()
+        self._finish()
         return self.outcome
 
-    async def _block(self, at: int, answer: int | None = None) -> bool:
-        """Mines a block, lets the keeper act, checks; returns whether an auction runs."""
+    def _block(self, at: int, answer: int | None = None) -> bool:
+        """Mines a block, lets the keeper act, checks; returns whether something is unsafe, flagged or in flight."""
         if answer is not None:
             pusher = self.stage.people["deployer"].address
             data = self.stage.feed.encode("push", answer, at)
@@ -155,26 +163,36 @@ class Drill:
             fees = {"maxFeePerGas": hex(10**13), "maxPriorityFeePerGas": hex(10**12)}
             self._rpc.call("eth_sendTransaction", {**plan, **fees})
         self.stage.anvil.mine(at)
+        self._now = at
         self.outcome.blocks += 1
-        head = await self.keeper.providers.head()
-        done = await self.keeper.tick(head)
-        if done.block != head.number:
-            raise BulkheadError(f"The keeper could not look at block {head.number}.")
-        await self.keeper.after(head)
-        return self._check(head.number)
+        block = self._rpc.block_number()
+        # what the keeper sends meanwhile waits for the next block
+        busy = self._check(block)
+        tick, self._read = self.keeper.wait_for(
+            lambda line: line["event"] == "tick" and line["block"] >= block, self._read
+        )
+        # Anvil may answer a read at its newest block from the block that it is just mining
+        _, self._read = self.keeper.wait_for(lambda line: line["event"] == "followed", self._read)
+        return busy or tick["pending"] > 0
 
     def _check(self, block: int) -> bool:
-        """Who is unsafe and unflagged at a block, by an observer of its own."""
-        cell = self.crowd.cell
-        view = cell_view(cell, self.stage.chain["Lens"].call("market", *cell, block=block))
+        """Who is unsafe and unflagged at a block, by an observer of its own; whether anything is unsafe or flagged."""
+        cell, chain = self.crowd.cell, self.stage.chain
+        query = chain["Lens"].query("market", *cell)
+        span = {"address": [c.address for c in chain.speakers.values()], "toBlock": hex(block),
+                "fromBlock": hex(self._book.block + 1)}  # fmt: skip
+        answer, entries = self._rpc.batch_strict([query.request(block), ("eth_getLogs", (span,))])
+        if self._book.apply(decode_logs(entries, chain.speakers)):
+            self._shelf = None
+        self._book.block = block
+        view = cell_view(cell, query.function.decode(to_bytes(answer)))
         if not view.active:
             return False
-        near = self._near(view, block)
+        near = self._near(view)
         views = [v for v in read_vaults(self.stage.chain, near, block) if isinstance(v, VaultView)]
         if len(views) != len(near):
             raise BulkheadError("The Lens could not tell about every vault of the drill.")
-        own = self.keeper.sender.address.lower()
-        unsafe = {v.vault_id: v for v in views if v.liquidatable and v.owner.lower() != own}
+        unsafe = {v.vault_id: v for v in views if v.liquidatable and v.owner.lower() != self.own}
         for vault_id, vault in unsafe.items():
             if vault.flagged:
                 continue
@@ -194,25 +212,22 @@ class Drill:
                     self.outcome.late.append((vault_id, waited))
                 else:
                     self.outcome.thin += 1
-        return any(v.flagged for v in views)
+        return bool(self._since) or any(v.flagged for v in views)
 
-    def _near(self, view: CellView, block: int) -> list[int]:
+    def _near(self, view: CellView) -> list[int]:
         """Vaults below 1.03 times MM by the mirror, from a book of the observer's own."""
-        if self._book.apply(self.stage.chain.logs(self._book.block + 1, block)):
-            self._shelf = None
-        self._book.block = block
         if self._shelf is None:
             self._shelf = Shelf.of([r for r in self._book.vaults.values() if r.legs], view.decimals)
         bad = self._shelf.unsafe(view.snapshot, RiskWord.unpack(view.risk), slack=0.03)
         flagged = [r.vault_id for r in self._book.vaults.values() if r.flagged]
         return sorted({int(i) for i in self._shelf.ids[bad]} | set(flagged))
 
-    async def _finish(self) -> None:
-        counts = self.keeper.sender.counts
+    def _finish(self) -> None:
         o = self.outcome
         o.missed = sorted(i for i, (first, covered) in self._since.items() if covered)
-        o.gas, o.gas_reverted, o.reverted = counts.gas, counts.gas_reverted, counts.reverted
-        o.mismatches = self.keeper.observer.known.mismatches
+        done = self.keeper.stop()
+        o.gas, o.gas_reverted, o.reverted = done["gas"], done["gas_reverted"], done["reverted"]
+        o.mismatches, o.bugs = done["mismatches"], len(self.keeper.events("bug"))
         logs = self.stage.chain.logs()
         o.flagged = sum(log.event == "VaultFlagged" for log in logs)
         o.taken = sum(log.event == "VaultTaken" for log in logs)
@@ -220,21 +235,25 @@ class Drill:
 
 
 def run_drill(
-    bars: Sequence[Bar], vaults: int, log: JsonLog, seed: int = 1, tell: Callable[[str], None] = lambda text: None
+    bars: Sequence[Bar],
+    vaults: int,
+    stream: TextIO | None = None,
+    seed: int = 1,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Plays bars against a crowd and a keeper.
 
     Args:
         bars: The crash.
         vaults: Size of the crowd.
-        log: Where the keeper writes.
+        stream: Where the keeper's lines are copied to.
         seed: Of the crowd's cushions.
         tell: Hears of progress.
     """
     started = time.monotonic()
     rounds = rounds_of(bars)
     expiry = choose_expiry(rounds[0].at, rounds[-1].at)
-    with Stage("ETH", rounds[0]) as stage:
+    with Stage("ETH", rounds[0]) as stage, tempfile.TemporaryDirectory(prefix="bulkhead-drill-") as folder:
         stage.push(rounds[0])
         stage.push(Round(rounds[0].at + 60, rounds[0].answer))
         crowd = Crowd(stage, expiry)
@@ -242,21 +261,11 @@ def run_drill(
         minter = stage.people["deployer"].signer
         minter.forget_nonce()
         minter.execute(stage.market.token, "mint", stage.people["keeper"].address, 10**8 * stage.unit)
-        outcome = asyncio.run(_play(stage, crowd, rounds[1:], log, tell))
+        rpc = stage.anvil.rpc
+        rpc.call("evm_setAutomine", False)
+        rpc.call("evm_setBlockGasLimit", hex(200_000_000))
+        with KeeperProcess(stage, anvil.key(ROLES.index("keeper")), Path(folder), stream=stream) as keeper:
+            keeper.wait_for(lambda line: line["event"] == "tick")
+            outcome = Drill(stage, keeper, crowd, tell).play([r for r in rounds[1:] if r.at < expiry])
     outcome.seconds = time.monotonic() - started
     return outcome
-
-
-async def _play(
-    stage: Stage, crowd: Crowd, rounds: Sequence[Round], log: JsonLog, tell: Callable[[str], None]
-) -> Outcome:
-    account = account_from_key(anvil.key(ROLES.index("keeper")))
-    nodes = [Node(stage.anvil.url, timeout_seconds=60)]
-    keeper = await assemble(stage.chain.deployment, nodes, account, ":memory:", log, Policy())
-    rpc = stage.anvil.rpc
-    rpc.call("evm_setAutomine", False)
-    rpc.call("evm_setBlockGasLimit", hex(200_000_000))
-    try:
-        return await Drill(stage, keeper, crowd, tell).play(rounds)
-    finally:
-        await keeper.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -24,7 +25,7 @@ from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import Model, Terms
 from bulkhead.keeper.config import journal_path, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
-from bulkhead.keeper.index import GRID, Index, Shelf
+from bulkhead.keeper.index import GRID, SIGMA_DRIFT, TIME_DRIFT, Index, Shelf
 from bulkhead.keeper.journal import MINED, OPEN, Attempt, Journal, Send
 from bulkhead.keeper.launch import listen_on
 from bulkhead.keeper.log import JsonLog
@@ -297,6 +298,30 @@ def test_index__any_move__leaves_no_unsafe_vault_out():
     for share, more in ((-0.2, {}), (0.3, {}), (-0.001, {"sigma": 7 * 10**17}), (0.0, {"seconds": 8 * 86400})):
         assert unsafe(records, moved(share, **more)) <= index.near({CELL: view(moved(share, **more))})
     assert index.revalued == revalued + 4
+
+
+def test_index__volatility_and_time_creep__leave_no_unsafe_vault_out():
+    index, records = Index(), {}
+    for i, (kind, strike, cushion) in enumerate(
+        itertools.product((Kind.PUT, Kind.CALL), range(110, 300, 15), (1.0045, 1.01, 1.02, 1.025)), 1
+    ):
+        legs = (Leg(kind, strike * 10**8, -(10**6)),)
+        bare = margin.resolve(exact.assess(legs, SNAPSHOT, RISK), 0, 0, RISK, SNAPSHOT)
+        wanted = bare.maintenance_margin * cushion - bare.equity
+        records[i] = replace(record(i, 0, *legs), balance=int(wanted / 10**12))
+        index.change(i, records[i])
+    assert not unsafe(records, SNAPSHOT)
+    index.near({CELL: view()})
+    asyncio.run(index.draw())
+    revalued, tipped = index.revalued, 0
+    for sigma, seconds, share in itertools.product((-1, 0, 1), (0, 1), (-0.003, 0.0, 0.003)):
+        up = 1 + sigma * SIGMA_DRIFT * 0.99
+        more = {"sigma": int(SNAPSHOT.sigma * up), "surface_near": int(SNAPSHOT.surface_near * up),
+                "seconds": int(SNAPSHOT.seconds * (1 - seconds * TIME_DRIFT * 0.99))}  # fmt: skip
+        wrong = unsafe(records, moved(share, **more))
+        tipped += len(wrong)
+        assert wrong <= index.near({CELL: view(moved(share, **more))})
+    assert tipped > 50 and index.revalued == revalued
 
 
 def test_index__vault_changed_after_the_grid__counts_as_it_is_now():

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +27,9 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
-from bulkhead.replay.rounds import Round
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, PATIENCE, lines, seen
-from tests.stage import START, opened, undone
+from tests.keeper.world import KEY, PATIENCE, Play, fall, flagged, keep, lines, seen, settle
+from tests.stage import opened, undone
 
 
 @pytest.fixture(scope="module")
@@ -46,51 +44,8 @@ def scene(market):
         yield replay
 
 
-def crash(scene, price: int = 178) -> set[int]:
-    """A round that makes the short put and the leveraged future unsafe; returns their ids."""
-    scene.stage.push(Round(START + 600, price * 10**8))
-    unsafe = {v.vault_id for v in scene.cast.values() if v.title in ("short put", "leveraged future")}
-    assert len(unsafe) == 2
-    return unsafe
-
-
-def flagged(scene) -> set[int]:
-    return {v.vault_id for v in scene.stage.chain.book().vaults.values() if v.flagged}
-
-
-Play = Callable[[Keeper], Awaitable[Any]]
-
-
-def keep(scene, play: Play, url: str = "", **options: Any) -> tuple[Any, list[dict[str, Any]]]:
-    """Puts a keeper together, plays with it, and returns what the play gave and what the keeper logged."""
-    stream = io.StringIO()
-
-    async def run() -> Any:
-        nodes = [Node(url or scene.stage.anvil.url, timeout_seconds=30)]
-        account = account_from_key(KEY)
-        log = JsonLog(stream)
-        keeper = await assemble(scene.stage.chain.deployment, nodes, account, ":memory:", log, **options)
-        try:
-            return await play(keeper)
-        finally:
-            await keeper.close()
-
-    return asyncio.run(run()), lines(stream)
-
-
-async def settle(keeper: Keeper) -> Tick:
-    """Ticks until nothing is sent and nothing in flight."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        done = await keeper.tick()
-        if not done.sent and not done.pending:
-            return done
-        await asyncio.sleep(0.005)
-    raise AssertionError("the keeper acts without end")
-
-
 def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_suits(scene):
-    unsafe = crash(scene)
+    unsafe = fall(scene)
 
     async def play(keeper: Keeper) -> None:
         await settle(keeper)
@@ -110,7 +65,7 @@ def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_s
 
 
 def test_tick__dry_run__sends_nothing_and_says_what_it_would(scene):
-    unsafe = crash(scene)
+    unsafe = fall(scene)
     head = scene.stage.anvil.rpc.block_number()
     done, said = keep(scene, lambda keeper: keeper.tick(), dry_run=True)
     assert done.sent == 0 and scene.stage.anvil.rpc.block_number() == head
@@ -154,7 +109,7 @@ def blinded(scene, vault_id: int, play: Play) -> tuple[Any, list[dict[str, Any]]
 
 
 def test_tick__vault_that_cannot_be_read__is_flagged_all_the_same(scene):
-    unsafe = crash(scene)
+    unsafe = fall(scene)
     hidden = max(unsafe)
     _, said = blinded(scene, hidden, lambda keeper: keeper.tick())
     assert any(line["event"] == "unknown" and f"vault {hidden}" in line["reason"] for line in said)
@@ -249,7 +204,7 @@ def test_start__node_of_another_chain_or_without_the_contracts__is_never_asked(s
 
 
 def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
-    crash(scene, 184)
+    fall(scene, 184)
     told: list[dict[str, Any]] = []
 
     async def hook(request: web.Request) -> web.Response:
@@ -292,7 +247,7 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
 
 
 def test_process__sigterm__ends_cleanly(scene, tmp_path):
-    unsafe = crash(scene)
+    unsafe = fall(scene)
     where = tmp_path / "addresses.json"
     scene.stage.chain.deployment.save(where)
     settings = tmp_path / "keeper.toml"

@@ -6,13 +6,12 @@ import asyncio
 import io
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from bulkhead.chain import anvil
-from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.rpc import Rpc
@@ -21,7 +20,7 @@ from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper
+from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.run import Replay
@@ -161,6 +160,50 @@ async def seen(keeper: Keeper, head: int) -> None:
     await until(lambda: keeper.followed >= head, f"the keeper has not seen block {head}")
 
 
+def fall(scene: Replay, price: int = 178) -> set[int]:
+    """A round that makes the short put and the leveraged future unsafe; returns their ids."""
+    scene.stage.push(Round(START + 600, price * 10**8))
+    unsafe = {v.vault_id for v in scene.cast.values() if v.title in ("short put", "leveraged future")}
+    assert len(unsafe) == 2
+    return unsafe
+
+
+def flagged(scene: Replay) -> set[int]:
+    """Vaults with an open flag."""
+    return {v.vault_id for v in scene.stage.chain.book().vaults.values() if v.flagged}
+
+
+Play = Callable[[Keeper], Awaitable[Any]]
+
+
+def keep(scene: Replay, play: Play, url: str = "", **options: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """Puts a keeper together, plays with it, and returns what the play gave and what the keeper logged."""
+    stream = io.StringIO()
+
+    async def run() -> Any:
+        nodes = [Node(url or scene.stage.anvil.url, timeout_seconds=30)]
+        account = account_from_key(KEY)
+        log = JsonLog(stream)
+        keeper = await assemble(scene.stage.chain.deployment, nodes, account, ":memory:", log, **options)
+        try:
+            return await play(keeper)
+        finally:
+            await keeper.close()
+
+    return asyncio.run(run()), lines(stream)
+
+
+async def settle(keeper: Keeper) -> Tick:
+    """Ticks until nothing is sent and nothing in flight."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        done = await keeper.tick()
+        if not done.sent and not done.pending:
+            return done
+        await asyncio.sleep(0.005)
+    raise AssertionError("the keeper acts without end")
+
+
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     """What a keeper has logged."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -203,6 +246,3 @@ def dumped(node: Rpc, path: Path) -> Path:
     raw = bytes.fromhex(node.call("anvil_dumpState")[2:])
     path.write_bytes(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     return path
-
-
-__all__ = ["Anvil", "World", "dumped", "lines", "proxied", "seen", "until", "world"]

@@ -1,0 +1,69 @@
+"""What a keeper does for a market's backstop pool, on a real Anvil: absorb, refill, collect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.service import Keeper
+from bulkhead.replay.rounds import Round
+from tests.keeper.world import fall, keep, settle
+from tests.stage import EXPIRY, opened
+
+#: What the pool's one depositor puts in [quote].
+DEPOSIT = 200_000
+ROLES = frozenset({"flag", "absorb", "poke", "fix", "settle", "claim"})
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("pool") / "log") as replay:
+        yield replay
+
+
+def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
+    stage, market = scene.stage, scene.stage.market
+    pool = stage.chain.backstop(stage.chain.deployment.market(market.symbol))
+    amount = DEPOSIT * stage.unit
+    insurer, keeper_address = stage.people["insurer"], stage.people["keeper"].address
+    minter = stage.people["deployer"].signer
+    minter.forget_nonce()  # the node signs for the feed with this account
+    minter.execute(market.token, "mint", insurer.address, amount)
+    insurer.ensure_allowance(market, pool, amount)
+    insurer.signer.execute(pool, "deposit", amount, insurer.address)
+    before = market.token.call("balanceOf", keeper_address)
+
+    async def play(keeper: Keeper) -> None:
+        fall(scene)
+        await settle(keeper)
+        # the pool wants a fifth of the margin: auctions pay that after a while
+        for _ in range(20):
+            if pool.call("vaults"):
+                break
+            stage.anvil.mine(stage.now() + 30)
+            await settle(keeper)
+        # further down, what was taken over lacks initial margin
+        for price in (170, 164, 158):
+            stage.push(Round(stage.now() + 30, price * 10**8))
+            await settle(keeper)
+        for at in (EXPIRY - 3_000, EXPIRY - 1_200, EXPIRY + 60):
+            stage.push(Round(at, 158 * 10**8))
+            await settle(keeper)
+        for _ in range(4):
+            stage.anvil.mine(stage.now() + 60)
+            await settle(keeper)
+
+    _, said = keep(scene, play, policy=Policy(roles=ROLES))
+    assert counted(said, "mined", "Pool.absorb") >= 1
+    assert counted(said, "mined", "Pool.refill") >= 1
+    assert counted(said, "mined", "Pool.collect") >= 1
+    assert not [line for line in said if line["event"] in ("reverted", "bug")]
+    assert pool.call("vaults") == []
+    # absorbing needs no capital of the keeper's, and pays it the tips
+    assert market.token.call("balanceOf", keeper_address) > before
+
+
+def counted(said: list[dict[str, Any]], event: str, call: str) -> int:
+    return sum(line["event"] == event and line.get("call") == call for line in said)
