@@ -19,7 +19,6 @@ from interfaces import IVaultToken
 
 from contracts.modules import leg
 from contracts.modules import parameters
-from contracts.modules import snapshot as price
 from contracts.modules import vault_state as state
 
 implements: IClearinghouse
@@ -28,6 +27,10 @@ implements: IClearinghouse
 TRADE: constant(uint256) = 0
 OWN: constant(uint256) = 1
 TAKE: constant(uint256) = 2
+
+# own actions that leave the legs as they are: the second checks a vault under its model, the third under a new one
+WITHDRAWAL: constant(uint256) = 0
+STAY: constant(uint256) = 1
 
 # permissions of operators
 WITHDRAW: constant(uint256) = 2
@@ -48,6 +51,8 @@ OPERATORS: immutable(address)
 EXCHANGE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
+# margin engines by model
+ENGINES: immutable(address[3])
 
 # --- storage: words are described in modules/vault_state ---------------------------------------------------------
 # id the next vault gets; ids are never reused
@@ -62,14 +67,12 @@ legs: HashMap[uint256, uint256[8]]
 deficits: HashMap[uint256, uint256]
 # market << 40 | expiry -> gross open quantity, recorded deficit
 cells: HashMap[uint256, uint256]
-# market -> token, decimals, listed, lot
+# market -> token, decimals, listed, lot, enabled models, number of vaults with a deficit
 tokens: HashMap[uint256, uint256]
 # market -> packed risk parameters
 risks: HashMap[uint256, uint256]
 # market -> open interest in options and futures [1e-6 contracts]
 open_interests: HashMap[uint256, uint256]
-# market << 4 | model -> margin engine
-engines: HashMap[uint256, address]
 # taker whose callback runs, and the vault whose gate waits for `finish`
 callback_taker: transient(address)
 deferred_id: transient(uint256)
@@ -88,6 +91,7 @@ def __init__(
     exchange: address,
     liquidator: address,
     settlement: address,
+    engines: address[3],
 ):
     VAULT_TARGET = vault_target
     PARAMETERS = parameters_
@@ -98,6 +102,7 @@ def __init__(
     EXCHANGE = exchange
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement
+    ENGINES = engines
     CLONE_HASH = keccak256(
         concat(
             x"602d3d8160093d39f3363d3d373d3d3d363d73",
@@ -119,6 +124,18 @@ def _refuse(reason: String[32]):
 
 
 @internal
+@pure
+def _refuse_transfer():
+    self._refuse("clearinghouse/transfer-refused")
+
+
+@internal
+@pure
+def _refuse_owner():
+    self._refuse("clearinghouse/not-owner")
+
+
+@internal
 @view
 def _check_idle():
     # inside a taker's callback only fills, deposits and novations between its own vaults are open
@@ -136,7 +153,7 @@ def _check_role(role: address):
 @internal
 @view
 def _check_model(market: uint256, model: uint256):
-    if model >= 16 or self.engines[(market << 4) | model] == empty(address):
+    if not state._enables(self.tokens[market], model):
         self._refuse("clearinghouse/model-disabled")
 
 
@@ -159,7 +176,7 @@ def _authorized(vault_id: uint256, permission: uint256) -> uint256:
     if msg.sender != state._owner(word) and not staticcall IOperators(OPERATORS).permits(
         vault_id, state._epoch(word), msg.sender, permission
     ):
-        self._refuse("clearinghouse/not-owner")
+        self._refuse_owner()
     return word
 
 
@@ -214,7 +231,7 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
 @internal
 def _pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]):
     if not self._try_pay(token, custody, to, amounts):
-        self._refuse("clearinghouse/transfer-refused")
+        self._refuse_transfer()
 
 
 @internal
@@ -250,24 +267,41 @@ def _store(vault_id: uint256, word: uint256, terms: uint256) -> uint256:
 
 @internal
 @view
-def _load(vault_id: uint256) -> uint256[9]:
+def _indebted(key: uint256, token: uint256) -> uint256:
+    """
+    @dev The cell word; 0, without reading it, while no vault of the market has a recorded deficit.
+    """
+    if token >> state.DEFICITS_AT == 0:
+        return 0
+    return self.cells[key]
+
+
+@internal
+@view
+def _read(vault_id: uint256, word: uint256) -> uint256[9]:
     """
     @dev Everything about one vault but its legs and its balance (indices in modules/vault_state).
     """
-    word: uint256 = self._word(vault_id)
     terms: uint256 = self._terms(vault_id, word)
     market: uint256 = state._market(word)
+    token: uint256 = self.tokens[market]
     return [
         word,
         terms,
-        self.tokens[market],
+        token,
         self.risks[market],
-        convert(self.engines[(market << 4) | state._model(word)], uint256),
+        convert(ENGINES[state._model(word)], uint256),
         convert(self._clone(vault_id), uint256),
         0,
-        self.cells[self._cell_key(market, state._expiry(terms))],
+        self._indebted(self._cell_key(market, state._expiry(terms)), token),
         0,
     ]
+
+
+@internal
+@view
+def _load(vault_id: uint256) -> uint256[9]:
+    return self._read(vault_id, self._word(vault_id))
 
 
 @internal
@@ -370,6 +404,12 @@ def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
     if deficit != old:
         self.deficits[vault_id] = deficit
         self.cells[key] = self.cells[key] + (deficit << 112) - (old << 112)
+        if old == 0 or deficit == 0:
+            # the market has one vault more with a deficit, or one less
+            step: uint256 = 1 << state.DEFICITS_AT
+            if deficit == 0:
+                step = unsafe_sub(0, step)
+            self.tokens[key >> 40] = unsafe_add(self.tokens[key >> 40], step)
         log IClearinghouse.DeficitRecorded(vault_id=vault_id, deficit=deficit)
 
 
@@ -403,13 +443,12 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     words[state.BALANCE] = self._held(words)
     token: uint256 = words[state.TOKEN]
     tip: uint256 = self._tip_amount(terms, state.TIP_END, token)
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
     outcome: uint256 = 0
     equity: int256 = 0
-    outcome, equity = staticcall IMarginGate(GATE).review(
+    clock: uint256 = 0
+    outcome, equity, clock = extcall IMarginGate(GATE).review(
         words,
         self._load_legs(vault_id, word),
-        prices,
         tip + state._deposit_missing(terms) * state._micro_native(token),
     )
     if outcome == 2:
@@ -422,10 +461,8 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         return 0
     else:
         self._record_deficit(vault_id, self._cell_key(market, expiry), equity)
-        # only a price at which liquidation would be open may set the auction back
-        if outcome == 0 or not price._is_active(prices):
+        if outcome == 0:
             return 0
-        clock: uint256 = prices[price.CLOCK] & (2**64 - 1)
         self._store(
             vault_id,
             word,
@@ -451,12 +488,24 @@ def _check(
     known: int256[9],
 ) -> uint256[2]:
     """
-    @dev Margins one vault after an action; a STATIC vault that took new risk keeps the ratios it was judged by.
+    @dev Margins one vault after an action.
     @return The vault word and the terms as they are now.
     """
-    stamp: uint256 = staticcall IMarginGate(GATE).check(
-        mode, words, old_legs, legs, prices, moved, fee, known
+    return self._stamp(
+        vault_id,
+        words,
+        staticcall IMarginGate(GATE).check(
+            mode, words, old_legs, legs, prices, moved, fee, known
+        ),
     )
+
+
+@internal
+def _stamp(vault_id: uint256, words: uint256[9], stamp: uint256) -> uint256[2]:
+    """
+    @dev A STATIC vault that took new risk keeps the ratios it was judged by.
+    @return The vault word and the terms as they are now.
+    """
     word: uint256 = words[state.VAULT]
     terms: uint256 = words[state.TERMS]
     if stamp != 0:
@@ -466,19 +515,17 @@ def _check(
 
 
 @internal
-def _check_own(
-    vault_id: uint256,
-    words: uint256[9],
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-):
-    expiry: uint256 = state._expiry(words[state.TERMS])
-    if block.timestamp >= expiry:
-        self._refuse("clearinghouse/expired")
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
-        state._market(words[state.VAULT]), expiry
+def _check_own(vault_id: uint256, words: uint256[9], action: uint256):
+    """
+    @dev Margins one vault whose legs stay as they are.
+    """
+    self._stamp(
+        vault_id,
+        words,
+        extcall IMarginGate(GATE).check_own(
+            action, words, self._load_legs(vault_id, words[state.VAULT])
+        ),
     )
-    self._check(vault_id, OWN, words, old_legs, legs, prices, 0, 0, empty(int256[9]))
 
 
 # --- the one primitive -------------------------------------------------------------------------------------------
@@ -619,7 +666,7 @@ def _novate(
         and self._try_pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
     ):
         if mode != TAKE:
-            self._refuse("clearinghouse/transfer-refused")
+            self._refuse_transfer()
         # a pot that its token's issuer froze stops no take: the cut, all of it due from vault 0, stays there
         charged = [0, 0]
         self._pay(token, custody[0], [custody[1], empty(address)], [forward, 0])
@@ -631,7 +678,7 @@ def _novate(
     received: int256 = -cash
     for i: uint256 in range(2):
         words[i][state.BALANCE] = self._held(words[i])
-        words[i][state.CELL] = self.cells[cell_key]
+        words[i][state.CELL] = self._indebted(cell_key, self.tokens[market])
         if self.deferred_id == ids[i]:
             # novating in a callback may create risk: `finish` then asks what any new risk is asked
             if not defers:
@@ -647,7 +694,8 @@ def _novate(
     log IClearinghouse.Novated(
         from_id=ids[0], to_id=ids[1], cash=cash, fees=charged, fee_receiver=fee_receiver, legs=moved
     )
-    self._log_cell(market, expiry)
+    if gross != 0 or open_interest != 0:
+        self._log_cell(market, expiry)
     return raised
 
 
@@ -735,7 +783,7 @@ def _deposit(payer: address, vault_id: uint256, amount: uint256):
     if not extcall IERC20(state._token(token)).transferFrom(
         payer, custody, amount, default_return_value=True
     ):
-        self._refuse("clearinghouse/transfer-refused")
+        self._refuse_transfer()
     log IClearinghouse.Deposited(
         vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
     )
@@ -783,7 +831,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     word: uint256 = self._authorized(vault_id, WITHDRAW)
     if word & state.DEBT != 0:
         self._refuse("clearinghouse/in-debt")
-    words: uint256[9] = self._load(vault_id)
+    words: uint256[9] = self._read(vault_id, word)
     token: uint256 = words[state.TOKEN]
     terms: uint256 = words[state.TERMS]
     custody: address = convert(words[state.CUSTODY], address)
@@ -795,10 +843,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
         self._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         words[state.BALANCE] = balance
-        legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
-        # row 2 needs no price: the vault can pay its worst settlement
-        if not staticcall IMarginGate(GATE).is_covered(words, legs):
-            self._check_own(vault_id, words, legs, legs)
+        self._check_own(vault_id, words, WITHDRAWAL)
     self._pay(token, custody, [receiver, empty(address)], [amount, 0])
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
@@ -814,17 +859,14 @@ def set_model(vault_id: uint256, model: uint256):
     self._check_idle()
     word: uint256 = self._authorized(vault_id, MANAGE)
     self._check_model(state._market(word), model)
-    legs: DynArray[uint256, 16] = self._load_legs(vault_id, word)
-    old_legs: DynArray[uint256, 16] = legs
     # healthy under the old model first: a laxer one is no way out of a margin call
     for i: uint256 in range(2):
-        if len(legs) != 0:
+        if state._count(word) != 0:
             words: uint256[9] = self._load(vault_id)
             words[state.BALANCE] = self._held(words)
-            self._check_own(vault_id, words, old_legs, legs)
+            self._check_own(vault_id, words, STAY + i)
         if i == 0:
             self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
-            old_legs = []
     self._log_vault(vault_id)
 
 
@@ -842,7 +884,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     word: uint256 = self._authorized(from_id, MANAGE)
     # a manager may regroup within one owner's vaults, and carries nothing out of them
     if (word ^ self._authorized(to_id, MANAGE)) & state.OWNER_MASK != 0:
-        self._refuse("clearinghouse/not-owner")
+        self._refuse_owner()
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
         self._refuse("clearinghouse/in-callback")
@@ -915,7 +957,7 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
     self._check_idle()
     word: uint256 = self._word(vault_id)
     if state._owner(word) != sender:
-        self._refuse("clearinghouse/not-owner")
+        self._refuse_owner()
     if receiver == empty(address):
         self._refuse("clearinghouse/zero-owner")
     if word & state.EPOCH_MASK == state.EPOCH_MASK:
@@ -944,10 +986,9 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
-    word: uint256 = self.words[vault_id]
-    terms: uint256 = self._terms(vault_id, word)
-    market: uint256 = state._market(word)
-    token: uint256 = self.tokens[market]
+    words: uint256[9] = self._load(vault_id)
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
     # flagging a flagged vault marks it as wound down: MARKED is the next bit
     self._store(
         vault_id,
@@ -958,14 +999,18 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         | (min(margin // 10**12, 2**64 - 1) << state.FLAG_MARGIN_AT)
         | state.TIP_FLAG,
     )
-    self._record_deficit(vault_id, self._cell_key(market, state._expiry(terms)), equity)
+    # only flagged vaults have a recorded deficit
+    if equity < 0 or word & state.FLAGGED != 0:
+        self._record_deficit(
+            vault_id, self._cell_key(state._market(word), state._expiry(terms)), equity
+        )
     if terms & state.TIP_FLAG == 0:
         # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
-        custody: address = self._clone(vault_id)
-        tip: uint256 = min(
-            self._tip_amount(terms, state.TIP_FLAG, token), self._balance(token, custody)
-        )
-        if self._try_pay(token, custody, [actor, empty(address)], [tip, 0]):
+        token: uint256 = words[state.TOKEN]
+        tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(words))
+        if self._try_pay(
+            token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
+        ):
             self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
     log IClearinghouse.VaultFlagged(
         vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
@@ -1177,6 +1222,14 @@ def release(vault_id: uint256):
 # --- markets -----------------------------------------------------------------------------------------------------
 
 
+@internal
+def _configure(market: uint256, risk: uint256):
+    self.risks[market] = risk
+    log IClearinghouse.MarketConfigured(
+        market=market, token_word=self.tokens[market], risk=risk
+    )
+
+
 @external
 def list_market(market: uint256, token_word: uint256, risk: uint256, engines: address[3]):
     """
@@ -1184,16 +1237,19 @@ def list_market(market: uint256, token_word: uint256, risk: uint256, engines: ad
     @param market Market index below 65536.
     @param token_word Token, decimals, lot (modules/vault_state).
     @param risk Packed risk parameters.
-    @param engines Margin engine of each model; empty disables the model.
+    @param engines The margin engine of each model that the market enables; empty disables one.
     """
     self._check_role(PARAMETERS)
     if market >= 65536 or self.tokens[market] != 0:
         self._refuse("clearinghouse/market-exists")
-    self.tokens[market] = token_word
-    self.risks[market] = risk
+    word: uint256 = token_word
     for model: uint256 in range(3):
-        self.engines[(market << 4) | model] = engines[model]
-    log IClearinghouse.MarketConfigured(market=market, token_word=token_word, risk=risk)
+        if engines[model] != empty(address):
+            if engines[model] != ENGINES[model]:
+                self._refuse("clearinghouse/unknown-engine")
+            word |= 1 << (state.MODELS_AT + model)
+    self.tokens[market] = word
+    self._configure(market, risk)
 
 
 @external
@@ -1206,10 +1262,7 @@ def configure(market: uint256, risk: uint256):
     self._check_role(PARAMETERS)
     if self.tokens[market] == 0:
         self._refuse("clearinghouse/unknown-market")
-    self.risks[market] = risk
-    log IClearinghouse.MarketConfigured(
-        market=market, token_word=self.tokens[market], risk=risk
-    )
+    self._configure(market, risk)
 
 
 # --- views -------------------------------------------------------------------------------------------------------

@@ -5,11 +5,14 @@
 @license AGPL-3.0-only
 @notice The table of protocol section 5.5 as one stateless contract, so that trading, withdrawing, splitting and
         taking over answer to the same rule and the Clearinghouse stays a ledger. Gets everything by value, calls the
-        vault's margin engine, stores nothing. Trusts: the words and prices its caller passes.
+        vault's margin engine, stores nothing. Where no legs move it asks for the price itself: one hop less.
+        Trusts: the words and prices its caller passes.
 """
 from interfaces import IMarginEngine
 from interfaces import IMarginGate
+from interfaces import IOracleAdapter
 
+from contracts.math import payoff
 from contracts.modules import leg
 from contracts.modules import margin
 from contracts.modules import parameters
@@ -26,6 +29,10 @@ TRADE: constant(uint256) = 0
 OWN: constant(uint256) = 1
 TAKE: constant(uint256) = 2
 
+# actions of `check_own`
+WITHDRAWAL: constant(uint256) = 0
+SWITCH: constant(uint256) = 2
+
 WAD: constant(uint256) = 10**18
 # share of the notional closed by which a closing fill may move equity while the price is not fresh
 STALE_TOLERANCE: constant(uint256) = 2 * 10**16
@@ -34,6 +41,14 @@ NO_COLLATERAL: constant(int256) = min_value(int256)
 # vol at which the ratios of the STATIC model apply as they are, and the most they are multiplied by
 STATIC_VOL: constant(uint256) = 6 * 10**17
 STATIC_MOST: constant(uint256) = 25 * 10**17
+
+# observed for actions that move no legs and need a price
+ORACLE: immutable(address)
+
+
+@deploy
+def __init__(oracle: address):
+    ORACLE = oracle
 
 
 @internal
@@ -55,9 +70,9 @@ def _collateral(words: uint256[9]) -> int256:
 
 
 @internal
-@view
+@pure
 def _covered(words: uint256[9], legs: DynArray[uint256, 16], missing: int256) -> bool:
-    v_min: int256 = staticcall IMarginEngine(convert(words[state.ENGINE], address)).max_loss(legs)
+    v_min: int256 = payoff._least(legs)
     return v_min != margin.UNBOUNDED and self._collateral(words) - missing >= -v_min
 
 
@@ -105,6 +120,14 @@ def _new_stamp(mode: uint256, words: uint256[9], prices: uint256[16]) -> uint256
     for i: uint256 in range(3):
         larger |= max((new >> (10 * i)) & 1023, (old >> (10 * i)) & 1023) << (10 * i)
     return larger
+
+
+@internal
+@pure
+def _stamped(words: uint256[9], stamp: uint256) -> uint256[9]:
+    vault: uint256[9] = words
+    vault[state.TERMS] = (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+    return vault
 
 
 @internal
@@ -289,6 +312,16 @@ def _is_fair_close(
     return change >= -convert(allowed, int256)
 
 
+@internal
+@view
+def _check_own(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], known: int256[9]
+):
+    assert words[state.VAULT] & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
+    assert price._is_active(prices), "margin/price-not-active"
+    assert self._meets_initial(words, legs, prices, True, known), "margin/below-initial"
+
+
 @external
 @view
 def check(
@@ -328,7 +361,7 @@ def check(
         if closes and self._reduces_risk(words, old_legs, legs, snapshot, moved, fee):
             return 0
         stamp = self._new_stamp(mode, words, snapshot)
-        vault[state.TERMS] = (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+        vault = self._stamped(words, stamp)
     if mode == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
@@ -337,9 +370,7 @@ def check(
         ), "margin/taker-below-initial"
         return stamp
     if mode == OWN:
-        assert not flagged, "margin/flagged"
-        assert active, "margin/price-not-active"
-        assert self._meets_initial(vault, legs, snapshot, True, known), "margin/below-initial"
+        self._check_own(vault, legs, snapshot, known)
         return stamp
 
     assert closes or not flagged, "margin/flagged"
@@ -359,43 +390,61 @@ def check(
 
 
 @external
-@view
-def is_covered(words: uint256[9], legs: DynArray[uint256, 16]) -> bool:
+def check_own(action: uint256, words: uint256[9], legs: DynArray[uint256, 16]) -> uint256:
     """
-    @notice C >= -v_min: the vault pays its worst settlement out of its own collateral, whatever any price says.
-    @param words The vault (`Clearinghouse.load`).
+    @notice Passes or reverts with the reason for one vault whose owner acts and whose legs stay as they are. Keeps INV-05.
+    @dev Asks for the price itself, and only where it counts.
+    @param action 0 withdrawal, 1 the vault under its model, 2 the vault under a new model.
+    @param words The vault after the action (`Clearinghouse.load`).
     @param legs Its leg words.
-    @return True when it does.
+    @return Stamp of a vault that is STATIC from now on, to be stored in its terms; 0 when nothing changes.
     """
-    return self._covered(words, legs, 0)
+    # no price is needed: the vault pays its worst settlement out of its own collateral, whatever any price says
+    if action == WITHDRAWAL and self._covered(words, legs, 0):
+        return 0
+    expiry: uint256 = state._expiry(words[state.TERMS])
+    assert block.timestamp < expiry, "margin/expired"
+    assert self._collateral(words) >= 0, "margin/deposit-not-full"
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        state._market(words[state.VAULT]), expiry
+    )
+    vault: uint256[9] = words
+    stamp: uint256 = 0
+    if action == SWITCH and state._model(words[state.VAULT]) == state.STATIC:
+        stamp = self._new_stamp(OWN, words, prices)
+        vault = self._stamped(words, stamp)
+    self._check_own(vault, legs, prices, empty(int256[9]))
+    return stamp
 
 
 @external
-@view
 def review(
-    words: uint256[9], legs: DynArray[uint256, 16], snapshot: uint256[16], due: uint256
-) -> (uint256, int256):
+    words: uint256[9], legs: DynArray[uint256, 16], due: uint256
+) -> (uint256, int256, uint256):
     """
-    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable, 3 cannot tell.
+    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable or its price not active,
+            3 cannot tell.
     @param words The vault (`Clearinghouse.load`).
     @param legs Its leg words.
-    @param snapshot Prices of the cell.
     @param due What is missing of the deposit after the tip of this call [native].
-    @return (outcome, equity [wad], 0 unless the outcome is 0 or 1).
+    @return (outcome, equity [wad], market clock [seconds]), the last two only where the outcome is 0 or 1.
     """
     missing: int256 = convert(due * state._native_wad(words[state.TOKEN]), int256)
-    collateral: int256 = self._collateral(words)
     # a fully collateralised vault needs no price
     if self._covered(words, legs, missing):
-        return 2, 0
-    if not price._is_fresh(snapshot):
-        return 3, 0
-    result: int256[5] = self._full(words, legs, snapshot, collateral)
-    if result[margin.EQUITY] >= result[margin.TARGET] + missing:
-        return 2, 0
-    if result[margin.EQUITY] >= result[margin.MM]:
-        return 1, result[margin.EQUITY]
-    return 0, result[margin.EQUITY]
+        return 2, 0, 0
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+    )
+    if not price._is_fresh(prices):
+        return 3, 0, 0
+    result: int256[5] = self._full(words, legs, prices, self._collateral(words))
+    equity: int256 = result[margin.EQUITY]
+    if equity >= result[margin.TARGET] + missing:
+        return 2, 0, 0
+    # only a price at which liquidation would be open may set the auction back
+    healthy: bool = equity >= result[margin.MM] and price._is_active(prices)
+    return (1 if healthy else 0), equity, prices[price.CLOCK] & (2**64 - 1)
 
 
 @external

@@ -64,6 +64,7 @@ SENTENCES: dict[str, str] = {
     "clearinghouse/same-vault": "The two sides are the same vault.",
     "clearinghouse/too-many-legs": "A vault holds at most 16 legs.",
     "clearinghouse/transfer-refused": "The token refused the transfer: the payer lacks the tokens or the allowance.",
+    "clearinghouse/unknown-engine": "That is not the margin engine of the model in this deployment.",
     "clearinghouse/unknown-market": "There is no such market.",
     "clearinghouse/unknown-vault": "There is no such vault, or it has been closed.",
     "clearinghouse/unsettled": "The vault still has a claim or a debt of an earlier expiry.",
@@ -190,6 +191,7 @@ SENTENCES: dict[str, str] = {
     "margin/adds-risk": "The vault is below its initial margin and this would not make it safer.",
     "margin/below-initial": "The vault's equity would be below its initial margin.",
     "margin/deposit-not-full": "The vault's tokens would not cover its liquidation deposit; deposit first.",
+    "margin/expired": "The vault's expiry has passed: settle it first.",
     "margin/flagged": "The vault is flagged for liquidation: deposit, or trade its risk down.",
     "margin/price-not-active": "The oracle's price is stale, disputed or in its grace period: no new risk, and no "
     "withdrawal beyond full collateral.",

@@ -94,7 +94,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Settlement"],
         ),
         "OracleAdapter": (at["RiskParameters"], at["VolSurface"]),
-        "MarginGate": (),
+        "MarginGate": (at["OracleAdapter"],),
         "Clearinghouse": (
             at["VaultTarget"],
             at["RiskParameters"],
@@ -105,6 +105,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Exchange"],
             at["Liquidator"],
             at["Settlement"],
+            list(engines(at)),
         ),
         "VaultToken": (at["Clearinghouse"],),
         "Operators": (at["Clearinghouse"],),

@@ -9,7 +9,7 @@
                   Expiry and deposit live in the vault word, so a plain vault needs no second slot; the rest is
                   stored where `notes` says so. Everybody but the Clearinghouse sees the whole.
      cell word:   gross open quantity 112 | recorded deficit 112
-     token word:  token 160 | decimals 8 | listed 8 | lot 32
+     token word:  token 160 | decimals 8 | listed 8 | lot 32 | enabled models 3 | vaults with a recorded deficit 32
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
      stamp the ratios of a STATIC vault as of its last new risk (modules/parameters, 3 x 10 bits),
      flag_margin A at the flag [1e-6 quote], deposit the full liquidation deposit [1e-6 quote].
@@ -63,6 +63,11 @@ TIP_SETTLE: constant(uint256) = 4 << 224
 FLAG_MASK: constant(uint256) = (2**144 - 1) << 40
 FLAG_TIMES_MASK: constant(uint256) = (2**80 - 1) << 40
 
+# bit offsets in the token word
+LOT_AT: constant(uint256) = 176
+MODELS_AT: constant(uint256) = 208
+DEFICITS_AT: constant(uint256) = 211
+
 # indices of the words that `Clearinghouse.load` returns
 VAULT: constant(uint256) = 0
 TERMS: constant(uint256) = 1
@@ -71,7 +76,7 @@ RISK: constant(uint256) = 3
 ENGINE: constant(uint256) = 4    # address of the vault's margin engine
 CUSTODY: constant(uint256) = 5   # address that holds the vault's tokens
 BALANCE: constant(uint256) = 6   # tokens at that address [native]
-CELL: constant(uint256) = 7
+CELL: constant(uint256) = 7      # cell word, or 0 while no vault of the market has a recorded deficit
 # 8 is spare: 0
 
 
@@ -199,7 +204,16 @@ def _lot(token_word: uint256) -> uint256:
     """
     @notice Smallest quantity step of options and futures [1e-6 contracts].
     """
-    return token_word >> 176
+    return (token_word >> LOT_AT) & (2**32 - 1)
+
+
+@internal
+@pure
+def _enables(token_word: uint256, model: uint256) -> bool:
+    """
+    @notice Whether a market lets vaults be margined by a model.
+    """
+    return model <= STATIC and (token_word >> (MODELS_AT + model)) & 1 != 0
 
 
 @internal
@@ -208,7 +222,7 @@ def _micro_native(token_word: uint256) -> uint256:
     """
     @notice Native units in 1e-6 of a token; decimals are 6 to 18.
     """
-    return 10 ** ((token_word >> 160 & 255) - 6)
+    return pow_mod256(10, (token_word >> 160 & 255) - 6)
 
 
 @internal
@@ -217,7 +231,7 @@ def _native_wad(token_word: uint256) -> uint256:
     """
     @notice Wad in one native unit.
     """
-    return 10 ** (18 - (token_word >> 160 & 255))
+    return pow_mod256(10, 18 - (token_word >> 160 & 255))
 
 
 @internal

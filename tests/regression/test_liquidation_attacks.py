@@ -269,7 +269,7 @@ def test_one_wei_mark_error__fully_collateralised__cannot_be_flagged(world):
 def test_loser__between_expiry_and_settle__cannot_withdraw(world):
     vault = world.short_put(600, OWNER)
     world.expire(1700)
-    with unchanged(world, vault), boa.reverts("clearinghouse/expired"):
+    with unchanged(world, vault), boa.reverts("margin/expired"):
         withdraw(world, vault, 1)
     with unchanged(world, vault), boa.reverts("liquidator/expired"):
         world.flag(vault, KEEPER)

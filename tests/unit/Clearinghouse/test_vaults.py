@@ -126,10 +126,28 @@ def test_withdraw__between_expiry_and_settlement__only_what_the_worst_case_leave
     vault, other = system.open(trader, 2500), system.open(maker, 10_000)
     system.novate(vault, other, [put(2000, 1)], expiry, 0)
     system.wait(expiry - system.now, 1500)
-    with boa.env.prank(trader), boa.reverts("clearinghouse/expired"):
+    with boa.env.prank(trader), boa.reverts("margin/expired"):
         system.clearinghouse.withdraw(vault, 491 * 10**6, trader)
     with boa.env.prank(trader):
         system.clearinghouse.withdraw(vault, 490 * 10**6, trader)
+
+
+def test_list_market__engine_of_another_model__refused(system):
+    engines = [system.at["EsEngine"], system.at["EsEngine"], EMPTY]
+    with boa.env.prank(system.at["RiskParameters"]), boa.reverts("clearinghouse/unknown-engine"):
+        system.clearinghouse.list_market(7, int(system.market.token.address, 16), 0, engines)
+
+
+def test_list_market__some_models__no_other_can_be_chosen(system, trader):
+    word = int(system.market.token.address, 16) | 6 << 160 | 1 << 168 | 10_000 << 176
+    with boa.env.prank(system.at["RiskParameters"]):
+        system.clearinghouse.list_market(7, word, 0, [EMPTY, system.at["GreeksEngine"], EMPTY])
+    with boa.env.prank(trader):
+        vault = system.clearinghouse.open(7, 1, trader)
+        for model in (0, 2):
+            with boa.reverts("clearinghouse/model-disabled"):
+                system.clearinghouse.open(7, model, trader)
+    assert system.clearinghouse.load(vault)[0][4] == int(system.at["GreeksEngine"], 16)
 
 
 def test_close__empty_vault__pays_out_burns_and_never_comes_back(system, trader, stranger):

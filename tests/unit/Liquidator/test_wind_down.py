@@ -39,6 +39,24 @@ def test_wind_down__nobody_took_by_t2__marks_and_counts_the_deficit(world, insol
         world.trade(insolvent, world.maker_id, [call(3000, 1)])
 
 
+def test_load__cell_word__is_there_while_some_vault_has_a_deficit(world):
+    bystander = world.short_put(900, TAKER)
+    vaults = [world.short_put(600, OWNER) for _ in range(2)]
+    assert world.clearinghouse.load(bystander)[0][7] == 0
+    world.move(1200)
+    for vault in vaults:
+        world.flag(vault, KEEPER)
+    word = world.clearinghouse.cell(MARKET, EXPIRY)
+    assert word >> 112 == deficit(world) > 0
+    assert world.clearinghouse.load(bystander)[0][7] == word
+    world.deposit(vaults[0], 3_000, OWNER)
+    assert 0 < deficit(world) < word >> 112
+    assert world.clearinghouse.load(bystander)[0][7] == world.clearinghouse.cell(MARKET, EXPIRY)
+    world.deposit(vaults[1], 3_000, OWNER)
+    assert deficit(world) == 0
+    assert world.clearinghouse.load(bystander)[0][7] == 0
+
+
 def test_wind_down__then_taken__ends_mark_and_deficit(world, insolvent):
     world.wait(900)
     world.liquidator.wind_down(insolvent)
