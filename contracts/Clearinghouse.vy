@@ -1044,7 +1044,7 @@ def take(
     @param ends The vault is back at its target: refill the deposit and end the flag.
     @param deferred The gate of `to_id` waits for `finish`; opens the callback window for its owner.
     @param snapshot Prices of the cell.
-    @param known Assessment of the taker's side when it is already known (known[7] = 2), else zeros.
+    @param known Assessment of the taker's side as far as it is known (MarginGate.check), else zeros.
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()

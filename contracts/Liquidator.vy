@@ -44,6 +44,7 @@ struct Deal:
 
 WAD: constant(uint256) = 10**18
 KNOWN: constant(int256) = 2
+ROUNDED: constant(int256) = 3
 NO_COLLATERAL: constant(int256) = min_value(int256)
 CLOCK_MASK: constant(uint256) = 2**64 - 1
 
@@ -274,17 +275,22 @@ def _within(deal: Deal, limits: int256[5], spot: uint256) -> bool:
 @view
 def _known(case: Case, deal: Deal, into_word: uint256) -> int256[9]:
     """
-    @dev What goes into an empty vault of the same model is the same share of the assessment just made.
+    @dev What goes into an empty vault of the same model is the same share of the assessment just made; where legs were
+         rounded, and none of them away, the gate may still bound an ES vault by it.
     """
     model: uint256 = state._model(into_word)
     if (
-        not deal.exact
-        or state._count(into_word) != 0
+        state._count(into_word) != 0
         or model == state.STATIC
         or model != state._model(case.words[state.VAULT])
     ):
         return empty(int256[9])
-    return auction._scale(case.assessed, deal.plan.fraction, KNOWN)
+    known: int256 = KNOWN
+    if not deal.exact:
+        if model != state.ES or len(deal.legs) != len(case.legs):
+            return empty(int256[9])
+        known = ROUNDED
+    return auction._scale(case.assessed, deal.plan.fraction, known)
 
 
 # --- apply -------------------------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from interfaces import IMarginEngine
 from interfaces import IMarginGate
 from interfaces import IOracleAdapter
 
+from contracts.math import fixed
 from contracts.math import payoff
 from contracts.modules import leg
 from contracts.modules import margin
+from contracts.modules import marks
 from contracts.modules import parameters
 from contracts.modules import snapshot as price
 from contracts.modules import svi_slice
@@ -37,6 +39,10 @@ WAD: constant(uint256) = 10**18
 # share of the notional closed by which a closing fill may move equity while the price is not fresh
 STALE_TOLERANCE: constant(uint256) = 2 * 10**16
 KNOWN: constant(int256) = 2
+# an assessment of what the legs would be had none of them been rounded to the lot
+ROUNDED: constant(int256) = 3
+# no scenario moves the forward by more standard deviations (EsEngine)
+WORST_MOVE: constant(int256) = 20
 NO_COLLATERAL: constant(int256) = min_value(int256)
 # vol at which the ratios of the STATIC model apply as they are, and the most they are multiplied by
 STATIC_VOL: constant(uint256) = 6 * 10**17
@@ -212,6 +218,40 @@ def _meets(
 
 @internal
 @pure
+def _bounded(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], share: int256[9]
+) -> int256[9]:
+    """
+    @dev An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
+         of what was assessed. No lot of an option is worth more than the highest forward of any scenario and the strike
+         together, now or in a scenario; shortfall and floor are subadditive (INV-07). The cap of 5.2 is left out.
+    """
+    lot: uint256 = state._lot(words[state.TOKEN])
+    risk: uint256 = words[state.RISK]
+    move: int256 = marks._move(risk, prices[price.SIGMA], prices[price.SECONDS])
+    highest: uint256 = (
+        prices[price.FORWARD] * leg._unsigned(fixed._exp(WORST_MOVE * move)) >> 64
+    ) + prices[price.SPOT] // 10**6
+    units: uint256 = 0  # [1e-6 contracts]
+    worth: uint256 = 0  # [wad * 1e-6]
+    for item: uint256 in legs:
+        if leg._kind(item) == leg.CASH:
+            worth += WAD
+        else:
+            units += lot
+            worth += lot * (highest + leg._strike(item) * leg.STRIKE_WAD)
+    gap: uint256 = parameters._short_floor(risk) * prices[price.SPOT] // WAD * units
+    bound: int256[9] = share
+    bound[margin.VALUE] -= convert(worth // 10**6 + 1, int256)
+    bound[margin.MARGIN] += convert((worth + gap) // 10**6 + 2, int256)
+    bound[margin.V_MIN] = margin.UNBOUNDED
+    bound[margin.DELTA] = -(abs(share[margin.DELTA]) + convert(units * leg.QUANTITY_WAD, int256))
+    bound[margin.COVERED] = KNOWN
+    return bound
+
+
+@internal
+@pure
 def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
     """
     @dev Every option and future of the new legs was there before, on the same side and at least as large.
@@ -343,7 +383,7 @@ def check(
     @param snapshot Prices of the cell.
     @param moved Tokens the vault received, fee not counted [native].
     @param fee Fee it paid [native].
-    @param known Assessment already made (known[7] = 2), else zeros.
+    @param known Assessment already made (known[7] = 2), or of the same legs unrounded, ES only (known[7] = 3), else zeros.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
@@ -365,6 +405,10 @@ def check(
     if mode == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
+        if known[margin.COVERED] == ROUNDED and self._meets(
+            vault, legs, snapshot, False, self._bounded(words, legs, snapshot, known)
+        ):
+            return stamp
         assert self._meets_initial(
             vault, legs, snapshot, False, known
         ), "margin/taker-below-initial"
