@@ -398,6 +398,7 @@ def test_cases__cover_every_reason_of_a_fill() -> None:
         (ROOT / "contracts/TradeLimits.vy").read_text(),
         function("Exchange.vy", "_fill"),
         function("Clearinghouse.vy", "_novate"),
+        function("Clearinghouse.vy", "_refuse_transfer"),
         function("MarginGate.vy", "check"),
         function("modules/leg.vy", "_pack"),
     ]

@@ -137,18 +137,22 @@ def test_review__tells_ended_healthy_and_liquidatable_apart(system, short):
     vault, _ = short
     words, legs = system.clearinghouse.load(vault)
     gate = system.MarginGate
-    calm = system.oracle.snapshot(1, EXPIRY)
-    assert gate.review(words, legs, calm, 0)[0] == 2
+    assert gate.review(words, legs, 0) == (2, 0, 0)
     state = system.state(vault)
-    thin = list(words)
+    thin, thinner = list(words), list(words)
     thin[6] -= (state.equity - state.maintenance_margin) // 10**12
-    assert gate.review(thin, legs, calm, 0)[0] == 1
-    thin[6] -= 10 * 10**6
-    assert gate.review(thin, legs, calm, 0)[0] == 0
-    stale = list(calm)
-    stale[10] = 0
-    assert gate.review(thin, legs, stale, 0)[0] == 3
+    thinner[6] = thin[6] - 10 * 10**6
+    outcome, equity, clock = gate.review(thin, legs, 0)
+    assert (outcome, clock) == (1, system.oracle.snapshot(1, EXPIRY)[12] & (2**64 - 1))
+    assert equity >= state.maintenance_margin
+    assert gate.review(thinner, legs, 0)[0] == 0
+    system.wait(5 * 3600)
+    assert gate.review(thin, legs, 0) == (3, 0, 0)
     covered = list(words)
     covered[6] = 2_010 * 10**6
-    assert gate.review(covered, legs, [0] * 16, 0)[0] == 2
-    assert gate.review(covered, legs, stale, 1)[0] == 3
+    assert gate.review(covered, legs, 0)[0] == 2
+    assert gate.review(covered, legs, 1)[0] == 3
+    # a price after an outage is fresh and not active: it counts what a vault lacks and sets no auction back
+    system.wait(60, 2000)
+    outcome, equity, _ = gate.review(thin, legs, 0)
+    assert outcome == 0 and equity > 0
