@@ -115,10 +115,7 @@ def play(rounds: list[Round], count: int, symbol: str, seed: int) -> dict[str, A
             driver.settle_down()
             replay = Replay(stage, Plot("crash", symbol, played[1:], expiry), driver, parts=parts(count, seed))
             watch = replay.audit = Watch(stage.chain)
-            replay.open()
-            replay.play()
-            replay.settle()
-            record = replay.close()
+            record = replay.through()
         finally:
             driver.stop()
     failed = [check.name for check in record.checks if not check.passed]

@@ -6,27 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bulkhead.chain.connection import Connection
-from bulkhead.keeper.plan import (
-    Absorb,
-    Action,
-    Approve,
-    Claim,
-    Clear,
-    Collect,
-    Fix,
-    Flag,
-    Open,
-    Poke,
-    Refill,
-    Refresh,
-    Repay,
-    Settle,
-    Sweep,
-    Take,
-    Tidy,
-    TopUp,
-    WindDown,
-)
+from bulkhead.keeper import plan
+from bulkhead.keeper.plan import Action
 
 #: Rounds that one poke may fold in.
 POKE_ROUNDS = 64
@@ -36,6 +17,16 @@ TAKE_SECONDS = 60
 #: a flag that tokens then end.
 ROOM = 200_000
 MAX_UINT = 2**256 - 1
+#: Actions whose only argument is a vault: contract and function.
+SINGLE: dict[type, tuple[str, str]] = {
+    plan.Flag: ("Liquidator", "flag"),
+    plan.Clear: ("Liquidator", "clear"),
+    plan.WindDown: ("Liquidator", "wind_down"),
+    plan.Absorb: ("Pool", "absorb"),
+    plan.Refill: ("Pool", "refill"),
+    plan.Tidy: ("Pool", "collect"),
+    plan.Repay: ("Settlement", "repay"),
+}
 #: Gas limit of a flag that the Lens has confirmed at the very block: base and per leg. Checked by a test.
 FLAG_GAS, FLAG_LEG_GAS = 420_000, 70_000
 
@@ -86,65 +77,57 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
         action: The action.
     """
     contract, function, arguments, key = _plan(chain, keeper, now, action)
-    if isinstance(action, Approve):
+    if isinstance(action, plan.Approve):
         found = chain.token(chain.deployment.market(action.market).token)
-    elif isinstance(action, Absorb | Refill | Tidy):
+    elif isinstance(action, plan.Absorb | plan.Refill | plan.Tidy):
         found = chain.backstop(chain.deployment.market(action.market))
     else:
         found = chain[contract]
-    gas = FLAG_GAS + FLAG_LEG_GAS * action.legs if isinstance(action, Flag) and action.certain else None
-    worth = action.profit if isinstance(action, Take) else getattr(action, "worth", 0)
+    gas = FLAG_GAS + FLAG_LEG_GAS * action.legs if isinstance(action, plan.Flag) and action.certain else None
+    worth = action.profit if isinstance(action, plan.Take) else getattr(action, "worth", 0)
     name = f"{contract}.{function}"
-    patient = not isinstance(action, Flag | Take | TopUp | Open | Approve)
-    room = ROOM if isinstance(action, Poke | Refill | TopUp) else 0
+    patient = not isinstance(action, plan.Flag | plan.Take | plan.TopUp | plan.Open | plan.Approve)
+    room = ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp) else 0
     return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action, patient, room)
 
 
 def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str, str, tuple[object, ...], str]:
     """(contract, function, arguments, key)."""
+    single = SINGLE.get(type(action))
+    if single is not None:
+        vault_id = getattr(action, "vault_id")  # noqa: B009
+        return *single, (vault_id,), f"{single[1]}:{vault_id}"
     match action:
-        case Poke():
+        case plan.Poke():
             return "OracleAdapter", "poke", (action.market, POKE_ROUNDS), f"poke:{action.market}"
-        case Flag():
-            return "Liquidator", "flag", (action.vault_id,), f"flag:{action.vault_id}"
-        case Clear():
-            return "Liquidator", "clear", (action.vault_id,), f"clear:{action.vault_id}"
-        case WindDown():
-            return "Liquidator", "wind_down", (action.vault_id,), f"wind_down:{action.vault_id}"
-        case Absorb():
-            return "Pool", "absorb", (action.vault_id,), f"absorb:{action.vault_id}"
-        case Refill():
-            return "Pool", "refill", (action.vault_id,), f"refill:{action.vault_id}"
-        case Tidy():
-            return "Pool", "collect", (action.vault_id,), f"collect:{action.vault_id}"
-        case Approve():
+        case plan.Approve():
             spender = chain["Clearinghouse"].address
             return "Token", "approve", (spender, MAX_UINT), f"approve:{action.market}"
-        case Open():
+        case plan.Open():
             return "Clearinghouse", "open", (action.market, 0, keeper), f"open:{action.market}"
-        case TopUp():
+        case plan.TopUp():
             return "Clearinghouse", "deposit", (action.vault_id, action.amount), f"deposit:{action.vault_id}"
-        case Take():
+        case plan.Take():
             return _take(now, action)
-        case Fix():
+        case plan.Fix():
             return "Settlement", "fix", (*action.cell, list(action.hints)), f"fix:{_cell(action.cell)}"
-        case Settle():
+        case plan.Settle():
             return "Settlement", "settle_many", (list(action.vault_ids),), f"settle:{_ids(action.vault_ids)}"
-        case Claim():
+        case plan.Claim():
             return "Settlement", "claim_many", (list(action.vault_ids),), f"claim:{_ids(action.vault_ids)}"
-        case Repay():
-            return "Settlement", "repay", (action.vault_id,), f"repay:{action.vault_id}"
-        case Sweep():
+        case plan.Sweep():
             return "Settlement", "sweep", action.cell, f"sweep:{_cell(action.cell)}"
-        case Refresh():
+        case plan.Refresh():
             if action.vault_id:
                 return "Liquidator", "refresh", (action.vault_id,), f"refresh:{action.vault_id}"
             return "InsuranceFund", "refresh", action.cell, f"refresh:{_cell(action.cell)}"
-        case Collect():
+        case plan.Collect():
             return "Clearinghouse", "close", (action.vault_id, keeper), f"close:{action.vault_id}"
+        case _:
+            raise TypeError(f"no call for {action!r}")
 
 
-def _take(now: int, action: Take) -> tuple[str, str, tuple[object, ...], str]:
+def _take(now: int, action: plan.Take) -> tuple[str, str, tuple[object, ...], str]:
     deadline = now + TAKE_SECONDS
     key = f"take:{action.into_id}"
     if len(action.vault_ids) == 1:

@@ -22,7 +22,7 @@ from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender
-from bulkhead.keeper.service import CHECK_SECONDS, RETRY_SECONDS, Hands, Keeper, OwnHands, Tick
+from bulkhead.keeper.service import Hands, Keeper, OwnHands, Pace, Tick
 from bulkhead.keeper.telemetry import Server
 
 #: `--once` waits so long for the receipts of what it sent.
@@ -58,9 +58,7 @@ async def assemble(
     alerts: Alerts | None = None,
     hands: Hands | None = None,
     dry_run: bool = False,
-    poll_seconds: float = 0.25,
-    check_seconds: float = CHECK_SECONDS,
-    retry_seconds: float = RETRY_SECONDS,
+    pace: Pace | None = None,
 ) -> Keeper:
     """Verifies the nodes, opens the journal and puts a keeper together.
 
@@ -77,9 +75,7 @@ async def assemble(
         alerts: Whom it tells.
         hands: Who sends, when not its own sender.
         dry_run: Only say what it would do.
-        poll_seconds: Pause between polls for a new block.
-        check_seconds: How often all nodes are asked for their head.
-        retry_seconds: When a tick that failed is repeated without a new block.
+        pace: How often it does what.
 
     Raises:
         BulkheadError: No node serves the deployment.
@@ -99,9 +95,7 @@ async def assemble(
         await providers.close()
         raise
     sender = Sender(providers, account, Journal(journal, name, str(account.address)), paid, log)
-    return Keeper(
-        chain, providers, sender, log, policy, alerts, hands, dry_run, poll_seconds, check_seconds, retry_seconds
-    )
+    return Keeper(chain, providers, sender, log, policy, alerts, hands, dry_run, pace)
 
 
 async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
@@ -118,7 +112,7 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     journal = ":memory:" if settings.dry_run else str(journal_path(settings, deployment.chain_id, str(account.address)))
     keeper = await assemble(
         deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
-        settings.head_lag_blocks, alerts, None, settings.dry_run, settings.poll_seconds,
+        settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
     )  # fmt: skip
     if settings.redis:
         keeper.hands = queue_hands(settings, keeper)

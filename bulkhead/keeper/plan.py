@@ -182,43 +182,51 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Clear:
+class OneVault:
+    """What is done to one vault and needs nothing else."""
+
+    vault_id: int
+
+
+@dataclass(frozen=True)
+class PoolVault(OneVault):
+    """What a market's backstop pool does to one vault."""
+
+    market: int
+
+
+@dataclass(frozen=True)
+class Clear(OneVault):
     """End the flag of a vault that is back at its target."""
 
-    vault_id: int
     worth: int = 0
 
 
-@dataclass(frozen=True)
-class WindDown:
+class WindDown(OneVault):
     """Mark an insolvent vault that nobody took."""
 
-    vault_id: int
+
+class Repay(OneVault):
+    """Move the debt of a vault, left by a failed pay-in, to its cell."""
+
+
+class Collect(OneVault):
+    """Close an own vault that is empty and settled; its tokens come home."""
 
 
 @dataclass(frozen=True)
-class Absorb:
+class Absorb(PoolVault):
     """Let the market's backstop pool take a flagged vault."""
 
-    vault_id: int
-    market: int
     worth: int = 0
 
 
-@dataclass(frozen=True)
-class Refill:
+class Refill(PoolVault):
     """Let a backstop pool add tokens to a vault of its own that has less than its initial margin."""
 
-    vault_id: int
-    market: int
 
-
-@dataclass(frozen=True)
-class Tidy:
+class Tidy(PoolVault):
     """Let a backstop pool close a vault of its own that is empty."""
-
-    vault_id: int
-    market: int
 
 
 @dataclass(frozen=True)
@@ -288,13 +296,6 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Repay:
-    """Move the debt of a vault, left by a failed pay-in, to its cell."""
-
-    vault_id: int
-
-
-@dataclass(frozen=True)
 class Sweep:
     """Send the dust of a finished cell to insurance."""
 
@@ -307,13 +308,6 @@ class Refresh:
 
     cell: Cell
     vault_id: int = 0
-
-
-@dataclass(frozen=True)
-class Collect:
-    """Close an own vault that is empty and settled; its tokens come home."""
-
-    vault_id: int
 
 
 Action = (

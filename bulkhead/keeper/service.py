@@ -31,12 +31,23 @@ from bulkhead.risk.words import WAD
 
 #: What a bug in one look may raise; it is logged with its traceback and must not end the watch.
 BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSError)
-#: All nodes are asked for their head this often, and whenever no block comes.
-CHECK_SECONDS = 5.0
-#: Seconds after which a tick that failed is repeated without a new block.
-RETRY_SECONDS = 1.0
 #: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
 SILENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often what is done.
+
+    Attributes:
+        poll: Pause between polls for a new block [seconds].
+        check: All nodes are asked for their head this often [seconds].
+        retry: A tick that failed is repeated after so long without a new block [seconds].
+    """
+
+    poll: float = 0.25
+    check: float = 5.0
+    retry: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,16 +120,14 @@ class Keeper:
         alerts: Alerts | None = None,
         hands: Hands | None = None,
         dry_run: bool = False,
-        poll_seconds: float = 0.25,
-        check_seconds: float = CHECK_SECONDS,
-        retry_seconds: float = RETRY_SECONDS,
+        pace: Pace | None = None,
     ) -> None:
         self.chain, self.providers, self.sender, self.log = chain, providers, sender, log
         self.policy = policy or Policy()
         self.alerts = alerts or Alerts("", 900.0, log)
         self.hands: Hands = hands or OwnHands(sender)
         self.dry_run = dry_run
-        self.poll_seconds, self.check_seconds, self.retry_seconds = poll_seconds, check_seconds, retry_seconds
+        self.pace = pace or Pace()
         self.observer = Observer(chain, providers, sender, self.policy.roles)
         self.health = Health()
         self.metrics = Metrics()
@@ -288,16 +297,16 @@ class Keeper:
                 if done.block >= 0:
                     await self.after(head)
                     self._seen, self.followed = head, head.number
-                retry_at = time.monotonic() + self.retry_seconds if done.failed else 0.0
-                await self._pause(min(self._patience(), self.retry_seconds) if done.failed else self._patience())
+                retry_at = time.monotonic() + self.pace.retry if done.failed else 0.0
+                await self._pause(min(self._patience(), self.pace.retry) if done.failed else self._patience())
             except BulkheadError as error:
                 self.log("read-failed", reason=str(error))
-                await self._pause(self.poll_seconds)
+                await self._pause(self.pace.poll)
             except BUGS as error:
                 # a bug: loud, but the watch goes on
                 self.log("bug", reason=repr(error), trace=traceback.format_exc())
                 self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
-                await self._pause(max(self.poll_seconds, 0.2))
+                await self._pause(max(self.pace.poll, 0.2))
         await self.close()
         self.log("stopped", **self.summary())
 
@@ -316,12 +325,12 @@ class Keeper:
         while self.sender.pending and time.monotonic() < deadline:
             head = await self.providers.head()
             self.sender.take_in(head, await self.providers.read(self.sender.calls(head), head.number))
-            await asyncio.sleep(self.poll_seconds if self.sender.pending else 0)
+            await asyncio.sleep(self.pace.poll if self.sender.pending else 0)
 
     async def _news(self, retry_at: float) -> Head | None:
         """Waits for a block that is not the last one, or until a failed tick is due again; None to look anew."""
         now = time.monotonic()
-        check = now - self._checked_at >= self.check_seconds and len(self.providers.nodes) > 1
+        check = now - self._checked_at >= self.pace.check and len(self.providers.nodes) > 1
         if check:
             self._checked_at = now
         self.providers.wake.clear()
@@ -354,12 +363,12 @@ class Keeper:
         """How long to wait before asking again: until the next block is due, when blocks come regularly."""
         listening = self.providers.listening
         if not self.interval or not self._arrivals:
-            return max(self.poll_seconds, SILENCE_SECONDS) if listening else self.poll_seconds
+            return max(self.pace.poll, SILENCE_SECONDS) if listening else self.pace.poll
         due = self._arrivals[-1] + self.interval - time.monotonic()
         if listening:
             # a node will say so; this is only in case it does not
-            return max(due + self.interval / 4, self.poll_seconds)
-        return max(due, min(self.poll_seconds, self.interval / 10))
+            return max(due + self.interval / 4, self.pace.poll)
+        return max(due, min(self.pace.poll, self.interval / 10))
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -185,6 +185,13 @@ class Replay:
         self.cell = (self.stage.market.index, self.plot.expiry)
         self._step = 0
 
+    def through(self) -> RunRecord:
+        """From the first vault to the last claim."""
+        self.open()
+        self.play()
+        self.settle()
+        return self.close()
+
     # --- following the chain ----------------------------------------------------------------------------------
 
     def _follow(self, queries: Sequence[Query] = ()) -> tuple[int, list[Any]]:
@@ -514,10 +521,7 @@ def run(
             if look is not None:
                 replay.look = look
             replay.record.started_at = plot.rounds[0].at
-            replay.open()
-            replay.play()
-            replay.settle()
-            record = replay.close()
+            record = replay.through()
         finally:
             driver.stop()
     record.seconds = time.monotonic() - started

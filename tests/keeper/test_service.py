@@ -25,7 +25,7 @@ from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node, Providers
-from bulkhead.keeper.service import Keeper, Tick
+from bulkhead.keeper.service import Keeper, Pace, Tick
 from bulkhead.keeper.telemetry import Server
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, Play, fall, flagged, keep, lines, seen, settle
@@ -241,7 +241,7 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
         await pages.stop()
         await runner.cleanup()
 
-    keep(scene, play, policy=Policy(roles=frozenset({"poke"})), poll_seconds=0.02)
+    keep(scene, play, policy=Policy(roles=frozenset({"poke"})), pace=Pace(0.02))
     calls = [body["about"] for body in told if body["kind"] == "margin-call"]
     assert calls and len(calls) == len(set(calls))
 

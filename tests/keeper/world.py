@@ -20,7 +20,7 @@ from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper, Tick
+from bulkhead.keeper.service import Keeper, Pace, Tick
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.run import Replay
@@ -130,7 +130,7 @@ class World:
         """A keeper that runs beside the test, stopped at its end; it must then still be alive."""
         stream = io.StringIO()
         nodes = [Node(url, timeout_seconds=timeout) for url in urls]
-        options = {"policy": FLAGS, "poll_seconds": 0.02, "check_seconds": 0.1, "retry_seconds": 0.05, **options}
+        options = {"policy": FLAGS, "pace": Pace(0.02, 0.1, 0.05), **options}
         keeper = await assemble(
             self.scene.stage.chain.deployment, nodes, account_from_key(key), journal, JsonLog(stream), **options
         )
