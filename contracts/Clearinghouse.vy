@@ -1281,6 +1281,7 @@ def vault_word(vault_id: uint256) -> uint256:
 
 @external
 @view
+@nonreentrant
 def load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
     """
     @notice Everything about one vault and its legs.

@@ -13,9 +13,10 @@ import ape
 import click
 import yaml
 
-from bulkhead.chain import system
+from bulkhead.chain import abi, system
 from bulkhead.chain.connection import Connection, connect
-from bulkhead.chain.contract import read
+from bulkhead.chain.contract import Contract, read
+from bulkhead.chain.deploy import maker_bounds
 from bulkhead.chain.errors import BulkheadError, MissingDeployment
 from bulkhead.chain.inputs import Inputs, parse
 from bulkhead.chain.parameters import ParameterSet
@@ -54,6 +55,35 @@ def check_code(chain: Connection) -> list[Finding]:
         roles = [a for a in system.constructor_arguments(name, at, config) if a in at.values()]
         held = all(bytes.fromhex(str(role)[2:]) in words for role in roles)
         findings.append((held, f"{name} holds its {len(roles)} roles"))
+    return findings
+
+
+def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
+    """Code, roles, owner and bounds of the maker vaults that came with the markets."""
+    known = chain.deployment
+    at = {name: known.address(name) for name, _ in system.CONTRACTS}
+    findings = []
+    for market in inputs.markets:
+        address = known.market(market.symbol).maker
+        if market.maker is None and not address:
+            continue
+        name = f"{market.symbol}'s maker vault"
+        if market.maker is None or not address:
+            findings.append((False, f"{name} is in the {'deployment' if address else 'inputs'} alone"))
+            continue
+        code = chain.rpc.code(address)
+        compiled = bytes(ape.project.MakerVault.contract_type.get_runtime_bytecode())
+        findings.append((code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)"))
+        roles = system.maker_arguments(market.index, market.symbol, at)[-1]
+        assert isinstance(roles, list)
+        held = all(bytes.fromhex(str(role)[2:]) in code[len(compiled) :] for role in roles)
+        findings.append((held, f"{name} holds its {len(roles)} roles"))
+        vault = Contract(chain.rpc, abi.load("MakerVault"), address)
+        names = ("quoter", "edge_bps", "quote_seconds", "max_contracts", "cap")
+        index, owner, *bounds = read(chain.rpc, [vault.query(n) for n in ("market", "owner", *names)])
+        findings.append((index == market.index, f"{name} quotes in market {index}"))
+        findings.append((owner == (market.maker.owner or known.deployer), f"{name} belongs to {owner}"))
+        findings.append((tuple(bounds) == maker_bounds(market.maker), f"{name} has the bounds of the inputs"))
     return findings
 
 
@@ -105,7 +135,7 @@ def cli(url: str, deployment: Path, inputs_path: Path | None) -> None:
             raise MissingDeployment(f"There are no inputs at {path}.")
         inputs = parse(yaml.safe_load(path.read_text()), path.name)
         chain = connect(url, deployment)
-        findings = check_code(chain) + check_parameters(chain, inputs)
+        findings = check_code(chain) + check_parameters(chain, inputs) + check_makers(chain, inputs)
     except BulkheadError as error:
         click.echo(f"verify: {error}", err=True)
         sys.exit(1)

@@ -16,7 +16,7 @@ from bulkhead.chain import compiler, system
 from bulkhead.chain.abi import encode_values
 from bulkhead.chain.deployment import Deployed, Deployment, MarketEntry
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.chain.inputs import Inputs, MockFeed, MockToken
+from bulkhead.chain.inputs import Inputs, MakerInputs, MockFeed, MockToken
 from bulkhead.chain.parameters import EMPTY, MarketListing
 from bulkhead.chain.rpc import Rpc, to_int
 from bulkhead.chain.sender import Sender
@@ -95,9 +95,20 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
         pool = system.backstop_arguments(market.index, market.symbol, at)
         address = create(f"{market.symbol}Backstop", "BackstopPool", *pool)
         steps.append(Invoke("RiskParameters", "set_backstop", (market.index, address)))
+        if market.maker is not None:
+            maker = market.maker
+            create(f"{market.symbol}Maker", "MakerVault", *system.maker_arguments(market.index, market.symbol, at))
+            steps.append(Invoke(f"{market.symbol}Maker", "set_bounds", maker_bounds(maker)))
+            if maker.owner and maker.owner != deployer:
+                steps.append(Invoke(f"{market.symbol}Maker", "transfer_ownership", (maker.owner,)))
     if inputs.owner and inputs.owner != deployer:
         steps.append(Invoke("RiskParameters", "transfer_ownership", (inputs.owner,)))
     return steps
+
+
+def maker_bounds(maker: MakerInputs) -> tuple[object, ...]:
+    """Arguments of `MakerVault.set_bounds`."""
+    return (maker.quoter or EMPTY, maker.edge_bps, maker.quote_seconds, maker.max_contracts, maker.cap)
 
 
 def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, hashes: Mapping[str, str]) -> Deployment:
@@ -110,7 +121,8 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
         assert isinstance(feeds, list)
         shown = tuple("" if feed == EMPTY else str(feed) for feed in feeds)
         backstop = created[f"{market.symbol}Backstop"].address
-        markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown, backstop)
+        maker = created[f"{market.symbol}Maker"].address if market.maker is not None else ""
+        markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown, backstop, maker)
     contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in system.CONTRACTS}
     return Deployment(inputs.network, inputs.chain_id, block, deployer, contracts, markets)
 

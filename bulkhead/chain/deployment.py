@@ -32,6 +32,7 @@ class MarketEntry:
         token: Address of the quote token.
         feeds: Addresses of primary, fallback and sequencer feed; empty strings where there is none.
         backstop: Address of its backstop pool, empty when it has none.
+        maker: Address of the maker vault that came with it, empty when none did.
     """
 
     index: int
@@ -39,6 +40,7 @@ class MarketEntry:
     token: str
     feeds: tuple[str, ...] = ()
     backstop: str = ""
+    maker: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Deployment:
                     "token": m.token,
                     "feeds": list(m.feeds),
                     "backstop": m.backstop,
+                    "maker": m.maker,
                 }
                 for name, m in self.markets.items()
             },
@@ -158,6 +161,7 @@ def parse(content: Any, where: str) -> Deployment:
                     str(m["token"]),
                     tuple(m.get("feeds", ())),
                     str(m.get("backstop", "")),
+                    str(m.get("maker", "")),
                 )
                 for name, m in content.get("markets", {}).items()
             },

@@ -51,6 +51,27 @@ class MockFeed:
 
 
 @dataclass(frozen=True)
+class MakerInputs:
+    """A maker vault to create beside a market.
+
+    Attributes:
+        owner: Who sets its bounds afterwards, None for the deployer.
+        quoter: Key that signs its quotes, None for nobody yet.
+        edge_bps: Least distance of a quote from mark, of notional.
+        quote_seconds: Longest life of a quote.
+        max_contracts: Most contracts of one order, over its legs [1e-6].
+        cap: Most that deposits may bring the assets to [native].
+    """
+
+    owner: str | None
+    quoter: str | None
+    edge_bps: int
+    quote_seconds: int
+    max_contracts: int
+    cap: int
+
+
+@dataclass(frozen=True)
 class MarketInputs:
     """One market.
 
@@ -64,6 +85,7 @@ class MarketInputs:
         heartbeats: Of primary and fallback [seconds].
         lot: Step of quantities [1e-6 contracts].
         parameters: Everything RiskParameters bounds.
+        maker: Its maker vault, None for none.
     """
 
     symbol: str
@@ -75,6 +97,7 @@ class MarketInputs:
     heartbeats: tuple[int, int] = (3600, 0)
     lot: int = 10_000
     parameters: ParameterSet = field(default_factory=ParameterSet)
+    maker: MakerInputs | None = None
 
     @property
     def feeds(self) -> tuple[str | MockFeed | None, str | MockFeed | None, str | MockFeed | None]:
@@ -217,9 +240,20 @@ def _feed(entry: _Entry, role: str) -> str | MockFeed | None:
     return MockFeed(mock.number("decimals"), price)
 
 
+def _maker(entry: _Entry) -> MakerInputs:
+    entry.only("owner", "quoter", "edge_bps", "quote_seconds", "max_contracts", "cap")
+    numbers = {name: entry.number(name) for name in ("edge_bps", "quote_seconds", "max_contracts", "cap")}
+    for name, low, high in (("edge_bps", 5, 2_000), ("quote_seconds", 0, 3_600), ("max_contracts", 0, 2**63)):
+        if not low <= numbers[name] <= high:
+            raise BadInput(f"{entry.where}: {name} {numbers[name]} is not within {low} and {high}.")
+    if numbers["cap"] < 0:
+        raise BadInput(f"{entry.where}: cap {numbers['cap']} is below zero.")
+    return MakerInputs(owner=entry.address("owner"), quoter=entry.address("quoter"), **numbers)
+
+
 def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | MockToken]) -> MarketInputs:
     entry = _Entry(where, value)
-    entry.only("index", "token", "lot", "feeds", "heartbeats", "parameters")
+    entry.only("index", "token", "lot", "feeds", "heartbeats", "parameters", "maker")
     token = str(entry.get("token"))
     if token not in tokens:
         raise BadInput(f"{where}: token {token!r} is not among the tokens.")
@@ -248,4 +282,5 @@ def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | Mock
         heartbeats=(heartbeats.number("primary"), heartbeats.number("fallback") if fallback is not None else 0),
         lot=entry.number("lot", 10_000),
         parameters=parameters,
+        maker=None if entry.content.get("maker") is None else _maker(entry.entry("maker")),
     )

@@ -3,7 +3,7 @@
 @title Test token that breaks its word
 @license AGPL-3.0-only
 @notice Ordinary until told otherwise: it can freeze addresses (transfers from or to them revert), answer false instead
-        of reverting, keep a fee of every transfer, or answer nothing at all. For tests only.
+        of reverting, keep a fee of every transfer, or call somebody before it moves anything. For tests only.
 """
 
 decimals: public(immutable(uint8))
@@ -17,6 +17,12 @@ frozen: public(HashMap[address, bool])
 quiet: public(bool)
 # kept of every transfer
 fee_bps: public(uint256)
+# called once before the next transfer moves anything, as a hook of ERC-777 would be
+hook: address
+hook_data: Bytes[2048]
+hook_calls: public(uint256)
+hook_passed: public(bool)
+hook_refusal: public(Bytes[256])
 
 
 @deploy
@@ -52,6 +58,25 @@ def misbehave(quiet: bool, fee_bps: uint256):
 
 
 @external
+def arm(target: address, data: Bytes[2048]):
+    """
+    @notice Sets what is called, as this token, before the next transfer.
+    """
+    self.hook = target
+    self.hook_data = data
+    self.hook_calls = 0
+    self.hook_passed = False
+
+
+@external
+def act(target: address, data: Bytes[2048]) -> Bytes[32]:
+    """
+    @notice Calls anything as this token.
+    """
+    return raw_call(target, data, max_outsize=32)
+
+
+@external
 def approve(spender: address, amount: uint256) -> bool:
     """
     @notice Sets the allowance of a spender.
@@ -83,6 +108,17 @@ def _transfer(owner: address, to: address, amount: uint256) -> bool:
     if self.frozen[owner] or self.frozen[to] or self.balanceOf[owner] < amount:
         assert self.quiet, "token/frozen"
         return False
+    target: address = self.hook
+    if target != empty(address):
+        self.hook = empty(address)
+        self.hook_calls += 1
+        passed: bool = False
+        answer: Bytes[256] = b""
+        passed, answer = raw_call(
+            target, self.hook_data, max_outsize=256, revert_on_failure=False
+        )
+        self.hook_passed = passed
+        self.hook_refusal = answer
     kept: uint256 = amount * self.fee_bps // 10_000
     self.balanceOf[owner] -= amount
     self.balanceOf[to] += amount - kept

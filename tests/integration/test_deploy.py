@@ -19,6 +19,7 @@ from bulkhead.chain.rpc import Rpc
 ROOT = Path(__file__).resolve().parents[2]
 APE = Path(sys.executable).parent / "ape"
 INPUTS = ROOT / "deployments" / "local" / "inputs.yaml"
+FEED = "0x694AA1769357215DE4FAC081bf1f309aDC325306"
 SEPOLIA = ("--network", "ethereum:sepolia:node")
 
 
@@ -41,10 +42,15 @@ def test_deploy__in_process__is_where_it_was_predicted_and_small_enough(market):
 
 
 def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
-    out = tmp_path / "addresses.json"
-    done = run("deploy", "--url", node, "--out", out)
+    out, path = tmp_path / "addresses.json", tmp_path / "inputs.yaml"
+    content = yaml.safe_load(INPUTS.read_text())
+    bounds = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20 * 10**6, "cap": 10**11}
+    content["markets"]["ETH"]["maker"] = {"owner": FEED, "quoter": FEED, **bounds}
+    path.write_text(yaml.safe_dump(content))
+    done = run("deploy", "--url", node, "--out", out, "--inputs", path)
     assert done.returncode == 0, done.stdout + done.stderr
     deployment = load(out)
+    assert deployment.market("ETH").maker and not deployment.market("BTC").maker
     assert (deployment.network, deployment.chain_id) == ("local", 31337)
     assert set(deployment.contracts) == {name for name, _ in system.CONTRACTS}
     assert list(deployment.markets) == ["ETH", "BTC"]
@@ -52,22 +58,28 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     with Rpc(node) as rpc:
         deployment.check(rpc)
 
-    verified = run("verify", "--url", node, "--deployment", out, "--inputs", INPUTS)
+    verified = run("verify", "--url", node, "--deployment", out, "--inputs", path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "FAIL" not in verified.stdout
+    assert "FAIL" not in verified.stdout and "ETH's maker vault has the bounds of the inputs" in verified.stdout
 
     seeded = run("seed", "--url", node, "--deployment", out)
     assert seeded.returncode == 0, seeded.stdout + seeded.stderr
     assert "short put" in seeded.stdout
 
     # other parameters than the chain's are found, by name
-    changed = yaml.safe_load(INPUTS.read_text())
+    changed = yaml.safe_load(path.read_text())
     changed["markets"]["ETH"]["parameters"] = {"phi_bps": 100}
+    changed["markets"]["ETH"]["maker"]["edge_bps"] = 60
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump(changed))
     refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
     assert refused.returncode == 1
     assert "phi_bps 100 -> 200" in refused.stdout
+    assert "FAIL ETH's maker vault has the bounds of the inputs" in refused.stdout
+    # inputs without the maker vault that is there
+    assert "ETH's maker vault is in the deployment alone" in run(
+        "verify", "--url", node, "--deployment", out, "--inputs", INPUTS
+    ).stdout  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -119,7 +131,7 @@ def test_deploy__bad_inputs__are_named(tmp_path, content, sentence):
 
 def test_deploy__feed_without_code__sends_nothing(node, tmp_path):
     content = yaml.safe_load(INPUTS.read_text())
-    content["markets"]["ETH"]["feeds"]["primary"] = "0x694AA1769357215DE4FAC081bf1f309aDC325306"
+    content["markets"]["ETH"]["feeds"]["primary"] = FEED
     path = tmp_path / "inputs.yaml"
     path.write_text(yaml.safe_dump(content))
     before = ape.accounts.test_accounts[0].nonce

@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import boa
-import eth_abi
 import pytest
-from eth_account import Account
 
-from bulkhead import orders
 from bulkhead.chain.system import maker_arguments
-from bulkhead.orders import Order, OrderLeg
-from bulkhead.risk.words import Kind, Leg
+from bulkhead.orders import OrderLeg
+from bulkhead.risk.words import Kind
 from tests.contracts import deployer
 from tests.evm import Env
-from tests.exchange_world import DAY, EXPIRY, MAX, STRIKE, WAD, World, key
+from tests.exchange_world import DAY, EXPIRY, MAX, STRIKE, WAD, World
+from tests.maker_world import EDGE, QUOTER, Desk, funded_desk, new_vault
 from tests.system import System
-
-QUOTER = Account.from_key(key(55))
-EDGE = 50
-ORDER = (
-    "(uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,"
-    "uint256,uint256,uint256,uint8)"
-)
-
-
-@dataclass
-class Desk:
-    """A maker vault with one funded desk and a depositor."""
-
-    world: World
-    vault: Any
-    owner: str
-    lender: str
-    desk: int
-
-    def mark(self, kind: Kind = Kind.CALL, strike: int = STRIKE) -> int:
-        leg = Leg(kind, 0 if kind == Kind.FUTURE else strike, 10**6).pack()
-        engine = self.world.system.EsEngine  # type: ignore[attr-defined]
-        return int(engine.value([leg], self.world.system.oracle.snapshot(1, EXPIRY)))
-
-    def order(self, **changes: Any) -> Order:
-        values = {
-            "maker_vault": self.desk, "signer": self.vault.address, "max_fee": WAD,
-            "price": self.mark() + 2000 * WAD * EDGE // 10**4,
-        }  # fmt: skip
-        return self.world.order(**{**values, **changes})
-
-    def sign(self, order: Order, by: Any = QUOTER) -> bytes:
-        quote = orders.sign(order, self.world.domain, by.key)
-        return bytes(eth_abi.encode([ORDER, "bytes"], [order.to_tuple(), quote]))
-
-    def says(self, order: Order, by: Any = QUOTER) -> bool:
-        answer = bytes(self.vault.isValidSignature(self.world.hash(order), self.sign(order, by)))
-        assert answer in (bytes.fromhex("1626ba7e"), bytes(4))
-        return answer != bytes(4)
 
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
-    with boa.env.prank(owner):
-        vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", world.system.at))
-    vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, 200_000 * 10**6, sender=owner)
-    world.token.mint(lender, 10**12)
-    world.token.approve(vault.address, MAX, sender=lender)
-    vault.deposit(100_000 * 10**6, lender, sender=lender)
-    number = vault.open_desk(0, sender=QUOTER.address)
-    vault.fund(number, 60_000 * 10**6, sender=QUOTER.address)
-    return Desk(world, vault, owner, lender, number)
+    return funded_desk(world)
 
 
 def test_quote__within_bounds__fills_and_gains_the_edge_at_mark(desk: Desk) -> None:
@@ -215,19 +162,38 @@ def test_deposit__above_the_cap_or_for_nothing__reverts(desk: Desk) -> None:
         desk.vault.deposit(0, desk.lender, sender=desk.lender)
 
 
-def test_shares__first_depositor_is_robbed_by_no_donation(world: World) -> None:
-    vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", world.system.at))
-    vault.set_bounds(QUOTER.address, EDGE, 1, 1, MAX // 2)
+@pytest.mark.parametrize("first", [1, 10**6])
+@pytest.mark.parametrize("donation", [10**8, 10**9])
+@pytest.mark.parametrize("to_desk", [False, True])
+def test_shares__first_depositor__is_paid_by_no_donation(
+    world: World, first: int, donation: int, to_desk: bool
+) -> None:
+    """The first holder inflates the price of shares, by a gift at hand or to a desk, and loses by it."""
+    vault = new_vault(world.system.at, str(boa.env.generate_address("owner")), MAX // 2)
     thief, victim = (str(boa.env.generate_address(name)) for name in ("thief", "victim"))
     for account in (thief, victim):
         world.token.mint(account, 10**10)
         world.token.approve(vault.address, MAX, sender=account)
-    vault.deposit(1, thief, sender=thief)
-    world.token.transfer(vault.address, 10**9, sender=thief)
+    vault.deposit(first, thief, sender=thief)
+    desk = vault.open_desk(0, sender=QUOTER.address)
+    world.token.transfer(
+        world.clearinghouse.custody(desk) if to_desk else vault.address, donation, sender=thief
+    )  # fmt: skip
     shares = vault.deposit(10**8, victim, sender=victim)
     assert vault.convertToAssets(shares) > 999 * 10**5
-    # half of the donation is nobody's: it costs the thief more than it could ever bring
-    assert vault.convertToAssets(vault.balanceOf(thief)) < 10**9
+    vault.redeem(vault.balanceOf(thief), thief, thief, sender=thief)
+    assert world.token.balanceOf(thief) < 10**10
+    vault.redeem(shares, victim, victim, sender=victim)
+    assert world.token.balanceOf(victim) > 10**10 - 10**5
+
+
+def test_shares__donation_later_on__belongs_to_the_holders(desk: Desk) -> None:
+    giver = str(boa.env.generate_address("giver"))
+    desk.world.token.mint(giver, 10**9)
+    before = desk.vault.convertToAssets(desk.vault.balanceOf(desk.lender))
+    desk.world.token.transfer(desk.world.clearinghouse.custody(desk.desk), 10**9, sender=giver)
+    gained = desk.vault.convertToAssets(desk.vault.balanceOf(desk.lender)) - before
+    assert 10**9 - 2 <= gained <= 10**9
 
 
 def test_shares__without_a_price_or_before_settlement__are_not_priced(desk: Desk) -> None:

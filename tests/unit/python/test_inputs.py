@@ -21,6 +21,7 @@ GOOD = {
     "tokens": {"USDC": FEED},
     "markets": {"ETH": {"index": 1, "token": "USDC", "feeds": {"primary": FEED}, "heartbeats": {"primary": 3600}}},
 }
+MAKER = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20_000_000, "cap": 10**11}
 
 
 def load(network: str):
@@ -67,6 +68,11 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
         (("markets", "ETH", "parameters"), {"phi_bps": 5000}, "parameters/too-large"),
         (("markets", "ETH", "parameters"), {"fee": 1}, "parameters/unknown-name"),
         (("markets", "ETH", "legs"), 1, "'legs' is not known"),
+        (("markets", "ETH", "maker"), {"edge_bps": 50}, "quote_seconds is missing"),
+        (("markets", "ETH", "maker"), {**MAKER, "edge_bps": 4}, "edge_bps 4 is not within 5 and 2000"),
+        (("markets", "ETH", "maker"), {**MAKER, "cap": -1}, "below zero"),
+        (("markets", "ETH", "maker"), {**MAKER, "quoter": FEED[:-1]}, "not an address"),
+        (("markets", "ETH", "maker"), {**MAKER, "fee": 1}, "'fee' is not known"),
     ],
 )
 def test_parse__mistake__is_named(path, value, sentence):
