@@ -106,7 +106,7 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
         case plan.Open():
             return "Clearinghouse", "open", (action.market, 0, keeper), f"open:{action.market}"
         case plan.TopUp():
-            return "Clearinghouse", "deposit", (action.vault_id, action.amount), f"deposit:{action.vault_id}"
+            return "Clearinghouse", "multicall", (_guarded(chain, keeper, action),), f"deposit:{action.vault_id}"
         case plan.Take():
             return _take(now, action)
         case plan.Fix():
@@ -125,6 +125,18 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             return "Clearinghouse", "close", (action.vault_id, keeper), f"close:{action.vault_id}"
         case _:
             raise TypeError(f"no call for {action!r}")
+
+
+def _guarded(chain: Connection, keeper: str, action: plan.TopUp) -> list[bytes]:
+    """A deposit that only goes through for a vault of the keeper's: withdrawing nothing is refused to anybody else.
+
+    Which vaults are the keeper's is known from a node alone; what is signed must not depend on its honesty.
+    """
+    house = chain["Clearinghouse"]
+    return [
+        house.encode("deposit", action.vault_id, action.amount),
+        house.encode("withdraw", action.vault_id, 0, keeper),
+    ]
 
 
 def _take(now: int, action: plan.Take) -> tuple[str, str, tuple[object, ...], str]:

@@ -17,8 +17,9 @@ from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Call, to_hex
 from bulkhead.keeper.providers import Head, Providers
 
-#: Logs of so many blocks are asked for at once, and so many chunks in one post.
-LOG_BLOCKS = 2_000
+#: Logs of so many blocks are asked for at once, and so many chunks in one post; after a refusal a quarter, down to the
+#: least, and one chunk a post: nodes limit ranges and answers, each in its own way.
+LOG_BLOCKS, LEAST_BLOCKS = 2_000, 10
 CHUNKS = 20
 #: Blocks that can be undone.
 MEMORY = 256
@@ -70,6 +71,7 @@ class Follower:
         self.reorgs = 0
         self.kept = 0
         self.touched: set[int] = set()
+        self._span = LOG_BLOCKS
         self.book = Book()
         self.restart()
 
@@ -93,7 +95,7 @@ class Follower:
         found: list[Call] = []
         if self.head is not None and self.head.hash != head.parent:
             found.append(("eth_getBlockByNumber", (to_hex(self.head.number), False)))
-        if 0 < head.number - self.book.block <= LOG_BLOCKS:
+        if 0 < head.number - self.book.block <= self._span:
             found.append(self._logs(self.book.block + 1, head.number))
         return found
 
@@ -112,15 +114,14 @@ class Follower:
             await self._back()
             if self.head is not None and head.number <= self.head.number:
                 raise NodeUnavailable(f"A node calls block {head.number} its newest, and {self.head.number} is known.")
-        while head.number - self.book.block > LOG_BLOCKS:
-            start = self.book.block + 1
-            ranges = [
-                (first, min(first + LOG_BLOCKS - 1, head.number - 1)) for first in range(start, head.number, LOG_BLOCKS)
-            ][:CHUNKS]
-            answers = await self.providers.read([self._logs(*r) for r in ranges], head.number)
-            logs = self._decode(answers)
+        while head.number - self.book.block > self._span:
+            start, span = self.book.block + 1, self._span
+            ranges = [(first, min(first + span - 1, head.number - 1)) for first in range(start, head.number, span)]
+            ranges = ranges[: CHUNKS if span == LOG_BLOCKS else 1]
+            logs = self._some(await self.providers.read([self._logs(*r) for r in ranges], head.number))
             self._take(logs, head.timestamp)
             self.book.block = ranges[-1][1]
+            self._span = min(self._span * 2, LOG_BLOCKS)
 
     async def take_in(self, head: Head, answers: list[object]) -> None:
         """Applies the answers to `calls`. All or nothing, so a failed look is simply repeated.
@@ -136,12 +137,20 @@ class Follower:
                 await self._back()
                 answers = await self.providers.read([self._logs(self.book.block + 1, head.number)], head.number)
         if head.number > self.book.block:
-            logs = self._decode(answers)
+            logs = self._some(answers)
             before = {i: self.book.vaults.get(i) for i in self._ids(logs)}
             self._pages.append(Page(head, before, self.notes.copy()))
             self._take(logs, head.timestamp)
             self.book.block = head.number
         self.head = head
+
+    def _some(self, answers: list[object]) -> list[Log]:
+        try:
+            return self._decode(answers)
+        except BulkheadError:
+            # should it be the range that is refused: the next look asks for less at once
+            self._span = max(self._span // 4, LEAST_BLOCKS)
+            raise
 
     def _decode(self, answers: Iterable[object]) -> list[Log]:
         entries: list[dict[str, object]] = []

@@ -25,6 +25,8 @@ from bulkhead.chain.rpc import BATCH_LIMIT, Call, pack_batch, to_bytes, to_int, 
 
 #: A node rests after a failure: so long at first, doubling up to the second [seconds].
 REST, LONGEST_REST = 0.1, 4.0
+#: No honest answer is longer [bytes]: what is, is not read to its end.
+MOST_BYTES = 2**28
 #: Weight of the newest post in the averages of failures and of latency.
 WEIGHT = 0.2
 
@@ -143,7 +145,7 @@ class Node:
                         with contextlib.suppress(ValueError):
                             rest = min(float(reply.headers.get("retry-after", "1")), LONGEST_REST)
                     raise NodeUnavailable(f"The node {self.name} answered HTTP {reply.status}.")
-                found = json.loads(await reply.read())
+                found = json.loads(await self._body(reply))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.note(False, 0.0)
             what = str(error) if isinstance(error, OSError) and str(error) else type(error).__name__
@@ -158,6 +160,16 @@ class Node:
             raise
         self.note(True, time.monotonic() - started)
         return found
+
+    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
+        """All of an answer, up to a limit."""
+        parts, size = [], 0
+        async for part in reply.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise NodeUnavailable(f"The node {self.name} sends without end.")
+        return b"".join(parts)
 
     async def batch(self, calls: Sequence[Call]) -> list[Any]:
         """Many calls in one post (or a few, beyond what nodes accept); an entry that failed is its exception.

@@ -31,6 +31,8 @@ from bulkhead.risk.words import WAD
 
 #: What a bug in one look may raise; it is logged with its traceback and must not end the watch.
 BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSError)
+#: Nodes whose heads are further apart than this are told of: one is stale, or one lies [blocks].
+MOST_APART = 20
 #: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
 SILENCE_SECONDS = 2.0
 
@@ -336,6 +338,8 @@ class Keeper:
         self.providers.wake.clear()
         told = self.providers.take_announced()
         head = told if told is not None and not check else await self.providers.head(check)
+        if check:
+            self._compare_heads()
         self.health.heard_at = time.monotonic()
         self.health.head = max(self.health.head, head.number)
         self.metrics.head.set(head.number)
@@ -349,6 +353,11 @@ class Keeper:
             return head
         await self._pause(self._patience())
         return None
+
+    def _compare_heads(self) -> None:
+        heads = {node.name: node.head for node in self.providers.nodes if node.verified}
+        if max(heads.values()) - min(heads.values()) > MOST_APART:
+            self.alerts("heads-apart", self.sender.address, "Nodes differ about the newest block.", heads=heads)
 
     @property
     def interval(self) -> float:
