@@ -4,11 +4,49 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Iterable
+from typing import Any
 
+import boa
+import pytest
+
+from bulkhead.risk import exact
 from bulkhead.risk.svi import Mix, SviSlice
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot, Status
+from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Snapshot, Status
 
 DAY = 86400
+RISK = RiskWord()
+#: Changes of a calm snapshot that every engine refuses, and under which name.
+BAD_SNAPSHOTS = [
+    ({"spot": 0}, "es/zero-spot"),
+    ({"seconds": 0}, "es/expired"),
+    ({"window_share": WAD}, "es/window-share"),
+    ({"forward": 2**96}, "es/snapshot-range"),
+    ({"surface_near": 0}, "es/vol-range"),
+]
+
+
+def words(legs: Iterable[Leg]) -> list[int]:
+    """Leg words."""
+    return [leg.pack() for leg in legs]
+
+
+def refuses(engine: Any, model: Model, change: dict[str, int], reason: str) -> None:
+    """An engine and its mirror refuse a changed snapshot under one name."""
+    legs, snapshot = [option(Kind.PUT, 1800, -1)], dataclasses.replace(calm(), **change)
+    with boa.reverts(reason):
+        engine.assess(words(legs), snapshot.words(), RISK.pack(), exact.FORCE_FULL)
+    with pytest.raises(ValueError, match=reason):
+        exact.assess(legs, snapshot, RISK, model=model)
+
+
+def values_as_es(engine: Any) -> None:
+    """The mark and the least payoff are the same in every model."""
+    legs = [option(Kind.PUT, 1800, -1), option(Kind.PUT, 1500, 1)]
+    assert engine.value(words(legs), calm().words()) == exact.mark(legs, calm())
+    assert engine.max_loss(words(legs)) == -300 * WAD
+    with boa.reverts("leg/zero-quantity"):
+        engine.max_loss([Leg(Kind.PUT, 10**11, 0).pack()])
 
 
 def option(kind: Kind, strike: float, quantity: float) -> Leg:

@@ -22,8 +22,11 @@ def _least(legs: DynArray[uint256, 16]) -> int256:
     @notice v_min: the least payoff over all settlement prices. Refuses words that are not legs of one vault.
     @return [wad], `min_value(int256)` when there is none.
     """
-    strikes: uint256[16] = empty(uint256[16])  # options as `strike 62 | put 1 | quantity 64`, ascending
-    count: uint256 = 0
+    # options as `strike 62 | put 1 | quantity 64`, ascending from `low` to `high`, zeros below. Legs often come in runs up and
+    # down from the money: what goes to either end costs no moves
+    strikes: uint256[33] = empty(uint256[33])
+    low: uint256 = 16
+    high: uint256 = 16
     payoff: int256 = 0  # at the price reached
     slope: int256 = 0   # beyond it
     seen: uint256 = 0   # futures 4, cash 8
@@ -47,23 +50,29 @@ def _least(legs: DynArray[uint256, 16]) -> int256:
             payoff = unsafe_add(payoff, unsafe_mul(quantity, convert(convert(strike, bytes32), int256)))
             slope = unsafe_sub(slope, quantity)
         entry: uint256 = (((strike << 1) | kind) << 64) | (leg & QUANTITY_MASK)
-        at: uint256 = count
-        for _: uint256 in range(16):
-            if at == 0:
-                break
-            below: uint256 = strikes[unsafe_sub(at, 1)]
-            if below < entry:
-                break
-            strikes[at] = below
-            at = unsafe_sub(at, 1)
-        strikes[at] = entry
-        count = unsafe_add(count, 1)
+        below: uint256 = strikes[unsafe_sub(high, 1)]
+        if below > entry:
+            if entry < strikes[low]:
+                low = unsafe_sub(low, 1)
+                strikes[low] = entry
+                continue
+            at: uint256 = high
+            for _: uint256 in range(16):
+                strikes[at] = below
+                at = unsafe_sub(at, 1)
+                below = strikes[unsafe_sub(at, 1)]
+                if below < entry:
+                    break
+            strikes[at] = entry
+        else:
+            strikes[high] = entry
+        high = unsafe_add(high, 1)
 
     least: int256 = payoff
     price: int256 = 0
     previous: uint256 = 0
-    for i: uint256 in range(count, bound=16):
-        entry: uint256 = strikes[i]
+    for i: uint256 in range(unsafe_sub(high, low), bound=16):
+        entry: uint256 = strikes[unsafe_add(low, i)]
         assert entry >> 64 != previous, "leg/duplicate-series"
         previous = entry >> 64
         strike: int256 = convert(convert(entry >> 65, bytes32), int256)

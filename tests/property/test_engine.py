@@ -260,7 +260,7 @@ def test_static_margin__by_hand__and_without_netting(seed):
         elif leg.kind <= Kind.PUT and leg.quantity < 0:
             out = max(0, strike - spot) if leg.kind == Kind.CALL else max(0, spot - strike)
             unit = spot if leg.kind == Kind.CALL else min(spot, strike)
-            shorts += size * max(spot * 15 / 100 - out, unit / 10)
+            shorts += size * max(spot * 15 / 100 - out, Fraction(unit) / 10)
         elif leg.kind <= Kind.PUT:
             longs += exact.mark([leg], snapshot)
     room = len(legs) * 10**8

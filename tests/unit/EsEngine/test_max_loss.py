@@ -1,5 +1,6 @@
 import random
 
+import boa
 import pytest
 
 from bulkhead.risk import exact
@@ -35,6 +36,23 @@ from tests.engine_cases import option, random_legs
 def test_max_loss__known_positions__exact(engine, legs, expected):
     assert engine.max_loss([leg.pack() for leg in legs]) == expected
     assert exact.max_loss(legs) == expected
+
+
+def test_max_loss__any_order_of_the_legs__same_and_duplicates_are_found(engine):
+    draw = random.Random(8)
+    legs = [option(Kind(i % 2), 1500 + 100 * (i // 2), draw.choice([-2, -1, 1, 2])) for i in range(15)]
+    legs.sort(key=lambda leg: (leg.strike, leg.kind))
+    orders = [legs, legs[::-1], legs[::2] + legs[-2::-2], legs[7::-1] + legs[8:]]
+    orders += [draw.sample(legs, len(legs)) for _ in range(20)]
+    expected = exact.max_loss([*legs, option(Kind.CALL, 9000, 40)])
+    assert expected != exact.UNBOUNDED
+    for order in orders:
+        at = draw.randint(0, len(order))
+        with_tail = [*order[:at], option(Kind.CALL, 9000, 40), *order[at:]]
+        assert engine.max_loss([leg.pack() for leg in with_tail]) == expected
+        for twin in (order[0], option(order[-1].kind, order[-1].strike / 10**8, 3)):
+            with boa.reverts("leg/duplicate-series"):
+                engine.max_loss([leg.pack() for leg in [*order[:at], twin, *order[at:]]])
 
 
 def test_max_loss__random_legs__is_the_least_payoff(engine):

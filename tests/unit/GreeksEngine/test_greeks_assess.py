@@ -1,18 +1,12 @@
 import dataclasses
 
-import boa
 import pytest
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Snapshot
-from tests.engine_cases import calm, option
+from bulkhead.risk.words import WAD, Kind, Leg, Model, Snapshot
+from tests.engine_cases import BAD_SNAPSHOTS, RISK, calm, option, refuses, values_as_es, words
 
-RISK = RiskWord()
 SHORT_PUT = [option(Kind.PUT, 1800, -1)]
-
-
-def words(legs):
-    return [leg.pack() for leg in legs]
 
 
 def test_assess__covered_put__needs_no_price(engine):
@@ -39,28 +33,10 @@ def test_terms__move_beyond_the_whole_price__falls_by_99_percent(engine):
     assert abs(long[0] - 1980 * WAD) <= 10**6 and short[0] > 4 * 2000 * WAD
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"spot": 0}, "es/zero-spot"),
-        ({"seconds": 0}, "es/expired"),
-        ({"window_share": WAD}, "es/window-share"),
-        ({"forward": 2**96}, "es/snapshot-range"),
-        ({"surface_near": 0}, "es/vol-range"),
-        ({"sigma": 0}, "es/vol-range"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), BAD_SNAPSHOTS + [({"sigma": 0}, "es/vol-range")])
 def test_assess__bad_snapshot__refused_as_by_the_mirror(engine, change, reason):
-    snapshot = dataclasses.replace(calm(), **change)
-    with boa.reverts(reason):
-        engine.assess(words(SHORT_PUT), snapshot.words(), RISK.pack(), exact.FORCE_FULL)
-    with pytest.raises(ValueError, match=reason):
-        exact.assess(SHORT_PUT, snapshot, RISK, model=Model.GREEKS)
+    refuses(engine, Model.GREEKS, change, reason)
 
 
 def test_value_and_max_loss__are_those_of_the_es_model(engine):
-    legs = [option(Kind.PUT, 1800, -1), option(Kind.PUT, 1500, 1)]
-    assert engine.value(words(legs), calm().words()) == exact.mark(legs, calm())
-    assert engine.max_loss(words(legs)) == -300 * WAD
-    with boa.reverts("leg/zero-quantity"):
-        engine.max_loss([Leg(Kind.PUT, 10**11, 0).pack()])
+    values_as_es(engine)

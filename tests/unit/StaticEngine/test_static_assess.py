@@ -1,17 +1,9 @@
-import dataclasses
 
-import boa
 import pytest
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Snapshot
-from tests.engine_cases import calm, option
-
-RISK = RiskWord()
-
-
-def words(legs):
-    return [leg.pack() for leg in legs]
+from bulkhead.risk.words import WAD, Kind, Leg, Model, Snapshot
+from tests.engine_cases import BAD_SNAPSHOTS, RISK, calm, option, refuses, values_as_es, words
 
 
 def assess(engine, legs, snapshot=None, risk=RISK):
@@ -57,26 +49,11 @@ def test_assess__covered_vault__needs_no_price(engine):
     assert (got[7], got[8]) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"spot": 0}, "es/zero-spot"),
-        ({"seconds": 0}, "es/expired"),
-        ({"window_share": WAD}, "es/window-share"),
-        ({"forward": 2**96}, "es/snapshot-range"),
-        ({"surface_near": 0}, "es/vol-range"),
-    ],
-)
+@pytest.mark.parametrize(("change", "reason"), BAD_SNAPSHOTS)
 def test_assess__bad_snapshot__refused_as_by_the_mirror(engine, change, reason):
-    legs, snapshot = [option(Kind.PUT, 1800, -1)], dataclasses.replace(calm(), **change)
-    with boa.reverts(reason):
-        engine.assess(words(legs), snapshot.words(), RISK.pack(), exact.FORCE_FULL)
-    with pytest.raises(ValueError, match=reason):
-        exact.assess(legs, snapshot, RISK, model=Model.STATIC)
+    refuses(engine, Model.STATIC, change, reason)
 
 
 def test_value_and_max_loss__are_those_of_the_es_model(engine):
-    legs = [option(Kind.PUT, 1800, -1), option(Kind.PUT, 1500, 1)]
-    assert engine.value(words(legs), calm().words()) == exact.mark(legs, calm())
-    assert engine.max_loss(words(legs)) == -300 * WAD
+    values_as_es(engine)
     assert int(engine.dynamic(), 16) != 0
