@@ -39,12 +39,13 @@ interface IFeed:
     def decimals() -> uint8: view
 
 
-# one round of a feed as seen now; `price` is set for FINE and STALE only
+# one round of a feed as seen now; `price` is set for FINE and STALE only, `width` for feeds that tell one
 struct Reading:
     reason: uint256
     id: uint256
     price: uint256
     stamp: uint256
+    width: uint256
 
 
 # how far the average of a settlement window is proven: all rounds up to `id`, whose price is in force since `stamp`
@@ -393,7 +394,7 @@ def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) ->
     @notice Proves the time-weighted average price of the settlement window from the feed's own rounds.
     @dev A useful hint is a round at or before the window's start, at best the one in force there; from it the
          contract walks every round itself, so that hints decide how much work is done and never the price. Without
-         one it looks among the newest 48 rounds. May take several calls, also within the window; returns 0 until the
+         one it looks backwards, 48 rounds a call. May take several calls, also within the window; returns 0 until the
          price is final. Anyone may call. The fallback feed is asked once the primary has been shown to have no round
          within its heartbeat before expiry, or not to answer.
     @param market The market's index.
@@ -412,20 +413,20 @@ def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) ->
 
     price: uint256 = 0
     usable: bool = False
+    source: uint256 = FROM_PRIMARY
     price, usable = self._prove(key, 0, words[PRIMARY], expiry, window, hints)
-    if price != 0:
-        return self._fix(market, expiry, key, price, FROM_PRIMARY)
     if block.timestamp < expiry:
         return 0
-    if not usable and words[FALLBACK] != 0:
+    if price == 0 and not usable and words[FALLBACK] != 0:
+        source = FROM_FALLBACK
         price, usable = self._prove(key, 2, words[FALLBACK], expiry, window, hints)
-        if price != 0:
-            return self._fix(market, expiry, key, price, FROM_FALLBACK)
-    if block.timestamp >= expiry + LAST_RESORT_SECONDS:
+    if price == 0 and block.timestamp >= expiry + LAST_RESORT_SECONDS:
+        source = FROM_LAST_RESORT
         price = self._last_resort(key, expiry, words)
-        if price != 0:
-            return self._fix(market, expiry, key, price, FROM_LAST_RESORT)
-    return 0
+    if price != 0:
+        self.fixed_prices[key] = price | (source << 248)
+        log IOracleAdapter.ExpiryPriceFixed(market=market, expiry=expiry, price=price, source=source)
+    return price
 
 
 @external
@@ -518,29 +519,30 @@ def _read(feed_word: uint256, asked: uint256) -> Reading:
     @notice The newest round of a feed (NEWEST), or one of its history, where FINE and STALE are both good. A feed that
             answers nonsense gives a reason, never a revert. Of an uptime feed (UPTIME) its answer and startedAt.
     """
-    reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0)
+    reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0, width=0)
     request: Bytes[36] = method_id("latestRoundData()", output_type=Bytes[4])
     if asked != NEWEST and asked != UPTIME:
         request = abi_encode(asked, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4]))
     gas_before: uint256 = msg.gas
     success: bool = False
-    answer: Bytes[160] = b""
+    answer: Bytes[192] = b""
     success, answer = raw_call(
         convert(feed_word & ADDRESS_MASK, address),
         request,
-        max_outsize=160,
+        max_outsize=192,
         gas=FEED_GAS,
         is_static_call=True,
         revert_on_failure=False,
     )
     # who calls with little gas must not make a good feed look bad
     assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
-    if not success or len(answer) != 160:
+    if not success or len(answer) < 160:
         return reading
-    # (roundId, answer, startedAt, updatedAt, answeredInRound)
-    fields: uint256[5] = abi_decode(answer, uint256[5])
+    # (roundId, answer, startedAt, updatedAt, answeredInRound), and of a pull feed its confidence half-width; memory
+    # beyond a shorter answer is not read
+    fields: uint256[5] = abi_decode(slice(answer, 0, 160), uint256[5])
     if asked == UPTIME:
-        return Reading(reason=FINE, id=0, price=fields[1], stamp=fields[2])
+        return Reading(reason=FINE, id=0, price=fields[1], stamp=fields[2], width=0)
     id: uint256 = fields[0]
     amount: uint256 = fields[1]
     updated_at: uint256 = fields[3]
@@ -557,6 +559,9 @@ def _read(feed_word: uint256, asked: uint256) -> Reading:
         reading.reason = FUTURE
     else:
         reading.price = unsafe_mul(amount, scale)
+        if len(answer) == 192:
+            # a half-width beyond the price itself says no more than the price
+            reading.width = unsafe_mul(min(extract32(answer, 160, output_type=uint256), amount), scale)
         reading.stamp = updated_at
         reading.reason = FINE
         if unsafe_sub(block.timestamp, updated_at) > self._age_limit(feed_word):
@@ -611,7 +616,7 @@ def _assess(
     facts: uint256[16] = empty(uint256[16])
 
     # --- which price
-    fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0)
+    fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0, width=0)
     sequencer: uint256 = FINE
     if words[FALLBACK] != 0:
         fallback = self._read(words[FALLBACK], NEWEST)
@@ -620,6 +625,7 @@ def _assess(
     primary_fresh: bool = primary.reason == FINE
     fallback_fresh: bool = words[FALLBACK] != 0 and fallback.reason == FINE
     apart: bool = False
+    width: uint256 = 0
     if primary_fresh and fallback_fresh:
         distance: uint256 = unsafe_sub(primary.price, fallback.price)
         if primary.price < fallback.price:
@@ -627,7 +633,7 @@ def _assess(
         # prices are below 2^96
         if unsafe_mul(distance, WAD) > unsafe_mul(oracle_word._deviation(params), fallback.price):
             apart = True
-            facts[layout.HALF_WIDTH] = distance
+            width = distance
 
     # --- degraded until two sources agree or the delay is over
     since: uint256 = (state >> DEGRADED_AT) & TIME_MASK
@@ -647,11 +653,13 @@ def _assess(
     if primary_fresh or not fallback_fresh or waiting or not fresh:
         facts[layout.SPOT] = primary.price
         facts[layout.UPDATED_AT] = primary.stamp
+        facts[layout.HALF_WIDTH] = max(width, primary.width)
         fresh = fresh and primary_fresh
     else:
         status = layout.FALLBACK_USED
         facts[layout.SPOT] = fallback.price
         facts[layout.UPDATED_AT] = fallback.stamp
+        facts[layout.HALF_WIDTH] = fallback.width
     if facts[layout.SPOT] == 0:
         # no usable answer at all: the last one that was folded, or whatever the fallback says
         facts[layout.SPOT] = (words[ROUND] >> PRICE_AT) & MAX_PRICE
@@ -1043,7 +1051,7 @@ def _sum_window(
     @notice Carries the average of an open window to the newest round.
     @return (proof, whether it holds every round up to the newest, rounds read).
     """
-    if known.id != 0:
+    if known.price != 0:
         return self._walk(feed_word, newest, known, start, expiry)
     # nothing kept yet: sum backwards from the newest round to the one in force at the start
     proof: Proof = Proof(id=newest.id, stamp=newest.stamp, price=newest.price, integral=0, done=False)
@@ -1145,24 +1153,19 @@ def _prove(
     proof: Proof = before
     if proof.stamp <= start:
         proof = self._begin(feed_word, newest, proof, start, hints)
-    if proof.id == 0:
-        return 0, not self._is_mute(feed_word, newest)
-
     complete: bool = False
     steps: uint256 = 0
-    proof, complete, steps = self._walk(feed_word, newest, proof, start, expiry)
-    if complete and block.timestamp >= expiry:
-        if proof.stamp < oldest:
-            if before.id != proof.id:
-                self._store_proof(key, slot, proof, window)
-            return 0, False
+    if proof.price != 0:
+        proof, complete, steps = self._walk(feed_word, newest, proof, start, expiry)
+    is_final: bool = complete and block.timestamp >= expiry
+    if is_final and proof.stamp >= oldest:
         if window == 0:
             return proof.price, True
         integral: uint256 = proof.integral + proof.price * (expiry - max(proof.stamp, start))
         return integral // window, True
     if before.id != proof.id:
         self._store_proof(key, slot, proof, window)
-    return 0, complete or not self._is_mute(feed_word, newest)
+    return 0, not is_final and (complete or not self._is_mute(feed_word, newest))
 
 
 @internal
@@ -1183,9 +1186,16 @@ def _begin(
 ) -> Proof:
     """
     @notice The latest of the hinted rounds that is at or before the window's start, or the proof as it was. When
-            neither exists, looks for it among the newest rounds.
+            neither exists, looks for it backwards from the newest round, 48 rounds a call: a proof without a price is
+            how far that has come.
     """
     proof: Proof = known
+    id: uint256 = newest.id
+    if known.price == 0:
+        proof = empty(Proof)
+        # a search that came to the end of its phase begins again, as does one in a phase that is no longer the newest
+        if known.id >> 64 == id >> 64 and known.id & (2**64 - 1) > 1:
+            id = min(id, known.id)
     if newest.price != 0 and newest.stamp <= start:
         return Proof(id=newest.id, stamp=newest.stamp, price=newest.price, integral=0, done=False)
     for hint: uint256 in hints:
@@ -1205,9 +1215,10 @@ def _begin(
             if first.price != 0 and first.stamp <= start:
                 continue
         proof = Proof(id=hint, stamp=reading.stamp, price=reading.price, integral=0, done=False)
-    if proof.id != 0 or newest.price == 0:
+    if proof.id != 0:
         return proof
-    id: uint256 = newest.id
+    if newest.price == 0:
+        return known
     for i: uint256 in range(MAX_WALK):
         if id & (2**64 - 1) <= 1:
             break
@@ -1215,7 +1226,7 @@ def _begin(
         reading: Reading = self._read(feed_word, id)
         if reading.price != 0 and reading.stamp <= start:
             return Proof(id=id, stamp=reading.stamp, price=reading.price, integral=0, done=False)
-    return proof
+    return Proof(id=id, stamp=0, price=0, integral=0, done=False)
 
 
 @internal
@@ -1252,9 +1263,3 @@ def _last_resort(key: uint256, expiry: uint256, words: uint256[6]) -> uint256:
         best = any_price
     return best
 
-
-@internal
-def _fix(market: uint256, expiry: uint256, key: uint256, price: uint256, source: uint256) -> uint256:
-    self.fixed_prices[key] = price | (source << 248)
-    log IOracleAdapter.ExpiryPriceFixed(market=market, expiry=expiry, price=price, source=source)
-    return price

@@ -90,6 +90,8 @@ MAX_VARIANCE: constant(int256) = 25 * 2**64
 # checked strikes, in quarters of the standard deviation: near ones, then far ones
 STEPS: constant(int256[7]) = [-10, -5, 0, 5, 10, -20, 20]
 NEAR_STEPS: constant(uint256) = 5
+# those and the bottom of the smile must lie above the expiry before
+CALENDAR_STEPS: constant(uint256) = 8
 # ln(K/F) of the farthest two [Q64]: strikes open within a factor of ten of spot, and ln(10) is 2.3
 REACH: constant(int256) = 5 * 2**63
 
@@ -460,7 +462,7 @@ def _check_slice(
         unsafe_div(smile.m << 64, NANO),
         unsafe_div(unsafe_mul(smile.rho, smile.sigma) << 128, unsafe_mul(root, NANO * NANO)),
     )
-    far_strikes: int256[3] = [-REACH, REACH, min(max(bottom, -REACH), REACH)]
+    far_strikes: int256[3] = [min(max(bottom, -REACH), REACH), -REACH, REACH]
     for i: uint256 in range(10):
         k: int256 = 0
         if i < 7:
@@ -475,7 +477,8 @@ def _check_slice(
             variance: int256 = self._check_vol(w, seconds)
             lowest = min(lowest, variance)
             highest = max(highest, variance)
-        if previous.sigma != 0:
+        # the wings of neighbours may cross where a near expiry has no options: no vault holds two expiries
+        if previous.sigma != 0 and i < CALENDAR_STEPS:
             assert w >= svi._total_variance(
                 previous.a, previous.b, previous.rho, previous.m, previous.sigma, k
             ), "surface/calendar"

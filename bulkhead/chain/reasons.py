@@ -280,8 +280,23 @@ SENTENCES: dict[str, str] = {
     # PythAdapter
     "pyth/fee": "The update costs more than was sent: ask Pyth for its fee.",
     "pyth/no-code": "There is no contract at the address given for Pyth.",
-    "pyth/no-round": "The feed has no such round.",
     "pyth/width-range": "The widest confidence interval must be between 0.01 % and 10 %.",
+    # pull feeds
+    "pull/no-round": "The feed has no such round.",
+    # RedStoneAdapter
+    "redstone/from-the-future": "The packages are stamped later than the chain's time.",
+    "redstone/malformed": "These bytes hold no RedStone payload of one feed's values.",
+    "redstone/marker": "The bytes do not end with RedStone's marker.",
+    "redstone/no-fee": "An update costs nothing: send no native tokens.",
+    "redstone/no-such-feed": "A package holds no value of this adapter's feed.",
+    "redstone/not-a-signer": "A package is not signed by one of the named signers, or has been changed.",
+    "redstone/signed-twice": "Two packages of the payload are of one signer.",
+    "redstone/signer-order": "Signers are given in ascending order, each once.",
+    "redstone/threshold": "The threshold must be between one and the number of signers.",
+    "redstone/timestamps-differ": "All packages of a payload must have one timestamp.",
+    "redstone/too-few-signers": "The payload holds fewer packages than signers are needed.",
+    "redstone/too-old": "The packages are older than three minutes.",
+    "redstone/width-range": "The widest spread must be between 0.01 % and 10 %.",
     # VolSurface
     "surface/butterfly": "A smile would give a butterfly a negative price at a checked strike.",
     "surface/calendar": "A smile's total variance is below the one of the expiry before it.",

@@ -94,13 +94,13 @@ def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None) -> Sv
         fitted = np.sqrt(np.maximum(natural_density(natural, expiry.k)[0], 1e-12) / tau)
         middle = max(natural_density(natural, np.zeros(1))[0][0], 1e-12)
         bottom = np.clip(natural[3] - natural[2] * natural[4] / np.sqrt(1 - natural[2] ** 2), *REACH)
-        at = np.concatenate([CHECKS * np.sqrt(middle), REACH, [bottom]])
+        at = np.concatenate([CHECKS * np.sqrt(middle), [bottom], REACH])
         w, g = natural_density(natural, at)
         vol = np.sqrt(np.maximum(w[:NEAR_CHECKS], 1e-12) / tau)
         penalties = [np.minimum(g - DENSITY, 0.0), np.minimum(vol - LEAST_VOL, 0) + np.maximum(vol - MOST_VOL, 0)]
         if earlier is not None:
-            floor = np.maximum(total_variance_float(earlier, at), 0) * (1 + CALENDAR) + 1e-9
-            penalties.append(np.minimum(w - floor, 0.0) / scale)
+            floor = np.maximum(total_variance_float(earlier, at[:-2]), 0) * (1 + CALENDAR) + 1e-9
+            penalties.append(np.minimum(w[:-2] - floor, 0.0) / scale)
         return np.concatenate([weight * (fitted - expiry.iv) / atm, PENALTY * np.concatenate(penalties) / 10])
 
     wide = min(4.0, 1.9 / deviation)

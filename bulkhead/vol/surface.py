@@ -53,6 +53,8 @@ MAX_VARIANCE = 25 * ONE
 #: Checked strikes, in quarters of the slice's own standard deviation: near ones, where vols have bounds, and far ones.
 NEAR = (-10, -5, 0, 5, 10)
 FAR = (-20, 20)
+#: How many of the checked strikes must lie above the expiry before: all but the farthest two.
+CALENDAR = len(NEAR) + len(FAR) + 1
 #: The farthest two [Q64 of ln(K/F)]: strikes open within a factor of ten of spot, ln(10) = 2.3.
 REACH = 5 * ONE // 2
 
@@ -271,13 +273,13 @@ def _check_slice(
         factor = growth(cap_at(cap_bps, tenor), surface.made_at - before.made_at)
         square = factor * factor // WAD
     found = []
-    for k, is_near in _strikes(part, deviation, root):
+    for lane, k in enumerate(_strikes(part, deviation, root)):
         w, g = svi.density(part, k)
         if g < 0:
             raise SurfaceError("surface/butterfly")
-        if is_near:
+        if lane < len(NEAR):
             found.append(_vol_squared(w, tenor))
-        if previous is not None and w < svi.total_variance(previous, k):
+        if previous is not None and lane < CALENDAR and w < svi.total_variance(previous, k):
             raise SurfaceError("surface/calendar")
         if before is not None:
             old = svi.total_variance(SviSlice.unpack(near), k)
@@ -288,14 +290,14 @@ def _check_slice(
     return found
 
 
-def _strikes(part: SviSlice, deviation: int, root: int) -> list[tuple[int, bool]]:
-    """The checked strikes [Q64 of ln(K/F)], in the contract's order, and whether each is a near one.
+def _strikes(part: SviSlice, deviation: int, root: int) -> list[int]:
+    """The checked strikes [Q64 of ln(K/F)], in the contract's order.
 
-    The last is where the smile is lowest, m - rho*sigma/sqrt(1 - rho^2), within reach.
+    After those in standard deviations where the smile is lowest, m - rho*sigma/sqrt(1 - rho^2), then the farthest two.
     """
-    inner = [(divide(deviation * step, 4), step in NEAR) for step in (*NEAR, *FAR)]
+    inner = [divide(deviation * step, 4) for step in (*NEAR, *FAR)]
     bottom = divide(part.m << 64, 10**9) - divide(part.rho * part.sigma << 128, root * 10**18)
-    return [*inner, (-REACH, False), (REACH, False), (min(max(bottom, -REACH), REACH), False)]
+    return [*inner, min(max(bottom, -REACH), REACH), -REACH, REACH]
 
 
 def decode(market: int, answer: Mapping[str, Any] | Sequence[Any]) -> tuple[Surface | None, bool]:

@@ -131,14 +131,12 @@ def test_fix__no_useful_hint__found_among_the_newest_rounds(world: OracleWorld, 
     assert fix(world, *(ids[hint] for hint in hints)) == 2100 * WAD
 
 
-def test_fix__window_too_far_back__needs_a_hint(world: OracleWorld) -> None:
+def test_fix__window_far_back_and_a_hint_within_it__the_search_goes_on(world: OracleWorld) -> None:
     ids = trade(world)
-    for _ in range(50):
+    for _ in range(100):
         world.push(3000)
-    assert fix(world) == 0
-    assert fix(world, ids[1]) == 0  # within the window: no beginning
-    assert world.adapter.proof(1, EXPIRY) == [0, 0, 0, 0]
-    assert fix(world, ids[0]) == 2100 * WAD
+    # within the window: no beginning
+    assert [fix(world, ids[1]) for _ in range(3)] == [0, 0, 2100 * WAD]
 
 
 def test_fix__silent_since_before_the_window__price_in_force(lone: OracleWorld) -> None:
@@ -181,6 +179,80 @@ def test_fix__many_rounds__several_calls(lone: OracleWorld) -> None:
     calls = [fix(lone, hint), fix(lone), fix(lone)]
     assert calls == [0, 0, total * WAD // 1800]
     assert source(lone) == PRIMARY
+
+
+def late(lone: OracleWorld, rounds: int) -> int:
+    """The window of `climb` with many rounds after it; nobody called. Returns the hint."""
+    hint = climb(lone)
+    go(lone, 10)
+    for _ in range(rounds):
+        lone.wait(30)
+        lone.push(9000)
+    return hint
+
+
+@pytest.mark.parametrize(("rounds", "calls"), [(47, 1), (48, 2), (130, 3), (200, 5)])
+def test_fix__no_hint_and_the_window_far_back__found_over_several_calls(lone, rounds, calls):
+    late(lone, rounds)
+    found = [fix(lone) for _ in range(calls)]
+    assert found == [0] * (calls - 1) + [2100 * WAD]
+    assert source(lone) == PRIMARY
+
+
+def test_fix__search_without_a_hint__goes_on_below_where_it_was_though_rounds_come(lone: OracleWorld) -> None:
+    late(lone, 100)
+    newest = lone.primary.latest_id()
+    assert fix(lone) == 0
+    assert lone.adapter.proof(1, EXPIRY)[0] == newest - 48
+    for _ in range(100):
+        lone.push(9000)
+    assert fix(lone) == 0
+    assert lone.adapter.proof(1, EXPIRY)[0] == newest - 96
+    assert fix(lone) == 2100 * WAD
+
+
+def test_fix__hint_in_the_middle_of_a_search__taken(lone: OracleWorld) -> None:
+    hint = late(lone, 200)
+    assert fix(lone) == 0
+    assert fix(lone, hint) == 2100 * WAD
+
+
+def test_fix__search_through_a_history_that_is_silent__begins_again_when_it_answers(lone: OracleWorld) -> None:
+    late(lone, 60)
+    lone.primary.set_mode(HISTORY_REVERTS)
+    for _ in range(4):
+        assert fix(lone) == 0
+    lone.primary.set_mode(0)
+    assert 2100 * WAD in [fix(lone) for _ in range(3)]
+
+
+def test_fix__phase_changes_in_a_search__the_window_is_still_found(lone: OracleWorld) -> None:
+    hint = late(lone, 60)
+    assert fix(lone) == 0
+    lone.primary.set_phase(2)
+    for _ in range(60):
+        lone.push(9500)
+    # the new phase has no round at the window's start: its end is the end of the search, and a hint is needed
+    assert [fix(lone) for _ in range(3)] == [0, 0, 0]
+    found = [fix(lone, hint) for _ in range(3)]
+    assert 2100 * WAD in found
+
+
+def test_snapshot__window_open_and_a_search_begun__sums_from_the_newest_all_the_same(lone: OracleWorld) -> None:
+    go(lone, -2400)
+    lone.push(2000)
+    go(lone, -1700)
+    for _ in range(60):
+        lone.push(2000)
+    lone.wait(600)
+    # a useless hint lets anyone begin the search before the expiry
+    assert fix(lone, 1) == 0
+    assert lone.adapter.proof(1, EXPIRY)[0] >> 80 == 0 != lone.adapter.proof(1, EXPIRY)[0]
+    facts = lone.look(EXPIRY)
+    assert facts.reason == 10  # 48 rounds do not reach the start; the search is no average
+    assert fix(lone, 1) == 0
+    go(lone, 5)
+    assert fix(lone) == 2000 * WAD
 
 
 def test_fix__two_rounds_in_one_second__the_later_counts(lone: OracleWorld) -> None:
@@ -238,7 +310,8 @@ def test_fix__hint_of_a_phase_that_was_over__not_taken(lone: OracleWorld) -> Non
     for _ in range(50):
         lone.push(9000)
     assert fix(lone, old) == 0
-    assert lone.adapter.proof(1, EXPIRY)[0] == 0
+    # only the search has come on: there is no price yet
+    assert lone.adapter.proof(1, EXPIRY)[0] >> 80 == 0
     assert fix(lone, old, new) == 2100 * WAD
 
 

@@ -10,7 +10,7 @@ from eth_abi import encode
 
 from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
-from tests.oracle_world import EMPTY, PHASE, START, UNIT, WAD, Facts
+from tests.oracle_world import EMPTY, FALLBACK_USED, HALF_WIDTH, PHASE, START, UNIT, WAD, Facts
 
 ID = bytes.fromhex("ff" * 32)
 OTHER = bytes.fromhex("ee" * 32)
@@ -56,7 +56,7 @@ def test_update__newer_price__a_round_with_eight_decimals(pull, expo):
     assert (event.number, event.price, event.half_width) == (2, 2100 * UNIT, 3 * UNIT)
     assert event.published_at == boa.env.timestamp
     id_ = PHASE | 2
-    assert pull.feed.latestRoundData() == (id_, 2100 * UNIT, boa.env.timestamp, boa.env.timestamp, id_)
+    assert pull.feed.latestRoundData() == (id_, 2100 * UNIT, boa.env.timestamp, boa.env.timestamp, id_, 3 * UNIT)
     assert pull.feed.half_width(id_) == 3 * UNIT
     assert pull.feed.half_width(PHASE | 3) == 0
     assert pull.feed.decimals() == 8
@@ -86,6 +86,39 @@ def test_update__wide_interval__no_round_and_the_price_grows_stale(pull):
     boa.env.timestamp += 1
     assert pull.update(2000, 20) == 2
     assert pull.oracle.snapshot(1, 0)[10] & 1
+
+
+def test_snapshot__interval_of_the_round__is_its_half_width(pull):
+    assert pull.oracle.snapshot(1, 0)[HALF_WIDTH] == WAD
+    boa.env.timestamp += 10
+    pull.update(2100, 20.5)
+    assert pull.oracle.snapshot(1, 0)[HALF_WIDTH] == 205 * WAD // 10
+    # and of a price that has grown stale all the same
+    boa.env.timestamp += 5000
+    assert pull.oracle.snapshot(1, 0)[HALF_WIDTH] == 205 * WAD // 10
+
+
+def test_snapshot__failed_over_to_a_pull_feed__half_width_of_that_feed(pull):
+    primary = deployer("MockAggregator").deploy(8, "TEST / USD")
+    primary.push(2000 * UNIT, boa.env.timestamp)
+    feeds = [primary.address, pull.feed.address, EMPTY]
+    pull.oracle.list_market(2, feeds, [3600, 3600], OracleWord().pack(), sender=pull.parameters)
+    assert pull.oracle.snapshot(2, 0)[HALF_WIDTH] == 0  # an AggregatorV3 tells none
+    for _ in range(3):
+        boa.env.timestamp += 3700
+        pull.update(2000, 7)
+        pull.oracle.observe(2, 0)
+    facts = Facts(pull.oracle.snapshot(2, 0))
+    assert facts.flags & FALLBACK_USED
+    assert facts[HALF_WIDTH] == 7 * WAD
+
+
+def test_snapshot__two_feeds_apart__half_width_is_the_wider_of_distance_and_interval(pull):
+    fallback = deployer("MockAggregator").deploy(8, "TEST / USD")
+    fallback.push(1850 * UNIT, boa.env.timestamp)
+    feeds = [pull.feed.address, fallback.address, EMPTY]
+    pull.oracle.list_market(2, feeds, [3600, 3600], OracleWord().pack(), sender=pull.parameters)
+    assert pull.oracle.snapshot(2, 0)[HALF_WIDTH] == 150 * WAD
 
 
 @pytest.mark.parametrize("price", [0, -5])
@@ -130,7 +163,7 @@ def test_update__another_price__changes_nothing(pull):
 
 def test_get_round_data__unknown__reverts(pull):
     for id_ in (0, 1, PHASE, PHASE | 2, 2 * PHASE | 1):
-        with boa.reverts("pyth/no-round"):
+        with boa.reverts("pull/no-round"):
             pull.feed.getRoundData(id_)
     assert pull.feed.getRoundData(PHASE | 1)[1] == 2000 * UNIT
 
