@@ -8,14 +8,14 @@
      is Pyth's confidence interval, of which it says that the price is within it in two of three cases.
 """
 
-from contracts.modules import pull_rounds as rounds
+from contracts.modules import pull_rounds
 from interfaces import IPullFeed
 
 implements: IPullFeed
 
-initializes: rounds
+initializes: pull_rounds
 
-exports: (rounds.latestRoundData, rounds.getRoundData, rounds.half_width, rounds.decimals)
+exports: (pull_rounds.latestRoundData, pull_rounds.getRoundData, pull_rounds.half_width, pull_rounds.decimals)
 
 
 # a price of Pyth: price and confidence interval times 10^exponent
@@ -83,7 +83,7 @@ def _keep() -> uint256:
     found: Price = staticcall IPyth(PYTH).getPriceUnsafe(PRICE_ID)
     places: int256 = convert(found.expo, int256) + DECIMALS
     if found.price <= 0 or places > 18 or places < -18:
-        return rounds.newest
+        return pull_rounds.newest
     amount: uint256 = convert(found.price, uint256)
     width: uint256 = convert(found.conf, uint256)
     if places >= 0:
@@ -94,4 +94,4 @@ def _keep() -> uint256:
         factor: uint256 = 10 ** convert(-places, uint256)
         amount = amount // factor
         width = (width + factor - 1) // factor
-    return rounds._keep(amount, width, found.publish_time, MAX_WIDTH)
+    return pull_rounds._keep(amount, width, found.publish_time, MAX_WIDTH)

@@ -14,15 +14,15 @@
      (feed id 32 | value). The signature is over keccak256 of all of the package before it.
 """
 
-from contracts.modules import pull_rounds as rounds
+from contracts.modules import pull_rounds
 from contracts.modules import signature
 from interfaces import IPullFeed
 
 implements: IPullFeed
 
-initializes: rounds
+initializes: pull_rounds
 
-exports: (rounds.latestRoundData, rounds.getRoundData, rounds.half_width, rounds.decimals)
+exports: (pull_rounds.latestRoundData, pull_rounds.getRoundData, pull_rounds.half_width, pull_rounds.decimals)
 
 
 MARKER: constant(bytes9) = 0x000002ed57011e0000
@@ -82,7 +82,7 @@ def update(update_data: DynArray[Bytes[MAX_PAYLOAD], MAX_PAYLOADS]) -> uint256:
     assert msg.value == 0, "redstone/no-fee"
     for payload: Bytes[MAX_PAYLOAD] in update_data:
         self._take(payload)
-    return rounds.newest
+    return pull_rounds.newest
 
 
 @internal
@@ -123,7 +123,7 @@ def _take(payload: Bytes[MAX_PAYLOAD]):
     assert published_at + MAX_DELAY >= block.timestamp, "redstone/too-old"
     median: uint256 = (values[(count - 1) // 2] + values[count // 2]) // 2
     width: uint256 = max(values[count - 1] - median, median - values[0])
-    rounds._keep(median, width, published_at, MAX_WIDTH)
+    pull_rounds._keep(median, width, published_at, MAX_WIDTH)
 
 
 @internal
