@@ -1,4 +1,3 @@
-
 import pytest
 
 from bulkhead.risk import exact
