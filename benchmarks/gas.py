@@ -36,6 +36,7 @@ START = 1_799_928_000 // 86_400 * 86_400 + 12 * 3_600
 EXPIRY = START + 7 * 86_400 + 20 * 3_600  # Friday of the next week, 08:00 UTC
 SPOT = 2_000
 FEE = NO_LIMIT = MAX_UINT
+BATCH = 50
 FULL = -(2**255)  # collateral that forces the whole scenario set
 
 INPUTS = {
@@ -97,6 +98,7 @@ ROWS = (
     Row("take_16", "take, 16 legs, into an empty vault", "tx", "4,060,000 to 4,250,000", "983,000", 850_000),
     Row("settle_1", "settle, 1 leg", "tx", "214,000", "74,000", 90_000),
     Row("settle_16", "settle, 16 legs", "tx", "1,360,000", "137,000", 150_000),
+    Row("settle_50", "settle 50 vaults of 1 leg in one batch, each", "tx", "", "", 60_000),
     Row("snapshot_cold", "oracle snapshot, cold", "call", "", "45,000", 45_000),
     Row("snapshot_warm", "oracle snapshot, warm", "call", "", "9,000", 9_000),
     Row("poke_round", "fold one feed round", "tx", "", "", None),
@@ -231,6 +233,11 @@ class Bench:
             signed.order.price, FEE, no_permit,
         )  # fmt: skip
         self.note("open_deposit_fill", receipt)
+        self.batch: list[int] = []
+        for _ in range(BATCH // 2):
+            pair = [client.vaults.open("ETH", deposit=5_000) for client in (self.maker, self.trader)]
+            self.fill(self.sign(pair[0], [(call, 1)], True, 60, 1), self.trader, pair[1])
+            self.batch += pair
         self.shorts = {count: self.short(count) for count in (1, 4, 16)}
         for count, short_id in self.shorts.items():
             self.note(f"margin_{count}", self.withdraw(short_id, 1))
@@ -266,6 +273,8 @@ class Bench:
         settlement = self.chain["Settlement"]
         self.note("fix", self.keeper.signer.execute(settlement, "fix", 1, EXPIRY, []))
         self.keeper.signer.execute(settlement, "settle", 1)
+        # as many losers as winners, all of the same series
+        self.gas["settle_50"] = self.keeper.signer.execute(settlement, "settle_many", self.batch).gas_used // BATCH
         for count in (1, 16):
             self.note(f"settle_{count}", self.keeper.signer.execute(settlement, "settle", self.shorts[count]))
 

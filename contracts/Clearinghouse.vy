@@ -1107,7 +1107,12 @@ def cure(vault_id: uint256, actor: address) -> uint256:
 @external
 @nonreentrant
 def settle(
-    vault_id: uint256, net: int256, gross: uint256, open_interest: uint256, actor: address
+    vault_id: uint256,
+    net: int256,
+    gross: uint256,
+    open_interest: uint256,
+    balance: uint256,
+    actor: address,
 ) -> (uint256, uint256):
     """
     @notice Removes the legs of an expired vault and pays what it owes into the cell. Only Settlement.
@@ -1117,6 +1122,7 @@ def settle(
     @param net N [native], rounded up when negative and down when positive.
     @param gross Sum of |quantity| over its legs, CASH included [1e-6].
     @param open_interest The same over options and futures [1e-6 contracts].
+    @param balance Tokens at the vault's address, as `load` has just told [native].
     @param actor Who gets the settle tip.
     @return (tokens the cell received, amount that could not be moved and stays the vault's debt) [native].
     """
@@ -1133,7 +1139,8 @@ def settle(
     token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
 
-    self._record_deficit(vault_id, key, 0)
+    if word & (state.FLAGGED | state.MARKED) != 0:
+        self._record_deficit(vault_id, key, 0)
     self.cells[key] -= gross
     if open_interest != 0:
         self.open_interests[market] -= open_interest
@@ -1143,24 +1150,33 @@ def settle(
     self.words[vault_id] = word
 
     custody: address = self._clone(vault_id)
-    balance: uint256 = self._balance(token, custody)
     tip: uint256 = min(self._tip_amount(terms, state.TIP_SETTLE, token), balance)
     held: uint256 = min(state._held_deposit(terms) * state._micro_native(token), balance)
     owed: uint256 = min(convert(max(-net, 0), uint256), balance - held)
     debt: uint256 = 0
-    cell: address = self._clone(CELL_SALT | key)
-    before: uint256 = self._balance(token, cell)
+    cell: address = empty(address)
+    received: uint256 = 0
+    if owed != 0:
+        cell = self._clone(CELL_SALT | key)
+        received = self._balance(token, cell)
     if not self._try_pay(token, custody, [cell, actor], [owed, tip]):
         # the tip must not stand in the way of the pay-in
         tip = 0
         if not self._try_pay(token, custody, [cell, actor], [owed, 0]):
             debt = owed
-            self.words[vault_id] = word | state.DEBT
+            word |= state.DEBT
+            self.words[vault_id] = word
     if tip != 0:
         self._log_tip(vault_id, actor, state.TIP_SETTLE, tip)
-    self._log_vault(vault_id)
+    # nothing is left of the vault but its word and its tokens
+    words: uint256[9] = empty(uint256[9])
+    words[state.VAULT] = word
+    words[state.BALANCE] = self._balance(token, custody)
+    self._log_state(vault_id, words, [])
     self._log_cell(market, expiry)
-    return self._balance(token, cell) - before, debt
+    if owed != 0:
+        received = self._balance(token, cell) - received
+    return received, debt
 
 
 @external

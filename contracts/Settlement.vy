@@ -28,6 +28,8 @@ AMOUNT_MASK: constant(uint256) = 2**108 - 1
 TOTAL_MASK: constant(uint256) = 2**112 - 1
 OPEN_CLAIM: constant(uint256) = 1 << 224
 INSURED: constant(uint256) = 1 << 224
+# bytes of what `Clearinghouse.load` answers, at most: words, offset, count, legs
+LOADED: constant(uint256) = 32 * (9 + 2 + 16)
 
 # why a vault cannot be settled
 DONE: constant(uint256) = 0
@@ -171,11 +173,21 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
 
 @internal
 def _settle(vault_id: uint256) -> uint256:
-    if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) == 0:
+    # asked once: `load` refuses only an id that nobody has
+    known: bool = False
+    loaded: Bytes[LOADED] = b""
+    known, loaded = raw_call(
+        CLEARINGHOUSE,
+        abi_encode(vault_id, method_id=method_id("load(uint256)")),
+        max_outsize=LOADED,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not known:
         return UNKNOWN_VAULT
     words: uint256[9] = empty(uint256[9])
     legs: DynArray[uint256, 16] = []
-    words, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    words, legs = abi_decode(loaded, (uint256[9], DynArray[uint256, 16]))
     if len(legs) == 0:
         return NO_LEGS
     market: uint256 = state._market(words[state.VAULT])
@@ -193,7 +205,7 @@ def _settle(vault_id: uint256) -> uint256:
     open_interest: uint256 = 0
     gross, open_interest = self._quantities(legs)
     received, debt = extcall IClearinghouse(CLEARINGHOUSE).settle(
-        vault_id, net, gross, open_interest, msg.sender
+        vault_id, net, gross, open_interest, words[state.BALANCE], msg.sender
     )
 
     shortfall: uint256 = 0

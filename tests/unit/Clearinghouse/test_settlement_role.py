@@ -11,13 +11,13 @@ def test_settle__before_expiry__refused(system, trader, maker):
     vault, other = system.open(trader, 600), system.open(maker, 10_000)
     system.novate(vault, other, [put(2000, 1)], EXPIRY, 50)
     with boa.env.prank(system.at["Settlement"]), boa.reverts("clearinghouse/not-expired"):
-        system.clearinghouse.settle(vault, 0, 0, 0, trader)
+        system.clearinghouse.settle(vault, 0, 0, 0, 0, trader)
 
 
 def test_settle__without_legs__refused(system, trader):
     vault = system.open(trader, 600)
     with boa.env.prank(system.at["Settlement"]), boa.reverts("clearinghouse/no-legs"):
-        system.clearinghouse.settle(vault, 0, 0, 0, trader)
+        system.clearinghouse.settle(vault, 0, 0, 0, 0, trader)
 
 
 def test_finish__no_gate_waits__refused(system, trader):
