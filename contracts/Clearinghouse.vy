@@ -1111,7 +1111,7 @@ def settle(
     net: int256,
     gross: uint256,
     open_interest: uint256,
-    balance: uint256,
+    owed: uint256,
     actor: address,
 ) -> (uint256, uint256):
     """
@@ -1122,7 +1122,7 @@ def settle(
     @param net N [native], rounded up when negative and down when positive.
     @param gross Sum of |quantity| over its legs, CASH included [1e-6].
     @param open_interest The same over options and futures [1e-6 contracts].
-    @param balance Tokens at the vault's address, as `load` has just told [native].
+    @param owed What the vault can pay of a negative net out of its collateral [native].
     @param actor Who gets the settle tip.
     @return (tokens the cell received, amount that could not be moved and stays the vault's debt) [native].
     """
@@ -1150,9 +1150,7 @@ def settle(
     self.words[vault_id] = word
 
     custody: address = self._clone(vault_id)
-    tip: uint256 = min(self._tip_amount(terms, state.TIP_SETTLE, token), balance)
-    held: uint256 = min(state._held_deposit(terms) * state._micro_native(token), balance)
-    owed: uint256 = min(convert(max(-net, 0), uint256), balance - held)
+    tip: uint256 = self._tip_amount(terms, state.TIP_SETTLE, token)
     debt: uint256 = 0
     cell: address = empty(address)
     received: uint256 = 0

@@ -199,28 +199,31 @@ def _settle(vault_id: uint256) -> uint256:
     token: uint256 = words[state.TOKEN]
     net: int256 = self._net(legs, price, token)
     key: uint256 = self._key(market, expiry)
+    owed: uint256 = 0
+    shortfall: uint256 = 0
+    if net < 0:
+        # the liquidation deposit is no collateral
+        held: uint256 = state._held_deposit(words[state.TERMS]) * state._micro_native(token)
+        balance: uint256 = words[state.BALANCE]
+        needed: uint256 = convert(-net, uint256)
+        owed = min(needed, balance - min(held, balance))
+        shortfall = needed - owed
     received: uint256 = 0
     debt: uint256 = 0
     gross: uint256 = 0
     open_interest: uint256 = 0
     gross, open_interest = self._quantities(legs)
     received, debt = extcall IClearinghouse(CLEARINGHOUSE).settle(
-        vault_id, net, gross, open_interest, words[state.BALANCE], msg.sender
+        vault_id, net, gross, open_interest, owed, msg.sender
     )
 
-    shortfall: uint256 = 0
     if net > 0:
         # the new claim; a vault takes no legs while it holds one, so there is no older claim
         amount: uint256 = min(convert(net, uint256), AMOUNT_MASK)
         self.claims[vault_id] = (expiry << 216) | amount
         self.books[key] += OPEN_CLAIM + amount
     elif net < 0:
-        owed: uint256 = convert(-net, uint256)
-        held: uint256 = state._held_deposit(words[state.TERMS]) * state._micro_native(token)
-        balance: uint256 = words[state.BALANCE]
-        means: uint256 = balance - min(held, balance)
-        if owed > means:
-            shortfall = owed - means
+        if shortfall != 0:
             self._record_shortfall(vault_id, words, legs, price, shortfall)
         if debt != 0:
             # insurance never covers what the vault has but its token would not move
