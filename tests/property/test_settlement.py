@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from bulkhead.risk.words import Kind, Leg
 from tests.contracts import deployer
+from tests.evm import Env
 from tests.liquidation_world import EXPIRY, MARKET, WAD, World, address, call, cash, future, put
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -317,7 +318,7 @@ def worlds():
 @given(scene=scenes(), seeds=st.tuples(st.integers(0, 2**32), st.integers(0, 2**32)))
 def play(worlds, scene, seeds) -> None:
     if scene.decimals not in worlds:
-        env = boa.Env()
+        env = Env()
         with boa.swap_env(env):
             token = deployer("HostileERC20").deploy(scene.decimals)
             worlds[scene.decimals] = env, World(token=token, decimals=scene.decimals)
