@@ -56,8 +56,11 @@ UV_PYTHON_DOWNLOADS=never "$BUILD/uv/bin/uv" sync --frozen --all-extras --compil
 if [ "$platform" = Linux-x86_64 ]; then
     npm ci --silent --no-audit --no-fund || stop "npm could not install Anvil and viem; is the npm registry reachable?"
 fi
-# the contracts, for Ape: once here, so that no first run waits for the compiler
-PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH" .venv/bin/ape run build >"$BUILD/ape.log" 2>&1 \
-    || stop "the contracts do not compile (see $BUILD/ape.log)."
+# the contracts, for Ape and for the tests in process, one core each: so that no first run waits for the compiler
+PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"
+.venv/bin/python -m bulkhead.chain.compiler >"$BUILD/vyper.log" 2>&1 &
+beside=$!
+.venv/bin/ape run build >"$BUILD/ape.log" 2>&1 || stop "the contracts do not compile (see $BUILD/ape.log)."
+wait "$beside" || stop "the contracts do not compile (see $BUILD/vyper.log)."
 touch "$BUILD/setup.stamp"
 echo "setup: done"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkhead.keeper.decide import ROLES, Policy
+from bulkhead.keeper.plan import ROLES, Policy
 from bulkhead.keeper.service import JsonLog
 from bulkhead.replay import scenario
 from bulkhead.replay.bars import parse_bars
