@@ -1,0 +1,65 @@
+"""What runs a keeper in production: the container file and the unit, held against the program they start."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bulkhead.cli import main
+from bulkhead.keeper.config import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+UNIT = ROOT / "deploy" / "bulkhead-keeper.service"
+
+
+def known_settings(text: str) -> list[str]:
+    """Settings named by environment variables in a text; every one must exist."""
+    names = [name.lower() for name in re.findall(r"BULKHEAD_KEEPER_([A-Z_]+)=", text)]
+    assert [name for name in names if name not in Settings.model_fields] == []
+    return names
+
+
+def complaint(command: list[str]) -> str:
+    """What the program says to a command line whose settings file does not exist."""
+    return CliRunner().invoke(main, command).output
+
+
+def test_dockerfile__what_it_copies_and_starts__exists():
+    sources = [s for line in re.findall(r"^COPY (.+)$", DOCKERFILE, re.M) for s in line.split()[:-1]]
+    assert len(sources) >= 4 and [s for s in sources if not (ROOT / s).exists()] == []
+    (entry,) = re.findall(r"^ENTRYPOINT \[(.+)\]$", DOCKERFILE, re.M)
+    (command,) = re.findall(r"^CMD \[(.+)\]$", DOCKERFILE, re.M)
+    words = [word.strip(' "') for word in f"{entry},{command}".split(",")]
+    assert words[0] == "bulkhead" and "There is no settings file /etc/bulkhead/keeper.toml" in complaint(words[1:])
+    assert known_settings(DOCKERFILE) == ["listen"]
+    # nobody is root in it, and no secret is baked in
+    assert re.search(r"^USER (?!root|0)", DOCKERFILE, re.M) and not re.search(r"(KEY|PASSWORD|SECRET)=", DOCKERFILE)
+
+
+def test_unit__what_it_starts__is_a_command_of_the_program():
+    (line,) = re.findall(r"^ExecStart=(.+)$", UNIT.read_text(), re.M)
+    words = shlex.split(line)
+    assert words[0].endswith("/bulkhead") and "There is no settings file" in complaint(words[1:])
+    assert known_settings(UNIT.read_text()) == ["listen"]
+
+
+def test_unit__systemd__finds_nothing_wrong(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed; on Debian `apt-get install systemd` brings it.")
+    # the program is installed elsewhere here: everything else is as it stands
+    text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text(), flags=re.M)
+    copy = tmp_path / UNIT.name
+    copy.write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60, check=False
+    )
+    about = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    assert about == [] and done.returncode == 0
