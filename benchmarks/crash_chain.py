@@ -1,15 +1,16 @@
 """A sample of random vaults of each crash through the real contracts on Anvil, compared with the mirrors.
 
-`python benchmarks/crash.py --chain 100`. The replay's own machinery opens every vault through a signed order, plays the
-rounds with the keeper, settles and pays. Each flag and take is compared with the exact mirror to the wei (equity, MM,
-bonus share, fraction, cash, cut, legs) and with the vectorised mirror in relative terms; settlement, claims and the sum
-of all tokens to the native unit.
+`python benchmarks/crash.py --chain 100`. Every vault is opened through a signed order. Then the feed writes its rounds
+and a desk does what the play of bulkhead/risk/crash.py does: it flags some blocks after a round, and takes in the first
+block in which what a take leaves it pays its cost. Which vaults are below their margin it asks of the vectorised
+mirror, the contracts then decide. Each flag and take is compared with the exact mirror to the wei (equity, MM, bonus
+share, fraction, cash, cut, legs) and with the vectorised mirror in relative terms; settlement, claims and the sum of
+all tokens to the native unit.
 """
 
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,15 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from bulkhead.chain.contract import Log
-from bulkhead.keeper.log import JsonLog
-from bulkhead.replay.audit import Audit, case_of
-from bulkhead.replay.cast import TRADERS, Part, PartLeg
+from bulkhead.chain.contract import Contract, Log
+from bulkhead.client import MAX_UINT
+from bulkhead.replay.audit import Audit
+from bulkhead.replay.cast import NOTIONAL, TRADERS, Part, PartLeg
 from bulkhead.replay.rounds import Round, quiet_rounds
-from bulkhead.replay.run import InlineKeeper, Plot, Replay, choose_expiry
+from bulkhead.replay.run import Plot, Replay, choose_expiry
 from bulkhead.replay.stage import Stage
-from bulkhead.risk import batch
-from bulkhead.risk.words import WAD, Kind
+from bulkhead.risk import auction, batch
+from bulkhead.risk.crash import BLOCK, Settings
+from bulkhead.risk.words import BPS, WAD, Kind, RiskWord, Snapshot
 
 #: Strikes as shares of the first price: few enough that one maker vault can be everybody's counterparty.
 STRIKES = ("0.8", "0.9", "1", "1.1", "1.2")
@@ -33,6 +35,12 @@ STRIKES = ("0.8", "0.9", "1", "1.1", "1.2")
 CUSHION = Decimal("1.08")
 #: Tokens everybody gets beside the replay's purses [quote].
 PURSE = 20_000_000
+#: What the desk puts into the vault that it takes into [quote].
+CAPITAL = 10_000_000
+#: A price that nobody has looked at for longer restarts the auctions: look more often while one runs [seconds].
+LOOK_SECONDS = 600
+GAS = 5_000_000
+NO_LIMITS = [-(2**200), 0, 0, 0, 0]
 
 
 def parts(count: int, seed: int) -> list[Part]:
@@ -71,7 +79,7 @@ class Watch(Audit):
     vaults: set[int] = field(default_factory=set)
 
     def _near(self, log: Log) -> None:
-        case = case_of(self.chain, log.values.vault_id, log.block)
+        case = self.case(log.values.vault_id, log.block)
         book, cells = batch.Book.of([case.legs]), batch.Cells.of([case.snapshot])
         found = batch.assess(book, cells, case.risk, threads=1)
         standing = batch.resolve(found, book, cells, case.risk, case.collateral / WAD)
@@ -96,37 +104,190 @@ class Watch(Audit):
         return super().take(log, moved, liquidation_word)
 
 
+@dataclass
+class Desk:
+    """Keeper and taker in one, with a vault of its own; decides by the vectorised mirror.
+
+    Attributes:
+        refused: Transactions that the contracts refused.
+    """
+
+    stage: Stage
+    expiry: int
+    settings: Settings = field(default_factory=Settings)
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        chain = self.stage.chain
+        self.draw = random.Random(self.settings.seed)
+        self.client = self.stage.people["keeper"]
+        self.vault_id = self.client.vaults.open(self.stage.market.symbol, deposit=CAPITAL)
+        market = self.stage.market.index
+        self.terms = auction.LiquidationTerms.unpack(int(chain["Liquidator"].call("market_word", market)))
+        self.risk = RiskWord.unpack(int(chain["Clearinghouse"].call("market", market)[1]))
+        self.due: dict[int, int] = {}
+        self.now = self.seen = self.stage.now()
+        self.settled = False
+
+    def send(self, at: int, contract: Contract, name: str, *arguments: object) -> bool:
+        """One transaction in a block of its own, not before `at`."""
+        self.now = max(at, self.now + 1)
+        self.stage.anvil.set_next_timestamp(self.now)
+        me = self.client.signer
+        sent = self.stage.anvil.send_as(me.address, contract.address, contract.encode(name, *arguments), GAS)
+        while (found := self.stage.chain.rpc.call("eth_getTransactionReceipt", sent)) is None:
+            time.sleep(0.001)
+        me.forget_nonce()
+        return int(found["status"], 16) == 1
+
+    def poke(self, at: int) -> None:
+        """Folds the rounds and lets the market's clock run."""
+        self.send(at, self.stage.chain["OracleAdapter"], "poke", self.stage.market.index, 16)
+        self.seen = self.now
+
+    def look(self, replay: Sampled, until: int) -> None:
+        """What there is to do between a round and the next."""
+        self.poke(self.now)
+        vaults = [replay.book.vaults[i] for i in replay.sampled if replay.book.vaults[i].legs]
+        if not vaults:
+            return
+        oracle = self.stage.chain["OracleAdapter"]
+        snapshot = Snapshot.from_words(list(oracle.call("snapshot", self.stage.market.index, self.expiry)))
+        book, cells = replay.flat(), batch.Cells.of([snapshot])
+        found = batch.assess(book, cells, self.risk, threads=1)
+        held = np.array([v.balance / self.stage.unit - v.terms.deposit_held / 1e6 for v in vaults])
+        standing = batch.resolve(found, book, cells, self.risk, held)
+        below = (standing.equity < standing.maintenance_margin) & (held < -found.v_min)
+        plans = []
+        for i, vault in enumerate(vaults):
+            if not below[i]:
+                self.due.pop(vault.vault_id, None)
+                if vault.flagged:
+                    plans.append((self.now, vault.vault_id, "refresh"))
+                continue
+            due = self.due.setdefault(
+                vault.vault_id, self.now + BLOCK * self.draw.randint(*self.settings.latency_blocks)
+            )
+            start = max(due, self.now)
+            clock, life = start, self.expiry - start
+            if vault.flagged:
+                restarted = snapshot.clock >> 64
+                clock = self.now - ((snapshot.clock & (2**64 - 1)) - max(vault.terms.flag_clock, restarted))
+                life = self.expiry - vault.terms.flagged_at
+            else:
+                plans.append((start, vault.vault_id, "flag"))
+            contracts = sum(abs(leg.quantity) for leg in vault.legs if leg.kind != Kind.CASH) / 1e6
+            cost = self.settings.cost * contracts * snapshot.spot / WAD
+            equity, margin = float(standing.equity[i]), float(standing.maintenance_margin[i])
+            for at in range(start + BLOCK, min(until, start + 2 * self.terms.t2_seconds), BLOCK):
+                beta, g = (share / WAD for share in self.terms.shares(at - clock, life))
+                if self._gain(equity, margin, beta, g) >= cost:
+                    plans.append((at, vault.vault_id, "take"))
+                    break
+        self._act(sorted(plans), until)
+
+    def _gain(self, equity: float, margin: float, beta: float, g: float) -> float:
+        """What a take of everything leaves the taker at the mark, insurance's caps left out."""
+        if equity >= (beta + self.risk.phi_bps * BPS / WAD) * margin:
+            return beta * margin
+        own = min(equity, beta * margin)
+        return own + max(g * margin - own, 0.0)
+
+    def _act(self, plans: list[tuple[int, int, str]], until: int) -> None:
+        liquidator = self.stage.chain["Liquidator"]
+        for at, vault_id, act in plans:
+            while at - self.seen > LOOK_SECONDS and self.seen + LOOK_SECONDS < until:
+                self.poke(self.seen + LOOK_SECONDS)
+            if max(at, self.now + 1) >= until:
+                break
+            if act == "take":
+                into = (WAD, self.vault_id, NO_LIMITS, MAX_UINT, b"")
+                done = self.send(at, liquidator, "take", vault_id, *into)
+            else:
+                done = self.send(at, liquidator, act, vault_id)
+            self.seen = self.now
+            self.refused += not done
+
+    def settle_down(self) -> None:
+        """After the expiry: the price, every settlement, every claim. Before it there is nothing to do unasked."""
+        if self.settled or self.stage.now() < self.expiry:
+            return
+        self.now = self.stage.now()
+        settlement, market = self.stage.chain["Settlement"], self.stage.market.index
+        window = [r for r in self.stage.rounds if r[1] <= self.expiry - 1800][-1:]
+        window += [r for r in self.stage.rounds if self.expiry - 1800 < r[1] <= self.expiry]
+        self.send(self.now, settlement, "fix", market, self.expiry, [number for number, _, _ in window])
+        count = int(self.stage.chain["Clearinghouse"].call("next_id"))
+        for name in ("settle_many", "claim_many"):
+            for first in range(1, count, 50):
+                self.send(self.now, settlement, name, list(range(first, min(first + 50, count))))
+        self.client.vaults.close(self.vault_id)
+        self.settled = True
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
+
+class Sampled(Replay):
+    """The replay without its keeper's own loop and without a sample of every vault after every step."""
+
+    sampled: list[int]
+    _flat: tuple[tuple[int, int], batch.Book] | None = None
+
+    def _show(self, phase: str) -> Any:
+        self._follow()
+
+    def flat(self) -> batch.Book:
+        """The legs of the sampled vaults; made anew when some log has changed one."""
+        vaults = [self.book.vaults[i] for i in self.sampled if self.book.vaults[i].legs]
+        newest = (len(vaults), max(v.updated_block for v in vaults))
+        if self._flat is None or self._flat[0] != newest:
+            self._flat = newest, batch.Book.of([v.legs for v in vaults])
+        return self._flat[1]
+
+    def play(self) -> None:
+        """Every round, and what the desk makes of it before the next."""
+        desk = self.keeper
+        assert isinstance(desk, Desk)
+        self.sampled = [i for i in self.cast if self.cast[i].who != "maker"]
+        stamps = [point.at for point in self.plot.rounds[1:]] + [self.plot.expiry]
+        desk.now = self.stage.now()
+        for point, following in zip(self.plot.rounds, stamps, strict=True):
+            desk.now = self.stage.push(point, desk.now)
+            desk.look(self, min(following, self.plot.expiry - 1))
+            self._follow()
+
+
 def play(rounds: list[Round], count: int, symbol: str, seed: int) -> dict[str, Any]:
     """One crash from deployment to the last claim."""
     begun = time.monotonic()
     expiry = choose_expiry(rounds[0].at, rounds[-1].at)
     played = [r for r in rounds if r.at < expiry]
     played += quiet_rounds(played[-1], expiry)
-    with (
-        tempfile.TemporaryFile("w") as log,
-        Stage(symbol, played[0]) as stage,
-    ):
+    with Stage(symbol, played[0]) as stage:
         mint = stage.people["deployer"].signer
         for role in ("maker", "keeper", *TRADERS):
             mint.execute(stage.market.token, "mint", stage.people[role].address, PURSE * stage.unit)
         stage.push(played[0])
-        driver = InlineKeeper(stage, JsonLog(log), most_looks=60 + 20 * count)
-        try:
-            driver.settle_down()
-            replay = Replay(stage, Plot("crash", symbol, played[1:], expiry), driver, parts=parts(count, seed))
-            watch = replay.audit = Watch(stage.chain)
-            record = replay.through()
-        finally:
-            driver.stop()
+        desk = Desk(stage, expiry, Settings(seed=seed))
+        replay = Sampled(stage, Plot("crash", symbol, played[1:], expiry), desk, parts=parts(count, seed))
+        watch = replay.audit = Watch(stage.chain)
+        replay.open()
+        opened = time.monotonic() - begun
+        replay.play()
+        replay.settle()
+        record = replay.close()
     failed = [check.name for check in record.checks if not check.passed]
     unit = 10**record.decimals
-    notional = sum(20_000 * len(p.legs) for p in parts(count, seed))
+    notional = NOTIONAL * count
+    traders = [v for v in record.vaults if v.who != "maker"]
     return {
-        "vaults": count, "rounds": len(played), "flags": watch.flags, "flagged": len(watch.vaults),
-        "takes": watch.takes, "bonus_bp": 1e4 * watch.bonus / notional, "worst_health": watch.worst,
-        "insurance": watch.insured / unit, "recovery": record.recovery, "settled": watch.settled,
+        "vaults": count, "rounds": len(played), "im_percent": 100 * sum(v.im_at_open for v in traders) / notional,
+        "flags": watch.flags, "flagged": len(watch.vaults), "takes": watch.takes,
+        "bonus_bp": 1e4 * watch.bonus / notional, "worst_health": watch.worst, "refused": desk.refused,
+        "insurance": record.totals["insurance_used"] / unit, "recovery": record.recovery, "settled": watch.settled,
         "distance": watch.distance, "failed": failed, "wrong": watch.wrong[:5],
-        "seconds": round(time.monotonic() - begun, 1),
+        "opening_seconds": round(opened, 1), "seconds": round(time.monotonic() - begun, 1),
     }  # fmt: skip
 
 

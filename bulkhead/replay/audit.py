@@ -82,6 +82,13 @@ class Audit:
     takes: int = 0
     settled: int = 0
     wrong: list[str] = field(default_factory=list)
+    _last: tuple[int, int, Case] | None = field(default=None, init=False, repr=False)
+
+    def case(self, vault_id: int, block: int) -> Case:
+        """`case_of`, which keeps the last one."""
+        if self._last is None or self._last[:2] != (vault_id, block):
+            self._last = vault_id, block, case_of(self.chain, vault_id, block)
+        return self._last[2]
 
     def _compare(self, what: str, chain: object, mirror: object) -> bool:
         if chain != mirror:
@@ -91,7 +98,7 @@ class Audit:
     def flag(self, log: Log) -> bool:
         """A flag: equity and MM are the mirror's, and the vault was liquidatable."""
         self.flags += 1
-        case = case_of(self.chain, log.values.vault_id, log.block)
+        case = self.case(log.values.vault_id, log.block)
         standing = case.standing()
         worst = exact.max_loss(case.legs)
         covered = worst != exact.UNBOUNDED and case.collateral >= -worst
@@ -107,7 +114,7 @@ class Audit:
         """A take: share, bonus, cash, cut and legs are the mirror's, rounded by its rules."""
         self.takes += 1
         vault_id = log.values.vault_id
-        case = case_of(self.chain, vault_id, log.block)
+        case = self.case(vault_id, log.block)
         standing = case.standing()
         terms = auction.LiquidationTerms.unpack(liquidation_word)
         clock, restart = case.snapshot.clock & (2**64 - 1), case.snapshot.clock >> 64

@@ -11,8 +11,9 @@ START = 1_583_985_600
 
 def test_play__random_vaults_in_a_crash__equal_both_mirrors():
     falling = [Round(START + 900 * i, int(200e8 * 0.95**i)) for i in range(6)]
-    found = crash_chain.play(falling, count=4, symbol="ETH", seed=1)
+    found = crash_chain.play(falling, count=10, symbol="ETH", seed=1)
     assert not found["failed"], found["wrong"]
-    assert found["flags"] >= 2 and found["takes"] >= 2 and found["settled"] >= 4
+    assert found["flags"] >= 5 and found["takes"] >= 5 and found["settled"] >= 5 and not found["refused"]
     assert found["distance"] < 1e-9
-    assert found["recovery"] == 1.0
+    # the fall beats some of them: insurance and the winners bear it
+    assert found["insurance"] > 0 and 0.8 < found["recovery"] < 1
