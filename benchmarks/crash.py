@@ -251,8 +251,8 @@ def chain_section(chain: dict[str, Any]) -> list[str]:
         out += cells(
             f"{name} {CRASHES[name]}", f"{r['vaults']}", f"{r['deviation_bps'] / 100:g} %", f"{r['rounds']:,}",
             f"{r['im_percent']:.2f} %", f"{r['flags']:,}", f"{r['flagged']:,}", f"{r['takes']:,}",
-            f"{r['bonus_bp']:.1f} bp", f"{r['insurance']:.2f}", f"{r['recovery']:.4f}", f"{r['worst_health']:.2f}", verdict,
-            f"{r['distance']:.0e}",
+            f"{r['bonus_bp']:.1f} bp", f"{r['insurance']:.2f}", f"{r['recovery']:.4f}", f"{r['worst_health']:.2f}",
+            verdict, f"{r['distance']:.0e}",
         )  # fmt: skip
     return out
 
