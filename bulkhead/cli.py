@@ -491,10 +491,20 @@ def order_cancel(files: tuple[str, ...], rpc: str, deployment: str, key_env: str
 @click.argument("file")
 @click.option("--vault", "vault_id", type=int, help="Own vault that would take; without it the maker's side is shown.")
 @click.option("--size", type=Amount(), help="Packages; without it the whole order.")
+@click.option("--deposit", type=Amount(), help="Show a new vault that would take, opened with this much.")
+@click.option("--model", default="ES", show_default=True, help="Margin model of the new vault: ES or GREEKS.")
 @chain_options
-def order_preview(file: str, vault_id: int | None, size: Decimal | None, rpc: str, deployment: str) -> None:
+def order_preview(
+    file: str,
+    vault_id: int | None,
+    size: Decimal | None,
+    deposit: Decimal | None,
+    model: str,
+    rpc: str,
+    deployment: str,
+) -> None:
     """What filling an order (FILE, or -) would do to a vault: premium, fee, margins, liquidation prices."""
-    found = _client(rpc, deployment).orders.preview(_signed(file), vault_id, size)
+    found = _client(rpc, deployment).orders.preview(_signed(file), vault_id, size, deposit, model)
     table = Table(box=None, show_header=False)
     health = "no margin needed" if found.after.health is None else f"{found.after.health:.4f}"
     prices = ["none" if at is None else f"{at:,.2f}" for at in (found.liquidation_below, found.liquidation_above)]

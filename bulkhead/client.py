@@ -19,12 +19,12 @@ from typing import Any
 from eth_utils import to_checksum_address
 
 from bulkhead import orders, pricing
-from bulkhead.chain import words
+from bulkhead.chain import system, words
 from bulkhead.chain.connection import Connection, Market, connect
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, NoFunds, UnknownVault
-from bulkhead.chain.lens import CellView, VaultView, read_cells, read_vaults, vault_view
+from bulkhead.chain.lens import CellView, VaultView, described, read_cells, read_vaults, vault_view
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.chain.words import Model
@@ -574,16 +574,25 @@ class Orders:
         )
 
     def preview(
-        self, order: Order | SignedOrder, vault_id: int | None = None, size: Decimal | None = None
+        self,
+        order: Order | SignedOrder,
+        vault_id: int | None = None,
+        size: Decimal | None = None,
+        deposit: Decimal | int | None = None,
+        model: str = "ES",
     ) -> FillPreview:
-        """What a fill would do: the maker's side of an unsigned order, or the taker's with a vault named.
+        """What a fill would do: the maker's side of an order, or the taker's in a vault named or a new one.
 
         Args:
             order: The order, signed or not (`build`).
             vault_id: Vault that would take; None looks at the maker's.
             size: Packages; None takes the whole order.
+            deposit: Quote tokens of a vault that would be opened to take (`fill` without a vault).
+            model: Margin model of that vault, ES or GREEKS.
         """
         client = self._client
+        if vault_id is not None and deposit is not None:
+            raise BadInput("A fill goes into an existing vault or into a new one with a deposit, not into both.")
         found = order.order if isinstance(order, SignedOrder) else order
         series = Series.unpack(found.legs[0].series)
         market = client.chain.market(series.market)
@@ -591,16 +600,25 @@ class Orders:
         (cell,) = read_cells(client.chain, [(series.market, series.expiry)]).values()
         fees = pricing.Fees.unpack(int(client.chain["Exchange"].call("trading", series.market)))
         terms = pricing.terms(found, packages, market.decimals, fees, cell.snapshot)
-        is_maker = vault_id is None
+        is_maker = vault_id is None and deposit is None
         subject = found.maker_vault if vault_id is None else vault_id
         legs, cash = terms.received(found.is_bid == is_maker)
         fee = terms.maker_fee if is_maker else terms.taker_fee
-        state = client.chain["Lens"].call(
-            "preview", subject, series.expiry, [leg.pack() for leg in legs if leg.quantity], cash - fee
-        )
-        after = vault_view(state)
-        if not isinstance(after, VaultView):
-            raise after
+        moved = [leg.pack() for leg in legs if leg.quantity]
+        lens = client.chain["Lens"]
+        if deposit is not None:
+            chosen, tokens = parse_model(model), to_native(deposit, market.decimals)
+            engine = system.engines({name: one.address for name, one in client.chain.deployment.contracts.items()})
+            after = described(
+                lens.call(
+                    "preview_new", series.market, int(chosen), engine[chosen], series.expiry, moved, tokens + cash - fee
+                )
+            )
+        else:
+            seen = vault_view(lens.call("preview", subject, series.expiry, moved, cash - fee))
+            if not isinstance(seen, VaultView):
+                raise seen
+            after = seen
         below, above = self._liquidation_prices(after, cell)
         deferred = found.premium_style == PremiumStyle.DEFERRED
         return FillPreview(

@@ -198,25 +198,21 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
     return results
 
 
-@external
+@internal
 @view
-def preview(
-    vault_id: uint256, expiry: uint256, moved: DynArray[uint256, 16], cash: int256
+def _preview(
+    vault_id: uint256,
+    held: uint256[9],
+    held_legs: DynArray[uint256, 16],
+    expiry: uint256,
+    moved: DynArray[uint256, 16],
+    cash: int256,
 ) -> ILens.VaultState:
     """
-    @notice State a vault would have after receiving legs and cash, to be looked at before signing or filling.
-    @dev A first leg locks the liquidation deposit in the preview too. Passes the trade when equity covers
-         `initial_margin`; what the chain refuses for other reasons shows in a simulated call.
-    @param vault_id The vault.
-    @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
-    @param moved Leg words the vault would receive.
-    @param cash Tokens it would receive, fee included; negative when it pays [native].
-    @return The state after.
+    @dev State of a vault of these words and legs after it has received legs and cash.
     """
-    words: uint256[9] = empty(uint256[9])
-    legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
-    assert len(legs) == 0 or state._expiry(words[state.TERMS]) == expiry, "lens/wrong-cell"
+    words: uint256[9] = held
+    legs: DynArray[uint256, 16] = held_legs
     if len(legs) == 0:
         words[state.TERMS] = expiry | (
             parameters._liquidation_deposit(words[state.RISK]) << state.DEPOSIT_AT
@@ -244,6 +240,58 @@ def preview(
     assert balance >= 0, "lens/insufficient-balance"
     words[state.BALANCE] = convert(balance, uint256)
     return self._describe(vault_id, words, kept, expiry if len(kept) != 0 else 0)
+
+
+@external
+@view
+def preview(
+    vault_id: uint256, expiry: uint256, moved: DynArray[uint256, 16], cash: int256
+) -> ILens.VaultState:
+    """
+    @notice State a vault would have after receiving legs and cash, to be looked at before signing or filling.
+    @dev A first leg locks the liquidation deposit in the preview too. Passes the trade when equity covers
+         `initial_margin`; what the chain refuses for other reasons shows in a simulated call.
+    @param vault_id The vault.
+    @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
+    @param moved Leg words the vault would receive.
+    @param cash Tokens it would receive, fee included; negative when it pays [native].
+    @return The state after.
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    assert len(legs) == 0 or state._expiry(words[state.TERMS]) == expiry, "lens/wrong-cell"
+    return self._preview(vault_id, words, legs, expiry, moved, cash)
+
+
+@external
+@view
+def preview_new(
+    market: uint256,
+    model: uint256,
+    engine: address,
+    expiry: uint256,
+    moved: DynArray[uint256, 16],
+    cash: int256,
+) -> ILens.VaultState:
+    """
+    @notice `preview` of a vault that is still to be opened: id 0, no owner.
+    @param market Market index.
+    @param model Margin model, ES or GREEKS: the ratios of a STATIC vault are only known once it is stamped.
+    @param engine Margin engine of that model.
+    @param expiry Expiry of the legs [unix seconds].
+    @param moved Leg words the vault would receive.
+    @param cash Tokens deposited and received, less premium and fee [native].
+    @return The state after.
+    """
+    assert model != state.STATIC, "lens/static-unstamped"
+    words: uint256[9] = empty(uint256[9])
+    words[state.VAULT] = (market << state.MARKET_AT) | (model << state.MODEL_AT)
+    words[state.ENGINE] = convert(engine, uint256)
+    ledger: (uint256, uint256, uint256) = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    words[state.TOKEN] = ledger[0]
+    words[state.RISK] = ledger[1]
+    return self._preview(0, words, [], expiry, moved, cash)
 
 
 @external

@@ -12,8 +12,13 @@ seen = maker.orders.preview(order)
 print(f"the maker would be liquidated below {seen.liquidation_below:,.2f}, health {seen.after.health:.2f}")
 assert seen.passes and seen.liquidation_above is None and seen.after.initial_margin > 0
 offer = maker.orders.sign_order(order)
+# the vault that would be opened: premium, fee and margins before anything is sent
+new = trader.orders.preview(offer, size=Decimal(1), deposit=200)
+assert new.passes and new.premium == 20 and new.fee > 0
 vault = trader.orders.fill(offer, size=Decimal(1), deposit=200)
-assert trader.vaults.get(vault).state == "covered"
+made = trader.vaults.get(vault)
+assert made.state == "covered" and made.collateral == new.after.collateral
+assert abs(made.equity - new.after.equity) < Decimal("0.01")
 [(status, fillable, reason)] = trader.orders.states([offer])
 assert (status, fillable, reason) == ("open", 9, "")
 maker.orders.cancel([offer])

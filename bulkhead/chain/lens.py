@@ -190,6 +190,11 @@ def vault_view(state: Mapping[str, Any]) -> VaultView | UnknownVault:
     """A vault of `Lens.vaults` or `Lens.preview`, or the exception that says there is none."""
     if int(state["owner"], 16) == 0:
         return UnknownVault(f"There is no vault {state['vault_id']}.")
+    return described(state)
+
+
+def described(state: Mapping[str, Any]) -> VaultView:
+    """What the Lens says of a vault, also of one still to be opened (id 0, owner zero)."""
     return VaultView(
         vault_id=state["vault_id"],
         owner=state["owner"],

@@ -99,6 +99,8 @@ def test_cli__preview_split_merge_grant_and_maker_run(market: Connection, tmp_pa
     order.write_text(maker.orders.sign(desk, expiry, ["call:2000"], "sell", 80, 2).to_json())
     vault = run("vault", "open", "--deposit", "1000")
     assert "initial margin" in run("order", "preview", str(order), "--vault", vault, key="")
+    new = ("order", "preview", str(order), "--size", "1", "--deposit", "5000")
+    assert "liquidated below, above" in run(*new, "--model", "GREEKS", key="")
     run("order", "fill", str(order), "--vault", vault)
     new = run("vault", "split", vault, "call:2000", "--cash", "100")
     assert [leg.quantity for leg in trader.vaults.get(int(new)).legs] == [10**6]

@@ -162,3 +162,19 @@ def test_liquidation_prices__nothing_to_liquidate_or_already__is_said(system, tr
     system.wait(EXPIRY - system.now)
     with boa.reverts("lens/no-price"):
         system.lens.liquidation_prices(short[0])
+
+
+@pytest.mark.parametrize("model", [Model.ES, Model.GREEKS])
+def test_preview_new__vault_to_be_opened__is_what_an_empty_one_would_be(system, trader, model):
+    vault = system.open(trader, 5_000, model=model)
+    engine = system.at[("EsEngine", "GreeksEngine")[int(model)]]
+    moved, cash_in = [call(2_000, -1), put(1_800, -2)], 5_000 * 10**6
+    seen = system.lens.preview_new(1, int(model), engine, weekly(), moved, cash_in + 70 * 10**6)
+    same = system.lens.preview(vault, weekly(), moved, 70 * 10**6)
+    assert seen.vault_id == 0 and int(seen.owner, 16) == 0
+    for name in ("equity", "maintenance_margin", "initial_margin", "health", "collateral", "v_min", "deposit", "legs"):
+        assert getattr(seen, name) == getattr(same, name), name
+    with boa.reverts("lens/insufficient-balance"):
+        system.lens.preview_new(1, int(model), engine, weekly(), moved, -1)
+    with boa.reverts("lens/static-unstamped"):
+        system.lens.preview_new(1, int(Model.STATIC), engine, weekly(), moved, cash_in)
