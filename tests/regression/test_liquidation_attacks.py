@@ -11,6 +11,7 @@ from tests.contracts import write
 from tests.liquidation_world import EXPIRY, MARKET, address, call, cash, put, unchanged
 
 OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
+HEALTHY = 5  # of Liquidator.quote
 LIVE = Status.FRESH | Status.ACTIVE | Status.SURFACE_LIVE
 
 
@@ -285,3 +286,25 @@ def test_flag__vault_whose_tokens_are_below_the_tip__is_still_possible(world):
     into = world.open(TAKER, 5000)
     world.take(vault, into, TAKER)
     assert world.legs(vault) == []
+
+
+def test_flagged_static_vault__sells_its_hedge__gives_away_no_more_than_its_health(world):
+    """A STATIC vault asks the whole value V of a long option: selling it frees V, so a price down to V * (1 - E/MM) lowers
+    neither E - MM nor E/MM. What leaves is at most the vault's own equity share; its health stays what it was."""
+    vault = world.open(OWNER, 900, 2)
+    world.trade(vault, world.maker(), [call(2000, 1)], 90)
+    world.trade(world.maker(), vault, [put(2300, 0.5)], 170)
+    for spot in range(2300, 3000, 20):
+        world.move(spot)
+        if world.liquidator.quote(vault, WAD)[0] != HEALTHY:
+            break
+    world.flag(vault, KEEPER)
+    equity, mm, _ = world.standing(vault)
+    before = world.engine.value([put(2300, 0.5)], world.snapshot().words())
+    least = before * (mm - equity) // mm / WAD
+    assert 0 < equity < mm
+    with boa.reverts("margin/adds-risk"):
+        world.trade(vault, world.maker(), [put(2300, 0.5)], least - 0.01)
+    world.trade(vault, world.maker(), [put(2300, 0.5)], least + 0.01)
+    after, needed, _ = world.standing(vault)
+    assert after * mm >= equity * needed and after >= 0
