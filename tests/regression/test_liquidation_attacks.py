@@ -289,8 +289,8 @@ def test_flag__vault_whose_tokens_are_below_the_tip__is_still_possible(world):
 
 
 def test_flagged_static_vault__sells_its_hedge__gives_away_no_more_than_its_health(world):
-    """A STATIC vault asks the whole value V of a long option: selling it frees V, so a price down to V * (1 - E/MM) lowers
-    neither E - MM nor E/MM. What leaves is at most the vault's own equity share; its health stays what it was."""
+    """A STATIC vault asks the whole value V of a long option: selling it frees V, so a price down to V * (1 - E/MM)
+    lowers neither E - MM nor E/MM. What leaves is a share of the vault's own equity; its health stays what it was."""
     vault = world.open(OWNER, 900, 2)
     world.trade(vault, world.maker(), [call(2000, 1)], 90)
     world.trade(world.maker(), vault, [put(2300, 0.5)], 170)
