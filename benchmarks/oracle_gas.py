@@ -119,7 +119,13 @@ def rows(url: str) -> list[dict[str, Any]]:
             made = surface.Surface(1, made_at, expiries, tuple(smile(0.6, e - made_at) for e in expiries))
             domain = surface.Domain(int(rpc("eth_chainId"), 16), str(vol.address))
             signed = surface.sign(made, number, 1, domain, PUBLISHERS)
-            vol.publish(1, number, made_at, made.index, made.words, signed)
+            data = vol.publish.prepare_calldata(1, number, made_at, made.index, made.words, signed)
+            # straight to the node: a simulation beside it has another chain id, and the signatures would not hold there
+            call = {"from": str(boa.env.eoa), "to": str(vol.address), "data": "0x" + data.hex(), "gas": hex(5_000_000)}
+            sent, receipt = rpc("eth_sendTransaction", call), None
+            while receipt is None:
+                receipt = rpc("eth_getTransactionReceipt", sent)
+            assert receipt["status"] == "0x1"
             add(f"publish_{len(days)}_{turn}", used())
             add(f"publish_{len(days)}_{turn}_each", used() // len(days))
     feeds[0].push(2020 * UNIT, now())

@@ -538,14 +538,12 @@ def _read(feed_word: uint256, asked: uint256) -> Reading:
     assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
     if not success or len(answer) < 160:
         return reading
-    # (roundId, answer, startedAt, updatedAt, answeredInRound), and of a pull feed its confidence half-width; memory
-    # beyond a shorter answer is not read
-    fields: uint256[5] = abi_decode(slice(answer, 0, 160), uint256[5])
+    # (roundId, answer, startedAt, updatedAt, answeredInRound), and of a pull feed its confidence half-width
+    amount: uint256 = extract32(answer, 32, output_type=uint256)
     if asked == UPTIME:
-        return Reading(reason=FINE, id=0, price=fields[1], stamp=fields[2], width=0)
-    id: uint256 = fields[0]
-    amount: uint256 = fields[1]
-    updated_at: uint256 = fields[3]
+        return Reading(reason=FINE, id=0, price=amount, stamp=extract32(answer, 64, output_type=uint256), width=0)
+    id: uint256 = extract32(answer, 0, output_type=uint256)
+    updated_at: uint256 = extract32(answer, 96, output_type=uint256)
     if id > ROUND_ID_MASK or (asked != NEWEST and id != asked):
         return reading
     reading.id = id
@@ -553,7 +551,7 @@ def _read(feed_word: uint256, asked: uint256) -> Reading:
     # a negative answer reads as a huge one
     if amount == 0 or amount > unsafe_div(MAX_PRICE, scale):
         reading.reason = BAD_ANSWER
-    elif updated_at == 0 or fields[4] < id:
+    elif updated_at == 0 or extract32(answer, 128, output_type=uint256) < id:
         reading.reason = INCOMPLETE
     elif updated_at > block.timestamp:
         reading.reason = FUTURE
