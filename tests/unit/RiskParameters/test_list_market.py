@@ -31,7 +31,8 @@ def test_list_market__valid__every_reader_gets_its_word(system, parameters, list
     assert list(parameters.words(7)) == [risk, trading, liquidation, oracle]
     assert parameters.markets() == [1, 7]
     token = int(system.market.token.address, 16)
-    assert token_word == token | 6 << 160 | 1 << 168 | 10_000 << 176
+    # ES is the only model listed
+    assert token_word == token | 6 << 160 | 1 << 168 | 10_000 << 176 | 1 << 208
 
 
 def test_list_market__valid__logs_everything(system, parameters, listing):
