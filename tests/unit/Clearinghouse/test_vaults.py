@@ -199,7 +199,7 @@ ROLE_CALLS = {
     "finish": (1, [0] * 16),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),
-    "settle": (1, 0, 0, 0, EMPTY),
+    "settle": (1, 0, 0, 0, 0, EMPTY),
     "pay_from_cell": (1, 1, EMPTY, 1),
     "repay": (1, 1, 1),
     "release": (1,),
