@@ -332,7 +332,8 @@ def _is_fair_close(
 ) -> bool:
     """
     @dev A closing fill at the last known price: equity may not fall by more than 2 % of the notional closed, nor by more
-         than the MM that the close frees, so that closing worthless legs gives nothing away (ADR 9).
+         than the MM that the close frees, so that closing worthless legs gives nothing away; and selling a hedge, which
+         asks for more MM, must leave a vault that pays its worst settlement (ADR 9).
     """
     if prices[price.SPOT] == 0:
         return False
@@ -342,6 +343,8 @@ def _is_fair_close(
         self._full(words, old_legs, prices, collateral)[margin.MM]
         - self._full(words, legs, prices, collateral)[margin.MM]
     )
+    if freed < 0 and not self._covered(words, legs, 0):
+        return False
     allowed: uint256 = min(
         closed * prices[price.SPOT] // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
     )
@@ -391,9 +394,13 @@ def check(
     fresh: bool = price._is_fresh(snapshot)
     is_static: bool = state._model(words[state.VAULT]) == state.STATIC
     closes: bool = mode == TRADE and self._closer_to_zero(old_legs, legs)
-    if not closes and len(legs) != 0:
-        # value may back a margin, but the tips are paid in tokens
-        assert self._collateral(words) >= 0, "margin/deposit-not-full"
+    if len(legs) != 0:
+        # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
+        least: int256 = 0
+        if closes:
+            native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+            least = self._collateral(words) - (moved - convert(fee, int256)) * native
+        assert self._collateral(words) >= min(least, 0), "margin/deposit-not-full"
     vault: uint256[9] = words
     stamp: uint256 = 0
     if is_static and fresh and not (mode == OWN and self._same(old_legs, legs)):

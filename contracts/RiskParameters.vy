@@ -314,7 +314,7 @@ def list_market(
 ):
     """
     @notice Registers a market, once, with every number it starts with. Only the owner.
-    @dev The token's decimals are read here and checked by the Clearinghouse; a test transfer is up to the deployer.
+    @dev A test transfer of the token is up to the deployer.
     @param market The market's index, below 65536.
     @param token Ordinary ERC-20 with 6 to 18 decimals (no fee, no rebase).
     @param lot Smallest step of option and future quantities [1e-6 contracts].
@@ -350,6 +350,7 @@ def list_market(
     self._check_all(words)
 
     decimals: uint256 = convert(staticcall IERC20Decimals(token).decimals(), uint256)
+    assert 6 <= decimals and decimals <= 18, "parameters/token-decimals"
     self.listed[market] = True
     self._markets.append(market)
     self._words[market] = words

@@ -243,6 +243,7 @@ SENTENCES: dict[str, str] = {
     "parameters/not-paused": "Opening is not paused in this market.",
     "parameters/pause-too-soon": "The guardian has to wait as long as the last pause lasted before the next.",
     "parameters/stray-bits": "A parameter word has bits that mean nothing.",
+    "parameters/token-decimals": "The quote token must have 6 to 18 decimals.",
     "parameters/token-no-code": "There is no contract at the token's address.",
     "parameters/too-large": "The parameter is above its upper bound.",
     "parameters/too-many-markets": "There is no room for another market.",

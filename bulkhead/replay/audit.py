@@ -96,17 +96,23 @@ class Audit:
         return chain == mirror
 
     def flag(self, log: Log) -> bool:
-        """A flag: equity and MM are the mirror's, and the vault was liquidatable."""
+        """A flag: equity and MM are the mirror's, and the vault was liquidatable.
+
+        A second flag marks the winding down of a vault: it keeps the MM of the first, and equity is below zero.
+        """
         self.flags += 1
         case = self.case(log.values.vault_id, log.block)
         standing = case.standing()
         worst = exact.max_loss(case.legs)
         covered = worst != exact.UNBOUNDED and case.collateral >= -worst
         name = f"flag of vault {log.values.vault_id}"
+        marked = case.word.flagged
+        margin_told = case.terms.flag_margin * 10**12 if marked else standing.maintenance_margin
+        least = 0 if marked else standing.maintenance_margin
         results = (
             self._compare(f"{name}, equity", log.values.equity, standing.equity),
-            self._compare(f"{name}, MM", log.values.margin, standing.maintenance_margin),
-            self._compare(f"{name}, liquidatable", standing.equity < standing.maintenance_margin and not covered, True),
+            self._compare(f"{name}, MM", log.values.margin, margin_told),
+            self._compare(f"{name}, liquidatable", standing.equity < least and not covered, True),
         )
         return all(results)
 

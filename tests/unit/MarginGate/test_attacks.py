@@ -4,7 +4,7 @@ import boa
 import pytest
 
 from bulkhead.risk import exact, margin
-from bulkhead.risk.words import WAD, Model, RiskWord
+from bulkhead.risk.words import WAD, Leg, Model, RiskWord
 from tests.system import call, cash, future, put, weekly
 
 EXPIRY = weekly(2)
@@ -90,3 +90,32 @@ def test_check__value_of_the_legs__does_not_stand_for_the_liquidation_deposit(sy
     empty = system.open(trader)
     with boa.reverts("margin/deposit-not-full"):
         system.novate(desk, empty, [put(1000, 0.01), cash(11)], EXPIRY)
+
+
+@pytest.mark.parametrize("model", [Model.ES, Model.STATIC])
+def test_check__stale_close_that_sells_the_hedge__is_refused(system, trader, stranger, desk, model):
+    vault = system.open(trader, 800, model=model)
+    near, far = call(2000, 100), call(2001, -100)
+    system.novate(desk, vault, [near, far], EXPIRY, 60)
+    own, other = system.open(trader, 60_000), system.open(stranger, 2_000_000)
+    system.novate(other, own, [call(2000, -100)], EXPIRY, -8_000)
+    system.wait(4_000)
+    prices = system.snapshot(EXPIRY)
+    # at its mark, which is fair, but what stays would be short without a margin
+    with boa.reverts("margin/stale-close-price"):
+        system.novate(vault, own, [near], EXPIRY, exact.mark([Leg.unpack(near)], prices) / WAD)
+    # both together leave nothing
+    system.novate(vault, desk, [near, far], EXPIRY, exact.mark(system.legs(vault), prices) / WAD)
+    assert system.legs(vault) == []
+
+
+def test_check__close_that_spends_the_liquidation_deposit__is_refused(system, trader, desk):
+    vault = system.open(trader, 60)
+    system.novate(desk, vault, [call(200, 0.02)], EXPIRY, 40)
+    assert system.balance(vault) == 20 * 10**6
+    with boa.reverts("margin/deposit-not-full"):
+        system.novate(vault, desk, [call(200, 0.01)], EXPIRY, -20)
+    with boa.reverts("margin/deposit-not-full"):
+        system.novate(vault, desk, [call(200, 0.01)], EXPIRY, -10.000001)
+    system.novate(vault, desk, [call(200, 0.01)], EXPIRY, -10)
+    assert system.balance(vault) == 10 * 10**6

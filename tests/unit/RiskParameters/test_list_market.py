@@ -6,7 +6,7 @@ import boa
 import pytest
 
 from bulkhead.chain.parameters import EMPTY, PARAMETERS, WORDS, ParameterSet
-from tests.contracts import write
+from tests.contracts import deployer, write
 
 RISK, TRADING, LIQUIDATION, ORACLE = range(4)
 
@@ -56,6 +56,13 @@ def test_list_market__twice__reverts(listing):
 def test_list_market__index_beyond_16_bits__reverts(listing):
     with boa.reverts("parameters/market-range"):
         listing(market=65536)
+
+
+@pytest.mark.parametrize("decimals", [0, 5, 19, 255])
+def test_list_market__token_with_odd_decimals__reverts(listing, decimals):
+    token = deployer("MockERC20").deploy("Odd", "ODD", decimals)
+    with boa.reverts("parameters/token-decimals"):
+        listing(token=token.address)
 
 
 def test_list_market__token_without_code__reverts(listing, stranger):
