@@ -420,7 +420,9 @@ def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) ->
     if price == 0 and not usable and words[FALLBACK] != 0:
         source = FROM_FALLBACK
         price, usable = self._prove(key, 2, words[FALLBACK], expiry, window, hints)
-    if price == 0 and block.timestamp >= expiry + LAST_RESORT_SECONDS:
+    # while a feed can still give the price, an unfinished proof is no reason for another one
+    late: uint256 = unsafe_sub(block.timestamp, expiry)
+    if price == 0 and late >= LAST_RESORT_SECONDS and (not usable or late >= ANY_PRICE_SECONDS):
         source = FROM_LAST_RESORT
         price = self._last_resort(key, expiry, words)
     if price != 0:
@@ -1067,7 +1069,8 @@ def _sum_window(
         steps = unsafe_add(steps, 1)
         reading: Reading = self._read(feed_word, id)
         if reading.price != 0 and reading.stamp <= upper:
-            proof.integral += reading.price * (upper - max(reading.stamp, start))
+            # a price has 96 bits, a window 16
+            proof.integral += unsafe_mul(reading.price, unsafe_sub(upper, max(reading.stamp, start)))
             upper = reading.stamp
     if upper <= start:
         return proof, True, steps
@@ -1161,7 +1164,7 @@ def _prove(
             return proof.price, True
         integral: uint256 = proof.integral + proof.price * (expiry - max(proof.stamp, start))
         return integral // window, True
-    if before.id != proof.id:
+    if before.id != proof.id or proof.done:
         self._store_proof(key, slot, proof, window)
     return 0, not is_final and (complete or not self._is_mute(feed_word, newest))
 
@@ -1237,7 +1240,8 @@ def _last_resort(key: uint256, expiry: uint256, words: uint256[6]) -> uint256:
     best_at: uint256 = 0
     for slot: uint256 in [0, 2]:
         proof: Proof = self._load_proof(key, slot)
-        if proof.price != 0 and proof.stamp > best_at:
+        # a walk that did not end stands where whoever gave the hint chose, unless it is about to end
+        if (proof.done or unsafe_add(proof.stamp, 3600) > expiry) and proof.stamp > best_at:
             best = proof.price
             best_at = proof.stamp
     last_at: uint256 = (words[ROUND] >> STAMP_AT) & TIME_MASK
@@ -1247,17 +1251,13 @@ def _last_resort(key: uint256, expiry: uint256, words: uint256[6]) -> uint256:
         best_at = last_at
     any_price: uint256 = last
     for feed_word: uint256 in [words[PRIMARY], words[FALLBACK]]:
-        if feed_word == 0:
-            continue
-        newest: Reading = self._read(feed_word, NEWEST)
-        if newest.price == 0:
-            continue
-        if newest.stamp <= expiry and newest.stamp > best_at:
+        newest: Reading = self._read(feed_word, NEWEST)  # a feed that is not there reads 0
+        if newest.price != 0 and newest.stamp <= expiry and newest.stamp > best_at:
             best = newest.price
             best_at = newest.stamp
         if any_price == 0:
             any_price = newest.price
-    if best == 0 and block.timestamp >= expiry + ANY_PRICE_SECONDS:
+    if best == 0 and unsafe_sub(block.timestamp, expiry) >= ANY_PRICE_SECONDS:
         best = any_price
     return best
 

@@ -30,8 +30,6 @@ MAX_PAYLOAD: constant(uint256) = 4096
 MAX_PAYLOADS: constant(uint256) = 8
 MAX_SIGNERS: constant(uint256) = 8
 MAX_POINTS: constant(uint256) = 16
-# a package brought later than this after its making is refused
-MAX_DELAY: constant(uint256) = 180
 
 # of a payload's end: marker, size of metadata, number of packages
 TAIL: constant(uint256) = 14
@@ -120,7 +118,7 @@ def _take(payload: Bytes[MAX_PAYLOAD]):
 
     published_at: uint256 = stamp // 1000
     assert published_at <= block.timestamp, "redstone/from-the-future"
-    assert published_at + MAX_DELAY >= block.timestamp, "redstone/too-old"
+    assert published_at + pull_rounds.MAX_DELAY >= block.timestamp, "redstone/too-old"
     median: uint256 = (values[(count - 1) // 2] + values[count // 2]) // 2
     width: uint256 = max(values[count - 1] - median, median - values[0])
     pull_rounds._keep(median, width, published_at, MAX_WIDTH)

@@ -297,7 +297,7 @@ SENTENCES: dict[str, str] = {
     "redstone/threshold": "The threshold must be between one and the number of signers.",
     "redstone/timestamps-differ": "All packages of a payload must have one timestamp.",
     "redstone/too-few-signers": "The payload holds fewer packages than signers are needed.",
-    "redstone/too-old": "The packages are older than three minutes.",
+    "redstone/too-old": "The packages are older than a minute.",
     "redstone/width-range": "The widest spread must be between 0.01 % and 10 %.",
     # VolSurface
     "surface/butterfly": "A smile would give a butterfly a negative price at a checked strike.",

@@ -6,8 +6,9 @@
         vol and settlement windows find a history. Rounds are numbered from 1 in phase 1; answers have 8 decimals;
         startedAt is the publish time. A round answers six words, the sixth its confidence half-width: readers that want
         five do not see it, OracleAdapter widens its price by it.
-@dev A price makes a round when it is positive, its publish time later than the last round's and not later than now, and
-     its half-width at most the bound: a price nobody is sure of grows stale instead of being believed.
+@dev A price makes a round when it is positive, its publish time later than the last round's, not later than now and at
+     most a minute ago, and its half-width at most the bound: a price nobody is sure of grows stale instead of being
+     believed. Without the minute, whoever comes first after a pause would choose among all prices signed in it.
 """
 
 from interfaces import IPullFeed
@@ -15,6 +16,8 @@ from interfaces import IPullFeed
 DECIMALS: constant(uint8) = 8
 PHASE: constant(uint256) = 1 << 64
 BPS: constant(uint256) = 10_000
+# a price brought later than this after its making makes no round [s]
+MAX_DELAY: constant(uint256) = 60
 TIME_MASK: constant(uint256) = 2**64 - 1
 
 # number of the newest round, 0 when there is none
@@ -38,6 +41,7 @@ def _keep(price: uint256, half_width: uint256, published_at: uint256, max_width_
         price == 0
         or published_at <= self.rounds[number] & TIME_MASK
         or published_at > block.timestamp
+        or published_at + MAX_DELAY < block.timestamp
         or half_width >= 2**64
         or half_width * BPS > price * max_width_bps
     ):

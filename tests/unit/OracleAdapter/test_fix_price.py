@@ -397,10 +397,63 @@ def test_fix__feeds_dead__last_folded_price(world: OracleWorld) -> None:
     world.push(1700)
     world.poke()
     world.primary.set_mode(REVERTS)
-    world.fallback.set_mode(ZERO)
+    world.fallback.set_mode(REVERTS)
     go(world, 6 * 3600)
     assert fix(world) == 1700 * WAD
     assert source(world) == LAST_RESORT
+
+
+def test_fix__primary_dead_and_fallback_answers_nonsense__a_day_later(world: OracleWorld) -> None:
+    # its history may still prove a price, so nothing else counts before a day has passed
+    go(world, -2000)
+    world.push(1700)
+    world.poke()
+    world.primary.set_mode(REVERTS)
+    world.fallback.set_mode(ZERO)
+    go(world, 86_400 - 1)
+    assert fix(world) == 0
+    go(world, 86_400)
+    assert fix(world) == 1700 * WAD
+
+
+def test_fix__both_feeds_alive_after_six_hours__an_old_hint_is_not_the_price(
+    make_world: Callable[..., OracleWorld],
+) -> None:
+    # a price of weeks ago, and then rounds every 20 minutes that nobody asked to be fixed
+    world = make_world(fallback=True, spot=1000, at=START - 20 * 86_400)
+    old = world.primary.latest_id()
+    for _ in range(1_700):
+        world.wait(1_200)
+        if world.now > EXPIRY + 7 * 3600:
+            break
+        world.push(2000)
+    while world.poke() != 0:
+        pass
+    for _ in range(40):
+        price = fix(world, old)
+        if price:
+            break
+    assert price == 2000 * WAD
+    assert source(world) == PRIMARY
+
+
+def test_fix__more_rounds_than_one_call_walks__same_price_before_and_after_six_hours(lone: OracleWorld) -> None:
+    go(lone, -1_900)
+    lone.push(2000)
+    hint = int(lone.primary.latest_id())
+    for k in range(60):
+        go(lone, 29 * k - 1_771)
+        lone.push(2000 + 5 * k)
+    go(lone, 600)
+    lone.push(2400)
+    lone.poke()
+    prices = []
+    for late in (6 * 3600 - 1, 6 * 3600):
+        with boa.env.anchor():
+            go(lone, late)
+            assert fix(lone, hint) == 0
+            prices.append((fix(lone), source(lone)))
+    assert prices[0] == prices[1] and prices[0][1] == PRIMARY
 
 
 def test_fix__half_proven_then_dead__last_proven_price(lone: OracleWorld) -> None:

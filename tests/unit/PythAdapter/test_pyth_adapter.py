@@ -69,6 +69,19 @@ def test_update__same_or_older_publish_time__no_round(pull):
     assert pull.feed.latestRoundData()[1] == 2000 * UNIT
 
 
+def test_update__later_than_a_minute__no_round_so_nobody_picks_the_past(pull):
+    # the first update after a pause: a wick of half an hour ago would count for the whole window
+    expiry = START + 86_400
+    boa.env.timestamp = expiry - 1_900
+    assert pull.update(2000) == 2
+    boa.env.timestamp = expiry + 12
+    for age in (1_692, 61):
+        assert pull.update(2060, age=age) == 2
+    assert pull.update(2060, age=60) == 3
+    # in force for the last 48 seconds
+    assert pull.oracle.fix_price(1, expiry, []) == (2000 * (1_800 - 48) + 2060 * 48) * WAD // 1_800
+
+
 def test_update__publish_time_ahead__no_round_until_then(pull):
     assert pull.update(2100, age=-30) == 1
     boa.env.timestamp += 30

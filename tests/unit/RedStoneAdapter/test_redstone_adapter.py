@@ -141,10 +141,10 @@ def test_update__different_times__reverts(pull):
 def test_update__too_old_or_ahead__reverts(pull):
     boa.env.timestamp += 1000
     with boa.reverts("redstone/too-old"):
-        pull.bring([2000] * 3, 181)
+        pull.bring([2000] * 3, 61)
     with boa.reverts("redstone/from-the-future"):
         pull.bring([2000] * 3, -1)
-    assert pull.bring([2000] * 3, 180) == 2
+    assert pull.bring([2000] * 3, 60) == 2
 
 
 def test_update__not_newer_than_the_last__no_round(pull):
