@@ -92,6 +92,7 @@ def random_snapshot(draw: random.Random) -> Snapshot:
         window_average=average,
         rate=rate,
         surface_near=int(10 ** draw.uniform(-1.3, 0.7) * WAD),
+        half_width=draw.choice([0, 0, int(spot * draw.uniform(0, 0.05))]),
     )
 
 

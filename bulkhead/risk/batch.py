@@ -318,6 +318,7 @@ class Cells:
         far: The same of the farther expiry.
         weight: Share of the farther one in total variance.
         fade: Share of the flat iv in variance; 0 while the surface is live.
+        half_width: Confidence half-width of spot [quote].
     """
 
     spot: Floats
@@ -334,6 +335,7 @@ class Cells:
     far: Floats
     weight: Floats
     fade: Floats
+    half_width: Floats
 
     @classmethod
     def of(cls, snapshots: Sequence[Snapshot]) -> Cells:
@@ -365,6 +367,7 @@ class Cells:
             far=_slices([s.surface_far if c else 0 for s, c in zip(snapshots, curved, strict=True)]),
             weight=column([m.weight for m in mixes]),
             fade=column([m.fade for m in mixes]),
+            half_width=column([s.half_width for s in snapshots]),
         )
 
     @classmethod
@@ -410,6 +413,7 @@ class Cells:
             far=empty,
             weight=none,
             fade=none,
+            half_width=none,
         )
 
     def __len__(self) -> int:
@@ -823,6 +827,7 @@ def resolve(
             distance = np.clip(1.5 - equity / mm, 0.0, 0.5)
         add = risk.proximity_bps / 1e4 * 2 * np.where((mm > 0) & (equity > 0), distance, 0.0)
         im = im * (1 + add)
+    im = im + np.abs(found.delta) * cells.half_width[book.cell]
     lacking = np.broadcast_to(np.asarray(deficit, np.float64), (len(book),))
     backing = np.where((found.value > 0) & (lacking > 0), held + np.maximum(found.value - lacking, 0.0), equity)
     theta = np.where(book.model == Model.STATIC, 1 + STATIC_KAPPA, 1 + ratio) / 2

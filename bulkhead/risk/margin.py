@@ -91,6 +91,8 @@ def resolve(
         if health < 3 * WAD // 2:
             distance = min(3 * WAD // 2 - health, WAD // 2)
             im = _mul_up(im, WAD + risk.proximity_bps * BPS * 2 * distance // WAD)
+    # who may not be sure of the price answers for both ends of it (section 8)
+    im += _mul_up(abs(assessment.delta), snapshot.half_width)
 
     backing = equity
     if assessment.value > 0 and deficit != 0:

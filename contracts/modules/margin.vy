@@ -91,9 +91,9 @@ def _resolve(
         im = self._mul_up(margin, kappa)
     else:
         kappa = STATIC_KAPPA
+    delta: uint256 = convert(abs(assessment[DELTA]), uint256)
     scale: uint256 = parameters._liquidity_scale(risk)
     if scale != 0:
-        delta: uint256 = convert(abs(assessment[DELTA]), uint256)
         size: uint256 = max(delta * prices[snapshot.SPOT] // WAD, 4 * mm)
         if size > scale:
             factor: uint256 = WAD + parameters._lambda(risk) * (size - scale) // scale
@@ -103,6 +103,9 @@ def _resolve(
         if health < 3 * WAD // 2:
             distance: uint256 = min(3 * WAD // 2 - health, WAD // 2)
             im = self._mul_up(im, WAD + parameters._proximity(risk) * 2 * distance // WAD)
+    if prices[snapshot.HALF_WIDTH] != 0:
+        # who may not be sure of the price answers for both ends of it (section 8)
+        im += self._mul_up(delta, prices[snapshot.HALF_WIDTH])
 
     backing: int256 = equity
     if value > 0 and deficit != 0:

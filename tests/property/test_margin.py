@@ -97,3 +97,14 @@ def test_resolve__concentration__at_most_doubles_the_initial_margin():
     free = margin.resolve(found, 0, 0, RiskWord(), snapshot).initial_margin
     tight = margin.resolve(found, 0, 0, RiskWord(liquidity_scale=1, lambda_bps=20_000), snapshot).initial_margin
     assert abs(tight - 2 * free) <= 2
+
+
+def test_resolve__half_width__initial_margin_answers_for_both_ends_of_the_price():
+    snapshot, legs = calm(), [option(Kind.PUT, 2000, -1)]
+    found = exact.assess(legs, snapshot, RiskWord())
+    sure, unsure = (
+        margin.resolve(found, 0, 0, RiskWord(), dataclasses.replace(snapshot, half_width=width))
+        for width in (0, 10 * WAD)
+    )
+    assert unsure.initial_margin == sure.initial_margin - (-abs(found.delta) * 10 * WAD // WAD)
+    assert unsure == dataclasses.replace(sure, initial_margin=unsure.initial_margin)
