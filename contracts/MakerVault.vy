@@ -6,7 +6,8 @@
 @notice Depositors' tokens back the quotes of one key, the quoter. It signs orders off chain; the Exchange asks this
         contract (EIP-1271), which says yes only to an order of one of its desks whose price is better than mark by the
         edge, now, at the fill, so a stolen quoter key can trade no worse than that and cannot move a token out. Shares
-        are bought at mark and redeemed at mark less a haircut on open risk. Capped.
+        are bought at mark and redeemed at mark less a haircut on open risk, at an active price alone, and are locked for an
+        hour or two after they are bought, so that nobody buys a price update that is on its way. Capped.
         Owns: the shares and the tokens at hand; desks are ordinary vaults, liquidated like any other. It has no role
         anywhere. Trusts: Clearinghouse, Exchange, OracleAdapter, Liquidator (for its callback mark), Settlement.
 @dev Share token: snekmate's erc20. Its erc4626 prices shares by the tokens it holds and cannot count vaults (ADR 13).
@@ -36,7 +37,7 @@ implements: IMakerVault
 initializes: ownable
 initializes: erc20[ownable := ownable]
 
-# no minting or burning from outside
+# no minting or burning from outside; transfers are below, of free shares alone
 exports: (
     erc20.name,
     erc20.symbol,
@@ -44,9 +45,7 @@ exports: (
     erc20.totalSupply,
     erc20.balanceOf,
     erc20.allowance,
-    erc20.transfer,
     erc20.approve,
-    erc20.transferFrom,
     ownable.owner,
     ownable.transfer_ownership,
 )
@@ -62,6 +61,13 @@ NO: constant(bytes4) = 0x00000000
 MIN_EDGE_BPS: constant(uint256) = 5
 MAX_EDGE_BPS: constant(uint256) = 2000
 MAX_QUOTE_SECONDS: constant(uint256) = 3600
+# shares bought in one slot of the clock are free at the end of the next
+SLOT_SECONDS: constant(uint256) = 3600
+
+struct Locked:
+    slot: uint256      # of the last purchase
+    current: uint256   # shares bought in it
+    previous: uint256  # shares bought in the slot before
 
 asset: public(immutable(address))
 market: public(immutable(uint256))
@@ -82,6 +88,8 @@ max_contracts: public(uint256)
 # most that deposits may bring the assets to [native]
 cap: public(uint256)
 _desks: DynArray[uint256, MAX_DESKS]
+# per holder; a purchase for somebody locks what it buys and nothing else, so nobody can lock another's shares
+_locked: HashMap[address, Locked]
 
 
 @deploy
@@ -315,6 +323,64 @@ def set_bounds(
 
 @internal
 @view
+def _lock_of(holder: address) -> Locked:
+    """
+    @dev What is locked, told of the present slot.
+    """
+    slot: uint256 = block.timestamp // SLOT_SECONDS
+    locked: Locked = self._locked[holder]
+    if slot == locked.slot:
+        return locked
+    return Locked(slot=slot, current=0, previous=locked.current if slot == locked.slot + 1 else 0)
+
+
+@internal
+@view
+def _free(holder: address) -> uint256:
+    locked: Locked = self._lock_of(holder)
+    return erc20.balanceOf[holder] - (locked.current + locked.previous)
+
+
+@internal
+@view
+def _check_free(holder: address, shares: uint256):
+    # more than the balance is for the token to refuse
+    if shares > self._free(holder) and shares <= erc20.balanceOf[holder]:
+        self._refuse("maker/shares-locked")
+
+
+@external
+@nonreentrant
+def transfer(to: address, amount: uint256) -> bool:
+    """
+    @notice Moves shares of the caller that are not locked.
+    @param to Receiver.
+    @param amount Shares.
+    @return True.
+    """
+    self._check_free(msg.sender, amount)
+    erc20._transfer(msg.sender, to, amount)
+    return True
+
+
+@external
+@nonreentrant
+def transferFrom(owner: address, to: address, amount: uint256) -> bool:
+    """
+    @notice Moves shares of `owner` that are not locked, within the caller's allowance.
+    @param owner Whose shares.
+    @param to Receiver.
+    @param amount Shares.
+    @return True.
+    """
+    self._check_free(owner, amount)
+    erc20._spend_allowance(owner, msg.sender, amount)
+    erc20._transfer(owner, to, amount)
+    return True
+
+
+@internal
+@view
 def _idle() -> uint256:
     return staticcall IERC20(asset).balanceOf(self)
 
@@ -323,7 +389,7 @@ def _idle() -> uint256:
 @view
 def _assets(buying: bool) -> (bool, uint256):
     """
-    @dev (known, tokens at hand and desks [native]). Unknown in a taker's callback, without a fresh price, and between
+    @dev (known, tokens at hand and desks [native]). Unknown in a taker's callback, without an active price, and between
          expiry and settlement of a desk.
     """
     if staticcall ILiquidator(LIQUIDATOR).in_callback():
@@ -388,6 +454,9 @@ def _buy(assets: uint256, shares: uint256, receiver: address):
         or self._idle() != before + assets
     ):
         self._refuse("maker/transfer-failed")
+    locked: Locked = self._lock_of(receiver)
+    locked.current += shares
+    self._locked[receiver] = locked
     erc20._mint(receiver, shares)
     log IERC4626.Deposit(sender=msg.sender, owner=receiver, assets=assets, shares=shares)
 
@@ -396,6 +465,7 @@ def _buy(assets: uint256, shares: uint256, receiver: address):
 def _sell(assets: uint256, shares: uint256, receiver: address, owner: address):
     if msg.sender != owner:
         erc20._spend_allowance(owner, msg.sender, shares)
+    self._check_free(owner, shares)
     erc20._burn(owner, shares)
     # tokens at hand first, then what desks can spare
     for vault_id: uint256 in self._desks:
@@ -428,7 +498,7 @@ def _sell(assets: uint256, shares: uint256, receiver: address, owner: address):
 @nonreentrant
 def deposit(assets: uint256, receiver: address) -> uint256:
     """
-    @notice Buys shares at mark.
+    @notice Buys shares at mark, locked until the end of the next hour of the clock.
     @param assets Tokens to pull from the caller [native].
     @param receiver Who gets the shares.
     @return Shares bought.
@@ -442,7 +512,7 @@ def deposit(assets: uint256, receiver: address) -> uint256:
 @nonreentrant
 def mint(shares: uint256, receiver: address) -> uint256:
     """
-    @notice Buys a number of shares at mark.
+    @notice Buys a number of shares at mark, locked until the end of the next hour of the clock.
     @param shares Shares wanted.
     @param receiver Who gets them.
     @return Tokens pulled from the caller [native].
@@ -493,6 +563,17 @@ def desks() -> DynArray[uint256, 16]:
     @return Their ids.
     """
     return self._desks
+
+
+@external
+@view
+def free_shares(holder: address) -> uint256:
+    """
+    @notice Shares that can be redeemed or transferred now: all but those bought in this hour of the clock and the last.
+    @param holder Anyone.
+    @return Shares.
+    """
+    return self._free(holder)
 
 
 @external
@@ -598,7 +679,7 @@ def maxWithdraw(owner: address) -> uint256:
     if not known:
         return 0
     return min(
-        erc20.balanceOf[owner] * (total + 1) // (erc20.totalSupply + VIRTUAL_SHARES), self._idle()
+        self._free(owner) * (total + 1) // (erc20.totalSupply + VIRTUAL_SHARES), self._idle()
     )
 
 
@@ -627,7 +708,7 @@ def maxRedeem(owner: address) -> uint256:
     if not known:
         return 0
     return min(
-        erc20.balanceOf[owner],
+        self._free(owner),
         self._idle() * (erc20.totalSupply + VIRTUAL_SHARES) // (total + 1),
     )
 

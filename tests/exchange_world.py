@@ -20,6 +20,7 @@ from tests.system import System, weekly
 WAD = 10**18
 MAX = 2**256 - 1
 SPOT = 2000 * WAD
+HOUR = 3600
 DAY = 86400
 MARKET = 1
 STRIKE = 2000 * 10**8

@@ -15,7 +15,7 @@ from bulkhead.chain.system import maker_arguments
 from bulkhead.orders import Order
 from bulkhead.risk.words import Kind, Leg
 from tests.contracts import deployer
-from tests.exchange_world import EXPIRY, MAX, STRIKE, WAD, World, key
+from tests.exchange_world import EXPIRY, HOUR, MAX, STRIKE, WAD, World, key
 
 QUOTER = Account.from_key(key(55))
 EDGE = 50
@@ -66,7 +66,7 @@ def new_vault(at: Mapping[str, str], owner: str, cap: int = 200_000 * 10**6) -> 
 
 
 def funded_desk(world: World) -> Desk:
-    """100,000 deposited, 60,000 of it in a desk."""
+    """100,000 deposited two hours ago, 60,000 of it in a desk."""
     owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
     vault = new_vault(world.system.at, owner)
     world.token.mint(lender, 10**12)
@@ -74,4 +74,5 @@ def funded_desk(world: World) -> Desk:
     vault.deposit(100_000 * 10**6, lender, sender=lender)
     number = vault.open_desk(0, sender=QUOTER.address)
     vault.fund(number, 60_000 * 10**6, sender=QUOTER.address)
+    world.system.wait(2 * HOUR, 2000)
     return Desk(world, vault, owner, lender, number)

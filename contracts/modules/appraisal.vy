@@ -30,7 +30,7 @@ def _worth(
 ) -> (bool, uint256):
     """
     @notice (known, worth [native], up for who buys and down for who leaves). Unknown between expiry and settlement,
-            and while the price is not fresh.
+            and while the price is not active: with two feeds apart it may be the wrong one's.
     @param haircut Share of IM that leaving costs [wad].
     """
     words: uint256[9] = empty(uint256[9])
@@ -51,7 +51,7 @@ def _worth(
     prices: uint256[16] = staticcall IOracleAdapter(oracle).snapshot(
         state._market(word), state._expiry(words[state.TERMS])
     )
-    if prices[price.SECONDS] == 0 or not price._is_fresh(prices):
+    if prices[price.SECONDS] == 0 or not price._is_active(prices):
         return False, 0
     unit: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
     engine: IMarginEngine = IMarginEngine(convert(words[state.ENGINE], address))

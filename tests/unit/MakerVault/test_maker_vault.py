@@ -5,14 +5,14 @@ from __future__ import annotations
 import boa
 import pytest
 
-from bulkhead.chain.system import maker_arguments
+from bulkhead.chain.system import engines, maker_arguments
 from bulkhead.orders import OrderLeg
-from bulkhead.risk.words import Kind
+from bulkhead.risk.words import Kind, Leg, Status
 from tests.contracts import deployer
 from tests.evm import Env
-from tests.exchange_world import DAY, EXPIRY, MAX, STRIKE, WAD, World
+from tests.exchange_world import DAY, EXPIRY, HOUR, MAX, STRIKE, WAD, World
 from tests.maker_world import EDGE, QUOTER, Desk, funded_desk, new_vault
-from tests.system import System
+from tests.system import EMPTY, System
 
 
 @pytest.fixture
@@ -127,6 +127,7 @@ def test_shares__round_trip__never_gains(desk: Desk) -> None:
     desk.world.token.approve(desk.vault.address, MAX, sender=stranger)
     shares = desk.vault.deposit(10**10, stranger, sender=stranger)
     assert desk.vault.convertToAssets(shares) <= 10**10
+    desk.world.system.wait(2 * HOUR, 2000)
     assert desk.vault.redeem(shares, stranger, stranger, sender=stranger) < 10**10
     minted = desk.vault.previewMint(10**12)
     assert desk.vault.mint(10**12, stranger, sender=stranger) == minted
@@ -181,6 +182,7 @@ def test_shares__first_depositor__is_paid_by_no_donation(
     )  # fmt: skip
     shares = vault.deposit(10**8, victim, sender=victim)
     assert vault.convertToAssets(shares) > 999 * 10**5
+    world.system.wait(2 * HOUR, 2000)
     vault.redeem(vault.balanceOf(thief), thief, thief, sender=thief)
     assert world.token.balanceOf(thief) < 10**10
     vault.redeem(shares, victim, victim, sender=victim)
@@ -207,6 +209,96 @@ def test_shares__without_a_price_or_before_settlement__are_not_priced(desk: Desk
     desk.world.system.wait(EXPIRY - desk.world.now + DAY, 2000)
     with boa.reverts("maker/not-priceable"):
         desk.vault.totalAssets()
+
+
+def buyer(desk: Desk, name: str, amount: int) -> str:
+    account = str(boa.env.generate_address(name))
+    desk.world.token.mint(account, amount)
+    desk.world.token.approve(desk.vault.address, MAX, sender=account)
+    return account
+
+
+def test_redeem__bought_just_before_a_round__is_locked_for_an_hour(desk: Desk) -> None:
+    """Who knows the coming round would buy the desk's gain with borrowed tokens and leave a second later."""
+    order = desk.order(is_bid=True, price=desk.mark() - 2000 * WAD * EDGE // 10**4)
+    desk.world.fill(order, 10 * 10**6, signature=desk.sign(order))
+    thief, friend = buyer(desk, "thief", 10**11), str(boa.env.generate_address("friend"))
+    desk.world.system.wait(HOUR - desk.world.now % HOUR + HOUR - 1, 2000)  # the last second of an hour
+    shares = desk.vault.deposit(90_000 * 10**6, thief, sender=thief)
+    for later in (1, HOUR - 1):
+        desk.world.system.wait(later, 2020)
+        assert desk.vault.free_shares(thief) == desk.vault.maxRedeem(thief) == desk.vault.maxWithdraw(thief) == 0
+        for call, arguments in (
+            (desk.vault.redeem, (shares, thief, thief)), (desk.vault.withdraw, (1, thief, thief)),
+            (desk.vault.transfer, (friend, 1)),
+        ):  # fmt: skip
+            with boa.reverts("maker/shares-locked"):
+                call(*arguments, sender=thief)
+        desk.vault.approve(friend, MAX, sender=thief)
+        with boa.reverts("maker/shares-locked"):
+            desk.vault.transferFrom(thief, friend, 1, sender=friend)
+    desk.world.system.wait(1, 2020)
+    assert desk.vault.free_shares(thief) == shares
+    desk.vault.transfer(friend, shares, sender=thief)
+    assert desk.vault.free_shares(friend) == shares
+    desk.vault.redeem(10**12, friend, friend, sender=friend)
+
+
+def test_redeem__others_send_dust__locks_nothing_that_was_held(desk: Desk) -> None:
+    held = desk.vault.balanceOf(desk.lender)
+    assert desk.vault.free_shares(desk.lender) == held
+    enemy = buyer(desk, "enemy", 10**9)
+    own = buyer(desk, "own", 10**9)
+    desk.vault.deposit(10**8, own, sender=own)
+    for _ in range(3):
+        dust = desk.vault.deposit(1, desk.lender, sender=enemy)
+        desk.vault.deposit(1, own, sender=enemy)
+        assert desk.vault.free_shares(desk.lender) >= held
+        desk.world.system.wait(HOUR, 2000)
+    # his own purchase is free although dust came in every hour
+    assert desk.vault.free_shares(own) >= desk.vault.balanceOf(own) - 2 * dust
+    desk.vault.redeem(held, desk.lender, desk.lender, sender=desk.lender)
+
+
+def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -> None:
+    """A fresh price of two feeds that differ marks a desk for nobody: the primary may be the wrong one."""
+    system = world.system
+    primary, fallback = (deployer("MockAggregator").deploy(8, "x") for _ in range(2))
+    for feed in (primary, fallback):
+        feed.push(2000 * 10**8, system.now)
+    with boa.env.prank(system.owner):
+        system.RiskParameters.list_market(
+            2, system.market.token.address, 10_000, list(engines(system.at)),
+            [primary.address, fallback.address, EMPTY], [3600, 3600], *system.parameters.words,
+        )  # fmt: skip
+    owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
+    with boa.env.prank(owner):
+        vault = deployer("MakerVault").deploy(*maker_arguments(2, "ETH", system.at))
+    vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, MAX // 2, sender=owner)
+    world.token.mint(lender, 10**12)
+    world.token.approve(vault.address, MAX, sender=lender)
+    vault.deposit(10**11, lender, sender=lender)
+    desk = vault.open_desk(0, sender=QUOTER.address)
+    vault.fund(desk, 9 * 10**10, sender=QUOTER.address)
+    with boa.env.prank(lender):
+        other = system.clearinghouse.open(2, 0, lender)
+        world.token.approve(system.clearinghouse.address, MAX)
+        system.clearinghouse.deposit(other, 10**11)
+    with boa.env.prank(system.at["Exchange"]):
+        system.clearinghouse.novate(
+            other, desk, EXPIRY, [Leg(Kind.CALL, STRIKE, 10**6).pack()], 0, [0, 0], system.at["Exchange"],
+            system.oracle.observe(2, EXPIRY),
+        )  # fmt: skip
+    vault.totalAssets()
+    system.wait(2 * HOUR)
+    primary.push(1880 * 10**8, system.now)
+    fallback.push(2000 * 10**8, system.now)
+    status = system.oracle.snapshot(2, EXPIRY)[10]
+    assert status & Status.FRESH and not status & Status.ACTIVE
+    assert (vault.maxDeposit(lender), vault.maxRedeem(lender)) == (0, 0)
+    for call, arguments in ((vault.deposit, (10**6, lender)), (vault.redeem, (10**6, lender, lender))):
+        with boa.reverts("maker/not-priceable"):
+            call(*arguments, sender=lender)
 
 
 def test_constructor__unknown_market__reverts(world: World) -> None:

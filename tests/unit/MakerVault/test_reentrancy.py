@@ -29,6 +29,7 @@ def hooked() -> Iterator[Desk]:
         for spender in (vault.address, desk.world.clearinghouse.address):
             token.act(token.address, token.approve.prepare_calldata(spender, MAX))
         token.act(vault.address, vault.deposit.prepare_calldata(STAKE, token.address))
+        desk.world.system.wait(7200, 2000)
         yield desk
 
 
