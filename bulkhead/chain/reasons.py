@@ -184,7 +184,7 @@ SENTENCES: dict[str, str] = {
     "maker/not-liquid": "The maker's tokens stand behind its open positions; less can be redeemed now.",
     "maker/not-priceable": "Shares have no price now: no active price, an unsettled expiry, or a take's callback.",
     "maker/out-of-bounds": "Edge is 5 to 2,000 bps, a quote lives an hour at most.",
-    "maker/shares-locked": "Shares are locked until the end of the hour of the clock after the one they were bought in.",
+    "maker/shares-locked": "Shares are locked until the end of the clock hour after the one they were bought in.",
     "maker/too-many-desks": "A maker vault has at most 16 desks.",
     "maker/transfer-failed": "The token refused the transfer, or took a fee of it.",
     "maker/unknown-market": "There is no such market.",
