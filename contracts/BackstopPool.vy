@@ -21,9 +21,9 @@ from interfaces import IClearinghouse
 from interfaces import ILiquidator
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
-from interfaces import ISettlement
 from interfaces import ITaker
 
+from contracts.modules import appraisal
 from contracts.modules import auction
 from contracts.modules import leg
 from contracts.modules import margin
@@ -67,7 +67,7 @@ MAX_VAULTS: constant(uint256) = 64
 # pricing every vault must fit into one transaction whatever was absorbed
 MAX_POOL_LEGS: constant(uint256) = 384
 # share of open legs' IM that a redemption leaves behind
-HAIRCUT: constant(uint256) = 25 * 10**16
+HAIRCUT: constant(int256) = 25 * 10**16
 # most of the tokens at hand that one cell may tie up
 CELL_SHARE: constant(uint256) = 5 * 10**17
 # shares and assets that exist only in the arithmetic: donations before the first deposit gain nothing
@@ -259,52 +259,6 @@ def _missing(words: uint256[9], assessed: int256[9], result: int256[5]) -> uint2
 
 @internal
 @view
-def _appraise(vault_id: uint256, buying: bool) -> (bool, uint256):
-    """
-    @dev (known, what a vault is worth to the pool [native]): at mark with claims for who buys, with deficits and a
-         haircut and without claims for who leaves. Never below 0: the pool owes no vault anything.
-    """
-    words: uint256[9] = empty(uint256[9])
-    legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
-    word: uint256 = words[state.VAULT]
-    if len(legs) == 0:
-        worth: uint256 = words[state.BALANCE]
-        if word & state.DEBT != 0:
-            worth -= min(staticcall ISettlement(SETTLEMENT).debt_of(vault_id), worth)
-        if buying and word & state.CLAIM != 0:
-            expired: uint256 = 0
-            claimed: uint256 = 0
-            paid: uint256 = 0
-            expired, claimed, paid = staticcall ISettlement(SETTLEMENT).claim_of(vault_id)
-            worth += claimed - paid
-        return True, worth
-    prices: uint256[16] = self._snapshot(state._expiry(words[state.TERMS]))
-    # after expiry nothing is known until the vault is settled, which anyone can do
-    if prices[price.SECONDS] == 0 or not price._is_fresh(prices):
-        return False, 0
-    unit: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
-    worth: int256 = 0
-    if buying:
-        worth = convert(words[state.BALANCE], int256) * unit + staticcall IMarginEngine(
-            convert(words[state.ENGINE], address)
-        ).value(legs, prices)
-        # up, against who buys
-        worth = -auction._floor_div(-worth, unit)
-    else:
-        assessed: int256[9] = empty(int256[9])
-        result: int256[5] = empty(int256[5])
-        assessed, result = self._assess(words, legs, prices)
-        worth = auction._floor_div(
-            result[margin.BACKING]
-            - result[margin.IM] * convert(HAIRCUT, int256) // convert(WAD, int256),
-            unit,
-        )
-    return True, convert(max(worth, 0), uint256)
-
-
-@internal
-@view
 def _assets(buying: bool) -> (bool, uint256):
     """
     @dev (known, assets of the pool [native]).
@@ -313,7 +267,9 @@ def _assets(buying: bool) -> (bool, uint256):
     known: bool = False
     worth: uint256 = 0
     for vault_id: uint256 in self._vaults:
-        known, worth = self._appraise(vault_id, buying)
+        known, worth = appraisal._worth(
+            CLEARINGHOUSE, ORACLE, SETTLEMENT, vault_id, HAIRCUT, buying
+        )
         if not known:
             return False, 0
         total += worth
@@ -622,9 +578,12 @@ def _new_legs(legs: DynArray[uint256, 16], moved: DynArray[uint256, 16]) -> uint
 
 
 @internal
-def _receiver(expiry: uint256, moved: DynArray[uint256, 16], prices: uint256[16]) -> uint256:
+def _receiver(
+    expiry: uint256, moved: DynArray[uint256, 16], prices: uint256[16]
+) -> (uint256, uint256):
     """
-    @dev The vault that takes over: the cell's own while it is healthy and stays within 16 legs, else a fresh one.
+    @dev (the vault that takes over: the cell's own while it is healthy and stays within 16 legs, else a fresh one;
+         legs that are new to it).
     """
     total: uint256 = len(moved)
     for vault_id: uint256 in self._vaults:
@@ -638,18 +597,19 @@ def _receiver(expiry: uint256, moved: DynArray[uint256, 16], prices: uint256[16]
         words, legs = self._load(into)
         assessed: int256[9] = empty(int256[9])
         result: int256[5] = empty(int256[5])
+        fresh: uint256 = self._new_legs(legs, moved)
         barred: uint256 = state.FLAGGED | state.MARKED | state.DEBT | state.CLAIM
         if (
             len(legs) != 0
             and words[state.VAULT] & barred == 0
-            and len(legs) + self._new_legs(legs, moved) <= leg.MAX_LEGS
+            and len(legs) + fresh <= leg.MAX_LEGS
         ):
             assessed, result = self._assess(words, legs, prices)
             # a vault in trouble is left to its own tokens
             if result[margin.EQUITY] >= result[margin.MM]:
                 self.value_before = assessed[margin.VALUE]
                 self.balance_before = words[state.BALANCE]
-                return into
+                return into, fresh
     if len(self._vaults) == MAX_VAULTS:
         self._refuse("backstop/no-slot")
     into = extcall IClearinghouse(CLEARINGHOUSE).open(market, ES, self)
@@ -661,7 +621,7 @@ def _receiver(expiry: uint256, moved: DynArray[uint256, 16], prices: uint256[16]
         staticcall IClearinghouse(CLEARINGHOUSE).custody(into)
     )
     log IBackstopPool.PoolVaultOpened(vault_id=into, expiry=expiry)
-    return into
+    return into, len(moved)
 
 
 @external
@@ -669,8 +629,9 @@ def _receiver(expiry: uint256, moved: DynArray[uint256, 16], prices: uint256[16]
 def absorb(vault_id: uint256) -> uint256:
     """
     @notice Takes f* of a flagged, liquidatable vault of the market once its bonus is at least 20 % (40 % while the vol
-            surface is not live), and only for a gain of at least that share of f*A. Open to anyone, who needs no
-            capital and earns the end tip.
+            surface is not live), and only for a gain of at least that share of f*A, which is at least the market's
+            minimum for each leg that is new to the pool's vault. Open to anyone, who needs no capital and earns the
+            end tip.
     @dev Protocol section 6.7. A take by this contract like any other: the margin of the receiving vault is added in
          `on_take`, then the Clearinghouse gates it.
     @param vault_id The vault.
@@ -683,7 +644,8 @@ def absorb(vault_id: uint256) -> uint256:
     word: uint256 = words[state.VAULT]
     if state._market(word) != market:
         self._refuse("backstop/wrong-market")
-    if state._owner(word) == self:
+    # by its books: anyone may send the token of another vault here
+    if vault_id in self._vaults:
         self._refuse("backstop/own-vault")
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
@@ -701,10 +663,13 @@ def absorb(vault_id: uint256) -> uint256:
             self._refuse("backstop/too-early")
         if quoted[11] < 0:
             self._refuse("backstop/would-pay")
-        if taken < auction._minimum(terms):
-            self._refuse("backstop/too-small")
 
-    into: uint256 = self._receiver(expiry, legs, prices)
+    into: uint256 = 0
+    added: uint256 = 0
+    into, added = self._receiver(expiry, legs, prices)
+    # every slot is paid for, so that filling them with crumbs costs what it blocks
+    if quoted[0] == 0 and taken < auction._minimum(terms) * max(added, 1):
+        self._refuse("backstop/too-small")
     self.absorbing = into
     self.gain_wanted = convert(taken * share // WAD, int256)
     # what is refused for other reasons the Liquidator names

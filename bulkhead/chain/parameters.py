@@ -123,7 +123,15 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
             "bp of MM",
             "gain from which the backstop takes; twice that without a live surface",
         ),
-        ("minimum", 16, 100, 0, 10_000, "quote", "least MM the backstop absorbs or refills"),
+        (
+            "minimum",
+            16,
+            100,
+            0,
+            10_000,
+            "quote",
+            "least MM the backstop absorbs, for each leg that is new to its vault",
+        ),
     ),
     "oracle": (
         ("deviation_bps", 16, 500, 50, 2_000, "bp", "primary and fallback further apart than this: degraded"),

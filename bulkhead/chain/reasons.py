@@ -37,7 +37,7 @@ SENTENCES: dict[str, str] = {
     "backstop/request-too-small": "The request is for less than one whole share.",
     "backstop/too-early": "The bonus has not yet reached the share from which the backstop takes over.",
     "backstop/too-many-legs": "The pool holds as many legs as it may; merge or collect vaults.",
-    "backstop/too-small": "The part to take over is below the backstop's minimum.",
+    "backstop/too-small": "The part to take over is below the backstop's minimum for each leg new to it.",
     "backstop/transfer-failed": "The token refused the transfer, or kept a part of it.",
     "backstop/unknown-market": "There is no such market.",
     "backstop/would-pay": "Whoever takes this vault over has to pay for its legs; the backstop does not.",

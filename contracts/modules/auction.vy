@@ -55,7 +55,7 @@ def _backstop_from(word: uint256) -> uint256:
 @pure
 def _minimum(word: uint256) -> uint256:
     """
-    @notice Least f*A that the backstop takes over [wad quote].
+    @notice Least f*A that the backstop takes over, for each leg that is new to its vault [wad quote].
     """
     return ((word >> 144) & 65535) * WAD
 

@@ -7,7 +7,7 @@ import pytest
 
 from bulkhead.risk.auction import WAD, quantity
 from bulkhead.risk.words import Status
-from tests.contracts import write
+from tests.contracts import deployer, write
 from tests.liquidation_world import EXPIRY, MARKET, address, call, cash, put, unchanged
 
 OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
@@ -67,6 +67,45 @@ def test_callback_and_take_aimed_at_novate__are_refused(world):
         world.take(vault, into, TAKER, data=data)
 
 
+def test_vault_sent_to_the_pool__is_absorbed_all_the_same(world):
+    """Who gives the pool a flagged vault must not take the pool out of the auction: its books say what it holds."""
+    world.backstop(10_000)
+    vault = world.short_put(600, OWNER)
+    world.move(1500, status=LIVE)
+    world.flag(vault, KEEPER)
+    world.wait(60)
+    pool = world.pool
+    with boa.env.prank(OWNER):
+        deployer("VaultToken").at(world.at["VaultToken"]).transferFrom(OWNER, pool.address, vault)
+    assert world.clearinghouse.vault_word(vault) & (2**160 - 1) == int(pool.address, 16)
+    assert pool.absorb(vault) > 0
+    assert vault not in pool.vaults() and not world.is_flagged(vault)
+    for function in (pool.refill, pool.collect):
+        with boa.reverts("backstop/not-a-pool-vault"):
+            function(vault)
+
+
+def test_crumbs_for_the_pool__do_not_fill_its_slots(world):
+    """Vaults of 16 tiny strikes, absorbed one after another, would use up the pool's 384 legs until the expiry."""
+    world.backstop(1_000_000)
+    vaults = []
+    for i in range(3):
+        vault = world.open(OWNER, 400)
+        other = world.open(address("maker"), 10_000)
+        world.trade(other, vault, [put(1500 + i + 34 * j, -0.1) for j in range(16)])
+        vaults.append(vault)
+    world.move(1600, status=LIVE)
+    for vault in vaults:
+        world.flag(vault, KEEPER)
+    world.wait(60)
+    for vault in vaults:
+        quoted = world.liquidator.quote(vault, WAD)
+        assert quoted[0] == 0 and quoted[1] * quoted[8] // WAD >= 100 * WAD
+        with unchanged(world, vault), boa.reverts("backstop/too-small"):
+            world.pool.absorb(vault)
+    assert world.pool.vaults() == []
+
+
 def test_absorb_at_a_loss__is_refused(world):
     """The bonus on paper is not in a thin vault: the pool's gain is measured, not believed."""
     world.backstop(10_000)
@@ -78,18 +117,18 @@ def test_absorb_at_a_loss__is_refused(world):
         world.pool.absorb(vault)
 
 
-def test_dust_vault__cannot_block_absorb_for_its_cell(world):
+def test_full_pool_vault__cannot_block_absorb_for_its_cell(world):
     """A pool vault full of other series, or in trouble, is passed over: the next take goes into a fresh one."""
     world.backstop(50_000)
-    dust = world.open(OWNER, 570)
-    world.trade(world.maker(), dust, [put(1500 + 40 * i, -0.1) for i in range(16)][1:])
-    honest = world.open(address("honest"), 1290)
-    world.trade(world.open(address("other maker"), 100_000), honest, [put(1990, -2), call(2410, -2)])
+    full = world.open(OWNER, 5_700)
+    world.trade(world.maker(), full, [put(1500 + 40 * i, -1) for i in range(15)])
+    honest = world.open(address("honest"), 2_580)
+    world.trade(world.open(address("other maker"), 100_000), honest, [put(1990, -4), call(2410, -4)])
     world.move(1500, status=LIVE)
-    for vault in (dust, honest):
+    for vault in (full, honest):
         world.flag(vault, KEEPER)
     world.wait(60)
-    for vault in (dust, honest):
+    for vault in (full, honest):
         world.pool.absorb(vault)
         assert not world.is_flagged(vault)
     assert len(world.pool.vaults()) == 2

@@ -98,8 +98,8 @@ def test_absorb__insolvent_with_insurance__counts_the_top_up(world):
 def test_absorb__receivable_of_an_insolvent_cell__counts_less(world):
     """A positive value is only as good as its cell: the recorded deficit comes off the gain."""
     world.backstop(10_000)
-    trader = world.open(OWNER, 220)
-    world.trade(world.maker(), trader, [call(1000, 2), cash(-1650)])
+    trader = world.open(OWNER, 550)
+    world.trade(world.maker(), trader, [call(1000, 5), cash(-4125)])
     loser = world.short_put(600, address("loser"))
     world.move(1900, status=LIVE)
     world.flag(trader, KEEPER)
@@ -166,10 +166,10 @@ def test_absorb__second_vault_of_the_cell__goes_into_the_same_one(world):
 
 def test_absorb__beyond_sixteen_legs__opens_a_fresh_one(world):
     world.backstop(50_000)
-    first = world.open(OWNER, 570)
-    world.trade(world.maker(), first, [put(1500 + 40 * i, -0.1) for i in range(15)])
-    second = world.open(address("second"), 1290)
-    world.trade(world.open(address("other maker"), 100_000), second, [put(1990, -2), call(2410, -2)])
+    first = world.open(OWNER, 5_700)
+    world.trade(world.maker(), first, [put(1500 + 40 * i, -1) for i in range(15)])
+    second = world.open(address("second"), 2_580)
+    world.trade(world.open(address("other maker"), 100_000), second, [put(1990, -4), call(2410, -4)])
     world.move(1500, status=LIVE)
     for vault in (first, second):
         world.flag(vault, address("flagger"))
@@ -228,6 +228,38 @@ def test_absorb__vault_without_legs_or_unknown__reverts(world):
         absorb(world, world.open(OWNER, 10))
     with boa.reverts("clearinghouse/unknown-vault"):
         absorb(world, 999)
+
+
+def short_puts(world, owner, strikes, quote, size):
+    vault = world.open(owner, quote)
+    world.trade(world.maker(), vault, [put(strike, -size) for strike in strikes])
+    return vault
+
+
+def test_absorb__many_small_legs__asks_the_minimum_for_each(world):
+    """A leg takes a slot until the expiry, so each brings at least the minimum of f*A, and the pool a fifth of it."""
+    world.backstop(50_000)
+    strikes = [2000 + i for i in range(4)]
+    crumbs = short_puts(world, OWNER, strikes, 600, 0.25)
+    worth_it = short_puts(world, address("large"), strikes, 2_400, 1)
+    world.move(1500, status=LIVE)
+    for vault in (crumbs, worth_it):
+        world.flag(vault, address("flagger"))
+    world.wait(60)
+    assert 100 * WAD < taken_over(world, crumbs) < 400 * WAD <= taken_over(world, worth_it)
+    with unchanged(world, crumbs), boa.reverts("backstop/too-small"):
+        absorb(world, crumbs)
+    with boa.env.anchor():
+        absorb(world, worth_it)
+        # the same strikes are there now and take no more slots
+        absorb(world, crumbs)
+        assert [len(world.legs(v)) for v in world.pool.vaults()] == [4]
+
+
+def taken_over(world, vault):
+    """f*A [wad]."""
+    quoted = world.liquidator.quote(vault, WAD)
+    return quoted[1] * quoted[8] // WAD
 
 
 def test_absorb__all_slots_taken__reverts(world):
