@@ -200,6 +200,25 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
 
 @internal
 @view
+def _with_stamp(words: uint256[9], expiry: uint256) -> uint256:
+    """
+    @dev Terms of a STATIC vault with the ratios that new risk would set now, none of them below what it has.
+    """
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        state._market(words[state.VAULT]), expiry
+    )
+    new: uint256 = parameters._stamp(
+        words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])
+    )
+    old: uint256 = words[state.TERMS] >> state.STAMP_AT
+    stamp: uint256 = 0
+    for i: uint256 in range(3):
+        stamp |= max((new >> (10 * i)) & 1023, (old >> (10 * i)) & 1023) << (10 * i)
+    return (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+
+
+@internal
+@view
 def _preview(
     vault_id: uint256,
     held: uint256[9],
@@ -236,6 +255,8 @@ def _preview(
             kept.append(item)
     if len(kept) == 0:
         words[state.TERMS] = 0
+    elif len(moved) != 0 and state._model(words[state.VAULT]) == state.STATIC:
+        words[state.TERMS] = self._with_stamp(words, expiry)
     balance: int256 = convert(words[state.BALANCE], int256) + cash
     assert balance >= 0, "lens/insufficient-balance"
     words[state.BALANCE] = convert(balance, uint256)
@@ -250,7 +271,8 @@ def preview(
     """
     @notice State a vault would have after receiving legs and cash, to be looked at before signing or filling.
     @dev A first leg locks the liquidation deposit in the preview too. Passes the trade when equity covers
-         `initial_margin`; what the chain refuses for other reasons shows in a simulated call.
+         `initial_margin`; what the chain refuses for other reasons shows in a simulated call. A STATIC vault is looked at
+         with the ratios that new risk would set now, or its own where they are higher.
     @param vault_id The vault.
     @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
     @param moved Leg words the vault would receive.

@@ -44,9 +44,6 @@ ROUNDED: constant(int256) = 3
 # no scenario moves the forward by more standard deviations (EsEngine)
 WORST_MOVE: constant(int256) = 20
 NO_COLLATERAL: constant(int256) = min_value(int256)
-# vol at which the ratios of the STATIC model apply as they are, and the most they are multiplied by
-STATIC_VOL: constant(uint256) = 6 * 10**17
-STATIC_MOST: constant(uint256) = 25 * 10**17
 
 # observed for actions that move no legs and need a price
 ORACLE: immutable(address)
@@ -99,28 +96,14 @@ def _full(
 
 @internal
 @pure
-def _stamp(risk: uint256, sigma: uint256) -> uint256:
-    """
-    @dev Ratios of the STATIC model at this vol, as a vault keeps them: each rounded up at 1e-3 of spot.
-    """
-    factor: uint256 = min(max(sigma * WAD // STATIC_VOL, WAD), STATIC_MOST)
-    stamp: uint256 = 0
-    for i: uint256 in range(3):
-        ratio: uint256 = parameters._static_ratio(risk, i) * factor // WAD
-        stamp |= min((ratio + (10**15 - 1)) // 10**15, 1023) << (10 * i)
-    return stamp
-
-
-@internal
-@pure
 def _new_stamp(mode: uint256, words: uint256[9], prices: uint256[16]) -> uint256:
     """
     @dev Ratios that a STATIC vault gets with new risk. A take is judged at the ramped vol, so it never lowers one.
     """
     risk: uint256 = words[state.RISK]
     if mode != TAKE:
-        return self._stamp(risk, max(prices[price.SIGMA], prices[price.SIGMA_NOW]))
-    new: uint256 = self._stamp(risk, prices[price.SIGMA])
+        return parameters._stamp(risk, max(prices[price.SIGMA], prices[price.SIGMA_NOW]))
+    new: uint256 = parameters._stamp(risk, prices[price.SIGMA])
     old: uint256 = (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT
     larger: uint256 = 0
     for i: uint256 in range(3):

@@ -22,6 +22,10 @@ BPS: constant(uint256) = 10**14  # one basis point [wad]
 # the three ratios of the STATIC model, together; a vault of that model has its own in their place
 STATIC_AT: constant(uint256) = 216
 STATIC_MASK: constant(uint256) = (2**30 - 1) << 216
+# vol at which they apply as they are, and the most they are multiplied by
+STATIC_VOL: constant(uint256) = 6 * 10**17
+STATIC_MOST: constant(uint256) = 25 * 10**17
+WAD: constant(uint256) = 10**18
 
 
 @internal
@@ -118,6 +122,20 @@ def _static_ratio(risk: uint256, index: uint256) -> uint256:
     @notice One ratio of the STATIC model [wad of spot]: 0 a short option at the money, 1 its least, 2 a future.
     """
     return ((risk >> (STATIC_AT + 10 * index)) & 1023) * 10**15
+
+
+@internal
+@pure
+def _stamp(risk: uint256, sigma: uint256) -> uint256:
+    """
+    @notice Ratios of the STATIC model at this vol, as a vault keeps them: each rounded up at 1e-3 of spot.
+    """
+    factor: uint256 = min(max(sigma * WAD // STATIC_VOL, WAD), STATIC_MOST)
+    stamp: uint256 = 0
+    for i: uint256 in range(3):
+        ratio: uint256 = self._static_ratio(risk, i) * factor // WAD
+        stamp |= min((ratio + (10**15 - 1)) // 10**15, 1023) << (10 * i)
+    return stamp
 
 
 @internal

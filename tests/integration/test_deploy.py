@@ -46,7 +46,8 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     content = yaml.safe_load(INPUTS.read_text())
     bounds = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20 * 10**6, "cap": 10**11}
     content["markets"]["ETH"]["maker"] = {"owner": FEED, "quoter": FEED, **bounds}
-    path.write_text(yaml.safe_dump(content))
+    # order of the inputs is order of listing
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     done = run("deploy", "--url", node, "--out", out, "--inputs", path)
     assert done.returncode == 0, done.stdout + done.stderr
     deployment = load(out)
@@ -71,7 +72,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     changed["markets"]["ETH"]["parameters"] = {"phi_bps": 100}
     changed["markets"]["ETH"]["maker"]["edge_bps"] = 60
     other = tmp_path / "other.yaml"
-    other.write_text(yaml.safe_dump(changed))
+    other.write_text(yaml.safe_dump(changed, sort_keys=False))
     refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
     assert refused.returncode == 1
     assert "phi_bps 100 -> 200" in refused.stdout

@@ -178,3 +178,23 @@ def test_preview_new__vault_to_be_opened__is_what_an_empty_one_would_be(system, 
         system.lens.preview_new(1, int(model), engine, weekly(), moved, -1)
     with boa.reverts("lens/static-unstamped"):
         system.lens.preview_new(1, int(Model.STATIC), engine, weekly(), moved, cash_in)
+
+
+@pytest.mark.parametrize("moved", [[put(1_900, -2)], [call(2_100, -1), put(1_800, -1)]], ids=["put", "strangle"])
+def test_preview__static_vault__tells_the_ratios_that_the_fill_sets(system, trader, maker, moved):
+    vault, other = system.open(trader, 50_000, model=Model.STATIC), system.open(maker, 500_000)
+    seen = system.lens.preview(vault, EXPIRY, moved, 60 * 10**6)
+    assert seen.maintenance_margin > 2 * 10**18 * 60
+    system.novate(other, vault, moved, EXPIRY, -60)
+    state = system.state(vault)
+    for name in ("equity", "maintenance_margin", "initial_margin", "health", "collateral", "legs"):
+        assert getattr(seen, name) == getattr(state, name), name
+    # and a vault with older, lower ratios is shown those of now
+    stamp = system.words(vault)[1] >> 225
+    for spot in (2_300, 1_800, 2_400, 1_700, 2_000):
+        system.wait(600, spot)
+        system.oracle.poke(1, 48)
+    more = system.lens.preview(vault, EXPIRY, moved, 60 * 10**6)
+    system.novate(other, vault, moved, EXPIRY, -60)
+    assert system.words(vault)[1] >> 225 > stamp
+    assert more.maintenance_margin == system.state(vault).maintenance_margin
