@@ -13,6 +13,8 @@ from bulkhead.risk.words import Kind, Leg, RiskWord, Series, Snapshot, Status
 
 MICRO = 10**6
 BPS = 10**4
+# the taker's fee is at least the full rate over this
+LEAST_FEE = 10
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot
         most = max(most, abs(mark(legs, snapshot)) * MICRO)
     most *= fees.cap_bps
     unit = MICRO * 10 ** (18 - decimals)
-    taker_fee = _div_up(min(notional * fees.taker_bps, most), unit * BPS)
+    full = notional * fees.taker_bps
+    taker_fee = _div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS)
     maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS)
     upfront = order.premium_style == PremiumStyle.UPFRONT
     divisor = unit if upfront else 10**18

@@ -384,8 +384,8 @@ def _largest(
     passes: uint256 = least
     refused: uint256 = most
     for i: uint256 in range(HALVINGS):
-        middle: uint256 = (passes + refused) // 2
-        middle -= middle % step
+        middle: uint256 = unsafe_div(unsafe_add(passes, refused), 2)
+        middle = unsafe_sub(middle, middle % step)
         if middle <= passes:
             break
         if len(self._refusal(order, middle, taker, taker_vault, opens)) == 0:

@@ -24,6 +24,8 @@ struct Terms:
     legs: DynArray[uint256, 16]     # what the buyer receives
 
 BPS: constant(uint256) = 10**4
+# the taker's fee is at least the full rate over this, whatever the price
+LEAST_FEE: constant(uint256) = 10
 # no package has a fee limit beyond this, so that limits of "anything" do not overflow
 MAX_FEE: constant(uint256) = 2**127
 
@@ -121,8 +123,10 @@ def _terms(
         most = max(most, convert(abs(mark), uint256) * order_form.MICRO)
     most *= cap_bps
     unit: uint256 = order_form.MICRO * state._native_wad(token)
-    taker_fee: uint256 = self._div_up(min(notional * taker_bps, most), unit * BPS)
     maker_fee: uint256 = self._div_up(min(notional * maker_bps, most), unit * BPS)
+    # the taker's never below a tenth of the rate: packages worth nothing would fill the open-interest cap for nothing
+    full: uint256 = notional * taker_bps
+    taker_fee: uint256 = self._div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS)
 
     cash: int256 = 0
     premium: int256 = 0
@@ -140,7 +144,7 @@ def _terms(
 @internal
 @pure
 def _div_up(a: uint256, b: uint256) -> uint256:
-    return (a + b - 1) // b
+    return (a + unsafe_sub(b, 1)) // b
 
 
 @internal

@@ -169,13 +169,26 @@ def test_fill__cheap_option__fee_is_capped_by_the_price(world: World) -> None:
 
 
 def test_fill__price_below_mark__fee_is_capped_by_the_mark(world: World) -> None:
+    world.system.wait(60, 2020)
     legs = (OrderLeg(world.series(CALL, 2100 * 10**8), 1),)
     [engine_leg] = [leg_word(CALL, 2100 * 10**8, 10**6)]
     snapshot = world.system.oracle.snapshot(MARKET, EXPIRY)
     mark = world.system.EsEngine.value([engine_leg], snapshot)  # type: ignore[attr-defined]
-    assert WAD // 10 < mark < 4 * WAD
+    assert WAD // 2 < mark < 4 * WAD
     world.fill(world.order(legs=legs, price=1), 10**6)
     assert world.novation()[3][1] == -(-mark // 8 // 10**12)
+
+
+def test_fill__package_worth_nothing__costs_the_taker_a_tenth_of_the_rate(world: World) -> None:
+    """One-tick spreads at price 0 between own vaults would fill the open-interest cap for nothing."""
+    legs = (OrderLeg(world.series(PUT, 200 * 10**8), 1), OrderLeg(world.series(PUT, 250 * 10**8), -1))
+    order = world.order(legs=legs, price=0, is_bid=True, size=100 * 10**6)
+    cost = 2 * 100 * 60_000  # 200 contracts of 2,000 at 0.3 bp
+    world.refused(order, "exchange/taker-fee", 100 * 10**6, max_fee=cost - 1)
+    world.fill(order, 100 * 10**6)
+    assert world.novation()[3] == [cost, 0]
+    # an open interest of four for each package: 0.15 bp of spot for each contract that a cap counts
+    assert world.clearinghouse.market(MARKET)[2] == 400 * 10**6
 
 
 def test_fill__fee_above_the_makers_limit__reverts(world: World) -> None:
