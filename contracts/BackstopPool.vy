@@ -316,9 +316,9 @@ def _assets_for(shares: uint256, up: bool, buying: bool) -> uint256:
 @view
 def _room() -> uint256:
     """
-    @dev What may be deposited now [native]: nothing while the price is not fresh.
+    @dev What may be deposited now [native]: nothing while the price is not active: of two feeds apart one is wrong.
     """
-    if not self._is_idle() or not price._is_fresh(self._snapshot(block.timestamp + DAY)):
+    if not self._is_idle() or not price._is_active(self._snapshot(block.timestamp + DAY)):
         return 0
     known: bool = False
     total: uint256 = 0
@@ -333,7 +333,7 @@ def _room() -> uint256:
 
 @internal
 def _buy(assets: uint256, shares: uint256, receiver: address):
-    if not price._is_fresh(self._snapshot(block.timestamp + DAY)):
+    if not price._is_active(self._snapshot(block.timestamp + DAY)):
         self._refuse("backstop/price-not-fresh")
     if shares == 0:
         self._refuse("backstop/zero-shares")

@@ -134,3 +134,10 @@ def test_grant_signed__of_another_chain_or_contract__reverts(world: World) -> No
     ):
         with boa.reverts("operators/bad-signature"):
             hand_in(world, grant, signature)
+
+
+def test_eip712_domain__as_deployed__describes_the_signing_domain(world: World) -> None:
+    mask, name, version, chain_id, contract, salt, extensions = world.operators.eip712Domain()
+    assert (mask, salt, extensions) == (b"\x0f", bytes(32), [])
+    assert (name, version) == ("Bulkhead Operators", "1")
+    assert (chain_id, contract) == (world.domain.chain_id, world.operators.address)

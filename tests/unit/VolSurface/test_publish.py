@@ -428,3 +428,10 @@ def test_publish__smile_lowest_between_two_strikes__its_bottom_is_capped(settled
 def test_slice__unpacked_and_packed__same():
     part = smile(0.8, 30 * DAY)
     assert SviSlice.unpack(part.pack()) == part
+
+
+def test_eip712_domain__as_deployed__describes_the_signing_domain(world):
+    mask, name, version, chain_id, contract, salt, extensions = world.vol.eip712Domain()
+    assert (mask, salt, extensions) == (b"\x0f", bytes(32), [])
+    assert (name, version) == ("Bulkhead VolSurface", "1")
+    assert (chain_id, contract) == (world.vol_domain.chain_id, world.vol_domain.contract)
