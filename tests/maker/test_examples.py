@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
 import runpy
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -25,6 +28,7 @@ from bulkhead.client import Bulkhead, SignedOrder
 from bulkhead.maker.ladder import Style
 from bulkhead.maker.server import Maker, QuoteServer
 from examples.common import friday
+from tests.keeper.proxy import FaultProxy
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
@@ -113,3 +117,66 @@ def test_cli__preview_split_merge_grant_and_maker_run(market: Connection, tmp_pa
     quiet = ("--rounds", "1", "--refresh", "0.01", "--port", str(free_port()))
     said = run("maker", "run", "--expiry", str(expiry), *quiet, key="MAKER_KEY")
     assert '"event": "quoted"' in said
+
+
+def test_maker_run__lifted_and_the_node_restarts__goes_on_quoting_around_the_new_marks(market: Connection) -> None:
+    """The command as a process, behind a proxy: a trader lifts it, the price moves, its node is replaced."""
+    trader = Bulkhead(market, key=os.environ["TRADER_KEY"])
+    feed = market.feed(market.deployment.market("ETH"))
+    deployer = Sender(market.rpc, account_from_key(anvil.key(0)))
+    expiry, port = friday(trader, 2), free_port()
+
+    async def play() -> None:
+        async with FaultProxy(market.rpc.url) as proxy, aiohttp.ClientSession() as http:
+
+            async def quotes(ready: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+                for _ in range(200):
+                    await asyncio.sleep(0.1)
+                    with contextlib.suppress(aiohttp.ClientError):
+                        async with http.get(f"http://127.0.0.1:{port}/quotes") as answer:
+                            found: list[dict[str, Any]] = (await answer.json())["quotes"]
+                        if ready(found):
+                            return found
+                raise AssertionError("the maker did not quote as expected within 20 seconds")
+
+            def future(found: list[dict[str, Any]]) -> Decimal:
+                return next((Decimal(q["mark"]) for q in found if q["series"] == "future"), Decimal(0))
+
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", "from bulkhead.cli import main; main()",
+                "maker", "run", "--expiry", str(expiry), "--refresh", "0.2",
+                "--port", str(port), "--key-env", "MAKER_KEY", env={**os.environ, "BULKHEAD_RPC_URL": proxy.url},
+                stdout=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                first = await quotes(lambda found: len(found) > 0)
+                # the call furthest out is still in the ladder after the move
+                calls = [q for q in first if q["side"] == "sell" and q["series"].startswith("call")]
+                ask = max(calls, key=lambda q: Decimal(q["series"].split(":")[1]))
+                signed = SignedOrder.from_json(json.dumps(ask["signed"]))
+                vault = await asyncio.to_thread(trader.orders.fill, signed, None, Decimal(1), 2_000)
+                assert [leg.quantity for leg in trader.vaults.get(vault).legs] == [10**6]
+                spot = future(first)
+                moved = round(spot * Decimal("1.02"))
+                now = market.rpc.timestamp()
+                await asyncio.to_thread(deployer.execute, feed, "push", moved * 10**8, now)
+                second = await quotes(lambda found: abs(future(found) - moved) < 1)
+                # the quotes of the old mark are dead without a transaction
+                assert trader.orders.states([signed])[0][0] != "open"
+                assert trader.orders.states([SignedOrder.from_json(json.dumps(second[0]["signed"]))])[0][0] == "open"
+                proxy.down = True
+                await quotes(lambda found: not found)
+                with Anvil(timestamp=market.rpc.timestamp()) as other:
+                    other.rpc.call("anvil_loadState", market.rpc.call("anvil_dumpState"))
+                    proxy.target, proxy.down = other.url, False
+                    third = await quotes(lambda found: len(found) > 0)
+                    assert abs(future(third) - moved) < 1
+                    again = Bulkhead(Connection(other.rpc, market.deployment), key=os.environ["TRADER_KEY"])
+                    bid = next(q for q in third if q["side"] == "buy" and q["series"] == ask["series"])
+                    again.orders.fill(SignedOrder.from_json(json.dumps(bid["signed"])), vault, Decimal(1))
+                    assert again.vaults.get(vault).legs == ()
+            finally:
+                process.terminate()
+                await process.wait()
+
+    asyncio.run(play())
