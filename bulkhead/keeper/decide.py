@@ -157,15 +157,24 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
             continue
         market = state.markets[vault.market]
         terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
-        if not market.pool or terms is None or view is None or _of_pool(state, vault):
+        # the pool tells the shortage of what is in its books; of a vault that was merely sent to it, it does not
+        own = _of_pool(state, vault) and vault_id in state.shortages
+        if not market.pool or terms is None or view is None or own:
             continue
         # without a live surface the pool wants twice the bonus
         live = view.snapshot.status & Status.SURFACE_LIVE
         least = terms.backstop_from * (1 if live else 2)
-        enough = quote.fraction * quote.margin // WAD >= terms.minimum * WAD
+        enough = quote.fraction * quote.margin // WAD >= terms.minimum * WAD * max(_new_to_pool(state, vault), 1)
         if quote.bonus_share >= least and quote.price >= 0 and enough:
             found.append(Absorb(vault_id, vault.market, _tip(vault.deposit, END_TIP)))
     return found
+
+
+def _new_to_pool(state: KeeperState, vault: VaultView) -> int:
+    """Legs that no vault of the pool in that cell holds: at least these are new to the one that takes over."""
+    pool = [v for v in state.vaults.values() if v.cell == vault.cell and _of_pool(state, v)]
+    held = {leg.key for v in pool for leg in v.legs}
+    return sum(leg.key not in held for leg in vault.legs)
 
 
 def _lacks_margin(state: KeeperState, vault: VaultView) -> bool:

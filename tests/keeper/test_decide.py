@@ -238,6 +238,20 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     assert decide(state(FLAGGED_90, cells=dull, markets=pool, quotes=quotes), policy) == []
     paying = {1: replace(quotes[1], price=-1)}
     assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=paying), policy) == []
+    # in the pool's books it stays; the pool tells no shortage of a vault that was merely sent to it
+    sent = replace(FLAGGED_90, owner=POOL)
+    assert decide(state(sent, cells=cells, markets=pool, quotes=quotes, shortages={1: 0}), policy) == []
+    assert decide(state(sent, cells=cells, markets=pool, quotes=quotes), policy) == [absorb]
+    # each leg that is new to the pool asks the minimum
+    crumbs = replace(FLAGGED_90, legs=tuple(Leg(Kind.PUT, (150 + i) * 10**8, -(10**6)) for i in range(16)))
+    least = {1: replace(quotes[1], fraction=WAD, margin=TERMS.minimum * 16 * WAD)}
+    fewer = {1: replace(least[1], margin=least[1].margin - 1)}
+    assert len(decide(state(crumbs, cells=cells, markets=pool, quotes=least), policy)) == 1
+    assert decide(state(crumbs, cells=cells, markets=pool, quotes=fewer), policy) == []
+    holding = replace(crumbs, vault_id=6, owner=POOL, status=0)
+    shortages = {6: 0}
+    found = decide(state(crumbs, holding, cells=cells, markets=pool, quotes=fewer, shortages=shortages), policy)
+    assert [type(action) for action in found] == [Absorb]
     both = Policy(roles=frozenset({"absorb", "take"}))
     (take,) = decide(state(FLAGGED_90, empty(collateral=500), cells=cells, markets=pool, quotes=quotes), both)
     assert isinstance(take, Take)

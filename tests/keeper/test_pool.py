@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bulkhead.chain.pool import PoolView, read_pool
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.rounds import Round
@@ -34,6 +35,9 @@ def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
     insurer.ensure_allowance(market, pool, amount)
     insurer.signer.execute(pool, "deposit", amount, insurer.address)
     before = market.token.call("balanceOf", keeper_address)
+    whole = 10 ** pool.call("decimals")
+    insurer.signer.execute(pool, "request_redeem", 3 * whole, 5)
+    seen: list[PoolView] = []
 
     async def play(keeper: Keeper) -> None:
         fall(scene)
@@ -41,6 +45,7 @@ def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
         # the pool wants a fifth of the margin: auctions pay that after a while
         for _ in range(20):
             if pool.call("vaults"):
+                seen.append(read_pool(stage.chain, market.symbol))
                 break
             stage.anvil.mine(stage.now() + 30)
             await settle(keeper)
@@ -55,7 +60,18 @@ def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
             stage.anvil.mine(stage.now() + 60)
             await settle(keeper)
 
+    fresh = read_pool(stage.chain, market.symbol)
+    assert (fresh.assets, fresh.idle, fresh.vaults) == (amount, amount, ()) and fresh.share_price == stage.unit
+    assert fresh.room == fresh.cap - amount and fresh.shares == DEPOSIT * whole
+    (request,) = fresh.queue
+    assert (request.owner, request.shares, request.least) == (insurer.address, 3 * whole, 5)
     _, said = keep(scene, play, policy=Policy(roles=ROLES))
+    (filled,) = seen
+    # bought for a gain, left at a haircut
+    assert [v.owner for v in filled.vaults] == [pool.address] and filled.vaults[0].legs
+    assert filled.assets is not None and filled.assets > amount > filled.idle
+    assert filled.share_price is not None and filled.redemption_price is not None
+    assert filled.share_price > max(stage.unit, filled.redemption_price)
     assert counted(said, "mined", "Pool.absorb") >= 1
     assert counted(said, "mined", "Pool.refill") >= 1
     assert counted(said, "mined", "Pool.collect") >= 1
