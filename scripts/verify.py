@@ -87,6 +87,38 @@ def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
     return findings
 
 
+def check_pools(chain: Connection, inputs: Inputs) -> list[Finding]:
+    """Code, roles, asset, market and cap of the markets' backstop pools."""
+    known = chain.deployment
+    at = {name: known.address(name) for name, _ in system.CONTRACTS}
+    findings = []
+    for market in inputs.markets:
+        entry = known.market(market.symbol)
+        (registered,) = read(chain.rpc, [chain["RiskParameters"].query("backstop", market.index)])
+        if int(registered, 16) == 0 and not entry.backstop:
+            continue
+        name = f"{market.symbol}'s backstop pool"
+        same = bool(entry.backstop) and int(registered, 16) == int(entry.backstop, 16)
+        findings.append(
+            (same, f"{name} is registered at {registered}, in the deployment at {entry.backstop or 'none'}")
+        )
+        if not same:
+            continue
+        code = chain.rpc.code(entry.backstop)
+        compiled = bytes(ape.project.BackstopPool.contract_type.get_runtime_bytecode())
+        findings.append((code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)"))
+        *_, cap, roles = system.backstop_arguments(market.index, market.symbol, at)
+        assert isinstance(roles, list)
+        held = all(bytes.fromhex(str(role)[2:]) in code[len(compiled) :] for role in roles)
+        findings.append((held, f"{name} holds its {len(roles)} roles"))
+        pool = chain.backstop(entry)
+        asset, index, bound = read(chain.rpc, [pool.query(n) for n in ("asset", "market", "cap")])
+        findings.append((int(asset, 16) == int(entry.token, 16), f"{name} takes {asset}"))
+        findings.append((index == market.index, f"{name} serves market {index}"))
+        findings.append((bound == cap, f"{name} has a cap of {bound:,}"))
+    return findings
+
+
 def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
     """Owner, guardian, and the words of every market at every reader."""
     deployer = chain.deployment.deployer
@@ -135,7 +167,8 @@ def cli(url: str, deployment: Path, inputs_path: Path | None) -> None:
             raise MissingDeployment(f"There are no inputs at {path}.")
         inputs = parse(yaml.safe_load(path.read_text()), path.name)
         chain = connect(url, deployment)
-        findings = check_code(chain) + check_parameters(chain, inputs) + check_makers(chain, inputs)
+        findings = check_code(chain) + check_parameters(chain, inputs)
+        findings += check_pools(chain, inputs) + check_makers(chain, inputs)
     except BulkheadError as error:
         click.echo(f"verify: {error}", err=True)
         sys.exit(1)

@@ -13,7 +13,9 @@ import yaml
 
 from bulkhead.chain import abi, system
 from bulkhead.chain.anvil import free_port
+from bulkhead.chain.connection import Connection
 from bulkhead.chain.deployment import load
+from bulkhead.chain.pool import read_pool
 from bulkhead.chain.rpc import Rpc
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +65,19 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "FAIL" not in verified.stdout and "ETH's maker vault has the bounds of the inputs" in verified.stdout
 
+    assert all(f"{m}'s backstop pool is registered at" in verified.stdout for m in ("ETH", "BTC"))
+    with Rpc(node) as rpc:
+        chain = Connection(rpc, deployment)
+        pool = read_pool(chain, "ETH")
+        assert (pool.market, pool.asset, pool.assets, pool.queue, pool.vaults) == (
+            1,
+            deployment.market("ETH").token,
+            0,
+            (),
+            (),
+        )
+        assert pool.room == pool.cap > 0
+
     seeded = run("seed", "--url", node, "--deployment", out)
     assert seeded.returncode == 0, seeded.stdout + seeded.stderr
     assert "short put" in seeded.stdout
@@ -77,6 +92,14 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     assert refused.returncode == 1
     assert "phi_bps 100 -> 200" in refused.stdout
     assert "FAIL ETH's maker vault has the bounds of the inputs" in refused.stdout
+    # another market's pool in the addresses, and a market that names none
+    for pool in (deployment.market("BTC").backstop, ""):
+        content = json.loads(out.read_text())
+        content["markets"]["ETH"]["backstop"] = pool
+        astray = tmp_path / "astray.json"
+        astray.write_text(json.dumps(content))
+        told = run("verify", "--url", node, "--deployment", astray, "--inputs", path)
+        assert told.returncode == 1 and "FAIL ETH's backstop pool is registered at" in told.stdout
     # inputs without the maker vault that is there
     assert "ETH's maker vault is in the deployment alone" in run(
         "verify", "--url", node, "--deployment", out, "--inputs", INPUTS
@@ -134,7 +157,7 @@ def test_deploy__feed_without_code__sends_nothing(node, tmp_path):
     content = yaml.safe_load(INPUTS.read_text())
     content["markets"]["ETH"]["feeds"]["primary"] = FEED
     path = tmp_path / "inputs.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     before = ape.accounts.test_accounts[0].nonce
     done = run("deploy", "--url", node, "--inputs", path)
     assert done.returncode == 1
