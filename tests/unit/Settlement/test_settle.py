@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import boa
 import pytest
 
 from bulkhead.risk.words import Kind
 from tests.evm import Env
-from tests.liquidation_world import EXPIRY, MARKET, World, address, call, cash, future, put, unchanged
+from tests.liquidation_world import EXPIRY, MARKET, WAD, World, address, call, cash, future, put, unchanged
 
 KEEPER = address("keeper")
 
@@ -84,6 +86,33 @@ def test_settle__insurance_within_cell_cap__pays_a_quarter_of_the_fund(world):
     settle(world, vault, world.maker_id)
     assert state(world)["insured"] == 1
     assert world.balance(world.pot) == 75 * world.unit
+
+
+def test_settle__example_of_the_waterfall_page__is_what_the_contracts_pay(world):
+    """docs/waterfall.md has exactly these sentences, with a pot that suffices and with one of 100."""
+    vault = world.short_put(600)
+    page = " ".join((Path(__file__).parents[3] / "docs" / "waterfall.md").read_text().split())
+    paid = {}
+    for pot in (100_000, 100):
+        with boa.env.anchor():
+            world.insure(pot)
+            world.expire(1200)
+            settle(world, world.maker_id, vault)
+            owed, received = (state(world)[name] / world.unit for name in ("claims", "received"))
+            drawn = pot - world.balance(world.pot) / world.unit
+            _, claimed, _ = world.settlement.claim_of(world.maker_id)
+            before = world.balance(world.maker_id)
+            with boa.env.prank(KEEPER):
+                world.settlement.claim(world.maker_id)
+            got = world.balance(world.maker_id) - before
+            assert got / claimed == state(world)["ratio"] / WAD == received / owed
+            paid[pot] = owed, received - drawn, drawn, received, got / claimed
+    owed, had, drawn, received, ratio = paid[100_000]
+    assert f"It owes {owed:g} and has {had:g} beside its deposit. Missing {owed - had:g}," in page
+    assert f"insurance covers 10 % of 1,200 = {drawn:g}." in page
+    assert f"The holder's claim of {owed:g} is paid at {received:g}/{owed:g} = {ratio:g}." in page
+    _, had, drawn, received, ratio = paid[100]
+    assert f"With a pot of 100 instead it is {had:g} + {drawn:g} = {received:g}, a ratio of {ratio:g}." in page
 
 
 def test_settle__unknown_vault__reverts(world):
