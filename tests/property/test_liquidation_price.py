@@ -54,7 +54,8 @@ def test_liquidation_prices__random_vaults__split_good_from_bad(model):
         assert (side * (edge[some] - spot[some]) > 0).all()
         assert (excess(mine, cells, held, edge[some]) < 0).all()
         before = edge[some] * math.exp(-side * 3 * PRECISION)
-        assert (excess(mine, cells, held, before) >= -1e-9 - 1e-12 * np.abs(held)).all()
+        # what is left is the rounding of sums of legs that are worth many times the collateral
+        assert (excess(mine, cells, held, before) >= -1e-9 - 1e-11 * np.abs(held)).all()
         for x in grid():
             at = spot * math.exp(side * x)
             nearer = np.where(now, False, side * (edge - at) > 0)

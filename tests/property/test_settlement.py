@@ -340,5 +340,7 @@ def test_settle__any_order_and_any_frozen_holder__every_unit_is_accounted_for(wo
     seen.clear()
     play(worlds)
     print(f"\n{EXAMPLES} cells, each in two orders: {dict(seen)}")
-    for kind in ("wound down", "insured", "debts", "never repaid", "haircuts", "never paid"):
+    # twenty cells need not meet the rarest
+    rare = ("wound down", "never repaid", "never paid") if LONG else ()
+    for kind in ("insured", "debts", "haircuts", *rare):
         assert seen[kind] > 0, f"no {kind} in {dict(seen)}"
