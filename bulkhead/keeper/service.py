@@ -52,6 +52,10 @@ class Pace:
     retry: float = 1.0
 
 
+#: Who polls more often than this wants to know of a block at once, whatever the interval so far [seconds].
+EAGER_SECONDS = 0.1
+
+
 @dataclass(frozen=True)
 class Tick:
     """What one tick did.
@@ -371,6 +375,9 @@ class Keeper:
     def _patience(self) -> float:
         """How long to wait before asking again: until the next block is due, when blocks come regularly."""
         listening = self.providers.listening
+        if self.pace.poll < EAGER_SECONDS and not listening:
+            # blocks that wait for the keeper come at its own pace: it must not learn that pace and keep it
+            return self.pace.poll
         if not self.interval or not self._arrivals:
             return max(self.pace.poll, SILENCE_SECONDS) if listening else self.pace.poll
         due = self._arrivals[-1] + self.interval - time.monotonic()

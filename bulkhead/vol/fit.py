@@ -1,8 +1,9 @@
 """SVI fits: weighted least squares in vol, with the arbitrage checks of VolSurface as constraints.
 
-Each expiry is fitted alone, nearest first; calendar arbitrage against the one before is a penalty, as are a negative
-density and slopes beyond Lee's bound. The outcome is rounded to the word's integers and checked by the mirror of the
-contract (`bulkhead.vol.surface.check`), so a fit that a contract would refuse is never handed out.
+Each expiry is fitted nearest first; calendar arbitrage against the one before is a penalty, as are a negative density,
+slopes beyond Lee's bound and, softly, wings beyond the quotes that the next expiry alone would lie below. The outcome
+is rounded to the word's integers and checked by the mirror of the contract (`bulkhead.vol.surface.check`), so a fit
+that a contract would refuse is never handed out.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ REACH = np.array([-2.5, 2.5])
 DENSITY = 1e-3
 CALENDAR = 1e-5
 PENALTY = 30.0
+#: Share of it for a wing above the next expiry's: it gives way to quotes.
+SOFT = 0.002
 #: Where the search begins, in order, and the cost (half the mean squared relative error) at which it is content.
 STARTS = ((-0.2, -1.0, -0.2, 0.0, 0.0), (-0.7, -0.3, 0.2, 0.3, -0.7), (-0.1, -2.0, -0.5, -0.5, 0.5))
 GOOD = 2e-6
@@ -79,8 +82,16 @@ def _expand(x: Floats, scale: float, deviation: float) -> Floats:
     return np.array([scale * np.exp(least) - b * sigma * np.sqrt(1 - rho * rho), b, rho, m * deviation, sigma])
 
 
-def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None) -> SviSlice:
-    """The smile of one expiry; `before` is the expiry before it, which it must lie above."""
+def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None, after: SviSlice | None = None) -> SviSlice:
+    """The smile of one expiry.
+
+    Args:
+        expiry: Its quotes.
+        tau: Time to it [years].
+        before: The smile of the expiry before it, which it must lie above.
+        after: The smile that the next one has by itself: far from the money, where nothing is quoted, this one stays
+            below it, so that the wings of a nearer expiry do not lift those after it off their quotes.
+    """
     from scipy.optimize import least_squares
 
     atm = float(np.interp(0.0, expiry.k, expiry.iv))
@@ -88,6 +99,12 @@ def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None) -> Sv
     deviation = float(np.sqrt(scale))
     weight = np.sqrt(expiry.weight / expiry.weight.sum())
     earlier = None if before is None else before.floats()
+    if after is not None:
+        later = after.floats()
+        middle_later = max(float(total_variance_float(later, np.zeros(1))[0]), 1e-12)
+        beyond = CHECKS * np.sqrt(middle_later)
+        beyond = beyond[(beyond < expiry.k.min()) | (beyond > expiry.k.max())]
+        ceiling = np.maximum(total_variance_float(later, beyond), 0) / (1 + CALENDAR) - 1e-9
 
     def residuals(x: Floats) -> Floats:
         natural = _expand(x, scale, deviation)
@@ -101,6 +118,8 @@ def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None) -> Sv
         if earlier is not None:
             floor = np.maximum(total_variance_float(earlier, at[:-2]), 0) * (1 + CALENDAR) + 1e-9
             penalties.append(np.minimum(w[:-2] - floor, 0.0) / scale)
+        if after is not None:
+            penalties.append(SOFT * np.minimum(ceiling - natural_density(natural, beyond)[0], 0.0) / middle_later)
         return np.concatenate([weight * (fitted - expiry.iv) / atm, PENALTY * np.concatenate(penalties) / 10])
 
     wide = min(4.0, 1.9 / deviation)
@@ -127,15 +146,18 @@ def fit_chain(chain: Chain, expiries: Sequence[int] | None = None) -> list[Fit]:
         chain: The quotes.
         expiries: Only these [unix seconds]; all that a surface could hold when None.
     """
+    wanted = [
+        expiry
+        for expiry in chain.expiries
+        if (expiries is None or expiry.at in expiries)
+        and expiry.at % DAY == HOUR
+        and MIN_TENOR <= expiry.at - chain.made_at <= MAX_TENOR
+    ]
+    alone = [fit_expiry(expiry, (expiry.at - chain.made_at) / YEAR) for expiry in wanted[1:]]
     fits: list[Fit] = []
-    for expiry in chain.expiries:
-        if expiries is not None and expiry.at not in expiries:
-            continue
-        tenor = expiry.at - chain.made_at
-        if expiry.at % DAY != HOUR or not MIN_TENOR <= tenor <= MAX_TENOR:
-            continue
-        tau = tenor / YEAR
-        smile = fit_expiry(expiry, tau, fits[-1].slice if fits else None)
+    for expiry, after in zip(wanted, (*alone, None), strict=True):
+        tau = (expiry.at - chain.made_at) / YEAR
+        smile = fit_expiry(expiry, tau, fits[-1].slice if fits else None, after)
         smile = _lift(smile, expiry.at, chain.made_at, fits)
         fitted = np.sqrt(np.maximum(total_variance_float(smile.floats(), expiry.k), 0) / tau)
         fits.append(Fit(expiry, tau, smile, fitted - expiry.iv))

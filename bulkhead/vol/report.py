@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -59,19 +60,19 @@ def write(folder: Path, out: Path, assets: Sequence[str] = ("BTC", "ETH")) -> li
     """Fits every chain below `folder`, writes vol-fit.md and vol-fit.svg into `out`."""
     found: list[Row] = []
     shown: tuple[Chain, list[Fit]] | None = None
-    chains = 0
+    chains: list[tuple[str, Chain]] = []
     for path in sorted(folder.glob("deribit_chain*_202*")):
         if "2020" in path.name:
             continue  # another format
         for asset in assets:
-            for chain in options.read(path, asset):
-                fits = fit_chain(chain)
-                found += rows(chain, fits)
-                chains += 1
-                if asset == "ETH" and path.name.startswith("deribit_chain_"):
-                    shown = (chain, fits)
+            chains += [(path.name, chain) for chain in options.read(path, asset)]
+    with ProcessPoolExecutor() as pool:
+        for (name, chain), fits in zip(chains, pool.map(fit_chain, [c for _, c in chains]), strict=True):
+            found += rows(chain, fits)
+            if chain.asset == "ETH" and name.startswith("deribit_chain_"):
+                shown = (chain, fits)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "vol-fit.md").write_text(table(found, chains))
+    (out / "vol-fit.md").write_text(table(found, len(chains)))
     if shown is not None:
         (out / "vol-fit.svg").write_text(picture(*shown))
     return found
