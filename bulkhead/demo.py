@@ -7,16 +7,14 @@ of it on a slow machine.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +32,13 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import VaultView
 from bulkhead.chain.words import describe
 from bulkhead.replay.cast import ROLES
+from bulkhead.replay.process import KeeperProcess, Line
 from bulkhead.replay.run import KeeperDriver, Plot, View, run
 from bulkhead.replay.stage import Stage, save_inputs
 from bulkhead.report import write
 from bulkhead.report.model import RunRecord
 from bulkhead.risk.words import WAD
 
-KEY_ENV = "BULKHEAD_KEEPER_KEY"
-#: Patience with the keeper process at one block.
-KEEPER_SECONDS = 60.0
 COLOURS = {
     "healthy": "green",
     "covered": "cyan",
@@ -89,84 +85,43 @@ def deploy_with_ape(chain: Anvil, content: dict[str, Any]) -> Deployment:
 # --- the keeper's process -----------------------------------------------------------------------------------------
 
 
-class KeeperProcess:
-    """`bulkhead keeper run` as a process of its own."""
+def looked(block: int, line: Line) -> bool:
+    """Whether a line tells of a look at a block or a later one."""
+    return bool(line["event"] == "tick" and line["block"] >= block)
+
+
+class Companion:
+    """The keeper's process beside the play, which waits for it."""
 
     def __init__(self, stage: Stage, log_path: Path | None = None) -> None:
-        """Starts it and waits for its first word.
+        """Starts it.
 
         Args:
             stage: The market it keeps.
             log_path: File for its log lines.
         """
         self._stage = stage
-        self._folder = tempfile.TemporaryDirectory(prefix="bulkhead-keeper-")
-        where = Path(self._folder.name) / "addresses.json"
-        stage.chain.deployment.save(where)
-        command = [
-            sys.executable, "-m", "bulkhead", "keeper", "run", "--rpc", stage.anvil.url, "--deployment", str(where),
-            "--key-env", KEY_ENV, "--poll", "0.01", "--journal", str(Path(self._folder.name) / "journal.sqlite"),
-        ]  # fmt: skip
-        self._process = subprocess.Popen(
-            command,
-            env={**os.environ, KEY_ENV: anvil.key(ROLES.index("keeper"))},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._news = threading.Condition()
-        self._tick: dict[str, Any] = {"block": -1, "sent": 0, "pending": 0}
-        self._tail: deque[str] = deque(maxlen=8)
-        self._log = log_path.open("w") if log_path is not None else None
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if self._log is not None:
-                self._log.write(line)
-            with self._news:
-                self._tail.append(line.rstrip())
-                with contextlib.suppress(ValueError):
-                    said = json.loads(line)
-                    if said.get("event") == "tick":
-                        self._tick = said
-                self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
+        self._open = contextlib.ExitStack()
+        folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="bulkhead-keeper-")))
+        log = None if log_path is None else self._open.enter_context(log_path.open("w"))
+        key = anvil.key(ROLES.index("keeper"))
+        self._keeper = self._open.enter_context(KeeperProcess(stage, key, folder, stream=log))
+        self._tick: Line = {"block": -1}
+        self._read = 0
 
     def settle_down(self) -> None:
         """Waits until the keeper has looked at the newest block and sent nothing more."""
-        deadline = time.monotonic() + KEEPER_SECONDS
         while True:
             head = self._stage.anvil.rpc.block_number()
-            with self._news:
-                while self._tick["block"] < head:
-                    if self._process.poll() is not None:
-                        raise BulkheadError("The keeper process ended:\n" + "\n".join(self._tail))
-                    if time.monotonic() > deadline:
-                        raise BulkheadError(
-                            "The keeper process says nothing; its last words:\n" + "\n".join(self._tail)
-                        )
-                    self._news.wait(0.5)
-                quiet = self._tick["sent"] == 0 and self._tick["pending"] == 0
-            if quiet and self._stage.anvil.rpc.block_number() == head:
+            if self._tick["block"] >= head and not self._tick["sent"] and not self._tick["pending"]:
                 return
+            self._tick, self._read = self._keeper.wait_for(partial(looked, head), self._read)
 
     def stop(self) -> None:
         """SIGTERM, and a clean end."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(timeout=5)
-        if self._log is not None:
-            self._log.close()
-        self._folder.cleanup()
+        with self._open:
+            if self._keeper.process.poll() is None:
+                self._keeper.stop()
 
 
 # --- what one sees ------------------------------------------------------------------------------------------------
@@ -327,7 +282,7 @@ def play(plot: Plot, options: Options, console: Console) -> RunRecord:
         return made
 
     def keeper(stage: Stage) -> KeeperDriver:
-        return KeeperProcess(stage, options.log)
+        return Companion(stage, options.log)
 
     with Screen(console) as screen:
         record = run(plot, keeper, deployer, screen.show)

@@ -207,13 +207,10 @@ def _with_stamp(words: uint256[9], expiry: uint256) -> uint256:
     prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(words[state.VAULT]), expiry
     )
-    new: uint256 = parameters._stamp(
-        words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])
+    stamp: uint256 = parameters._larger_stamp(
+        parameters._stamp(words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])),
+        (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT,
     )
-    old: uint256 = words[state.TERMS] >> state.STAMP_AT
-    stamp: uint256 = 0
-    for i: uint256 in range(3):
-        stamp |= max((new >> (10 * i)) & 1023, (old >> (10 * i)) & 1023) << (10 * i)
     return (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
 
 

@@ -103,12 +103,10 @@ def _new_stamp(mode: uint256, words: uint256[9], prices: uint256[16]) -> uint256
     risk: uint256 = words[state.RISK]
     if mode != TAKE:
         return parameters._stamp(risk, max(prices[price.SIGMA], prices[price.SIGMA_NOW]))
-    new: uint256 = parameters._stamp(risk, prices[price.SIGMA])
-    old: uint256 = (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT
-    larger: uint256 = 0
-    for i: uint256 in range(3):
-        larger |= max((new >> (10 * i)) & 1023, (old >> (10 * i)) & 1023) << (10 * i)
-    return larger
+    return parameters._larger_stamp(
+        parameters._stamp(risk, prices[price.SIGMA]),
+        (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT,
+    )
 
 
 @internal

@@ -52,8 +52,9 @@ class Pace:
     retry: float = 1.0
 
 
-#: Who polls more often than this wants to know of a block at once, whatever the interval so far [seconds].
-EAGER_SECONDS = 0.1
+#: Share of the interval between blocks after which the next one is asked for. Less than all of it: blocks that wait for
+#: the keeper come at its own pace, which it must not learn and keep.
+EARLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -375,16 +376,13 @@ class Keeper:
     def _patience(self) -> float:
         """How long to wait before asking again: until the next block is due, when blocks come regularly."""
         listening = self.providers.listening
-        if self.pace.poll < EAGER_SECONDS and not listening:
-            # blocks that wait for the keeper come at its own pace: it must not learn that pace and keep it
-            return self.pace.poll
         if not self.interval or not self._arrivals:
             return max(self.pace.poll, SILENCE_SECONDS) if listening else self.pace.poll
-        due = self._arrivals[-1] + self.interval - time.monotonic()
+        since = time.monotonic() - self._arrivals[-1]
         if listening:
             # a node will say so; this is only in case it does not
-            return max(due + self.interval / 4, self.pace.poll)
-        return max(due, min(self.pace.poll, self.interval / 10))
+            return max(self.interval * 5 / 4 - since, self.pace.poll)
+        return max(self.interval * EARLY - since, min(self.pace.poll, self.interval / 10))
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -140,6 +140,18 @@ def _stamp(risk: uint256, sigma: uint256) -> uint256:
 
 @internal
 @pure
+def _larger_stamp(a: uint256, b: uint256) -> uint256:
+    """
+    @notice Of each ratio of two stamps the larger one.
+    """
+    larger: uint256 = 0
+    for i: uint256 in range(3):
+        larger |= max((a >> (10 * i)) & 1023, (b >> (10 * i)) & 1023) << (10 * i)
+    return larger
+
+
+@internal
+@pure
 def _greeks_move(risk: uint256) -> uint256:
     """
     @notice k: standard deviations of the move of the GREEKS model [wad].
