@@ -30,6 +30,8 @@ RECONCILE_SECONDS = 60
 MOST_AT_ONCE, MOST_A_SECOND = 2_000, 400
 #: Fewer than these wait for more, so that not every block costs a post, at most so long [seconds].
 LEAST_AT_ONCE, GATHER_SECONDS = 250, 15
+#: So long they wait for a block with a post to spare [seconds].
+PATIENT_SECONDS = 30
 
 
 class Observer:
@@ -246,15 +248,20 @@ class Observer:
 
     # --- reconciling ----------------------------------------------------------------------------------------------
 
-    async def reconcile(self, head: Head) -> int:
+    async def reconcile(self, head: Head, spare: bool = True) -> int:
         """Reads again, on chain, the vaults that were not read for longest; returns how many.
+
+        Args:
+            head: The block.
+            spare: Whether this block may cost another post; if not, they wait, though not for ever.
 
         Raises:
             BulkheadError: The nodes failed; the vaults stay due.
         """
         passed = min(head.timestamp - self._reconciled_at, RECONCILE_SECONDS)
         budget = min(math.ceil(len(self.known) * passed / RECONCILE_SECONDS), MOST_A_SECOND * passed, MOST_AT_ONCE)
-        if passed < 0 or (budget < LEAST_AT_ONCE and passed < GATHER_SECONDS):
+        gathers = budget < LEAST_AT_ONCE and passed < GATHER_SECONDS
+        if passed < 0 or gathers or (not spare and passed < PATIENT_SECONDS):
             self._reconciled_at = min(self._reconciled_at, head.timestamp)
             return 0
         counted = None

@@ -52,6 +52,8 @@ class Pace:
     retry: float = 1.0
 
 
+#: A block that has cost so many posts leaves reconciling to a later one.
+POSTS_A_BLOCK = 3
 #: Share of the interval between blocks after which the next one is asked for. Less than all of it: blocks that wait for
 #: the keeper come at its own pace, which it must not learn and keep.
 EARLY = 0.9
@@ -115,6 +117,7 @@ class Keeper:
         ticked: Set after every tick.
         last: The last tick.
         followed: Newest block that was acted on, and what follows a tick done; -1 before the first.
+        arrivals: When the last blocks came [monotonic seconds].
     """
 
     def __init__(
@@ -143,8 +146,9 @@ class Keeper:
         self.followed = -1
         self._stop = asyncio.Event()
         self._seen: Head | None = None
-        self._arrivals: deque[float] = deque(maxlen=9)
+        self.arrivals: deque[float] = deque(maxlen=9)
         self._checked_at = 0.0
+        self._posts = 0
         self._drawing: asyncio.Task[None] | None = None
 
     # --- one tick ---------------------------------------------------------------------------------------------
@@ -223,7 +227,7 @@ class Keeper:
         try:
             if not self.dry_run:
                 await self.sender.maintain(head)
-            reconciled = await self.observer.reconcile(head)
+            reconciled = await self.observer.reconcile(head, self.providers.posts - self._posts < POSTS_A_BLOCK)
         except BulkheadError as error:
             self.log("after-failed", reason=str(error), block=head.number)
         self._tell_problems(head)
@@ -237,7 +241,8 @@ class Keeper:
         for node in self.providers.nodes:
             if node.refused:
                 self.alerts("node-refused", node.name, node.refused)
-        self.log("followed", block=head.number, reconciled=reconciled, posts=self.providers.posts)
+        self._posts = self.providers.posts
+        self.log("followed", block=head.number, reconciled=reconciled, posts=self._posts)
 
     def _report(self, state: KeeperState, tick: Tick, seconds: float, head: Head) -> None:
         flagged = sum(v.flagged for v in state.vaults.values())
@@ -305,7 +310,7 @@ class Keeper:
                     await self.after(head)
                     self._seen, self.followed = head, head.number
                 retry_at = time.monotonic() + self.pace.retry if done.failed else 0.0
-                await self._pause(min(self._patience(), self.pace.retry) if done.failed else self._patience())
+                await self._pause(min(self.patience(), self.pace.retry) if done.failed else self.patience())
             except BulkheadError as error:
                 self.log("read-failed", reason=str(error))
                 await self._pause(self.pace.poll)
@@ -351,12 +356,12 @@ class Keeper:
         last = self._seen
         if last is None or (head.hash != last.hash and (head.number >= last.number or check)):
             if last is None or head.number != last.number:
-                self._arrivals.append(time.monotonic())
+                self.arrivals.append(time.monotonic())
             self.health.news_at, self.health.interval = time.monotonic(), self.interval
             return head
         if retry_at and now >= retry_at:
             return head
-        await self._pause(self._patience())
+        await self._pause(self.patience())
         return None
 
     def _compare_heads(self) -> None:
@@ -367,18 +372,18 @@ class Keeper:
     @property
     def interval(self) -> float:
         """Seconds between blocks, 0 while they come irregularly."""
-        gaps = sorted(b - a for a, b in pairwise(self._arrivals))
+        gaps = sorted(b - a for a, b in pairwise(self.arrivals))
         if len(gaps) < 4:
             return 0.0
         middle = gaps[len(gaps) // 2]
         return middle if gaps[-2] - gaps[1] < 0.3 * middle else 0.0
 
-    def _patience(self) -> float:
+    def patience(self) -> float:
         """How long to wait before asking again: until the next block is due, when blocks come regularly."""
         listening = self.providers.listening
-        if not self.interval or not self._arrivals:
+        if not self.interval or not self.arrivals:
             return max(self.pace.poll, SILENCE_SECONDS) if listening else self.pace.poll
-        since = time.monotonic() - self._arrivals[-1]
+        since = time.monotonic() - self.arrivals[-1]
         if listening:
             # a node will say so; this is only in case it does not
             return max(self.interval * 5 / 4 - since, self.pace.poll)

@@ -23,6 +23,7 @@ from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.observe import PATIENT_SECONDS
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.service import Keeper, Pace, Tick
@@ -167,6 +168,59 @@ def test_reconcile__logs_that_tell_of_too_few_vaults__are_read_again(scene):
         assert lost in keeper.observer.follower.book.vaults
 
     keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__block_with_no_post_to_spare__waits_for_a_later_one_but_not_for_ever(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        observer = keeper.observer
+        observer.known.checked_at.clear()
+        head = await keeper.providers.head()
+        assert await observer.reconcile(head) > 0
+        observer.known.checked_at.clear()
+        soon = replace(head, timestamp=head.timestamp + PATIENT_SECONDS - 1)
+        posts = keeper.providers.posts
+        assert await observer.reconcile(soon, spare=False) == 0 and keeper.providers.posts == posts
+        assert await observer.reconcile(replace(head, timestamp=head.timestamp + PATIENT_SECONDS), spare=False) > 0
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_after__block_in_which_vaults_came_near_their_edge__costs_three_posts_at_most(scene):
+    """Head, look, and the vaults that were far before; reconciling waits."""
+    fall(scene)
+
+    async def play(keeper: Keeper) -> list[tuple[int, int]]:
+        await keeper.tick()
+        await keeper.after(await keeper.providers.head())
+        costs = []
+        for turn in range(6):
+            scene.stage.anvil.mine(scene.stage.now() + 12)
+            if turn % 2:
+                keeper.observer.watch.clear()
+            keeper.observer.known.checked_at.clear()
+            before = keeper.providers.posts
+            head = await keeper.providers.head()
+            await keeper.tick(head)
+            looked = keeper.providers.posts - before
+            await keeper.after(head)
+            costs.append((looked, keeper.providers.posts - before))
+        return costs
+
+    costs, said = keep(scene, play, policy=Policy(roles=frozenset()))
+    assert [looked for looked, _ in costs] == [2, 3] * 3
+    assert max(all_of_it for _, all_of_it in costs) == 3
+    assert sum(line["reconciled"] > 0 for line in said if line["event"] == "followed") >= 2
+
+
+def test_patience__blocks_that_wait_for_the_keeper__are_asked_for_sooner_than_they_came(scene):
+    async def play(keeper: Keeper) -> None:
+        now = time.monotonic()
+        keeper.arrivals.extend(now - 2.0 * i for i in reversed(range(9)))
+        assert keeper.interval == pytest.approx(2.0)
+        assert keeper.patience() < 2.0 * 0.95
+
+    keep(scene, play)
 
 
 def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
