@@ -492,7 +492,7 @@ def order_cancel(files: tuple[str, ...], rpc: str, deployment: str, key_env: str
 @click.option("--vault", "vault_id", type=int, help="Own vault that would take; without it the maker's side is shown.")
 @click.option("--size", type=Amount(), help="Packages; without it the whole order.")
 @click.option("--deposit", type=Amount(), help="Show a new vault that would take, opened with this much.")
-@click.option("--model", default="ES", show_default=True, help="Margin model of the new vault: ES or GREEKS.")
+@click.option("--model", default="ES", show_default=True, help="Margin model of the new vault: ES, GREEKS or STATIC.")
 @chain_options
 def order_preview(
     file: str,

@@ -30,7 +30,7 @@ from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.chain.words import Model
 from bulkhead.operators import Permission
 from bulkhead.orders import Flags, Order, PremiumStyle
-from bulkhead.risk import exact
+from bulkhead.risk import exact, static
 from bulkhead.risk.liquidation_price import exact_prices
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series, Snapshot
 
@@ -171,7 +171,7 @@ class VaultInfo:
         value: Mark of the legs.
         equity: E = C + value.
         maintenance_margin: MM.
-        initial_margin: IM.
+        initial_margin: What equity must reach to withdraw or to add risk, in a STATIC vault by ES as well.
         health: E / MM, None when no margin is needed.
         state: One word: empty, healthy, covered, margin-call, liquidatable, flagged, expired, claim or debt.
         legs: Its legs.
@@ -588,7 +588,7 @@ class Orders:
             vault_id: Vault that would take; None looks at the maker's.
             size: Packages; None takes the whole order.
             deposit: Quote tokens of a vault that would be opened to take (`fill` without a vault).
-            model: Margin model of that vault, ES or GREEKS.
+            model: Margin model of that vault: ES, GREEKS or STATIC.
         """
         client = self._client
         if vault_id is not None and deposit is not None:
@@ -635,6 +635,8 @@ class Orders:
         if not view.legs or not view.priced:
             return None, None
         risk = RiskWord.unpack(cell.risk)
+        if view.model == Model.STATIC:
+            risk = risk.stamped(static.stamp(risk, max(cell.snapshot.sigma, cell.snapshot.sigma_now)))
 
         def engine(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> exact.Assessment:
             return exact.assess(legs, snapshot, risk, model=view.model)

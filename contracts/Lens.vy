@@ -27,6 +27,9 @@ interface IParameters:
     def trading(market: uint256) -> uint256: view
     def liquidation(market: uint256) -> uint256: view
 
+interface IStaticEngine:
+    def dynamic() -> address: view
+
 interface IGreeksEngine:
     def terms(
         legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256
@@ -70,6 +73,61 @@ def __init__(
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement
     INSURANCE = insurance
+
+
+@internal
+@view
+def _required(
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    known: int256[9],
+    collateral: int256,
+) -> uint256:
+    """
+    @dev What equity, C and the value `known` tells, must reach for actions of row 1, as MarginGate asks: by the vault's own model and, of a STATIC vault,
+         by ES as well; each also at the current vol and at the surface as it was last live. Where the cell's recorded
+         deficit takes of what backs the margin, or value is another one there, equity here must reach that much more.
+    """
+    required: int256 = 0
+    equity: int256 = collateral + known[margin.VALUE]
+    engine: address = convert(words[state.ENGINE], address)
+    for model: uint256 in range(2):
+        if model == 1:
+            if state._model(words[state.VAULT]) != state.STATIC:
+                break
+            engine = staticcall IStaticEngine(engine).dynamic()
+        current: uint256[16] = prices
+        for vol: uint256 in range(3):
+            if vol == 1:
+                if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                    continue
+                current[price.SIGMA] = prices[price.SIGMA_NOW]
+            if vol == 2:
+                if not price._is_fading(prices):
+                    break
+                current[price.SURFACE_WEIGHT] = svi_slice._without_fade(
+                    prices[price.SURFACE_WEIGHT]
+                )
+            assessed: int256[9] = known
+            if model != 0 or vol != 0:
+                assessed = staticcall IMarginEngine(engine).assess(
+                    legs, current, state._engine_risk(words), NO_COLLATERAL
+                )
+            numbers: int256[5] = margin._resolve(
+                assessed,
+                collateral,
+                state._deficit(words[state.CELL]),
+                words[state.RISK],
+                prices,
+                True,
+            )
+            needed: int256 = numbers[margin.IM] + equity - numbers[margin.BACKING]
+            if len(legs) <= 4 and assessed[margin.V_MIN] != margin.UNBOUNDED:
+                # so few legs need no more than pays their worst settlement
+                needed = min(needed, equity - collateral - assessed[margin.V_MIN])
+            required = max(required, needed)
+    return convert(required, uint256)
 
 
 @internal
@@ -130,32 +188,8 @@ def _describe(
     result.delta = assessed[margin.DELTA]
     result.equity = numbers[margin.EQUITY]
     result.maintenance_margin = convert(numbers[margin.MM], uint256)
-    result.initial_margin = convert(numbers[margin.IM], uint256)
+    result.initial_margin = self._required(words, legs, prices, assessed, result.collateral)
     result.target = convert(numbers[margin.TARGET], uint256)
-    # as MarginGate asks in actions of row 1: also at the current vol, and at the surface as it was last live
-    for vol: uint256 in range(2):
-        if vol == 0:
-            if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
-                continue
-            prices[price.SIGMA] = prices[price.SIGMA_NOW]
-        else:
-            if not price._is_fading(prices):
-                break
-            prices[price.SURFACE_WEIGHT] = svi_slice._without_fade(prices[price.SURFACE_WEIGHT])
-        assessed = staticcall IMarginEngine(engine).assess(
-            legs, prices, state._engine_risk(words), NO_COLLATERAL
-        )
-        numbers = margin._resolve(
-            assessed,
-            result.collateral,
-            state._deficit(words[state.CELL]),
-            words[state.RISK],
-            prices,
-            True,
-        )
-        # equity there may be another one: what is told is what equity here must reach
-        needed: int256 = numbers[margin.IM] + result.equity - numbers[margin.EQUITY]
-        result.initial_margin = max(result.initial_margin, convert(max(needed, 0), uint256))
     if result.maintenance_margin != 0 or result.equity < 0:
         result.health = 0
         if result.equity > 0:
@@ -200,18 +234,34 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
 
 @internal
 @view
-def _with_stamp(words: uint256[9], expiry: uint256) -> uint256:
+def _with_stamp(words: uint256[9], expiry: uint256, adds: bool) -> uint256:
     """
-    @dev Terms of a STATIC vault with the ratios that new risk would set now, none of them below what it has.
+    @dev Terms of a STATIC vault with the ratios that new risk sets now. What only closes may keep those of old: the larger.
     """
     prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(words[state.VAULT]), expiry
     )
-    stamp: uint256 = parameters._larger_stamp(
-        parameters._stamp(words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])),
-        (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT,
+    stamp: uint256 = parameters._stamp(
+        words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])
     )
+    if not adds:
+        stamp = parameters._larger_stamp(
+            stamp, (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT
+        )
     return (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+
+
+@internal
+@pure
+def _adds(held: uint256, item: uint256) -> bool:
+    """
+    @dev Whether a leg that is received brings an option or future further from zero, or across it.
+    """
+    if leg._kind(item) == leg.CASH:
+        return False
+    old: int256 = leg._quantity(held)
+    new: int256 = old + leg._quantity(item)
+    return abs(new) > abs(old) or (new != 0 and (new > 0) != (old > 0))
 
 
 @internal
@@ -236,15 +286,18 @@ def _preview(
         words[state.CELL] = staticcall IClearinghouse(CLEARINGHOUSE).cell(
             state._market(words[state.VAULT]), expiry
         )
+    adds: bool = False
     for item: uint256 in moved:
         found: bool = False
         for i: uint256 in range(len(legs), bound=16):
             if leg._key(legs[i]) == leg._key(item):
+                adds = adds or self._adds(legs[i], item)
                 legs[i] = leg._pack(leg._key(item), leg._quantity(legs[i]) + leg._quantity(item))
                 found = True
                 break
         if not found:
             assert len(legs) < leg.MAX_LEGS, "lens/too-many-legs"
+            adds = adds or leg._kind(item) != leg.CASH
             legs.append(item)
     kept: DynArray[uint256, 16] = []
     for item: uint256 in legs:
@@ -253,7 +306,7 @@ def _preview(
     if len(kept) == 0:
         words[state.TERMS] = 0
     elif len(moved) != 0 and state._model(words[state.VAULT]) == state.STATIC:
-        words[state.TERMS] = self._with_stamp(words, expiry)
+        words[state.TERMS] = self._with_stamp(words, expiry, adds)
     balance: int256 = convert(words[state.BALANCE], int256) + cash
     assert balance >= 0, "lens/insufficient-balance"
     words[state.BALANCE] = convert(balance, uint256)
@@ -269,7 +322,7 @@ def preview(
     @notice State a vault would have after receiving legs and cash, to be looked at before signing or filling.
     @dev A first leg locks the liquidation deposit in the preview too. Passes the trade when equity covers
          `initial_margin`; what the chain refuses for other reasons shows in a simulated call. A STATIC vault is looked at
-         with the ratios that new risk would set now, or its own where they are higher.
+         with the ratios that new risk sets now; where legs only close, with its own where they are higher.
     @param vault_id The vault.
     @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
     @param moved Leg words the vault would receive.
@@ -296,14 +349,13 @@ def preview_new(
     """
     @notice `preview` of a vault that is still to be opened: id 0, no owner.
     @param market Market index.
-    @param model Margin model, ES or GREEKS: the ratios of a STATIC vault are only known once it is stamped.
+    @param model Margin model: 0 ES, 1 GREEKS, 2 STATIC.
     @param engine Margin engine of that model.
     @param expiry Expiry of the legs [unix seconds].
     @param moved Leg words the vault would receive.
     @param cash Tokens deposited and received, less premium and fee [native].
     @return The state after.
     """
-    assert model != state.STATIC, "lens/static-unstamped"
     words: uint256[9] = empty(uint256[9])
     words[state.VAULT] = (market << state.MARKET_AT) | (model << state.MODEL_AT)
     words[state.ENGINE] = convert(engine, uint256)

@@ -43,7 +43,7 @@ class VaultView:
         value: v.
         equity: E.
         maintenance_margin: A.
-        initial_margin: IM for adding risk now, proximity included.
+        initial_margin: What equity must reach to withdraw or add risk, proximity included; for STATIC by ES as well.
         target: R_t.
         v_min: Least payoff; None when it is unbounded.
         delta: Net delta [contracts].

@@ -143,7 +143,6 @@ SENTENCES: dict[str, str] = {
     "lens/insufficient-balance": "The vault would hold less than nothing after that.",
     "lens/no-price": "There is no price to look from, or the vault's expiry has passed.",
     "lens/not-greeks": "Only the margin of a GREEKS vault is a sum of terms.",
-    "lens/static-unstamped": "The ratios of a STATIC vault are known once it has taken its first risk.",
     "lens/too-many-legs": "A vault holds at most 16 legs.",
     "lens/wrong-cell": "The vault holds legs of another expiry.",
     "lens/no-answer": "A contract refused without a word, as arithmetic beyond its range does.",

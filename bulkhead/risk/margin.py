@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from bulkhead.risk.exact import UNBOUNDED, Assessment
-from bulkhead.risk.words import BPS, WAD, RiskWord, Snapshot
+from bulkhead.risk.exact import UNBOUNDED, Assessment, assess
+from bulkhead.risk.words import BPS, WAD, Leg, Model, RiskWord, Snapshot, Status
 
 #: IM/MM that sets the target of a model with an IM of its own [wad].
 STATIC_KAPPA = 13 * 10**17
@@ -99,3 +100,45 @@ def resolve(
         backing = collateral + max(assessment.value - deficit, 0)
     target = min(_mul_up(mm, (WAD + ratio) // 2), room)
     return Standing(equity, mm, min(im, room), backing, target)
+
+
+def required(
+    legs: Sequence[Leg],
+    snapshot: Snapshot,
+    risk: RiskWord,
+    collateral: int,
+    deficit: int = 0,
+    model: Model = Model.ES,
+) -> int:
+    """What equity must reach to withdraw or to add risk [wad] (Lens._required, what MarginGate asks in row 1 of 5.5).
+
+    By the vault's own model and, of a STATIC vault, by ES as well; each also at the current vol and at the surface as
+    it was last live.
+
+    Args:
+        legs: Legs of one cell.
+        snapshot: Prices of the cell.
+        risk: Risk parameters of the market; a STATIC vault brings its own ratios (`RiskWord.stamped`).
+        collateral: C [wad].
+        deficit: D_cell [wad].
+        model: The vault's margin model.
+    """
+    if not legs:
+        return 0
+    seen, needed = [snapshot], [0]
+    if snapshot.sigma_now > snapshot.sigma:
+        seen.append(replace(snapshot, sigma=snapshot.sigma_now))
+    if snapshot.status & Status.SURFACE_SVI and snapshot.surface_weight >> 64:
+        live = seen[-1].surface_weight & (2**64 - 1)
+        seen.append(replace(seen[-1], surface_weight=live))
+    equity = collateral + assess(legs, snapshot, risk, model=model).value
+    for engine in (model, Model.ES) if model == Model.STATIC else (model,):
+        for prices in seen:
+            found = assess(legs, prices, risk, model=engine)
+            standing = resolve(found, collateral, deficit, risk, prices, proximity=True)
+            asked = standing.initial_margin + equity - standing.backing
+            if len(legs) <= 4 and found.v_min != UNBOUNDED:
+                # so few legs need no more than pays their worst settlement
+                asked = min(asked, equity - collateral - found.v_min)
+            needed.append(asked)
+    return max(needed)

@@ -5,10 +5,10 @@ import dataclasses
 import boa
 import pytest
 
-from bulkhead.risk import exact
+from bulkhead.risk import exact, margin
 from bulkhead.risk.liquidation_price import exact_prices
-from bulkhead.risk.words import Model, RiskWord
-from tests.system import call, put, weekly
+from bulkhead.risk.words import Leg, Model, RiskWord
+from tests.system import call, cash, future, put, weekly
 
 EXPIRY = weekly(2)
 
@@ -78,6 +78,115 @@ def test_vaults__expired__unknown_is_never_healthy(system, short):
 def test_vaults__fully_collateralised__is_said_so(system, short):
     assert system.state(short[1]).status & 64
     assert not system.state(short[0]).status & 64
+
+
+def word_with(word, change):
+    """The leg with another quantity."""
+    held = Leg.unpack(word)
+    return dataclasses.replace(held, quantity=change(held.quantity)).pack()
+
+
+def wild(system):
+    """Vol rises while spot ends where it was."""
+    for spot in (2_300, 1_800, 2_400, 1_700, 2_000):
+        system.wait(600, spot)
+        system.oracle.poke(1, 48)
+
+
+def least_equity(system, vault, words, legs):
+    """Equity at which the gate first lets the owner withdraw, to a native unit, with the words the vault has."""
+    prices = system.oracle.snapshot(1, EXPIRY)
+    low, high = 10 * 10**6, 10**12
+    while high - low > 1:
+        words[6] = (low + high) // 2
+        try:
+            system.MarginGate.check(1, words, legs, legs, prices, 0, 0, [0] * 9)
+            high = words[6]
+        except boa.BoaError:
+            low = words[6]
+    return (high - 10 * 10**6) * 10**12
+
+
+@pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
+@pytest.mark.parametrize("restless", [False, True], ids=["calm", "wild"])
+def test_vaults__any_model__initial_margin_is_where_the_gate_passes(system, trader, maker, model, restless):
+    vault, other = system.open(trader, 50_000, model=model), system.open(maker, 900_000)
+    system.novate(other, vault, [call(2_100, -1), put(1_900, -2), put(1_700, 1)], EXPIRY, -60)
+    if restless:
+        wild(system)
+    words, legs = system.clearinghouse.load(vault)
+    words = list(words)
+    asked = least_equity(system, vault, words, legs)
+    # the proximity add-on depends on equity: look at a vault that stands there
+    with boa.env.anchor():
+        with boa.env.prank(trader):
+            system.clearinghouse.withdraw(vault, (system.state(vault).collateral - asked) // 10**12, trader)
+        state = system.state(vault)
+        assert 0 <= state.equity - state.initial_margin < 2 * 10**12
+        risk = RiskWord.unpack(words[3])
+        own = risk.stamped(words[1] >> 225) if model == Model.STATIC else risk
+        snapshot = system.snapshot(EXPIRY)
+        assert state.initial_margin == margin.required(system.legs(vault), snapshot, own, asked, model=model)
+        if model == Model.STATIC:
+            alone = margin.resolve(
+                exact.assess(system.legs(vault), snapshot, own, model=model), asked, 0, risk, snapshot, True
+            )
+            # an old stamp is no shelter: ES asks more when it is wild
+            assert (state.initial_margin > alone.initial_margin) == restless
+
+
+def test_vaults__recorded_deficit__initial_margin_is_what_equity_must_reach(system, trader, maker):
+    """A margined long beside a vault that cannot pay: its value backs less, and the Lens says so."""
+    poor, long, other = system.open(trader, 800), system.open(trader, 900), system.open(maker, 500_000)
+    # a future sold, so that no worst settlement caps the margin
+    system.novate(other, long, [call(1_800, 1), cash(-150), future(-0.1)], EXPIRY, 0)
+    system.novate(poor, other, [call(2_000, 4)], EXPIRY, 320)
+    before = system.state(long)
+    system.wait(60, 2_400)
+    system.liquidator.flag(poor)
+    words, legs = system.clearinghouse.load(long)
+    words = list(words)
+    deficit = words[7] >> 112
+    assert deficit > 100 * 10**6
+    asked = least_equity(system, long, words, legs)
+    with boa.env.anchor():
+        state = system.state(long)
+        with boa.env.prank(trader):
+            system.clearinghouse.withdraw(long, (state.collateral - asked) // 10**12, trader)
+        state = system.state(long)
+        assert 0 <= state.equity - state.initial_margin < 2 * 10**12
+        assert state.initial_margin > before.initial_margin + 100 * 10**18
+        risk, held = RiskWord.unpack(words[3]), system.legs(long)
+        assert state.initial_margin == margin.required(held, system.snapshot(EXPIRY), risk, asked, deficit * 10**12)
+
+
+@pytest.mark.parametrize("restless", [False, True], ids=["calm", "wild"])
+def test_preview_new__static_vault__a_fill_passes_exactly_at_the_initial_margin(system, trader, maker, restless):
+    """The fill's own gate agrees to a native unit with what the preview asks."""
+    other, moved = system.open(maker, 500_000), [call(2_100, -1), put(1_900, -1)]
+    if restless:
+        wild(system)
+    engine = system.at["StaticEngine"]
+    low, high = 10 * 10**6, 10**11
+    while high - low > 1:
+        middle = (low + high) // 2
+        seen = system.lens.preview_new(1, int(Model.STATIC), engine, EXPIRY, moved, middle + 60 * 10**6)
+        low, high = (low, middle) if seen.equity >= seen.initial_margin else (middle, high)
+    for paid, passes in ((high, True), (high - 2, False)):
+        with boa.env.anchor():
+            vault = system.open(trader, 0, model=Model.STATIC)
+            system.deposit(vault, paid / 10**6, trader)
+            if passes:
+                system.novate(other, vault, moved, EXPIRY, -60)
+                assert (
+                    system.state(vault).initial_margin
+                    == system.lens.preview_new(
+                        1, int(Model.STATIC), engine, EXPIRY, moved, paid + 60 * 10**6
+                    ).initial_margin
+                )
+            else:
+                with boa.reverts("margin/below-initial"):
+                    system.novate(other, vault, moved, EXPIRY, -60)
 
 
 def test_preview__equals_the_state_after_the_trade(system, trader, short):
@@ -164,10 +273,10 @@ def test_liquidation_prices__nothing_to_liquidate_or_already__is_said(system, tr
         system.lens.liquidation_prices(short[0])
 
 
-@pytest.mark.parametrize("model", [Model.ES, Model.GREEKS])
+@pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
 def test_preview_new__vault_to_be_opened__is_what_an_empty_one_would_be(system, trader, model):
     vault = system.open(trader, 5_000, model=model)
-    engine = system.at[("EsEngine", "GreeksEngine")[int(model)]]
+    engine = system.at[("EsEngine", "GreeksEngine", "StaticEngine")[int(model)]]
     moved, cash_in = [call(2_000, -1), put(1_800, -2)], 5_000 * 10**6
     seen = system.lens.preview_new(1, int(model), engine, weekly(), moved, cash_in + 70 * 10**6)
     same = system.lens.preview(vault, weekly(), moved, 70 * 10**6)
@@ -176,8 +285,6 @@ def test_preview_new__vault_to_be_opened__is_what_an_empty_one_would_be(system, 
         assert getattr(seen, name) == getattr(same, name), name
     with boa.reverts("lens/insufficient-balance"):
         system.lens.preview_new(1, int(model), engine, weekly(), moved, -1)
-    with boa.reverts("lens/static-unstamped"):
-        system.lens.preview_new(1, int(Model.STATIC), engine, weekly(), moved, cash_in)
 
 
 @pytest.mark.parametrize("moved", [[put(1_900, -2)], [call(2_100, -1), put(1_800, -1)]], ids=["put", "strangle"])
@@ -196,5 +303,20 @@ def test_preview__static_vault__tells_the_ratios_that_the_fill_sets(system, trad
         system.oracle.poke(1, 48)
     more = system.lens.preview(vault, EXPIRY, moved, 60 * 10**6)
     system.novate(other, vault, moved, EXPIRY, -60)
-    assert system.words(vault)[1] >> 225 > stamp
+    high = system.words(vault)[1] >> 225
+    assert high > stamp
     assert more.maintenance_margin == system.state(vault).maintenance_margin
+    # what closes keeps them, what adds takes those of a calm market again
+    for _ in range(40):
+        system.wait(6 * 3600, 2_000)
+    system.wait(weekly(2) - system.now - 3 * 86400, 2_000)
+    half = [word_with(word, lambda q: -q // 2) for word in moved]
+    closing = system.lens.preview(vault, EXPIRY, half, -20 * 10**6)
+    adding = system.lens.preview(vault, EXPIRY, moved, 60 * 10**6)
+    with boa.env.anchor():
+        system.novate(other, vault, half, EXPIRY, 20)
+        assert system.words(vault)[1] >> 225 == high
+        assert system.state(vault) == closing
+    system.novate(other, vault, moved, EXPIRY, -60)
+    assert stamp <= system.words(vault)[1] >> 225 < high
+    assert system.state(vault) == adding
