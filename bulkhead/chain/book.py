@@ -33,6 +33,7 @@ class VaultRecord:
         legs: Its legs.
         opened_block: Block of its opening.
         updated_block: Block of the last log about it.
+        epoch: How often it has changed hands.
     """
 
     vault_id: int
@@ -46,6 +47,7 @@ class VaultRecord:
     terms: Terms | None = None
     balance: int = 0
     legs: tuple[Leg, ...] = ()
+    epoch: int = 0
 
     @property
     def expiry(self) -> int:
@@ -124,11 +126,12 @@ class Book:
                 balance=log.values.balance,
                 legs=legs_of(log.values.legs),
                 updated_block=log.block,
+                epoch=word.epoch,
             )
         if log.event in ("Deposited", "Withdrawn"):
             return replace(vault, balance=log.values.balance, updated_block=log.block)
         if log.event == "VaultTransferred":
-            return replace(vault, owner=log.values.receiver, updated_block=log.block)
+            return replace(vault, owner=log.values.receiver, updated_block=log.block, epoch=log.values.epoch)
         return vault
 
     def of(self, owner: str) -> list[VaultRecord]:

@@ -6,6 +6,8 @@ the vault is fine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bulkhead.chain.lens import MARKED, VaultView
 from bulkhead.keeper.plan import (
     Absorb,
@@ -45,11 +47,22 @@ REFRESH_SECONDS = 600
 REFILL_FROM = WAD // 20
 #: Shares of the liquidation deposit that the caller earns.
 FLAG_TIP, END_TIP = 50, 30
+#: What a bug may raise; it is logged with its traceback and must not end the watch.
+BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSError)
+
+#: Decides what one role does.
+Plan = Callable[[KeeperState, Policy], list[Action]]
 
 
-def decide(state: KeeperState, policy: Policy) -> list[Action]:
-    """Actions in the order in which they should be sent."""
-    plans = (
+def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception], None] | None = None) -> list[Action]:
+    """Actions in the order in which they should be sent.
+
+    Args:
+        state: The market.
+        policy: What to do.
+        failed: Told of a role that hit a bug, which must not keep the others from acting; without it the bug is raised.
+    """
+    plans: tuple[tuple[str, Plan], ...] = (
         ("clear", _clears),
         ("flag", _flags),
         ("tend", _top_ups),
@@ -65,7 +78,17 @@ def decide(state: KeeperState, policy: Policy) -> list[Action]:
         ("refresh", _refreshes),
         ("tend", _collects),
     )
-    return [action for role, plan in plans if role in policy.roles for action in plan(state, policy)]
+    found: list[Action] = []
+    for role, plan in plans:
+        if role not in policy.roles:
+            continue
+        try:
+            found += plan(state, policy)
+        except BUGS as error:
+            if failed is None:
+                raise
+            failed(role, error)
+    return found
 
 
 def _pokes(state: KeeperState, policy: Policy) -> list[Action]:
@@ -82,19 +105,17 @@ def _pokes(state: KeeperState, policy: Policy) -> list[Action]:
 
 
 def _flags(state: KeeperState, policy: Policy) -> list[Action]:
-    certain = [
+    unsafe = [
         v
         for v in state.vaults.values()
-        if policy.mine(v.vault_id)
-        and state.live(v)
-        and not v.flagged
-        and not state.own(v)
-        and v.liquidatable
-        and state.active(v.cell)
+        if policy.mine(v.vault_id) and state.live(v) and not v.flagged and not state.own(v) and v.liquidatable
     ]
+    certain = [v for v in unsafe if state.active(v.cell)]
     # the worst first: should the batch not fit a block, what is left out is the least urgent
     certain.sort(key=lambda v: v.equity - v.maintenance_margin)
     unsure = [i for i, cell in sorted(state.unknown.items()) if state.now < cell[1] and policy.mine(i)]
+    # whether its price is active is not known: the chain is asked
+    unsure += [v.vault_id for v in unsafe if v.cell not in state.cells]
     takes = "take" in policy.roles
     return [
         *(
@@ -155,11 +176,11 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
         vault = state.vaults.get(vault_id)
         if vault is None or quote.reason or vault_id in taken or not policy.mine(vault_id):
             continue
-        market = state.markets[vault.market]
+        market = state.markets.get(vault.market)
         terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
         # the pool tells the shortage of what is in its books; of a vault that was merely sent to it, it does not
         own = _of_pool(state, vault) and vault_id in state.shortages
-        if not market.pool or terms is None or view is None or own:
+        if market is None or not market.pool or terms is None or view is None or own:
             continue
         # without a live surface the pool wants twice the bonus
         live = view.snapshot.status & Status.SURFACE_LIVE
@@ -183,8 +204,8 @@ def _lacks_margin(state: KeeperState, vault: VaultView) -> bool:
 
 
 def _of_pool(state: KeeperState, vault: VaultView) -> bool:
-    pool = state.markets[vault.market].pool
-    return bool(pool) and vault.owner.lower() == pool.lower()
+    market = state.markets.get(vault.market)
+    return market is not None and bool(market.pool) and vault.owner.lower() == market.pool.lower()
 
 
 def _wind_downs(state: KeeperState, policy: Policy) -> list[Action]:
@@ -202,7 +223,7 @@ def _wind_downs(state: KeeperState, policy: Policy) -> list[Action]:
 def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
     found: list[Action] = []
     for vault in state.vaults.values():
-        if not state.own(vault) or not state.live(vault) or vault.maintenance_margin == 0:
+        if not state.own(vault) or not state.live(vault) or vault.maintenance_margin == 0 or not state.tradable(vault):
             continue
         if vault.covered or vault.equity * WAD >= policy.own_health * vault.maintenance_margin:
             continue

@@ -22,7 +22,7 @@ class Known:
         own: Owners, in lower case, whose vaults are read at every look: the keeper and the pools it minds.
         suspects: Vaults that could not be read, or whose logs differ from the Lens: in the set until that has passed.
         flagged: Vaults with an open flag.
-        kept: Vaults of those owners.
+        kept: Vaults that those owners have opened.
         debts: Vaults that owe their cell a failed pay-in.
         members: Vaults with legs, by cell.
         margin_calls: Vaults in a margin call, as last confirmed on chain.
@@ -84,7 +84,8 @@ class Known:
                 self.members.setdefault(record.cell, set()).add(vault_id)
                 if record.flagged:
                     self.flagged.add(vault_id)
-            if record.owner.lower() in self.own:
+            # one that changed hands was made by somebody else: it is not minded like an own one
+            if record.owner.lower() in self.own and record.epoch == 0:
                 self.kept.add(vault_id)
             if record.debt:
                 self.debts.add(vault_id)

@@ -128,7 +128,8 @@ class Observer:
         missing = Wanted()
         self.asker.cells(missing, self._cells() - set(look.cells))
         self._sort(look, missing, await self.providers.read_each(missing.queries, head.number))
-        near = self.index.near({**self.views, **look.cells}) | self.known.suspects
+        # of a cell whose price could not be read every vault is near
+        near = self.index.near(look.cells) | self.known.suspects
         self.known.problems += self.index.problems
         if not self._minding:
             near -= self.known.flagged

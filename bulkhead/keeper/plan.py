@@ -154,8 +154,19 @@ class KeeperState:
         return bool(vault.legs) and self.now < vault.expiry
 
     def own(self, vault: VaultView) -> bool:
-        """Whether the vault is the keeper's."""
-        return vault.owner.lower() == self.keeper.lower()
+        """Whether the vault is one that the keeper has opened.
+
+        One that somebody has sent to it is not: anybody can send a vault that is about to fail, for the keeper to fill
+        it with tokens of its own or to spare it the flag.
+        """
+        return vault.owner.lower() == self.keeper.lower() and vault.epoch == 0
+
+    def tradable(self, vault: VaultView) -> bool:
+        """Whether its market and its prices are known.
+
+        Of a market that was listed after the deployment's file was written, only the vaults are.
+        """
+        return vault.market in self.markets and vault.cell in self.cells
 
     def active(self, cell: Cell) -> bool:
         """Whether the cell's price allows liquidating; an unknown cell does not."""

@@ -20,7 +20,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of, kind
-from bulkhead.keeper.decide import decide
+from bulkhead.keeper.decide import BUGS, decide
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.observe import Observer
 from bulkhead.keeper.plan import Action, Fix, KeeperState, Policy, Refresh
@@ -29,8 +29,6 @@ from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.telemetry import Health, Metrics
 from bulkhead.risk.words import WAD
 
-#: What a bug in one look may raise; it is logged with its traceback and must not end the watch.
-BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSError)
 #: Nodes whose heads are further apart than this are told of: one is stale, or one lies [blocks].
 MOST_APART = 20
 #: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
@@ -166,12 +164,17 @@ class Keeper:
             return self._done(Tick(-1, 0, 0, 1, len(self.sender.pending)))
         self._take_outcomes(head)
         self._tell_problems(head)
-        actions = decide(state, self.policy)
+        actions = decide(state, self.policy, lambda role, error: self._bug(error, role=role, block=head.number))
         sent, failed = await self._act(state, actions, head)
         seconds = time.monotonic() - started
         tick = Tick(head.number, len(actions), sent, failed, len(self.sender.pending))
         self._report(state, tick, seconds, head)
         return self._done(tick)
+
+    def _bug(self, error: Exception, **fields: Any) -> None:
+        """Tells of a bug, loudly; the watch goes on."""
+        self.log("bug", reason=repr(error), trace=traceback.format_exc(), **fields)
+        self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
 
     def _tell_problems(self, head: Head) -> None:
         """Logs what could not be read, or differed, since the last time."""
@@ -315,9 +318,7 @@ class Keeper:
                 self.log("read-failed", reason=str(error))
                 await self._pause(self.pace.poll)
             except BUGS as error:
-                # a bug: loud, but the watch goes on
-                self.log("bug", reason=repr(error), trace=traceback.format_exc())
-                self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
+                self._bug(error)
                 await self._pause(max(self.pace.poll, 0.2))
         await self.close()
         self.log("stopped", **self.summary())

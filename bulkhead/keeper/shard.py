@@ -24,10 +24,11 @@ from taskiq_redis import ListQueueBroker
 
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.calls import Call
+from bulkhead.keeper.decide import BUGS
 from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay, WindDown
 from bulkhead.keeper.providers import Head, Providers
 from bulkhead.keeper.sender import Report, Sender
-from bulkhead.keeper.service import BUGS, OwnHands
+from bulkhead.keeper.service import OwnHands
 
 TASK = "bulkhead:send"
 #: A worker counts as alive for so long after its last heartbeat, and beats so often [seconds].

@@ -63,7 +63,7 @@ def plan_takes(state: KeeperState, policy: Policy) -> list[Action]:
     cells: dict[Cell, list[Candidate]] = {}
     for vault_id, quote in state.quotes.items():
         vault = state.vaults.get(vault_id)
-        if vault is None or state.own(vault) or not policy.mine(vault_id):
+        if vault is None or state.own(vault) or not state.tradable(vault) or not policy.mine(vault_id):
             continue
         found = _candidate(state.markets[vault.market], vault, quote, policy)
         if found is not None:
@@ -104,7 +104,9 @@ def _prepare(state: KeeperState, policy: Policy) -> list[Action]:
     wanted: dict[int, set[Cell]] = {}
     for vault_id, quote in state.quotes.items():
         vault = state.vaults.get(vault_id)
-        if vault is not None and not quote.reason and not state.own(vault) and policy.mine(vault_id):
+        if vault is None or quote.reason or state.own(vault) or not state.tradable(vault):
+            continue
+        if policy.mine(vault_id):
             wanted.setdefault(vault.market, set()).add(vault.cell)
     for market_id, cells in sorted(wanted.items()):
         market = state.markets[market_id]

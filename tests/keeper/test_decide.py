@@ -100,7 +100,53 @@ def test_flags__unsafe_vaults__worst_first_and_never_own_or_flagged_ones():
 def test_flags__price_not_active__nothing_is_liquidated():
     unsafe = vault(1, equity=50, status=LIQUIDATABLE)
     assert decide(state(unsafe, cells={CELL: cell(status=1)}), Policy()) == []
-    assert decide(state(unsafe, cells={}), Policy()) == []
+
+
+def test_flags__price_of_the_cell_unknown__asks_the_chain():
+    unsafe = vault(1, equity=50, status=LIQUIDATABLE)
+    assert decide(state(unsafe, cells={}), Policy()) == [Flag(1, False)]
+
+
+def test_flags__vault_sent_to_the_keeper__is_nobodys_friend():
+    """Whoever sends a failing vault to a keeper gets neither its tokens nor its mercy."""
+    gift = vault(1, owner=KEEPER, epoch=1, equity=50, status=LIQUIDATABLE)
+    (flag,) = decide(state(gift), Policy())
+    assert isinstance(flag, Flag) and flag.certain
+    failing = replace(gift, status=0, equity=110 * WAD)
+    assert decide(state(failing), Policy()) == []
+    # it is taken over like any other, and receives nothing
+    given = vault(1, owner=KEEPER, epoch=1, equity=90, status=FLAGGED | LIQUIDATABLE)
+    # it is taken over like any other, and receives nothing
+    quotes, policy = {1: quote(cash=240 * 10**6)}, Policy(roles=frozenset({"take"}))
+    (take,) = decide(state(given, empty(collateral=500), quotes=quotes), policy)
+    assert isinstance(take, Take) and take.into_id == 5
+    assert decide(state(given, replace(empty(), epoch=1), quotes=quotes), policy) == [Open(1)]
+
+
+def test_decide__market_that_the_deployment_does_not_know__is_flagged_all_the_same():
+    """A market listed after the keeper's file was written must not end the tick for everybody."""
+    other = {"market": 7, "equity": 90}
+    cells = {CELL: cell(), (7, EXPIRY): cell()}
+    unsafe, held = vault(1, status=LIQUIDATABLE, **other), vault(2, status=LIQUIDATABLE | FLAGGED, **other)
+    found = decide(state(unsafe, held, cells=cells, quotes={2: quote(cash=240 * 10**6)}), Policy())
+    assert [(f.vault_id, f.certain) for f in found if isinstance(f, Flag)] == [(1, True)] and len(found) == 1
+
+
+def test_decide__flagged_vault_whose_cell_could_not_be_read__does_not_end_the_tick():
+    held, own = vault(2, status=LIQUIDATABLE | FLAGGED, equity=90), vault(4, owner=KEEPER, equity=130)
+    found = decide(state(held, own, empty(), cells={}, quotes={2: quote(cash=240 * 10**6)}), Policy())
+    assert found == []
+
+
+def test_decide__bug_in_one_role__does_not_keep_the_others_from_acting():
+    unsafe = vault(1, equity=50, status=LIQUIDATABLE)
+    broken = {1: replace(quote(), fraction=None)}
+    bugs: list[str] = []
+    both = state(unsafe, vault(2, status=LIQUIDATABLE | FLAGGED, equity=90), quotes={2: broken[1]})
+    found = decide(both, Policy(roles=frozenset({"flag", "take"})), lambda role, error: bugs.append(role))
+    assert bugs == ["take"] and [f.vault_id for f in found if isinstance(f, Flag)] == [1]
+    with pytest.raises(TypeError):
+        decide(both, Policy(roles=frozenset({"flag", "take"})))
 
 
 def test_flags__unknown_vault__is_tried_and_never_taken_for_healthy():

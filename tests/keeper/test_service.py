@@ -119,6 +119,68 @@ def test_tick__vault_that_cannot_be_read__is_flagged_all_the_same(scene):
     assert {line["vault_id"] for line in sent} == unsafe
 
 
+class Priceless(FaultProxy):
+    """A node that fails every read of a cell by the Lens."""
+
+    where = ("", "")
+
+    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answers = await super()._forward(calls)
+        lens, selector = self.where
+        for call, answer in zip(calls, answers, strict=True):
+            if call["method"] != "eth_call" or call["params"][0]["to"].lower() != lens:
+                continue
+            if call["params"][0]["data"].startswith(selector):
+                answer.pop("result", None)
+                answer["error"] = {"code": -32000, "message": "missing trie node"}
+        return answers
+
+
+def test_tick__prices_of_a_cell_that_cannot_be_read__hide_no_unsafe_vault(scene):
+    lens = scene.stage.chain["Lens"]
+    stream = io.StringIO()
+
+    async def run() -> set[int]:
+        proxy = Priceless(scene.stage.anvil.url)
+        async with proxy:
+            keeper = await assemble(
+                scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
+            )
+            try:
+                # it has seen the market at its old price, and from now on cannot see prices
+                await keeper.tick()
+                proxy.where = (lens.address.lower(), "0x" + lens.encode("market", 1, 1)[:4].hex())
+                unsafe = fall(scene)
+                await settle(keeper)
+                return unsafe
+            finally:
+                await keeper.close()
+
+    unsafe = asyncio.run(run())
+    assert flagged(scene) == unsafe
+    assert not [line for line in lines(stream) if line["event"] == "bug"]
+
+
+def test_tick__failing_vault_sent_to_the_keeper__gets_a_flag_and_no_tokens(scene):
+    unsafe = fall(scene)
+    gift = max(unsafe)
+    record = scene.stage.chain.book().vaults[gift]
+    giver = next(p for p in scene.stage.people.values() if p.address.lower() == record.owner.lower())
+    me = scene.stage.people["keeper"].address
+    giver.signer.execute(scene.stage.chain["VaultToken"], "transferFrom", giver.address, me, gift)
+    token = scene.stage.market.token
+    held, wallet = token.call("balanceOf", record.custody), token.call("balanceOf", me)
+    assert wallet > 0
+
+    async def play(keeper: Keeper) -> None:
+        await settle(keeper)
+        assert flagged(scene) == unsafe
+
+    _, said = keep(scene, play, policy=Policy(roles=frozenset({"flag", "tend"})))
+    assert not [line for line in said if line["event"] == "sent" and line["action"] == "topup"]
+    assert token.call("balanceOf", record.custody) <= held and token.call("balanceOf", me) >= wallet
+
+
 def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_logged(scene):
     safe = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
 
