@@ -178,9 +178,7 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
             continue
         market = state.markets.get(vault.market)
         terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
-        # the pool tells the shortage of what is in its books; of a vault that was merely sent to it, it does not
-        own = _of_pool(state, vault) and vault_id in state.shortages
-        if market is None or not market.pool or terms is None or view is None or own:
+        if market is None or not market.pool or terms is None or view is None or _of_pool(state, vault):
             continue
         # without a live surface the pool wants twice the bonus
         live = view.snapshot.status & Status.SURFACE_LIVE
@@ -204,8 +202,11 @@ def _lacks_margin(state: KeeperState, vault: VaultView) -> bool:
 
 
 def _of_pool(state: KeeperState, vault: VaultView) -> bool:
+    """Whether a pool has opened the vault: what was merely sent to it is not in its books."""
     market = state.markets.get(vault.market)
-    return market is not None and bool(market.pool) and vault.owner.lower() == market.pool.lower()
+    if market is None or not market.pool:
+        return False
+    return vault.owner.lower() == market.pool.lower() and vault.epoch == 0
 
 
 def _wind_downs(state: KeeperState, policy: Policy) -> list[Action]:

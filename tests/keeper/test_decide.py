@@ -114,9 +114,9 @@ def test_flags__vault_sent_to_the_keeper__is_nobodys_friend():
     assert isinstance(flag, Flag) and flag.certain
     failing = replace(gift, status=0, equity=110 * WAD)
     assert decide(state(failing), Policy()) == []
+    assert decide(state(replace(empty(4, 500), epoch=2)), Policy()) == []
     # it is taken over like any other, and receives nothing
     given = vault(1, owner=KEEPER, epoch=1, equity=90, status=FLAGGED | LIQUIDATABLE)
-    # it is taken over like any other, and receives nothing
     quotes, policy = {1: quote(cash=240 * 10**6)}, Policy(roles=frozenset({"take"}))
     (take,) = decide(state(given, empty(collateral=500), quotes=quotes), policy)
     assert isinstance(take, Take) and take.into_id == 5
@@ -284,10 +284,12 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     assert decide(state(FLAGGED_90, cells=dull, markets=pool, quotes=quotes), policy) == []
     paying = {1: replace(quotes[1], price=-1)}
     assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=paying), policy) == []
-    # in the pool's books it stays; the pool tells no shortage of a vault that was merely sent to it
-    sent = replace(FLAGGED_90, owner=POOL)
-    assert decide(state(sent, cells=cells, markets=pool, quotes=quotes, shortages={1: 0}), policy) == []
+    # in the pool's books it stays; one that was merely sent to it is absorbed like any other, and not closed when empty
+    own = replace(FLAGGED_90, owner=POOL)
+    assert decide(state(own, cells=cells, markets=pool, quotes=quotes, shortages={1: 0}), policy) == []
+    sent = replace(own, epoch=1)
     assert decide(state(sent, cells=cells, markets=pool, quotes=quotes), policy) == [absorb]
+    assert decide(state(replace(empty(6), owner=POOL, epoch=2), markets=pool), policy) == []
     # each leg that is new to the pool asks the minimum
     crumbs = replace(FLAGGED_90, legs=tuple(Leg(Kind.PUT, (150 + i) * 10**8, -(10**6)) for i in range(16)))
     least = {1: replace(quotes[1], fraction=WAD, margin=TERMS.minimum * 16 * WAD)}
