@@ -1,7 +1,8 @@
 """Checks a deployment against this clone: `ape run verify --url URL`.
 
 Code, roles and parameters: the code on chain is what Ape compiles from these sources, the immutables hold the predicted
-addresses, and every contract works with the parameters of the inputs file. Reads only.
+addresses, markets started with the parameters of the inputs file, and every contract works with those of now. What an
+owner has changed within the contracts' bounds since, as the logs tell, is said and no failure. Reads only.
 """
 
 from __future__ import annotations
@@ -15,17 +16,31 @@ import yaml
 
 from bulkhead.chain import abi, system
 from bulkhead.chain.connection import Connection, connect
-from bulkhead.chain.contract import Contract, read
+from bulkhead.chain.contract import Contract, Log, decode_logs, read
 from bulkhead.chain.deploy import maker_bounds
 from bulkhead.chain.errors import BulkheadError, MissingDeployment
 from bulkhead.chain.inputs import Inputs, parse
-from bulkhead.chain.parameters import ParameterSet
+from bulkhead.chain.parameters import PAUSED_UNTIL_AT, WORDS, ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS
 from scripts.build import refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 
-Finding = tuple[bool, str]
+#: What changed since the deployment by right: neither a check that holds nor one that fails.
+CHANGED = None
+
+Finding = tuple[bool | None, str]
+
+
+def since_deployment(chain: Connection, contract: Contract, *events: str) -> list[Log]:
+    """Some logs of a contract, oldest first."""
+    found = chain.rpc.logs([contract.address], chain.deployment.block, "latest")
+    return [log for log in decode_logs(found, {"contract": contract}) if log.event in events]
+
+
+def differences(before: ParameterSet, now: ParameterSet) -> str:
+    """Parameters that are others now, by name."""
+    return ", ".join(f"{n} {v} -> {now.values[n]}" for n, v in before.values.items() if now.values[n] != v)
 
 
 def first_nonce(chain: Connection) -> int:
@@ -83,7 +98,14 @@ def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
         index, owner, *bounds = read(chain.rpc, [vault.query(n) for n in ("market", "owner", *names)])
         findings.append((index == market.index, f"{name} quotes in market {index}"))
         findings.append((owner == (market.maker.owner or known.deployer), f"{name} belongs to {owner}"))
-        findings.append((tuple(bounds) == maker_bounds(market.maker), f"{name} has the bounds of the inputs"))
+        wanted = maker_bounds(market.maker)
+        first = [log.values for log in since_deployment(chain, vault, "BoundsChanged")][:1]
+        # no bounds were set: all of them are still 0
+        started = tuple(getattr(first[0], n) for n in names) if first else tuple(bounds)
+        findings.append((started == wanted, f"{name} started with the bounds of the inputs"))
+        moved = [f"{n} {a} -> {b}" for n, a, b in zip(names, started, bounds, strict=True) if a != b]
+        if moved:
+            findings.append((CHANGED, f"{name} changed since deployment: {', '.join(moved)}"))
     return findings
 
 
@@ -115,7 +137,10 @@ def check_pools(chain: Connection, inputs: Inputs) -> list[Finding]:
         asset, index, bound = read(chain.rpc, [pool.query(n) for n in ("asset", "market", "cap")])
         findings.append((int(asset, 16) == int(entry.token, 16), f"{name} takes {asset}"))
         findings.append((index == market.index, f"{name} serves market {index}"))
-        findings.append((bound == cap, f"{name} has a cap of {bound:,}"))
+        if bound != cap and since_deployment(chain, pool, "CapChanged"):
+            findings.append((CHANGED, f"{name} changed since deployment: cap {cap} -> {bound}"))
+        else:
+            findings.append((bound == cap, f"{name} has a cap of {bound:,}"))
     return findings
 
 
@@ -125,10 +150,19 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
     parameters = chain["RiskParameters"]
     owner, pending, guardian = read(chain.rpc, [parameters.query(n) for n in ("owner", "pending_owner", "guardian")])
     wanted = inputs.owner or deployer
-    findings = [
+    spoken = since_deployment(chain, parameters, "GuardianChanged", "MarketListed")
+    first_guardian = next((log.values.guardian for log in spoken if log.event == "GuardianChanged"), guardian)
+    findings: list[Finding] = [
         (wanted in (owner, pending), f"owner is {owner}" + (f", {pending} may accept" if wanted == pending else "")),
-        (guardian == (inputs.guardian or deployer), f"guardian is {guardian}"),
+        (first_guardian == (inputs.guardian or deployer), f"guardian was {first_guardian}"),
     ]
+    if guardian != first_guardian:
+        findings.append((CHANGED, f"guardian changed since deployment: {first_guardian} -> {guardian}"))
+    listed = {
+        log.values.market: tuple(getattr(log.values, name) for name, _ in WORDS)
+        for log in spoken
+        if log.event == "MarketListed"
+    }
     for market in inputs.markets:
         expected = market.parameters.words
         words, ledger, trading, liquidation, settlement, oracle = read(
@@ -142,11 +176,16 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
                 chain["OracleAdapter"].query("market_words", market.index),
             ],
         )
-        findings.append((tuple(words) == expected, f"{market.symbol} has the parameters of the inputs"))
-        if tuple(words) != expected and any(words):
-            now = ParameterSet.unpack(words).values
-            changed = [f"{n} {v} -> {now[n]}" for n, v in market.parameters.values.items() if now[n] != v]
-            findings.append((False, f"{market.symbol} was changed: {', '.join(changed) or 'paused'}"))
+        started = listed.get(market.index)
+        same, text = started == expected, f"{market.symbol} was listed with the parameters of the inputs"
+        if started is not None and not same:
+            text += f": {differences(market.parameters, ParameterSet.unpack(started))}"
+        findings.append((same, text))
+        if started is not None and tuple(words) != started:
+            moved = [differences(ParameterSet.unpack(started), ParameterSet.unpack(words))]
+            paused = words[1] >> PAUSED_UNTIL_AT
+            moved += [f"opening paused until {paused}"] if paused else []
+            findings.append((CHANGED, f"{market.symbol} changed since deployment: {', '.join(filter(None, moved))}"))
         pushed = (ledger[1], trading, liquidation) == tuple(words[:3]) and settlement == words[2] and words[3] in oracle
         findings.append((pushed, f"{market.symbol}: every contract works with these parameters"))
         token = chain.deployment.market(market.symbol).token
@@ -173,7 +212,8 @@ def cli(url: str, deployment: Path, inputs_path: Path | None) -> None:
         click.echo(f"verify: {error}", err=True)
         sys.exit(1)
     for good, text in findings:
-        click.echo(f"{'ok  ' if good else 'FAIL'} {text}")
-    failed = sum(not good for good, _ in findings)
-    click.echo(f"{len(findings) - failed} of {len(findings)} checks hold")
+        click.echo(f"{'note' if good is CHANGED else 'ok  ' if good else 'FAIL'} {text}")
+    checks = [good for good, _ in findings if good is not CHANGED]
+    failed = checks.count(False)
+    click.echo(f"{len(checks) - failed} of {len(checks)} checks hold")
     sys.exit(1 if failed else 0)

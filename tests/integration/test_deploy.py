@@ -14,6 +14,7 @@ import yaml
 from bulkhead.chain import abi, system
 from bulkhead.chain.anvil import free_port
 from bulkhead.chain.connection import Connection
+from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import load
 from bulkhead.chain.pool import read_pool
 from bulkhead.chain.rpc import Rpc
@@ -28,6 +29,15 @@ SEPOLIA = ("--network", "ethereum:sepolia:node")
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [str(APE), "run", *(str(a) for a in arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def send(rpc: Rpc, sender: str, contract: Contract, function: str, *arguments: object) -> None:
+    """A transaction of any account, as Anvil lets one send it."""
+    rpc.call("anvil_impersonateAccount", sender)
+    rpc.call("anvil_setBalance", sender, hex(10**20))
+    data = "0x" + contract.encode(function, *arguments).hex()
+    sent = rpc.call("eth_sendTransaction", {"from": sender, "to": contract.address, "data": data})
+    assert int(rpc.call("eth_getTransactionReceipt", sent)["status"], 16) == 1, function
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +73,10 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
 
     verified = run("verify", "--url", node, "--deployment", out, "--inputs", path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "FAIL" not in verified.stdout and "ETH's maker vault has the bounds of the inputs" in verified.stdout
+    assert (
+        "FAIL" not in verified.stdout and "ETH's maker vault started with the bounds of the inputs" in verified.stdout
+    )
+    assert "note" not in verified.stdout
 
     assert all(f"{m}'s backstop pool is registered at" in verified.stdout for m in ("ETH", "BTC"))
     with Rpc(node) as rpc:
@@ -90,8 +103,8 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     other.write_text(yaml.safe_dump(changed, sort_keys=False))
     refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
     assert refused.returncode == 1
-    assert "phi_bps 100 -> 200" in refused.stdout
-    assert "FAIL ETH's maker vault has the bounds of the inputs" in refused.stdout
+    assert "FAIL ETH was listed with the parameters of the inputs: phi_bps 100 -> 200" in refused.stdout
+    assert "FAIL ETH's maker vault started with the bounds of the inputs" in refused.stdout
     # another market's pool in the addresses, and a market that names none
     for pool in (deployment.market("BTC").backstop, ""):
         content = json.loads(out.read_text())
@@ -100,6 +113,41 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
         astray.write_text(json.dumps(content))
         told = run("verify", "--url", node, "--deployment", astray, "--inputs", path)
         assert told.returncode == 1 and "FAIL ETH's backstop pool is registered at" in told.stdout
+    # what owners changed since, within the contracts' bounds, is told and no failure
+    entry = deployment.market("ETH")
+    with Rpc(node) as rpc:
+        chain = Connection(rpc, deployment)
+        maker = Contract(rpc, abi.load("MakerVault"), entry.maker)
+        parameters, pool = chain["RiskParameters"], chain.backstop(entry)
+        for sender, contract, function, *arguments in (
+            (deployment.deployer, pool, "set_cap", 7),
+            (deployment.deployer, parameters, "set_parameter", 1, "phi_bps", 150),
+            (deployment.deployer, parameters, "set_guardian", FEED),
+            (FEED, parameters, "pause_opening", 2),
+            (FEED, maker, "set_bounds", FEED, 60, 120, 20 * 10**6, 10**11),
+        ):
+            send(rpc, sender, contract, function, *arguments)
+    told = run("verify", "--url", node, "--deployment", out, "--inputs", path)
+    assert told.returncode == 0, told.stdout + told.stderr
+    for note in (
+        f"ETH's backstop pool changed since deployment: cap {2**128} -> 7",
+        "ETH changed since deployment: phi_bps 200 -> 150",
+        f"guardian changed since deployment: {deployment.deployer} -> {FEED}",
+        "BTC changed since deployment: opening paused until ",
+        "ETH's maker vault changed since deployment: edge_bps 50 -> 60",
+    ):
+        assert f"note {note}" in told.stdout, note
+    # code is another matter: a byte of it, or of a role behind it
+    with Rpc(node) as rpc:
+        for name, place in (("Lens", 100), ("OrderLens", -1)):
+            code = bytearray(rpc.code(deployment.address(name)))
+            code[place] ^= 1
+            rpc.call("anvil_setCode", deployment.address(name), "0x" + code.hex())
+    told = run("verify", "--url", node, "--deployment", out, "--inputs", path)
+    assert told.returncode == 1
+    assert "FAIL Lens runs the code of this clone" in told.stdout
+    assert "FAIL OrderLens holds its 6 roles" in told.stdout
+    assert told.stdout.count("FAIL") == 2
     # inputs without the maker vault that is there
     assert "ETH's maker vault is in the deployment alone" in run(
         "verify", "--url", node, "--deployment", out, "--inputs", INPUTS
