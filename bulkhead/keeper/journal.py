@@ -8,12 +8,16 @@ hash: an Anvil that was started anew is another chain.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from bulkhead.chain.errors import BadInput, BulkheadError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS attempts (
@@ -93,17 +97,36 @@ class Attempt:
         return self.sends[-1]
 
 
+class JournalUnavailable(BulkheadError):
+    """The journal cannot be written: what is not in it must not be sent."""
+
+
 class Journal:
-    """Attempts of one account on one chain. Every method that writes returns after the data is on disk."""
+    """Attempts of one account on one chain. Every method that writes returns after the data is on disk.
+
+    The file is locked while it is open: two keepers with one account would take each other's nonces.
+    """
 
     def __init__(self, path: Path | str, chain: str, account: str) -> None:
-        if path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA busy_timeout=5000")
-        self._db.executescript(SCHEMA)
+        """Opens the file, and makes it when there is none.
+
+        Raises:
+            BadInput: It cannot be opened, or another keeper has it open.
+        """
+        try:
+            if path != ":memory:":
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA busy_timeout=1000")
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
+        except (sqlite3.Error, OSError) as error:
+            raise BadInput(
+                f"The journal {path} cannot be opened ({error}): is it another keeper's? Each account wants its own."
+            ) from None
         self.chain, self.account = chain, account
 
     def __enter__(self) -> Journal:
@@ -117,10 +140,14 @@ class Journal:
         self._db.close()
 
     def write(self, attempts: Iterable[Attempt]) -> None:
-        """Writes attempts with all their versions, in one transaction."""
+        """Writes attempts with all their versions, in one transaction.
+
+        Raises:
+            JournalUnavailable: They are not on disk.
+        """
         now = time.time()
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             for a in attempts:
                 self._db.execute(
                     "INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
@@ -134,10 +161,13 @@ class Journal:
                     "INSERT OR IGNORE INTO sends VALUES (?,?,?,?,?,?,?)",
                     [(s.hash, a.id, s.raw, str(s.max_fee), str(s.tip), s.block, now) for s in a.sends],
                 )
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise JournalUnavailable(f"The journal cannot be written ({error}).") from None
             raise
-        self._db.execute("COMMIT")
 
     def open(self) -> list[Attempt]:
         """Attempts that may still be in flight, by nonce."""
@@ -163,7 +193,8 @@ class Journal:
                     id=row[0], key=row[1], name=row[2], to=row[3], data=row[4], gas=row[5], nonce=row[6],
                     cap=int(row[7]), state=row[8], planned_block=row[9], mined_block=row[10] or 0,
                     gas_used=row[11] or 0, fields=json.loads(row[12]),
-                    sends=[Send(h, raw, int(fee), int(tip), block) for h, raw, fee, tip, block in sends],
+                    # an empty transaction is one without the attempt's data
+                    sends=[Send(h, raw, int(fee), int(tip), at, row[4] not in raw) for h, raw, fee, tip, at in sends],
                 )
             )  # fmt: skip
         return found

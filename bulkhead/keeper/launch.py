@@ -12,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 from bulkhead.chain import deployment as deployments
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.errors import BadInput, BulkheadError, UnknownMarket
+from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.rpc import Rpc
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.config import Settings, journal_path
@@ -34,11 +34,9 @@ def offline(deployment: Deployment) -> Connection:
     return Connection(Rpc("offline://"), deployment)
 
 
-async def coin_price(providers: Providers, chain: Connection, symbol: str) -> int:
-    """Spot of a market [wad], 0 when the deployment has no such market or no price."""
-    try:
-        index = chain.deployment.market(symbol).index
-    except UnknownMarket:
+async def coin_price(providers: Providers, chain: Connection, index: int) -> int:
+    """Spot of a market [wad], 0 when it has no price or is none (-1)."""
+    if index < 0:
         return 0
     head = await providers.head()
     (words,) = await providers.read_each([chain["OracleAdapter"].query("snapshot", index, 0)], head.number)
@@ -88,14 +86,18 @@ async def assemble(
         if isinstance(first, BulkheadError):
             raise first
         name = f"{deployment.chain_id}-{first['hash'] if isinstance(first, dict) else 'unknown'}"
-        paid = fees or FeePolicy()
+        paid, coin = fees or FeePolicy(), -1
         if not paid.coin_price:
-            paid = replace(paid, coin_price=await coin_price(providers, chain, coin_market))
+            coin = next((m.index for m in deployment.markets.values() if m.symbol.upper() == coin_market.upper()), -1)
+            paid = replace(paid, coin_price=await coin_price(providers, chain, coin))
+        book = Journal(journal, name, str(account.address))
     except BaseException:
         await providers.close()
         raise
-    sender = Sender(providers, account, Journal(journal, name, str(account.address)), paid, log)
-    return Keeper(chain, providers, sender, log, policy, alerts, hands, dry_run, pace)
+    sender = Sender(providers, account, book, paid, log)
+    keeper = Keeper(chain, providers, sender, log, policy, alerts, hands, dry_run, pace)
+    keeper.coin_market = coin
+    return keeper
 
 
 async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:

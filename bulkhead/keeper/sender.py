@@ -19,7 +19,18 @@ from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import call_of, to_hex, to_int
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.fees import GAS_SHARE, FeePolicy
-from bulkhead.keeper.journal import CANCELLED, FOREIGN, MINED, OPEN, REJECTED, REVERTED, Attempt, Journal, Send
+from bulkhead.keeper.journal import (
+    CANCELLED,
+    FOREIGN,
+    MINED,
+    OPEN,
+    REJECTED,
+    REVERTED,
+    Attempt,
+    Journal,
+    JournalUnavailable,
+    Send,
+)
 from bulkhead.keeper.providers import Head, Providers
 from bulkhead.keeper.signing import Signer
 
@@ -30,11 +41,17 @@ PATIENT_BLOCKS = 4
 FOREIGN_BLOCKS = 2
 #: Blocks for which what has ended is remembered, so that a node that is behind starts nothing again.
 REMEMBER_BLOCKS = 256
-#: What nodes say of a transaction that they have already.
+#: Gas limits that a node is asked for at one look, and the share of a block's gas that duties in flight may need: what
+#: is urgent must wait neither for a node that estimates nor behind nonces that fill whole blocks.
+MOST_ASKED, DUTY_SHARE = 64, 4
+#: An empty transaction that outbids an unknown one starts at this multiple of the usual tip, and grows by it.
+OUTBID = 4
+#: What nodes say of a transaction that they have already, of a nonce for which another one waits, of a nonce that was
+#: used, and of an account without coins.
 KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
-TAKEN = ("replacement transaction underpriced", "underpriced")
-USED = ("nonce too low",)
-POOR = ("insufficient funds",)
+TAKEN = ("replacement transaction underpriced", "could not replace existing", "replacementnotallowed")
+USED = ("nonce too low", "oldnonce")
+POOR = ("insufficient funds", "insufficientfunds", "upfront cost exceeds")
 
 #: Tells the log about one step: event name and fields.
 Report = Callable[..., None]
@@ -88,7 +105,10 @@ class Sender:
         self._keys: dict[str, Attempt] = {}
         self._ended: dict[str, int] = {}
         self._recent: list[Attempt] = []
-        self._occupied: set[int] = set()
+        self._occupied: dict[int, int] = {}
+        self._bids: dict[int, int] = {}
+        self._duties: set[str] = set()
+        self._asked_at: dict[str, int] = {}
         self._doubted: dict[str, int] = {}
         self._refused: dict[str, int] = {}
         self._asked: list[tuple[Attempt, str]] = []
@@ -118,11 +138,20 @@ class Sender:
     def _release(self, attempt: Attempt, state: str, block: int = 0) -> None:
         attempt.state = state
         self._open.pop(attempt.nonce, None)
+        self._duties.discard(attempt.id)
         if self._keys.get(attempt.key) is attempt:
             del self._keys[attempt.key]
+        if block:
+            self._recent.append(attempt)
         if block and state == MINED:
             self._ended[attempt.key] = block - 1
-            self._recent.append(attempt)
+
+    def _note(self, attempts: Iterable[Attempt]) -> None:
+        """Writes down how attempts ended. A journal that lags only makes the next start ask for receipts again."""
+        try:
+            self.journal.write(attempts)
+        except JournalUnavailable as error:
+            self.report("journal-failed", reason=str(error))
 
     # --- watching ---------------------------------------------------------------------------------------------
 
@@ -146,7 +175,8 @@ class Sender:
             if isinstance(answer, BulkheadError):
                 raise answer
         self._chain_nonce, self.balance = to_int(answers[0]), to_int(answers[1])
-        self._occupied = {n for n in self._occupied if n >= self._chain_nonce}
+        self._occupied = {n: b for n, b in self._occupied.items() if n >= self._chain_nonce}
+        self._bids = {n: b for n, b in self._bids.items() if n >= self._chain_nonce}
         ended: list[Outcome] = []
         found: dict[str, dict[str, Any]] = {}
         unknown: set[str] = set()
@@ -168,8 +198,9 @@ class Sender:
                     self.counts.foreign += 1
                     ended.append(Outcome(attempt, f"nonce {attempt.nonce} was used by somebody else"))
         if ended:
-            self.journal.write(o.attempt for o in ended)
+            self._note(o.attempt for o in ended)
         old = head.number - REMEMBER_BLOCKS
+        self._asked_at = {k: b for k, b in self._asked_at.items() if b > old}
         self._ended = {k: b for k, b in self._ended.items() if b > old}
         self._refused = {k: b for k, b in self._refused.items() if b > head.number - PATIENT_BLOCKS}
         self._doubted = {k: b for k, b in self._doubted.items() if b > old}
@@ -208,23 +239,26 @@ class Sender:
         return Outcome(attempt, "" if state == MINED else state)
 
     def reorganised(self, kept: int) -> None:
-        """Everything mined after block `kept` may be unmined: it is in flight again."""
+        """Everything mined after block `kept` may be unmined, well or not: its nonce is in flight again."""
+        self._least_nonce = 0
         again = [a for a in self._recent if a.mined_block > kept]
         self._recent = [a for a in self._recent if a.mined_block <= kept]
         for attempt in again:
             attempt.state, attempt.mined_block, attempt.missing_since, attempt.accepted = OPEN, 0, 0, False
-            self._least_nonce = 0
             self._ended.pop(attempt.key, None)
             if attempt.nonce not in self._open:
                 self._hold(attempt)
         if again:
-            self.journal.write(again)
+            self._note(again)
             self.report("unmined", nonces=[a.nonce for a in again], kept=kept)
 
     # --- sending ----------------------------------------------------------------------------------------------
 
     async def submit(self, calls: Iterable[Call], head: Head) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         """Simulates, prices, signs, journals and broadcasts what is not in flight already.
+
+        What needs no simulation goes out first. Of the rest a node is asked about a part at a time, in turns, and
+        duties go out as far as those in flight leave room: a later look sends the others.
 
         Args:
             calls: The transactions, most urgent first.
@@ -242,9 +276,36 @@ class Sender:
                 wanted.append(call)
         if not wanted:
             return [], []
-        ready, refused = await self._simulate(wanted)
-        self._refused.update({call.key: head.number for call, _ in refused if call.patient})
+        known = [(c, c.gas) for c in wanted if c.gas is not None and c.key not in self._doubted]
+        attempts, refused = await self._send(known, head)
+        sure = {call.key for call, _ in known}
+        asked = [call for call in wanted if call.key not in sure]
+        asked.sort(key=lambda call: self._asked_at.get(call.key, -1))
+        asked = asked[:MOST_ASKED]
+        self._asked_at.update({call.key: head.number for call in asked})
+        ready, impossible = await self._simulate(asked)
+        self._refused.update({call.key: head.number for call, _ in impossible if call.patient})
+        more, dear = await self._send(self._fitting(ready, head), head)
+        return attempts + more, [*refused, *impossible, *dear]
+
+    def _fitting(self, ready: Sequence[tuple[Call, int]], head: Head) -> list[tuple[Call, int]]:
+        """Without the duties that would fill the next block, or the nonces before what is urgent."""
+        room = head.gas_limit // DUTY_SHARE - sum(a.gas for a in self._open.values() if a.id in self._duties)
+        found: list[tuple[Call, int]] = []
+        idle = not self._duties
+        for call, gas in ready:
+            if call.patient:
+                if gas > room and not idle:
+                    continue
+                room, idle = room - gas, False
+            found.append((call, gas))
+        return found
+
+    async def _send(
+        self, ready: Sequence[tuple[Call, int]], head: Head
+    ) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         attempts: list[Attempt] = []
+        refused: list[tuple[Call, str]] = []
         spend = sum(a.gas * a.last.max_fee for a in self._open.values())
         for call, gas in ready:
             cap = self.fees.cap(call.worth, gas)
@@ -258,24 +319,40 @@ class Sender:
                 continue
             spend += gas * fees[0]
             attempts.append(self._sign_first(call, gas, cap, fees, head))
-        self.journal.write(attempts)
-        await self._broadcast(attempts, head, first=True)
+        await self._commit(attempts, head)
         return [a for a in attempts if a.state == OPEN], refused
 
+    async def _commit(self, attempts: Sequence[Attempt], head: Head) -> None:
+        """Journals brand-new attempts, then sends them.
+
+        Raises:
+            JournalUnavailable: They are not in the journal, and so not sent.
+        """
+        if not attempts:
+            return
+        try:
+            self.journal.write(attempts)
+        except JournalUnavailable:
+            for attempt in attempts:
+                self._release(attempt, REJECTED)
+            raise
+        await self._broadcast(attempts, head, first=True)
+
     async def _simulate(self, calls: Sequence[Call]) -> tuple[list[tuple[Call, int]], list[tuple[Call, str]]]:
-        """Gas limits, in the order of the calls; a limit already known was checked by the look itself."""
-        unknown = [c for c in calls if c.gas is None or c.key in self._doubted]
+        """Gas limits by a node, in the order of the calls."""
+        if not calls:
+            return [], []
         plans: list[RpcCall] = [
-            ("eth_estimateGas", ({"from": self.address, "to": c.to, "data": "0x" + c.data.hex()},)) for c in unknown
+            ("eth_estimateGas", ({"from": self.address, "to": c.to, "data": "0x" + c.data.hex()},)) for c in calls
         ]
-        answers = dict(zip([c.key for c in unknown], await self.providers.read(plans) if plans else [], strict=True))
+        try:
+            answers = await self.providers.read(plans)
+        except NodeUnavailable as error:
+            answers = [error] * len(calls)
         ready: list[tuple[Call, int]] = []
         refused: list[tuple[Call, str]] = []
-        for call in calls:
-            answer = answers.get(call.key)
-            if call.gas is not None and call.key not in self._doubted:
-                ready.append((call, call.gas))
-            elif isinstance(answer, str):
+        for call, answer in zip(calls, answers, strict=True):
+            if isinstance(answer, str):
                 try:
                     ready.append((call, int(to_int(answer) * GAS_SHARE) + call.room))
                 except NodeUnavailable as error:
@@ -310,6 +387,8 @@ class Sender:
         )
         attempt.sends.append(self._sign(attempt, fees, head))
         self._hold(attempt)
+        if call.patient:
+            self._duties.add(attempt.id)
         return attempt
 
     def _sign(self, attempt: Attempt, fees: tuple[int, int], head: Head, cancels: bool = False) -> Send:
@@ -324,7 +403,7 @@ class Sender:
         answers = await self.providers.broadcast(calls)
         dropped: list[Attempt] = []
         for attempt, said in zip(attempts, answers, strict=True):
-            complaint = self._judge(attempt, said, first)
+            complaint = self._judge(attempt, said, head if first else None)
             if attempt.state != OPEN:
                 dropped.append(attempt)
             self.counts.sent += first and attempt.state == OPEN
@@ -335,10 +414,16 @@ class Sender:
                 **({"said": complaint} if complaint else {}), **attempt.fields,
             )  # fmt: skip
         if dropped:
-            self.journal.write(dropped)
+            self._note(dropped)
 
-    def _judge(self, attempt: Attempt, said: Sequence[Any], first: bool) -> str:
-        """What the nodes' answers mean for an attempt; returns what they complained of, if all of them did."""
+    def _judge(self, attempt: Attempt, said: Sequence[Any], first: Head | None) -> str:
+        """What the nodes' answers mean for an attempt; returns what they complained of, if all of them did.
+
+        Args:
+            attempt: The attempt.
+            said: The answers.
+            first: Block of a first send, None for a later one.
+        """
         complaints = [answer for answer in said if isinstance(answer, BulkheadError)]
         words = " ".join(e.node_message for e in complaints if isinstance(e, RpcError)).lower()
         if any(isinstance(answer, str) for answer in said) or any(word in words for word in KNOWN):
@@ -348,7 +433,7 @@ class Sender:
         if any(isinstance(e, RpcError) for e in complaints) and len(complaints) == len(said) and first:
             if any(word in words for word in TAKEN):
                 # somebody else with this key has a transaction waiting at this nonce
-                self._occupied.add(attempt.nonce)
+                self._occupied[attempt.nonce] = first.number
                 self._release(attempt, FOREIGN)
             elif any(word in words for word in POOR):
                 self.counts.poor += 1
@@ -364,22 +449,66 @@ class Sender:
 
     async def maintain(self, head: Head) -> None:
         """Sends again what no node has, replaces what waits too long, empties what has lost its purpose."""
-        late = [a for a in self.pending if head.number - a.last.block >= self.fees.bump_blocks]
-        lost = [a for a in self.pending if not a.accepted and a not in late and head.number > a.last.block]
-        late = [a for a in late if not a.missing_since]
-        lost = [a for a in lost if not a.missing_since]
+        waiting = [a for a in self.pending if not a.missing_since and head.number > a.last.block]
+        late = [a for a in waiting if head.number - a.last.block >= self.fees.bump_blocks or self._blocks(a, head)]
+        lost = [a for a in waiting if not a.accepted and a not in late]
         if late:
-            plans = [call_of(a.to, a.data, "latest", self.address) for a in late]
-            answers = await self.providers.read([(method, params) for method, *params in plans])
+            # at the very block: a node that is behind must not find that something has lost its purpose
+            plans = [call_of(a.to, a.data, head.number, self.address) for a in late]
+            answers = await self.providers.read([(method, params) for method, *params in plans], head.number)
+            before = [list(attempt.sends) for attempt in late]
             for attempt, answer in zip(late, answers, strict=True):
                 self._renew(attempt, isinstance(answer, Reverted), head)
-            self.journal.write(late)
+            try:
+                self.journal.write(late)
+            except JournalUnavailable:
+                for attempt, sends in zip(late, before, strict=True):
+                    attempt.sends = sends
+                raise
         await self._broadcast([*late, *lost], head)
+        await self._outbid(head)
+
+    def _behind(self, attempt: Attempt) -> int:
+        """The most that anything waiting behind an attempt's nonce may pay per gas [wei]."""
+        return max((a.cap for a in self._open.values() if a.nonce > attempt.nonce), default=0)
+
+    def _blocks(self, attempt: Attempt, head: Head) -> bool:
+        """Whether an attempt's own cap no longer pays for a block, and something behind it would."""
+        own = max(attempt.cap, self.fees.duty_cap)
+        if attempt.last.max_fee >= head.base_fee or self.fees.first(head.base_fee, own) is not None:
+            return False
+        return self.fees.first(head.base_fee, self._behind(attempt)) is not None
+
+    async def _outbid(self, head: Head) -> None:
+        """Frees the next nonce when a transaction that this keeper does not know has waited there for blocks.
+
+        A journal may be lost, with a transaction of an older price still in the pools: everything else would wait
+        behind it for as long as that price does not do.
+        """
+        nonce = self._chain_nonce
+        if nonce is None or nonce in self._open or not self._open:
+            return
+        if head.number - self._occupied.get(nonce, head.number) < self.fees.bump_blocks:
+            return
+        bid = self._bids[nonce] = self._bids.get(nonce, 0) + 1
+        cap = max(self.fees.duty_cap, max(a.cap for a in self._open.values()))
+        attempt = Attempt(
+            id=uuid4().hex[:12], key=f"unblock:{nonce}", name="unblock", to=self.address, data=b"", gas=EMPTY_GAS,
+            nonce=nonce, cap=cap, state=OPEN, planned_block=head.number, fields={"action": "unblock"},
+        )  # fmt: skip
+        fees = cap, min(max(self.fees.tip, 1) * OUTBID**bid, cap)
+        attempt.sends.append(self._sign(attempt, fees, head, cancels=True))
+        self._hold(attempt)
+        await self._commit([attempt], head)
 
     def _renew(self, attempt: Attempt, purposeless: bool, head: Head) -> None:
         last = attempt.last
-        fees = self.fees.bumped(last.max_fee, last.tip, head.base_fee, max(attempt.cap, self.fees.duty_cap))
+        cap = max(attempt.cap, self.fees.duty_cap)
         cancels = last.cancels or purposeless
+        if self._blocks(attempt, head):
+            # what waits behind it is worth more: it gives its nonce away
+            cap, cancels = self._behind(attempt), True
+        fees = self.fees.bumped(last.max_fee, last.tip, head.base_fee, cap)
         if fees is None:
             # at the cap: the same bytes again, for nodes that have lost them
             attempt.sends[-1] = replace(last, block=head.number)

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.decide import BUGS, decide
+from bulkhead.keeper.journal import JournalUnavailable
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.observe import Observer
 from bulkhead.keeper.plan import Action, Fix, KeeperState, Policy, Refresh
@@ -114,6 +115,7 @@ class Keeper:
         metrics: Figures for Prometheus.
         ticked: Set after every tick.
         last: The last tick.
+        coin_market: Market whose spot is the price of the native coin; -1 leaves that price as it is.
         followed: Newest block that was acted on, and what follows a tick done; -1 before the first.
         arrivals: When the last blocks came [monotonic seconds].
     """
@@ -136,6 +138,7 @@ class Keeper:
         self.hands: Hands = hands or OwnHands(sender)
         self.dry_run = dry_run
         self.pace = pace or Pace()
+        self.coin_market = -1
         self.observer = Observer(chain, providers, sender, self.policy.roles)
         self.health = Health()
         self.metrics = Metrics()
@@ -164,12 +167,19 @@ class Keeper:
             return self._done(Tick(-1, 0, 0, 1, len(self.sender.pending)))
         self._take_outcomes(head)
         self._tell_problems(head)
+        self._price_coin(state)
         actions = decide(state, self.policy, lambda role, error: self._bug(error, role=role, block=head.number))
         sent, failed = await self._act(state, actions, head)
         seconds = time.monotonic() - started
         tick = Tick(head.number, len(actions), sent, failed, len(self.sender.pending))
         self._report(state, tick, seconds, head)
         return self._done(tick)
+
+    def _price_coin(self, state: KeeperState) -> None:
+        """What gas may cost follows the price of the coin it is paid in."""
+        for (market, _), view in state.cells.items():
+            if market == self.coin_market and view.snapshot.spot:
+                self.sender.fees = replace(self.sender.fees, coin_price=view.snapshot.spot)
 
     def _bug(self, error: Exception, **fields: Any) -> None:
         """Tells of a bug, loudly; the watch goes on."""
@@ -214,6 +224,8 @@ class Keeper:
         try:
             sent, refused = await self.hands.submit(calls, head) if calls else (0, [])
         except BulkheadError as error:
+            if isinstance(error, JournalUnavailable):
+                self.alerts("journal", self.sender.address, f"Nothing can be sent: {error}")
             self.log("send-failed", reason=str(error), block=head.number, planned=len(calls))
             return 0, len(calls)
         for call, reason in refused:

@@ -214,22 +214,6 @@ def test_keeper__accepted_but_answered_with_an_error__is_not_sent_as_another(pla
     asyncio.run(play())
 
 
-def test_keeper__base_fee_of_500_gwei__waits_for_a_price_that_is_worth_it(place):
-    async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
-            place.node.call("anvil_setNextBlockBaseFeePerGas", hex(500 * GWEI))
-            place.crash()
-            await place.step()
-            fees = [s.max_fee for a in keeper.sender.pending for s in a.sends]
-            caps = [a.cap for a in keeper.sender.pending for s in a.sends]
-            assert all(fee <= cap for fee, cap in zip(fees, caps, strict=True))
-            place.node.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-            assert await place.rescued(3)
-        place.check_sends()
-
-    asyncio.run(play())
-
-
 def test_keeper__empty_wallet__says_so_and_acts_once_it_is_filled(place):
     async def play() -> None:
         place.scene.stage.anvil.set_balance(place.address, 10**12)

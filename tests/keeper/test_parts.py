@@ -122,6 +122,23 @@ def test_log__secrets__are_struck_out_wherever_they_hide():
     assert json.loads(text)["reason"] == "the key *** leaked"
 
 
+def test_log__secret_that_json_or_a_url_write_otherwise__is_struck_out():
+    stream = io.StringIO()
+    log = JsonLog(stream, ['pass"word\\ü', "key/with space"])
+    log("event", reason='the pass"word\\ü', at="https://x.example/?k=key%2Fwith%20space", plain="key/with space")
+    assert stream.getvalue().count("***") == 3
+
+
+def test_log__disk_full__does_not_end_the_keeper():
+    with Path("/dev/full").open("w") as stream:
+        log = JsonLog(stream)
+        log("event", reason="the disk is full")
+        log("event", reason="and stays so")
+        # what is left in the buffer cannot be flushed at the end either
+        with pytest.raises(OSError, match="space"):
+            stream.close()
+
+
 def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeypatch):
     file = tmp_path / "keeper.toml"
     file.write_text(
