@@ -11,21 +11,23 @@ import os
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from pydantic import BaseModel, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.plan import ROLES, Policy
 
+PREFIX = "BULKHEAD_KEEPER_"
 DEPLOYMENT = "deployments/local"
 RPC = "http://127.0.0.1:8545"
+DOCS = "docs/keeper-runbook.md"
 
 
 class ProviderSettings(BaseModel):
@@ -46,14 +48,22 @@ class ProviderSettings(BaseModel):
             raise ValueError("a node's url starts with http:// or https://")
         return value
 
+    @field_validator("ws")
+    @classmethod
+    def _websocket(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("ws", "wss"):
+            raise ValueError("a node's ws starts with ws:// or wss://")
+        return value
+
 
 class Settings(BaseSettings):
     """Everything a keeper can be told. Amounts are quote units, gwei or seconds as their names say."""
 
-    model_config = SettingsConfigDict(env_prefix="BULKHEAD_KEEPER_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     # --- where
-    providers: list[ProviderSettings] = [ProviderSettings(url=RPC)]
+    #: From the environment also URLs with commas between them.
+    providers: Annotated[list[ProviderSettings], NoDecode] = Field(default=[ProviderSettings(url=RPC)], min_length=1)
     deployment: str = DEPLOYMENT
     #: Nodes more blocks behind than this are not asked.
     head_lag_blocks: int = Field(default=2, ge=0)
@@ -66,7 +76,7 @@ class Settings(BaseSettings):
     journal: str = ""
 
     # --- what
-    roles: list[str] = list(ROLES)
+    roles: Annotated[list[str], NoDecode] = list(ROLES)
     min_bonus: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     min_profit: Decimal = Field(default=Decimal(1), ge=0)
     dry_run: bool = False
@@ -97,10 +107,22 @@ class Settings(BaseSettings):
     redis_env: str = "BULKHEAD_REDIS_URL"
     workers: int = Field(default=3, ge=1)
 
-    @field_validator("roles", mode="before")
+    @field_validator("roles", "providers", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)  # its error is a ValueError, so a sentence
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return [{"url": part} for part in parts] if info.field_name == "providers" else parts
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value:
+            listen_on(value)
+        return value
 
     @field_validator("roles")
     @classmethod
@@ -147,12 +169,18 @@ class Settings(BaseSettings):
             BadInput: There is none, or it cannot be opened.
         """
         if self.keystore is None:
-            return account_from_key(_secret(self.key_env, "private key; set it, or name another with --key-env"))
+            what = "private key; set it, name another with --key-env, or name a keystore in the settings"
+            return account_from_key(_secret(self.key_env, what))
         try:
             content = json.loads(self.keystore.read_text())
             key = Account.decrypt(content, _secret(self.password_env, "password of the keystore"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"The keystore {self.keystore} cannot be opened ({type(error).__name__}).") from None
+        except OSError as error:
+            raise BadInput(f"The keystore {self.keystore} cannot be read ({error.strerror}).") from None
+        except (ValueError, KeyError, TypeError):
+            raise BadInput(
+                f"The keystore {self.keystore} cannot be opened: the password in {self.password_env} is wrong, "
+                "or it is no keystore."
+            ) from None
         return account_from_key("0x" + bytes(key).hex())
 
     @property
@@ -162,8 +190,15 @@ class Settings(BaseSettings):
 
     @property
     def redis(self) -> str:
-        """URL of the Redis, empty without one."""
-        return os.environ.get(self.redis_env, "")
+        """URL of the Redis, empty without one.
+
+        Raises:
+            BadInput: It is not one.
+        """
+        found = os.environ.get(self.redis_env, "")
+        if found and urlsplit(found).scheme not in ("redis", "rediss", "unix"):
+            raise BadInput(f"{self.redis_env} has to start with redis://, rediss:// or unix://.")
+        return found
 
     def secrets(self, account: LocalAccount) -> list[str]:
         """Texts that must not appear in a log line."""
@@ -211,14 +246,38 @@ def load(path: Path | str | None = None, **options: Any) -> Settings:
         except tomllib.TOMLDecodeError as error:
             raise BadInput(f"{path} is not TOML: {error}.") from None
     _Options.given = {name: value for name, value in options.items() if value is not None}
+    _check_environment()
     try:
-        return Settings(**content)
+        found = Settings(**content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the settings"
-        raise BadInput(f"Setting {where}: {first['msg'].removeprefix('Value error, ')}.") from None
+        if first["type"] == "extra_forbidden":
+            raise BadInput(f"There is no setting {where}; {DOCS} lists them.") from None
+        raise BadInput(f"Setting {where}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}.") from None
     finally:
         _Options.given = {}
+    return found
+
+
+def _check_environment() -> None:
+    """A mistyped variable must not pass for a setting; keys of several keepers may have names of their own."""
+    for name in os.environ:
+        rest = name.removeprefix(PREFIX)
+        if rest != name and not rest.startswith("KEY") and rest.lower() not in Settings.model_fields:
+            raise BadInput(f"{name} is in the environment, but there is no such setting; {DOCS} lists them.")
+
+
+def listen_on(text: str) -> tuple[str, int]:
+    """Host and port of "host:port".
+
+    Raises:
+        ValueError: It is not that.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"listen wants host:port, such as 127.0.0.1:9100, not {text!r}")
+    return host or "127.0.0.1", int(port)
 
 
 def journal_path(settings: Settings, chain_id: int, address: str) -> Path:

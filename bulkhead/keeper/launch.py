@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TextIO
 
 from eth_account.signers.local import LocalAccount
@@ -15,7 +20,7 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.rpc import Rpc
 from bulkhead.keeper.alerts import Alerts
-from bulkhead.keeper.config import Settings, journal_path
+from bulkhead.keeper.config import Settings, journal_path, listen_on
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.log import JsonLog
@@ -91,6 +96,9 @@ async def assemble(
             coin = next((m.index for m in deployment.markets.values() if m.symbol.upper() == coin_market.upper()), -1)
             paid = replace(paid, coin_price=await coin_price(providers, chain, coin))
         book = Journal(journal, name, str(account.address))
+    except (OSError, sqlite3.Error) as error:
+        await providers.close()
+        raise BadInput(f"The journal {journal} cannot be opened ({error}).") from None
     except BaseException:
         await providers.close()
         raise
@@ -98,6 +106,32 @@ async def assemble(
     keeper = Keeper(chain, providers, sender, log, policy, alerts, hands, dry_run, pace)
     keeper.coin_market = coin
     return keeper
+
+
+@contextmanager
+def alone(journal: str) -> Iterator[None]:
+    """Holds a journal for this process: two with one journal would send with the same nonces.
+
+    Raises:
+        BadInput: Another process has it, or it cannot be written.
+    """
+    if journal == ":memory:":
+        yield
+        return
+    path = Path(f"{journal}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = path.open("w")
+    except OSError as error:
+        raise BadInput(f"The journal {journal} cannot be written ({error.strerror}).") from None
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput(
+                f"Another keeper has the journal {journal} open: every process needs its own account and journal."
+            ) from None
+        yield
 
 
 async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
@@ -112,11 +146,16 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
     alerts = Alerts(settings.webhook, settings.cooldown_seconds, log)
     journal = ":memory:" if settings.dry_run else str(journal_path(settings, deployment.chain_id, str(account.address)))
-    keeper = await assemble(
-        deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
-        settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
-    )  # fmt: skip
-    if settings.redis:
+    with alone(journal):
+        keeper = await assemble(
+            deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
+            settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
+        )  # fmt: skip
+        return await _keep(settings, keeper, log, once)
+
+
+async def _keep(settings: Settings, keeper: Keeper, log: JsonLog, once: bool) -> Tick:
+    if settings.redis and not settings.dry_run:
         keeper.hands = queue_hands(settings, keeper)
     if once:
         try:
@@ -128,7 +167,11 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     server: Server | None = None
     if settings.listen:
         server = Server(keeper.metrics, keeper.health, *listen_on(settings.listen))
-        await server.start()
+        try:
+            await server.start()
+        except OSError as error:
+            await keeper.close()
+            raise BadInput(f"Nothing can be served on {settings.listen}: {error.strerror}.") from None
         log("listening", host=server.host, port=server.port)
     keeper.catch_signals()
     try:
@@ -171,27 +214,17 @@ async def work(settings: Settings, stream: TextIO, index: int) -> None:
     deployment = deployments.load(settings.deployment)
     nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
     path = str(journal_path(settings, deployment.chain_id, str(account.address)))
-    keeper = await assemble(
-        deployment, nodes, account, path, log, settings.policy, settings.fees(), settings.coin_market,
-        settings.head_lag_blocks,
-    )  # fmt: skip
-    worker = Worker(settings.redis, index, keeper.providers, keeper.sender, log)
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, worker.stop)
-    try:
-        await worker.run(settings.poll_seconds)
-    finally:
-        await keeper.close()
-
-
-def listen_on(text: str) -> tuple[str, int]:
-    """Host and port of "host:port".
-
-    Raises:
-        BadInput: It is not that.
-    """
-    host, _, port = text.rpartition(":")
-    if not port.isdigit() or int(port) > 65535:
-        raise BadInput(f"--listen wants host:port, such as 127.0.0.1:9100, not {text!r}.")
-    return host or "127.0.0.1", int(port)
+    alerts = Alerts(settings.webhook, settings.cooldown_seconds, log)
+    with alone(path):
+        keeper = await assemble(
+            deployment, nodes, account, path, log, settings.policy, settings.fees(), settings.coin_market,
+            settings.head_lag_blocks, alerts,
+        )  # fmt: skip
+        worker = Worker(settings.redis, index, keeper.providers, keeper.sender, log, alerts)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, worker.stop)
+        try:
+            await worker.run(settings.poll_seconds)
+        finally:
+            await keeper.close()

@@ -148,7 +148,9 @@ class Node:
                 found = json.loads(await self._body(reply))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.note(False, 0.0)
-            what = str(error) if isinstance(error, OSError) and str(error) else type(error).__name__
+            if isinstance(error, aiohttp.ClientConnectorError):
+                error = error.os_error
+            what = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             raise NodeUnavailable(
                 f"The node {self.name} does not answer ({what.replace(self.url, self.name)})."
             ) from None

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import logging
+import time
+import traceback
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -23,6 +26,7 @@ from taskiq.kicker import AsyncKicker
 from taskiq_redis import ListQueueBroker
 
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import BUGS
 from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay, WindDown
@@ -37,6 +41,10 @@ ALIVE_SECONDS, BEAT_SECONDS = 3.0, 0.5
 LEASE_SECONDS = 4.0
 #: A task that was planned more blocks ago is dropped: the watcher queues anew what is still due.
 STALE_BLOCKS = 3
+#: A worker that could not pay for gas, or reached no node, leaves its shard to the others for so long [seconds].
+UNFIT_SECONDS = 30.0
+#: Pause before Redis is asked again after it has failed [seconds].
+REDIS_REST = 0.5
 #: What can be sent by any account.
 SHARED = (Flag, Clear, WindDown, Absorb, Refresh, Repay)
 
@@ -58,6 +66,39 @@ class Names:
     def lease(self, key: str) -> str:
         """That an action is being done."""
         return f"{self._root}:lease:{key}"
+
+
+class PatientBroker(ListQueueBroker):
+    """A list in Redis that is waited for when Redis is away; the library's own tries again without a pause.
+
+    Attributes:
+        report: Told once when Redis goes and once when it is back.
+    """
+
+    def __init__(self, url: str, queue_name: str, report: Report) -> None:
+        super().__init__(url, queue_name=queue_name)
+        self.report = report
+        # it writes no JSON lines; what matters of what it says is told here
+        logging.getLogger("taskiq").setLevel(logging.ERROR)
+
+    async def listen(self) -> AsyncGenerator[bytes, None]:
+        """Tasks as they come."""
+        away = False
+        while True:
+            try:
+                async with Redis(connection_pool=self.connection_pool) as redis:
+                    found = await redis.brpop([self.queue_name], timeout=1)  # type: ignore[misc]
+            except (RedisError, OSError) as error:
+                if not away:
+                    self.report("redis-away", reason=type(error).__name__)
+                away = True
+                await asyncio.sleep(REDIS_REST)
+                continue
+            if away:
+                self.report("redis-back")
+            away = False
+            if found is not None:
+                yield found[1]
 
 
 def names_of(providers: Providers) -> Names:
@@ -86,7 +127,7 @@ class QueueHands:
         self.queued = 0
         self._redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
         self._broker = ListQueueBroker(url, queue_name=self.names.queue(0))
-        self._alone: bool | None = None
+        self._told: str | None = None
 
     async def close(self) -> None:
         """Closes the journal and connections to Redis."""
@@ -99,12 +140,12 @@ class QueueHands:
         try:
             alive = await self._alive()
         except (RedisError, OSError) as error:
-            self._tell(True, f"Redis does not answer ({type(error).__name__})")
+            self._tell("alone", f"Redis does not answer ({type(error).__name__})")
             return await self.own.submit(calls, head)
         if not alive:
-            self._tell(True, "no worker is alive")
+            self._tell("alone", "no worker is alive")
             return await self.own.submit(calls, head)
-        self._tell(False, f"workers alive: {alive}")
+        self._tell("sharded", f"workers alive: {alive}")
         mine = [call for call in calls if not isinstance(call.action, SHARED)]
         left: list[Call] = []
         sent = 0
@@ -132,10 +173,10 @@ class QueueHands:
         self.report("queued", key=call.key, worker=worker, block=head.number)
         return True
 
-    def _tell(self, alone: bool, why: str) -> None:
-        if alone != self._alone:
-            self._alone = alone
-            self.report("alone" if alone else "sharded", reason=why)
+    def _tell(self, event: str, why: str) -> None:
+        if why != self._told:
+            self._told = why
+            self.report(event, reason=why)
 
 
 def pack(call: Call) -> dict[str, Any]:
@@ -163,14 +204,24 @@ class Worker:
         sender: What it sends with.
     """
 
-    def __init__(self, url: str, index: int, providers: Providers, sender: Sender, report: Report) -> None:
+    def __init__(
+        self,
+        url: str,
+        index: int,
+        providers: Providers,
+        sender: Sender,
+        report: Report,
+        alerts: Alerts | None = None,
+    ) -> None:
         self.index = index
         self.providers = providers
         self.sender = sender
         self.report = report
+        self.alerts = alerts or Alerts("", 900.0, report)
         self.names = names_of(providers)
         self._redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
-        self._broker = ListQueueBroker(url, queue_name=self.names.queue(index))
+        self._broker = PatientBroker(url, self.names.queue(index), report)
+        self._followed_at = self._unfit_until = 0.0
 
         async def send(body: dict[str, Any], head: dict[str, Any]) -> None:
             await self._send(body, head)
@@ -194,14 +245,38 @@ class Worker:
                 _, refused = await self.sender.submit([call], block)
             except BulkheadError as error:
                 self.report("send-failed", key=call.key, reason=str(error), worker=self.index)
+                await self._give_back(call)
+                return
+            except BUGS as error:
+                self.report("bug", reason=repr(error), trace=traceback.format_exc(), worker=self.index)
+                await self._give_back(call)
                 return
         for one, reason in refused:
             self.report("action-failed", key=one.key, reason=reason, worker=self.index)
+            if "too few for gas" in reason:
+                self.alerts(
+                    "no-funds", self.sender.address, f"Worker {self.index} cannot pay for gas.",
+                    balance=str(self.sender.balance),
+                )  # fmt: skip
+                await self._give_back(one)
+
+    @property
+    def fit(self) -> bool:
+        """Whether it follows the chain and can send: only then does it claim its shard."""
+        now = time.monotonic()
+        return now >= self._unfit_until and now - self._followed_at < ALIVE_SECONDS
+
+    async def _give_back(self, call: Call) -> None:
+        """Leaves a task, and for a while the shard, to the others; the watcher queues anew what is still due."""
+        self._unfit_until = time.monotonic() + UNFIT_SECONDS
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.delete(self.names.beat(self.index), self.names.lease(call.key))
 
     async def run(self, poll_seconds: float = 0.25) -> None:
         """Works until `stop`."""
         self.report("started", worker=self.index, keeper=self.sender.address)
         await self._follow(await self.providers.head())
+        self._followed_at = time.monotonic()
         await self._broker.startup()
         tasks = [asyncio.create_task(run_receiver_task(self._broker)), asyncio.create_task(self._beat())]
         try:
@@ -212,6 +287,7 @@ class Worker:
                     if head.number != last:
                         await self._follow(head)
                         last = head.number
+                    self._followed_at = time.monotonic()
                 except BulkheadError as error:
                     self.report("read-failed", reason=str(error), worker=self.index)
                 except BUGS as error:
@@ -239,6 +315,7 @@ class Worker:
 
     async def _beat(self) -> None:
         while True:
-            with contextlib.suppress(RedisError, OSError):
-                await self._redis.set(self.names.beat(self.index), 1, px=int(ALIVE_SECONDS * 1000))
+            if self.fit:
+                with contextlib.suppress(RedisError, OSError):
+                    await self._redis.set(self.names.beat(self.index), 1, px=int(ALIVE_SECONDS * 1000))
             await asyncio.sleep(BEAT_SECONDS)

@@ -23,11 +23,11 @@ from bulkhead.chain.lens import CellView
 from bulkhead.chain.rpc import to_bytes, to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import Model, Terms
-from bulkhead.keeper.config import journal_path, load
+from bulkhead.keeper.config import journal_path, listen_on, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.index import GRID, SIGMA_DRIFT, TIME_DRIFT, Index, Shelf
 from bulkhead.keeper.journal import MINED, OPEN, Attempt, Journal, Send
-from bulkhead.keeper.launch import listen_on
+from bulkhead.keeper.launch import alone
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.providers import Head, Node, Providers
 from bulkhead.keeper.signing import Signer
@@ -157,7 +157,9 @@ def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeyp
     [
         ("roles = ['dance']", "There is no role 'dance'"),
         ("min_bonus = 2", "Setting min_bonus"),
-        ("poll = 3", "Setting poll"),
+        ("poll = 3", "There is no setting poll"),
+        ("providers = []", "Setting providers"),
+        ("[[providers]]\nurl = 'http://x'\nws = 'http://x'", "ws starts with ws://"),
         ("x = ", "is not TOML"),
         ("[[providers]]\nurl = 'ftp://x'", "starts with http"),
     ],
@@ -194,8 +196,59 @@ def test_journal_path__default__is_one_file_per_chain_and_account(monkeypatch, t
 
 def test_listen_on__host_and_port__or_a_sentence():
     assert listen_on("0.0.0.0:9100") == ("0.0.0.0", 9100) and listen_on(":0") == ("127.0.0.1", 0)
-    with pytest.raises(BadInput, match="host:port"):
-        listen_on("here")
+    with pytest.raises(BadInput, match="Setting listen: listen wants host:port"):
+        load(None, listen="here")
+
+
+def test_settings__environment_only__takes_lists_with_commas_or_as_json(monkeypatch):
+    monkeypatch.setenv("BULKHEAD_KEEPER_ROLES", "flag, take")
+    monkeypatch.setenv("BULKHEAD_KEEPER_PROVIDERS", "https://a.example/k1,https://b.example")
+    found = load(None)
+    assert found.roles == ["flag", "take"] and [p.url for p in found.providers] == [
+        "https://a.example/k1", "https://b.example",
+    ]  # fmt: skip
+    monkeypatch.setenv("BULKHEAD_KEEPER_ROLES", '["poke"]')
+    monkeypatch.setenv("BULKHEAD_KEEPER_PROVIDERS", '[{"url": "https://a.example", "ws": "wss://a.example"}]')
+    found = load(None)
+    assert found.roles == ["poke"] and found.providers[0].ws == "wss://a.example"
+    monkeypatch.setenv("BULKHEAD_KEEPER_PROVIDERS", "[{")
+    with pytest.raises(BadInput, match="Setting providers: "):
+        load(None)
+
+
+def test_settings__mistyped_variable__is_named(monkeypatch):
+    monkeypatch.setenv("BULKHEAD_KEEPER_KEY_2", "the key of another keeper")
+    load(None)
+    monkeypatch.setenv("BULKHEAD_KEEPER_MINBONUS", "0.3")
+    with pytest.raises(BadInput, match="BULKHEAD_KEEPER_MINBONUS is in the environment, but there is no such setting"):
+        load(None)
+
+
+def test_alone__second_process_of_one_journal__is_refused(tmp_path):
+    journal = str(tmp_path / "state" / "keeper.sqlite")
+    with alone(journal), pytest.raises(BadInput, match="Another keeper has the journal"), alone(journal):
+        pass
+    with alone(journal), alone(":memory:"), alone(":memory:"):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot be written"), alone(str(tmp_path / "file" / "keeper.sqlite")):
+        pass
+
+
+@pytest.mark.parametrize("name", ["keystore", "password"])
+def test_settings__keystore_that_cannot_be_opened__says_what_is_wrong(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "wrong")
+    store = tmp_path / "key.json"
+    if name == "password":
+        store.write_text(json.dumps(Account.encrypt(anvil.key(3), "right", kdf="pbkdf2", iterations=2)))
+    with pytest.raises(BadInput, match="No such file" if name == "keystore" else "PASSWORD is wrong"):
+        load(None, keystore=store).account()
+
+
+def test_settings__redis_that_is_none__is_a_sentence(monkeypatch):
+    monkeypatch.setenv("BULKHEAD_REDIS_URL", "localhost:6379")
+    with pytest.raises(BadInput, match="has to start with redis://"):
+        _ = load(None).redis
 
 
 # --- nodes ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -23,7 +25,7 @@ from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import OwnHands
-from bulkhead.keeper.shard import STALE_BLOCKS, QueueHands, Worker, owner_of
+from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueHands, Worker, owner_of
 from bulkhead.replay.crowd import Crowd, members
 from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
 from tests.stage import EXPIRY, opened
@@ -50,13 +52,19 @@ def redis(server):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A Redis of the module's own."""
+    with serving(free_port(), tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@contextmanager
+def serving(port: int, folder: Path) -> Iterator[str]:
+    """A Redis on a port."""
     binary = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
     if binary is None:
         pytest.skip("redis-server is not installed; on Debian `apt-get install redis-server` brings it.")
-    port = free_port()
     process = subprocess.Popen(
         [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL,
+        cwd=folder, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"redis://127.0.0.1:{port}/0"
     try:
@@ -219,6 +227,57 @@ def test_workers__one_dies_with_tasks_in_its_queue__they_are_queued_anew_and_its
                 assert len(crew.keys("stale-task")) == sum(i % 3 == 0 for i in place.unsafe) > 0
 
     asyncio.run(play())
+
+
+def test_workers__one_without_coins__leaves_its_vaults_to_the_others_and_says_so(place, redis):
+    async def play() -> None:
+        async with AsyncExitStack() as stack:
+            crew = await stack.enter_async_context(Crew(place, redis))
+            for index in range(2):
+                await crew.hire(index)
+            place.scene.stage.anvil.set_balance(crew.workers[0].sender.address, 0)
+            hands = await crew.watch(stack)
+            place.crash(170)
+            await place.step()
+            await until(lambda: not crew.workers[0].fit, "the poor worker claims its shard")
+            await crew.rescue()
+            assert hands.queued > len(place.unsafe) and crew.workers[1].fit
+            assert [line["kind"] for line in lines(crew.stream) if line["event"] == "alert"] == ["no-funds"]
+
+    asyncio.run(play())
+
+
+def test_worker__without_a_node__is_not_fit(place, redis):
+    async def play() -> None:
+        async with AsyncExitStack() as stack:
+            crew = await stack.enter_async_context(Crew(place, redis))
+            await crew.hire(0)
+            (worker,) = crew.workers
+            assert worker.fit
+            worker._followed_at -= shard.ALIVE_SECONDS
+            worker.providers.nodes[0].url = "http://127.0.0.1:1"
+            assert not worker.fit
+
+    asyncio.run(play())
+
+
+def test_broker__redis_comes_late__is_waited_for_and_told_once(tmp_path):
+    told: list[str] = []
+    port = free_port()
+
+    async def play() -> bytes:
+        broker = PatientBroker(f"redis://127.0.0.1:{port}/0", "q", lambda event, **_: told.append(event))
+        tasks = broker.listen()
+        waiting = asyncio.ensure_future(anext(tasks))
+        await asyncio.sleep(3 * shard.REDIS_REST)
+        with serving(port, tmp_path) as url, Redis.from_url(url) as client:
+            client.lpush("q", b"task")
+            found = await asyncio.wait_for(waiting, PATIENCE)
+            await tasks.aclose()
+            await broker.shutdown()
+        return found
+
+    assert asyncio.run(play()) == b"task" and told == ["redis-away", "redis-back"]
 
 
 @pytest.mark.parametrize("gone", ["redis", "workers"])
