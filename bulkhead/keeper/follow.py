@@ -15,12 +15,14 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Call, to_hex
-from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.providers import BY_HASH, Head, Providers
 
 #: Logs of so many blocks are asked for at once, and so many chunks in one post; after a refusal a quarter, down to the
 #: least, and one chunk a post: nodes limit ranges and answers, each in its own way.
 LOG_BLOCKS, LEAST_BLOCKS = 2_000, 10
 CHUNKS = 20
+#: A refused range is doubled again after so many that were answered.
+PATIENT_CHUNKS = 8
 #: Blocks that can be undone.
 MEMORY = 256
 
@@ -71,7 +73,7 @@ class Follower:
         self.reorgs = 0
         self.kept = 0
         self.touched: set[int] = set()
-        self._span = LOG_BLOCKS
+        self._span, self._answered = LOG_BLOCKS, 0
         self.book = Book()
         self.restart()
 
@@ -91,17 +93,26 @@ class Follower:
     # --- asking -----------------------------------------------------------------------------------------------
 
     def calls(self, head: Head) -> list[Call]:
-        """The last known header again, and the newest logs if they fit one chunk."""
+        """The last known header again, and the newest logs if they fit one chunk: all for one node.
+
+        Those of the newest block are asked for by its hash, and the block itself with them. By height a node that does
+        not have the block yet says that it has no logs.
+        """
         found: list[Call] = []
         if self.head is not None and self.head.hash != head.parent:
             found.append(("eth_getBlockByNumber", (to_hex(self.head.number), False)))
         if 0 < head.number - self.book.block <= self._span:
-            found.append(self._logs(self.book.block + 1, head.number))
+            found.append((BY_HASH, (head.hash, False)))
+            if self.book.block + 1 < head.number:
+                found.append(self._logs(self.book.block + 1, head.number - 1))
+            found.append(("eth_getLogs", ({"address": self._speakers(), "blockHash": head.hash},)))
         return found
 
+    def _speakers(self) -> list[str]:
+        return [c.address for c in self.chain.speakers.values()]
+
     def _logs(self, first: int, last: int) -> Call:
-        addresses = [c.address for c in self.chain.speakers.values()]
-        return "eth_getLogs", ({"address": addresses, "fromBlock": to_hex(first), "toBlock": to_hex(last)},)
+        return "eth_getLogs", ({"address": self._speakers(), "fromBlock": to_hex(first), "toBlock": to_hex(last)},)
 
     async def catch_up(self, head: Head) -> None:
         """Takes in everything but the newest chunk, a few chunks a post.
@@ -114,14 +125,24 @@ class Follower:
             await self._back()
             if self.head is not None and head.number <= self.head.number:
                 raise NodeUnavailable(f"A node calls block {head.number} its newest, and {self.head.number} is known.")
+        # what a node that is behind cannot know yet is left to `calls`
+        end = head.number - min(self.providers.lag, LEAST_BLOCKS - 1)
         while head.number - self.book.block > self._span:
             start, span = self.book.block + 1, self._span
-            ranges = [(first, min(first + span - 1, head.number - 1)) for first in range(start, head.number, span)]
+            ranges = [(first, min(first + span, end) - 1) for first in range(start, end, span)]
             ranges = ranges[: CHUNKS if span == LOG_BLOCKS else 1]
-            logs = self._some(await self.providers.read([self._logs(*r) for r in ranges], head.number))
+            answers = await self.providers.read([self._logs(*r) for r in ranges], head.number)
+            try:
+                logs = self._some(answers)
+            except BulkheadError:
+                if span == LEAST_BLOCKS:
+                    raise
+                continue
             self._take(logs, head.timestamp)
             self.book.block = ranges[-1][1]
-            self._span = min(self._span * 2, LOG_BLOCKS)
+            self._answered += 1
+            if self._answered >= PATIENT_CHUNKS:
+                self._span, self._answered = min(self._span * 2, LOG_BLOCKS), 0
 
     async def take_in(self, head: Head, answers: list[object]) -> None:
         """Applies the answers to `calls`. All or nothing, so a failed look is simply repeated.
@@ -129,14 +150,17 @@ class Follower:
         Raises:
             BulkheadError: An answer is missing, or the chain has reorganised while it was read.
         """
-        if self.head is not None and self.head.hash != head.parent:
-            again = answers.pop(0)
-            if isinstance(again, BulkheadError):
-                raise again
-            if again is None or Head.of(again).hash != self.head.hash:
-                await self._back()
-                answers = await self.providers.read([self._logs(self.book.block + 1, head.number)], head.number)
+        if self._dropped(head, answers):
+            await self._back()
+            await self.catch_up(head)
+            asked = self.calls(head)
+            answers = await self.providers.read(asked, head.number, len(asked))
+            if self._dropped(head, answers):
+                raise NodeUnavailable("The chain changes while it is read.")
         if head.number > self.book.block:
+            known = answers.pop(0)
+            if isinstance(known, BulkheadError):
+                raise known
             logs = self._some(answers)
             before = {i: self.book.vaults.get(i) for i in self._ids(logs)}
             self._pages.append(Page(head, before, self.notes.copy()))
@@ -144,12 +168,21 @@ class Follower:
             self.book.block = head.number
         self.head = head
 
+    def _dropped(self, head: Head, answers: list[object]) -> bool:
+        """Whether the chain no longer holds the last known block, by the first of the answers to `calls`."""
+        if self.head is None or self.head.hash == head.parent:
+            return False
+        again = answers.pop(0)
+        if isinstance(again, BulkheadError):
+            raise again
+        return again is None or Head.of(again).hash != self.head.hash
+
     def _some(self, answers: list[object]) -> list[Log]:
         try:
             return self._decode(answers)
         except BulkheadError:
             # should it be the range that is refused: the next look asks for less at once
-            self._span = max(self._span // 4, LEAST_BLOCKS)
+            self._span, self._answered = max(self._span // 4, LEAST_BLOCKS), 0
             raise
 
     def _decode(self, answers: Iterable[object]) -> list[Log]:
@@ -210,11 +243,11 @@ class Follower:
         for page in reversed(pages[same + 1 :]):
             for vault_id, record in page.before.items():
                 self.touched.add(vault_id)
+                self.book.closed.discard(vault_id)
                 if record is None:
                     self.book.vaults.pop(vault_id, None)
                 else:
                     self.book.vaults[vault_id] = record
-                    self.book.closed.discard(vault_id)
             self.notes = page.notes
             self._pages.pop()
         self.head = pages[same].head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,9 @@ from bulkhead.chain.errors import BulkheadError, UnknownVault
 from bulkhead.chain.lens import MARGIN_CALL, VaultView
 from bulkhead.keeper.follow import Follower
 from bulkhead.keeper.index import Index
+
+#: Vaults without legs that are read again in a round: so many, and one for so many with legs.
+LEAST_BARE, BARE_SHARE = 50, 8
 
 
 @dataclass
@@ -51,13 +55,19 @@ class Known:
         """Cells in which some vault has legs or a claim."""
         return set(self.members) | set(self.follower.notes.claims.values())
 
-    def holding(self) -> list[int]:
-        """Vaults with legs, those read longest ago last."""
-        return sorted(self._cell_of, key=lambda i: self.checked_at.get(i, 0), reverse=True)
+    def to_check(self) -> list[int]:
+        """Vaults with legs, those read longest ago last, and before them a few that should have none.
 
-    def holds(self, vault_id: int) -> bool:
-        """Whether a vault has legs."""
-        return vault_id in self._cell_of
+        A log that was lost may have told of legs.
+        """
+
+        def at(vault_id: int) -> int:
+            return self.checked_at.get(vault_id, 0)
+
+        holding = sorted(self._cell_of, key=at, reverse=True)
+        bare = [i for i in self.follower.book.vaults if i not in self._cell_of]
+        few = heapq.nsmallest(LEAST_BARE + len(holding) // BARE_SHARE, bare, key=at)
+        return few[::-1] + holding
 
     def __len__(self) -> int:
         return len(self._cell_of)

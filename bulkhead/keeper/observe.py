@@ -13,7 +13,7 @@ from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
-from bulkhead.chain.lens import CellView, cell_view, vault_view
+from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
 from bulkhead.keeper.asking import Asker, Look, Wanted
 from bulkhead.keeper.follow import Follower
 from bulkhead.keeper.index import Index
@@ -70,6 +70,7 @@ class Observer:
         self._swept: set[Cell] = set()
         self._queue: list[int] = []
         self._reconciled_at = 0
+        self._lacking = 0
 
     @property
     def problems(self) -> list[str]:
@@ -106,7 +107,7 @@ class Observer:
         self.asker.vaults(first, self.known.existing(self.watch | self.known.kept | self._minded()))
         follow, account = self.follower.calls(head), self.sender.calls(head)
         views = [query.request(head.number) for query in first.queries]
-        answers = await self.providers.read([*follow, *account, *views], head.number)
+        answers = await self.providers.read([*follow, *account, *views], head.number, len(follow))
         await self.follower.take_in(head, answers[: len(follow)])
         if self.follower.reorgs > reorgs:
             kept = self.follower.kept
@@ -187,17 +188,30 @@ class Observer:
                 look.numbers[name, what] = int(reply)
 
     def _sort_vaults(self, look: Look, ids: Sequence[int], reply: Any) -> None:
+        if not isinstance(reply, BulkheadError) and len(reply) != len(ids):
+            reply = NodeUnavailable(f"The node describes {len(reply)} vaults instead of {len(ids)}.")
         failed = isinstance(reply, BulkheadError)
         if failed and len(ids) > 1:
             look.again.extend(ids)
             return
         for vault_id, state in zip(ids, [reply] if failed else reply, strict=True):
-            view = state if failed else vault_view(state)
+            view = state if failed else self._view(vault_id, state)
             if not self.known.confirm(vault_id, view):
                 look.unknown[vault_id] = self.follower.book.vaults[vault_id].cell
             elif not isinstance(view, BulkheadError) and vault_id in self.follower.book.vaults:
                 look.vaults[vault_id] = view
                 look.unknown.pop(vault_id, None)
+
+    @staticmethod
+    def _view(vault_id: int, state: Mapping[str, Any]) -> VaultView | BulkheadError:
+        """What the Lens says of a vault; nonsense about one must not hide the others."""
+        try:
+            view = vault_view(state)
+        except (ValueError, KeyError) as error:
+            return NodeUnavailable(f"The node describes no vault ({error}).")
+        if isinstance(view, VaultView) and view.vault_id != vault_id:
+            return NodeUnavailable(f"The node describes vault {view.vault_id} instead.")
+        return view
 
     async def _state(self, look: Look, head: Head) -> KeeperState:
         now, notes, numbers = head.timestamp, self.follower.notes, look.numbers
@@ -268,7 +282,7 @@ class Observer:
         counted = None
         if not self._queue:
             counted = self.chain["Clearinghouse"].query("next_id")
-            self._queue = self.known.holding()
+            self._queue = self.known.to_check()
         chosen = self._due(budget, head.timestamp)
         self._reconciled_at = head.timestamp
         if not chosen and counted is None:
@@ -300,7 +314,7 @@ class Observer:
         while self._queue and len(chosen) < budget:
             vault_id = self._queue.pop()
             recent = now - self.known.checked_at.get(vault_id, 0) < RECONCILE_SECONDS // 2
-            if self.known.holds(vault_id) and not recent:
+            if vault_id in self.follower.book.vaults and not recent:
                 chosen.append(vault_id)
         return chosen
 
@@ -310,6 +324,9 @@ class Observer:
             raise following
         book = self.follower.book
         told = len(book.vaults) + len(book.closed)
-        if told != following - 1:
-            self.known.differs(f"the logs tell of {told} vaults, the chain has opened {following - 1}: reading again")
+        lacking, before, self._lacking = following - 1 - told, self._lacking, following - 1 - told
+        if lacking:
+            self.known.differs(f"the logs tell of {told} vaults, the chain has opened {following - 1}")
+        if lacking != before and lacking:
+            # once: logs that a node has lost for good are not there the next time either
             self.follower.restart()

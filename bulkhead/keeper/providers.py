@@ -29,6 +29,8 @@ REST, LONGEST_REST = 0.1, 4.0
 MOST_BYTES = 2**28
 #: Weight of the newest post in the averages of failures and of latency.
 WEIGHT = 0.2
+#: Asks for a block by what it is, not by its height: a node that does not have it can say nothing about it.
+BY_HASH = "eth_getBlockByHash"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Node:
         posts: HTTP posts so far.
         failing: Share of posts that failed lately.
         latency: Seconds that a post took lately.
+        behind: Blocks that its head was behind the newest lately.
         head: Newest block it has told.
         listening: It announces blocks by WebSocket just now.
         verified: It serves the deployment.
@@ -87,6 +90,7 @@ class Node:
         self.failures = 0
         self.failing = 0.0
         self.latency = 0.0
+        self.behind = 0.0
         self.head = -1
         self.listening = False
         self.verified = False
@@ -119,8 +123,8 @@ class Node:
 
     @property
     def score(self) -> float:
-        """Smaller is better: seconds that an answer is expected to cost."""
-        return self.latency + self.failing * self.timeout
+        """Smaller is better: seconds that an answer is expected to cost, a block behind counted as one."""
+        return self.latency + self.failing * self.timeout + self.behind
 
     def note(self, well: bool, seconds: float, rest_seconds: float = 0.0) -> None:
         """Takes the outcome of a post into the averages."""
@@ -196,7 +200,9 @@ class Node:
             raise NodeUnavailable(f"The node {self.name} refused a batch: {error}") from None
         if any(isinstance(result, NodeUnavailable) for result in results):
             self.note(False, 0.0)
-        return results
+        ignorant = NodeUnavailable(f"The node {self.name} does not know the block.")
+        asked = zip(calls, results, strict=True)
+        return [ignorant if method == BY_HASH and found is None else found for (method, _), found in asked]
 
     async def newest(self) -> Head:
         """Its newest header."""
@@ -311,7 +317,11 @@ class Providers:
             found = await asyncio.gather(*(node.newest() for node in ranked), return_exceptions=True)
             heads = [h for h in found if isinstance(h, Head)]
             if heads:
-                return max(heads, key=lambda h: h.number)
+                newest = max(heads, key=lambda h: h.number)
+                for node, told in zip(ranked, found, strict=True):
+                    if isinstance(told, Head):
+                        node.behind += WEIGHT * (newest.number - told.number - node.behind)
+                return newest
             raise NodeUnavailable("No node answers: " + "; ".join(str(e) for e in found))
         errors: list[str] = []
         for node in ranked:
@@ -321,12 +331,13 @@ class Providers:
                 errors.append(str(error))
         raise NodeUnavailable("No node answers: " + "; ".join(errors))
 
-    async def read(self, calls: Sequence[Call], at: int = -1) -> list[Any]:
+    async def read(self, calls: Sequence[Call], at: int = -1, together: int = 0) -> list[Any]:
         """Many reads in one post; what one node could not answer the next one is asked.
 
         Args:
             calls: The calls.
             at: Least head of a node that can know the answers, -1 for any.
+            together: So many of the first calls mean something only if one node answers all of them.
 
         Raises:
             NodeUnavailable: No node answered at all.
@@ -346,7 +357,10 @@ class Providers:
             answered = True
             for i, reply in zip(left, replies, strict=True):
                 results[i] = reply
-            left = [i for i in left if isinstance(results[i], BulkheadError) and not isinstance(results[i], Reverted)]
+            failed = {i for i in left if isinstance(results[i], BulkheadError) and not isinstance(results[i], Reverted)}
+            if min(failed, default=together) < together:
+                failed |= set(range(together))
+            left = sorted(failed)
             if not left:
                 break
         if not answered:

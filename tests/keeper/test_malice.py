@@ -16,7 +16,7 @@ from bulkhead.keeper import follow, providers
 from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, lines, until, world
+from tests.keeper.world import KEY, automine, lines, seen, until, world
 from tests.stage import opened, undone
 
 
@@ -142,7 +142,7 @@ def test_keeper__answers_without_end__are_not_read(place, monkeypatch):
 
 
 def test_follower__node_that_refuses_long_ranges__asks_for_less(place, monkeypatch):
-    monkeypatch.setattr(follow, "LOG_BLOCKS", 64)
+    monkeypatch.setattr(follow, "LOG_BLOCKS", 40)
 
     class Strict(FaultProxy):
         longest = 0
@@ -151,6 +151,8 @@ def test_follower__node_that_refuses_long_ranges__asks_for_less(place, monkeypat
             told = super()._twist(call, answer)
             if call["method"] == "eth_getLogs":
                 (span,) = call["params"]
+                if "blockHash" in span:
+                    return told
                 length = int(span["toBlock"], 16) - int(span["fromBlock"], 16) + 1
                 if length > 20:
                     message = "query returned more than 10000 results"
@@ -163,6 +165,75 @@ def test_follower__node_that_refuses_long_ranges__asks_for_less(place, monkeypat
         async with node, place.keeper(node.url) as keeper:
             assert set(keeper.observer.follower.book.vaults) == set(place.chain.book().vaults)
             assert 10 <= node.longest <= 20
+            # it learns that within one look
+            assert not [line for line in lines(place.keepers[0][1]) if line["event"] == "read-failed"]
+
+    asyncio.run(play())
+
+
+class Unindexed(FaultProxy):
+    """A node that tells of a new block before it has its logs: by height there are none, by hash it knows no block."""
+
+    late = False
+
+    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+        told = super()._twist(call, answer)
+        head = {"jsonrpc": "2.0", "id": call["id"]}
+        if self.late and call["method"] == "eth_getLogs":
+            if "blockHash" in call["params"][0]:
+                return {**head, "error": {"code": -32000, "message": "unknown block"}}
+            return {**head, "result": []}
+        if self.late and call["method"] == "eth_getBlockByHash":
+            return {**head, "result": None}
+        return told
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_follower__node_without_the_logs_of_its_newest_block__is_not_believed(place, nodes):
+    """With a second node the keeper goes on at once, with one alone as soon as it has them."""
+
+    async def play() -> None:
+        late, good = Unindexed(place.scene.stage.anvil.url), FaultProxy(place.scene.stage.anvil.url)
+        async with late, good, place.keeper(*[late.url, good.url][:nodes]) as keeper:
+            late.late = True
+            # the one that is late answers faster, so it is asked first
+            keeper.providers.nodes[0].latency = -1.0
+            boris = place.scene.stage.people["Boris"]
+            vault_id = next(v.vault_id for v in place.scene.cast.values() if v.title == "short call")
+            automine(place.node, True)
+            boris.signer.execute(place.chain["Clearinghouse"], "withdraw", vault_id, 10**6, boris.address)
+            automine(place.node, False)
+            if nodes == 1:
+                asked = late.posts
+                await until(lambda: late.posts > asked + 4, "the keeper has stopped asking")
+                assert keeper.followed < place.node.block_number()
+                late.late = False
+            await seen(keeper, place.node.block_number())
+            assert keeper.observer.follower.book.vaults[vault_id] == place.chain.book().vaults[vault_id]
+
+    asyncio.run(play())
+
+
+class Trailing(FaultProxy):
+    """A node whose newest block is an old one."""
+
+    shown = 0
+
+    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for call in calls:
+            if self.shown and call["method"] == "eth_getBlockByNumber" and call["params"][0] == "latest":
+                call["params"][0] = hex(self.shown)
+        return await super()._forward(calls)
+
+
+def test_keepers__fast_node_that_is_always_a_little_behind__is_not_the_one_that_is_listened_to(place):
+    async def play() -> None:
+        slow, fast = FaultProxy(place.scene.stage.anvil.url), Trailing(place.scene.stage.anvil.url)
+        async with slow, fast, place.keeper(slow.url, fast.url) as keeper:
+            slow.hang, fast.shown = 0.02, place.mine(3) - 2
+            level, behind = keeper.providers.nodes
+            await until(lambda: behind.behind > 0.5, "nobody notices")
+            assert keeper.providers.ranked() == [level, behind]
 
     asyncio.run(play())
 

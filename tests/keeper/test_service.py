@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
@@ -119,37 +120,47 @@ def test_tick__vault_that_cannot_be_read__is_flagged_all_the_same(scene):
     assert {line["vault_id"] for line in sent} == unsafe
 
 
-class Priceless(FaultProxy):
-    """A node that fails every read of a cell by the Lens."""
+class Selective(FaultProxy):
+    """A node that fails every call of one function, or answers it with an empty list."""
 
-    where = ("", "")
+    to, selector, empty = "", "", False
 
-    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answers = await super()._forward(calls)
-        lens, selector = self.where
-        for call, answer in zip(calls, answers, strict=True):
-            if call["method"] != "eth_call" or call["params"][0]["to"].lower() != lens:
-                continue
-            if call["params"][0]["data"].startswith(selector):
-                answer.pop("result", None)
-                answer["error"] = {"code": -32000, "message": "missing trie node"}
-        return answers
+    def spoil(self, contract: Contract, function: str, arguments: tuple[object, ...], empty: bool = False) -> None:
+        """From now on."""
+        self.to, self.empty = contract.address.lower(), empty
+        self.selector = "0x" + contract.encode(function, *arguments)[:4].hex()
+
+    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+        told = super()._twist(call, answer)
+        if call["method"] != "eth_call" or call["params"][0]["to"].lower() != self.to:
+            return told
+        if not call["params"][0]["data"].startswith(self.selector):
+            return told
+        head = {"jsonrpc": "2.0", "id": call["id"]}
+        if self.empty:
+            return {**head, "result": f"0x{32:064x}{0:064x}"}
+        return {**head, "error": {"code": -32000, "message": "missing trie node"}}
 
 
-def test_tick__prices_of_a_cell_that_cannot_be_read__hide_no_unsafe_vault(scene):
+@pytest.mark.parametrize(
+    ("function", "arguments", "empty"),
+    [("market", (1, 1), False), ("vaults", ([1],), False), ("vaults", ([1],), True)],
+)
+def test_tick__what_the_lens_cannot_tell__hides_no_unsafe_vault(scene, function, arguments, empty):
+    """Prices of a cell fail, or every vault does, or a node describes none: unknown is never healthy."""
     lens = scene.stage.chain["Lens"]
     stream = io.StringIO()
 
     async def run() -> set[int]:
-        proxy = Priceless(scene.stage.anvil.url)
+        proxy = Selective(scene.stage.anvil.url)
         async with proxy:
             keeper = await assemble(
                 scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
             )
             try:
-                # it has seen the market at its old price, and from now on cannot see prices
+                # it has seen the market at its old price
                 await keeper.tick()
-                proxy.where = (lens.address.lower(), "0x" + lens.encode("market", 1, 1)[:4].hex())
+                proxy.spoil(lens, function, arguments, empty)
                 unsafe = fall(scene)
                 await settle(keeper)
                 return unsafe
@@ -159,26 +170,6 @@ def test_tick__prices_of_a_cell_that_cannot_be_read__hide_no_unsafe_vault(scene)
     unsafe = asyncio.run(run())
     assert flagged(scene) == unsafe
     assert not [line for line in lines(stream) if line["event"] == "bug"]
-
-
-def test_tick__failing_vault_sent_to_the_keeper__gets_a_flag_and_no_tokens(scene):
-    unsafe = fall(scene)
-    gift = max(unsafe)
-    record = scene.stage.chain.book().vaults[gift]
-    giver = next(p for p in scene.stage.people.values() if p.address.lower() == record.owner.lower())
-    me = scene.stage.people["keeper"].address
-    giver.signer.execute(scene.stage.chain["VaultToken"], "transferFrom", giver.address, me, gift)
-    token = scene.stage.market.token
-    held, wallet = token.call("balanceOf", record.custody), token.call("balanceOf", me)
-    assert wallet > 0
-
-    async def play(keeper: Keeper) -> None:
-        await settle(keeper)
-        assert flagged(scene) == unsafe
-
-    _, said = keep(scene, play, policy=Policy(roles=frozenset({"flag", "tend"})))
-    assert not [line for line in said if line["event"] == "sent" and line["action"] == "topup"]
-    assert token.call("balanceOf", record.custody) <= held and token.call("balanceOf", me) >= wallet
 
 
 def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_logged(scene):
@@ -283,6 +274,46 @@ def test_patience__blocks_that_wait_for_the_keeper__are_asked_for_sooner_than_th
         assert keeper.patience() < 2.0 * 0.95
 
     keep(scene, play)
+
+
+def test_reconcile__vault_whose_legs_the_logs_have_lost__is_found_and_flagged(scene):
+    hidden = next(v.vault_id for v in scene.cast.values() if v.title == "short put")
+
+    async def play(keeper: Keeper) -> set[int]:
+        await keeper.tick()
+        follower = keeper.observer.follower
+        follower.book.vaults[hidden] = replace(follower.book.vaults[hidden], word=None, terms=None, legs=())
+        follower.touched.add(hidden)
+        unsafe = fall(scene)
+        await settle(keeper)
+        assert flagged(scene) == unsafe - {hidden}
+        keeper.observer.known.checked_at.clear()
+        for _ in range(2):
+            # a round is more than fits one look
+            keeper.observer._reconciled_at = 0
+            await keeper.observer.reconcile(await keeper.providers.head())
+        await settle(keeper)
+        return unsafe
+
+    unsafe, _ = keep(scene, play, policy=Policy(roles=frozenset({"flag"})))
+    assert flagged(scene) == unsafe
+
+
+def test_reconcile__logs_lost_for_good__are_not_read_again_and_again(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        for restarts in (True, False):
+            # what a node has lost is missing after the next reading too
+            book = keeper.observer.follower.book
+            del book.vaults[max(book.vaults)]
+            keeper.observer._queue.clear()
+            keeper.observer._reconciled_at = 0
+            await keeper.observer.reconcile(await keeper.providers.head())
+            assert (keeper.observer.follower.book is not book) == restarts
+            await keeper.tick()
+        assert keeper.observer.known.mismatches == 2
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
 
 
 def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
