@@ -6,7 +6,7 @@ import boa
 import pytest
 
 from bulkhead.chain.system import engines, maker_arguments
-from bulkhead.orders import OrderLeg
+from bulkhead.orders import OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Leg, Status
 from tests.contracts import deployer
 from tests.evm import Env
@@ -242,6 +242,45 @@ def test_redeem__bought_just_before_a_round__is_locked_for_an_hour(desk: Desk) -
     desk.vault.transfer(friend, shares, sender=thief)
     assert desk.vault.free_shares(friend) == shares
     desk.vault.redeem(10**12, friend, friend, sender=friend)
+
+
+BOOKS = {
+    "long future": ((Kind.FUTURE, 0, 1),),
+    "short future": ((Kind.FUTURE, 0, -1),),
+    "short straddle": ((Kind.CALL, 2000, -1), (Kind.PUT, 2000, -1)),
+    "short strangle": ((Kind.CALL, 2200, -1), (Kind.PUT, 1800, -1)),
+    "short call spread": ((Kind.CALL, 2000, -1), (Kind.CALL, 2200, 1)),
+    "long call": ((Kind.CALL, 2000, 1),),
+    "long put": ((Kind.PUT, 2000, 1),),
+}
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_redeem__bought_before_a_pending_round__pays_more_than_half_a_percent_brings(desk: Desk, name: str) -> None:
+    """A feed lags by up to half a percent: what a buyer who knows the next round takes out an hour later, at best.
+
+    docs/maker.md says what is left: a book of long options, whose IM is no more than it is worth.
+    """
+    world = desk.world
+    for kind, strike, sign in BOOKS[name]:
+        legs = (OrderLeg(world.series(kind, strike * 10**8), 1),)
+        price = desk.mark(kind, strike * 10**8) - sign * 2000 * WAD * EDGE // 10**4
+        style = PremiumStyle.DEFERRED if kind == Kind.FUTURE else PremiumStyle.UPFRONT
+        order = desk.order(legs=legs, is_bid=sign > 0, price=price, premium_style=style)
+        world.fill(order, 10 * 10**6, signature=desk.sign(order))
+    world.system.wait(HOUR - world.now % HOUR + HOUR - 1, 2000)  # the last second of an hour
+    paid, gains = 90_000 * 10**6, []
+    for spot in (2010, 1990):
+        with boa.env.anchor():
+            thief = buyer(desk, "thief", paid)
+            shares = desk.vault.deposit(paid, thief, sender=thief)
+            for _ in range(4):
+                world.system.wait(901, spot)
+            gains.append(desk.vault.redeem(shares, thief, thief, sender=thief) - paid)
+    if name.startswith("long ") and name != "long future":
+        assert 0 < max(gains) < paid // 10_000
+    else:
+        assert max(gains) < 0
 
 
 def test_redeem__others_send_dust__locks_nothing_that_was_held(desk: Desk) -> None:
