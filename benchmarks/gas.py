@@ -5,7 +5,8 @@ Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsi
 cold one 2,600). margin_N is a withdrawal of one unit from a vault of N short options whose collateral does not cover
 its worst case, so that the whole scenario set is run; `withdraw` is one from a fully paid long, which needs none.
 A fill is measured between two vaults without legs, in a cell that others trade in: the first trade of a market writes
-three more slots (51,300 gas: open interest, the cell and the fee account). Everything is deterministic: fixed stamps,
+three more slots (51,300 gas: open interest, the cell and the fee account). What the oracle costs with two feeds and a
+published surface is measured in a market of its own, PAIR. Everything is deterministic: fixed stamps,
 salts and keys. Peers: Derive v2 as whole transactions on the same machine, option maths as noted; "reach" is the goal
 of docs/architecture.md.
 """
@@ -19,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bulkhead.chain import anvil, compiler, deploy, inputs
+from eth_account import Account
+
+from bulkhead.chain import abi, anvil, compiler, deploy, inputs
 from bulkhead.chain.abi import Abi
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import Connection
@@ -27,6 +30,8 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
+from bulkhead.vol import surface
+from tests.surface_world import smile
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = Path(__file__).with_name("gas.snapshot.json")
@@ -49,9 +54,18 @@ INPUTS = {
             "token": "USDC",
             "feeds": {"primary": {"mock": {"decimals": 8, "price": str(SPOT)}}},
             "heartbeats": {"primary": 3600},
-        }
+        },
+        "PAIR": {
+            "index": 2,
+            "token": "USDC",
+            "feeds": {role: {"mock": {"decimals": 8, "price": str(SPOT)}} for role in ("primary", "fallback")},
+            "heartbeats": {"primary": 3600, "fallback": 3600},
+        },
     },
 }
+#: Publishers of the market PAIR, in the order of their addresses, and the expiries they publish [days ahead].
+PUBLISHERS = sorted((anvil.key(5), anvil.key(6)), key=lambda key: int(Account.from_key(key).address, 16))
+PUBLISHED = {1: (30,), 8: tuple(range(7, 39, 4))}
 
 
 @dataclass(frozen=True)
@@ -101,8 +115,21 @@ ROWS = (
     Row("settle_50", "settle 50 vaults of 1 leg in one batch, each", "tx", "", "", 60_000),
     Row("snapshot_cold", "oracle snapshot, cold", "call", "", "45,000", 45_000),
     Row("snapshot_warm", "oracle snapshot, warm", "call", "", "9,000", 9_000),
-    Row("poke_round", "fold one feed round", "tx", "", "", None),
-    Row("fix", "fix an expiry price from 3 rounds", "tx", "", "", None),
+    Row("poke_round", "fold the rounds of a crash, 16 at most", "tx", "", "", None),
+    Row("fix", "fix an expiry price from 3 rounds", "tx", "", "", 120_000),
+    Row("pair_cold", "oracle snapshot, two feeds, cold", "call", "", "", 45_000),
+    Row("pair_warm", "oracle snapshot, two feeds, warm", "call", "", "", 9_000),
+    Row("unpoked_cold", "with one round that nobody has folded, cold", "call", "", "", None),
+    Row("observe", "observe, two feeds", "tx", "", "", None),
+    Row("poke_next", "fold one more feed round in the same poke", "tx", "", "", 12_000),
+    Row("publish_1_first", "publish 1 expiry, 2 signatures, the first time", "tx", "", "", None),
+    Row("publish_1", "publish 1 expiry, 2 signatures", "tx", "", "", 70_000),
+    Row("publish_8_first", "publish 8 expiries the first time, each", "tx", "", "", 70_000),
+    Row("publish_8", "publish 8 expiries, each", "tx", "", "", 70_000),
+    Row("listed_cold", "oracle snapshot at a published expiry, cold", "call", "", "", 45_000),
+    Row("listed_warm", "oracle snapshot at a published expiry, warm", "call", "", "", 9_000),
+    Row("between_cold", "oracle snapshot between two of them, cold", "call", "", "", 45_000),
+    Row("between_warm", "oracle snapshot between two of them, warm", "call", "", "", 9_000),
 )  # fmt: skip
 
 
@@ -114,6 +141,7 @@ class Bench:
         self.gas: dict[str, int] = {}
         self.receipts: dict[str, Receipt] = {}
         self.salt = 0
+        self.meter: Contract | None = None
         deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
         deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(INPUTS, "inputs"), ROOT)
         self.chain = Connection(chain.rpc, deployment)
@@ -147,6 +175,18 @@ class Bench:
 
     def poke(self) -> Receipt:
         return self.keeper.signer.execute(self.chain["OracleAdapter"], "poke", 1, 16)
+
+    def create(self, name: str) -> Contract:
+        """A contract that is no part of the deployment."""
+        artifact = compiler.compile_contract(ROOT, name)
+        return Contract(self.anvil.rpc, Abi(name, artifact.abi), self.deployer.create(artifact.bytecode)[0])
+
+    def alone(self, target: Contract, function: str, *arguments: object) -> tuple[int, int]:
+        """Gas of a read-only call, cold and warm."""
+        if self.meter is None:
+            self.meter = self.create("GasMeter")
+        first, second = self.meter.call("measure", target.address, target.encode(function, *arguments))
+        return int(first), int(second)
 
     def sign(self, desk: int, series: list[tuple[int, int]], sells: bool, price: int, size: int) -> SignedOrder:
         """A maker's order with the next salt."""
@@ -191,18 +231,8 @@ class Bench:
 
     def calls(self) -> None:
         """Read-only calls, alone."""
-        artifacts = compiler.compile_contracts(ROOT, ["GasMeter", "MathHarness"])
-        made = {
-            name: Contract(self.anvil.rpc, Abi(name, a.abi), self.deployer.create(a.bytecode)[0])
-            for name, a in artifacts.items()
-        }
-        meter, harness = made["GasMeter"], made["MathHarness"]
-
-        def measure(target: Contract, function: str, *arguments: object) -> tuple[int, int]:
-            first, second = meter.call("measure", target.address, target.encode(function, *arguments))
-            return int(first), int(second)
-
-        _, self.gas["bs_all"] = measure(harness, "option", SPOT * WAD, 2_100 * WAD, 6 * WAD // 10, 30 * 86_400, 0)
+        harness = self.create("MathHarness")
+        _, self.gas["bs_all"] = self.alone(harness, "option", SPOT * WAD, 2_100 * WAD, 6 * WAD // 10, 30 * 86_400, 0)
         snapshot = list(self.chain["OracleAdapter"].call("snapshot", 1, EXPIRY))
         risk = RiskWord().pack()
         for count in (1, 4, 16):
@@ -211,9 +241,13 @@ class Bench:
                 for i in range(count)
             ]
             for row, engine in (("engine", "EsEngine"), ("greeks", "GreeksEngine"), ("static", "StaticEngine")):
-                _, self.gas[f"{row}_{count}"] = measure(self.chain[engine], "assess", legs, snapshot, risk, FULL)
-        cold, warm = measure(self.chain["OracleAdapter"], "snapshot", 1, EXPIRY)
-        self.gas["snapshot_cold"], self.gas["snapshot_warm"] = cold, warm
+                _, self.gas[f"{row}_{count}"] = self.alone(self.chain[engine], "assess", legs, snapshot, risk, FULL)
+        self.snapshot("snapshot", 1, EXPIRY)
+
+    def snapshot(self, row: str, market: int, expiry: int) -> None:
+        """Gas of the oracle's snapshot."""
+        found = self.alone(self.chain["OracleAdapter"], "snapshot", market, expiry)
+        self.gas[f"{row}_cold"], self.gas[f"{row}_warm"] = found
 
     def trading(self) -> None:
         """Deposits, fills and withdrawals, in a market and a cell where others have traded before."""
@@ -278,6 +312,53 @@ class Bench:
         for count in (1, 16):
             self.note(f"settle_{count}", self.keeper.signer.execute(settlement, "settle", self.shorts[count]))
 
+    def surfaces(self) -> None:
+        """The market with two feeds: its prices, its publishers' surfaces, and prices with those."""
+        oracle, vol = self.chain["OracleAdapter"], self.chain["VolSurface"]
+        keeper, rpc = self.keeper.signer, self.anvil.rpc
+        feeds = [Contract(rpc, abi.load("MockAggregator"), at) for at in self.chain.deployment.market("PAIR").feeds[:2]]
+
+        def push(price: float, which: list[Contract] = feeds) -> None:
+            at = rpc.timestamp() + 60
+            for feed in which:
+                self.anvil.set_next_timestamp(rpc.timestamp() + 60)
+                self.deployer.execute(feed, "push", round(price * 10**8), at, gas=300_000)
+
+        def poke(most: int) -> int:
+            return keeper.execute(oracle, "poke", 2, most).gas_used
+
+        push(SPOT)
+        poke(16)
+        expiry = rpc.timestamp() // surface.DAY * surface.DAY + surface.HOUR + 7 * surface.DAY
+        self.snapshot("pair", 2, expiry)
+        push(SPOT + 10, feeds[:1])
+        self.snapshot("unpoked", 2, expiry)
+        self.note("observe", keeper.execute(oracle, "observe", 2, expiry))
+        for i in range(21):
+            push(SPOT + i % 3, feeds[:1])
+        poke(1)
+        one = poke(1)
+        self.gas["poke_next"] = (poke(11) - one) // 10
+        poke(16)
+
+        accounts = [Account.from_key(key).address for key in PUBLISHERS]
+        self.deployer.execute(vol, "set_publishers", 2, accounts, 2, 3600, 1000)
+        domain, number = surface.Domain(anvil.CHAIN_ID, vol.address), 0
+        for count, days in PUBLISHED.items():
+            for row in (f"publish_{count}_first", f"publish_{count}"):
+                number += 1
+                at = rpc.timestamp() + 600
+                self.anvil.mine(at)
+                expiries = tuple(at // surface.DAY * surface.DAY + surface.HOUR + day * surface.DAY for day in days)
+                made = surface.Surface(2, at, expiries, tuple(smile(0.6, e - at) for e in expiries))
+                signed = surface.sign(made, number, 1, domain, PUBLISHERS)
+                receipt = keeper.execute(vol, "publish", 2, number, at, made.index, made.words, signed)
+                self.receipts[row], self.gas[row] = receipt, receipt.gas_used // count
+        push(SPOT)
+        poke(16)
+        self.snapshot("listed", 2, expiries[3])
+        self.snapshot("between", 2, expiries[3] + surface.DAY)
+
 
 def measure() -> dict[str, int]:
     """Gas by operation, in the order of `ROWS`."""
@@ -287,6 +368,7 @@ def measure() -> dict[str, int]:
         bench.trading()
         bench.crash()
         bench.settlement()
+        bench.surfaces()
         return {row.operation: bench.gas[row.operation] for row in ROWS}
 
 

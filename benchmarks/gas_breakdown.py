@@ -36,7 +36,7 @@ MEMORY = {"MLOAD", "MSTORE", "MSTORE8", "MCOPY", "CALLDATALOAD", "CALLDATACOPY",
 #: From here on an access of storage or of an account is a cold one.
 COLD = 2_000
 #: How the traced operations are reached: stages of `Bench` in order.
-STAGES = ("trading", "crash", "settlement")
+STAGES = ("trading", "crash", "settlement", "surfaces")
 
 
 @dataclass(frozen=True)

@@ -579,6 +579,8 @@ def _novate(
     open_interest: int256 = 0
     raised: bool = False
     hint: uint256 = 0
+    # no leg of vault 1 is among those still to come: it began empty, and all so far lie in vault 0 in this order
+    apart: bool = len(old_legs[1]) == 0
     for item: uint256 in moved:
         signed: int256 = -leg._quantity(item)
         key: uint256 = leg._key(item)
@@ -588,9 +590,16 @@ def _novate(
             self._refuse("clearinghouse/not-a-lot")
         change: int256 = 0
         for i: uint256 in range(2):
-            position: uint256 = leg._find(legs[i], key, hint)
+            # legs mostly keep their order; a search copies all of them. Where there is none, `hint` is the end
+            count: uint256 = len(legs[i])
+            position: uint256 = hint
+            if i == 0 or not apart:
+                if hint >= count or leg._key(legs[i][hint]) != key:
+                    apart = False
+                    if count != 0:
+                        position = leg._find(legs[i], key, hint)
             old: int256 = 0
-            if position == len(legs[i]):
+            if position == count:
                 if position >= leg.MAX_LEGS:
                     self._refuse("clearinghouse/too-many-legs")
                 legs[i].append(leg._pack(key, signed))
@@ -599,7 +608,7 @@ def _novate(
                 legs[i][position] = leg._pack(key, old + signed)
             change += abs(old + signed) - abs(old)
             signed = -signed
-        hint += 1
+        hint = unsafe_add(hint, 1)
         gross += change
         if not is_cash:
             open_interest += change

@@ -1,5 +1,7 @@
 """The one primitive: legs, cash, cells and the margin of both sides."""
 
+import random
+
 import boa
 import pytest
 
@@ -61,6 +63,39 @@ def test_novate__sixteen_legs__fit_and_a_seventeenth_does_not(system, pair):
     # a leg that is already there still trades, and removal keeps the rest in place
     system.novate(b, a, legs[3:5], EXPIRY, 1)
     assert {leg.strike for leg in system.legs(a)} == {(1500 + 10 * i) * 10**8 for i in range(16) if i not in (3, 4)}
+
+
+def test_novate__any_order_repeats_and_empty_sides__legs_are_those_of_a_ledger(system, trader, maker):
+    """However legs are looked for, each series is one leg of a vault and holds the sum of what came and went."""
+    draw = random.Random(5)
+    series = [future(1), *(kind(1500 + 100 * i, 1) for i in range(5) for kind in (call, put))]
+    for _ in range(25):
+        ids = [system.open(trader, 90_000), system.open(maker, 90_000)]
+        ledger: dict[int, int] = {}
+        for _ in range(4):
+            pick = draw.randrange(4)
+            if pick == 0 and ledger:  # all of it, in its order, as a take of the whole does
+                moved = [leg.pack() for leg in system.legs(ids[0])]
+            elif pick == 1 and ledger:  # some of it
+                moved = [leg.pack() for i, leg in enumerate(system.legs(ids[0])) if i == 0 or draw.random() < 0.7]
+            else:
+                moved = draw.choices(series, k=draw.randint(1, 5))
+            # into another vault when that is empty too, so that each side is sometimes the one that begins with nothing
+            if draw.random() < 0.4:
+                ids[1] = system.open(maker, 90_000)
+                ledgers = [ledger, {}]
+            else:
+                ledgers = [ledger, {leg.key: leg.quantity for leg in system.legs(ids[1])}]
+            for word in moved:
+                leg = Leg.unpack(word)
+                for held, quantity in zip(ledgers, (-leg.quantity, leg.quantity), strict=True):
+                    held[leg.key] = held.get(leg.key, 0) + quantity
+            system.novate(*ids, moved, EXPIRY, 0)
+            for vault_id, held in zip(ids, ledgers, strict=True):
+                found = [(leg.key, leg.quantity) for leg in system.legs(vault_id)]
+                assert len(found) == len(dict(found))
+                assert dict(found) == {key: quantity for key, quantity in held.items() if quantity}
+            ledger = {key: quantity for key, quantity in ledgers[0].items() if quantity}
 
 
 def test_novate__same_vault__refused(system, pair):
