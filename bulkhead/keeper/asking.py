@@ -13,10 +13,13 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CHUNK, CellView, VaultView
 from bulkhead.chain.words import TokenWord
 from bulkhead.keeper.calls import POKE_ROUNDS
+from bulkhead.keeper.follow import Follower
 from bulkhead.keeper.plan import Quote
 from bulkhead.keeper.providers import Head, Providers
 from bulkhead.risk.words import WAD
 
+#: Legs in one call: the Lens assesses a vault up to three times, which for sixteen legs is more than a million of gas.
+MOST_LEGS = 200
 #: Claims asked about at one look.
 MOST_CLAIMS = 100
 
@@ -61,11 +64,12 @@ class Asker:
     Attributes:
         chain: The deployment.
         keeper: The keeper's address.
+        follower: Knows what the vaults hold.
         markets: What never changes of each market, once `meet_markets` has read it.
     """
 
-    def __init__(self, chain: Connection, keeper: str) -> None:
-        self.chain, self.keeper = chain, keeper
+    def __init__(self, chain: Connection, keeper: str, follower: Follower) -> None:
+        self.chain, self.keeper, self.follower = chain, keeper, follower
         self.markets: dict[int, Market] = {}
 
     async def meet_markets(self, providers: Providers, block: int) -> None:
@@ -98,11 +102,20 @@ class Asker:
                 wanted.add("quote", vault_id, self.chain["Liquidator"].query("quote", vault_id, WAD))
 
     def vaults(self, wanted: Wanted, ids: Iterable[int], chunk: int = CHUNK) -> None:
-        """States of vaults, so many a call."""
-        every = sorted(ids)
-        for i in range(0, len(every), chunk):
-            part = every[i : i + chunk]
-            wanted.add("vaults", tuple(part), self.chain["Lens"].query("vaults", part))
+        """States of vaults, so many a call, and so many legs: nodes bound the gas of a call."""
+        book, part, legs = self.follower.book.vaults, list[int](), 0
+        for vault_id in sorted(ids):
+            more = len(book[vault_id].legs) if vault_id in book else 0
+            if part and (len(part) == chunk or legs + more > MOST_LEGS):
+                self._vaults(wanted, part)
+                part, legs = [], 0
+            part.append(vault_id)
+            legs += more
+        if part:
+            self._vaults(wanted, part)
+
+    def _vaults(self, wanted: Wanted, ids: list[int]) -> None:
+        wanted.add("vaults", tuple(ids), self.chain["Lens"].query("vaults", ids))
 
     def shortages(self, wanted: Wanted, vaults: Mapping[int, VaultRecord], ids: Iterable[int]) -> None:
         """Tokens that vaults of the backstop pools lack."""

@@ -12,7 +12,7 @@ import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -206,7 +206,12 @@ class Settings(BaseSettings):
         urls = [p.url for p in self.providers] + [p.ws for p in self.providers] + [self.webhook, self.redis]
         for url in urls:
             parts = urlsplit(url)
-            found += [part for part in parts.path.split("/") if part] + [parts.query, parts.password or ""]
+            found += [part for part in parts.path.split("/") if part] + [
+                parts.query,
+                parts.username or "",
+                parts.password or "",
+            ]
+            found += [value for _, value in parse_qsl(parts.query)]
         return [secret for secret in found if secret]
 
 

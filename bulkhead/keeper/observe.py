@@ -61,7 +61,7 @@ class Observer:
         self.index = Index()
         pools = {m.backstop.lower() for m in chain.deployment.markets.values() if m.backstop}
         self.known = Known(self.follower, self.index, frozenset({sender.address.lower(), *pools}))
-        self.asker = Asker(chain, sender.address)
+        self.asker = Asker(chain, sender.address, self.follower)
         self.prover = Prover(chain, providers)
         self.outcomes: list[Outcome] = []
         self.views: dict[Cell, CellView] = {}

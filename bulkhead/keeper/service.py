@@ -30,6 +30,8 @@ from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.telemetry import Health, Metrics
 from bulkhead.risk.words import WAD
 
+#: Margin calls told at one block: in a crash there are thousands, and the next block has other things to do.
+MOST_CALLS = 20
 #: Nodes whose heads are further apart than this are told of: one is stale, or one lies [blocks].
 MOST_APART = 20
 #: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
@@ -248,11 +250,14 @@ class Keeper:
         self._tell_problems(head)
         if self.observer.index.due and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self.observer.index.draw())
+        told = 0
         for vault_id, view in self.observer.known.margin_calls.items():
-            self.alerts(
+            told += self.alerts(
                 "margin-call", vault_id, f"Vault {vault_id} is below 1.2 times its maintenance margin.",
                 owner=view.owner, equity=round(view.equity / WAD, 2), margin=round(view.maintenance_margin / WAD, 2),
             )  # fmt: skip
+            if told == MOST_CALLS:
+                break
         for node in self.providers.nodes:
             if node.refused:
                 self.alerts("node-refused", node.name, node.refused)

@@ -81,7 +81,8 @@ class Health:
             return f"no node has answered for {now - self.heard_at:.0f} s"
         if self.interval and now - self.news_at > patience:
             return f"no new block for {now - self.news_at:.0f} s"
-        if self.head > self.finished and now - self.finished_at > patience:
+        # blocks may come rarely: what counts is how long the newest one has waited
+        if self.head > self.finished and now - self.news_at > patience:
             return f"no tick has finished for {now - self.finished_at:.0f} s"
         return ""
 

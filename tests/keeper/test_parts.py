@@ -177,11 +177,13 @@ def test_settings__secrets__come_from_environment_or_keystore_and_are_listed(tmp
     store.write_text(json.dumps(Account.encrypt(key, "a long password", kdf="pbkdf2", iterations=2)))
     monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "a long password")
     monkeypatch.setenv("BULKHEAD_WEBHOOK", "https://hooks.example/services/T0KEN/abcdefgh12")
-    found = load(None, keystore=store, providers=[{"url": "https://node.example/v2/my-api-key"}])
+    found = load(None, keystore=store, providers=[
+        {"url": "https://node.example/v2/my-api-key"}, {"url": "https://someuser:x@node.example/?key=in-the-query&v=2"},
+    ])  # fmt: skip
     account = found.account()
     assert account.address == Account.from_key(key).address
     secrets = found.secrets(account)
-    for secret in (key.removeprefix("0x"), "a long password", "my-api-key", "abcdefgh12"):
+    for secret in (key.removeprefix("0x"), "a long password", "my-api-key", "abcdefgh12", "someuser", "in-the-query"):
         assert secret in secrets
     monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "wrong")
     with pytest.raises(BadInput, match="cannot be opened"):
@@ -297,6 +299,12 @@ def test_health__blocks_without_a_finished_tick__is_a_complaint():
     health = Health(head=10, finished=10, interval=1.0)
     health.news_at -= 60
     assert "no new block" in health.complaint()
+    # blocks that come rarely: one that has just come is being looked at
+    health = Health(head=11, finished=10)
+    health.finished_at -= 60
+    assert health.complaint() == ""
+    health.news_at -= 60
+    assert "no tick has finished" in health.complaint()
 
 
 def test_dashboard__every_figure__is_one_that_the_keeper_serves():

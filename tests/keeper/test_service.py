@@ -21,6 +21,7 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper import telemetry
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
@@ -391,6 +392,44 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
     keep(scene, play, policy=Policy(roles=frozenset({"poke"})), pace=Pace(0.02))
     calls = [body["about"] for body in told if body["kind"] == "margin-call"]
     assert calls and len(calls) == len(set(calls))
+
+
+def test_healthz__node_that_hangs_or_is_gone__is_503_and_200_again_when_it_is_back(scene, monkeypatch):
+    monkeypatch.setattr(telemetry, "LEAST_SECONDS", 0.5)
+
+    async def status(session: aiohttp.ClientSession, wanted: int) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            async with session.get("/healthz") as reply:
+                if reply.status == wanted:
+                    return str((await reply.json())["complaint"])
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"/healthz never became {wanted}")
+
+    async def run() -> None:
+        proxy = FaultProxy(scene.stage.anvil.url)
+        async with proxy:
+            node = Node(proxy.url, timeout_seconds=20)
+            keeper = await assemble(
+                scene.stage.chain.deployment, [node], account_from_key(KEY), ":memory:", JsonLog(io.StringIO()),
+                Policy(roles=frozenset({"flag"})), pace=Pace(0.02, 5.0, 0.05),
+            )  # fmt: skip
+            pages = Server(keeper.metrics, keeper.health, "127.0.0.1", 0)
+            await pages.start()
+            task = asyncio.create_task(keeper.run())
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
+                await seen(keeper, scene.stage.anvil.rpc.block_number())
+                await status(session, 200)
+                for switch, value in (("down", True), ("hang", 3.0)):
+                    setattr(proxy, switch, value)
+                    assert "no node has answered" in await status(session, 503)
+                    proxy.heal()
+                    assert await status(session, 200) == ""
+            keeper.stop()
+            await task
+            await pages.stop()
+
+    asyncio.run(run())
 
 
 def test_process__sigterm__ends_cleanly(scene, tmp_path):
