@@ -117,6 +117,11 @@ class Observer:
         else:
             account_answers = answers[len(follow) : len(follow) + len(account)]
         self.outcomes = self.sender.take_in(head, account_answers)
+        for outcome in self.outcomes:
+            role, _, market = outcome.attempt.key.partition(":")
+            if role == "poke" and not outcome.reason:
+                # one that moved nothing leaves no event
+                self.follower.notes.recorded[int(market)] = head.timestamp
         self.known.take_changes()
         look = Look()
         replies = answers[len(follow) + len(account) :]

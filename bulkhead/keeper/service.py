@@ -34,6 +34,8 @@ from bulkhead.risk.words import WAD
 MOST_CALLS = 20
 #: Nodes whose heads are further apart than this are told of: one is stale, or one lies [blocks].
 MOST_APART = 20
+#: A node of which lately this share of posts failed is told of.
+MOST_FAILING = 0.8
 #: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
 SILENCE_SECONDS = 2.0
 
@@ -165,7 +167,7 @@ class Keeper:
             state = await self.observer.look(head)
         except BulkheadError as error:
             self.metrics.read_failures.inc()
-            self.log("read-failed", reason=str(error))
+            self._cannot_see(error)
             return self._done(Tick(-1, 0, 0, 1, len(self.sender.pending)))
         self._take_outcomes(head)
         self._tell_problems(head)
@@ -188,6 +190,12 @@ class Keeper:
         self.log("bug", reason=repr(error), trace=traceback.format_exc(), **fields)
         self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
 
+    def _cannot_see(self, error: BulkheadError) -> None:
+        self.log("read-failed", reason=str(error))
+        complaint = self.health.complaint()
+        if complaint:
+            self.alerts("blind", self.sender.address, f"The keeper does not see the chain: {complaint}.")
+
     def _tell_problems(self, head: Head) -> None:
         """Logs what could not be read, or differed, since the last time."""
         problems, self.observer.known.problems = self.observer.problems, []
@@ -203,9 +211,7 @@ class Keeper:
     def _take_outcomes(self, head: Head) -> None:
         for outcome in self.observer.outcomes:
             attempt = outcome.attempt
-            role, _, what = attempt.key.partition(":")
-            if role == "poke" and not outcome.reason:
-                self.observer.follower.notes.recorded[int(what)] = head.timestamp
+            role = attempt.key.partition(":")[0]
             if outcome.reason:
                 self.log("attempt-ended", id=attempt.id, key=attempt.key, reason=outcome.reason, block=head.number)
             if outcome.reason == "reverted":
@@ -261,6 +267,8 @@ class Keeper:
         for node in self.providers.nodes:
             if node.refused:
                 self.alerts("node-refused", node.name, node.refused)
+            elif node.failing > MOST_FAILING:
+                self.alerts("node-down", node.name, "A node does not answer; the keeper lives on the others.")
         self._posts = self.providers.posts
         self.log("followed", block=head.number, reconciled=reconciled, posts=self._posts)
 
@@ -332,7 +340,7 @@ class Keeper:
                 retry_at = time.monotonic() + self.pace.retry if done.failed else 0.0
                 await self._pause(min(self.patience(), self.pace.retry) if done.failed else self.patience())
             except BulkheadError as error:
-                self.log("read-failed", reason=str(error))
+                self._cannot_see(error)
                 await self._pause(self.pace.poll)
             except BUGS as error:
                 self._bug(error)

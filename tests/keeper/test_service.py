@@ -23,6 +23,7 @@ from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import telemetry
 from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.decide import QUIET_SECONDS
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.observe import PATIENT_SECONDS
@@ -196,6 +197,37 @@ def test_tick__node_gone__is_logged_and_nothing_is_assumed(scene):
     done, said = keep(scene, play)
     assert (done.block, done.sent, done.failed) == (-1, 0, 1)
     assert said[-1]["event"] == "read-failed"
+
+
+def test_tick__poke_that_moved_nothing__is_not_repeated_in_the_next_block(scene):
+    async def play(keeper: Keeper) -> list[int]:
+        await keeper.tick()
+        scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
+        return [(await keeper.tick()).planned for _ in range(3)]
+
+    planned, said = keep(scene, play, policy=Policy(roles=frozenset({"poke"})))
+    assert planned == [1, 0, 0]
+    assert [line["call"] for line in said if line["event"] == "mined"] == ["OracleAdapter.poke"]
+
+
+def test_after__node_that_is_down_or_all_of_them__is_told(scene):
+    async def play(keeper: Keeper) -> None:
+        dead = Node("http://127.0.0.1:1")
+        keeper.providers.nodes.append(dead)
+        await keeper.tick()
+        for _ in range(8):
+            head = await keeper.providers.head(check=True)
+        await keeper.after(head)
+        keeper.providers.nodes = [dead]
+        await keeper.tick()  # a moment without nodes is no reason to wake anybody
+        keeper.health.heard_at -= 60
+        await keeper.tick()
+
+    _, said = keep(scene, play, policy=Policy(roles=frozenset()))
+    told = [
+        (line["kind"], line["about"]) for line in said if line["event"] == "alert" and line["kind"] != "margin-call"
+    ]
+    assert told == [("node-down", "127.0.0.1:1"), ("blind", account_from_key(KEY).address)]
 
 
 def test_observer__state_by_logs__is_that_of_the_lens(scene):
