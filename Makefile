@@ -14,6 +14,7 @@ WORKERS ?= 2
 ARGS ?= --ignore=tests/integration tests
 APE_ARGS ?= tests/integration
 NETWORK ?= ethereum:local:foundry
+PORT ?= 8545
 
 $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
 	@bash scripts/setup.sh
@@ -28,6 +29,10 @@ setup: $(STAMP) ## virtual environment and Anvil, from the lock files
 .PHONY: demo
 demo: $(STAMP) ## a market on its own Anvil through a crash, with a report (DATA=path.csv for other prices)
 	@bulkhead demo $(if $(DATA),--data "$(DATA)")
+
+.PHONY: market
+market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, with funded keys (PORT=8545)
+	@python -m scripts.market --port $(PORT)
 
 .PHONY: test
 test: test-boa test-ape ## everything

@@ -65,6 +65,7 @@ class Anvil:
         chain_id: int = CHAIN_ID,
         block_seconds: int | None = 1,
         extra: tuple[str, ...] = (),
+        port: int | None = None,
     ) -> None:
         """Starts it and waits until it answers.
 
@@ -74,8 +75,9 @@ class Anvil:
             chain_id: Chain id.
             block_seconds: Stamp of each block minus that of its parent; None lets stamps follow the clock.
             extra: More arguments for the binary.
+            port: Where it listens; None takes a free port.
         """
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [
             find_anvil(), "--port", str(self.port), "--accounts", str(accounts), "--chain-id", str(chain_id),
