@@ -100,7 +100,9 @@ Command = Callable[..., Any]
 def chain_options(command: Command) -> Command:
     """Options of everything that talks to a deployment."""
     for option in (
-        click.option("--rpc", envvar="BULKHEAD_RPC_URL", default=RPC, show_default=True, show_envvar=True, help="URL of a node."),
+        click.option(
+            "--rpc", envvar="BULKHEAD_RPC_URL", default=RPC, show_default=True, show_envvar=True, help="URL of a node.",
+        ),
         click.option(
             "--deployment", envvar="BULKHEAD_DEPLOYMENT", default=DEPLOYMENT, show_default=True, show_envvar=True,
             help="addresses.json or its folder.",

@@ -19,7 +19,10 @@ from bulkhead.keeper.plan import ROLES
 COMMON: tuple[Callable[[Any], Any], ...] = (
     click.option("--config", type=Path, help="TOML file with settings; options beat it."),
     click.option(
-        "--rpc", envvar="BULKHEAD_RPC_URL", show_envvar=True, multiple=True,
+        "--rpc",
+        envvar="BULKHEAD_RPC_URL",
+        show_envvar=True,
+        multiple=True,
         help="URL of a node; may be given several times.",
     ),
     click.option("--deployment", envvar="BULKHEAD_DEPLOYMENT", show_envvar=True, help="addresses.json or its folder."),

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import signal
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TextIO
 
 from eth_account.signers.local import LocalAccount
@@ -30,6 +25,7 @@ from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import Hands, Keeper, OwnHands, Pace, Tick
 from bulkhead.keeper.telemetry import Server
 
+NO_SHARD = "Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({})."
 #: `--once` waits so long for the receipts of what it sent.
 ONCE_SECONDS = 60.0
 
@@ -96,9 +92,6 @@ async def assemble(
             coin = next((m.index for m in deployment.markets.values() if m.symbol.upper() == coin_market.upper()), -1)
             paid = replace(paid, coin_price=await coin_price(providers, chain, coin))
         book = Journal(journal, name, str(account.address))
-    except (OSError, sqlite3.Error) as error:
-        await providers.close()
-        raise BadInput(f"The journal {journal} cannot be opened ({error}).") from None
     except BaseException:
         await providers.close()
         raise
@@ -106,32 +99,6 @@ async def assemble(
     keeper = Keeper(chain, providers, sender, log, policy, alerts, hands, dry_run, pace)
     keeper.coin_market = coin
     return keeper
-
-
-@contextmanager
-def alone(journal: str) -> Iterator[None]:
-    """Holds a journal for this process: two with one journal would send with the same nonces.
-
-    Raises:
-        BadInput: Another process has it, or it cannot be written.
-    """
-    if journal == ":memory:":
-        yield
-        return
-    path = Path(f"{journal}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        held = path.open("w")
-    except OSError as error:
-        raise BadInput(f"The journal {journal} cannot be written ({error.strerror}).") from None
-    with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BadInput(
-                f"Another keeper has the journal {journal} open: every process needs its own account and journal."
-            ) from None
-        yield
 
 
 async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
@@ -146,15 +113,10 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
     alerts = Alerts(settings.webhook, settings.cooldown_seconds, log)
     journal = ":memory:" if settings.dry_run else str(journal_path(settings, deployment.chain_id, str(account.address)))
-    with alone(journal):
-        keeper = await assemble(
-            deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
-            settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
-        )  # fmt: skip
-        return await _keep(settings, keeper, log, once)
-
-
-async def _keep(settings: Settings, keeper: Keeper, log: JsonLog, once: bool) -> Tick:
+    keeper = await assemble(
+        deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
+        settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
+    )  # fmt: skip
     if settings.redis and not settings.dry_run:
         keeper.hands = queue_hands(settings, keeper)
     if once:
@@ -191,7 +153,9 @@ def queue_hands(settings: Settings, keeper: Keeper) -> Hands:
     try:
         from bulkhead.keeper.shard import QueueHands
     except ImportError as error:
-        raise BadInput(f"Sharding needs the extra 'shard': pip install 'bulkhead[shard]' ({error}).") from None
+        raise BadInput(
+            f"Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({error})."
+        ) from None
     return QueueHands(settings.redis, settings.workers, keeper.providers, OwnHands(keeper.sender), keeper.log)
 
 
@@ -208,23 +172,24 @@ async def work(settings: Settings, stream: TextIO, index: int) -> None:
     try:
         from bulkhead.keeper.shard import Worker
     except ImportError as error:
-        raise BadInput(f"Sharding needs the extra 'shard': pip install 'bulkhead[shard]' ({error}).") from None
+        raise BadInput(
+            f"Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({error})."
+        ) from None
     account = settings.account()
     log = JsonLog(stream, settings.secrets(account))
     deployment = deployments.load(settings.deployment)
     nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
     path = str(journal_path(settings, deployment.chain_id, str(account.address)))
     alerts = Alerts(settings.webhook, settings.cooldown_seconds, log)
-    with alone(path):
-        keeper = await assemble(
-            deployment, nodes, account, path, log, settings.policy, settings.fees(), settings.coin_market,
-            settings.head_lag_blocks, alerts,
-        )  # fmt: skip
-        worker = Worker(settings.redis, index, keeper.providers, keeper.sender, log, alerts)
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, worker.stop)
-        try:
-            await worker.run(settings.poll_seconds)
-        finally:
-            await keeper.close()
+    keeper = await assemble(
+        deployment, nodes, account, path, log, settings.policy, settings.fees(), settings.coin_market,
+        settings.head_lag_blocks, alerts,
+    )  # fmt: skip
+    worker = Worker(settings.redis, index, keeper.providers, keeper.sender, log, alerts)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, worker.stop)
+    try:
+        await worker.run(settings.poll_seconds)
+    finally:
+        await keeper.close()

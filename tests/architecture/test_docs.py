@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from bulkhead.chain import anvil, deploy, inputs
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.client import Bulkhead
 from tests.architecture.sources import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -45,24 +48,76 @@ def test_readme__targets__exist_and_run_what_they_say(target, runs):
     assert runs in done.stdout
 
 
-def test_readme__python__opens_a_vault(tmp_path, monkeypatch, capsys):
-    (program,) = [text for kind, text in BLOCKS if kind == "python"]
-    assert len([line for line in program.splitlines() if line.strip()]) <= 10
+@pytest.fixture(scope="module")
+def market(tmp_path_factory):
+    """A deployed and funded market, two weeks before the expiry that the docs trade."""
+    place = tmp_path_factory.mktemp("docs") / "deployments" / "local"
     content = yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text())
     with Anvil(timestamp=START) as chain:
         deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
         deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(content, "inputs.yaml"), ROOT)
-        deployment.save(tmp_path / "deployments" / "local" / "addresses.json")
+        deployment.save(place / "addresses.json")
         token = Connection(chain.rpc, deployment).market("ETH").token
         for index in (1, 2):
-            deployer.execute(token, "mint", account_from_key(anvil.key(index)).address, 10_000 * 10**6)
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("BULKHEAD_RPC_URL", chain.url)
-        monkeypatch.setenv("MAKER_KEY", anvil.key(1))
-        monkeypatch.setenv("TRADER_KEY", anvil.key(2))
-        exec(compile(program, "README.md", "exec"), {})
+            deployer.execute(token, "mint", account_from_key(anvil.key(index)).address, 100_000 * 10**6)
+        variables = {
+            "BULKHEAD_RPC_URL": chain.url, "MAKER_KEY": anvil.key(1), "TRADER_KEY": anvil.key(2),
+            "BULKHEAD_KEY": anvil.key(2), "BULKHEAD_DEPLOYMENT": str(place),
+        }  # fmt: skip
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            yield place
+
+
+def test_readme__python__opens_a_vault(market, monkeypatch, capsys):
+    (program,) = [text for kind, text in BLOCKS if kind == "python"]
+    assert len([line for line in program.splitlines() if line.strip()]) <= 10
+    monkeypatch.chdir(market.parents[1])
+    exec(compile(program, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "state='covered'" in printed and "market='ETH'" in printed
+
+
+def test_integrator_page__python__reads_a_vault_and_values_a_book(market, monkeypatch, capsys):
+    page = (ROOT / "docs" / "integrator.md").read_text()
+    Bulkhead(os.environ["BULKHEAD_RPC_URL"], market, key=anvil.key(1)).vaults.open("ETH", deposit=20)
+    monkeypatch.chdir(ROOT)
+    for program in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(program, "integrator.md", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("0x") and "[1.88" in second and "1775.53" in second and "1.88" in page
+
+
+def test_trader_page__commands__trade_and_bring_the_tokens_home(market, tmp_path):
+    (commands,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "trader.md").read_text(), re.DOTALL)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    script = ["bash", "-euo", "pipefail", "-c", commands]
+    done = subprocess.run(script, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passes" in done.stdout and "+5 call 200" in done.stdout
+
+
+def test_readme__make_market__serves_what_the_ten_lines_need(tmp_path):
+    port = anvil.free_port()
+    command = [sys.executable, "-m", "scripts.market", "--port", str(port), "--deployment", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        told = {}
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("export "):
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                told[name] = value
+            if "BULKHEAD_KEEPER_KEY" in told:
+                break
+        trader = Bulkhead(told["BULKHEAD_RPC_URL"], told["BULKHEAD_DEPLOYMENT"], key=told["TRADER_KEY"])
+        assert trader.vaults.get(2).state == "covered" and told["BULKHEAD_RPC_URL"].endswith(str(port))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_picture__of_a_report__has_both_charts(tmp_path):

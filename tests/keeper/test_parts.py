@@ -23,11 +23,10 @@ from bulkhead.chain.lens import CellView
 from bulkhead.chain.rpc import to_bytes, to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import Model, Terms
-from bulkhead.keeper.config import journal_path, listen_on, load
+from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.index import GRID, SIGMA_DRIFT, TIME_DRIFT, Index, Shelf
 from bulkhead.keeper.journal import MINED, OPEN, Attempt, Journal, Send
-from bulkhead.keeper.launch import alone
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.providers import Head, Node, Providers
 from bulkhead.keeper.signing import Signer
@@ -218,23 +217,25 @@ def test_settings__environment_only__takes_lists_with_commas_or_as_json(monkeypa
         load(None)
 
 
+def test_settings__every_one__has_a_row_in_the_runbook():
+    runbook = (Path(__file__).parents[2] / "docs" / "keeper-runbook.md").read_text()
+    table = runbook.split("| setting | default |")[1].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.M))
+    assert set(rows) == set(Settings.model_fields)
+    found = load(None)
+    for name, told in rows.items():
+        value = getattr(found, name)
+        shown = {"providers": RPC, "roles": "all", "dry_run": "false"}.get(name, str(value or "none"))
+        shown = "0" if name == "coin_price" else shown
+        assert told.strip().strip("`") == shown, name
+
+
 def test_settings__mistyped_variable__is_named(monkeypatch):
     monkeypatch.setenv("BULKHEAD_KEEPER_KEY_2", "the key of another keeper")
     load(None)
     monkeypatch.setenv("BULKHEAD_KEEPER_MINBONUS", "0.3")
     with pytest.raises(BadInput, match="BULKHEAD_KEEPER_MINBONUS is in the environment, but there is no such setting"):
         load(None)
-
-
-def test_alone__second_process_of_one_journal__is_refused(tmp_path):
-    journal = str(tmp_path / "state" / "keeper.sqlite")
-    with alone(journal), pytest.raises(BadInput, match="Another keeper has the journal"), alone(journal):
-        pass
-    with alone(journal), alone(":memory:"), alone(":memory:"):
-        pass
-    (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="cannot be written"), alone(str(tmp_path / "file" / "keeper.sqlite")):
-        pass
 
 
 @pytest.mark.parametrize("name", ["keystore", "password"])
