@@ -598,16 +598,20 @@ def _novate(
                     apart = False
                     if count != 0:
                         position = leg._find(legs[i], key, hint)
+            # quantities are int64: sums of a few of them are far from the end of int256
             old: int256 = 0
-            if position == count:
+            if position != count:
+                old = leg._quantity(legs[i][position])
+            new: int256 = unsafe_add(old, signed)
+            word: uint256 = leg._pack(key, new)
+            if position != count:
+                legs[i][position] = word
+            else:
                 if position >= leg.MAX_LEGS:
                     self._refuse("clearinghouse/too-many-legs")
-                legs[i].append(leg._pack(key, signed))
-            else:
-                old = leg._quantity(legs[i][position])
-                legs[i][position] = leg._pack(key, old + signed)
-            change += abs(old + signed) - abs(old)
-            signed = -signed
+                legs[i].append(word)
+            change = unsafe_add(change, unsafe_sub(abs(new), abs(old)))
+            signed = unsafe_sub(0, signed)
         hint = unsafe_add(hint, 1)
         gross += change
         if not is_cash:
