@@ -206,12 +206,9 @@ class Settings(BaseSettings):
         urls = [p.url for p in self.providers] + [p.ws for p in self.providers] + [self.webhook, self.redis]
         for url in urls:
             parts = urlsplit(url)
-            found += [part for part in parts.path.split("/") if part] + [
-                parts.query,
-                parts.username or "",
-                parts.password or "",
-            ]
-            found += [value for _, value in parse_qsl(parts.query)]
+            found += [part for part in parts.path.split("/") if part]
+            found += [parts.query, *(value for _, value in parse_qsl(parts.query))]
+            found += [parts.username or "", parts.password or ""]
         return [secret for secret in found if secret]
 
 

@@ -223,6 +223,7 @@ def _wind_downs(state: KeeperState, policy: Policy) -> list[Action]:
 
 def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
     found: list[Action] = []
+    left = {index: market.wallet for index, market in state.markets.items()}
     for vault in state.vaults.values():
         if not state.own(vault) or not state.live(vault) or vault.maintenance_margin == 0 or not state.tradable(vault):
             continue
@@ -230,8 +231,9 @@ def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
             continue
         market = state.markets[vault.market]
         wanted = policy.own_target * vault.maintenance_margin // WAD - vault.equity
-        amount = min(-(-wanted // market.native), market.wallet)
+        amount = min(-(-wanted // market.native), left[vault.market])
         if amount > 0:
+            left[vault.market] -= amount
             found.append(TopUp(vault.vault_id, vault.market, amount))
     return found
 

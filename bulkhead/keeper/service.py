@@ -228,7 +228,11 @@ class Keeper:
                 self.observer.prover.tried_at[action.cell] = state.now
             elif isinstance(action, Refresh):
                 self.observer.refreshed(action.cell, state.now)
-            calls.append(call_of(self.chain, state.keeper, state.now, action))
+            try:
+                calls.append(call_of(self.chain, state.keeper, state.now, action))
+            except BUGS as error:
+                # what cannot be written as a call must not keep the others from going out
+                self._bug(error, action=kind(action), block=head.number)
         try:
             sent, refused = await self.hands.submit(calls, head) if calls else (0, [])
         except BulkheadError as error:

@@ -351,6 +351,10 @@ def test_top_ups__own_vault_near_its_margin__is_brought_back():
     assert decide(state(vault(5, owner=KEEPER, equity=139)), Policy()) == [TopUp(5, 1, 41 * 10**6)]
     assert decide(state(vault(5, owner=KEEPER, equity=141)), Policy()) == []
     assert decide(state(vault(5, owner=KEEPER, equity=139, status=COVERED)), Policy()) == []
+    # two of them share one wallet
+    few = {1: MarketView(1, 0, MICRO, 50 * 10**6, NOW)}
+    pair = state(vault(5, owner=KEEPER, equity=139), vault(6, owner=KEEPER, equity=139), markets=few)
+    assert decide(pair, Policy()) == [TopUp(5, 1, 41 * 10**6), TopUp(6, 1, 9 * 10**6)]
 
 
 def test_expiry__fix_settle_claim_collect__in_their_turn():

@@ -17,17 +17,19 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
-from bulkhead.keeper import telemetry
+from bulkhead.keeper import asking, service, telemetry
 from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.calls import Call, call_of
 from bulkhead.keeper.decide import QUIET_SECONDS
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.observe import PATIENT_SECONDS
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.plan import Action, Flag, Policy
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.service import Keeper, Pace, Tick
 from bulkhead.keeper.telemetry import Server
@@ -347,6 +349,38 @@ def test_reconcile__logs_lost_for_good__are_not_read_again_and_again(scene):
         assert keeper.observer.known.mismatches == 2
 
     keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkeypatch):
+    """Nodes bound the gas of a call, and whoever holds sixteen legs makes his the dearest."""
+    monkeypatch.setattr(asking, "MOST_LEGS", 3)
+
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        book = keeper.observer.follower.book.vaults
+        wanted = asking.Wanted()
+        keeper.observer.asker.vaults(wanted, book)
+        parts = [ids for _, ids in wanted.names]
+        assert sorted(i for ids in parts for i in ids) == sorted(book)
+        assert all(len(ids) == 1 or sum(len(book[i].legs) for i in ids) <= 3 for ids in parts)
+        assert 1 < len(parts) < len(book)
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_tick__action_that_cannot_be_written_as_a_call__keeps_no_other_from_going_out(scene, monkeypatch):
+    unsafe = fall(scene)
+    broken, rest = max(unsafe), unsafe - {max(unsafe)}
+
+    def poisoned(chain: Connection, keeper: str, now: int, action: Action) -> Call:
+        if isinstance(action, Flag) and action.vault_id == broken:
+            raise ValueError("poison")
+        return call_of(chain, keeper, now, action)
+
+    monkeypatch.setattr(service, "call_of", poisoned)
+    _, said = keep(scene, settle, policy=Policy(roles=frozenset({"flag"})))
+    assert flagged(scene) == rest
+    assert any(line["event"] == "bug" and "poison" in line["reason"] for line in said)
 
 
 def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
