@@ -44,8 +44,15 @@ class ProviderSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _http(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("http", "https"):
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https"):
             raise ValueError("a node's url starts with http:// or https://")
+        try:
+            told = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            told = False
+        if not told:
+            raise ValueError("a node's url names a host, and a port below 65536 or none")
         return value
 
     @field_validator("ws")

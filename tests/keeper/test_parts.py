@@ -161,6 +161,7 @@ def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeyp
         ("[[providers]]\nurl = 'http://x'\nws = 'http://x'", "ws starts with ws://"),
         ("x = ", "is not TOML"),
         ("[[providers]]\nurl = 'ftp://x'", "starts with http"),
+        ("[[providers]]\nurl = 'http://x:99999/key'", "names a host"),
     ],
 )
 def test_settings__that_cannot_be_used__are_sentences(tmp_path, content, sentence):
