@@ -22,9 +22,10 @@ from benchmarks.gas import INPUTS, START
 from bulkhead.chain import anvil, deploy, inputs
 from bulkhead.chain.anvil import Anvil, free_port
 from bulkhead.chain.connection import Connection
+from bulkhead.chain.errors import Reverted
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
-from bulkhead.client import Bulkhead, SignedOrder
+from bulkhead.client import Bulkhead, FillPreview, SignedOrder
 from bulkhead.maker.ladder import Style
 from bulkhead.maker.server import Maker, QuoteServer
 from examples.common import friday
@@ -55,6 +56,28 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
 def test_example__runs(market: Connection, path: Path) -> None:
     runpy.run_path(str(path))
+
+
+def test_preview__static_vault_to_be_opened__is_what_the_fill_asks(market: Connection) -> None:
+    maker, trader = Bulkhead(market, key=anvil.key(1)), Bulkhead(market, key=anvil.key(2))
+    desk = maker.vaults.open("ETH", deposit=10_000)
+    bid = maker.orders.sign(desk, friday(maker), ["put:1900"], "buy", 20, 4)
+
+    def preview(deposit: int) -> FillPreview:
+        return trader.orders.preview(bid, size=Decimal(1), deposit=deposit, model="STATIC")
+
+    low, high = 10, 1_000
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if preview(middle).passes else (middle, high)
+    with pytest.raises(Reverted) as refused:
+        trader.orders.fill(bid, size=Decimal(1), deposit=low, model="STATIC")
+    assert refused.value.reason == "margin/below-initial"
+    seen = preview(high)
+    made = trader.vaults.get(trader.orders.fill(bid, size=Decimal(1), deposit=high, model="STATIC"))
+    assert made.model == "STATIC" and made.equity >= made.initial_margin
+    assert abs(made.initial_margin - seen.after.initial_margin) < Decimal("0.01")
+    assert seen.liquidation_below is not None and seen.liquidation_above is None
 
 
 def test_server__streams_quotes_that_can_be_filled(market: Connection) -> None:
