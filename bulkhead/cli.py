@@ -15,7 +15,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -30,18 +30,10 @@ from bulkhead.chain.lens import read_cells
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, SignedOrder, VaultInfo, parse_expiry, to_quantity, to_strike
-from bulkhead.demo import Options, play
 from bulkhead.keeper.command import keeper
-from bulkhead.keeper.log import JsonLog
 from bulkhead.maker.ladder import Style
-from bulkhead.maker.server import Maker, QuoteServer
 from bulkhead.operators import Permission
-from bulkhead.replay import scenario
-from bulkhead.replay.bars import read_bars
-from bulkhead.replay.drill import run_drill, window
 from bulkhead.replay.history import read_history
-from bulkhead.replay.run import InlineKeeper, Plot, run
-from bulkhead.report import write
 from bulkhead.risk import calibration
 from bulkhead.risk.svi import total_variance_float
 from bulkhead.vol import options
@@ -50,6 +42,10 @@ from bulkhead.vol.fit import fit_chain
 from bulkhead.vol.publish import plan, publish
 from bulkhead.vol.report import write as write_vol_report
 
+if TYPE_CHECKING:
+    from bulkhead.replay.run import Plot
+
+# what runs chains, keepers and servers is imported by its own command: the others start in half the time
 DEPLOYMENT = "deployments/local"
 RPC = "http://127.0.0.1:8545"
 
@@ -134,6 +130,10 @@ def _client(rpc: str, deployment: str, key_env: str | None = None) -> Bulkhead:
 
 
 def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
+    from bulkhead.replay import scenario
+    from bulkhead.replay.bars import read_bars
+    from bulkhead.replay.run import Plot
+
     if data is None:
         return Plot.of(scenario.bars(), scenario.LABEL, "ETH")
     return Plot.of(read_bars(data, asset, prefer=symbol), f"prices from {Path(data).name}", symbol)
@@ -148,6 +148,8 @@ def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
 @click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
 def demo(data: str | None, asset: str | None, symbol: str, report: Path, keeper_log: Path | None, ape: bool) -> None:
     """A market on an Anvil of its own through a crash, with a keeper process, to the last claim."""
+    from bulkhead.demo import Options, play
+
     # a log file has no width of its own
     console = Console() if sys.stdout.isatty() else Console(width=132)
     play(_plot(data, asset, symbol), Options(report, keeper_log, ape), console)
@@ -169,6 +171,10 @@ def replay(
     keeper_log: Path | None,
 ) -> None:
     """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
+    from bulkhead.keeper.log import JsonLog
+    from bulkhead.replay.run import InlineKeeper, run
+    from bulkhead.report import write
+
     plot = _plot(file, asset, symbol)
     with (keeper_log or Path(os.devnull)).open("w") as stream:
         record = run(plot, lambda stage: InlineKeeper(stage, JsonLog(stream)))
@@ -198,6 +204,10 @@ def replay(
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
 def drill(file: str | None, asset: str | None, vaults: int, hours: float, seed: int, keeper_log: Path | None) -> None:
     """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper: what was missed, late, wasted?"""
+    from bulkhead.replay import scenario
+    from bulkhead.replay.bars import read_bars
+    from bulkhead.replay.drill import run_drill, window
+
     bars = read_bars(file, asset, prefer="ETH") if file is not None else scenario.bars()
     with (keeper_log or Path(os.devnull)).open("w") as stream:
         found = run_drill(window(bars, hours), vaults, stream, seed, lambda text: click.echo(text, err=True))
@@ -595,6 +605,8 @@ def maker_run(
     if refresh <= 0 or size <= 0 or step <= 0:
         raise BadInput("--refresh, --size and --step are above 0.")
     style = Style(edge_bps=edge_bps, size=to_quantity(size), strikes=strikes, step=to_strike(step), seconds=seconds)
+    from bulkhead.maker.server import Maker, QuoteServer
+
     quoting = Maker(_client(rpc, deployment, key_env), market, [parse_expiry(e) for e in expiries], style, deposit)
     quoting.open()
     with contextlib.suppress(KeyboardInterrupt):

@@ -2,19 +2,20 @@
 
 from decimal import Decimal
 
-from examples.common import client, friday
+from examples.common import Scale, client, friday
 
 maker, trader = client("MAKER_KEY"), client("TRADER_KEY")
+here = Scale(maker)
 expiry = friday(maker)
-desk = maker.vaults.open("ETH", deposit=10_000)
-order = maker.orders.build(desk, expiry, ["put:1800"], side="sell", price=20, size=10)
+desk = maker.vaults.open("ETH", deposit=here.money(10_000))
+order = maker.orders.build(desk, expiry, [f"put:{here.strike(1800)}"], side="sell", price=here.money(20), size=10)
 seen = maker.orders.preview(order)
 print(f"the maker would be liquidated below {seen.liquidation_below:,.2f}, health {seen.after.health:.2f}")
 assert seen.passes and seen.liquidation_above is None and seen.after.initial_margin > 0
 offer = maker.orders.sign_order(order)
 # the vault that would be opened: premium, fee and margins before anything is sent
 new = trader.orders.preview(offer, size=Decimal(1), deposit=200)
-assert new.passes and new.premium == 20 and new.fee > 0
+assert new.passes and new.premium == here.money(20) and new.fee > 0
 vault = trader.orders.fill(offer, size=Decimal(1), deposit=200)
 made = trader.vaults.get(vault)
 assert made.state == "covered" and made.collateral == new.after.collateral

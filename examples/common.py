@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from bulkhead.client import Bulkhead
 
@@ -20,3 +21,19 @@ def friday(user: Bulkhead, weeks: int = 0) -> int:
     while day.weekday() != 4:
         day += timedelta(days=1)
     return int(day.replace(hour=8, minute=0, second=0, microsecond=0).timestamp()) + weeks * 7 * 86_400
+
+
+class Scale:
+    """The examples are written for ETH at 2,000; at other prices strikes and amounts follow."""
+
+    def __init__(self, user: Bulkhead, symbol: str = "ETH") -> None:
+        snapshot = user.chain["OracleAdapter"].call("snapshot", user.chain.market(symbol).index, 0)
+        self.spot = Decimal(snapshot[0]).scaleb(-18)
+
+    def money(self, amount: int) -> Decimal:
+        """Quote units that are here what `amount` is at 2,000."""
+        return round(amount * self.spot / 2000, 2)
+
+    def strike(self, strike: int) -> int:
+        """A strike that is here where `strike` is at 2,000, in steps of 10."""
+        return int(round(strike * self.spot / 2000, -1))

@@ -34,6 +34,7 @@ def tell(url: str, place: Path) -> None:
         ("BULKHEAD_DEPLOYMENT", place),
         ("MAKER_KEY", anvil.key(MAKER)),
         ("TRADER_KEY", anvil.key(TRADER)),
+        ("BOT_KEY", anvil.key(PROVIDER + 1)),
         ("BULKHEAD_KEY", anvil.key(TRADER)),
         ("BULKHEAD_MAKER_KEY", anvil.key(MAKER)),
         ("BULKHEAD_KEEPER_KEY", anvil.key(PROVIDER)),

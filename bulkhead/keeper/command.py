@@ -12,7 +12,6 @@ import click
 
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.config import Settings, load
-from bulkhead.keeper.launch import serve, work
 from bulkhead.keeper.plan import ROLES
 
 #: Options that every process of a keeper has, and the name each has as a setting.
@@ -59,6 +58,8 @@ def keeper() -> None:
 @click.option("--dry-run", is_flag=True, default=None, help="Log what would be done and send nothing.")
 def keeper_run(config: Path | None, rpc: tuple[str, ...], once: bool, **options: Any) -> None:
     """Watch every vault and act, one look per block; JSON log lines on standard output."""
+    from bulkhead.keeper.launch import serve
+
     done = asyncio.run(serve(settings_of(config, rpc, options), sys.stdout, once))
     if once and (done.failed or done.block < 0):
         raise BulkheadError("The look or an action failed; the log lines above say why.")
@@ -69,4 +70,6 @@ def keeper_run(config: Path | None, rpc: tuple[str, ...], once: bool, **options:
 @common
 def keeper_worker(index: int, config: Path | None, rpc: tuple[str, ...], **options: Any) -> None:
     """Send what a keeper queues for worker INDEX (0 and up) behind the Redis in BULKHEAD_REDIS_URL."""
+    from bulkhead.keeper.launch import work
+
     asyncio.run(work(settings_of(config, rpc, options), sys.stdout, index))

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from benchmarks.gas import INPUTS, START
@@ -39,22 +40,40 @@ EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """A deployment with three people, found through the environment as a user finds one."""
     with Anvil(timestamp=START) as chain, pytest.MonkeyPatch.context() as patch:
-        deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
-        deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(INPUTS, "inputs"), ROOT)
-        where = tmp_path_factory.mktemp("deployment") / "addresses.json"
-        deployment.save(where)
-        patch.setenv("BULKHEAD_RPC_URL", chain.url)
-        patch.setenv("BULKHEAD_DEPLOYMENT", str(where))
-        connection = Connection(chain.rpc, deployment)
-        for i, name in enumerate(("MAKER_KEY", "TRADER_KEY", "BOT_KEY"), 1):
-            patch.setenv(name, anvil.key(i))
-            account = account_from_key(anvil.key(i)).address
-            deployer.execute(connection.market("ETH").token, "mint", account, 10**6 * 10**6)
-        yield connection
+        yield published(chain, INPUTS, tmp_path_factory.mktemp("deployment"), patch)
+
+
+def published(chain: Anvil, content: dict[str, Any], folder: Path, patch: pytest.MonkeyPatch) -> Connection:
+    """Deploys the inputs, funds three people and sets the environment."""
+    deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
+    deployment = deploy.deploy(chain.rpc, deployer, inputs.parse(content, "inputs"), ROOT)
+    deployment.save(folder / "addresses.json")
+    patch.setenv("BULKHEAD_RPC_URL", chain.url)
+    patch.setenv("BULKHEAD_DEPLOYMENT", str(folder / "addresses.json"))
+    connection = Connection(chain.rpc, deployment)
+    for i, name in enumerate(("MAKER_KEY", "TRADER_KEY", "BOT_KEY"), 1):
+        patch.setenv(name, anvil.key(i))
+        account = account_from_key(anvil.key(i)).address
+        deployer.execute(connection.market("ETH").token, "mint", account, 10**6 * 10**6)
+    return connection
+
+
+@pytest.fixture(params=["local", "2000"], scope="module")
+def priced(
+    request: pytest.FixtureRequest, market: Connection, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The market of `make market`, and the one at the price that the examples are written for."""
+    if request.param == "2000":
+        yield
+        return
+    content = yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text())
+    with Anvil(timestamp=START) as chain, pytest.MonkeyPatch.context() as patch:
+        published(chain, content, tmp_path_factory.mktemp("local"), patch)
+        yield
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_example__runs(market: Connection, path: Path) -> None:
+def test_example__runs(priced: None, path: Path) -> None:
     runpy.run_path(str(path))
 
 
