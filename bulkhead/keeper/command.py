@@ -17,14 +17,8 @@ from bulkhead.keeper.plan import ROLES
 #: Options that every process of a keeper has, and the name each has as a setting.
 COMMON: tuple[Callable[[Any], Any], ...] = (
     click.option("--config", type=Path, help="TOML file with settings; options beat it."),
-    click.option(
-        "--rpc",
-        envvar="BULKHEAD_RPC_URL",
-        show_envvar=True,
-        multiple=True,
-        help="URL of a node; may be given several times.",
-    ),
-    click.option("--deployment", envvar="BULKHEAD_DEPLOYMENT", show_envvar=True, help="addresses.json or its folder."),
+    click.option("--rpc", multiple=True, help="URL of a node; may be given several times."),
+    click.option("--deployment", help="addresses.json or its folder."),
     click.option("--key-env", help="Environment variable with the private key; every process needs its own account."),
     click.option("--journal", help="File of the write-ahead journal."),
 )

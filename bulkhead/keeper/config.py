@@ -63,6 +63,11 @@ class ProviderSettings(BaseModel):
         return value
 
 
+def _nodes() -> list[ProviderSettings]:
+    """Where nothing names nodes: what the other commands would ask."""
+    return [ProviderSettings(url=url) for url in (os.environ.get("BULKHEAD_RPC_URL") or RPC).split()]
+
+
 class Settings(BaseSettings):
     """Everything a keeper can be told. Amounts are quote units, gwei or seconds as their names say."""
 
@@ -70,8 +75,8 @@ class Settings(BaseSettings):
 
     # --- where
     #: From the environment also URLs with commas between them.
-    providers: Annotated[list[ProviderSettings], NoDecode] = Field(default=[ProviderSettings(url=RPC)], min_length=1)
-    deployment: str = DEPLOYMENT
+    providers: Annotated[list[ProviderSettings], NoDecode] = Field(default_factory=_nodes, min_length=1)
+    deployment: str = Field(default_factory=lambda: os.environ.get("BULKHEAD_DEPLOYMENT") or DEPLOYMENT)
     #: Nodes more blocks behind than this are not asked.
     head_lag_blocks: int = Field(default=2, ge=0)
 

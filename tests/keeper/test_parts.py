@@ -23,6 +23,7 @@ from bulkhead.chain.lens import CellView
 from bulkhead.chain.rpc import to_bytes, to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import Model, Terms
+from bulkhead.keeper.command import settings_of
 from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.index import GRID, SIGMA_DRIFT, TIME_DRIFT, Index, Shelf
@@ -218,11 +219,26 @@ def test_settings__environment_only__takes_lists_with_commas_or_as_json(monkeypa
         load(None)
 
 
-def test_settings__every_one__has_a_row_in_the_runbook():
+def test_settings__nodes_of_other_commands__do_not_replace_those_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("BULKHEAD_RPC_URL", "http://local.example")
+    monkeypatch.setenv("BULKHEAD_DEPLOYMENT", "elsewhere")
+    file = tmp_path / "keeper.toml"
+    file.write_text(
+        'deployment = "here"\n[[providers]]\nurl = "https://a.example"\n[[providers]]\nurl = "https://b.example"\n'
+    )
+    found = settings_of(file, (), {})
+    assert found.deployment == "here" and [p.url for p in found.providers] == ["https://a.example", "https://b.example"]
+    found = settings_of(None, (), {})
+    assert found.deployment == "elsewhere" and [p.url for p in found.providers] == ["http://local.example"]
+
+
+def test_settings__every_one__has_a_row_in_the_runbook(monkeypatch):
     runbook = (Path(__file__).parents[2] / "docs" / "keeper-runbook.md").read_text()
     table = runbook.split("| setting | default |")[1].split("\n\n")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.M))
     assert set(rows) == set(Settings.model_fields)
+    for name in ("BULKHEAD_RPC_URL", "BULKHEAD_DEPLOYMENT"):
+        monkeypatch.delenv(name, raising=False)
     found = load(None)
     for name, told in rows.items():
         value = getattr(found, name)
