@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ from bulkhead.chain.rpc import BATCH_LIMIT, Call, pack_batch, to_bytes, to_int, 
 REST, LONGEST_REST = 0.1, 4.0
 #: No honest answer is longer [bytes]: what is, is not read to its end.
 MOST_BYTES = 2**28
+#: Once one node has answered, the others that were asked the same are waited for so long [seconds].
+GRACE = 0.5
 #: Weight of the newest post in the averages of failures and of latency.
 WEIGHT = 0.2
 #: Asks for a block by what it is, not by its height: a node that does not have it can say nothing about it.
@@ -259,6 +261,8 @@ class Providers:
         self.wake = asyncio.Event()
         self.announced: Head | None = None
         self._listeners: list[asyncio.Task[None]] = []
+        self._late: set[asyncio.Task[Any]] = set()
+        self._verifying: asyncio.Task[Any] | None = None
 
     @property
     def posts(self) -> int:
@@ -267,9 +271,10 @@ class Providers:
 
     async def close(self) -> None:
         """Ends listeners and connections."""
-        for task in self._listeners:
+        running = [*self._listeners, *self._late]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._listeners, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         self._listeners.clear()
         for node in self.nodes:
             await node.close()
@@ -296,6 +301,34 @@ class Providers:
                 raise error
         return errors
 
+    def _verify_beside(self) -> None:
+        """Asks nodes that have not been verified yet, without waiting for one that hangs."""
+        if self._verifying is None or self._verifying.done():
+            self._verifying = asyncio.create_task(self._verify())
+            self._leave(self._verifying)
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        """Lets a task go on by itself."""
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _all(self, asked: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Answers of several nodes to one question, exceptions included.
+
+        One that hangs holds nobody up: what it has been sent it may still get, but nobody waits for what it says.
+        """
+        tasks = [asyncio.create_task(one) for one in asked]
+        waiting = set(tasks)
+        while waiting and not any(task.done() and task.exception() is None for task in tasks):
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=GRACE)
+        for task in waiting:
+            self._leave(task)
+        late = NodeUnavailable("A node takes longer than the others.")
+        return [late if task in waiting else task.exception() or task.result() for task in tasks]
+
     def ranked(self) -> list[Node]:
         """Nodes to ask, best first; those that rest or are behind come last."""
         newest = max((node.head for node in self.nodes if node.verified), default=-1)
@@ -308,13 +341,15 @@ class Providers:
         Raises:
             NodeUnavailable: No node answers.
         """
-        if any(not node.verified for node in self.nodes) and (check or not any(n.verified for n in self.nodes)):
+        if not any(node.verified for node in self.nodes):
             await self._verify()
+        elif check and not all(node.verified for node in self.nodes):
+            self._verify_beside()
         ranked = self.ranked()
         if not ranked:
             raise NodeUnavailable("No node serves the deployment.")
         if check:
-            found = await asyncio.gather(*(node.newest() for node in ranked), return_exceptions=True)
+            found = await self._all([node.newest() for node in ranked])
             heads = [h for h in found if isinstance(h, Head)]
             if heads:
                 newest = max(heads, key=lambda h: h.number)
@@ -375,7 +410,7 @@ class Providers:
     async def broadcast(self, calls: Sequence[Call]) -> list[list[Any]]:
         """The same calls to every verified node at once; per call, what each node that answered said."""
         nodes = [node for node in self.nodes if node.verified]
-        found = await asyncio.gather(*(node.batch(calls) for node in nodes), return_exceptions=True)
+        found = await self._all([node.batch(calls) for node in nodes])
         answers: list[list[Any]] = [[] for _ in calls]
         for replies in found:
             if isinstance(replies, list):

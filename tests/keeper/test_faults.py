@@ -84,6 +84,23 @@ def test_keeper__hanging_node__is_given_up_and_asked_again(place):
     faulty(place, lambda proxy: setattr(proxy, "hang", 5.0))
 
 
+def test_keeper__one_of_two_nodes_hangs__does_not_wait_for_it(place):
+    async def play() -> None:
+        async with proxied(place, 2) as (good, hanging), place.keeper(good.url, hanging.url, timeout=60.0) as keeper:
+            hanging.hang = 40.0
+            started = time.monotonic()
+            place.crash()
+            assert await place.rescued()
+            await place.step(3)
+            # neither for its head nor for what it says of a transaction
+            assert time.monotonic() - started < hanging.hang / 2
+            hanging.hang = 0.0
+            assert not keeper.sender.pending
+        place.check_sends()
+
+    asyncio.run(play())
+
+
 def test_keeper__too_many_requests__waits_and_goes_on(place):
     faulty(place, lambda proxy: setattr(proxy, "status", 429))
 
