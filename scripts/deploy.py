@@ -23,7 +23,6 @@ from bulkhead.chain.deploy import Create, Step, contracts_of, plan, record
 from bulkhead.chain.errors import BadInput, BulkheadError, MissingDeployment, NodeUnavailable, NoFunds, WrongNetwork
 from bulkhead.chain.inputs import Inputs, parse
 from bulkhead.chain.rpc import Rpc
-from scripts.build import refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE_LIMIT = 22_000  # the project's own; the chain's is 24,576
@@ -90,6 +89,8 @@ def check(inputs: Inputs, steps: list[Step], deployer: Any, local: bool) -> None
             raise MissingDeployment(f"The {what} has no code at {address} on {inputs.network}; nothing was sent.")
     if deployer.balance == 0:
         raise NoFunds(f"The deployer {deployer.address} has no coins on {inputs.network}; nothing was sent.")
+    from scripts.build import refresh  # Ape runs each script as a module: none may import another before that
+
     refresh()
     for contract in contracts_of(steps):
         entries = getattr(ape.project, contract).contract_type.model_dump(mode="json", by_alias=True)["abi"]

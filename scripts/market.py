@@ -18,7 +18,6 @@ from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import connect
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.sender import Sender, account_from_key
-from scripts.seed import MAKER, PROVIDER, TRADER, seed
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK_SECONDS = 2
@@ -28,6 +27,8 @@ ROUND_SECONDS = 600
 
 def tell(url: str, place: Path) -> None:
     """What a shell needs to use it."""
+    from scripts.seed import MAKER, PROVIDER, TRADER
+
     click.echo("# a market on a chain of its own until Ctrl-C; paste this into another shell:")
     for name, value in (
         ("BULKHEAD_RPC_URL", url),
@@ -45,6 +46,8 @@ def tell(url: str, place: Path) -> None:
 
 def run(port: int, place: Path) -> None:
     """The command without its way of failing."""
+    from scripts.seed import seed  # not above: see scripts/deploy.py
+
     content = inputs.parse(yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text()), "inputs.yaml")
     with Anvil(block_seconds=None, port=port) as chain:
         owner = Sender(chain.rpc, account_from_key(anvil.key(0)))

@@ -22,7 +22,6 @@ from bulkhead.chain.errors import BulkheadError, MissingDeployment
 from bulkhead.chain.inputs import Inputs, parse
 from bulkhead.chain.parameters import PAUSED_UNTIL_AT, WORDS, ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS
-from scripts.build import refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,6 +59,8 @@ def check_code(chain: Connection) -> list[Finding]:
     at = system.predict(known.deployer, first_nonce(chain))
     config = system.SystemConfig(known.deployer, known.deployer, NODES, WEIGHTS)
     findings = []
+    from scripts.build import refresh  # Ape runs each script as a module: none may import another before that
+
     refresh()
     for name, contract in system.CONTRACTS:
         compiled = bytes(getattr(ape.project, contract).contract_type.get_runtime_bytecode())
