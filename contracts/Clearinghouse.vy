@@ -1280,6 +1280,7 @@ def list_market(market: uint256, token_word: uint256, risk: uint256, engines: ad
 
 
 @external
+@nonreentrant
 def configure(market: uint256, risk: uint256):
     """
     @notice Replaces the packed risk parameters. Only RiskParameters.

@@ -7,17 +7,20 @@
         contracts that use them. Owns: the four parameter words of each market and the list of markets. Trusts: its
         owner within the bounds, its guardian with pausing the opening of new risk for 14 days, and nobody with
         collateral. Assumes: the contracts named at construction let only this one configure them.
-@dev The owner is one account now and a snekmate timelock with a 48 h delay later: `transfer_ownership` to it and
-     let it accept. Every change passes `_store`; a ramp is a schedule in front of it (`set_parameter` would note target
-     and start, a permissionless `advance` would call `_store` with the step that is due). Receivers stay as they are.
+@dev The owner is meant to be a Timelock: `transfer_ownership` to it, and anyone may have it accept. Every change
+     passes `_store`. A parameter that moves the equity or the maintenance margin of open vaults gets there by a ramp:
+     `set_parameter` notes the target, `advance`, which anyone may call, stores the step that is due (INV-06).
 """
 
 from contracts.modules import parameters
+from contracts.modules import snapshot
 from interfaces import IClearinghouse
+from interfaces import ILiquidator
 from interfaces import IOracleAdapter
 from interfaces import IRiskParameters
 from snekmate.auth import ownable
 from snekmate.auth import ownable_2step
+from snekmate.utils import math
 
 implements: IRiskParameters
 
@@ -65,12 +68,22 @@ MAX_LOT: constant(uint256) = 10**9          # 1000 contracts
 MIN_HEARTBEAT: constant(uint256) = 60
 MAX_HEARTBEAT: constant(uint256) = 172800
 
-# a table entry: hash of the name, high 72 bits | word 8 | shift 8 | bits 8 | greatest 80 | least 80
+# a ramp moves a parameter by a hundredth of itself an hour
+HOUR: constant(uint256) = 3600
+HUNDRED_HOURS: constant(uint256) = 100 * HOUR
+# and the rate, which is stored with an offset, by 10 bp an hour
+RATE_BASE: constant(uint256) = 1000
+
+# a table entry: hash of the name, high 72 bits | offset 1 | ramped 1 | word 6 | shift 8 | bits 8 | greatest 80 |
+# least 80
 COUNT: constant(uint256) = 43
 NAME_AT: constant(uint256) = 184
 WORD_AT: constant(uint256) = 176
 SHIFT_AT: constant(uint256) = 168
 BITS_AT: constant(uint256) = 160
+WORD_MASK: constant(uint256) = 63
+RAMPED: constant(uint256) = 64
+OFFSET: constant(uint256) = 128
 BOUND_MASK: constant(uint256) = 2**80 - 1
 
 TABLE: immutable(uint256[COUNT])
@@ -86,6 +99,8 @@ SETTLEMENT: immutable(address)
 guardian: public(address)
 # packed words of each market, by RISK, TRADING, LIQUIDATION, ORACLE
 _words: HashMap[uint256, uint256[4]]
+# changes on their way: market -> hash of the name -> target | last step << 80, 0 for none
+_ramps: HashMap[uint256, HashMap[uint256, uint256]]
 # indices of the listed markets
 _markets: DynArray[uint256, MAX_MARKETS]
 # whether a market index is taken
@@ -132,17 +147,17 @@ def __init__(
         self._entry(keccak256("proximity_bps"), RISK, 32, 16, 0, 5000),
         self._entry(keccak256("lambda_bps"), RISK, 48, 16, 0, 20000),
         self._entry(keccak256("liquidity_scale"), RISK, 64, 40, 0, 10**12),
-        self._entry(keccak256("horizon_seconds"), RISK, 104, 18, 14400, 172800),
-        self._entry(keccak256("tail_bps"), RISK, 122, 8, 10, 250),
-        self._entry(keccak256("short_floor_bps"), RISK, 130, 16, 20, 500),
-        self._entry(keccak256("iv_floor_bps"), RISK, 146, 16, 1000, 10000),
+        self._entry(keccak256("horizon_seconds"), RISK | RAMPED, 104, 18, 14400, 172800),
+        self._entry(keccak256("tail_bps"), RISK | RAMPED, 122, 8, 10, 250),
+        self._entry(keccak256("short_floor_bps"), RISK | RAMPED, 130, 16, 20, 500),
+        self._entry(keccak256("iv_floor_bps"), RISK | RAMPED, 146, 16, 1000, 10000),
         self._entry(keccak256("phi_bps"), RISK, 162, 16, 0, 1000),
         self._entry(keccak256("dust"), RISK, 178, 10, 0, 1000),
         self._entry(keccak256("deposit"), RISK, 188, 28, 10**6, 200 * 10**6),
         self._entry(keccak256("static_otm"), RISK, 216, 10, 50, 400),
         self._entry(keccak256("static_least"), RISK, 226, 10, 30, 400),
         self._entry(keccak256("static_future"), RISK, 236, 10, 30, 400),
-        self._entry(keccak256("greeks_move"), RISK, 246, 8, 20, 60),
+        self._entry(keccak256("greeks_move"), RISK | RAMPED, 246, 8, 20, 60),
         self._entry(keccak256("taker_fee_bps"), TRADING, 0, 16, 0, 30),
         self._entry(keccak256("maker_fee_bps"), TRADING, 16, 16, 0, 30),
         self._entry(keccak256("fee_cap_bps"), TRADING, 32, 16, 0, 2500),
@@ -164,8 +179,10 @@ def __init__(
         self._entry(keccak256("failover_seconds"), ORACLE, 32, 16, 600, 43200),
         self._entry(keccak256("sigma_floor_bps"), ORACLE, 48, 16, 1000, 10000),
         self._entry(keccak256("ramp_bps"), ORACLE, 64, 16, 100, 2000),
-        self._entry(keccak256("flat_factor_bps"), ORACLE, 80, 16, 10000, 30000),
-        self._entry(keccak256("rate_bps"), ORACLE, 96, 16, 2**15 - 5000, 2**15 + 5000),
+        self._entry(keccak256("flat_factor_bps"), ORACLE | RAMPED, 80, 16, 10000, 30000),
+        self._entry(
+            keccak256("rate_bps"), ORACLE | RAMPED | OFFSET, 96, 16, 2**15 - 5000, 2**15 + 5000
+        ),
         self._entry(keccak256("window_seconds"), ORACLE, 112, 16, 0, 7200),
         # the three ranges do not meet, so fast < day < week without a check
         self._entry(keccak256("half_life_fast"), ORACLE, 128, 24, 3600, 43200),
@@ -212,7 +229,7 @@ def _read(entry: uint256, words: uint256[4]) -> uint256:
     """
     @notice The number that a table entry describes.
     """
-    return (words[(entry >> WORD_AT) & 255] >> ((entry >> SHIFT_AT) & 255)) & self._mask(entry)
+    return (words[(entry >> WORD_AT) & WORD_MASK] >> ((entry >> SHIFT_AT) & 255)) & self._mask(entry)
 
 
 @internal
@@ -288,6 +305,20 @@ def _store(market: uint256, index: uint256, word: uint256):
         extcall IConfigurable(SETTLEMENT).configure(market, word)
     else:
         extcall IConfigurable(ORACLE_ADAPTER).configure(market, word)
+
+
+@internal
+def _replace(market: uint256, name: String[32], entry: uint256, number: uint256):
+    """
+    @notice Puts one number in force.
+    """
+    words: uint256[4] = self._words[market]
+    index: uint256 = (entry >> WORD_AT) & WORD_MASK
+    lowest: uint256 = (entry >> SHIFT_AT) & 255
+    words[index] = (words[index] & ~(self._mask(entry) << lowest)) | (number << lowest)
+    self._check_order(words)
+    self._store(market, index, words[index])
+    log IRiskParameters.ParameterChanged(market=market, name=name, value=number, word=words[index])
 
 
 @internal
@@ -376,6 +407,7 @@ def list_market(
 def set_parameter(market: uint256, name: String[32], number: uint256):
     """
     @notice Changes one number within its bounds and pushes it to the contracts that use it. Only the owner.
+    @dev A ramped one (docs/parameters.md) moves later, by `advance`; asking for what it is now ends its ramp.
     @param market Market index.
     @param name Field name of modules/parameters, e.g. "taker_fee_bps".
     @param number The field as stored, in the field's own unit.
@@ -384,13 +416,15 @@ def set_parameter(market: uint256, name: String[32], number: uint256):
     self._check_listed(market)
     entry: uint256 = self._find(name)
     self._check_bounds(entry, number)
-    words: uint256[4] = self._words[market]
-    index: uint256 = (entry >> WORD_AT) & 255
-    lowest: uint256 = (entry >> SHIFT_AT) & 255
-    words[index] = (words[index] & ~(self._mask(entry) << lowest)) | (number << lowest)
-    self._check_order(words)
-    self._store(market, index, words[index])
-    log IRiskParameters.ParameterChanged(market=market, name=name, value=number, word=words[index])
+    if entry & (RAMPED << WORD_AT) == 0:
+        self._replace(market, name, entry, number)
+        return
+    value: uint256 = self._read(entry, self._words[market])
+    ramp: uint256 = 0
+    if number != value:
+        ramp = number | (block.timestamp << 80)
+    self._ramps[market][entry >> NAME_AT] = ramp
+    log IRiskParameters.RampStarted(market=market, name=name, value=value, target=number)
 
 
 @external
@@ -432,6 +466,56 @@ def set_guardian(guardian: address):
     self._check_owner()
     self.guardian = guardian
     log IRiskParameters.GuardianChanged(guardian=guardian)
+
+
+# --- anyone ------------------------------------------------------------------------------------------------------
+
+
+@external
+def advance(market: uint256, name: String[32]) -> uint256:
+    """
+    @notice Moves a parameter towards its ramp's target by the step that is due: a hundredth of itself an hour (10 bp
+            an hour for the rate), at most an hour's worth, or one unit, at a time.
+    @dev Time counts from the last step, and no more of it than one step takes: nobody gains by waiting. While the
+         market's price is not fresh, or in grace, ramps stand still.
+    @param market Market index.
+    @param name A parameter with a ramp.
+    @return The number now in force, in the field's own unit.
+    """
+    self._check_listed(market)
+    entry: uint256 = self._find(name)
+    ramp: uint256 = self._ramps[market][entry >> NAME_AT]
+    assert ramp != 0, "parameters/no-ramp"
+    # what a taker's callback began with must be what it ends with
+    assert not staticcall ILiquidator(LIQUIDATOR).in_callback(), "parameters/in-callback"
+    facts: uint256[16] = staticcall IOracleAdapter(ORACLE_ADAPTER).snapshot(
+        market, block.timestamp + 86400
+    )
+    assert snapshot._is_active(facts), "parameters/price-not-active"
+
+    number: uint256 = self._read(entry, self._words[market])
+    target: uint256 = ramp & BOUND_MASK
+    last: uint256 = ramp >> 80
+    base: uint256 = number
+    if entry & (OFFSET << WORD_AT) != 0:
+        base = RATE_BASE
+    longest: uint256 = max(HOUR, math._ceil_div(HUNDRED_HOURS, base))
+    passed: uint256 = min(block.timestamp - last, longest)
+    step: uint256 = base * passed // HUNDRED_HOURS
+    assert step != 0, "parameters/too-soon"
+    last += math._ceil_div(step * HUNDRED_HOURS, base)
+    if passed == longest:
+        last = block.timestamp
+    if number < target:
+        number = min(number + step, target)
+    else:
+        number = max(number - min(step, number), target)
+    ramp = 0
+    if number != target:
+        ramp = target | (last << 80)
+    self._ramps[market][entry >> NAME_AT] = ramp
+    self._replace(market, name, entry, number)
+    return number
 
 
 # --- guardian ----------------------------------------------------------------------------------------------------
@@ -533,6 +617,20 @@ def parameter(market: uint256, name: String[32]) -> uint256:
     """
     self._check_listed(market)
     return self._read(self._find(name), self._words[market])
+
+
+@external
+@view
+def ramp(market: uint256, name: String[32]) -> (uint256, uint256):
+    """
+    @notice The change of a parameter that is on its way.
+    @param market Market index.
+    @param name Field name of modules/parameters.
+    @return (target in the field's own unit, when the last step was made or the ramp began [unix seconds]); zeros when
+            there is none.
+    """
+    word: uint256 = self._ramps[market][self._find(name) >> NAME_AT]
+    return word & BOUND_MASK, word >> 80
 
 
 @external

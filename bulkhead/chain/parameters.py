@@ -26,6 +26,13 @@ WORDS: tuple[tuple[str, str], ...] = (
 #: Offset of the signed rate in its unsigned field.
 RATE_OFFSET = 2**15
 PAUSED_UNTIL_AT = 208
+#: Parameters that move the equity or the maintenance margin of open vaults: a change of them is a ramp.
+RAMPED = frozenset(
+    {"horizon_seconds", "tail_bps", "short_floor_bps", "iv_floor_bps", "greeks_move", "flat_factor_bps", "rate_bps"}
+)
+#: A ramp moves by this share of the number an hour; the rate, stored with an offset, as if it were `RATE_BASE`.
+RAMP_HOURS, RATE_BASE = 100, 1_000
+HOUR = 3_600
 
 EMPTY = "0x" + "00" * 20
 
@@ -59,6 +66,41 @@ class Parameter:
     def read(self, word: int) -> int:
         """This field of a packed word."""
         return word >> self.shift & (1 << self.bits) - 1
+
+    @property
+    def ramped(self) -> bool:
+        """Whether a change of it is a ramp."""
+        return self.name in RAMPED
+
+    def step(self, number: int, target: int, seconds: int) -> tuple[int, int]:
+        """What `RiskParameters.advance` makes of a number: (the number then, seconds that are used up).
+
+        Args:
+            number: In force now.
+            target: Of its ramp.
+            seconds: Since its last step.
+
+        Returns:
+            The same number and 0 when no step is due yet.
+        """
+        base = RATE_BASE if self.name == "rate_bps" else number
+        longest = max(HOUR, -(-RAMP_HOURS * HOUR // base))
+        passed = min(seconds, longest)
+        step = base * passed // (RAMP_HOURS * HOUR)
+        if not step:
+            return number, 0
+        used = seconds if passed == longest else -(-step * RAMP_HOURS * HOUR // base)
+        return (min(number + step, target) if number < target else max(number - step, target)), used
+
+    def ramp_hours(self, number: int, target: int) -> float:
+        """How long a ramp takes at least, when `advance` is called as often as it may be [hours]."""
+        seconds = 0
+        while number != target:
+            base = RATE_BASE if self.name == "rate_bps" else number
+            due = max(HOUR, -(-RAMP_HOURS * HOUR // base))
+            number, _ = self.step(number, target, due)
+            seconds += due
+        return seconds / HOUR
 
 
 _Row = tuple[str, int, int, int, int, str, str]  # name, bits, default, least, greatest, unit, why
@@ -272,19 +314,24 @@ def markdown() -> str:
         "The owner may move each number of a market within its bounds, never beyond:",
         "`RiskParameters.set_parameter(market, name, number)`. Two relations are kept as well:",
         "`kappa_stress_bps >= kappa_calm_bps` and `t2_seconds >= 2 * t1_seconds`.",
+        "A change marked *ramp* moves the equity or the maintenance margin of open vaults: `set_parameter` notes the",
+        "target, and `advance(market, name)`, which anyone may call, goes there by a hundredth of the number an hour",
+        "(10 bp an hour for the rate), never while the market's price is unusable. What a change of `sigma_floor_bps`",
+        "or of a half-life does goes through sigma's own ramp.",
         "The guardian can only pause opening, for 14 days, with as long a break before the next pause.",
         "A market is retired by setting `oi_cap` to 1 and letting what is open expire.",
     ]
     for word, readers in WORDS:
         lines += ["", f"## The {word} word", "", f"Read by: {readers}.", ""]
-        lines += [_row("name", "default", "least", "greatest", "unit", "bits", "why"), _row(*["---"] * 7)]
+        lines += [_row("name", "default", "least", "greatest", "unit", "bits", "change", "why"), _row(*["---"] * 8)]
         for p in PARAMETERS.values():
             if p.word == word:
                 bits = f"{p.shift}-{p.shift + p.bits - 1}"
                 greatest = f"2^{p.bits} - 1" if p.greatest == 2**p.bits - 1 else p.greatest
-                lines.append(_row(f"`{p.name}`", p.default, p.least, greatest, p.unit, bits, p.why))
+                change = "ramp" if p.ramped else "at once"
+                lines.append(_row(f"`{p.name}`", p.default, p.least, greatest, p.unit, bits, change, p.why))
         if word == "trading":
-            lines.append(_row("`paused_until`", 0, "", "", "unix s", "208-247", "set by the guardian's pause only"))
+            lines.append(_row("`paused_until`", 0, "", "", "unix s", "208-247", "", "set by the guardian's pause only"))
     lines += [
         "",
         "## Fixed when a market is listed or a system is deployed",
