@@ -27,9 +27,11 @@ from bulkhead.chain import reasons
 from bulkhead.chain.connection import Connection, connect
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import read_cells
+from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, SignedOrder, VaultInfo, parse_expiry, to_quantity, to_strike
+from bulkhead.governance import Governance
 from bulkhead.keeper.command import keeper
 from bulkhead.maker.ladder import Style
 from bulkhead.operators import Permission
@@ -640,6 +642,80 @@ def markets(rpc: str, deployment: str) -> None:
                 f"{view.open_interest / 10**6:,.2f}", f"{view.insurance / 10**view.decimals:,.2f}",
             )  # fmt: skip
     Console().print(table)
+
+
+# --- governance -------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def govern() -> None:
+    """Parameters: what is in force and on its way, proposals to a timelock, ramps."""
+
+
+def _sender(chain: Connection, key_env: str) -> Sender:
+    return Sender(chain.rpc, account_from_key(_key(key_env)))
+
+
+@govern.command("show")
+@click.argument("market")
+@chain_options
+def govern_show(market: str, rpc: str, deployment: str) -> None:
+    """Parameters of MARKET that differ from the defaults, ramps on their way, and open proposals."""
+    chain = connect(rpc, deployment)
+    rules = Governance(chain)
+    click.echo(f"owner {rules.owner}{' (timelock)' if rules.timelock is not None else ''}")
+    for name, value in rules.values(market).items():
+        p = PARAMETERS[name]
+        if value != p.default:
+            click.echo(f"{name} {value} {p.unit}, default {p.default}")
+    for ramp in rules.ramps(market):
+        click.echo(f"{ramp.parameter.name} {ramp.value} -> {ramp.target}, at least {ramp.hours:.0f} hours")
+    for notice in rules.notices() if rules.timelock is not None else ():
+        click.echo(f"0x{notice.id.hex()[:8]} from {_expiry(notice.ready_at)}: {'; '.join(notice.words)}")
+
+
+@govern.command("set")
+@click.argument("market")
+@click.argument("name")
+@click.argument("number", type=int)
+@chain_options
+@key_option
+def govern_set(market: str, name: str, number: int, rpc: str, deployment: str, key_env: str) -> None:
+    """Change parameter NAME of MARKET to NUMBER, as stored; through a timelock, propose it."""
+    chain = connect(rpc, deployment)
+    made = Governance(chain).set(_sender(chain, key_env), market, name, number)
+    click.echo("changed" if made is None else f"proposed 0x{made.hex()}")
+
+
+@govern.command("execute")
+@click.argument("proposal")
+@chain_options
+@key_option
+def govern_execute(proposal: str, rpc: str, deployment: str, key_env: str) -> None:
+    """Carry out PROPOSAL, the beginning of an id, once it is due."""
+    chain = connect(rpc, deployment)
+    click.echo("done: " + "; ".join(Governance(chain).execute(_sender(chain, key_env), proposal).words))
+
+
+@govern.command("cancel")
+@click.argument("proposal")
+@chain_options
+@key_option
+def govern_cancel(proposal: str, rpc: str, deployment: str, key_env: str) -> None:
+    """Withdraw PROPOSAL, the beginning of an id."""
+    chain = connect(rpc, deployment)
+    click.echo("cancelled: " + "; ".join(Governance(chain).cancel(_sender(chain, key_env), proposal).words))
+
+
+@govern.command("advance")
+@click.argument("market")
+@chain_options
+@key_option
+def govern_advance(market: str, rpc: str, deployment: str, key_env: str) -> None:
+    """Push on the ramps of MARKET that are due; anyone may, once an hour is enough."""
+    chain = connect(rpc, deployment)
+    for ramp in Governance(chain).advance(_sender(chain, key_env), market):
+        click.echo(f"{ramp.parameter.name} {ramp.value} -> {ramp.due}, target {ramp.target}")
 
 
 # --- vol surfaces -----------------------------------------------------------------------------------------------

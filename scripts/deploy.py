@@ -144,6 +144,13 @@ def run(network: str, url: str | None, account: str | None, inputs_path: Path | 
         steps = plan(inputs, deployer.address, deployer.nonce, head.timestamp)
         check(inputs, steps, deployer, is_local(network))
         execute(steps, deployer)
+        if inputs.timelock is not None:
+            days = inputs.timelock.delay_seconds / 86_400
+            click.echo(f"the parameters belong to a timelock of {days:g} days")
+        elif not is_local(network) and not inputs.owner:
+            click.echo(
+                "the deployer alone owns the parameters: name a timelock in the inputs before others rely on them"
+            )
         if inputs.owner and inputs.owner != deployer.address:
             click.echo(f"{inputs.owner} still has to call RiskParameters.accept_ownership")
         hashes = {contract: abi.load(contract).sha256 for contract in contracts_of(steps)}

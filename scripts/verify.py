@@ -145,12 +145,38 @@ def check_pools(chain: Connection, inputs: Inputs) -> list[Finding]:
     return findings
 
 
+def check_timelock(chain: Connection, inputs: Inputs) -> list[Finding]:
+    """Code, delay and roles of the timelock that the inputs ask for."""
+    known = chain.deployment
+    if inputs.timelock is None and "Timelock" not in known.contracts:
+        return []
+    if inputs.timelock is None or "Timelock" not in known.contracts:
+        return [(False, f"the timelock is in the {'inputs' if inputs.timelock else 'deployment'} alone")]
+    lock = chain["Timelock"]
+    code = chain.rpc.code(lock.address)
+    compiled = bytes(ape.project.Timelock.contract_type.get_runtime_bytecode())
+    (delay,) = read(chain.rpc, [lock.query("get_minimum_delay")])
+    findings = [
+        (code.startswith(compiled), f"the timelock runs the code of this clone ({len(code):,} bytes)"),
+        (delay == inputs.timelock.delay_seconds, f"the timelock waits {delay:,} seconds"),
+    ]
+    granted: dict[bytes, set[str]] = {}
+    for log in since_deployment(chain, lock, "RoleGranted", "RoleRevoked"):
+        holders = granted.setdefault(log.values["role"], set())
+        (holders.add if log.event == "RoleGranted" else holders.discard)(str(log.values["account"]))
+    roles = ("PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE", "DEFAULT_ADMIN_ROLE")
+    for name, role in zip(roles, read(chain.rpc, [lock.query(name) for name in roles]), strict=True):
+        wanted = {lock.address} if name == "DEFAULT_ADMIN_ROLE" else set(inputs.timelock.proposers)
+        findings.append((granted.get(role, set()) == wanted, f"{name}: {', '.join(sorted(granted.get(role, set())))}"))
+    return findings
+
+
 def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
     """Owner, guardian, and the words of every market at every reader."""
     deployer = chain.deployment.deployer
     parameters = chain["RiskParameters"]
     owner, pending, guardian = read(chain.rpc, [parameters.query(n) for n in ("owner", "pending_owner", "guardian")])
-    wanted = inputs.owner or deployer
+    wanted = chain.deployment.address("Timelock") if inputs.timelock is not None else inputs.owner or deployer
     spoken = since_deployment(chain, parameters, "GuardianChanged", "MarketListed")
     first_guardian = next((log.values.guardian for log in spoken if log.event == "GuardianChanged"), guardian)
     findings: list[Finding] = [
@@ -208,7 +234,7 @@ def cli(url: str, deployment: Path, inputs_path: Path | None) -> None:
         inputs = parse(yaml.safe_load(path.read_text()), path.name)
         chain = connect(url, deployment)
         findings = check_code(chain) + check_parameters(chain, inputs)
-        findings += check_pools(chain, inputs) + check_makers(chain, inputs)
+        findings += check_pools(chain, inputs) + check_makers(chain, inputs) + check_timelock(chain, inputs)
     except BulkheadError as error:
         click.echo(f"verify: {error}", err=True)
         sys.exit(1)

@@ -101,7 +101,11 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
             steps.append(Invoke(f"{market.symbol}Maker", "set_bounds", maker_bounds(maker)))
             if maker.owner and maker.owner != deployer:
                 steps.append(Invoke(f"{market.symbol}Maker", "transfer_ownership", (maker.owner,)))
-    if inputs.owner and inputs.owner != deployer:
+    if inputs.timelock is not None:
+        lock = create("Timelock", "Timelock", inputs.timelock.delay_seconds, list(inputs.timelock.proposers))
+        steps.append(Invoke("RiskParameters", "transfer_ownership", (lock,)))
+        steps.append(Invoke("Timelock", "accept", (at["RiskParameters"],)))
+    elif inputs.owner and inputs.owner != deployer:
         steps.append(Invoke("RiskParameters", "transfer_ownership", (inputs.owner,)))
     return steps
 
@@ -123,7 +127,8 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
         backstop = created[f"{market.symbol}Backstop"].address
         maker = created[f"{market.symbol}Maker"].address if market.maker is not None else ""
         markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown, backstop, maker)
-    contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in system.CONTRACTS}
+    chosen = [(name, name) for name in system.CHOSEN_CONTRACTS if name in created]
+    contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in (*system.CONTRACTS, *chosen)}
     return Deployment(inputs.network, inputs.chain_id, block, deployer, contracts, markets)
 
 

@@ -71,6 +71,23 @@ class MakerInputs:
     cap: int
 
 
+#: Delay of a timelock [seconds]: default, least and greatest, as `contracts/Timelock.vy` bounds it.
+TIMELOCK_SECONDS = (2 * 86_400, 2 * 86_400, 30 * 86_400)
+
+
+@dataclass(frozen=True)
+class TimelockInputs:
+    """A timelock that is to own the parameters.
+
+    Attributes:
+        proposers: Accounts that schedule, cancel and execute.
+        delay_seconds: Between a proposal and its execution.
+    """
+
+    proposers: tuple[str, ...]
+    delay_seconds: int
+
+
 @dataclass(frozen=True)
 class MarketInputs:
     """One market.
@@ -112,10 +129,11 @@ class Inputs:
     Attributes:
         network: Name, and folder under deployments/.
         chain_id: Chain that it is for.
-        owner: Account that may change parameters, None for the deployer.
+        owner: Account that may change parameters, None for the deployer or the timelock.
         guardian: Account that may pause opening, None for the deployer.
         tokens: Quote tokens by name.
         markets: Markets in the order of listing.
+        timelock: Timelock to create as the owner, None for none.
     """
 
     network: str
@@ -124,6 +142,7 @@ class Inputs:
     guardian: str | None
     tokens: Mapping[str, str | MockToken]
     markets: tuple[MarketInputs, ...]
+    timelock: TimelockInputs | None = None
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -149,7 +168,7 @@ def parse(content: Any, where: str) -> Inputs:
         BadInput: Names the entry that cannot be used.
     """
     top = _Entry(where, content)
-    top.only("network", "chain_id", "owner", "guardian", "tokens", "markets")
+    top.only("network", "chain_id", "owner", "timelock", "guardian", "tokens", "markets")
     network = str(top.get("network"))
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", network):
         raise BadInput(f"{where}: network {network!r} is not a name in lower case.")
@@ -157,6 +176,9 @@ def parse(content: Any, where: str) -> Inputs:
     markets = tuple(_market(name, at, value, tokens) for name, at, value in top.entry("markets").items())
     if len({market.index for market in markets}) != len(markets):
         raise BadInput(f"{where}: two markets have the same index.")
+    timelock = None if top.content.get("timelock") is None else _timelock(top.entry("timelock"))
+    if timelock is not None and top.content.get("owner") is not None:
+        raise BadInput(f"{where}: owner and timelock are both named; a timelock is the owner.")
     return Inputs(
         network=network,
         chain_id=top.number("chain_id"),
@@ -164,6 +186,7 @@ def parse(content: Any, where: str) -> Inputs:
         guardian=top.address("guardian"),
         tokens=tokens,
         markets=markets,
+        timelock=timelock,
     )
 
 
@@ -249,6 +272,18 @@ def _maker(entry: _Entry) -> MakerInputs:
     if numbers["cap"] < 0:
         raise BadInput(f"{entry.where}: cap {numbers['cap']} is below zero.")
     return MakerInputs(owner=entry.address("owner"), quoter=entry.address("quoter"), **numbers)
+
+
+def _timelock(entry: _Entry) -> TimelockInputs:
+    entry.only("proposers", "delay_seconds")
+    proposers = entry.get("proposers")
+    if not isinstance(proposers, list) or not proposers:
+        raise BadInput(f"{entry.where}: proposers is {proposers!r}, a list of addresses belongs here.")
+    usual, least, greatest = TIMELOCK_SECONDS
+    delay = entry.number("delay_seconds", usual)
+    if not least <= delay <= greatest:
+        raise BadInput(f"{entry.where}: delay_seconds {delay} is not within {least} and {greatest}.")
+    return TimelockInputs(tuple(_address(entry.where, "proposer", value) for value in proposers), delay)
 
 
 def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | MockToken]) -> MarketInputs:

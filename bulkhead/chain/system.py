@@ -39,8 +39,16 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
 #: Contracts that each market gets one of, after its listing.
 MARKET_CONTRACTS: tuple[str, ...] = ("BackstopPool",)
 
+#: Contracts that a deployment has when its inputs ask for them.
+CHOSEN_CONTRACTS: tuple[str, ...] = ("Timelock",)
+
 #: Contracts that anyone may deploy, any number of; nothing depends on them.
 OPEN_CONTRACTS: tuple[str, ...] = ("MakerVault",)
+
+#: Every contract that people deploy.
+DEPLOYABLE = frozenset(
+    {contract for _, contract in CONTRACTS} | {*MARKET_CONTRACTS, *CHOSEN_CONTRACTS, *OPEN_CONTRACTS}
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class SystemConfig:
     """What a deployment is constructed with.
 
     Attributes:
-        owner: Account (later a timelock) that may change bounded parameters.
+        owner: Account that may change bounded parameters until it hands them on, to a timelock at best.
         guardian: Account that may pause opening, for 14 days at most.
         nodes: The 12 scenario nodes z, ascending [wad, standard deviations].
         weights: Their probabilities [wad], summing to 1e18.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bulkhead.chain.system import CONTRACTS, MARKET_CONTRACTS, OPEN_CONTRACTS
+from bulkhead.chain.system import DEPLOYABLE
 from tests.contracts import deployer
 
 FILE = Path(__file__).parent / "storage_layout.json"
@@ -20,8 +20,7 @@ def layout(contract: str) -> dict[str, Any]:
 
 def layouts() -> dict[str, Any]:
     """Layouts by contract."""
-    deployed = {c for _, c in CONTRACTS} | set(MARKET_CONTRACTS) | set(OPEN_CONTRACTS)
-    return {contract: layout(contract) for contract in sorted(deployed)}
+    return {contract: layout(contract) for contract in sorted(DEPLOYABLE)}
 
 
 if __name__ == "__main__":

@@ -59,13 +59,15 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     bounds = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20 * 10**6, "cap": 10**11}
     content["markets"]["ETH"]["maker"] = {"owner": FEED, "quoter": FEED, **bounds}
     # order of the inputs is order of listing
+    content["timelock"] = {"proposers": [FEED], "delay_seconds": 3 * 86_400}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     done = run("deploy", "--url", node, "--out", out, "--inputs", path)
     assert done.returncode == 0, done.stdout + done.stderr
     deployment = load(out)
     assert deployment.market("ETH").maker and not deployment.market("BTC").maker
     assert (deployment.network, deployment.chain_id) == ("local", 31337)
-    assert set(deployment.contracts) == {name for name, _ in system.CONTRACTS}
+    assert set(deployment.contracts) == {name for name, _ in system.CONTRACTS} | {"Timelock"}
+    assert "the parameters belong to a timelock of 3 days" in done.stdout
     assert list(deployment.markets) == ["ETH", "BTC"]
     assert json.loads(out.read_text())["contracts"]["Lens"]["abi_sha256"] == abi.load("Lens").sha256
     with Rpc(node) as rpc:
@@ -78,6 +80,14 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     )
     assert "note" not in verified.stdout
 
+    lock = deployment.address("Timelock")
+    for line in (
+        f"owner is {lock}",
+        "the timelock waits 259,200 seconds",
+        f"EXECUTOR_ROLE: {FEED}",
+        f"DEFAULT_ADMIN_ROLE: {lock}",
+    ):
+        assert f"ok   {line}" in verified.stdout, verified.stdout
     assert all(f"{m}'s backstop pool is registered at" in verified.stdout for m in ("ETH", "BTC"))
     with Rpc(node) as rpc:
         chain = Connection(rpc, deployment)
@@ -99,12 +109,14 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     changed = yaml.safe_load(path.read_text())
     changed["markets"]["ETH"]["parameters"] = {"phi_bps": 100}
     changed["markets"]["ETH"]["maker"]["edge_bps"] = 60
+    changed["timelock"] = {"proposers": [lock]}
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump(changed, sort_keys=False))
     refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
     assert refused.returncode == 1
     assert "FAIL ETH was listed with the parameters of the inputs: phi_bps 100 -> 200" in refused.stdout
     assert "FAIL ETH's maker vault started with the bounds of the inputs" in refused.stdout
+    assert "FAIL the timelock waits 259,200" in refused.stdout and f"FAIL PROPOSER_ROLE: {FEED}" in refused.stdout
     # another market's pool in the addresses, and a market that names none
     for pool in (deployment.market("BTC").backstop, ""):
         content = json.loads(out.read_text())
@@ -120,9 +132,9 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
         maker = Contract(rpc, abi.load("MakerVault"), entry.maker)
         parameters, pool = chain["RiskParameters"], chain.backstop(entry)
         for sender, contract, function, *arguments in (
-            (deployment.deployer, pool, "set_cap", 7),
-            (deployment.deployer, parameters, "set_parameter", 1, "phi_bps", 150),
-            (deployment.deployer, parameters, "set_guardian", FEED),
+            (lock, pool, "set_cap", 7),
+            (lock, parameters, "set_parameter", 1, "phi_bps", 150),
+            (lock, parameters, "set_guardian", FEED),
             (FEED, parameters, "pause_opening", 2),
             (FEED, maker, "set_bounds", FEED, 60, 120, 20 * 10**6, 10**11),
         ):

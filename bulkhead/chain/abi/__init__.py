@@ -181,6 +181,11 @@ class Abi:
             return overloads[count]
         return overloads[max(overloads)]
 
+    def called(self, data: bytes) -> Function | None:
+        """The function that call data is for, None when the contract has none such."""
+        every = (function for overloads in self._functions.values() for function in overloads.values())
+        return next((function for function in every if function.selector == data[:4]), None)
+
     def event(self, name: str) -> Event:
         """An event by name."""
         for event in self.events.values():

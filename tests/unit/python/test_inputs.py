@@ -46,6 +46,13 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
     assert inputs.markets[1].parameters.values["oi_cap"] == 500_000_000
 
 
+def test_parse__timelock__has_two_days_unless_said_and_no_owner_beside_it():
+    made = parse({**GOOD, "timelock": {"proposers": [FEED]}}, "x")
+    assert (made.timelock.proposers, made.timelock.delay_seconds) == ((FEED,), 2 * 86_400)
+    with pytest.raises(BadInput, match="owner and timelock are both named"):
+        parse({**GOOD, "timelock": {"proposers": [FEED]}, "owner": FEED}, "x")
+
+
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
@@ -54,6 +61,11 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
         (("chain_id",), None, "chain_id is missing"),
         (("owner",), FEED[:-1], "not an address"),
         (("guardian",), FEED.replace("A", "a", 1), "wrong checksum"),
+        (("timelock",), {"proposers": []}, "a list of addresses belongs"),
+        (("timelock",), {"proposers": FEED}, "a list of addresses belongs"),
+        (("timelock",), {"proposers": [FEED[:-1]]}, "not an address"),
+        (("timelock",), {"proposers": [FEED], "delay_seconds": 3_600}, "delay_seconds 3600 is not within"),
+        (("timelock",), {"proposers": [FEED], "admin": FEED}, "'admin' is not known"),
         (("surplus",), 1, "'surplus' is not known"),
         (("tokens",), [], "a mapping belongs"),
         (("tokens", "USDC"), {"real": 1}, "'real' is not known"),

@@ -1,0 +1,162 @@
+"""Governance from the command line, on a real node: an account that owns, a timelock that owns, ramps."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkhead.chain import anvil
+from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.governance import Governance
+from bulkhead.replay.rounds import Round
+from bulkhead.replay.stage import Stage, deploy_plainly
+from tests.integration.test_command_line import refused, run
+from tests.stage import SPOT, START
+
+DAY = 86_400
+OWNER, PROPOSER, ANYONE = anvil.key(0), anvil.key(15), anvil.key(16)
+
+
+def under_a_timelock(chain, content):
+    return deploy_plainly(chain, {**content, "timelock": {"proposers": [account_from_key(PROPOSER).address]}})
+
+
+@pytest.fixture(scope="module", params=[deploy_plainly, under_a_timelock], ids=["account", "timelock"])
+def opened(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("govern")
+    with Stage("ETH", Round(START, SPOT), request.param) as stage:
+        stage.chain.deployment.save(folder / "addresses.json")
+        yield stage, ("--rpc", stage.anvil.url, "--deployment", str(folder))
+
+
+@pytest.fixture
+def stage(opened):
+    found, at = opened
+    kept = found.anvil.snapshot()
+    yield found, at
+    found.anvil.revert(kept)
+    for person in found.people.values():
+        person.signer.forget_nonce()
+
+
+locked = pytest.mark.parametrize("opened", [under_a_timelock], indirect=True, ids=["timelock"])
+
+
+def value(stage: Stage, name: str) -> int:
+    return int(stage.chain["RiskParameters"].call("parameter", 1, name))
+
+
+def later(stage: Stage, seconds: int) -> None:
+    stage.push(Round(stage.now() + seconds, SPOT))
+
+
+def propose(at: tuple[str, ...], name: str, number: int) -> str:
+    made = run("govern", "set", "ETH", name, number, *at, key=PROPOSER)
+    assert made.exit_code == 0 and made.stdout.startswith("proposed 0x"), made.output
+    return str(made.stdout.split()[1])
+
+
+def carry_out(found: Stage, at: tuple[str, ...], name: str, number: int) -> None:
+    """A change by whoever owns the parameters."""
+    if Governance(found.chain).timelock is None:
+        assert run("govern", "set", "ETH", name, number, *at, key=OWNER).stdout == "changed\n"
+        return
+    proposal = propose(at, name, number)
+    later(found, 2 * DAY)
+    done = run("govern", "execute", proposal[:10], *at, key=PROPOSER)
+    assert done.stdout == f"done: RiskParameters.set_parameter(1, {name}, {number})\n", done.output
+
+
+def test_govern__plain_parameter__changes(stage):
+    found, at = stage
+    carry_out(found, at, "phi_bps", 250)
+    assert value(found, "phi_bps") == 250
+    assert "phi_bps 250 bp of MM, default 200" in run("govern", "show", "ETH", *at).stdout
+
+
+def test_govern__ramped_parameter__goes_by_steps_that_anyone_may_make(stage):
+    found, at = stage
+    carry_out(found, at, "iv_floor_bps", 4_060)
+    assert value(found, "iv_floor_bps") == 4_000
+    assert "iv_floor_bps 4000 -> 4060, at least 2 hours" in run("govern", "show", "ETH", *at).stdout
+    for expected, said in ((4_040, "iv_floor_bps 4000 -> 4040, target 4060\n"), (4_060, "4040 -> 4060")):
+        later(found, 3_600)
+        done = run("govern", "advance", "ETH", *at, key=ANYONE)
+        assert said in done.stdout, done.output
+        assert value(found, "iv_floor_bps") == expected
+    assert run("govern", "advance", "ETH", *at, key=ANYONE).stdout == ""
+    assert "->" not in run("govern", "show", "ETH", *at).stdout
+
+
+def test_govern_advance__stale_price__is_refused_with_the_reason(stage):
+    found, at = stage
+    carry_out(found, at, "iv_floor_bps", 5_000)
+    found.anvil.mine(found.now() + 3 * 3_600)
+    refused(run("govern", "advance", "ETH", *at, key=ANYONE), "ramps stand still")
+    assert value(found, "iv_floor_bps") == 4_000
+
+
+def test_govern_set__stranger__is_refused(stage):
+    found, at = stage
+    sentence = "not-owner" if Governance(found.chain).timelock is None else "missing role"
+    refused(run("govern", "set", "ETH", "dust", 20, *at, key=ANYONE), sentence)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("ETH", "kappa", 1), "There is no parameter 'kappa'"),
+        (("ETH", "dust", 1_001), "dust is within 0 and 1000 quote of MM, and 1001 is not"),
+        (("DOGE", "dust", 1), "There is no market 'DOGE'"),
+    ],
+)
+def test_govern_set__what_cannot_be__is_a_sentence(stage, arguments, sentence):
+    refused(run("govern", "set", *arguments, *stage[1], key=OWNER), sentence)
+
+
+@locked
+def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(stage):
+    found, at = stage
+    proposal = propose(at, "dust", 20)
+    assert proposal[:10] in run("govern", "show", "ETH", *at).stdout
+    later(found, DAY)
+    refused(run("govern", "execute", proposal, *at, key=PROPOSER), "is not due for another 24.0 hours")
+    later(found, DAY)
+    refused(run("govern", "execute", proposal, *at, key=ANYONE), "missing role")
+    assert value(found, "dust") == 10
+    assert run("govern", "execute", proposal, *at, key=PROPOSER).exit_code == 0
+    assert value(found, "dust") == 20
+    refused(run("govern", "execute", proposal, *at, key=PROPOSER), "No open proposal begins with")
+
+
+@locked
+def test_govern_cancel__open_proposal__never_comes(stage):
+    found, at = stage
+    proposal = propose(at, "dust", 20)
+    done = run("govern", "cancel", proposal[:8], *at, key=PROPOSER)
+    assert done.stdout == "cancelled: RiskParameters.set_parameter(1, dust, 20)\n"
+    later(found, 2 * DAY)
+    refused(run("govern", "execute", proposal, *at, key=PROPOSER), "No open proposal begins with")
+
+
+@locked
+def test_govern_execute__batch_by_other_means__is_carried_out_whole(stage):
+    found, at = stage
+    lock, parameters = found.chain["Timelock"], found.chain["RiskParameters"]
+    calls = [parameters.encode("set_parameter", 1, name, n) for name, n in (("t2_seconds", 1_000), ("t1_seconds", 400))]
+    batch = ([parameters.address] * 2, [0, 0], calls, bytes(32), bytes(32))
+    sender = Sender(found.anvil.rpc, account_from_key(PROPOSER))
+    sender.execute(lock, "schedule_batch", *batch, 2 * DAY)
+    later(found, 2 * DAY)
+    (notice,) = Governance(found.chain).notices()
+    assert [w.split("(1, ")[1] for w in notice.words] == ["t2_seconds, 1000)", "t1_seconds, 400)"]
+    assert run("govern", "execute", notice.id.hex(), *at, key=PROPOSER).exit_code == 0
+    assert (value(found, "t1_seconds"), value(found, "t2_seconds")) == (400, 1_000)
+
+
+@locked
+def test_govern_show__calls_that_nobody_knows__are_shown_as_they_are(stage):
+    found, _ = stage
+    rules, token = Governance(found.chain), found.market.token.address
+    assert rules.describe(token, b"\x12\x34\x56\x78") == f"{token}, call 0x12345678"
+    lens = found.chain["Lens"].address
+    assert rules.describe(lens, b"\x12\x34\x56\x78") == "Lens, unknown call 0x12345678"
