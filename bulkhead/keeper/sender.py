@@ -109,6 +109,7 @@ class Sender:
         self._bids: dict[int, int] = {}
         self._duties: set[str] = set()
         self._asked_at: dict[str, int] = {}
+        self._waits: dict[str, int] = {}
         self._doubted: dict[str, int] = {}
         self._refused: dict[str, int] = {}
         self._asked: list[tuple[Attempt, str]] = []
@@ -201,6 +202,7 @@ class Sender:
             self._note(o.attempt for o in ended)
         old = head.number - REMEMBER_BLOCKS
         self._asked_at = {k: b for k, b in self._asked_at.items() if b > old}
+        self._waits = {k: b for k, b in self._waits.items() if b > old}
         self._ended = {k: b for k, b in self._ended.items() if b > old}
         self._refused = {k: b for k, b in self._refused.items() if b > head.number - PATIENT_BLOCKS}
         self._doubted = {k: b for k, b in self._doubted.items() if b > old}
@@ -280,13 +282,22 @@ class Sender:
         attempts, refused = await self._send(known, head)
         sure = {call.key for call, _ in known}
         asked = [call for call in wanted if call.key not in sure]
+        if attempts:
+            # a block that costs this many posts already leaves duties to the next, though not for ever
+            asked = [c for c in asked if not c.patient or self._has_waited(c.key, head.number)]
         asked.sort(key=lambda call: self._asked_at.get(call.key, -1))
         asked = asked[:MOST_ASKED]
         self._asked_at.update({call.key: head.number for call in asked})
+        for call in asked:
+            self._waits.pop(call.key, None)
         ready, impossible = await self._simulate(asked)
         self._refused.update({call.key: head.number for call, _ in impossible if call.patient})
         more, dear = await self._send(self._fitting(ready, head), head)
         return attempts + more, [*refused, *impossible, *dear]
+
+    def _has_waited(self, key: str, block: int) -> bool:
+        """Whether a duty has made way for what is urgent for long enough."""
+        return block - self._waits.setdefault(key, block) >= PATIENT_BLOCKS
 
     def _fitting(self, ready: Sequence[tuple[Call, int]], head: Head) -> list[tuple[Call, int]]:
         """Without the duties that would fill the next block, or the nonces before what is urgent."""
