@@ -208,7 +208,8 @@ class Follower:
         self.touched |= self.book.apply(logs)
         for log in logs:
             if log.event in ("VolUpdated", "StatusRecorded"):
-                self.notes.recorded[log.values.market] = now
+                # how old the logs of a start are is not known: a clock that may be late is recorded at once
+                self.notes.recorded[log.values.market] = now if self.head is not None else 0
             elif log.event == "VaultSettled":
                 cell = (int(log.values.market), int(log.values.expiry))
                 self.notes.settled.add(cell)
