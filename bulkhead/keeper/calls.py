@@ -14,7 +14,7 @@ POKE_ROUNDS = 64
 #: A take is good for this long after the block it was planned on.
 TAKE_SECONDS = 60
 #: More gas than the simulation needed, for what may happen first in the block: a new round to be folded in by a poke,
-#: a flag that tokens then end.
+#: a flag that tokens then end, a take whose share is another one at the new price and is rounded to lots.
 ROOM = 200_000
 MAX_UINT = 2**256 - 1
 #: Actions whose only argument is a vault: contract and function.
@@ -88,6 +88,8 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
     name = f"{contract}.{function}"
     patient = not isinstance(action, plan.Flag | plan.Take | plan.TopUp | plan.Open | plan.Approve)
     room = ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp) else 0
+    if isinstance(action, plan.Take):
+        room = ROOM * len(action.vault_ids)
     return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action, patient, room)
 
 

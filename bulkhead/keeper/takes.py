@@ -18,6 +18,9 @@ from bulkhead.risk.words import WAD, Leg
 HEADROOM = WAD // 4
 #: Legs in one vault, and vaults in one transaction.
 MAX_LEGS, MAX_TAKES = 16, 32
+#: A take of a part is good down to this share of the tokens expected: at a better price for the vault less of it goes
+#: over, at the same bonus, and what is left must still be worth the transaction [wad].
+SHRINK = WAD // 4
 #: Wad in a unit of a liquidation deposit.
 DEPOSIT_UNIT = 10**12
 
@@ -192,14 +195,21 @@ def _fill(
     return None
 
 
+def _least(quote: Quote, fraction: int) -> int:
+    """Tokens that a take is to bring at least, negative when it may cost some [native].
+
+    The gain of a part is its bonus share, which has a limit of its own; that of a whole vault is what is there.
+    """
+    share = min(fraction, quote.fraction)
+    cash = quote.cash * share // quote.fraction if quote.fraction else quote.cash
+    return cash * SHRINK // WAD if share < WAD and cash > 0 else cash
+
+
 def _take(
     state: KeeperState, policy: Policy, cell: Cell, purse: Purse, chosen: list[Candidate], fractions: list[int]
 ) -> Take:
     spot = state.cells[cell].snapshot.spot
-    least = min(
-        c.quote.cash * min(f, c.quote.fraction) // c.quote.fraction if c.quote.fraction else c.quote.cash
-        for c, f in zip(chosen, fractions, strict=True)
-    )
+    least = min(_least(c.quote, f) for c, f in zip(chosen, fractions, strict=True))
     market = state.markets[cell[0]]
     slack = abs(least) // 50 + min(c.profit for c in chosen) // market.native // 10
     limits = (

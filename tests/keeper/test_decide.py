@@ -200,6 +200,23 @@ def test_takes__worth_it__deposits_what_the_margin_of_the_new_legs_needs_then_ta
     assert low == 196 * WAD and high == 204 * WAD
 
 
+def test_takes__part_of_a_vault__is_good_for_less_of_it_at_the_same_bonus():
+    """At a better price less goes over, for fewer tokens: the bonus share is what the gain of a part hangs on."""
+    own = vault(5, owner=KEEPER, equity=1000, margin=100)
+    part = quote(fraction=3 * WAD // 10, cash=72 * 10**6, bonus=30)
+    (take,) = decide(state(FLAGGED_90, own, quotes={1: part}), TAKES)
+    least, bonus, *_ = take.limits
+    assert 72 * 10**6 // 5 < least <= 72 * 10**6 // 4 and bonus == 30 * WAD // 100
+    # a part that costs tokens may not cost more for that, and a whole vault is what is there
+    (costly,) = decide(
+        state(vault(1, equity=400, status=FLAGGED | LIQUIDATABLE), own, quotes={1: replace(part, cash=-20 * 10**6)}),
+        TAKES,
+    )
+    assert -22 * 10**6 < costly.limits[0] < -20 * 10**6
+    (whole,) = decide(state(FLAGGED_90, own, quotes={1: quote(cash=240 * 10**6)}), TAKES)
+    assert whole.limits[0] > 230 * 10**6
+
+
 def test_takes__own_vault_of_the_cell_with_free_equity__needs_no_deposit():
     own = vault(5, owner=KEEPER, equity=1000, margin=100)
     (take,) = decide(state(FLAGGED_90, own, quotes={1: quote(cash=240 * 10**6)}), TAKES)
