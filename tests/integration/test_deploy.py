@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import ape
@@ -37,7 +38,10 @@ def send(rpc: Rpc, sender: str, contract: Contract, function: str, *arguments: o
     rpc.call("anvil_setBalance", sender, hex(10**20))
     data = "0x" + contract.encode(function, *arguments).hex()
     sent = rpc.call("eth_sendTransaction", {"from": sender, "to": contract.address, "data": data})
-    assert int(rpc.call("eth_getTransactionReceipt", sent)["status"], 16) == 1, function
+    deadline = time.monotonic() + 30
+    while (receipt := rpc.call("eth_getTransactionReceipt", sent)) is None:
+        assert time.monotonic() < deadline, f"{function} is not mined"
+    assert int(receipt["status"], 16) == 1, function
 
 
 @pytest.fixture(scope="module")
