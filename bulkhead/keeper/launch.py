@@ -153,9 +153,7 @@ def queue_hands(settings: Settings, keeper: Keeper) -> Hands:
     try:
         from bulkhead.keeper.shard import QueueHands
     except ImportError as error:
-        raise BadInput(
-            f"Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({error})."
-        ) from None
+        raise BadInput(NO_SHARD.format(error)) from None
     return QueueHands(settings.redis, settings.workers, keeper.providers, OwnHands(keeper.sender), keeper.log)
 
 
@@ -172,9 +170,7 @@ async def work(settings: Settings, stream: TextIO, index: int) -> None:
     try:
         from bulkhead.keeper.shard import Worker
     except ImportError as error:
-        raise BadInput(
-            f"Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({error})."
-        ) from None
+        raise BadInput(NO_SHARD.format(error)) from None
     account = settings.account()
     log = JsonLog(stream, settings.secrets(account))
     deployment = deployments.load(settings.deployment)
