@@ -40,6 +40,7 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, Member, members
+from bulkhead.replay.drill import HISTORY
 from bulkhead.replay.process import KeeperProcess
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.stage import PUSH_GAS, Stage
@@ -220,7 +221,7 @@ def main() -> None:
     parser.add_argument("--unsafe", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with Stage("ETH", Round(START, SPOT)) as stage:
+    with Stage("ETH", Round(START, SPOT), history=HISTORY) as stage:
         stage.push(Round(START, SPOT))
         stage.push(Round(START + 60, SPOT))
         crowd = Crowd(stage, EXPIRY)

@@ -64,6 +64,7 @@ class Anvil:
         accounts: int = 20,
         chain_id: int = CHAIN_ID,
         block_seconds: int | None = 1,
+        history: int | None = None,
         extra: tuple[str, ...] = (),
         port: int | None = None,
     ) -> None:
@@ -74,6 +75,8 @@ class Anvil:
             accounts: Accounts of the well-known mnemonic with coins.
             chain_id: Chain id.
             block_seconds: Stamp of each block minus that of its parent; None lets stamps follow the clock.
+            history: Blocks whose state is kept, in memory; None keeps all of them, beyond some hundreds on disk, which
+                for thousands of blocks with many vaults takes tens of gigabytes.
             extra: More arguments for the binary.
             port: Where it listens; None takes a free port.
         """
@@ -82,7 +85,8 @@ class Anvil:
         command = [
             find_anvil(), "--port", str(self.port), "--accounts", str(accounts), "--chain-id", str(chain_id),
             "--mnemonic", MNEMONIC, "--silent", "--balance", "1000000", "--hardfork", "prague",
-            *(("--timestamp", str(timestamp)) if timestamp is not None else ()), *extra,
+            *(("--timestamp", str(timestamp)) if timestamp is not None else ()),
+            *(("--prune-history", str(history)) if history is not None else ()), *extra,
         ]  # fmt: skip
         self._process = subprocess.Popen(
             command,

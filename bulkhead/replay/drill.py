@@ -41,6 +41,8 @@ BLOCK_SECONDS, AUCTION_SECONDS = 12, 60
 ALLOWED_BLOCKS = 2
 #: Blocks between two rounds at most.
 MOST_BETWEEN = 12
+#: Blocks whose state the chain keeps.
+HISTORY = 256
 
 
 @dataclass
@@ -253,7 +255,10 @@ def run_drill(
     started = time.monotonic()
     rounds = rounds_of(bars)
     expiry = choose_expiry(rounds[0].at, rounds[-1].at)
-    with Stage("ETH", rounds[0]) as stage, tempfile.TemporaryDirectory(prefix="bulkhead-drill-") as folder:
+    with (
+        Stage("ETH", rounds[0], history=HISTORY) as stage,
+        tempfile.TemporaryDirectory(prefix="bulkhead-drill-") as folder,
+    ):
         stage.push(rounds[0])
         stage.push(Round(rounds[0].at + 60, rounds[0].answer))
         crowd = Crowd(stage, expiry)

@@ -70,9 +70,11 @@ class Stage:
         rounds: Rounds as the feed has them: (id, stamp, answer).
     """
 
-    def __init__(self, symbol: str, first: Round, deployer: Deployer = deploy_plainly) -> None:
-        """Starts the chain, deploys and fills the purses."""
-        self.anvil = Anvil(timestamp=first.at - LEAD_SECONDS)
+    def __init__(
+        self, symbol: str, first: Round, deployer: Deployer = deploy_plainly, history: int | None = None
+    ) -> None:
+        """Starts the chain, deploys and fills the purses; `history` as of `Anvil`."""
+        self.anvil = Anvil(timestamp=first.at - LEAD_SECONDS, history=history)
         try:
             deployment = deployer(self.anvil, inputs_of(symbol, first))
             deployment.check(self.anvil.rpc)
