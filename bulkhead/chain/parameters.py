@@ -72,6 +72,14 @@ class Parameter:
         """Whether a change of it is a ramp."""
         return self.name in RAMPED
 
+    def _base(self, number: int) -> int:
+        """What a ramp moves a hundredth of an hour."""
+        return RATE_BASE if self.name == "rate_bps" else number
+
+    def step_seconds(self, number: int) -> int:
+        """Time that the largest step takes: an hour, or longer where a hundredth is less than one."""
+        return max(HOUR, -(-RAMP_HOURS * HOUR // self._base(number)))
+
     def step(self, number: int, target: int, seconds: int) -> tuple[int, int]:
         """What `RiskParameters.advance` makes of a number: (the number then, seconds that are used up).
 
@@ -83,8 +91,7 @@ class Parameter:
         Returns:
             The same number and 0 when no step is due yet.
         """
-        base = RATE_BASE if self.name == "rate_bps" else number
-        longest = max(HOUR, -(-RAMP_HOURS * HOUR // base))
+        base, longest = self._base(number), self.step_seconds(number)
         passed = min(seconds, longest)
         step = base * passed // (RAMP_HOURS * HOUR)
         if not step:
@@ -96,8 +103,7 @@ class Parameter:
         """How long a ramp takes at least, when `advance` is called as often as it may be [hours]."""
         seconds = 0
         while number != target:
-            base = RATE_BASE if self.name == "rate_bps" else number
-            due = max(HOUR, -(-RAMP_HOURS * HOUR // base))
+            due = self.step_seconds(number)
             number, _ = self.step(number, target, due)
             seconds += due
         return seconds / HOUR

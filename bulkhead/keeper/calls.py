@@ -123,6 +123,8 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             if action.vault_id:
                 return "Liquidator", "refresh", (action.vault_id,), f"refresh:{action.vault_id}"
             return "InsuranceFund", "refresh", action.cell, f"refresh:{_cell(action.cell)}"
+        case plan.Advance():
+            return "RiskParameters", "advance", (action.market, action.name), f"advance:{action.market}:{action.name}"
         case plan.Collect():
             return "Clearinghouse", "close", (action.vault_id, keeper), f"close:{action.vault_id}"
         case _:

@@ -12,6 +12,7 @@ from bulkhead.chain.lens import MARKED, VaultView
 from bulkhead.keeper.plan import (
     Absorb,
     Action,
+    Advance,
     Claim,
     Clear,
     Collect,
@@ -77,6 +78,7 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
         ("sweep", _sweeps),
         ("refresh", _refreshes),
         ("tend", _collects),
+        ("advance", _advances),
     )
     found: list[Action] = []
     for role, plan in plans:
@@ -288,4 +290,14 @@ def _collects(state: KeeperState, policy: Policy) -> list[Action]:
         Collect(v.vault_id)
         for v in state.vaults.values()
         if state.own(v) and v.market not in busy and not v.legs and not v.claim and not v.debt
+    ]
+
+
+def _advances(state: KeeperState, policy: Policy) -> list[Action]:
+    """Steps that are due; ramps stand still while a market's price is unusable."""
+    asleep = {cell[0] for cell in state.cells} - {cell[0] for cell in state.cells if state.active(cell)}
+    return [
+        Advance(market, name)
+        for (market, name), due in sorted(state.ramps.items())
+        if due <= state.now and market not in asleep and policy.mine(market)
     ]

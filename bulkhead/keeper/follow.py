@@ -14,6 +14,7 @@ from bulkhead.chain.book import Book, Cell, VaultRecord
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
+from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_hex
 from bulkhead.keeper.providers import BY_HASH, Head, Providers
 
@@ -35,15 +36,37 @@ class Notes:
         claims: Vaults with an open claim, and its cell.
         recorded: Stamp at which each market's clock was last recorded [unix seconds].
         settled: Cells with a settled vault that have not been swept.
+        ramps: Parameters on their way, by (market, name): (value, target, when the next step is due [unix seconds]).
     """
 
     claims: dict[int, Cell] = field(default_factory=dict)
     recorded: dict[int, int] = field(default_factory=dict)
     settled: set[Cell] = field(default_factory=set)
+    ramps: dict[tuple[int, str], tuple[int, int, int]] = field(default_factory=dict)
 
     def copy(self) -> Notes:
         """Another one with the same content."""
-        return Notes(dict(self.claims), dict(self.recorded), set(self.settled))
+        return Notes(dict(self.claims), dict(self.recorded), set(self.settled), dict(self.ramps))
+
+    def ramp(self, market: int, name: str, value: int, target: int | None, now: int) -> None:
+        """Takes in a ramp's beginning, or with no target a change, which is a step if there is a ramp.
+
+        Args:
+            market: Its market.
+            name: The parameter.
+            value: In force.
+            target: Where it goes.
+            now: When that was, 0 when that is not known: the chain is then asked at once.
+        """
+        key = (market, name)
+        if target is None:
+            if key not in self.ramps:
+                return
+            target = self.ramps[key][1]
+        if value == target:
+            self.ramps.pop(key, None)
+        elif name in PARAMETERS:
+            self.ramps[key] = (value, target, now + PARAMETERS[name].step_seconds(value) if now else 0)
 
 
 @dataclass(frozen=True)
@@ -210,6 +233,9 @@ class Follower:
             if log.event in ("VolUpdated", "StatusRecorded"):
                 # how old the logs of a start are is not known: a clock that may be late is recorded at once
                 self.notes.recorded[log.values.market] = now if self.head is not None else 0
+            elif log.event in ("RampStarted", "ParameterChanged"):
+                made, at = log.values, now if self.head is not None else 0
+                self.notes.ramp(made.market, made.name, made.value, getattr(made, "target", None), at)
             elif log.event == "VaultSettled":
                 cell = (int(log.values.market), int(log.values.expiry))
                 self.notes.settled.add(cell)

@@ -12,6 +12,7 @@ from bulkhead.risk.words import WAD
 #: What a keeper can be asked to do; each part can be left to others.
 ROLES = (
     "flag", "take", "absorb", "clear", "settle", "claim", "wind_down", "poke", "fix", "sweep", "refresh", "tend",
+    "advance",
 )  # fmt: skip
 
 
@@ -130,6 +131,7 @@ class KeeperState:
         debts: Vaults that owe their cell a failed pay-in.
         swept: Cells whose dust can go to insurance.
         refreshed: When each cell's recorded deficit was last refreshed by this keeper [unix seconds].
+        ramps: When the next step of each parameter on its way is due, by (market, name) [unix seconds].
     """
 
     block: int
@@ -148,6 +150,7 @@ class KeeperState:
     debts: tuple[int, ...] = ()
     swept: tuple[Cell, ...] = ()
     refreshed: Mapping[Cell, int] = field(default_factory=dict)
+    ramps: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
     def live(self, vault: VaultView) -> bool:
         """Whether the vault is in a cell that still trades."""
@@ -321,7 +324,15 @@ class Refresh:
     vault_id: int = 0
 
 
+@dataclass(frozen=True)
+class Advance:
+    """Push a parameter on towards the target of its ramp."""
+
+    market: int
+    name: str
+
+
 Action = (
     Poke | Flag | Clear | WindDown | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
-    | Repay | Sweep | Refresh | Collect
+    | Repay | Sweep | Refresh | Collect | Advance
 )  # fmt: skip

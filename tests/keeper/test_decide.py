@@ -12,6 +12,7 @@ from bulkhead.keeper.decide import BATCH, CLOCK_SECONDS, FIX_SECONDS, QUIET_SECO
 from bulkhead.keeper.plan import (
     ROLES,
     Absorb,
+    Advance,
     Approve,
     Claim,
     Clear,
@@ -172,6 +173,14 @@ def empty(vault_id: int = 5, collateral: int = 0) -> VaultView:
         vault_id, owner=KEEPER, legs=(), expiry=0, margin=0, equity=collateral, collateral=collateral * WAD,
         initial_margin=0, maintenance_margin=0, value=0,
     )  # fmt: skip
+
+
+def test_advances__ramp_whose_step_is_due__is_pushed_on_unless_its_market_has_no_price():
+    ramps = {(1, "tail_bps"): NOW, (1, "iv_floor_bps"): NOW + 1, (2, "tail_bps"): NOW - 5}
+    assert decide(state(ramps=ramps), Policy()) == [Advance(1, "tail_bps"), Advance(2, "tail_bps")]
+    assert decide(state(ramps=ramps, cells={CELL: cell(status=1)}), Policy()) == [Advance(2, "tail_bps")]
+    assert decide(state(ramps=ramps), Policy(shard=(0, 2))) == [Advance(2, "tail_bps")]
+    assert decide(state(ramps=ramps), Policy(roles=frozenset({"poke"}))) == []
 
 
 @pytest.mark.parametrize("changed", [quote(bonus=9), quote(cash=-400 * 10**6), quote(fraction=10**10, cash=0)])
@@ -416,6 +425,7 @@ def test_roles__each_can_be_left_to_others(role):
         proofs={(1, 6): Proof((), True, 0)},
         shortages={10: 50 * 10**6},
         debts=(9,),
+        ramps={(1, "tail_bps"): 0},
     )
     every = decide(busy, Policy(roles=Policy().roles - {"take"}))
     only = decide(busy, Policy(roles=frozenset({role})))

@@ -31,8 +31,10 @@ from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.observe import PATIENT_SECONDS
 from bulkhead.keeper.plan import Action, Flag, Policy
 from bulkhead.keeper.providers import Node, Providers
+from bulkhead.keeper.sender import PATIENT_BLOCKS
 from bulkhead.keeper.service import Keeper, Pace, Tick
 from bulkhead.keeper.telemetry import Server
+from bulkhead.replay.rounds import Round
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, Play, fall, flagged, keep, lines, seen, settle
 from tests.stage import opened, undone
@@ -68,6 +70,42 @@ def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_s
     # every line about a transaction carries the id of its attempt
     sent = {line["id"] for line in said if line["event"] == "sent"}
     assert sent == {line["id"] for line in said if line["event"] == "mined"}
+
+
+def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(scene):
+    """By a keeper that saw the ramp begin, and by one that reads of it in old logs."""
+    parameters, owner = scene.stage.chain["RiskParameters"], scene.stage.people["deployer"].signer
+    owner.forget_nonce()
+    owner.execute(parameters, "set_parameter", 1, "iv_floor_bps", 4_100)
+    advance = Policy(roles=frozenset({"advance"}))
+
+    def value() -> int:
+        return int(parameters.call("parameter", 1, "iv_floor_bps"))
+
+    async def hour(keeper: Keeper) -> int:
+        scene.stage.push(Round(scene.stage.now() + 3_600, 200 * 10**8))
+        await settle(keeper)
+        return value()
+
+    async def watching(keeper: Keeper) -> None:
+        await settle(keeper)
+        # when the ramp began it cannot know: the first step is tried at once and again after some blocks
+        assert value() < 4_010
+        scene.stage.anvil.rpc.call("anvil_mine", hex(PATIENT_BLOCKS))
+        assert [await hour(keeper) for _ in range(2)] == pytest.approx([4_040, 4_080], abs=10)
+
+    async def starting(keeper: Keeper) -> None:
+        assert await hour(keeper) == 4_100
+        sent = len(said())
+        await hour(keeper)
+        assert len(said()) == sent
+
+    def said() -> list[int]:
+        return [int(log.values.value) for log in scene.stage.chain.logs() if log.event == "ParameterChanged"]
+
+    keep(scene, watching, policy=advance)
+    keep(scene, starting, policy=advance)
+    assert said()[-1] == 4_100
 
 
 def test_tick__dry_run__sends_nothing_and_says_what_it_would(scene):
