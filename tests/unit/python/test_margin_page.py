@@ -48,7 +48,7 @@ def test_cap__worked_example__no_more_than_the_spread_can_lose():
 
 
 def test_integrator_page__python__prints_health_and_prices(capsys):
-    (program,) = re.findall(r"```python\n(.*?)```", (page.ROOT / "docs" / "integrator.md").read_text(), re.DOTALL)
+    *_, program = re.findall(r"```python\n(.*?)```", (page.ROOT / "docs" / "integrator.md").read_text(), re.DOTALL)
     exec(program, {})
     vault = page.stand(page.SHORT_PUT, Model.ES, page.snapshot())
     health, prices = capsys.readouterr().out.split(" ", 1)
