@@ -6,6 +6,7 @@ two seconds, and feeds that repeat their price before it goes stale. The keys ar
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -69,6 +70,9 @@ def run(port: int, place: Path) -> None:
 @click.option("--deployment", "place", type=Path, default=ROOT / "deployments" / "local", help="Folder to write.")
 def cli(port: int, place: Path) -> None:
     """A local chain with a deployed and funded market, until Ctrl-C."""
+    # a shell's background jobs begin with SIGINT ignored
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
     try:
         run(port, place)
     except KeyboardInterrupt:
