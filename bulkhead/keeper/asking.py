@@ -20,6 +20,8 @@ from bulkhead.risk.words import WAD
 
 #: Legs in one call: the Lens assesses a vault up to three times, which for sixteen legs is more than a million of gas.
 MOST_LEGS = 200
+#: Where OracleAdapter's words of a market tell when its clock was recorded last: the word, and the lowest of 34 bits.
+STATE, RECORDED_AT = 3, 98
 #: Claims asked about at one look.
 MOST_CLAIMS = 100
 
@@ -66,11 +68,13 @@ class Asker:
         keeper: The keeper's address.
         follower: Knows what the vaults hold.
         markets: What never changes of each market, once `meet_markets` has read it.
+        recorded: When each market's clock had been recorded then [unix seconds].
     """
 
     def __init__(self, chain: Connection, keeper: str, follower: Follower) -> None:
         self.chain, self.keeper, self.follower = chain, keeper, follower
         self.markets: dict[int, Market] = {}
+        self.recorded: dict[int, int] = {}
 
     async def meet_markets(self, providers: Providers, block: int) -> None:
         """Reads what never changes of each market.
@@ -79,11 +83,15 @@ class Asker:
             BulkheadError: The node failed.
         """
         entries = list(self.chain.deployment.markets.values())
-        house = self.chain["Clearinghouse"]
-        answers = await providers.read_each([house.query("market", e.index) for e in entries], block)
-        for entry, words in zip(entries, answers, strict=True):
-            if isinstance(words, BulkheadError):
-                raise words
+        house, oracle = self.chain["Clearinghouse"], self.chain["OracleAdapter"]
+        queries = [house.query("market", e.index) for e in entries]
+        queries += [oracle.query("market_words", e.index) for e in entries]
+        answers = await providers.read_each(queries, block)
+        for answer in answers:
+            if isinstance(answer, BulkheadError):
+                raise answer
+        for entry, words, state in zip(entries, answers[: len(entries)], answers[len(entries) :], strict=True):
+            self.recorded[entry.index] = state[STATE] >> RECORDED_AT & 2**34 - 1
             token = TokenWord.unpack(words[0])
             self.markets[entry.index] = Market(
                 entry.index, entry.symbol, self.chain.token(token.token), token.decimals, token.lot, words[1], words[2]

@@ -231,8 +231,9 @@ class Follower:
         self.touched |= self.book.apply(logs)
         for log in logs:
             if log.event in ("VolUpdated", "StatusRecorded"):
-                # how old the logs of a start are is not known: a clock that may be late is recorded at once
-                self.notes.recorded[log.values.market] = now if self.head is not None else 0
+                # how old the logs of a start are is not known; the observer asks the oracle then
+                if self.head is not None:
+                    self.notes.recorded[log.values.market] = now
             elif log.event in ("RampStarted", "ParameterChanged"):
                 made, at = log.values, now if self.head is not None else 0
                 self.notes.ramp(made.market, made.name, made.value, getattr(made, "target", None), at)

@@ -95,6 +95,7 @@ class Observer:
         self.known.problems, self.outcomes = [], []
         if not self.asker.markets:
             await self.asker.meet_markets(self.providers, head.number)
+            self.follower.notes.recorded.update(self.asker.recorded)
         reorgs = self.follower.reorgs
         await self.follower.catch_up(head)
         vaults, notes = self.follower.book.vaults, self.follower.notes

@@ -241,14 +241,24 @@ def test_tick__node_gone__is_logged_and_nothing_is_assumed(scene):
 
 def test_tick__poke_that_moved_nothing__is_not_repeated_in_the_next_block(scene):
     async def play(keeper: Keeper) -> list[int]:
-        # when the clock was recorded last is not known at the start
+        # when the clock was recorded last a keeper that starts asks the oracle: the logs' blocks tell no time
         first = [(await keeper.tick()).planned for _ in range(2)]
         scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
         return first + [(await keeper.tick()).planned for _ in range(3)]
 
     planned, said = keep(scene, play, policy=Policy(roles=frozenset({"poke"})))
-    assert planned == [1, 0, 1, 0, 0]
-    assert [line["call"] for line in said if line["event"] == "mined"] == ["OracleAdapter.poke"] * 2
+    assert planned == [0, 0, 1, 0, 0]
+    assert [line["call"] for line in said if line["event"] == "mined"] == ["OracleAdapter.poke"]
+
+
+def test_tick__keeper_that_starts_long_after_the_last_record__pokes_at_once(scene):
+    scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
+
+    async def play(keeper: Keeper) -> list[int]:
+        return [(await keeper.tick()).planned for _ in range(2)]
+
+    planned, _ = keep(scene, play, policy=Policy(roles=frozenset({"poke"})))
+    assert planned == [1, 0]
 
 
 def test_after__node_that_is_down_or_all_of_them__is_told(scene):
