@@ -4,7 +4,8 @@ A market on an Anvil of its own holds that many real vaults, opened through the 
 of its own, exactly as `bulkhead keeper run` does, and blocks come every second. At every tick of the price about 50
 vaults become unsafe (`--unsafe`); the latency of each flag is the log line after its node has answered, less the
 moment before the block with the new price was mined. Posts are all HTTP posts of the keeper, sending included; quiet
-blocks are those in which nothing was sent or in flight. Memory is the process's peak resident set.
+blocks are those in which nothing was sent or in flight, nor in the block before. Memory is the process's peak resident
+set.
 
 The second part has the same keeper, in this process, know `--crowd` vaults: the real ones and copies of them that are
 far from their edge, and times a tick whose price forces every one of them to be revalued.
@@ -117,7 +118,9 @@ def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     seconds = [line["time"] - started[line["block"]] for line in sent if line["block"] in started]
     looks = process.events("tick")
     posts = [(after, after["posts"] - before["posts"]) for before, after in zip(looks, looks[1:], strict=False)]
-    quiet = [n for tick, n in posts if not tick["sent"] and not tick["pending"] and not tick["planned"]]
+    idle = [not tick["sent"] and not tick["pending"] and not tick["planned"] for tick in looks]
+    # what follows a tick that sends is counted up to the next one
+    quiet = [n for (_, n), before, after in zip(posts, idle, idle[1:], strict=False) if before and after]
     crash = [(tick["sent"], n) for tick, n in posts if tick["block"] in started and tick["sent"]]
     ended = {name: len(process.events(name)) for name in ("mined", "reverted", "bug", "read-failed", "unknown")}
     per_tick = [sum(line["block"] == block for line in sent) for block in started]
