@@ -128,6 +128,10 @@ def _client(rpc: str, deployment: str, key_env: str | None = None) -> Bulkhead:
     return Bulkhead(rpc, deployment, _key(key_env) if key_env is not None else None)
 
 
+def _sender(chain: Connection, key_env: str) -> Sender:
+    return Sender(chain.rpc, account_from_key(_key(key_env)))
+
+
 # --- demo and replay --------------------------------------------------------------------------------------------
 
 
@@ -652,8 +656,9 @@ def govern() -> None:
     """Parameters: what is in force and on its way, proposals to a timelock, ramps."""
 
 
-def _sender(chain: Connection, key_env: str) -> Sender:
-    return Sender(chain.rpc, account_from_key(_key(key_env)))
+def _governor(rpc: str, deployment: str, key_env: str) -> tuple[Governance, Sender]:
+    chain = connect(rpc, deployment)
+    return Governance(chain), _sender(chain, key_env)
 
 
 @govern.command("show")
@@ -682,8 +687,8 @@ def govern_show(market: str, rpc: str, deployment: str) -> None:
 @key_option
 def govern_set(market: str, name: str, number: int, rpc: str, deployment: str, key_env: str) -> None:
     """Change parameter NAME of MARKET to NUMBER, as stored; through a timelock, propose it."""
-    chain = connect(rpc, deployment)
-    made = Governance(chain).set(_sender(chain, key_env), market, name, number)
+    rules, sender = _governor(rpc, deployment, key_env)
+    made = rules.set(sender, market, name, number)
     click.echo("changed" if made is None else f"proposed 0x{made.hex()}")
 
 
@@ -693,8 +698,8 @@ def govern_set(market: str, name: str, number: int, rpc: str, deployment: str, k
 @key_option
 def govern_execute(proposal: str, rpc: str, deployment: str, key_env: str) -> None:
     """Carry out PROPOSAL, the beginning of an id, once it is due."""
-    chain = connect(rpc, deployment)
-    click.echo("done: " + "; ".join(Governance(chain).execute(_sender(chain, key_env), proposal).words))
+    rules, sender = _governor(rpc, deployment, key_env)
+    click.echo("done: " + "; ".join(rules.execute(sender, proposal).words))
 
 
 @govern.command("cancel")
@@ -703,8 +708,8 @@ def govern_execute(proposal: str, rpc: str, deployment: str, key_env: str) -> No
 @key_option
 def govern_cancel(proposal: str, rpc: str, deployment: str, key_env: str) -> None:
     """Withdraw PROPOSAL, the beginning of an id."""
-    chain = connect(rpc, deployment)
-    click.echo("cancelled: " + "; ".join(Governance(chain).cancel(_sender(chain, key_env), proposal).words))
+    rules, sender = _governor(rpc, deployment, key_env)
+    click.echo("cancelled: " + "; ".join(rules.cancel(sender, proposal).words))
 
 
 @govern.command("advance")
@@ -713,8 +718,8 @@ def govern_cancel(proposal: str, rpc: str, deployment: str, key_env: str) -> Non
 @key_option
 def govern_advance(market: str, rpc: str, deployment: str, key_env: str) -> None:
     """Push on the ramps of MARKET that are due; anyone may, once an hour is enough."""
-    chain = connect(rpc, deployment)
-    for ramp in Governance(chain).advance(_sender(chain, key_env), market):
+    rules, sender = _governor(rpc, deployment, key_env)
+    for ramp in rules.advance(sender, market):
         click.echo(f"{ramp.parameter.name} {ramp.value} -> {ramp.due}, target {ramp.target}")
 
 
@@ -782,7 +787,7 @@ def vol_publish(
     connection = connect(rpc, deployment)
     entry = connection.deployment.market(int(market) if market.isdigit() else market)
     keys = [key.strip() for key in _key(publishers_env).split(",") if key.strip()]
-    sender = Sender(connection.rpc, account_from_key(_key(key_env)))
+    sender = _sender(connection, key_env)
     before, in_force = surfaces.decode(entry.index, connection["OracleAdapter"].call("surface", entry.index))
     cap_bps = int(connection["VolSurface"].call("settings", entry.index)[4])
     made_at = connection.rpc.timestamp()

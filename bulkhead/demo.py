@@ -14,7 +14,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +84,6 @@ def deploy_with_ape(chain: Anvil, content: dict[str, Any]) -> Deployment:
 # --- the keeper's process -----------------------------------------------------------------------------------------
 
 
-def looked(block: int, line: Line) -> bool:
-    """Whether a line tells of a look at a block or a later one."""
-    return bool(line["event"] == "tick" and line["block"] >= block)
-
-
 class Companion:
     """The keeper's process beside the play, which waits for it."""
 
@@ -115,7 +109,7 @@ class Companion:
             head = self._stage.anvil.rpc.block_number()
             if self._tick["block"] >= head and not self._tick["sent"] and not self._tick["pending"]:
                 return
-            self._tick, self._read = self._keeper.wait_for(partial(looked, head), self._read)
+            self._tick, self._read = self._keeper.wait_for_look(head, self._read)
 
     def stop(self) -> None:
         """SIGTERM, and a clean end."""

@@ -15,7 +15,7 @@ from bulkhead.chain import abi as abis
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract, decode_logs, read
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.chain.parameters import PARAMETERS, Parameter
+from bulkhead.chain.parameters import PARAMETERS, Parameter, ParameterSet
 from bulkhead.chain.sender import Sender
 
 NOTHING = bytes(32)
@@ -93,9 +93,8 @@ class Governance:
     def values(self, market: str | int) -> dict[str, int]:
         """Every parameter in force, by name, in the fields' own units."""
         index = self.chain.deployment.market(market).index
-        words = read(self.chain.rpc, [self.parameters.query("words", index)])[0]
-        at = dict(zip(("risk", "trading", "liquidation", "oracle"), words, strict=True))
-        return {p.name: p.read(at[p.word]) for p in PARAMETERS.values()}
+        (words,) = read(self.chain.rpc, [self.parameters.query("words", index)])
+        return dict(ParameterSet.unpack(words).values)
 
     def ramps(self, market: str | int) -> list[Ramp]:
         """Parameters that are on their way."""

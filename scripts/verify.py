@@ -8,6 +8,7 @@ owner has changed within the contracts' bounds since, as the logs tell, is said 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import ape
@@ -42,6 +43,19 @@ def differences(before: ParameterSet, now: ParameterSet) -> str:
     return ", ".join(f"{n} {v} -> {now.values[n]}" for n, v in before.values.items() if now.values[n] != v)
 
 
+def check_runtime(
+    chain: Connection, name: str, contract: str, address: str, roles: Sequence[object] | None = None
+) -> list[Finding]:
+    """Whether an address runs the code of this clone and, if some are given, holds the addresses it should."""
+    compiled = bytes(getattr(ape.project, contract).contract_type.get_runtime_bytecode())
+    code = chain.rpc.code(address)
+    findings: list[Finding] = [(code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)")]
+    if roles is not None:
+        held = all(bytes.fromhex(str(role)[2:]) in code[len(compiled) :] for role in roles)
+        findings.append((held, f"{name} holds its {len(roles)} roles"))
+    return findings
+
+
 def first_nonce(chain: Connection) -> int:
     """Nonce with which the first contract was created."""
     known = chain.deployment
@@ -58,19 +72,14 @@ def check_code(chain: Connection) -> list[Finding]:
     known = chain.deployment
     at = system.predict(known.deployer, first_nonce(chain))
     config = system.SystemConfig(known.deployer, known.deployer, NODES, WEIGHTS)
-    findings = []
+    findings: list[Finding] = []
     from scripts.build import refresh  # Ape runs each script as a module: none may import another before that
 
     refresh()
     for name, contract in system.CONTRACTS:
-        compiled = bytes(getattr(ape.project, contract).contract_type.get_runtime_bytecode())
-        code = chain.rpc.code(at[name])
         findings.append((at[name] == known.address(name), f"{name} is at its predicted address"))
-        findings.append((code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)"))
-        words = code[len(compiled) :]
         roles = [a for a in system.constructor_arguments(name, at, config) if a in at.values()]
-        held = all(bytes.fromhex(str(role)[2:]) in words for role in roles)
-        findings.append((held, f"{name} holds its {len(roles)} roles"))
+        findings += check_runtime(chain, name, contract, at[name], roles)
     return findings
 
 
@@ -78,7 +87,7 @@ def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
     """Code, roles, owner and bounds of the maker vaults that came with the markets."""
     known = chain.deployment
     at = {name: known.address(name) for name, _ in system.CONTRACTS}
-    findings = []
+    findings: list[Finding] = []
     for market in inputs.markets:
         address = known.market(market.symbol).maker
         if market.maker is None and not address:
@@ -87,13 +96,9 @@ def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
         if market.maker is None or not address:
             findings.append((False, f"{name} is in the {'deployment' if address else 'inputs'} alone"))
             continue
-        code = chain.rpc.code(address)
-        compiled = bytes(ape.project.MakerVault.contract_type.get_runtime_bytecode())
-        findings.append((code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)"))
         roles = system.maker_arguments(market.index, market.symbol, at)[-1]
         assert isinstance(roles, list)
-        held = all(bytes.fromhex(str(role)[2:]) in code[len(compiled) :] for role in roles)
-        findings.append((held, f"{name} holds its {len(roles)} roles"))
+        findings += check_runtime(chain, name, "MakerVault", address, roles)
         vault = Contract(chain.rpc, abi.load("MakerVault"), address)
         names = ("quoter", "edge_bps", "quote_seconds", "max_contracts", "cap")
         index, owner, *bounds = read(chain.rpc, [vault.query(n) for n in ("market", "owner", *names)])
@@ -114,7 +119,7 @@ def check_pools(chain: Connection, inputs: Inputs) -> list[Finding]:
     """Code, roles, asset, market and cap of the markets' backstop pools."""
     known = chain.deployment
     at = {name: known.address(name) for name, _ in system.CONTRACTS}
-    findings = []
+    findings: list[Finding] = []
     for market in inputs.markets:
         entry = known.market(market.symbol)
         (registered,) = read(chain.rpc, [chain["RiskParameters"].query("backstop", market.index)])
@@ -127,13 +132,9 @@ def check_pools(chain: Connection, inputs: Inputs) -> list[Finding]:
         )
         if not same:
             continue
-        code = chain.rpc.code(entry.backstop)
-        compiled = bytes(ape.project.BackstopPool.contract_type.get_runtime_bytecode())
-        findings.append((code.startswith(compiled), f"{name} runs the code of this clone ({len(code):,} bytes)"))
         *_, cap, roles = system.backstop_arguments(market.index, market.symbol, at)
         assert isinstance(roles, list)
-        held = all(bytes.fromhex(str(role)[2:]) in code[len(compiled) :] for role in roles)
-        findings.append((held, f"{name} holds its {len(roles)} roles"))
+        findings += check_runtime(chain, name, "BackstopPool", entry.backstop, roles)
         pool = chain.backstop(entry)
         asset, index, bound = read(chain.rpc, [pool.query(n) for n in ("asset", "market", "cap")])
         findings.append((int(asset, 16) == int(entry.token, 16), f"{name} takes {asset}"))
@@ -153,13 +154,9 @@ def check_timelock(chain: Connection, inputs: Inputs) -> list[Finding]:
     if inputs.timelock is None or "Timelock" not in known.contracts:
         return [(False, f"the timelock is in the {'inputs' if inputs.timelock else 'deployment'} alone")]
     lock = chain["Timelock"]
-    code = chain.rpc.code(lock.address)
-    compiled = bytes(ape.project.Timelock.contract_type.get_runtime_bytecode())
     (delay,) = read(chain.rpc, [lock.query("get_minimum_delay")])
-    findings = [
-        (code.startswith(compiled), f"the timelock runs the code of this clone ({len(code):,} bytes)"),
-        (delay == inputs.timelock.delay_seconds, f"the timelock waits {delay:,} seconds"),
-    ]
+    findings = check_runtime(chain, "the timelock", "Timelock", lock.address)
+    findings.append((delay == inputs.timelock.delay_seconds, f"the timelock waits {delay:,} seconds"))
     granted: dict[bytes, set[str]] = {}
     for log in since_deployment(chain, lock, "RoleGranted", "RoleRevoked"):
         holders = granted.setdefault(log.values["role"], set())

@@ -36,13 +36,13 @@ class Notes:
         claims: Vaults with an open claim, and its cell.
         recorded: Stamp at which each market's clock was last recorded [unix seconds].
         settled: Cells with a settled vault that have not been swept.
-        ramps: Parameters on their way, by (market, name): (value, target, when the next step is due [unix seconds]).
+        ramps: Parameters on their way, by (market, name): (target, when the next step is due [unix seconds]).
     """
 
     claims: dict[int, Cell] = field(default_factory=dict)
     recorded: dict[int, int] = field(default_factory=dict)
     settled: set[Cell] = field(default_factory=set)
-    ramps: dict[tuple[int, str], tuple[int, int, int]] = field(default_factory=dict)
+    ramps: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     def copy(self) -> Notes:
         """Another one with the same content."""
@@ -62,11 +62,11 @@ class Notes:
         if target is None:
             if key not in self.ramps:
                 return
-            target = self.ramps[key][1]
+            target, _ = self.ramps[key]
         if value == target:
             self.ramps.pop(key, None)
         elif name in PARAMETERS:
-            self.ramps[key] = (value, target, now + PARAMETERS[name].step_seconds(value) if now else 0)
+            self.ramps[key] = (target, now + PARAMETERS[name].step_seconds(value) if now else 0)
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ class Observer:
             debts=tuple(sorted(self.known.debts)),
             swept=self._sweepable(numbers),
             refreshed=dict(self._refreshed),
-            ramps={key: due for key, (_, _, due) in notes.ramps.items()},
+            ramps={key: due for key, (_, due) in notes.ramps.items()},
         )
 
     def _market(self, index: int, numbers: Mapping[tuple[str, Any], int]) -> MarketView:

@@ -170,9 +170,7 @@ class Drill:
         block = self._rpc.block_number()
         # what the keeper sends meanwhile waits for the next block
         busy = self._check(block)
-        tick, self._read = self.keeper.wait_for(
-            lambda line: line["event"] == "tick" and line["block"] >= block, self._read
-        )
+        tick, self._read = self.keeper.wait_for_look(block, self._read)
         # Anvil may answer a read at its newest block from the block that it is just mining
         _, self._read = self.keeper.wait_for(lambda line: line["event"] == "followed", self._read)
         return busy or tick["pending"] > 0

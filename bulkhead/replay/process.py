@@ -101,6 +101,10 @@ class KeeperProcess:
                 if not self._news.wait(PATIENCE_SECONDS) and self.process.poll() is None:
                     raise BulkheadError(f"The keeper has said nothing new: {self.lines[-3:]}")
 
+    def wait_for_look(self, block: int, start: int = 0) -> tuple[Line, int]:
+        """As `wait_for`, for a look at a block or a later one."""
+        return self.wait_for(lambda line: line["event"] == "tick" and line["block"] >= block, start)
+
     def peak_megabytes(self) -> float:
         """Peak resident set."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -24,21 +24,7 @@ from bulkhead.keeper import follow
 from bulkhead.keeper.fees import GWEI
 from bulkhead.keeper.journal import Journal
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, PATIENCE, RIVALS, World, dumped, lines, proxied, seen, until, world
-from tests.stage import opened
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("faults") / "log") as replay:
-        # the account of the feed and everybody else is silent from here on
-        yield replay
-
-
-@pytest.fixture
-def place(market):
-    with world(market) as found:
-        yield found
+from tests.keeper.world import KEY, PATIENCE, RIVALS, World, dumped, lines, proxied, seen, until
 
 
 def faulty(place: World, switch: Callable[[FaultProxy], None], posts: int = 1) -> None:

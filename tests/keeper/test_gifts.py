@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.rounds import Round
 from tests.keeper.world import fall, flagged, keep, settle
-from tests.stage import START, opened, undone
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("gifts") / "log") as replay:
-        yield replay
-
-
-@pytest.fixture
-def scene(market):
-    with undone(market) as replay:
-        yield replay
+from tests.stage import START
 
 
 def give(scene: Any, vault_id: int, receiver: str) -> None:

@@ -16,20 +16,8 @@ from bulkhead.keeper import follow, providers
 from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, automine, lines, seen, until, world
-from tests.stage import opened, undone
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("malice") / "log") as replay:
-        yield replay
-
-
-@pytest.fixture
-def place(market):
-    with world(market) as found:
-        yield found
+from tests.keeper.world import KEY, automine, lines, seen, until
+from tests.stage import undone
 
 
 def harmless(raw: str, deployment: Deployment, cap: int) -> None:

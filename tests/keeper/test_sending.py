@@ -24,16 +24,10 @@ from bulkhead.replay.rounds import Round
 from bulkhead.risk.words import WAD
 from tests.keeper.proxy import SEND, FaultProxy
 from tests.keeper.world import FLAGS, KEY, RIVALS, World, automine, lines, seen, until, world
-from tests.stage import EXPIRY, START, opened
+from tests.stage import EXPIRY, START
 
 #: Coins so cheap that a flag is worth hundreds of gwei of gas.
 RICH = FeePolicy(coin_price=10 * WAD)
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("sending") / "log") as replay:
-        yield replay
 
 
 @pytest.fixture

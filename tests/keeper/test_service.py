@@ -37,19 +37,6 @@ from bulkhead.keeper.telemetry import Server
 from bulkhead.replay.rounds import Round
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, Play, fall, flagged, keep, lines, seen, settle
-from tests.stage import opened, undone
-
-
-@pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("keeper") / "log") as replay:
-        yield replay
-
-
-@pytest.fixture
-def scene(market):
-    with undone(market) as replay:
-        yield replay
 
 
 def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_suits(scene):
