@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 STAMP := .build/setup.stamp
 # two workers by default: the suites are sized for two cores
 WORKERS ?= 2
-# other tests than all, e.g. make test-boa ARGS="tests/unit/Exchange -x"
+# other tests than all, e.g. make test-boa ARGS="tests/unit/exchange/Exchange -x"
 ARGS ?= --ignore=tests/integration tests
 APE_ARGS ?= tests/integration
 NETWORK ?= ethereum:local:foundry

@@ -31,7 +31,7 @@ from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
 from bulkhead.vol import surface
-from tests.surface_world import smile
+from tests.worlds.surface import smile
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = Path(__file__).with_name("gas.snapshot.json")

@@ -198,7 +198,7 @@ def vyper_blocks(found: dict[str, list[int] | list[list[int]] | int]) -> dict[st
             "mills": "\n".join(packed),
         },
         "contracts/math/phi_table.vy": {"chebyshev": signed(table)},
-        "contracts/modules/marks.vy": {
+        "contracts/margin/marks.vy": {
             "constants": signed({name: scalar(name) for name in ("LARGEST_SCALE", "MONTH_ROOT")}),
         },
     }

@@ -1,4 +1,4 @@
-"""What a fill of an order costs: price, premium, fees and legs, equal to contracts/modules/order_pricing.vy.
+"""What a fill of an order costs: price, premium, fees and legs, equal to contracts/exchange/order_pricing.vy.
 
 All in integers: wad = 1e18, sizes 1e-6 packages, token amounts native.
 """
@@ -19,7 +19,7 @@ LEAST_FEE = 10
 
 @dataclass(frozen=True)
 class Fees:
-    """Fee terms of a market, out of the packed trading word (contracts/modules/trading_word.vy).
+    """Fee terms of a market, out of the packed trading word (contracts/exchange/trading_word.vy).
 
     Attributes:
         taker_bps: Of notional.

@@ -40,7 +40,7 @@ def project_root(start: Path | None = None) -> Path:
     """The folder that holds contracts/ and interfaces/: the working folder, one above it, or this file's project."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
-        if (folder / "contracts" / "modules").is_dir() and (folder / "interfaces").is_dir():
+        if (folder / "contracts" / "vaults").is_dir() and (folder / "interfaces").is_dir():
             return folder
     raise MissingDeployment(
         "The contract sources are not here: run this inside a clone of the project, or name a deployment."
@@ -49,10 +49,8 @@ def project_root(start: Path | None = None) -> Path:
 
 def find_source(root: Path, name: str) -> Path:
     """Source of a deployable contract by name."""
-    for folder in ("contracts", "contracts/testing"):
-        path = root / folder / f"{name}.vy"
-        if path.exists():
-            return path
+    for path in sorted((root / "contracts").glob(f"*/{name}.vy")):
+        return path
     raise MissingDeployment(f"There is no source of a contract named {name}.")
 
 
@@ -142,7 +140,7 @@ def compile_contracts(root: Path, names: Iterable[str]) -> dict[str, Artifact]:
 
 def contract_names(root: Path) -> list[str]:
     """Every deployable contract, test doubles too."""
-    return sorted(p.stem for folder in ("contracts", "contracts/testing") for p in (root / folder).glob("[A-Z]*.vy"))
+    return sorted(p.stem for p in (root / "contracts").glob("*/[A-Z]*.vy"))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class MakerInputs:
     cap: int
 
 
-#: Delay of a timelock [seconds]: default, least and greatest, as `contracts/Timelock.vy` bounds it.
+#: Delay of a timelock [seconds]: default, least and greatest, as `contracts/governance/Timelock.vy` bounds it.
 TIMELOCK_SECONDS = (2 * 86_400, 2 * 86_400, 30 * 86_400)
 
 

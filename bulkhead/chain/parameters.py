@@ -1,6 +1,6 @@
 """Every parameter of a market: name, place in its word, default, bounds and reason; the source of docs/parameters.md.
 
-Deploy scripts, tests and the documentation all read this table. `contracts/RiskParameters.vy` enforces the same
+Deploy scripts, tests and the documentation read this table. `contracts/governance/RiskParameters.vy` enforces the same
 bounds and a test compares the two. `python -m bulkhead.chain.parameters docs/parameters.md` rewrites the page,
 `--check` tells whether it is current.
 """
@@ -42,7 +42,7 @@ class Parameter:
     """One bounded number.
 
     Attributes:
-        name: Field name of modules/parameters.
+        name: Field name of governance/parameters.
         word: Which packed word holds it.
         shift: Its lowest bit there.
         bits: Its width.

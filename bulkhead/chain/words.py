@@ -1,4 +1,4 @@
-"""The packed words of vaults, terms, tokens and cells, unpacked (contracts/modules/vault_state).
+"""The packed words of vaults, terms, tokens and cells, unpacked (contracts/vaults/vault_state).
 
 Legs, series, snapshots and risk words are those of `bulkhead.risk.words`.
 """

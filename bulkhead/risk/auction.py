@@ -1,4 +1,4 @@
-"""The Dutch take-over in exact integers: what `contracts/modules/auction.vy` computes, unit for unit.
+"""The Dutch take-over in exact integers: what `contracts/liquidation/auction.vy` computes, unit for unit.
 
 Amounts are wad unless a name ends in `_native`; `+` is good for the vault. Specification: protocol section 6.
 """
@@ -45,7 +45,7 @@ class LiquidationTerms:
 
     @classmethod
     def unpack(cls, word: int) -> LiquidationTerms:
-        """Terms from the packed liquidation word (contracts/modules/parameters.vy)."""
+        """Terms from the packed liquidation word (contracts/governance/parameters.vy)."""
         field = [(word >> (16 * i)) & 65535 for i in range(10)]
         return cls(
             bonus_start=field[0] * BPS,

@@ -1,4 +1,4 @@
-"""From an assessment to equity, margins and target: the mirror of contracts/modules/margin."""
+"""From an assessment to equity, margins and target: the mirror of contracts/margin/standing."""
 
 from __future__ import annotations
 

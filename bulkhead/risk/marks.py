@@ -1,4 +1,4 @@
-"""Exact-integer mirror of contracts/modules/marks: what every margin model starts from, bit for bit."""
+"""Exact-integer mirror of contracts/margin/marks: what every margin model starts from, bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw SVI, twice: the exact integers of contracts/math/svi and modules/svi_slice, and floats for fitting and plots.
+"""Raw SVI, twice: the exact integers of contracts/math/svi and oracle/svi_slice, and floats for fitting and plots.
 
 w(k) = a + b*(rho*(k - m) + sqrt((k - m)^2 + sigma^2)),  k = ln(K/F),  w = iv^2 * tau
 """

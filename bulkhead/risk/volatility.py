@@ -1,4 +1,4 @@
-"""Exact-integer reference of the oracle's realised vol (contracts/modules/volatility and OracleAdapter.poke).
+"""Exact-integer reference of the oracle's realised vol (contracts/oracle/volatility and OracleAdapter.poke).
 
 Variances are annualised and in wad; one return r over t seconds moves each of the three to
 `v*d + r^2*(year/t)*(1 - d)` with `d = 2^(-t/half_life)`. Equal to the chain to the unit.
@@ -28,7 +28,7 @@ RATE_OFFSET = 2**15
 
 @dataclass(frozen=True)
 class OracleWord:
-    """The oracle parameters of a market (layout in contracts/modules/parameters).
+    """The oracle parameters of a market (layout in contracts/governance/parameters).
 
     Attributes:
         deviation_bps: Distance of primary and fallback from which they disagree.

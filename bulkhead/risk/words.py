@@ -36,7 +36,7 @@ class Model(IntEnum):
 
 
 class Status:
-    """Bits of a snapshot's status word (modules/snapshot)."""
+    """Bits of a snapshot's status word (oracle/snapshot)."""
 
     FRESH = 1
     ACTIVE = 2
@@ -158,7 +158,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every price fact of one cell at one moment (modules/snapshot), in the order of its words.
+    """Every price fact of one cell at one moment (oracle/snapshot), in the order of its words.
 
     Attributes:
         spot: Price of one unit of underlying [wad].
@@ -220,7 +220,7 @@ class Snapshot:
         return bool(self.status & Status.ACTIVE)
 
 
-#: (field, bits) of the risk word from its low end, as in modules/parameters.
+#: (field, bits) of the risk word from its low end, as in governance/parameters.
 _RISK_LAYOUT = (
     ("kappa_calm_bps", 16),
     ("kappa_stress_bps", 16),
@@ -243,7 +243,7 @@ _RISK_LAYOUT = (
 
 @dataclass(frozen=True)
 class RiskWord:
-    """Risk parameters of a market, packed as in modules/parameters; the defaults are those of docs/parameters.md.
+    """Risk parameters of a market, packed as in governance/parameters; the defaults are those of docs/parameters.md.
 
     Attributes:
         kappa_calm_bps: IM/MM in calm.

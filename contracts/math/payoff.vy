@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice The payoff of a set of legs is linear between strikes, so its least value lies at 0 or at a strike, or is
         unbounded when the slope beyond the last strike is negative.
-@dev Legs are words `kind 2 | strike 62 | quantity 64` (modules/leg). Units inside: 1e-14 quote. One walk over the
+@dev Legs are words `kind 2 | strike 62 | quantity 64` (vaults/leg). Units inside: 1e-14 quote. One walk over the
      sorted strikes finds the least payoff and, on the way, series named twice.
 """
 

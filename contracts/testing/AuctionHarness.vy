@@ -1,11 +1,11 @@
 # pragma version 0.4.3
 """
-@title Test harness: internals of modules/auction and modules/waterfall
+@title Test harness: internals of liquidation/auction and liquidation/waterfall
 @license AGPL-3.0-only
 @notice For tests only.
 """
-from contracts.modules import auction
-from contracts.modules import waterfall
+from contracts.liquidation import auction
+from contracts.liquidation import waterfall
 
 
 @external

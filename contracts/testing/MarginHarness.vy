@@ -5,7 +5,7 @@
 @notice Not part of the protocol.
 """
 
-from contracts.modules import margin
+from contracts.margin import standing
 
 
 @external
@@ -14,12 +14,12 @@ def resolve(
     assessment: int256[9], collateral: int256, deficit: uint256, risk: uint256, prices: uint256[16], proximity: bool
 ) -> int256[5]:
     """
-    @notice Equity, MM, IM, backing and target (modules/margin).
+    @notice Equity, MM, IM, backing and target (margin/standing).
     @param assessment What the engine returned. @param collateral C [wad]. @param deficit D_cell [wad].
     @param risk Packed risk word. @param prices Snapshot. @param proximity The action withdraws or adds risk.
     @return (equity, MM, IM, backing, target) [wad].
     """
-    return margin._resolve(assessment, collateral, deficit, risk, prices, proximity)
+    return standing._resolve(assessment, collateral, deficit, risk, prices, proximity)
 
 
 @external
@@ -30,4 +30,4 @@ def kappa(vol_ratio: uint256, risk: uint256) -> uint256:
     @param vol_ratio Fast over slow realised vol [wad]. @param risk Packed risk word.
     @return [wad]
     """
-    return margin._kappa(vol_ratio, risk)
+    return standing._kappa(vol_ratio, risk)

@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice Lets a test compare the expiry and strike grids with a calendar.
 """
-from contracts.modules import series as series_grid
+from contracts.vaults import series as series_grid
 
 
 @external

@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice For chains that have EIP-7702, which the in-process EVM of the unit tests does not.
 """
-from contracts.modules import signature as signer_of
+from contracts.vaults import signature as signer_of
 
 
 @external

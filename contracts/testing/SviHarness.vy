@@ -6,7 +6,7 @@
 """
 
 from contracts.math import fixed
-from contracts.modules import svi_slice
+from contracts.oracle import svi_slice
 
 
 @external

@@ -27,7 +27,7 @@ class Source:
 
     @property
     def room(self) -> str:
-        """contracts, modules, math, testing or interfaces."""
+        """vaults, margin, oracle, ..., math, testing or interfaces."""
         return self.path.parent.name
 
     @property
@@ -75,3 +75,8 @@ def sources() -> tuple[Source, ...]:
 def product() -> list[Source]:
     """What is deployed to a real chain, and its modules."""
     return [s for s in sources() if s.path.suffix == ".vy" and s.room != "testing"]
+
+
+def contracts() -> list[Source]:
+    """What is deployed to a real chain, without its modules."""
+    return [s for s in product() if s.is_deployable]

@@ -12,7 +12,7 @@ from bulkhead.chain.abi.__main__ import FEEDS, MOCKS
 from bulkhead.chain.system import CONTRACTS, DEPLOYABLE, maker_arguments
 from tests.architecture import snapshots
 from tests.contracts import deployer
-from tests.system_fixtures import deployed
+from tests.worlds.system_fixtures import deployed
 
 __all__ = ["deployed"]
 

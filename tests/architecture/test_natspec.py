@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.architecture.sources import Source, sources
+from tests.architecture.sources import Source, contracts
 
-DESCRIBED = [s for s in sources() if s.room == "contracts"]
+DESCRIBED = contracts()
 
 
 @pytest.mark.parametrize("source", DESCRIBED, ids=lambda s: s.name)

@@ -12,7 +12,7 @@ from eth_account import Account
 from bulkhead.chain import anvil
 from bulkhead.cli import main
 from bulkhead.replay.cast import MAKER, ROLES
-from tests.stage import EXPIRY, START, opened, undone
+from tests.worlds.stage import EXPIRY, START, opened, undone
 
 STRANGER = "0x" + "17" * 32
 

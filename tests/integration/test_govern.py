@@ -10,7 +10,7 @@ from bulkhead.governance import Governance
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.stage import Stage, deploy_plainly
 from tests.integration.test_command_line import refused, run
-from tests.stage import SPOT, START
+from tests.worlds.stage import SPOT, START
 
 DAY = 86_400
 OWNER, PROPOSER, ANYONE = anvil.key(0), anvil.key(15), anvil.key(16)

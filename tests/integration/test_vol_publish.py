@@ -15,8 +15,8 @@ from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.stage import Stage
-from tests.stage import SPOT, START
-from tests.surface_world import ACCOUNTS, KEYS
+from tests.worlds.stage import SPOT, START
+from tests.worlds.surface import ACCOUNTS, KEYS
 
 DAY = 86_400
 

@@ -7,7 +7,7 @@ import pytest
 
 from bulkhead.keeper.calls import FLAG_GAS, FLAG_LEG_GAS
 from tests.evm import Env
-from tests.liquidation_world import World, address, call
+from tests.worlds.liquidation import World, address, call
 
 #: What the real oracle needs beyond the scripted one, and what a transaction costs before its first opcode.
 ORACLE_GAS, BASE_GAS = 150_000, 22_000

@@ -8,7 +8,7 @@ from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.rounds import Round
 from tests.keeper.world import fall, flagged, keep, settle
-from tests.stage import START
+from tests.worlds.stage import START
 
 
 def give(scene: Any, vault_id: int, receiver: str) -> None:

@@ -11,7 +11,7 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.rounds import Round
 from tests.keeper.world import fall, keep, settle
-from tests.stage import EXPIRY, opened
+from tests.worlds.stage import EXPIRY, opened
 
 #: What the pool's one depositor puts in [quote].
 DEPOSIT = 200_000

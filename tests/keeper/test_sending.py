@@ -24,7 +24,7 @@ from bulkhead.replay.rounds import Round
 from bulkhead.risk.words import WAD
 from tests.keeper.proxy import SEND, FaultProxy
 from tests.keeper.world import FLAGS, KEY, RIVALS, World, automine, lines, seen, until, world
-from tests.stage import EXPIRY, START
+from tests.worlds.stage import EXPIRY, START
 
 #: Coins so cheap that a flag is worth hundreds of gwei of gas.
 RICH = FeePolicy(coin_price=10 * WAD)

@@ -28,7 +28,7 @@ from bulkhead.keeper.service import OwnHands
 from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueHands, Worker, owner_of
 from bulkhead.replay.crowd import Crowd, members
 from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
-from tests.stage import EXPIRY, opened
+from tests.worlds.stage import EXPIRY, opened
 
 WORKERS = (KEY, *RIVALS)
 

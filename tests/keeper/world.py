@@ -25,7 +25,7 @@ from bulkhead.replay.cast import ROLES
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.run import Replay
 from tests.keeper.proxy import FaultProxy
-from tests.stage import START, undone
+from tests.worlds.stage import START, undone
 
 KEY = anvil.key(ROLES.index("keeper"))
 #: Keepers besides the first, when several race: accounts with coins and no part in the play.

@@ -11,7 +11,7 @@ import pytest
 
 from bulkhead.risk import batch, exact, margin, svi
 from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, Model, RiskWord, Snapshot, Status
-from tests.engine_cases import calm, option, random_legs, random_snapshot
+from tests.worlds.engine_cases import calm, option, random_legs, random_snapshot
 
 VAULTS = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 400
 #: Relative to the number itself, and to the notional where numbers cancel.

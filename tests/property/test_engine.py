@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from bulkhead.risk import exact
 from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot
-from tests.engine_cases import calm, option, random_legs, random_snapshot, with_smile
+from tests.worlds.engine_cases import calm, option, random_legs, random_snapshot, with_smile
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 RISK = RiskWord()

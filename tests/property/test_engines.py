@@ -21,7 +21,7 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.risk import exact
 from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot
-from tests.engine_cases import calm, random_legs, random_risk, random_snapshot, with_smile
+from tests.worlds.engine_cases import calm, random_legs, random_risk, random_snapshot, with_smile
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 40

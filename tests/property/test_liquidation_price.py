@@ -12,7 +12,7 @@ import pytest
 from bulkhead.risk import batch, exact, margin
 from bulkhead.risk.liquidation_price import PRECISION, exact_prices, grid, liquidation_prices
 from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord
-from tests.engine_cases import calm, option, random_legs, random_snapshot
+from tests.worlds.engine_cases import calm, option, random_legs, random_snapshot
 
 RISK = RiskWord()
 VAULTS, EXACT_VAULTS = 150, 6

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 from tests.contracts import deployer
-from tests.engine_cases import calm, option, random_legs, random_snapshot
+from tests.worlds.engine_cases import calm, option, random_legs, random_snapshot
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 examples = settings(max_examples=1_000 if LONG else 80, deadline=None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bulkhead.risk.expiry import best_hint, expiry_price
 from bulkhead.risk.volatility import Realised, Round
-from tests.oracle_world import PHASE, START, UNIT, OracleWorld, real_rounds
+from tests.worlds.oracle import PHASE, START, UNIT, OracleWorld, real_rounds
 
 WINDOW = 1800
 SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

@@ -20,8 +20,8 @@ from bulkhead import orders
 from bulkhead.orders import Flags, Order, OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Series
 from tests.evm import Env
-from tests.exchange_world import EXPIRY, MAX, PARAMETERS, STRIKE, WAD, World, key
-from tests.system import System
+from tests.worlds.exchange import EXPIRY, MAX, PARAMETERS, STRIKE, WAD, World, key
+from tests.worlds.system import System
 
 LOT = 10**4
 

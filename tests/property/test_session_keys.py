@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from bulkhead import orders
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Leg, Series
-from tests.exchange_world import EXPIRY, MAX, PARAMETERS, STRIKE, World, key
-from tests.system import System
+from tests.worlds.exchange import EXPIRY, MAX, PARAMETERS, STRIKE, World, key
+from tests.worlds.system import System
 
 LOT = 10**4
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"

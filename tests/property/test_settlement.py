@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from bulkhead.risk.words import Kind, Leg
 from tests.contracts import deployer
 from tests.evm import Env
-from tests.liquidation_world import EXPIRY, MARKET, WAD, World, address, call, cash, future, put
+from tests.worlds.liquidation import EXPIRY, MARKET, WAD, World, address, call, cash, future, put
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 EXAMPLES, DECIMALS = (400, range(6, 19)) if LONG else (20, (6, 9, 18))

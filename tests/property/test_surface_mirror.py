@@ -12,7 +12,7 @@ from bulkhead.risk.svi import SviSlice
 from bulkhead.risk.words import WAD
 from bulkhead.vol import surface as vol
 from bulkhead.vol.surface import Surface, SurfaceError
-from tests.surface_world import grid, settled, settled_level, settled_system, smile
+from tests.worlds.surface import grid, settled, settled_level, settled_system, smile
 
 __all__ = ["settled", "settled_level", "settled_system"]
 

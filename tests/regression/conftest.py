@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.liquidation_fixtures import listed, world
+from tests.worlds.liquidation_fixtures import listed, world
 
 __all__ = ["listed", "world"]

@@ -7,7 +7,7 @@ import pytest
 
 from bulkhead.risk.auction import WAD
 from tests.contracts import deployer
-from tests.liquidation_world import EXPIRY, FOREVER, LIMITS, MARKET, address, put, unchanged
+from tests.worlds.liquidation import EXPIRY, FOREVER, LIMITS, MARKET, address, put, unchanged
 
 OWNER, KEEPER = address("owner"), address("keeper")
 

@@ -8,7 +8,7 @@ import pytest
 from bulkhead.risk.auction import WAD, quantity
 from bulkhead.risk.words import Status
 from tests.contracts import deployer, write
-from tests.liquidation_world import EXPIRY, MARKET, address, call, cash, put, unchanged
+from tests.worlds.liquidation import EXPIRY, MARKET, address, call, cash, put, unchanged
 
 OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
 HEALTHY = 5  # of Liquidator.quote

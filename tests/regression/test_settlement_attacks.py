@@ -7,7 +7,7 @@ import pytest
 
 from tests.contracts import deployer
 from tests.evm import Env
-from tests.liquidation_world import EXPIRY, MARKET, WAD, World, address, call, cash, put, unchanged
+from tests.worlds.liquidation import EXPIRY, MARKET, WAD, World, address, call, cash, put, unchanged
 
 OWNER = address("owner")
 

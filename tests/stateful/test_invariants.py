@@ -24,7 +24,7 @@ from bulkhead.risk import exact, margin
 from bulkhead.risk.words import Kind, Leg, Model, RiskWord, Series
 from tests.contracts import deployer
 from tests.evm import Env
-from tests.system import WAD, System, weekly
+from tests.worlds.system import WAD, System, weekly
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 # hypothesis ends some examples early: 1,682 steps are really made, and more than 20,000 in the long profile
@@ -36,7 +36,7 @@ SERIES = [(Kind.FUTURE, 0)] + [(kind, strike) for kind in (Kind.CALL, Kind.PUT) 
 FLAGGED, MARKED, DEBT = 1 << 188, 2 << 188, 4 << 188
 LIMITS = [-(2**255), 0, 0, 0, 0]
 FOREVER = 2**40
-FEED_HEARTBEAT = 3600  # of the feed in tests/system.py
+FEED_HEARTBEAT = 3600  # of the feed in tests/worlds/system.py
 
 steps: Counter[str] = Counter()
 

@@ -8,7 +8,7 @@ from boa.util.abi import Address
 
 from tests.contracts import deployer
 from tests.evm import Env
-from tests.system import System, put, weekly
+from tests.worlds.system import System, put, weekly
 
 #: Returns the word it keeps in transient storage, then adds one to it.
 COUNTER = bytes.fromhex("5f5c805f526001015f5d60205ff3")

@@ -12,9 +12,7 @@ from bulkhead.chain import reasons
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = [
-    *sorted((ROOT / "contracts").glob("*.vy")),
-    *sorted((ROOT / "contracts" / "modules").glob("*.vy")),
-    *sorted((ROOT / "contracts" / "math").glob("*.vy")),
+    *sorted(path for path in (ROOT / "contracts").glob("*/*.vy") if path.parent.name != "testing"),
     ROOT / "contracts" / "testing" / "MockERC20.vy",
 ]
 

@@ -1,0 +1,560 @@
+# pragma version 0.4.3
+# pragma optimize gas
+"""
+@title Exchange: settles signed orders
+@license AGPL-3.0-only
+@notice Whoever holds a signed order may take a part of it into a vault of their own: the order is checked, its filled
+        size is written, and one novation in the Clearinghouse moves legs, premium and fees and margins both vaults.
+        Owns: filled sizes, cancellations, trading parameters, accrued fees. Holds no collateral.
+        Trusts: Clearinghouse, OracleAdapter, RiskParameters, Operators and TradeLimits, fixed at deployment. Assumes nothing of a signer's
+        contract: it gets a static call with bounded gas before anything is written.
+"""
+from ethereum.ercs import IERC20
+from snekmate.utils import eip712_domain_separator as domain
+
+from interfaces import IClearinghouse
+from interfaces import IExchange
+from interfaces import IOperators
+from interfaces import IOracleAdapter
+from interfaces import IRiskParameters
+from interfaces import ITradeLimits
+
+from contracts.vaults import leg
+from contracts.exchange import order as order_form
+from contracts.exchange import order_pricing as pricing
+from contracts.exchange import order_rules as rules
+from contracts.exchange import trading_word
+from contracts.vaults import vault_state as state
+
+implements: IExchange
+
+initializes: domain
+# EIP-5267
+exports: domain.eip712Domain
+
+# a vault's epoch, and the counter of its orders above it
+COUNTER_MASK: constant(uint256) = 2**64 - 1
+# set when some series of the vault has a minimum of its own, so that fills of the others read one word
+SERIES_BIT: constant(uint256) = 1 << 255
+FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
+# set when the maker has caps on what others fill
+CAPPED_BIT: constant(uint256) = 1 << 254
+
+# permissions of operators; an owner has them all
+TRADE: constant(uint256) = 1
+WITHDRAW: constant(uint256) = 2
+ALL: constant(uint256) = 7
+# why TradeLimits is asked
+KEY: constant(uint256) = 1
+CAPS: constant(uint256) = 2
+
+PARAMETERS: immutable(address)
+CLEARINGHOUSE: immutable(address)
+ORACLE: immutable(address)
+OPERATORS: immutable(address)
+LIMITS: immutable(address)
+
+# market -> packed trading parameters (exchange/trading_word)
+trading: public(HashMap[uint256, uint256])
+# signer -> order hash -> packages filled [1e-6] | rules.CANCELLED
+filled: HashMap[address, HashMap[bytes32, uint256]]
+# vault id -> least counter of its orders | SERIES_BIT | CAPPED_BIT
+minimums: HashMap[uint256, uint256]
+# vault id -> series -> least counter of its orders in that series
+series_minimums: HashMap[uint256, HashMap[uint128, uint256]]
+
+
+@deploy
+def __init__(
+    parameters_: address,
+    clearinghouse: address,
+    oracle: address,
+    operators: address,
+    limits: address,
+):
+    domain.__init__("Bulkhead Exchange", "1")
+    PARAMETERS = parameters_
+    CLEARINGHOUSE = clearinghouse
+    ORACLE = oracle
+    OPERATORS = operators
+    LIMITS = limits
+
+
+# --- checks --------------------------------------------------------------------------------------------------------
+
+
+@internal
+@pure
+def _refuse(reason: String[32]):
+    # one revert for all reasons: those of exchange/order and exchange/order_rules, which views tell too, and those here
+    if len(reason) != 0:
+        raise reason
+
+
+@internal
+@view
+def _rights(vault_id: uint256, word: uint256, account: address) -> uint256:
+    """
+    @dev What an account may do for a vault: everything as its owner, else what its owner has granted.
+    """
+    if word == 0:
+        return 0
+    if state._owner(word) == account:
+        return ALL
+    return staticcall IOperators(OPERATORS).permissions_of(vault_id, state._epoch(word), account)
+
+
+@internal
+@view
+def _counter(vault_id: uint256, minimum: uint256, series: DynArray[uint128, 4]) -> uint256:
+    """
+    @dev Least counter of a live order of the vault in these series.
+    @param minimum The vault's word in `minimums`.
+    """
+    counter: uint256 = minimum & COUNTER_MASK
+    if minimum & SERIES_BIT != 0:
+        for one: uint128 in series:
+            counter = max(counter, self.series_minimums[vault_id][one])
+    return counter
+
+
+@internal
+@view
+def _word(vault_id: uint256) -> uint256:
+    return staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
+
+
+
+# --- filling -----------------------------------------------------------------------------------------------------
+
+
+@internal
+def _fill(
+    order: IExchange.Order,
+    signature: Bytes[1024],
+    taker_vault: uint256,
+    wanted: uint256,
+    limit_price: int256,
+    max_fee: uint256,
+) -> bytes32:
+    digest: bytes32 = domain._hash_typed_data_v4(order_form._struct_hash(order))
+    filled: uint256 = self.filled[order.signer][digest]
+    maker_word: uint256 = self._word(order.maker_vault)
+    maker_rights: uint256 = self._rights(order.maker_vault, maker_word, order.signer)
+    minimum: uint256 = self.minimums[order.maker_vault]
+    self._refuse(
+        rules._standing(
+            order,
+            digest,
+            signature,
+            msg.sender,
+            filled,
+            maker_word,
+            maker_rights,
+            self._counter(order.maker_vault, minimum, order_form._series(order.legs)),
+        )
+    )
+    if order.maker_vault == taker_vault:
+        self._refuse("exchange/same-vault")
+    taker_word: uint256 = self._word(taker_vault)
+    taker_rights: uint256 = self._rights(taker_vault, taker_word, msg.sender)
+    if taker_rights & TRADE == 0:
+        self._refuse("exchange/not-taker-owner")
+
+    size: uint256 = wanted
+    if wanted == max_value(uint256):
+        size = order.size - filled
+    self._refuse(rules._size_refusal(order.size, order.min_fill, order.flags, filled, size))
+    if order.flags & order_form.REDUCE_ONLY != 0:
+        words: uint256[9] = empty(uint256[9])
+        held: DynArray[uint256, 16] = []
+        words, held = pricing._load(CLEARINGHOUSE, order.maker_vault)
+        if size > rules._reducible(order.legs, order.is_bid, words[state.TERMS], held):
+            self._refuse("exchange/reduce-only")
+
+    market: uint256 = leg._market_of(order.legs[0].series)
+    expiry: uint256 = leg._expiry_of(order.legs[0].series)
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
+    self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
+
+    # before every call that could hand out control
+    self.filled[order.signer][digest] = filled + size
+
+    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[0]
+    trading: uint256 = self.trading[market]
+    terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
+    if (terms.price < limit_price) if order.is_bid else (terms.price > limit_price):
+        self._refuse("exchange/limit-price")
+    if terms.taker_fee > max_fee:
+        self._refuse("exchange/taker-fee")
+    if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
+        self._refuse("exchange/maker-fee")
+
+    seller: uint256 = order.maker_vault
+    buyer: uint256 = taker_vault
+    # a side that trades its way out of negative equity pays no fee; only a flagged vault can be so far
+    if maker_word & FLAGS != 0:
+        if staticcall ITradeLimits(LIMITS).is_negative(order.maker_vault, prices):
+            terms.maker_fee = 0
+    if taker_word & FLAGS != 0:
+        if staticcall ITradeLimits(LIMITS).is_negative(taker_vault, prices):
+            terms.taker_fee = 0
+    fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
+    if order.is_bid:
+        seller = taker_vault
+        buyer = order.maker_vault
+        fees = [terms.taker_fee, terms.maker_fee]
+    # what few fills need: keys that may trade and not withdraw are bounded in what they lose, makers may have caps
+    why: uint256 = KEY if maker_rights & WITHDRAW == 0 else 0
+    if minimum & CAPPED_BIT != 0:
+        why |= CAPS
+    if why != 0:
+        extcall ITradeLimits(LIMITS).check(
+            order.maker_vault,
+            why,
+            minimum & COUNTER_MASK,
+            terms.legs,
+            order.is_bid,
+            terms.cash if order.is_bid else -terms.cash,
+            terms.maker_fee,
+            prices,
+        )
+    if taker_rights & WITHDRAW == 0:
+        extcall ITradeLimits(LIMITS).check(
+            taker_vault,
+            KEY,
+            0,
+            terms.legs,
+            not order.is_bid,
+            -terms.cash if order.is_bid else terms.cash,
+            terms.taker_fee,
+            prices,
+        )
+    raised: uint256 = 0
+    open_interest: uint256 = 0
+    raised, open_interest = extcall IClearinghouse(CLEARINGHOUSE).novate(
+        seller, buyer, expiry, terms.legs, terms.cash, fees, self, prices
+    )
+    if raised == 1:
+        self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
+        cap: uint256 = trading_word._oi_cap(trading)
+        if cap != 0 and open_interest > cap:
+            self._refuse("exchange/open-interest-cap")
+
+    log IExchange.OrderFilled(
+        order_hash=digest,
+        maker_vault=order.maker_vault,
+        taker_vault=taker_vault,
+        size=size,
+        filled=filled + size,
+        price=terms.price,
+        premium=terms.premium,
+        maker_fee=terms.maker_fee,
+        taker_fee=terms.taker_fee,
+    )
+    return digest
+
+
+@external
+def fill(
+    order: IExchange.Order,
+    signature: Bytes[1024],
+    taker_vault: uint256,
+    size: uint256,
+    limit_price: int256,
+    max_fee: uint256,
+) -> bytes32:
+    """
+    @notice Takes a part of a signed order into a vault of the caller.
+    @dev Keeps INV-02, INV-05. Reverts: the reasons of `_refuse`, `exchange/...` here, and the Clearinghouse's.
+    @param order The signed order.
+    @param signature ECDSA of 65 or 64 bytes, or what the signer's EIP-1271 contract wants.
+    @param taker_vault A vault the caller owns or may trade for.
+    @param size Packages to take [1e-6]; `max_value(uint256)` takes all that is left.
+    @param limit_price Worst price per package for the caller [wad quote].
+    @param max_fee Largest fee of the caller for the whole fill [native].
+    @return Hash of the order.
+    """
+    return self._fill(order, signature, taker_vault, size, limit_price, max_fee)
+
+
+@internal
+def _open(legs: DynArray[IExchange.OrderLeg, 4], model: uint256) -> uint256:
+    if len(legs) == 0:
+        self._refuse("order/no-legs")
+    return extcall IClearinghouse(CLEARINGHOUSE).open(
+        leg._market_of(legs[0].series), model, msg.sender
+    )
+
+
+@external
+def open_and_fill(
+    order: IExchange.Order,
+    signature: Bytes[1024],
+    model: uint256,
+    deposit: uint256,
+    size: uint256,
+    limit_price: int256,
+    max_fee: uint256,
+    permit: IExchange.Permit,
+) -> uint256:
+    """
+    @notice Opens a vault for the caller, deposits and fills, in one transaction.
+    @param order The signed order; its market is the new vault's.
+    @param signature The maker's.
+    @param model Margin model of the new vault.
+    @param deposit Tokens the Clearinghouse pulls from the caller [native].
+    @param size As in `fill`. @param limit_price As in `fill`. @param max_fee As in `fill`.
+    @param permit ERC-2612 approval of the Clearinghouse, v = 0 for none; its failure is ignored.
+    @return Id of the new vault.
+    """
+    vault_id: uint256 = self._open(order.legs, model)
+    if permit.v != 0:
+        token: uint256 = (
+            staticcall IClearinghouse(CLEARINGHOUSE).market(leg._market_of(order.legs[0].series))
+        )[0]
+        # a front-runner may have used the permit already: the allowance decides
+        permitted: bool = raw_call(
+            state._token(token),
+            abi_encode(
+                msg.sender,
+                CLEARINGHOUSE,
+                permit.amount,
+                permit.deadline,
+                permit.v,
+                permit.r,
+                permit.s,
+                method_id=method_id("permit(address,address,uint256,uint256,uint8,bytes32,bytes32)"),
+            ),
+            revert_on_failure=False,
+        )
+    if deposit != 0:
+        extcall IClearinghouse(CLEARINGHOUSE).deposit_from(msg.sender, vault_id, deposit)
+    self._fill(order, signature, vault_id, size, limit_price, max_fee)
+    return vault_id
+
+
+@external
+def fill_many(
+    fills: DynArray[IExchange.Fill, 4], model: uint256, amount: uint256, flat: uint256
+) -> uint256:
+    """
+    @notice Several fills, all or none: closes a position against several makers, or rolls it from one cell into
+            another by closing first and opening with the last fill.
+    @dev Each fill is margined by itself, in this order. Tokens move only between vaults that the caller owns, and only
+         out of one without legs, debt and claim.
+    @param fills Each as in `fill`. With taker vault 0 the last one opens a vault.
+    @param model Margin model of an opened vault.
+    @param amount Tokens that go from the first fill's taker vault to the last one's before the last fill [native];
+           `max_value(uint256)` moves all.
+    @param flat A vault that must end without legs; 0 for none.
+    @return The vault of the last fill.
+    """
+    vault_id: uint256 = 0
+    last: uint256 = len(fills)
+    for one: IExchange.Fill in fills:
+        last -= 1
+        vault_id = one.taker_vault
+        if last == 0:
+            if vault_id == 0:
+                vault_id = self._open(one.order.legs, model)
+            if amount != 0:
+                self._move(
+                    fills[0].taker_vault, vault_id, leg._expiry_of(one.order.legs[0].series), amount
+                )
+        self._fill(one.order, one.signature, vault_id, one.size, one.limit_price, one.max_fee)
+    if flat != 0:
+        self._check_flat(self._word(flat))
+    return vault_id
+
+
+@internal
+@view
+def _check_flat(word: uint256):
+    if state._count(word) != 0:
+        self._refuse("exchange/legs-left")
+
+
+@internal
+def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
+    """
+    @dev The freed tokens of a vault without legs, into another vault of the caller.
+    """
+    word: uint256 = self._check_owner(from_id)
+    self._check_owner(to_id)
+    self._check_flat(word)
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = pricing._load(CLEARINGHOUSE, from_id)
+    extcall IClearinghouse(CLEARINGHOUSE).novate(
+        from_id,
+        to_id,
+        expiry,
+        [],
+        convert(min(amount, words[state.BALANCE]), int256),
+        [0, 0],
+        self,
+        extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry),
+    )
+
+
+# --- cancelling --------------------------------------------------------------------------------------------------
+
+
+@external
+def cancel(hashes: DynArray[bytes32, 32]):
+    """
+    @notice Kills orders of the caller by hash; what was filled stays filled.
+    @param hashes Digests of `hash_order`.
+    """
+    for digest: bytes32 in hashes:
+        self.filled[msg.sender][digest] |= rules.CANCELLED
+        log IExchange.OrderCancelled(order_hash=digest, signer=msg.sender)
+
+
+@internal
+@view
+def _check_owner(vault_id: uint256) -> uint256:
+    """
+    @dev The vault word, for its owner alone.
+    """
+    word: uint256 = self._word(vault_id)
+    if word == 0 or state._owner(word) != msg.sender:
+        self._refuse("exchange/not-vault-owner")
+    return word
+
+
+@internal
+@view
+def _check_trader(vault_id: uint256):
+    if self._rights(vault_id, self._word(vault_id), msg.sender) & TRADE == 0:
+        self._refuse("exchange/not-vault-owner")
+
+
+@external
+def set_caps(vault_id: uint256, delta: uint256, vega: uint256):
+    """
+    @notice Caps the net delta and vega that others may fill against the vault's orders before `bump_epoch` raises its
+            counter, and forgets what was used. Only the owner; a transfer of the vault ends the caps.
+    @param vault_id A vault of the caller.
+    @param delta Largest net delta [wad contracts]; 0: any.
+    @param vega Largest net vega [wad quote per 1.00 vol]; 0: any.
+    """
+    word: uint256 = self._check_owner(vault_id)
+    minimum: uint256 = self.minimums[vault_id] & ~CAPPED_BIT
+    if delta | vega != 0:
+        minimum |= CAPPED_BIT
+    self.minimums[vault_id] = minimum
+    extcall ITradeLimits(LIMITS).set_caps(vault_id, state._epoch(word), delta, vega)
+
+
+@internal
+@pure
+def _check_higher(old: uint256, minimum: uint256):
+    if minimum <= old or minimum > COUNTER_MASK:
+        self._refuse("exchange/epoch-not-higher")
+
+
+@external
+def bump_epoch(vault_id: uint256, minimum: uint256):
+    """
+    @notice Kills every order of the vault whose counter (epoch >> 64) is below `minimum`. Only who may trade for it.
+    @param vault_id A vault the caller owns or may trade for.
+    @param minimum New least counter, higher than the last.
+    """
+    self._check_trader(vault_id)
+    old: uint256 = self.minimums[vault_id]
+    self._check_higher(old & COUNTER_MASK, minimum)
+    self.minimums[vault_id] = (old & ~COUNTER_MASK) | minimum
+    log IExchange.EpochBumped(vault_id=vault_id, minimum=minimum)
+
+
+@external
+def cancel_series(vault_id: uint256, series: uint128, minimum: uint256):
+    """
+    @notice Kills every order of the vault with a leg in `series` and a counter (epoch >> 64) below `minimum`.
+            Only who may trade for it.
+    @param vault_id A vault the caller owns or may trade for.
+    @param series Series id.
+    @param minimum New least counter in this series, higher than the last.
+    """
+    self._check_trader(vault_id)
+    self._check_higher(self.series_minimums[vault_id][series], minimum)
+    self.series_minimums[vault_id][series] = minimum
+    self.minimums[vault_id] |= SERIES_BIT
+    log IExchange.SeriesCancelled(
+        vault_id=vault_id, series=convert(series, uint256), minimum=minimum
+    )
+
+
+# --- parameters and fees -----------------------------------------------------------------------------------------
+
+
+@external
+def configure(market: uint256, word: uint256):
+    """
+    @notice Replaces the packed trading parameters. Only RiskParameters, which bounds them.
+    @param market Market index.
+    @param word See exchange/trading_word.
+    """
+    if msg.sender != PARAMETERS:
+        self._refuse("exchange/only-parameters")
+    self.trading[market] = word
+    log IExchange.TradingConfigured(market=market, word=word)
+
+
+@external
+def collect_fees(token: address, receiver: address) -> uint256:
+    """
+    @notice Sends the accrued fees of one token to `receiver`. Only the owner of RiskParameters.
+    @param token An ERC-20.
+    @param receiver Who gets them.
+    @return Tokens sent [native].
+    """
+    if msg.sender != staticcall IRiskParameters(PARAMETERS).owner():
+        self._refuse("exchange/only-owner")
+    amount: uint256 = staticcall IERC20(token).balanceOf(self)
+    if not extcall IERC20(token).transfer(receiver, amount, default_return_value=True):
+        self._refuse("exchange/transfer-refused")
+    log IExchange.FeesCollected(token=token, receiver=receiver, amount=amount)
+    return amount
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def hash_order(order: IExchange.Order) -> bytes32:
+    """
+    @notice EIP-712 digest of an order: what is signed, and its name in every event.
+    @param order Any order, valid or not.
+    @return Digest under this contract's domain on this chain.
+    """
+    return domain._hash_typed_data_v4(order_form._struct_hash(order))
+
+
+@external
+@view
+def filled_of(signer: address, order_hash: bytes32) -> (uint256, bool):
+    """
+    @notice How far an order has gone.
+    @param signer Its signer.
+    @param order_hash Digest of `hash_order`.
+    @return (packages filled [1e-6], cancelled)
+    """
+    filled: uint256 = self.filled[signer][order_hash]
+    return filled & ~rules.CANCELLED, filled & rules.CANCELLED != 0
+
+
+@external
+@view
+def epoch_for(vault_id: uint256, series: DynArray[uint128, 4]) -> uint256:
+    """
+    @notice The least `epoch` with which an order of this vault in these series is alive.
+    @param vault_id The maker's vault.
+    @param series Series ids of the order.
+    @return Epoch of the vault in the low 64 bits, the maker's counter above.
+    """
+    counter: uint256 = self._counter(vault_id, self.minimums[vault_id], series)
+    return (counter << rules.EPOCH_BITS) | state._epoch(self._word(vault_id))

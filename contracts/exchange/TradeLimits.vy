@@ -1,0 +1,316 @@
+# pragma version 0.4.3
+# pragma optimize gas
+"""
+@title Trade limits: what a session key may lose and how much a maker lets be filled
+@license AGPL-3.0-only
+@notice Two checks that few fills need, outside the Exchange because it is tight. A key that may trade and not withdraw
+        cannot trade value out of a vault: each fill by it costs the vault at mark at most 1 % of notional and the fee,
+        and all of a day (UTC) together at most 5 % of its equity, fees included. A maker may cap the net delta and
+        vega that others fill before a new counter. Owns: what was lost and what was used. Holds no tokens.
+        Trusts: Exchange, Clearinghouse.
+@dev Mark is the vault's own engine at the prices of the fill; what a mark does not know, these limits do not either.
+"""
+from interfaces import IClearinghouse
+from interfaces import IMarginEngine
+from interfaces import ITradeLimits
+
+from contracts.vaults import leg
+from contracts.margin import standing
+from contracts.oracle import snapshot as price
+from contracts.vaults import vault_state as state
+
+implements: ITradeLimits
+
+# why a fill is checked
+KEY: constant(uint256) = 1
+CAPS: constant(uint256) = 2
+
+DAY: constant(uint256) = 86400
+# a fill by a trade-only key may cost this share of notional at mark, and a day this share of equity
+FILL_SHARE: constant(uint256) = 100    # one part in
+DAY_SHARE: constant(uint256) = 20
+VEGA: constant(uint256) = 5
+HALF: constant(uint256) = 2**128 - 1
+NO_COLLATERAL: constant(int256) = min_value(int256)
+
+CLEARINGHOUSE: immutable(address)
+EXCHANGE: immutable(address)
+
+# vault id -> day << 128 | lost that day [wad]
+losses: HashMap[uint256, uint256]
+# vault id -> epoch -> vega cap << 128 | delta cap [wad]
+caps: HashMap[uint256, HashMap[uint256, uint256]]
+# vault id -> epoch -> times the caps were set: usage counts anew with each
+settings: HashMap[uint256, HashMap[uint256, uint256]]
+# keccak(vault id, epoch, setting, counter) -> net vega used << 128 | net delta used, both signed [wad]
+used: HashMap[bytes32, uint256]
+
+
+@deploy
+def __init__(clearinghouse: address, exchange: address):
+    CLEARINGHOUSE = clearinghouse
+    EXCHANGE = exchange
+
+
+@internal
+@view
+def _key(vault_id: uint256, epoch: uint256, counter: uint256) -> bytes32:
+    return keccak256(
+        abi_encode(vault_id, epoch, self.settings[vault_id][epoch], counter)
+    )
+
+
+@internal
+@pure
+def _low(word: uint256) -> int256:
+    return leg._signed(word << 128) >> 128
+
+
+@internal
+@pure
+def _high(word: uint256) -> int256:
+    return leg._signed(word) >> 128
+
+
+@internal
+@pure
+def _notional(legs: DynArray[uint256, 16], spot: uint256) -> uint256:
+    """
+    @dev Options and futures times spot [wad].
+    """
+    contracts: uint256 = 0
+    for item: uint256 in legs:
+        if leg._kind(item) != leg.CASH:
+            contracts += convert(abs(leg._quantity(item)), uint256)
+    return contracts * spot // 10**6
+
+
+@internal
+@view
+def _equity(words: uint256[9], held: DynArray[uint256, 16], prices: uint256[16]) -> int256:
+    equity: int256 = state._collateral(
+        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
+    )
+    if len(held) != 0:
+        equity += staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(held, prices)
+    return equity
+
+
+@internal
+@view
+def _key_loss(
+    vault_id: uint256,
+    words: uint256[9],
+    held: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    receives: bool,
+    cash: int256,
+    fee: uint256,
+    prices: uint256[16],
+) -> uint256:
+    """
+    @dev What trade-only keys would have cost the vault today after this fill [wad]; 0 when it costs nothing.
+    """
+    # without a fresh price nobody can tell what a trade costs: the owner may still close
+    assert price._is_fresh(prices), "limits/key-needs-price"
+    engine: IMarginEngine = IMarginEngine(convert(words[state.ENGINE], address))
+    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    value: int256 = staticcall engine.value(legs, prices)
+    gain: int256 = (value if receives else -value) + cash * native
+    allowed: uint256 = self._notional(legs, prices[price.SPOT]) // FILL_SHARE
+    assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
+    gain -= convert(fee, int256) * native
+    if gain >= 0:
+        return 0
+    equity: int256 = self._equity(words, held, prices)
+    today: uint256 = block.timestamp // DAY
+    lost: uint256 = convert(-gain, uint256)
+    before: uint256 = self.losses[vault_id]
+    if before >> 128 == today:
+        lost += before & HALF
+    # gains do not make room for losses, or a key could wash value out through a friend
+    assert convert(lost * DAY_SHARE, int256) <= equity, "limits/key-day-loss"
+    return lost
+
+
+@internal
+@pure
+def _outside(used: int256, added: int256, cap: uint256) -> bool:
+    # what brings the net closer to zero always passes
+    after: int256 = used + added
+    return cap != 0 and convert(abs(after), uint256) > cap and abs(after) > abs(used)
+
+
+@internal
+@view
+def _usage(
+    vault_id: uint256,
+    words: uint256[9],
+    counter: uint256,
+    legs: DynArray[uint256, 16],
+    receives: bool,
+    prices: uint256[16],
+) -> (bytes32, int256, int256):
+    """
+    @dev Where a capped vault's usage is kept, and its net delta and vega after this fill [wad]; the key is empty
+         where there are no caps.
+    """
+    epoch: uint256 = state._epoch(words[state.VAULT])
+    caps: uint256 = self.caps[vault_id][epoch]
+    if caps == 0:
+        return empty(bytes32), 0, 0
+    assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+        legs, prices, state._engine_risk(words), NO_COLLATERAL
+    )
+    delta: int256 = assessed[standing.DELTA]
+    vega: int256 = assessed[VEGA]
+    if not receives:
+        delta = -delta
+        vega = -vega
+    key: bytes32 = self._key(vault_id, epoch, counter)
+    before: uint256 = self.used[key]
+    assert not self._outside(self._low(before), delta, caps & HALF), "limits/delta-cap"
+    assert not self._outside(self._high(before), vega, caps >> 128), "limits/vega-cap"
+    delta += self._low(before)
+    vega += self._high(before)
+    assert delta == (delta << 128) >> 128 and vega == (vega << 128) >> 128, "limits/out-of-range"
+    return key, delta, vega
+
+
+@external
+def check(
+    vault_id: uint256,
+    why: uint256,
+    counter: uint256,
+    legs: DynArray[uint256, 16],
+    receives: bool,
+    cash: int256,
+    fee: uint256,
+    snapshot: uint256[16],
+):
+    """
+    @notice Passes a fill before it happens, or reverts with the limit it would break. Only Exchange.
+    @param vault_id The vault.
+    @param why 1 a trade-only key acts for the vault, 2 the vault has caps, added up.
+    @param counter The maker's least live counter; caps count anew with a new one.
+    @param legs Leg words as the buyer receives them.
+    @param receives True when the vault is the buyer.
+    @param cash Tokens the vault receives, fee not counted; negative when it pays [native].
+    @param fee Fee the vault pays [native].
+    @param snapshot Prices of the cell.
+    """
+    assert msg.sender == EXCHANGE, "limits/only-exchange"
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    if why & KEY != 0:
+        lost: uint256 = self._key_loss(
+            vault_id, words, held, legs, receives, cash, fee, snapshot
+        )
+        if lost != 0:
+            today: uint256 = block.timestamp // DAY
+            self.losses[vault_id] = (today << 128) | lost
+            log ITradeLimits.KeyLossRecorded(vault_id=vault_id, day=today, lost=lost)
+    if why & CAPS != 0:
+        key: bytes32 = empty(bytes32)
+        delta: int256 = 0
+        vega: int256 = 0
+        key, delta, vega = self._usage(vault_id, words, counter, legs, receives, snapshot)
+        if key != empty(bytes32):
+            self.used[key] = (leg._unsigned(vega) << 128) | (leg._unsigned(delta) & HALF)
+            log ITradeLimits.CapsUsed(vault_id=vault_id, counter=counter, delta=delta, vega=vega)
+
+
+@external
+@view
+def preview_check(
+    vault_id: uint256,
+    why: uint256,
+    counter: uint256,
+    legs: DynArray[uint256, 16],
+    receives: bool,
+    cash: int256,
+    fee: uint256,
+    snapshot: uint256[16],
+) -> uint256:
+    """
+    @notice Reverts with the limit that `check` would name, and writes nothing.
+    @param vault_id As in `check`.
+    @param why As in `check`.
+    @param counter As in `check`.
+    @param legs As in `check`.
+    @param receives As in `check`.
+    @param cash As in `check`.
+    @param fee As in `check`.
+    @param snapshot As in `check`.
+    @return What trade-only keys would have cost the vault today [wad]; 0 for a fill that costs nothing, or is no key's.
+    """
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    lost: uint256 = 0
+    if why & KEY != 0:
+        lost = self._key_loss(vault_id, words, held, legs, receives, cash, fee, snapshot)
+    if why & CAPS != 0:
+        self._usage(vault_id, words, counter, legs, receives, snapshot)
+    return lost
+
+
+@external
+def set_caps(vault_id: uint256, epoch: uint256, delta: uint256, vega: uint256):
+    """
+    @notice Replaces the caps of a vault and forgets what was used. Only Exchange, for the vault's owner.
+    @param vault_id The vault.
+    @param epoch Its epoch: a transfer of the vault ends its caps.
+    @param delta Largest net delta filled under one counter [wad contracts]; 0: any.
+    @param vega Largest net vega filled under one counter [wad quote per 1.00 vol]; 0: any.
+    """
+    assert msg.sender == EXCHANGE, "limits/only-exchange"
+    assert delta <= HALF and vega <= HALF, "limits/out-of-range"
+    self.caps[vault_id][epoch] = (vega << 128) | delta
+    self.settings[vault_id][epoch] += 1
+    log ITradeLimits.CapsSet(vault_id=vault_id, epoch=epoch, delta=delta, vega=vega)
+
+
+@external
+@view
+def caps_of(
+    vault_id: uint256, epoch: uint256, counter: uint256
+) -> (uint256, uint256, int256, int256):
+    """
+    @notice What a maker allows and what has been used of it.
+    @param vault_id The vault.
+    @param epoch Its epoch.
+    @param counter The maker's least live counter (`Exchange.epoch_for` >> 64).
+    @return (delta cap, vega cap, net delta used, net vega used) [wad]; a cap of 0 is none.
+    """
+    caps: uint256 = self.caps[vault_id][epoch]
+    used: uint256 = self.used[self._key(vault_id, epoch, counter)]
+    return caps & HALF, caps >> 128, self._low(used), self._high(used)
+
+
+@external
+@view
+def is_negative(vault_id: uint256, snapshot: uint256[16]) -> bool:
+    """
+    @notice Whether C + v < 0: such a side pays no fee on its way out.
+    @param vault_id The vault.
+    @param snapshot Prices of its cell.
+    @return True when it owes more than it holds.
+    """
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return self._equity(words, held, snapshot) < 0
+
+
+@external
+@view
+def lost_today(vault_id: uint256) -> uint256:
+    """
+    @notice What trade-only keys have cost the vault at mark since 00:00 UTC, fees included [wad].
+    @param vault_id The vault.
+    @return The loss.
+    """
+    word: uint256 = self.losses[vault_id]
+    return word & HALF if word >> 128 == block.timestamp // DAY else 0

@@ -1,0 +1,158 @@
+# pragma version 0.4.3
+"""
+@title What an order asks for at one moment
+@license AGPL-3.0-only
+@notice Price, premium, fees and legs of a fill. The Exchange settles by it and OrderLens tells by it, so a view and a
+        fill cannot differ. Reads the maker vault's engine where a mark is needed; trusts the prices it is given.
+"""
+from interfaces import IClearinghouse
+from interfaces import IExchange
+from interfaces import IMarginEngine
+
+from contracts.exchange import order as order_form
+from contracts.oracle import snapshot as price_of
+from contracts.exchange import trading_word
+from contracts.vaults import vault_state as state
+
+# what an order asks for at one moment
+struct Terms:
+    price: int256                   # per package [wad quote]
+    premium: int256                 # what the buyer pays [native, or 1e-6 quote when deferred]
+    cash: int256                    # tokens from seller to buyer [native]
+    maker_fee: uint256              # [native]
+    taker_fee: uint256              # [native]
+    legs: DynArray[uint256, 16]     # what the buyer receives
+
+BPS: constant(uint256) = 10**4
+# the taker's fee is at least the full rate over this, whatever the price
+LEAST_FEE: constant(uint256) = 10
+# no package has a fee limit beyond this, so that limits of "anything" do not overflow
+MAX_FEE: constant(uint256) = 2**127
+
+
+@internal
+@view
+def _load(clearinghouse: address, vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+    return staticcall IClearinghouse(clearinghouse).load(vault_id)
+
+
+@internal
+@view
+def _mark(
+    clearinghouse: address,
+    vault_id: uint256,
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+) -> int256:
+    """
+    @notice Mark of the legs by the vault's own engine [wad].
+    """
+    words: uint256[9] = empty(uint256[9])
+    held: DynArray[uint256, 16] = []
+    words, held = self._load(clearinghouse, vault_id)
+    engine: address = convert(words[state.ENGINE], address)
+    return staticcall IMarginEngine(engine).value(legs, prices)
+
+
+@internal
+@view
+def _price(
+    clearinghouse: address,
+    maker_vault: uint256,
+    iv: uint256,
+    signed: int256,
+    is_bid: bool,
+    legs: DynArray[uint256, 16],
+    size: uint256,
+    prices: uint256[16],
+) -> int256:
+    """
+    @notice Price per package at the signed vol, or the signed price when that is better for the maker [wad].
+    """
+    flat: uint256[16] = prices
+    flat[price_of.SURFACE_NEAR] = iv
+    flat[price_of.SURFACE_FAR] = 0
+    flat[price_of.SURFACE_WEIGHT] = 0
+    flat[price_of.STATUS] &= ~price_of.SURFACE_SVI
+    value: int256 = (
+        self._mark(clearinghouse, maker_vault, legs, flat) * convert(order_form.MICRO, int256)
+    )
+    if is_bid:
+        return min(signed, order_form._div_down(value, convert(size, int256)))
+    return max(signed, order_form._div_up(value, convert(size, int256)))
+
+
+@internal
+@view
+def _terms(
+    clearinghouse: address,
+    order: IExchange.Order,
+    size: uint256,
+    token: uint256,
+    trading: uint256,
+    prices: uint256[16],
+) -> Terms:
+    """
+    @notice Legs, premium and fees of a fill. Premium is rounded against the taker, fees against who pays them.
+    """
+    legs: DynArray[uint256, 16] = []
+    contracts: uint256 = 0
+    legs, contracts = order_form._legs(order.legs, size)
+    price: int256 = order.price
+    if order.iv != 0:
+        price = self._price(
+            clearinghouse,
+            order.maker_vault,
+            order.iv,
+            order.price,
+            order.is_bid,
+            legs,
+            size,
+            prices,
+        )
+
+    # fees: basis points of notional, at most a share of max(|price|, mark); all in wad * 1e-6 * bps
+    taker_bps: uint256 = trading_word._taker_fee_bps(trading)
+    maker_bps: uint256 = trading_word._maker_fee_bps(trading)
+    cap_bps: uint256 = trading_word._fee_cap_bps(trading)
+    notional: uint256 = contracts * prices[price_of.SPOT]
+    most: uint256 = convert(abs(price), uint256) * size
+    # the mark is only asked for when the price alone would lower a fee
+    if notional * max(taker_bps, maker_bps) > most * cap_bps:
+        mark: int256 = self._mark(clearinghouse, order.maker_vault, legs, prices)
+        most = max(most, convert(abs(mark), uint256) * order_form.MICRO)
+    most *= cap_bps
+    unit: uint256 = order_form.MICRO * state._native_wad(token)
+    maker_fee: uint256 = self._div_up(min(notional * maker_bps, most), unit * BPS)
+    # the taker's never below a tenth of the rate: packages worth nothing would fill the open-interest cap for nothing
+    full: uint256 = notional * taker_bps
+    taker_fee: uint256 = self._div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS)
+
+    cash: int256 = 0
+    premium: int256 = 0
+    if order.premium_style == order_form.UPFRONT:
+        premium = order_form._premium(price, size, unit, not order.is_bid)
+        cash = -premium
+    else:
+        premium = order_form._premium(price, size, 10**18, not order.is_bid)
+        legs = order_form._with_cash(legs, -premium)
+    return Terms(
+        price=price, premium=premium, cash=cash, maker_fee=maker_fee, taker_fee=taker_fee, legs=legs
+    )
+
+
+@internal
+@pure
+def _div_up(a: uint256, b: uint256) -> uint256:
+    return (a + unsafe_sub(b, 1)) // b
+
+
+@internal
+@pure
+def _maker_fee_limit(max_fee: uint256, size: uint256, token: uint256) -> uint256:
+    """
+    @notice What the maker signed to pay at most [native]; the unit a fee is rounded up by is granted.
+    """
+    return self._div_up(
+        min(max_fee, MAX_FEE) * size, order_form.MICRO * state._native_wad(token)
+    )

@@ -1,0 +1,163 @@
+# pragma version 0.4.3
+"""
+@title When an order may be filled
+@license AGPL-3.0-only
+@notice Decisions about one order from values that the caller has loaded; the Exchange reverts with the reason they
+        give and OrderLens tells it, so the two cannot differ. An empty reason passes. Nothing here reverts.
+"""
+from interfaces import IExchange
+
+from contracts.vaults import leg
+from contracts.exchange import order as order_form
+from contracts.vaults import series as series_grid
+from contracts.vaults import signature as signer_of
+from contracts.oracle import snapshot as price_of
+from contracts.exchange import trading_word
+from contracts.vaults import vault_state as state
+
+# a cancelled order's filled size carries this bit
+CANCELLED: constant(uint256) = 1 << 255
+# the epoch of the vault in an order's epoch; the maker's counter stands above
+EPOCH_BITS: constant(uint256) = 64
+# permission of an operator to trade
+TRADE: constant(uint256) = 1
+
+
+@internal
+@view
+def _standing(
+    order: IExchange.Order,
+    digest: bytes32,
+    signature: Bytes[1024],
+    taker: address,
+    filled: uint256,
+    word: uint256,
+    rights: uint256,
+    counter: uint256,
+) -> String[32]:
+    """
+    @notice Whether the maker still stands by an order that is one.
+    @param taker Who would fill; empty: not checked.
+    @param filled Packages filled | CANCELLED.
+    @param word Vault word of the maker vault.
+    @param rights What the signer may do for that vault (permissions of Operators; an owner has all).
+    @param counter Least counter of a live order of that vault in these series.
+    """
+    if block.timestamp > order.expiry:
+        return "exchange/order-expired"
+    if order.taker != empty(address) and taker != empty(address) and order.taker != taker:
+        return "exchange/wrong-taker"
+    if filled & CANCELLED != 0:
+        return "exchange/cancelled"
+    if filled >= order.size:
+        return "exchange/filled"
+    # a transfer of the vault bumps its epoch
+    if order.epoch & (2**EPOCH_BITS - 1) != state._epoch(word) or order.epoch >> EPOCH_BITS < counter:
+        return "exchange/stale-epoch"
+    if word == 0 or rights & TRADE == 0:
+        return "exchange/signer-not-owner"
+    if not signer_of._is_valid(order.signer, digest, signature):
+        return "exchange/bad-signature"
+    form: String[32] = order_form._form(order)
+    if len(form) != 0:
+        return form
+    if leg._market_of(order.legs[0].series) != state._market(word):
+        return "exchange/wrong-market"
+    if leg._expiry_of(order.legs[0].series) <= block.timestamp:
+        return "exchange/series-expired"
+    return ""
+
+
+@internal
+@pure
+def _size_refusal(
+    whole: uint256, min_fill: uint256, flags: uint8, filled: uint256, size: uint256
+) -> String[32]:
+    """
+    @notice Whether a live order of `whole` packages allows a fill of this size.
+    """
+    left: uint256 = whole - filled
+    if size > left:
+        return "exchange/above-remainder"
+    # what is left below min_fill may be taken whole
+    if size == 0 or size < min(min_fill, left):
+        return "exchange/below-min-fill"
+    if flags & order_form.FILL_OR_KILL != 0 and size != whole:
+        return "exchange/fill-or-kill"
+    return ""
+
+
+@internal
+@pure
+def _spot_refusal(
+    spot_min: uint256, spot_max: uint256, iv: uint256, prices: uint256[16]
+) -> String[32]:
+    """
+    @notice Whether spot lies in the order's band.
+    """
+    if spot_min != 0 or spot_max != max_value(uint256) or iv != 0:
+        # a band or a vol on a price that is not fresh protects nobody
+        if not price_of._is_fresh(prices):
+            return "exchange/spot-unknown"
+        spot: uint256 = prices[price_of.SPOT]
+        if spot < spot_min or spot > spot_max:
+            return "exchange/spot-outside"
+    return ""
+
+
+@internal
+@view
+def _opening_refusal(
+    legs: DynArray[uint256, 16], expiry: uint256, trading: uint256, prices: uint256[16]
+) -> String[32]:
+    """
+    @notice What only a fill that raises open interest must meet (protocol section 2).
+    """
+    # the margin gate refuses both sides of such a fill before the Exchange can
+    if not price_of._is_active(prices):
+        return "margin/price-not-active"
+    if block.timestamp < trading_word._paused_until(trading):
+        return "exchange/paused"
+    if block.timestamp + trading_word._no_open_seconds(trading) >= expiry:
+        return "exchange/no-open-window"
+    if not series_grid._on_grid(expiry, block.timestamp):
+        return "exchange/expiry-off-grid"
+    tick: uint256 = trading_word._tick(trading)
+    for word: uint256 in legs:
+        if not series_grid._strike_valid(word, tick, prices[price_of.SPOT]):
+            return "exchange/strike-off-grid"
+    return ""
+
+
+@internal
+@pure
+def _reducible(
+    legs: DynArray[IExchange.OrderLeg, 4],
+    is_bid: bool,
+    terms: uint256,
+    held: DynArray[uint256, 16],
+) -> uint256:
+    """
+    @notice Largest size of which every option and future only brings the maker's quantity closer to zero [1e-6].
+    @param terms Terms word of the maker vault.
+    @param held Its leg words.
+    """
+    # legs of another cell cannot be reduced by this one
+    if len(held) == 0 or state._expiry(terms) != leg._expiry_of(legs[0].series):
+        return 0
+    most: uint256 = max_value(uint256)
+    for one: IExchange.OrderLeg in legs:
+        series: uint256 = convert(one.series, uint256)
+        kind: uint256 = (series >> 104) & 255
+        if kind == leg.CASH:
+            continue
+        quantity: int256 = 0
+        for word: uint256 in held:
+            if leg._key(word) == (kind << 62) | (series & leg.STRIKE_MASK):
+                quantity = leg._quantity(word)
+        ratio: int256 = convert(one.ratio, int256)
+        # what the maker receives must have the opposite sign of what it holds
+        if (quantity > 0) == ((ratio > 0) == is_bid):
+            return 0
+        most = min(most, convert(abs(quantity), uint256) // convert(abs(ratio), uint256))
+    return most

@@ -1,0 +1,383 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Insurance fund: first-loss money, one pot per market
+@license AGPL-3.0-only
+@notice Owns one custody clone per market; whatever lies there is the market's insurance. Pays losses beyond a vault's
+        own tokens within caps per cell and per day (protocol sections 6.6 and 7) and never more.
+        Trusts: Liquidator and Settlement for the reason of a draw, Clearinghouse for the token of a market. Assumes
+        nothing of the token: what arrives is measured, a refusal pays nothing.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IClearinghouse
+from interfaces import IInsuranceFund
+from interfaces import ILiquidator
+from interfaces import IVault
+
+from contracts.liquidation import auction
+from contracts.vaults import vault_state as state
+from contracts.liquidation import waterfall
+
+implements: IInsuranceFund
+
+DAY: constant(uint256) = 86_400
+# a withdrawal waits so long, then is open so long: leaving before a known loss is no option
+COOLDOWN_SECONDS: constant(uint256) = 7 * DAY
+WINDOW_SECONDS: constant(uint256) = 7 * DAY
+# shares and assets that exist only in the arithmetic: donations before the first deposit gain nothing
+VIRTUAL_SHARES: constant(uint256) = 10**6
+LOW: constant(uint256) = 2**128 - 1
+# gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
+HONEST_FAILURE_GAS: constant(uint256) = 20_000
+
+# --- immutables --------------------------------------------------------------------------------------------------
+VAULT_TARGET: immutable(address)
+CLONE_HASH: immutable(bytes32)
+PARAMETERS: immutable(address)
+CLEARINGHOUSE: immutable(address)
+LIQUIDATOR: immutable(address)
+SETTLEMENT: immutable(address)
+
+# --- storage -----------------------------------------------------------------------------------------------------
+# market -> shares of all depositors
+total_shares: public(HashMap[uint256, uint256])
+# market -> depositor -> shares
+shares: public(HashMap[uint256, HashMap[address, uint256]])
+# market << 40 | expiry -> fund at the cell's first draw 128 | drawn 128 [native]
+cell_draws: HashMap[uint256, uint256]
+# market << 40 | day -> fund at the day's first draw 128 | drawn 128 [native]
+day_draws: HashMap[uint256, uint256]
+# market -> depositor -> requested at 40 | shares to withdraw 216
+requests: HashMap[uint256, HashMap[address, uint256]]
+# market << 40 | expiry -> deficit of the cell that the pot may have to pay, as last recorded [native]
+reserves: public(HashMap[uint256, uint256])
+# market -> sum of `reserves`
+reserved: public(HashMap[uint256, uint256])
+# vault id << 40 | expiry -> drawn for one vault [native]
+vault_draws: HashMap[uint256, uint256]
+
+
+@deploy
+def __init__(
+    vault_target: address,
+    parameters: address,
+    clearinghouse: address,
+    liquidator: address,
+    settlement: address,
+):
+    VAULT_TARGET = vault_target
+    PARAMETERS = parameters
+    CLEARINGHOUSE = clearinghouse
+    LIQUIDATOR = liquidator
+    SETTLEMENT = settlement
+    CLONE_HASH = keccak256(
+        concat(
+            x"602d3d8160093d39f3363d3d373d3d3d363d73",
+            convert(vault_target, bytes20),
+            x"5af43d82803e903d91602b57fd5bf3",
+        )
+    )
+
+
+# --- custody -----------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _pot(market: uint256) -> address:
+    digest: bytes32 = keccak256(
+        concat(x"ff", convert(self, bytes20), convert(market, bytes32), CLONE_HASH)
+    )
+    return convert(convert(digest, uint256) & state.OWNER_MASK, address)
+
+
+@internal
+def _open_pot(market: uint256) -> address:
+    # the address is known and can hold tokens before there is code
+    pot: address = self._pot(market)
+    if not pot.is_contract:
+        created: address = create_minimal_proxy_to(VAULT_TARGET, salt=convert(market, bytes32))
+        assert created == pot  # dev: INV-03
+    return pot
+
+
+@internal
+@view
+def _token(market: uint256) -> address:
+    token_word: uint256 = 0
+    risk: uint256 = 0
+    open_interest: uint256 = 0
+    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    assert token_word != 0, "insurance/unknown-market"
+    return state._token(token_word)
+
+
+@internal
+@view
+def _balance(token: address, holder: address) -> uint256:
+    return staticcall IERC20(token).balanceOf(holder)
+
+
+@internal
+@view
+def _check_idle():
+    # no share is priced while a taker's callback runs
+    assert not staticcall ILiquidator(LIQUIDATOR).in_callback(), "insurance/in-callback"
+
+
+# --- caps --------------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _room(fund: uint256, draws: uint256, cap: uint256) -> uint256:
+    first: uint256 = draws >> 128
+    if first == 0:
+        first = fund
+    return waterfall._draw_room(fund, first, draws & LOW, cap)
+
+
+@internal
+@view
+def _available(market: uint256, expiry: uint256, fund: uint256) -> uint256:
+    word: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
+    by_cell: uint256 = self._room(
+        fund, self.cell_draws[(market << 40) | expiry], auction._cell_cap(word)
+    )
+    by_day: uint256 = self._room(
+        fund, self.day_draws[(market << 40) | (block.timestamp // DAY)], auction._day_cap(word)
+    )
+    return min(by_cell, by_day)
+
+
+@internal
+@pure
+def _counted(draws: uint256, fund: uint256, amount: uint256) -> uint256:
+    first: uint256 = draws >> 128
+    if first == 0:
+        first = fund
+    return (first << 128) | ((draws & LOW) + amount)
+
+
+# --- entries -----------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def deposit(market: uint256, amount: uint256) -> uint256:
+    """
+    @notice Adds first-loss money to a market's pot. Losses of the market lower what a share is worth, cuts raise it.
+    @param market Market index.
+    @param amount Tokens to pull from the caller [native].
+    @return Shares of the pot that the caller got.
+    """
+    self._check_idle()
+    assert amount != 0, "insurance/zero-amount"
+    token: address = self._token(market)
+    pot: address = self._open_pot(market)
+    before: uint256 = self._balance(token, pot)
+    assert extcall IERC20(token).transferFrom(
+        msg.sender, pot, amount, default_return_value=True
+    ), "insurance/transfer-failed"
+    balance: uint256 = self._balance(token, pot)
+    total: uint256 = self.total_shares[market]
+    # measured, so that a fee on transfer is the depositor's
+    minted: uint256 = (balance - before) * (total + VIRTUAL_SHARES) // (before + 1)
+    assert minted != 0, "insurance/zero-shares"
+    self.total_shares[market] = total + minted
+    self.shares[market][msg.sender] += minted
+    log IInsuranceFund.InsuranceAdded(
+        market=market, payer=msg.sender, amount=balance - before, shares=minted, balance=balance
+    )
+    return minted
+
+
+@external
+def request(market: uint256, amount: uint256):
+    """
+    @notice Announces a withdrawal; replaces an earlier announcement. The shares bear losses until they are paid out.
+    @param market Market index.
+    @param amount Shares to withdraw; 0 takes the announcement back.
+    """
+    self._check_idle()
+    assert amount <= self.shares[market][msg.sender], "insurance/too-many-shares"
+    self.requests[market][msg.sender] = (block.timestamp << 216) | amount
+    log IInsuranceFund.WithdrawalRequested(
+        market=market, payer=msg.sender, shares=amount, open_at=block.timestamp + COOLDOWN_SECONDS
+    )
+
+
+@external
+@nonreentrant
+def withdraw(market: uint256, receiver: address) -> uint256:
+    """
+    @notice Pays out an announced withdrawal, 7 to 14 days after it was announced.
+    @dev At most the pot less the capped deficits of flagged and wound down vaults, as last recorded by `refresh`.
+    @param market Market index.
+    @param receiver Who gets the tokens.
+    @return Tokens paid [native].
+    """
+    self._check_idle()
+    word: uint256 = self.requests[market][msg.sender]
+    amount: uint256 = word & (2**216 - 1)
+    assert amount != 0, "insurance/nothing-requested"
+    open_at: uint256 = (word >> 216) + COOLDOWN_SECONDS
+    assert block.timestamp >= open_at, "insurance/cooling-down"
+    assert block.timestamp < open_at + WINDOW_SECONDS, "insurance/request-expired"
+    token: address = self._token(market)
+    pot: address = self._open_pot(market)
+    balance: uint256 = self._balance(token, pot)
+    total: uint256 = self.total_shares[market]
+    paid: uint256 = amount * (balance + 1) // (total + VIRTUAL_SHARES)
+    assert paid + self.reserved[market] <= balance, "insurance/below-reserve"
+    self.requests[market][msg.sender] = 0
+    self.shares[market][msg.sender] -= amount
+    self.total_shares[market] = total - amount
+    extcall IVault(pot).pay(token, [receiver, empty(address)], [paid, 0])
+    log IInsuranceFund.InsuranceWithdrawn(
+        market=market,
+        payer=msg.sender,
+        receiver=receiver,
+        amount=paid,
+        shares=amount,
+        balance=balance - paid,
+    )
+    return paid
+
+
+@external
+def refresh(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Records anew what a cell's known deficits may cost the pot, within the cell's cap. Open to anyone.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Reserve of the cell [native].
+    """
+    self._check_idle()
+    token_word: uint256 = 0
+    risk: uint256 = 0
+    open_interest: uint256 = 0
+    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    assert token_word != 0, "insurance/unknown-market"
+    key: uint256 = (market << 40) | expiry
+    unit: uint256 = state._native_wad(token_word)
+    deficit: uint256 = (
+        state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)) + unit - 1
+    ) // unit
+    fund: uint256 = self._balance(state._token(token_word), self._pot(market))
+    word: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
+    reserve: uint256 = min(
+        deficit, self._room(fund, self.cell_draws[key], auction._cell_cap(word))
+    )
+    self.reserved[market] = self.reserved[market] + reserve - self.reserves[key]
+    self.reserves[key] = reserve
+    log IInsuranceFund.ReserveRecorded(
+        market=market, expiry=expiry, reserve=reserve, total=self.reserved[market]
+    )
+    return reserve
+
+
+@external
+@nonreentrant
+def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amount: uint256) -> uint256:
+    """
+    @notice Pays up to `amount` within the cell's and the day's cap. Only Liquidator and Settlement.
+    @dev Keeps INV-10. The caps count from the smaller of the fund now and at the first draw, so refilling the pot
+         between draws opens nothing.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @param vault_id Vault the money is drawn for, 0 for a whole cell.
+    @param to Custody that gets it.
+    @param amount Tokens wanted [native].
+    @return Tokens that arrived [native]; 0 when the caps leave nothing or the token refused.
+    """
+    assert msg.sender == LIQUIDATOR or msg.sender == SETTLEMENT, "insurance/not-authorized"
+    token: address = self._token(market)
+    pot: address = self._open_pot(market)
+    fund: uint256 = self._balance(token, pot)
+    paid: uint256 = min(amount, self._available(market, expiry, fund))
+    if paid == 0:
+        return 0
+    cell_key: uint256 = (market << 40) | expiry
+    day_key: uint256 = (market << 40) | (block.timestamp // DAY)
+    before: uint256 = self._balance(token, to)
+    receivers: address[2] = [to, empty(address)]
+    amounts: uint256[2] = [paid, 0]
+    moved: bool = raw_call(
+        pot,
+        abi_encode(
+            token,
+            receivers,
+            amounts,
+            method_id=method_id("pay(address,address[2],uint256[2])"),
+        ),
+        revert_on_failure=False,
+    )
+    if not moved:
+        assert msg.gas > HONEST_FAILURE_GAS, "insurance/out-of-gas"
+        return 0
+    self.cell_draws[cell_key] = self._counted(self.cell_draws[cell_key], fund, paid)
+    self.day_draws[day_key] = self._counted(self.day_draws[day_key], fund, paid)
+    if vault_id != 0:
+        self.vault_draws[(vault_id << 40) | expiry] += paid
+    log IInsuranceFund.InsuranceDrawn(
+        market=market,
+        expiry=expiry,
+        vault_id=vault_id,
+        receiver=to,
+        amount=paid,
+        balance=self._balance(token, pot),
+    )
+    return self._balance(token, to) - before
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def available(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice What the caps leave to draw for a cell now [native].
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens [native].
+    """
+    return self._available(market, expiry, self._balance(self._token(market), self._pot(market)))
+
+
+@external
+@view
+def request_of(market: uint256, payer: address) -> (uint256, uint256):
+    """
+    @notice (shares announced, when they can be withdrawn [unix seconds]).
+    @param market Market index.
+    @param payer The depositor.
+    @return (shares, unix seconds).
+    """
+    word: uint256 = self.requests[market][payer]
+    return word & (2**216 - 1), (word >> 216) + COOLDOWN_SECONDS
+
+
+@external
+@view
+def vault_drawn(vault_id: uint256, expiry: uint256) -> uint256:
+    """
+    @notice What was drawn for one vault in one cell [native].
+    @param vault_id The vault.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens [native].
+    """
+    return self.vault_draws[(vault_id << 40) | expiry]
+
+
+@external
+@view
+def pot(market: uint256) -> address:
+    """
+    @notice Custody of a market's insurance; whatever lies there counts, donations included.
+    @param market Market index.
+    @return Address of the pot.
+    """
+    return self._pot(market)

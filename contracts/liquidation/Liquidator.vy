@@ -1,0 +1,600 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Liquidator: flags and Dutch take-overs
+@license AGPL-3.0-only
+@notice Whoever finds a vault below its maintenance margin starts its auction (`flag`); whoever likes the price takes a
+        fraction of it into a vault of their own (`take`). Loads, plans with liquidation/auction, applies through one
+        Clearinghouse call. Owns the liquidation parameters of the markets and nothing else: flags and clocks live
+        in the vault's terms word.
+        Trusts: Clearinghouse, OracleAdapter, InsuranceFund and the market's engines. Assumes nothing of the taker.
+"""
+from interfaces import IClearinghouse
+from interfaces import IInsuranceFund
+from interfaces import ILiquidator
+from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
+from interfaces import ITaker
+
+from contracts.liquidation import auction
+from contracts.margin import standing
+from contracts.governance import parameters
+from contracts.oracle import snapshot as price
+from contracts.vaults import vault_state as state
+
+implements: ILiquidator
+
+# one vault as loaded and assessed
+struct Case:
+    vault_id: uint256
+    words: uint256[9]
+    legs: DynArray[uint256, 16]
+    collateral: int256      # C [wad]
+    assessed: int256[9]     # margin/standing
+    result: int256[5]       # margin/standing
+
+# what a take would do
+struct Deal:
+    reason: uint256         # below; 0 when it can be done
+    plan: auction.Plan      # top-up after all caps
+    beta: uint256           # [wad]
+    elapsed: uint256        # on the auction's clock [seconds]
+    legs: DynArray[uint256, 16]   # as the taker gets them
+    exact: bool             # no leg had to be rounded
+
+WAD: constant(uint256) = 10**18
+KNOWN: constant(int256) = 2
+ROUNDED: constant(int256) = 3
+NO_COLLATERAL: constant(int256) = min_value(int256)
+CLOCK_MASK: constant(uint256) = 2**64 - 1
+
+# reason codes of `quote`
+DONE: constant(uint256) = 0
+UNKNOWN_VAULT: constant(uint256) = 1
+NO_LEGS: constant(uint256) = 2
+EXPIRED: constant(uint256) = 3
+NOT_ACTIVE: constant(uint256) = 4
+HEALTHY: constant(uint256) = 5
+NOT_FLAGGED: constant(uint256) = 6
+ZERO_FRACTION: constant(uint256) = 7
+NOTHING_MOVES: constant(uint256) = 8
+
+# --- immutables --------------------------------------------------------------------------------------------------
+PARAMETERS: immutable(address)
+CLEARINGHOUSE: immutable(address)
+ORACLE: immutable(address)
+INSURANCE: immutable(address)
+
+# --- storage -----------------------------------------------------------------------------------------------------
+# market -> packed liquidation parameters (governance/parameters)
+market_word: public(HashMap[uint256, uint256])
+# a taker's callback is running: nothing that prices shares may be called
+in_callback: public(transient(bool))
+
+
+@deploy
+def __init__(parameters_: address, clearinghouse: address, oracle: address, insurance: address):
+    PARAMETERS = parameters_
+    CLEARINGHOUSE = clearinghouse
+    ORACLE = oracle
+    INSURANCE = insurance
+
+
+@external
+def configure(market: uint256, word: uint256):
+    """
+    @notice Replaces the packed liquidation parameters of a market. Only RiskParameters, which has bounded them.
+    @param market Market index.
+    @param word Packed liquidation parameters (governance/parameters).
+    """
+    assert msg.sender == PARAMETERS, "liquidator/not-authorized"
+    self.market_word[market] = word
+    log ILiquidator.MarketConfigured(market=market, word=word)
+
+
+# --- load --------------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _load(vault_id: uint256) -> (uint256, Case):
+    """
+    @dev (reason, words and legs); never reverts for an id nobody has.
+    """
+    case: Case = empty(Case)
+    case.vault_id = vault_id
+    if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) == 0:
+        return UNKNOWN_VAULT, case
+    case.words, case.legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    if len(case.legs) == 0:
+        return NO_LEGS, case
+    if block.timestamp >= state._expiry(case.words[state.TERMS]):
+        return EXPIRED, case
+    return DONE, case
+
+
+@internal
+@view
+def _assess(loaded: Case, prices: uint256[16]) -> (uint256, Case):
+    """
+    @dev Section 5.1: liquidatable is E < A and C < -v_min, at an active price.
+    """
+    case: Case = loaded
+    if not price._is_active(prices):
+        return NOT_ACTIVE, case
+    risk: uint256 = case.words[state.RISK]
+    case.collateral = state._collateral(
+        case.words[state.BALANCE], case.words[state.TERMS], case.words[state.TOKEN]
+    )
+    engine: address = convert(case.words[state.ENGINE], address)
+    case.assessed = staticcall IMarginEngine(engine).assess(
+        case.legs, prices, state._engine_risk(case.words), NO_COLLATERAL
+    )
+    case.result = standing._resolve(case.assessed, case.collateral, 0, risk, prices, False)
+    v_min: int256 = case.assessed[standing.V_MIN]
+    # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
+    covered: bool = v_min != standing.UNBOUNDED and case.collateral >= -v_min
+    if covered or case.result[standing.EQUITY] >= case.result[standing.MM]:
+        return HEALTHY, case
+    return DONE, case
+
+
+@internal
+@view
+def _market(case: Case) -> uint256:
+    return state._market(case.words[state.VAULT])
+
+
+@internal
+@view
+def _expiry(case: Case) -> uint256:
+    return state._expiry(case.words[state.TERMS])
+
+
+@internal
+@pure
+def _require(reason: uint256):
+    assert reason != UNKNOWN_VAULT, "liquidator/unknown-vault"
+    assert reason != NO_LEGS, "liquidator/no-legs"
+    assert reason != EXPIRED, "liquidator/expired"
+    assert reason != NOT_ACTIVE, "liquidator/price-not-active"
+    assert reason != HEALTHY, "liquidator/healthy"
+    assert reason != NOT_FLAGGED, "liquidator/not-flagged"
+    assert reason != ZERO_FRACTION, "liquidator/zero-fraction"
+    assert reason == DONE, "liquidator/nothing-moves"
+
+
+@internal
+def _liquidatable(vault_id: uint256) -> (Case, uint256[16]):
+    """
+    @dev The vault and the prices at which it is liquidatable, or a revert with the reason.
+    """
+    reason: uint256 = 0
+    case: Case = empty(Case)
+    reason, case = self._load(vault_id)
+    self._require(reason)
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        self._market(case), self._expiry(case)
+    )
+    reason, case = self._assess(case, prices)
+    self._require(reason)
+    return case, prices
+
+
+# --- decide ------------------------------------------------------------------------------------------------------
+
+
+@internal
+@pure
+def _elapsed(terms: uint256, prices: uint256[16]) -> uint256:
+    """
+    @dev From the flag, its last set-back or the market's last restart, whichever is latest [market clock].
+    """
+    clock: uint256 = prices[price.CLOCK] & CLOCK_MASK
+    start: uint256 = max(state._flag_clock(terms), prices[price.CLOCK] >> 64)
+    return clock - min(start, clock)
+
+
+@internal
+@view
+def _deal(case: Case, fraction: uint256, prices: uint256[16]) -> Deal:
+    """
+    @dev Sections 6.3 to 6.6 for a vault that is liquidatable.
+    """
+    deal: Deal = empty(Deal)
+    terms: uint256 = case.words[state.TERMS]
+    risk: uint256 = case.words[state.RISK]
+    if case.words[state.VAULT] & state.FLAGGED == 0:
+        deal.reason = NOT_FLAGGED
+        return deal
+    if fraction == 0:
+        deal.reason = ZERO_FRACTION
+        return deal
+
+    deal.elapsed = self._elapsed(terms, prices)
+    word: uint256 = self.market_word[self._market(case)]
+    g: uint256 = 0
+    deal.beta, g = auction._shares(word, deal.elapsed, self._expiry(case) - state._flagged_at(terms))
+
+    native: uint256 = state._native_wad(case.words[state.TOKEN])
+    deal.plan = auction._plan(
+        fraction,
+        case.result[standing.EQUITY],
+        convert(case.result[standing.MM], uint256),
+        convert(case.result[standing.TARGET], uint256),
+        # d after the tip of this very call: the one that ends the flag earns it
+        (state._deposit_missing(terms) + state._tip(state._deposit(terms), state.TIP_END)) * 10**12,
+        case.collateral,
+        deal.beta,
+        g,
+        parameters._phi(risk),
+        parameters._dust(risk),
+        native,
+    )
+    if deal.plan.top_up != 0:
+        cap: uint256 = state._flag_margin(terms) * auction._vault_cap(word) // (WAD * native)
+        deal.plan.top_up = min(deal.plan.top_up, self._room(case, cap))
+    deal.legs, deal.exact = auction._split(
+        case.legs, deal.plan.fraction, state._lot(case.words[state.TOKEN])
+    )
+    if len(deal.legs) == 0:
+        # tokens never move without legs
+        deal.reason = NOTHING_MOVES
+    return deal
+
+
+@internal
+@view
+def _room(case: Case, cap: uint256) -> uint256:
+    """
+    @dev What the vault's own cap leaves after earlier draws, within what its cell and the day leave.
+    """
+    drawn: uint256 = staticcall IInsuranceFund(INSURANCE).vault_drawn(
+        case.vault_id, self._expiry(case)
+    )
+    return min(
+        cap - min(drawn, cap),
+        staticcall IInsuranceFund(INSURANCE).available(self._market(case), self._expiry(case)),
+    )
+
+
+@internal
+@pure
+def _within(deal: Deal, limits: int256[5], spot: uint256) -> bool:
+    mark: int256 = convert(spot, int256)
+    return (
+        deal.plan.cash + convert(deal.plan.top_up, int256) >= limits[0]
+        and convert(deal.beta, int256) >= limits[1]
+        and (limits[2] == 0 or convert(deal.plan.fraction, int256) <= limits[2])
+        and mark >= limits[3]
+        and (limits[4] == 0 or mark <= limits[4])
+    )
+
+
+@internal
+@view
+def _known(case: Case, deal: Deal, into_word: uint256) -> int256[9]:
+    """
+    @dev What goes into an empty vault of the same model is the same share of the assessment just made; where legs were
+         rounded, and none of them away, the gate may still bound an ES vault by it.
+    """
+    model: uint256 = state._model(into_word)
+    if (
+        state._count(into_word) != 0
+        or model == state.STATIC
+        or model != state._model(case.words[state.VAULT])
+    ):
+        return empty(int256[9])
+    known: int256 = KNOWN
+    if not deal.exact:
+        if model != state.ES or len(deal.legs) != len(case.legs):
+            return empty(int256[9])
+        known = ROUNDED
+    return auction._scale(case.assessed, deal.plan.fraction, known)
+
+
+# --- apply -------------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _pot(case: Case, deal: Deal) -> address:
+    if deal.plan.cut == 0:
+        return empty(address)
+    return staticcall IInsuranceFund(INSURANCE).pot(self._market(case))
+
+
+@internal
+def _try_take(
+    case: Case, deal: Deal, into_id: uint256, into_word: uint256, prices: uint256[16], deferred: bool
+) -> (bool, Bytes[256]):
+    """
+    @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
+    """
+    known: int256[9] = self._known(case, deal, into_word)
+    done: bool = False
+    refusal: Bytes[256] = b""
+    done, refusal = raw_call(
+        CLEARINGHOUSE,
+        abi_encode(
+            case.vault_id,
+            into_id,
+            deal.legs,
+            deal.plan.cash,
+            deal.plan.cut,
+            self._pot(case, deal),
+            deal.plan.ends,
+            deferred,
+            prices,
+            known,
+            method_id=method_id(
+                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,uint256[16],int256[9])"
+            ),
+        ),
+        max_outsize=256,
+        revert_on_failure=False,
+    )
+    return done, refusal
+
+
+@internal
+def _top_up(case: Case, deal: Deal, into_id: uint256) -> uint256:
+    if deal.plan.top_up == 0:
+        return 0
+    return extcall IInsuranceFund(INSURANCE).draw(
+        self._market(case),
+        self._expiry(case),
+        case.vault_id,
+        staticcall IClearinghouse(CLEARINGHOUSE).custody(into_id),
+        deal.plan.top_up,
+    )
+
+
+@internal
+def _log_taken(case: Case, deal: Deal, into_id: uint256, top_up: uint256):
+    log ILiquidator.VaultTaken(
+        vault_id=case.vault_id,
+        into_id=into_id,
+        taker=msg.sender,
+        fraction=deal.plan.fraction,
+        bonus_share=deal.beta,
+        cash=deal.plan.cash,
+        cut=deal.plan.cut,
+        top_up=top_up,
+        equity=case.result[standing.EQUITY],
+        margin=convert(case.result[standing.MM], uint256),
+    )
+
+
+# --- entries -----------------------------------------------------------------------------------------------------
+
+
+@external
+def flag(vault_id: uint256):
+    """
+    @notice Starts the auction of a vault with E < MM and C < -v_min at an active price. Open to anyone; the caller
+            earns half of the vault's liquidation deposit.
+    @dev Keeps INV-06, INV-13.
+    @param vault_id The vault.
+    """
+    case: Case = empty(Case)
+    prices: uint256[16] = empty(uint256[16])
+    case, prices = self._liquidatable(vault_id)
+    assert case.words[state.VAULT] & state.FLAGGED == 0, "liquidator/already-flagged"
+    extcall IClearinghouse(CLEARINGHOUSE).flag(
+        vault_id,
+        msg.sender,
+        prices[price.CLOCK] & CLOCK_MASK,
+        convert(case.result[standing.MM], uint256),
+        case.result[standing.EQUITY],
+    )
+
+
+@external
+def take(
+    vault_id: uint256,
+    fraction: uint256,
+    into_id: uint256,
+    limits: int256[5],
+    deadline: uint256,
+    data: Bytes[1024],
+) -> int256:
+    """
+    @notice Takes a fraction of a flagged vault, with its share of cash, into a vault of the caller.
+    @dev Keeps INV-02, INV-06, INV-09. One frame from the take to the gate of `into_id`: with `data` or a top-up the
+         gate is deferred, then the callback runs, then `finish` gates; if anything reverts, everything does.
+         Formula: docs/liquidation.md.
+    @param vault_id The flagged vault.
+    @param fraction Share wanted [wad]; clamped to what reaches the target, raised to all by dust and insolvency.
+    @param into_id Vault of the caller, empty or of the same cell; must end with equity >= IM.
+    @param limits (least tokens received [native, negative: pays], least bonus share [wad], largest fraction [wad],
+           least spot [wad], largest spot [wad]); 0 in the last four means no limit.
+    @param deadline Last second at which the take is good [unix seconds].
+    @param data When not empty, `ITaker(caller).on_take` runs before the margin of `into_id` is checked.
+    @return Tokens received, top-up included; negative when the taker pays [native].
+    """
+    assert block.timestamp <= deadline, "liquidator/past-deadline"
+    case: Case = empty(Case)
+    prices: uint256[16] = empty(uint256[16])
+    case, prices = self._liquidatable(vault_id)
+    into_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into_id)
+    assert into_word != 0 and state._owner(into_word) == msg.sender, "liquidator/not-owner"
+    deal: Deal = self._deal(case, fraction, prices)
+    self._require(deal.reason)
+    assert self._within(deal, limits, prices[price.SPOT]), "liquidator/limits"
+
+    deferred: bool = len(data) != 0 or deal.plan.top_up != 0
+    done: bool = False
+    refusal: Bytes[256] = b""
+    done, refusal = self._try_take(case, deal, into_id, into_word, prices, deferred)
+    if not done:
+        raw_revert(refusal)
+    top_up: uint256 = self._top_up(case, deal, into_id)
+    received: int256 = deal.plan.cash + convert(top_up, int256)
+    self._log_taken(case, deal, into_id, top_up)
+    if deferred:
+        if len(data) != 0:
+            # a fixed selector on the caller, never on a given address
+            self.in_callback = True
+            extcall ITaker(msg.sender).on_take(
+                vault_id, into_id, deal.plan.fraction, received, data
+            )
+            self.in_callback = False
+        extcall IClearinghouse(CLEARINGHOUSE).finish(into_id, prices)
+    # the token may have refused the top-up
+    assert received >= limits[0], "liquidator/limits"
+    return received
+
+
+@external
+def take_many(
+    vault_ids: DynArray[uint256, 32],
+    fractions: DynArray[uint256, 32],
+    into_ids: DynArray[uint256, 32],
+    limits: int256[5],
+    deadline: uint256,
+) -> uint256:
+    """
+    @notice `take` without callback for several vaults; what fails is skipped. `limits` holds for each.
+    @dev Nothing is written before the one Clearinghouse call of an item, so a failed item leaves no trace. A top-up
+         is paid after that call and does not count in the gate of the taker's vault.
+    @param vault_ids The vaults.
+    @param fractions Share wanted of each [wad].
+    @param into_ids Vault of the caller that each goes into.
+    @param limits As of `take`.
+    @param deadline Last second at which the takes are good [unix seconds].
+    @return Bit i is set when vault i was taken from.
+    """
+    assert block.timestamp <= deadline, "liquidator/past-deadline"
+    assert (
+        len(fractions) == len(vault_ids) and len(into_ids) == len(vault_ids)
+    ), "liquidator/length"
+    taken: uint256 = 0
+    cell: uint256 = max_value(uint256)
+    prices: uint256[16] = empty(uint256[16])
+    for i: uint256 in range(32):
+        if i >= len(vault_ids):
+            break
+        reason: uint256 = 0
+        case: Case = empty(Case)
+        reason, case = self._load(vault_ids[i])
+        if reason != DONE:
+            continue
+        into_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into_ids[i])
+        if into_word == 0 or state._owner(into_word) != msg.sender:
+            continue
+        key: uint256 = (self._market(case) << 40) | self._expiry(case)
+        if key != cell:
+            prices = extcall IOracleAdapter(ORACLE).observe(self._market(case), self._expiry(case))
+            cell = key
+        reason, case = self._assess(case, prices)
+        if reason != DONE:
+            continue
+        deal: Deal = self._deal(case, fractions[i], prices)
+        if deal.reason != DONE or not self._within(deal, limits, prices[price.SPOT]):
+            continue
+        done: bool = False
+        refusal: Bytes[256] = b""
+        done, refusal = self._try_take(case, deal, into_ids[i], into_word, prices, False)
+        if done:
+            self._log_taken(case, deal, into_ids[i], self._top_up(case, deal, into_ids[i]))
+            taken |= 1 << i
+    return taken
+
+
+@external
+def clear(vault_id: uint256) -> uint256:
+    """
+    @notice Looks at a flagged vault again. Open to anyone; who ends the flag earns 30 % of the liquidation deposit.
+    @dev Needs no price when C less what the deposit lacks covers the worst payoff.
+    @param vault_id The vault.
+    @return 2 when the flag ended (E >= target + d), 1 when only the clock went back (E >= MM).
+    """
+    word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
+    assert word != 0, "liquidator/unknown-vault"
+    assert word & (state.FLAGGED | state.MARKED) != 0, "liquidator/not-flagged"
+    result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
+    assert result != 0, "liquidator/still-unhealthy"
+    return result
+
+
+@external
+def refresh(vault_id: uint256) -> uint256:
+    """
+    @notice `clear` that does not mind a vault that is still unhealthy: the deficit its cell counts is recorded anew.
+    @param vault_id The vault.
+    @return 2 flag ended, 1 clock set back, 0 neither.
+    """
+    return extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
+
+
+@external
+def wind_down(vault_id: uint256):
+    """
+    @notice Marks an insolvent vault that nobody took by t2: no withdrawals, no new risk, its deficit counts in its
+            cell until it is cured, taken or settled. Open to anyone; only sets the mark.
+    @dev Protocol section 6.8. The loss can still grow until expiry; the waterfall of section 7 applies there.
+    @param vault_id The vault.
+    """
+    case: Case = empty(Case)
+    prices: uint256[16] = empty(uint256[16])
+    case, prices = self._liquidatable(vault_id)
+    word: uint256 = case.words[state.VAULT]
+    terms: uint256 = case.words[state.TERMS]
+    assert word & state.FLAGGED != 0, "liquidator/not-flagged"
+    assert word & state.MARKED == 0, "liquidator/already-marked"
+    equity: int256 = case.result[standing.EQUITY]
+    assert equity < 0, "liquidator/solvent"
+    t1: uint256 = 0
+    t2: uint256 = 0
+    t1, t2 = auction._path(
+        self.market_word[self._market(case)], self._expiry(case) - state._flagged_at(terms)
+    )
+    assert self._elapsed(terms, prices) >= t2, "liquidator/too-early"
+    # a second flag is the mark; clock and A stay those of the first
+    extcall IClearinghouse(CLEARINGHOUSE).flag(
+        vault_id, msg.sender, state._flag_clock(terms), state._flag_margin(terms), equity
+    )
+    log ILiquidator.VaultWoundDown(vault_id=vault_id, equity=equity)
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def quote(vault_id: uint256, fraction: uint256) -> int256[12]:
+    """
+    @notice What `take` would do now.
+    @param vault_id The vault.
+    @param fraction Share wanted [wad].
+    @return (reason code, 0 when it would be done; fraction [wad]; cash [native]; cut [native]; top-up [native];
+            bonus share [wad]; 1 when it ends the flag; equity; MM; target; seconds on the auction's clock; tokens
+            for the whole vault, top-up and the vault's means not counted [native]).
+    """
+    reason: uint256 = 0
+    case: Case = empty(Case)
+    reason, case = self._load(vault_id)
+    deal: Deal = empty(Deal)
+    if reason == DONE:
+        prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+            self._market(case), self._expiry(case)
+        )
+        reason, case = self._assess(case, prices)
+        if reason == DONE:
+            deal = self._deal(case, fraction, prices)
+            reason = deal.reason
+    return [
+        convert(reason, int256),
+        convert(deal.plan.fraction, int256),
+        deal.plan.cash,
+        convert(deal.plan.cut, int256),
+        convert(deal.plan.top_up, int256),
+        convert(deal.beta, int256),
+        convert(deal.plan.ends, int256),
+        case.result[standing.EQUITY],
+        case.result[standing.MM],
+        case.result[standing.TARGET],
+        convert(deal.elapsed, int256),
+        deal.plan.price,
+    ]

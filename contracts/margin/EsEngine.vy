@@ -1,0 +1,656 @@
+# pragma version 0.4.3
+"""
+@title Margin engine: expected shortfall over 24 scenarios
+@license AGPL-3.0-only
+@notice Values the legs of one vault and their maintenance margin: 12 spot moves times 2 vol moves, full revaluation,
+        the weighted mean of the worst 1 % of outcomes, plus a floor for short options. Stateless.
+@dev Model: protocol 5.1 and 5.2. Inside, quantities stay in 1e-6 contracts and prices in wad; sums are divided once.
+     Every scenario is a sum over legs of a function of the leg alone, so the shortfall is subadditive (INV-07).
+     Marks are exact (math/black76); scenarios read Phi from a table (math/phi_table), within 1e-8 of spot per leg.
+     The scenario pass is unrolled and holds the table in memory: about 480 gas per leg and scenario.
+     bulkhead/risk/es.py mirrors every number bit for bit.
+"""
+
+from contracts.math import fixed
+from contracts.math import payoff
+from contracts.math import phi_table
+from contracts.margin import marks as marks_
+from contracts.governance import parameters
+from contracts.oracle import snapshot as prices
+from interfaces import IMarginEngine
+
+implements: IMarginEngine
+
+NODES: constant(uint256) = 12
+WAD: constant(int256) = 10**18
+UWAD: constant(uint256) = 10**18
+UNITS: constant(int256) = 10**6       # quantities are in 1e-6 contracts
+TAIL_NODE: constant(int256) = 3 * 10**18  # nodes from here outwards take the tail's vol moves
+UNBOUNDED: constant(int256) = min_value(int256)
+
+# relative vol moves of the branches [wad], before the tenor's scale
+BODY_DOWN: constant(int256) = 15 * 10**16
+BODY_UP: constant(int256) = 20 * 10**16
+TAIL_UP: constant(int256) = 40 * 10**16
+LEAST_VOL: constant(int256) = 20 * 10**16  # a down-move leaves at least this share
+
+# Scenarios measure d1 and d2 in cells of the table (math/phi_table).
+CELLS_PER_UNIT: constant(int256) = phi_table.PER_UNIT
+CENTRE: constant(int256) = phi_table.CENTRE
+END: constant(int256) = phi_table.END
+LAST: constant(int256) = END - 1
+FRACTION: constant(int256) = phi_table.FRACTION
+
+# scenario nodes z [wad, standard deviations], ascending, and their probabilities [wad]
+Z: public(immutable(int256[12]))
+P: public(immutable(uint256[12]))
+# Phi as packed cubics, see math/phi_table
+TABLE: immutable(uint256[120])
+
+
+@deploy
+def __init__(z: int256[12], p: uint256[12]):
+    """
+    @param z Scenario nodes [wad], strictly ascending, within +-20; the outer three on each side, and no others, are
+             at least 3 away from 0.
+    @param p Their probabilities [wad], positive, summing to 1.
+    """
+    total: uint256 = 0
+    previous: int256 = -20 * WAD
+    for i: uint256 in range(NODES):
+        assert z[i] > previous and z[i] < 20 * WAD, "es/nodes-ascending"
+        assert (i < 3 or i > 8) == (abs(z[i]) >= TAIL_NODE), "es/tail-nodes"
+        assert p[i] > 1 and p[i] < UWAD, "es/weight-range"
+        previous = z[i]
+        total += p[i]
+    assert total == UWAD, "es/weights-sum"
+    Z = z
+    P = p
+    TABLE = phi_table._build()
+
+
+@external
+@view
+def assess(
+    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, collateral: int256
+) -> int256[9]:
+    """
+    @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
+    @dev Keeps INV-07 and INV-13: a vault of at most 4 legs that is fully collateralised needs no price at all.
+    @param legs Leg words of one cell, each series at most once, no zero quantity.
+    @param snapshot Prices of the cell (oracle/snapshot).
+    @param risk Packed risk word (governance/parameters).
+    @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
+    @return (value, margin, v_min, delta, gamma, vega, theta, covered, 0), wad.
+    """
+    result: int256[9] = empty(int256[9])
+    result[2] = payoff._least(legs)
+    if len(legs) <= 4 and result[2] != UNBOUNDED and collateral >= -result[2]:
+        result[7] = 1
+        return result
+
+    marks: marks_.Marks = marks_._mark(legs, snapshot)
+    result[0] = unsafe_div(marks.value, UNITS)
+    result[3] = marks.delta
+    result[4] = marks.gamma
+    result[5] = marks.vega
+    result[6] = marks.theta
+
+    # forwards of the nodes
+    move: int256 = marks_._move(risk, snapshot[prices.SIGMA], snapshot[prices.SECONDS])
+    shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
+    shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
+    shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
+    shifts[1] = unsafe_div(unsafe_mul(Z[1], move), WAD)
+    shifts[2] = unsafe_div(unsafe_mul(Z[2], move), WAD)
+    shifts[3] = unsafe_div(unsafe_mul(Z[3], move), WAD)
+    shifts[4] = unsafe_div(unsafe_mul(Z[4], move), WAD)
+    shifts[5] = unsafe_div(unsafe_mul(Z[5], move), WAD)
+    shifts[6] = unsafe_div(unsafe_mul(Z[6], move), WAD)
+    shifts[7] = unsafe_div(unsafe_mul(Z[7], move), WAD)
+    shifts[8] = unsafe_div(unsafe_mul(Z[8], move), WAD)
+    shifts[9] = unsafe_div(unsafe_mul(Z[9], move), WAD)
+    shifts[10] = unsafe_div(unsafe_mul(Z[10], move), WAD)
+    shifts[11] = unsafe_div(unsafe_mul(Z[11], move), WAD)
+    d: int256 = 0
+    w: int256 = 0
+    t: int256 = 0
+    up: int256 = 0
+    shocked[0] = self._moved(marks.setting.base, shifts[0])
+    shocked[1] = self._moved(marks.setting.base, shifts[1])
+    shocked[2] = self._moved(marks.setting.base, shifts[2])
+    shocked[3] = self._moved(marks.setting.base, shifts[3])
+    shocked[4] = self._moved(marks.setting.base, shifts[4])
+    shocked[5] = self._moved(marks.setting.base, shifts[5])
+    shocked[6] = self._moved(marks.setting.base, shifts[6])
+    shocked[7] = self._moved(marks.setting.base, shifts[7])
+    shocked[8] = self._moved(marks.setting.base, shifts[8])
+    shocked[9] = self._moved(marks.setting.base, shifts[9])
+    shocked[10] = self._moved(marks.setting.base, shifts[10])
+    shocked[11] = self._moved(marks.setting.base, shifts[11])
+
+    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], marks.setting.root)
+    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
+    table: uint256[120] = TABLE
+    sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
+    first: int256[12] = empty(int256[12])  # calls in the branch before
+    for branch: uint256 in range(2):
+        if branch == 1:
+            first = sums
+            sums = empty(int256[12])
+        last_iv: int256 = 0
+        tail_inverse: int256 = 0
+        tail_width: int256 = 0
+        body_inverse: int256 = 0
+        body_width: int256 = 0
+        for i: uint256 in range(marks.count, bound=16):
+            strike: int256 = marks.terms[i]
+            quantity: int256 = (strike << 192) >> 192
+            strike = strike >> 64
+            log_ratio: int256 = marks.vols[i]
+            iv: int256 = log_ratio & marks_.LOW
+            log_ratio = log_ratio >> 64
+            if iv != last_iv:
+                last_iv = iv
+                tail_vol: int256 = iv
+                body_vol: int256 = 0
+                if branch == 0:
+                    body_vol = unsafe_div(
+                        unsafe_mul(iv, max(unsafe_sub(WAD, unsafe_mul(BODY_DOWN, scale) >> 64), LEAST_VOL)), WAD
+                    )
+                else:
+                    floored: int256 = max(iv, iv_floor)
+                    tail_vol = unsafe_add(iv, unsafe_div(unsafe_mul(floored, unsafe_mul(TAIL_UP, scale) >> 64), WAD))
+                    body_vol = unsafe_add(iv, unsafe_div(unsafe_mul(floored, unsafe_mul(BODY_UP, scale) >> 64), WAD))
+                # s, at least 2^-64; d1 = (ln(F/K) + shift)/s + s/2 is measured in cells
+                d = max(unsafe_div(unsafe_mul(tail_vol, marks.setting.root), WAD), 1)
+                tail_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
+                tail_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
+                d = max(unsafe_div(unsafe_mul(body_vol, marks.setting.root), WAD), 1)
+                body_inverse = unsafe_div(CELLS_PER_UNIT << 96, d)
+                body_width = unsafe_mul(d, CELLS_PER_UNIT << 32)
+            tail_base: int256 = unsafe_add(unsafe_add(unsafe_mul(log_ratio, tail_inverse), tail_width >> 1), CENTRE)
+            body_base: int256 = unsafe_add(unsafe_add(unsafe_mul(log_ratio, body_inverse), body_width >> 1), CENTRE)
+            # all within the table? the lowest d2 and the highest d1 of both groups tell: no sign bit among them
+            if (
+                unsafe_sub(unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse)), tail_width)
+                | unsafe_sub(unsafe_add(body_base, unsafe_mul(shifts[3], body_inverse)), body_width)
+                | unsafe_sub(LAST, unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse)))
+                | unsafe_sub(LAST, unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse)))
+            ) >= 0:
+                # node 0
+                d = unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[0] = unsafe_add(sums[0], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[0], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 1
+                d = unsafe_add(tail_base, unsafe_mul(shifts[1], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[1] = unsafe_add(sums[1], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[1], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 2
+                d = unsafe_add(tail_base, unsafe_mul(shifts[2], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[2] = unsafe_add(sums[2], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[2], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 3
+                d = unsafe_add(body_base, unsafe_mul(shifts[3], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[3] = unsafe_add(sums[3], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[3], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 4
+                d = unsafe_add(body_base, unsafe_mul(shifts[4], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[4] = unsafe_add(sums[4], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[4], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 5
+                d = unsafe_add(body_base, unsafe_mul(shifts[5], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[5] = unsafe_add(sums[5], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[5], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 6
+                d = unsafe_add(body_base, unsafe_mul(shifts[6], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[6] = unsafe_add(sums[6], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[6], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 7
+                d = unsafe_add(body_base, unsafe_mul(shifts[7], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[7] = unsafe_add(sums[7], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[7], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 8
+                d = unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, body_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[8] = unsafe_add(sums[8], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[8], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 9
+                d = unsafe_add(tail_base, unsafe_mul(shifts[9], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[9] = unsafe_add(sums[9], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[9], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 10
+                d = unsafe_add(tail_base, unsafe_mul(shifts[10], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[10] = unsafe_add(sums[10], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[10], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+                # node 11
+                d = unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse))
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                up = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                d = unsafe_sub(d, tail_width)
+                w = convert(
+                    convert(
+                        table[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256),
+                        bytes32,
+                    ),
+                    int256,
+                )
+                t = d & FRACTION
+                sums[11] = unsafe_add(sums[11], unsafe_mul(quantity, unsafe_sub(unsafe_mul(shocked[11], up), unsafe_mul(
+                    strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
+                    w << 51) >> 102, t), w << 85) >> 216
+                ))))
+            else:
+                # the same, node by node, with Phi 0 and 1 outside the table
+                for j: uint256 in range(NODES):
+                    width: int256 = body_width
+                    if j < 3 or j > 8:
+                        d = unsafe_add(tail_base, unsafe_mul(shifts[j], tail_inverse))
+                        width = tail_width
+                    else:
+                        d = unsafe_add(body_base, unsafe_mul(shifts[j], body_inverse))
+                    factor: int256 = unsafe_mul(quantity, shocked[j])
+                    for k: uint256 in range(2):
+                        up = 0
+                        if d >= END:
+                            up = phi_table.PHI_ONE
+                        elif d >= 0:
+                            up = phi_table._at(table[convert(convert(d >> 97, bytes32), uint256)], d)
+                        sums[j] = unsafe_add(sums[j], unsafe_mul(factor, up))
+                        factor = unsafe_sub(0, unsafe_mul(quantity, strike))
+                        d = unsafe_sub(d, width)
+
+    # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
+    heads: int256[12] = empty(int256[12])
+    seconds: int256[12] = empty(int256[12])
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], marks.setting.base)))
+    up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
+    d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
+    w = max(up, d)
+    heads[0] = w
+    seconds[0] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[1], marks.setting.base)))
+    up = (unsafe_sub(d, first[1] >> 38) << 8) | 2
+    d = (unsafe_sub(d, sums[1] >> 38) << 8) | 3
+    w = max(up, d)
+    heads[1] = w
+    seconds[1] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[2], marks.setting.base)))
+    up = (unsafe_sub(d, first[2] >> 38) << 8) | 4
+    d = (unsafe_sub(d, sums[2] >> 38) << 8) | 5
+    w = max(up, d)
+    heads[2] = w
+    seconds[2] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[3], marks.setting.base)))
+    up = (unsafe_sub(d, first[3] >> 38) << 8) | 6
+    d = (unsafe_sub(d, sums[3] >> 38) << 8) | 7
+    w = max(up, d)
+    heads[3] = w
+    seconds[3] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[4], marks.setting.base)))
+    up = (unsafe_sub(d, first[4] >> 38) << 8) | 8
+    d = (unsafe_sub(d, sums[4] >> 38) << 8) | 9
+    w = max(up, d)
+    heads[4] = w
+    seconds[4] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[5], marks.setting.base)))
+    up = (unsafe_sub(d, first[5] >> 38) << 8) | 10
+    d = (unsafe_sub(d, sums[5] >> 38) << 8) | 11
+    w = max(up, d)
+    heads[5] = w
+    seconds[5] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[6], marks.setting.base)))
+    up = (unsafe_sub(d, first[6] >> 38) << 8) | 12
+    d = (unsafe_sub(d, sums[6] >> 38) << 8) | 13
+    w = max(up, d)
+    heads[6] = w
+    seconds[6] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[7], marks.setting.base)))
+    up = (unsafe_sub(d, first[7] >> 38) << 8) | 14
+    d = (unsafe_sub(d, sums[7] >> 38) << 8) | 15
+    w = max(up, d)
+    heads[7] = w
+    seconds[7] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[8], marks.setting.base)))
+    up = (unsafe_sub(d, first[8] >> 38) << 8) | 16
+    d = (unsafe_sub(d, sums[8] >> 38) << 8) | 17
+    w = max(up, d)
+    heads[8] = w
+    seconds[8] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[9], marks.setting.base)))
+    up = (unsafe_sub(d, first[9] >> 38) << 8) | 18
+    d = (unsafe_sub(d, sums[9] >> 38) << 8) | 19
+    w = max(up, d)
+    heads[9] = w
+    seconds[9] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[10], marks.setting.base)))
+    up = (unsafe_sub(d, first[10] >> 38) << 8) | 20
+    d = (unsafe_sub(d, sums[10] >> 38) << 8) | 21
+    w = max(up, d)
+    heads[10] = w
+    seconds[10] = up ^ d ^ w
+    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[11], marks.setting.base)))
+    up = (unsafe_sub(d, first[11] >> 38) << 8) | 22
+    d = (unsafe_sub(d, sums[11] >> 38) << 8) | 23
+    w = max(up, d)
+    heads[11] = w
+    seconds[11] = up ^ d ^ w
+    # mean of the worst losses, by repeated maximum: the tail is exhausted after a few
+    tail: uint256 = parameters._tail(risk)
+    assert tail != 0, "es/tail-range"
+    left: uint256 = tail
+    shortfall: int256 = 0
+    low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
+    low_body: int256 = max(heads[3], max(heads[4], heads[5]))
+    high_body: int256 = max(heads[6], max(heads[7], heads[8]))
+    high_tail: int256 = max(heads[9], max(heads[10], heads[11]))
+    for pick: uint256 in range(24):
+        worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
+        at: uint256 = convert(convert(worst & 255, bytes32), uint256)
+        # both branches are equally likely; an odd unit goes to the second
+        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
+        if weight >= left:
+            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
+            break
+        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
+        left = unsafe_sub(left, weight)
+        heads[at >> 1] = seconds[at >> 1]
+        seconds[at >> 1] = UNBOUNDED
+        if at < 6:
+            low_tail = max(heads[0], max(heads[1], heads[2]))
+        elif at > 17:
+            high_tail = max(heads[9], max(heads[10], heads[11]))
+        elif at < 12:
+            low_body = max(heads[3], max(heads[4], heads[5]))
+        else:
+            high_body = max(heads[6], max(heads[7], heads[8]))
+    margin: int256 = 0
+    if shortfall > 0:
+        # rounded up
+        margin = unsafe_div(
+            unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
+            convert(convert(tail, bytes32), int256),
+        )
+    margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
+    result[1] = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
+    return result
+
+
+@external
+@pure
+def max_loss(legs: DynArray[uint256, 16]) -> int256:
+    """
+    @notice The least payoff of the legs over all settlement prices (IMarginEngine).
+    @param legs Leg words of one cell.
+    @return [wad], `min_value(int256)` when unbounded.
+    """
+    return payoff._least(legs)
+
+
+@external
+@view
+def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+    """
+    @notice Mark of the legs, the first number of `assess` (IMarginEngine).
+    @param legs Leg words of one cell.
+    @param snapshot Prices of the cell (oracle/snapshot).
+    @return [wad]
+    """
+    payoff._least(legs)  # refuses what are not legs
+    return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
+
+
+@internal
+@pure
+def _moved(base: int256, log_move: int256) -> int256:
+    """
+    @notice base*e^log_move [wad], good to 3e-13.
+    @dev fixed._exp with a shorter polynomial; moves are far within its range because horizons are bounded by 48 h.
+    """
+    k: int256 = unsafe_add(unsafe_mul(log_move, fixed.LOG2E), fixed.HALF_SHIFTED) >> 128
+    r: int256 = unsafe_sub(log_move, unsafe_mul(k, fixed.LN2))
+    t: int256 = unsafe_mul(r, r) >> 64
+    t = unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(
+        fixed.MOVE3, t) >> 64, fixed.MOVE2), t) >> 64, fixed.MOVE1), t) >> 64, fixed.MOVE0)
+    r = unsafe_div(unsafe_add(t, r) << 176, unsafe_sub(t, r)) >> convert(
+        convert(unsafe_sub(112, k), bytes32), uint256
+    )
+    return unsafe_mul(base, r) >> 64

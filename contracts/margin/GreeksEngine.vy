@@ -1,0 +1,230 @@
+# pragma version 0.4.3
+"""
+@title Margin engine: delta, gamma, vega and theta
+@license AGPL-3.0-only
+@notice The requirement as a sum of terms that a front end can show one by one: what a move of a few standard deviations costs
+        through delta and through gamma, a vol move through vega, the horizon through theta, and the floor for short options;
+        never below 0.7 times the expected shortfall model. Stateless. Trusts: the EsEngine it is made with.
+@dev Model: protocol 5.2. The loss of a move is the integral of delta: by Simpson's rule over S, S(1+-s/2) and S(1+-s), and for
+     half the move from the same parabola, so that a short strike between two prices is seen. What the delta at S alone would
+     lose is the delta term, the rest of the move the gamma term. Vega is taken at half the vol move.
+     Value and Greeks are the EsEngine's. bulkhead/risk/greeks.py mirrors every number bit for bit.
+"""
+
+from contracts.math import fixed
+from contracts.math import normal
+from contracts.math import payoff
+from contracts.math import phi_table
+from contracts.vaults import leg as legs_
+from contracts.margin import marks as marks_
+from contracts.governance import parameters
+from contracts.oracle import snapshot as prices
+from interfaces import IMarginEngine
+
+implements: IMarginEngine
+
+WAD: constant(int256) = 10**18
+ONE: constant(int256) = 2**64
+UNITS: constant(int256) = 10**6
+YEAR: constant(int256) = 365 * 86400
+UNBOUNDED: constant(int256) = min_value(int256)
+DEEPEST: constant(int256) = ONE * 99 // 100  # a price falls by at most this share
+TERM: constant(int256) = 24 * UNITS << 38    # 24 times a loss [wad * 1e-6 * 2^-38] over this is in wad
+
+ES_ENGINE: immutable(address)
+# Phi as packed cubics, see math/phi_table
+TABLE: immutable(uint256[120])
+
+
+@deploy
+def __init__(es_engine: address):
+    """
+    @param es_engine The EsEngine, whose number is the least this model asks.
+    """
+    ES_ENGINE = es_engine
+    TABLE = phi_table._build()
+
+
+@external
+@view
+def assess(
+    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, collateral: int256
+) -> int256[9]:
+    """
+    @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
+    @param legs Leg words of one cell, each series at most once, no zero quantity.
+    @param snapshot Prices of the cell (oracle/snapshot).
+    @param risk Packed risk word (governance/parameters).
+    @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
+    @return (value, margin, v_min, delta, gamma, vega, theta, covered, 0), wad.
+    """
+    result: int256[9] = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, collateral)
+    if result[7] == 0:
+        part: int256[6] = self._terms(legs, snapshot, risk, result)
+        result[1] = max(part[0] + part[1] + part[2] + part[3] + part[4], part[5])
+    return result
+
+
+@external
+@view
+def terms(legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256) -> int256[6]:
+    """
+    @notice What the margin is made of: the larger of the first five together and the last.
+    @param legs Leg words of one cell. @param snapshot Prices of the cell. @param risk Packed risk word.
+    @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad]; delta and gamma may be negative alone,
+            their sum is not.
+    """
+    es: int256[9] = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, UNBOUNDED)
+    return self._terms(legs, snapshot, risk, es)
+
+
+@external
+@pure
+def max_loss(legs: DynArray[uint256, 16]) -> int256:
+    """
+    @notice The least payoff of the legs over all settlement prices (IMarginEngine).
+    @param legs Leg words of one cell.
+    @return [wad], `min_value(int256)` when unbounded.
+    """
+    return payoff._least(legs)
+
+
+@external
+@view
+def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+    """
+    @notice Mark of the legs, the first number of `assess` (IMarginEngine).
+    @param legs Leg words of one cell.
+    @param snapshot Prices of the cell (oracle/snapshot).
+    @return [wad]
+    """
+    return staticcall IMarginEngine(ES_ENGINE).value(legs, snapshot)
+
+
+@internal
+@view
+def _terms(
+    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, es: int256[9]
+) -> int256[6]:
+    """
+    @notice The terms of `terms`, given the EsEngine's assessment.
+    """
+    setting: marks_.Setting = marks_._setting(snapshot)
+    up: int256 = unsafe_div(
+        unsafe_mul(
+            convert(convert(parameters._greeks_move(risk), bytes32), int256),
+            marks_._move(risk, snapshot[prices.SIGMA], snapshot[prices.SECONDS]),
+        ),
+        WAD,
+    )
+    down: int256 = min(up, DEEPEST)
+    # ln of the moves to S(1+s/2), S(1+s), S(1-s/2), S(1-s) [Q64]
+    shifts: int256[4] = [
+        fixed._ln_ratio(ONE + (up >> 1), ONE),
+        fixed._ln_ratio(ONE + up, ONE),
+        fixed._ln_ratio(ONE - (down >> 1), ONE),
+        fixed._ln_ratio(ONE - down, ONE),
+    ]
+    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], setting.root)
+    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
+
+    here: int256 = 0                 # delta at S [1e-6 * 2^-38], of the open part of the forward
+    there: int256[4] = [0, 0, 0, 0]  # after the moves
+    vega: int256 = 0                 # sum of q*phi*dvol [1e-6 * Q64]
+    slope: int256 = 0
+    short: int256 = 0
+    iv: int256 = 0
+    is_flat: bool = snapshot[prices.STATUS] & prices.SURFACE_SVI == 0
+    for leg: uint256 in legs:
+        quantity: int256 = legs_._quantity(leg)
+        kind: uint256 = legs_._kind(leg)
+        if kind > legs_.PUT:
+            if kind == legs_.FUTURE:
+                slope = unsafe_add(slope, quantity)
+            continue
+        if quantity < 0:
+            short = unsafe_sub(short, quantity)
+        if kind == legs_.PUT:
+            slope = unsafe_sub(slope, quantity)
+        inner: int256 = unsafe_sub(
+            unsafe_mul(legs_._signed(legs_._strike(leg)), marks_.STRIKE_WAD), setting.known
+        )
+        if inner <= 0:
+            slope = unsafe_add(slope, quantity)
+            continue
+        if iv == 0 or not is_flat:
+            iv = marks_._iv(snapshot, setting.base, inner)
+        log_ratio: int256 = fixed._ln_ratio(setting.base, inner)
+
+        total_vol: int256 = max(unsafe_div(unsafe_mul(iv, setting.root), WAD), 1)
+        inverse: int256 = unsafe_div(phi_table.PER_UNIT << 96, total_vol)
+        at: int256 = unsafe_add(
+            unsafe_add(unsafe_mul(log_ratio, inverse), unsafe_mul(total_vol, phi_table.PER_UNIT << 32) >> 1),
+            phi_table.CENTRE,
+        )
+        here = unsafe_add(here, unsafe_mul(quantity, self._phi(at)))
+        for i: uint256 in range(4):
+            there[i] = unsafe_add(
+                there[i], unsafe_mul(quantity, self._phi(unsafe_add(at, unsafe_mul(shifts[i], inverse))))
+            )
+
+        change: int256 = unsafe_mul(max(iv, iv_floor) >> 2, scale) >> 64
+        total_vol = unsafe_div(unsafe_mul(unsafe_add(iv, change >> 1), setting.root), WAD)
+        density: int256 = normal._density(
+            unsafe_add(unsafe_div(log_ratio << 64, total_vol), total_vol >> 1)
+        )
+        vega = unsafe_add(vega, unsafe_mul(quantity, unsafe_div(unsafe_mul(density, change), WAD)))
+
+    slope = slope << 38
+    here = unsafe_add(here, slope)
+    # the worst of the four moves and what of it the delta at S explains, 24 times [wad * 1e-6 * 2^-38]
+    worst: int256 = 0
+    straight: int256 = 0
+    amount: int256 = unsafe_mul(up, setting.base) >> 64  # by which the forward moves [wad]
+    for i: uint256 in range(2):
+        if i == 1:
+            amount = unsafe_sub(0, unsafe_mul(down, setting.base) >> 64)
+        middle: int256 = unsafe_add(there[2 * i], slope)
+        end: int256 = unsafe_add(there[2 * i + 1], slope)
+        full: int256 = unsafe_mul(-4, unsafe_add(unsafe_add(here, unsafe_mul(4, middle)), end))
+        half: int256 = unsafe_sub(end, unsafe_add(unsafe_mul(5, here), unsafe_mul(8, middle)))
+        loss: int256 = unsafe_mul(amount, full)
+        if loss > worst:
+            worst = loss
+            straight = unsafe_mul(amount, unsafe_mul(-24, here))
+        loss = unsafe_mul(amount, half)
+        if loss > worst:
+            worst = loss
+            straight = unsafe_mul(amount, unsafe_mul(-12, here))
+
+    # every term is rounded up
+    move: int256 = unsafe_div(unsafe_add(worst, TERM - 1), TERM)
+    straight = unsafe_div(straight, TERM)
+    vega = unsafe_mul(unsafe_mul(setting.base, abs(vega)) >> 64, setting.root) >> 64
+    horizon: uint256 = min(marks_._horizon(risk, snapshot[prices.SECONDS]), snapshot[prices.SECONDS])
+    decay: int256 = 0
+    if es[6] < 0:
+        decay = unsafe_div(
+            unsafe_add(unsafe_mul(unsafe_sub(0, es[6]), convert(convert(horizon, bytes32), int256)), YEAR - 1), YEAR
+        )
+    return [
+        straight,
+        unsafe_sub(move, straight),
+        unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
+        decay,
+        unsafe_div(unsafe_add(marks_._floor(risk, setting.spot, short), UNITS - 1), UNITS),
+        unsafe_div(unsafe_add(unsafe_mul(es[1], 7), 9), 10),
+    ]
+
+
+@internal
+@view
+def _phi(d: int256) -> int256:
+    """
+    @notice Phi [2^-38]; d in cells of the table [2^-96].
+    """
+    if d < 0:
+        return 0
+    if d >= phi_table.END:
+        return phi_table.PHI_ONE
+    return phi_table._at(TABLE[convert(convert(d >> 97, bytes32), uint256)], d)

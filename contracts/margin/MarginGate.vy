@@ -1,0 +1,492 @@
+# pragma version 0.4.3
+# pragma optimize gas
+"""
+@title Margin gate: may this action leave the vault like this?
+@license AGPL-3.0-only
+@notice The table of protocol section 5.5 as one stateless contract, so that trading, withdrawing, splitting and
+        taking over answer to the same rule and the Clearinghouse stays a ledger. Gets everything by value, calls the
+        vault's margin engine, stores nothing. Where no legs move it asks for the price itself: one hop less.
+        Trusts: the words and prices its caller passes.
+"""
+from interfaces import IMarginEngine
+from interfaces import IMarginGate
+from interfaces import IOracleAdapter
+
+from contracts.math import fixed
+from contracts.math import payoff
+from contracts.vaults import leg
+from contracts.margin import standing
+from contracts.margin import marks
+from contracts.governance import parameters
+from contracts.oracle import snapshot as price
+from contracts.oracle import svi_slice
+from contracts.vaults import vault_state as state
+
+implements: IMarginGate
+
+interface IStaticEngine:
+    def dynamic() -> address: view
+
+TRADE: constant(uint256) = 0
+OWN: constant(uint256) = 1
+TAKE: constant(uint256) = 2
+
+# actions of `check_own`
+WITHDRAWAL: constant(uint256) = 0
+SWITCH: constant(uint256) = 2
+
+WAD: constant(uint256) = 10**18
+# share of the notional closed by which a closing fill may move equity while the price is not fresh
+STALE_TOLERANCE: constant(uint256) = 2 * 10**16
+KNOWN: constant(int256) = 2
+# an assessment of what the legs would be had none of them been rounded to the lot
+ROUNDED: constant(int256) = 3
+# no scenario moves the forward by more standard deviations (EsEngine)
+WORST_MOVE: constant(int256) = 20
+NO_COLLATERAL: constant(int256) = min_value(int256)
+
+# observed for actions that move no legs and need a price
+ORACLE: immutable(address)
+
+
+@deploy
+def __init__(oracle: address):
+    ORACLE = oracle
+
+
+@internal
+@view
+def _assess(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
+) -> int256[9]:
+    if len(legs) == 0:
+        return empty(int256[9])
+    return staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+        legs, prices, state._engine_risk(words), collateral
+    )
+
+
+@internal
+@pure
+def _collateral(words: uint256[9]) -> int256:
+    return state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN])
+
+
+@internal
+@pure
+def _covered(words: uint256[9], legs: DynArray[uint256, 16], missing: int256) -> bool:
+    v_min: int256 = payoff._least(legs)
+    return v_min != standing.UNBOUNDED and self._collateral(words) - missing >= -v_min
+
+
+@internal
+@view
+def _full(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
+) -> int256[5]:
+    return standing._resolve(
+        self._assess(words, legs, prices, NO_COLLATERAL),
+        collateral,
+        state._deficit(words[state.CELL]),
+        words[state.RISK],
+        prices,
+        False,
+    )
+
+
+@internal
+@pure
+def _new_stamp(mode: uint256, words: uint256[9], prices: uint256[16]) -> uint256:
+    """
+    @dev Ratios that a STATIC vault gets with new risk. A take is judged at the ramped vol, so it never lowers one.
+    """
+    risk: uint256 = words[state.RISK]
+    if mode != TAKE:
+        return parameters._stamp(risk, max(prices[price.SIGMA], prices[price.SIGMA_NOW]))
+    return parameters._larger_stamp(
+        parameters._stamp(risk, prices[price.SIGMA]),
+        (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT,
+    )
+
+
+@internal
+@pure
+def _stamped(words: uint256[9], stamp: uint256) -> uint256[9]:
+    vault: uint256[9] = words
+    vault[state.TERMS] = (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+    return vault
+
+
+@internal
+@pure
+def _same(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
+    if len(old_legs) != len(legs):
+        return False
+    for i: uint256 in range(len(legs), bound=16):
+        if legs[i] != old_legs[i]:
+            return False
+    return True
+
+
+@internal
+@view
+def _meets_initial(
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    row_one: bool,
+    known: int256[9],
+) -> bool:
+    """
+    @dev The initial-margin test of the vault's own model; a STATIC vault answers to ES as well in actions of row 1.
+    """
+    if not self._meets(words, legs, prices, row_one, known):
+        return False
+    if not row_one or len(legs) == 0 or state._model(words[state.VAULT]) != state.STATIC:
+        return True
+    dynamic: uint256[9] = words
+    dynamic[state.ENGINE] = convert(
+        staticcall IStaticEngine(convert(words[state.ENGINE], address)).dynamic(), uint256
+    )
+    return self._meets(dynamic, legs, prices, True, empty(int256[9]))
+
+
+@internal
+@view
+def _meets(
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    row_one: bool,
+    known: int256[9],
+) -> bool:
+    """
+    @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, with the
+         proximity add-on, and while a surface fades also at the surface as it was live (ADR 16).
+    """
+    collateral: int256 = self._collateral(words)
+    if len(legs) == 0:
+        return collateral >= 0
+    current: uint256[16] = prices
+    assessed: int256[9] = known
+    for vol: uint256 in range(3):
+        if vol != 0 and not row_one:
+            break
+        if vol == 1:
+            if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                continue
+            current[price.SIGMA] = prices[price.SIGMA_NOW]
+        if vol == 2:
+            if not price._is_fading(prices):
+                break
+            current[price.SURFACE_WEIGHT] = svi_slice._without_fade(prices[price.SURFACE_WEIGHT])
+        if vol != 0 or known[standing.COVERED] != KNOWN:
+            assessed = self._assess(words, legs, current, collateral)
+        if assessed[standing.COVERED] == 1:
+            return True
+        result: int256[5] = standing._resolve(
+            assessed,
+            collateral,
+            state._deficit(words[state.CELL]),
+            words[state.RISK],
+            prices,
+            row_one,
+        )
+        if result[standing.BACKING] < result[standing.IM]:
+            return False
+    return True
+
+
+@internal
+@pure
+def _bounded(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], share: int256[9]
+) -> int256[9]:
+    """
+    @dev An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
+         of what was assessed. No lot of an option is worth more than the highest forward of any scenario and the strike
+         together, now or in a scenario; shortfall and floor are subadditive (INV-07). The cap of 5.2 is left out.
+    """
+    lot: uint256 = state._lot(words[state.TOKEN])
+    risk: uint256 = words[state.RISK]
+    move: int256 = marks._move(risk, prices[price.SIGMA], prices[price.SECONDS])
+    highest: uint256 = (
+        prices[price.FORWARD] * leg._unsigned(fixed._exp(WORST_MOVE * move)) >> 64
+    ) + prices[price.SPOT] // 10**6
+    units: uint256 = 0  # [1e-6 contracts]
+    worth: uint256 = 0  # [wad * 1e-6]
+    for item: uint256 in legs:
+        if leg._kind(item) == leg.CASH:
+            worth += WAD
+        else:
+            units += lot
+            worth += lot * (highest + leg._strike(item) * leg.STRIKE_WAD)
+    gap: uint256 = parameters._short_floor(risk) * prices[price.SPOT] // WAD * units
+    bound: int256[9] = share
+    bound[standing.VALUE] -= convert(worth // 10**6 + 1, int256)
+    bound[standing.MARGIN] += convert((worth + gap) // 10**6 + 2, int256)
+    bound[standing.V_MIN] = standing.UNBOUNDED
+    bound[standing.DELTA] = -(abs(share[standing.DELTA]) + convert(units * leg.QUANTITY_WAD, int256))
+    bound[standing.COVERED] = KNOWN
+    return bound
+
+
+@internal
+@pure
+def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
+    """
+    @dev Every option and future of the new legs was there before, on the same side and at least as large.
+    """
+    # legs keep their order, so each is looked for first where the one before was found
+    hint: uint256 = 0
+    for item: uint256 in legs:
+        if leg._kind(item) == leg.CASH:
+            continue
+        hint = leg._find(old_legs, leg._key(item), hint)
+        if hint == len(old_legs):
+            return False
+        new: int256 = leg._quantity(item)
+        old: int256 = leg._quantity(old_legs[hint])
+        if (new > 0) != (old > 0) or abs(new) > abs(old):
+            return False
+        hint += 1
+    return True
+
+
+@internal
+@view
+def _reduces_risk(
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    moved: int256,
+    fee: uint256,
+) -> bool:
+    """
+    @dev Row 3 of 5.5: IM not higher and neither equity - MM nor equity/MM lower; below zero equity may not fall.
+    """
+    after: int256 = self._collateral(words)
+    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    charged: int256 = convert(fee, int256) * native
+    old: int256[5] = self._full(words, old_legs, prices, after - moved * native + charged)
+    new: int256[5] = self._full(words, legs, prices, after)
+    if new[standing.IM] > old[standing.IM]:
+        return False
+    if old[standing.EQUITY] < 0:
+        return new[standing.EQUITY] + charged >= old[standing.EQUITY]
+    return (
+        new[standing.EQUITY] - new[standing.MM] >= old[standing.EQUITY] - old[standing.MM]
+        and new[standing.EQUITY] * old[standing.MM] >= old[standing.EQUITY] * new[standing.MM]
+    )
+
+
+@internal
+@pure
+def _contracts(legs: DynArray[uint256, 16]) -> uint256:
+    """
+    @dev Sum of |quantity| over options and futures [1e-6 contracts].
+    """
+    total: uint256 = 0
+    for item: uint256 in legs:
+        if leg._kind(item) != leg.CASH:
+            total += convert(abs(leg._quantity(item)), uint256)
+    return total
+
+
+@internal
+@view
+def _value(words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16]) -> int256:
+    if len(legs) == 0:
+        return 0
+    return staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(legs, prices)
+
+
+@internal
+@view
+def _is_fair_close(
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    moved: int256,
+) -> bool:
+    """
+    @dev A closing fill at the last known price: equity may not fall by more than 2 % of the notional closed, nor by more
+         than the MM that the close frees, so that closing worthless legs gives nothing away; and selling a hedge, which
+         asks for more MM, must leave a vault that pays its worst settlement (ADR 9).
+    """
+    if prices[price.SPOT] == 0:
+        return False
+    closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
+    collateral: int256 = self._collateral(words)
+    freed: int256 = (
+        self._full(words, old_legs, prices, collateral)[standing.MM]
+        - self._full(words, legs, prices, collateral)[standing.MM]
+    )
+    if freed < 0 and not self._covered(words, legs, 0):
+        return False
+    allowed: uint256 = min(
+        closed * prices[price.SPOT] // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
+    )
+    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    change: int256 = (
+        self._value(words, legs, prices) - self._value(words, old_legs, prices) + moved * native
+    )
+    return change >= -convert(allowed, int256)
+
+
+@internal
+@view
+def _check_own(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], known: int256[9]
+):
+    assert words[state.VAULT] & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
+    assert price._is_active(prices), "margin/price-not-active"
+    assert self._meets_initial(words, legs, prices, True, known), "margin/below-initial"
+
+
+@external
+@view
+def check(
+    mode: uint256,
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    snapshot: uint256[16],
+    moved: int256,
+    fee: uint256,
+    known: int256[9],
+) -> uint256:
+    """
+    @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
+    @param mode 0 trade, 1 own action (withdraw, split, merge), 2 taking over in a liquidation.
+    @param words The vault after the action (`Clearinghouse.load`).
+    @param old_legs Leg words before.
+    @param legs Leg words after.
+    @param snapshot Prices of the cell.
+    @param moved Tokens the vault received, fee not counted [native].
+    @param fee Fee it paid [native].
+    @param known Assessment already made (known[7] = 2), or of the same legs unrounded, ES only (known[7] = 3), else zeros.
+    @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
+    """
+    active: bool = price._is_active(snapshot)
+    flagged: bool = words[state.VAULT] & (state.FLAGGED | state.MARKED) != 0
+    fresh: bool = price._is_fresh(snapshot)
+    is_static: bool = state._model(words[state.VAULT]) == state.STATIC
+    closes: bool = mode == TRADE and self._closer_to_zero(old_legs, legs)
+    if len(legs) != 0:
+        # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
+        least: int256 = 0
+        if closes:
+            native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+            least = self._collateral(words) - (moved - convert(fee, int256)) * native
+        assert self._collateral(words) >= min(least, 0), "margin/deposit-not-full"
+    vault: uint256[9] = words
+    stamp: uint256 = 0
+    if is_static and fresh and not (mode == OWN and self._same(old_legs, legs)):
+        # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
+        if closes and self._reduces_risk(words, old_legs, legs, snapshot, moved, fee):
+            return 0
+        stamp = self._new_stamp(mode, words, snapshot)
+        vault = self._stamped(words, stamp)
+    if mode == TAKE:
+        # no leg enters a vault whose liquidation deposit is not full
+        assert not flagged, "margin/flagged"
+        if known[standing.COVERED] == ROUNDED and self._meets(
+            vault, legs, snapshot, False, self._bounded(words, legs, snapshot, known)
+        ):
+            return stamp
+        assert self._meets_initial(
+            vault, legs, snapshot, False, known
+        ), "margin/taker-below-initial"
+        return stamp
+    if mode == OWN:
+        self._check_own(vault, legs, snapshot, known)
+        return stamp
+
+    assert closes or not flagged, "margin/flagged"
+    assert closes or active, "margin/price-not-active"
+    if not fresh:
+        assert self._is_fair_close(
+            words, old_legs, legs, snapshot, moved
+        ), "margin/stale-close-price"
+        return 0
+    if len(legs) == 0:
+        return 0
+    if not flagged and self._meets_initial(vault, legs, snapshot, True, known):
+        return stamp
+    assert closes, "margin/below-initial"
+    assert self._reduces_risk(words, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
+    return 0
+
+
+@external
+def check_own(action: uint256, words: uint256[9], legs: DynArray[uint256, 16]) -> uint256:
+    """
+    @notice Passes or reverts with the reason for one vault whose owner acts and whose legs stay as they are. Keeps INV-05.
+    @dev Asks for the price itself, and only where it counts.
+    @param action 0 withdrawal, 1 the vault under its model, 2 the vault under a new model.
+    @param words The vault after the action (`Clearinghouse.load`).
+    @param legs Its leg words.
+    @return Stamp of a vault that is STATIC from now on, to be stored in its terms; 0 when nothing changes.
+    """
+    # no price is needed: the vault pays its worst settlement out of its own collateral, whatever any price says
+    if action == WITHDRAWAL and self._covered(words, legs, 0):
+        return 0
+    expiry: uint256 = state._expiry(words[state.TERMS])
+    assert block.timestamp < expiry, "margin/expired"
+    assert self._collateral(words) >= 0, "margin/deposit-not-full"
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        state._market(words[state.VAULT]), expiry
+    )
+    vault: uint256[9] = words
+    stamp: uint256 = 0
+    if action == SWITCH and state._model(words[state.VAULT]) == state.STATIC:
+        stamp = self._new_stamp(OWN, words, prices)
+        vault = self._stamped(words, stamp)
+    self._check_own(vault, legs, prices, empty(int256[9]))
+    return stamp
+
+
+@external
+def review(
+    words: uint256[9], legs: DynArray[uint256, 16], due: uint256
+) -> (uint256, int256, uint256):
+    """
+    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable or its price not active,
+            3 cannot tell.
+    @param words The vault (`Clearinghouse.load`).
+    @param legs Its leg words.
+    @param due What is missing of the deposit after the tip of this call [native].
+    @return (outcome, equity [wad], market clock [seconds]), the last two only where the outcome is 0 or 1.
+    """
+    missing: int256 = convert(due * state._native_wad(words[state.TOKEN]), int256)
+    # a fully collateralised vault needs no price
+    if self._covered(words, legs, missing):
+        return 2, 0, 0
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+    )
+    if not price._is_fresh(prices):
+        return 3, 0, 0
+    result: int256[5] = self._full(words, legs, prices, self._collateral(words))
+    equity: int256 = result[standing.EQUITY]
+    if equity >= result[standing.TARGET] + missing:
+        return 2, 0, 0
+    # only a price at which liquidation would be open may set the auction back
+    healthy: bool = equity >= result[standing.MM] and price._is_active(prices)
+    return (1 if healthy else 0), equity, prices[price.CLOCK] & (2**64 - 1)
+
+
+@external
+@view
+def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+    """
+    @notice E of a vault [wad].
+    @param words The vault (`Clearinghouse.load`).
+    @param legs Its leg words.
+    @param snapshot Prices of the cell.
+    @return E [wad].
+    """
+    return self._full(words, legs, snapshot, self._collateral(words))[standing.EQUITY]

@@ -1,0 +1,120 @@
+# pragma version 0.4.3
+"""
+@title From an engine's assessment to equity, margins and target
+@license AGPL-3.0-only
+@notice The one place that turns (value, margin, v_min, ...) of an engine into equity, MM, IM and the target of a
+        liquidation. Trading, withdrawing, liquidating and the Lens all go through it (protocol sections 5.1, 5.2,
+        5.4 and 6). All numbers in wad; `+` is good for the vault.
+"""
+from contracts.vaults import leg
+from contracts.governance import parameters
+from contracts.oracle import snapshot
+
+WAD: constant(uint256) = 10**18
+UNBOUNDED: constant(int256) = min_value(int256)  # v_min of legs whose loss has no bound
+
+# indices of an assessment (IMarginEngine.assess)
+VALUE: constant(uint256) = 0
+MARGIN: constant(uint256) = 1
+V_MIN: constant(uint256) = 2
+DELTA: constant(uint256) = 3
+COVERED: constant(uint256) = 7
+INITIAL: constant(uint256) = 8   # the model's own IM before add-ons and cap, 0 for kappa * MM
+
+# kappa of a model with an IM of its own (STATIC), where the target of a liquidation needs one
+STATIC_KAPPA: constant(uint256) = 13 * 10**17
+
+# indices of what `_resolve` returns
+EQUITY: constant(uint256) = 0    # E = C + v, signed
+MM: constant(uint256) = 1        # A
+IM: constant(uint256) = 2
+BACKING: constant(uint256) = 3   # equity that counts for IM: a positive v less the cell's deficit, signed
+TARGET: constant(uint256) = 4    # R_t
+
+
+@internal
+@pure
+def _kappa(vol_ratio: uint256, risk: uint256) -> uint256:
+    """
+    @notice IM/MM [wad]: calm value up to a vol ratio of 1, linear to the stressed value at 3.
+    """
+    calm: uint256 = parameters._kappa_calm(risk)
+    stress: uint256 = parameters._kappa_stress(risk)
+    if vol_ratio <= WAD or stress <= calm:
+        return calm
+    return calm + (stress - calm) * min(vol_ratio - WAD, 2 * WAD) // (2 * WAD)
+
+
+@internal
+@pure
+def _room(assessment: int256[9]) -> uint256:
+    """
+    @notice The max-loss cap max(0, v - v_min) on MM, IM and target.
+    """
+    if assessment[V_MIN] == UNBOUNDED:
+        return max_value(uint256)
+    return convert(max(assessment[VALUE] - assessment[V_MIN], 0), uint256)
+
+
+@internal
+@pure
+def _mul_up(a: uint256, b: uint256) -> uint256:
+    return (a * b + (WAD - 1)) // WAD
+
+
+@internal
+@pure
+def _resolve(
+    assessment: int256[9],
+    collateral: int256,
+    deficit: uint256,
+    risk: uint256,
+    prices: uint256[16],
+    proximity: bool,
+) -> int256[5]:
+    """
+    @notice Equity, MM, IM, backing and target of a vault.
+    @param assessment What the engine returned, not `covered`.
+    @param collateral C [wad].
+    @param deficit D_cell [wad].
+    @param proximity The action withdraws or adds risk: IM grows below a health of 1.5.
+    """
+    value: int256 = assessment[VALUE]
+    room: uint256 = self._room(assessment)
+    margin: uint256 = convert(assessment[MARGIN], uint256)
+    mm: uint256 = min(margin, room)
+    equity: int256 = collateral + value
+    kappa: uint256 = self._kappa(prices[snapshot.VOL_RATIO], risk)
+
+    im: uint256 = convert(assessment[INITIAL], uint256)
+    if im == 0:
+        im = self._mul_up(margin, kappa)
+    else:
+        kappa = STATIC_KAPPA
+    delta: uint256 = convert(abs(assessment[DELTA]), uint256)
+    scale: uint256 = parameters._liquidity_scale(risk)
+    if scale != 0:
+        size: uint256 = max(delta * prices[snapshot.SPOT] // WAD, 4 * mm)
+        if size > scale:
+            factor: uint256 = WAD + parameters._lambda(risk) * (size - scale) // scale
+            im = self._mul_up(im, min(factor, 2 * WAD))
+    if proximity and mm != 0 and equity > 0:
+        health: uint256 = convert(equity, uint256) * WAD // mm
+        if health < 3 * WAD // 2:
+            distance: uint256 = min(3 * WAD // 2 - health, WAD // 2)
+            im = self._mul_up(im, WAD + parameters._proximity(risk) * 2 * distance // WAD)
+    if prices[snapshot.HALF_WIDTH] != 0:
+        # who may not be sure of the price answers for both ends of it (section 8)
+        im += self._mul_up(delta, prices[snapshot.HALF_WIDTH])
+
+    backing: int256 = equity
+    if value > 0 and deficit != 0:
+        backing = collateral + max(value - convert(deficit, int256), 0)
+    target: uint256 = min(self._mul_up(mm, (WAD + kappa) // 2), room)
+    return [
+        equity,
+        leg._signed(mm),
+        leg._signed(min(im, room)),
+        backing,
+        leg._signed(target),
+    ]

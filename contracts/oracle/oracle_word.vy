@@ -1,0 +1,113 @@
+# pragma version 0.4.3
+"""
+@title The packed oracle parameters of a market
+@license AGPL-3.0-only
+@notice Decodes the `oracle` word that RiskParameters pushes to OracleAdapter; the layout is in governance/parameters.
+"""
+
+BPS: constant(uint256) = 10**14  # one basis point [wad]
+RATE_OFFSET: constant(uint256) = 2**15
+
+WORD_BITS: constant(uint256) = 200
+
+
+@internal
+@pure
+def _deviation(word: uint256) -> uint256:
+    """
+    @notice How far primary and fallback may be apart, relative to the fallback [wad].
+    """
+    return unsafe_mul((word & 65535), BPS)
+
+
+@internal
+@pure
+def _grace_seconds(word: uint256) -> uint256:
+    return (word >> 16) & 65535
+
+
+@internal
+@pure
+def _failover_seconds(word: uint256) -> uint256:
+    return (word >> 32) & 65535
+
+
+@internal
+@pure
+def _sigma_floor(word: uint256) -> uint256:
+    """
+    @notice Least sigma_m [wad].
+    """
+    return unsafe_mul(((word >> 48) & 65535), BPS)
+
+
+@internal
+@pure
+def _ramp(word: uint256) -> uint256:
+    """
+    @notice Largest relative rise of sigma_m in one hour [wad].
+    """
+    return unsafe_mul(((word >> 64) & 65535), BPS)
+
+
+@internal
+@pure
+def _flat_factor(word: uint256) -> uint256:
+    """
+    @notice Flat iv over realised vol [wad].
+    """
+    return unsafe_mul(((word >> 80) & 65535), BPS)
+
+
+@internal
+@pure
+def _rate(word: uint256) -> int256:
+    """
+    @notice Rate r per year that carries spot to the forward [wad, signed].
+    """
+    raw: uint256 = (word >> 96) & 65535
+    if raw == RATE_OFFSET:
+        return 0
+    return (convert(raw, int256) - convert(RATE_OFFSET, int256)) * convert(BPS, int256)
+
+
+@internal
+@pure
+def _window_seconds(word: uint256) -> uint256:
+    """
+    @notice Length of the settlement window before an expiry.
+    """
+    return (word >> 112) & 65535
+
+
+@internal
+@pure
+def _half_life_fast(word: uint256) -> uint256:
+    return (word >> 128) & (2**24 - 1)
+
+
+@internal
+@pure
+def _half_life_day(word: uint256) -> uint256:
+    return (word >> 152) & (2**24 - 1)
+
+
+@internal
+@pure
+def _half_life_week(word: uint256) -> uint256:
+    return (word >> 176) & (2**24 - 1)
+
+
+@internal
+@pure
+def _is_sound(word: uint256) -> bool:
+    """
+    @notice Whether no reader of the word can divide by zero.
+    """
+    return (
+        word >> WORD_BITS == 0
+        and self._sigma_floor(word) != 0
+        and self._half_life_fast(word) != 0
+        and self._half_life_day(word) != 0
+        and self._half_life_week(word) != 0
+    )

@@ -1,0 +1,537 @@
+# pragma version 0.4.3
+# pragma optimize gas
+"""
+@title Settlement: expiry price, pay-in, pay-out
+@license AGPL-3.0-only
+@notice After expiry every vault of a cell is netted to one number: losers pay into the cell's own custody, winners get a
+        claim. When the last vault is settled the cell draws insurance once, and every claim is paid at the same
+        recovery ratio (protocol section 7). Order of settling and claiming does not matter.
+        Owns the cells' books: claims, what was received, shortfalls, debts. Trusts Clearinghouse, OracleAdapter and
+        InsuranceFund. Assumes nothing of the token: receipts are measured, refusals become debts or are retried.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IClearinghouse
+from interfaces import IInsuranceFund
+from interfaces import IOracleAdapter
+from interfaces import ISettlement
+
+from contracts.liquidation import auction
+from contracts.vaults import leg
+from contracts.vaults import vault_state as state
+from contracts.liquidation import waterfall
+
+implements: ISettlement
+
+WAD: constant(uint256) = 10**18
+AMOUNT_MASK: constant(uint256) = 2**108 - 1
+TOTAL_MASK: constant(uint256) = 2**112 - 1
+OPEN_CLAIM: constant(uint256) = 1 << 224
+INSURED: constant(uint256) = 1 << 224
+# bytes of what `Clearinghouse.load` answers, at most: words, offset, count, legs
+LOADED: constant(uint256) = 32 * (9 + 2 + 16)
+
+# why a vault cannot be settled
+DONE: constant(uint256) = 0
+UNKNOWN_VAULT: constant(uint256) = 1
+NO_LEGS: constant(uint256) = 2
+NOT_FIXED: constant(uint256) = 3
+
+# why a claim cannot be paid
+NO_CLAIM: constant(uint256) = 1
+CELL_OPEN: constant(uint256) = 2
+NOTHING_DUE: constant(uint256) = 3
+REFUSED: constant(uint256) = 4
+
+# --- immutables --------------------------------------------------------------------------------------------------
+PARAMETERS: immutable(address)
+CLEARINGHOUSE: immutable(address)
+ORACLE: immutable(address)
+INSURANCE: immutable(address)
+
+# --- storage -----------------------------------------------------------------------------------------------------
+# market -> packed liquidation parameters (governance/parameters)
+market_word: public(HashMap[uint256, uint256])
+# market << 40 | expiry -> open claims 32 | received 112 | claims 112 [native]
+books: HashMap[uint256, uint256]
+# market << 40 | expiry -> insurance done 1 | outstanding debt 112 | insurable shortfall 112 [native]
+losses: HashMap[uint256, uint256]
+# vault id -> expiry 40 | paid 108 | claim 108 [native]; 0 when it holds none
+claims: HashMap[uint256, uint256]
+# vault id -> expiry 40 | debt 108 [native]; 0 when it owes nothing
+debts: HashMap[uint256, uint256]
+
+
+@deploy
+def __init__(parameters: address, clearinghouse: address, oracle: address, insurance: address):
+    PARAMETERS = parameters
+    CLEARINGHOUSE = clearinghouse
+    ORACLE = oracle
+    INSURANCE = insurance
+
+
+@external
+def configure(market: uint256, word: uint256):
+    """
+    @notice Replaces the packed liquidation parameters of a market. Only RiskParameters, which has bounded them.
+    @param market Market index.
+    @param word Packed liquidation parameters (governance/parameters).
+    """
+    assert msg.sender == PARAMETERS, "settlement/not-authorized"
+    self.market_word[market] = word
+    log ISettlement.MarketConfigured(market=market, word=word)
+
+
+# --- books -------------------------------------------------------------------------------------------------------
+
+
+@internal
+@pure
+def _key(market: uint256, expiry: uint256) -> uint256:
+    return (market << 40) | expiry
+
+
+@internal
+@view
+def _gross(market: uint256, expiry: uint256) -> uint256:
+    return state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+
+
+@internal
+@pure
+def _claimed(book: uint256) -> uint256:
+    return book & TOTAL_MASK
+
+
+@internal
+@pure
+def _received(book: uint256) -> uint256:
+    return (book >> 112) & TOTAL_MASK
+
+
+@internal
+@pure
+def _shortfall(loss: uint256) -> uint256:
+    return loss & TOTAL_MASK
+
+
+@internal
+@pure
+def _debt(loss: uint256) -> uint256:
+    return (loss >> 112) & TOTAL_MASK
+
+
+@internal
+@pure
+def _is_insured(loss: uint256) -> bool:
+    """
+    @dev Nothing was short, or insurance has paid what its caps leave.
+    """
+    return loss & INSURED != 0 or loss & TOTAL_MASK == 0
+
+
+@internal
+@pure
+def _net(legs: DynArray[uint256, 16], price: uint256, token: uint256) -> int256:
+    """
+    @dev N [native]: debts rounded up, claims down, so that claims <= debts for any decimals.
+    """
+    unit: int256 = convert(state._native_wad(token) * 10**6, int256)
+    return auction._floor_div(waterfall._payoff(legs, price), unit)
+
+
+@internal
+@pure
+def _quantities(legs: DynArray[uint256, 16]) -> (uint256, uint256):
+    """
+    @dev Sum of |quantity| over all legs, and over options and futures [1e-6].
+    """
+    gross: uint256 = 0
+    open_interest: uint256 = 0
+    for item: uint256 in legs:
+        quantity: uint256 = convert(abs(leg._quantity(item)), uint256)
+        gross += quantity
+        if leg._kind(item) != leg.CASH:
+            open_interest += quantity
+    return gross, open_interest
+
+
+# --- settle ------------------------------------------------------------------------------------------------------
+
+
+@external
+def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
+    """
+    @notice Proves the expiry price from the feed's own rounds; may take several calls. Open to anyone.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @param hints Round ids of the feed, ascending (OracleAdapter.fix_price).
+    @return Expiry price [wad], or 0 while it is not final.
+    """
+    return extcall IOracleAdapter(ORACLE).fix_price(market, expiry, hints)
+
+
+@internal
+def _settle(vault_id: uint256) -> uint256:
+    # asked once: `load` refuses only an id that nobody has
+    known: bool = False
+    loaded: Bytes[LOADED] = b""
+    known, loaded = raw_call(
+        CLEARINGHOUSE,
+        abi_encode(vault_id, method_id=method_id("load(uint256)")),
+        max_outsize=LOADED,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not known:
+        return UNKNOWN_VAULT
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = abi_decode(loaded, (uint256[9], DynArray[uint256, 16]))
+    if len(legs) == 0:
+        return NO_LEGS
+    market: uint256 = state._market(words[state.VAULT])
+    expiry: uint256 = state._expiry(words[state.TERMS])
+    price: uint256 = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
+    if price == 0:
+        return NOT_FIXED
+
+    token: uint256 = words[state.TOKEN]
+    net: int256 = self._net(legs, price, token)
+    key: uint256 = self._key(market, expiry)
+    owed: uint256 = 0
+    shortfall: uint256 = 0
+    if net < 0:
+        # the liquidation deposit is no collateral
+        held: uint256 = state._held_deposit(words[state.TERMS]) * state._micro_native(token)
+        balance: uint256 = words[state.BALANCE]
+        needed: uint256 = convert(-net, uint256)
+        owed = min(needed, balance - min(held, balance))
+        shortfall = needed - owed
+    received: uint256 = 0
+    debt: uint256 = 0
+    gross: uint256 = 0
+    open_interest: uint256 = 0
+    gross, open_interest = self._quantities(legs)
+    received, debt = extcall IClearinghouse(CLEARINGHOUSE).settle(
+        vault_id, net, gross, open_interest, owed, msg.sender
+    )
+
+    if net > 0:
+        # the new claim; a vault takes no legs while it holds one, so there is no older claim
+        amount: uint256 = min(convert(net, uint256), AMOUNT_MASK)
+        self.claims[vault_id] = (expiry << 216) | amount
+        self.books[key] += OPEN_CLAIM + amount
+    elif net < 0:
+        if shortfall != 0:
+            self._record_shortfall(vault_id, words, legs, price, shortfall)
+        if debt != 0:
+            # insurance never covers what the vault has but its token would not move
+            self.debts[vault_id] = (expiry << 216) | debt
+            self.losses[key] += debt << 112
+        if received != 0:
+            self.books[key] += received << 112
+    log ISettlement.VaultSettled(
+        vault_id=vault_id,
+        market=market,
+        expiry=expiry,
+        net=net,
+        received=received,
+        shortfall=shortfall,
+        debt=debt,
+    )
+    if self._shortfall(self.losses[key]) != 0 and self._gross(market, expiry) == 0:
+        self._insure(market, expiry)
+    return DONE
+
+
+@internal
+def _record_shortfall(
+    vault_id: uint256,
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    price: uint256,
+    shortfall: uint256,
+):
+    """
+    @dev What insurance may pay of it: at most 1.0 * A at the vault's flag, top-ups counted.
+    """
+    market: uint256 = state._market(words[state.VAULT])
+    expiry: uint256 = state._expiry(words[state.TERMS])
+    room: uint256 = waterfall._vault_room(
+        legs,
+        state._flag_margin(words[state.TERMS]),
+        price,
+        auction._vault_cap(self.market_word[market]),
+        state._native_wad(words[state.TOKEN]),
+        staticcall IInsuranceFund(INSURANCE).vault_drawn(vault_id, expiry),
+    )
+    self.losses[self._key(market, expiry)] += min(shortfall, room)
+
+
+@internal
+def _insure(market: uint256, expiry: uint256) -> uint256:
+    """
+    @dev The cell's one draw. It is done when tokens came or the caps left nothing; a refusal by the token is not.
+    """
+    key: uint256 = self._key(market, expiry)
+    loss: uint256 = self.losses[key]
+    wanted: uint256 = self._shortfall(loss)
+    offered: uint256 = min(
+        wanted, staticcall IInsuranceFund(INSURANCE).available(market, expiry)
+    )
+    amount: uint256 = 0
+    if offered != 0:
+        amount = extcall IInsuranceFund(INSURANCE).draw(
+            market,
+            expiry,
+            0,
+            staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry),
+            offered,
+        )
+    if amount != 0 or offered == 0:
+        self.losses[key] = loss | INSURED
+        self.books[key] += amount << 112
+        log ISettlement.CellInsured(market=market, expiry=expiry, wanted=wanted, amount=amount)
+    return amount
+
+
+@external
+@nonreentrant
+def settle(vault_id: uint256):
+    """
+    @notice Nets an expired vault: it pays what it owes into its cell, or gets a claim. Open to anyone; tipped from
+            the vault's own liquidation deposit.
+    @dev Never reverts for one vault's sake. Keeps INV-10, INV-11, INV-12.
+    @param vault_id A vault with legs whose cell has its expiry price.
+    """
+    reason: uint256 = self._settle(vault_id)
+    assert reason != UNKNOWN_VAULT, "settlement/unknown-vault"
+    assert reason != NO_LEGS, "settlement/no-legs"
+    assert reason == DONE, "settlement/price-not-fixed"
+
+
+@external
+@nonreentrant
+def settle_many(vault_ids: DynArray[uint256, 64]) -> uint256:
+    """
+    @notice `settle` for several vaults; what cannot be settled is skipped.
+    @param vault_ids The vaults.
+    @return Number of vaults settled.
+    """
+    settled: uint256 = 0
+    for vault_id: uint256 in vault_ids:
+        if self._settle(vault_id) == DONE:
+            settled += 1
+    return settled
+
+
+@external
+@nonreentrant
+def insure(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Draws the cell's insurance when the draw at its last settlement could not move tokens. Open to anyone.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens the cell received [native].
+    """
+    loss: uint256 = self.losses[self._key(market, expiry)]
+    assert not self._is_insured(loss), "settlement/nothing-to-insure"
+    assert self._gross(market, expiry) == 0, "settlement/cell-open"
+    return self._insure(market, expiry)
+
+
+# --- claims and debts --------------------------------------------------------------------------------------------
+
+
+@internal
+def _claim(vault_id: uint256) -> (uint256, uint256):
+    """
+    @dev (reason, tokens paid).
+    """
+    word: uint256 = self.claims[vault_id]
+    if word == 0:
+        return NO_CLAIM, 0
+    expiry: uint256 = word >> 216
+    amount: uint256 = word & AMOUNT_MASK
+    paid: uint256 = (word >> 108) & AMOUNT_MASK
+    market: uint256 = state._market(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
+    if self._gross(market, expiry) != 0:
+        return CELL_OPEN, 0
+    key: uint256 = self._key(market, expiry)
+    book: uint256 = self.books[key]
+    loss: uint256 = self.losses[key]
+    total: uint256 = waterfall._due(amount, self._claimed(book), self._received(book))
+    due: uint256 = total - paid
+    # the ratio can rise no more once insurance has paid and no debt is left
+    final: bool = total == amount or (self._is_insured(loss) and self._debt(loss) == 0)
+    if due == 0 and not final:
+        return NOTHING_DUE, 0
+
+    if final:
+        self.claims[vault_id] = 0
+        self.books[key] = book - OPEN_CLAIM
+    else:
+        self.claims[vault_id] = (expiry << 216) | (total << 108) | amount
+    if due != 0:
+        custody: address = staticcall IClearinghouse(CLEARINGHOUSE).custody(vault_id)
+        if not extcall IClearinghouse(CLEARINGHOUSE).pay_from_cell(market, expiry, custody, due):
+            self.claims[vault_id] = word
+            self.books[key] = book
+            return REFUSED, 0
+    if final:
+        extcall IClearinghouse(CLEARINGHOUSE).release(vault_id)
+    log ISettlement.ClaimPaid(
+        vault_id=vault_id, amount=due, paid=total, claim=amount, final=final
+    )
+    return DONE, due
+
+
+@external
+@nonreentrant
+def claim(vault_id: uint256) -> uint256:
+    """
+    @notice Pays what a vault's claim is due at the cell's recovery ratio into the vault. Open to anyone; may be
+            called again when a repaid debt has raised the ratio.
+    @dev Keeps INV-11: every claim of a cell gets the same ratio, whatever the order.
+    @param vault_id The vault.
+    @return Tokens paid [native].
+    """
+    reason: uint256 = 0
+    paid: uint256 = 0
+    reason, paid = self._claim(vault_id)
+    assert reason != NO_CLAIM, "settlement/no-claim"
+    assert reason != CELL_OPEN, "settlement/cell-open"
+    assert reason != NOTHING_DUE, "settlement/nothing-due"
+    assert reason == DONE, "settlement/transfer-refused"
+    return paid
+
+
+@external
+@nonreentrant
+def claim_many(vault_ids: DynArray[uint256, 64]) -> uint256:
+    """
+    @notice `claim` for several vaults; what cannot be paid is skipped.
+    @param vault_ids The vaults.
+    @return Number of vaults paid.
+    """
+    count: uint256 = 0
+    reason: uint256 = 0
+    paid: uint256 = 0
+    for vault_id: uint256 in vault_ids:
+        reason, paid = self._claim(vault_id)
+        if reason == DONE:
+            count += 1
+    return count
+
+
+@external
+@nonreentrant
+def repay(vault_id: uint256) -> uint256:
+    """
+    @notice Moves a vault's debt, left by a failed pay-in, to its cell. Open to anyone.
+    @param vault_id The vault.
+    @return Tokens the cell received [native].
+    """
+    word: uint256 = self.debts[vault_id]
+    assert word != 0, "settlement/no-debt"
+    expiry: uint256 = word >> 216
+    debt: uint256 = word & AMOUNT_MASK
+    market: uint256 = state._market(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
+    received: uint256 = extcall IClearinghouse(CLEARINGHOUSE).repay(vault_id, expiry, debt)
+    assert received != 0, "settlement/transfer-refused"
+    repaid: uint256 = min(received, debt)
+    key: uint256 = self._key(market, expiry)
+    self.books[key] += repaid << 112
+    self.losses[key] -= repaid << 112
+    left: uint256 = debt - repaid
+    if left == 0:
+        self.debts[vault_id] = 0
+        extcall IClearinghouse(CLEARINGHOUSE).release(vault_id)
+    else:
+        self.debts[vault_id] = (expiry << 216) | left
+    log ISettlement.DebtRepaid(vault_id=vault_id, amount=repaid, debt=left)
+    return repaid
+
+
+@external
+@nonreentrant
+def sweep(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Sends dust and donations of a cell to insurance once everyone is settled and no claim is open.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens sent [native].
+    """
+    assert self._gross(market, expiry) == 0, "settlement/cell-open"
+    assert staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry) != 0, "settlement/price-not-fixed"
+    assert self.books[self._key(market, expiry)] >> 224 == 0, "settlement/claims-open"
+    token_word: uint256 = 0
+    risk: uint256 = 0
+    open_interest: uint256 = 0
+    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    amount: uint256 = staticcall IERC20(state._token(token_word)).balanceOf(
+        staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry)
+    )
+    assert amount != 0, "settlement/nothing-to-sweep"
+    assert extcall IClearinghouse(CLEARINGHOUSE).pay_from_cell(
+        market, expiry, staticcall IInsuranceFund(INSURANCE).pot(market), amount
+    ), "settlement/transfer-refused"
+    log ISettlement.CellSwept(market=market, expiry=expiry, amount=amount)
+    return amount
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def claim_of(vault_id: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice (expiry, claim, paid so far) of a vault [native]; zeros when it has no open claim.
+    @param vault_id The vault.
+    @return (unix seconds, native, native).
+    """
+    word: uint256 = self.claims[vault_id]
+    return word >> 216, word & AMOUNT_MASK, (word >> 108) & AMOUNT_MASK
+
+
+@external
+@view
+def debt_of(vault_id: uint256) -> uint256:
+    """
+    @notice What a vault still owes its cell because its token refused to move [native].
+    @param vault_id The vault.
+    @return Tokens [native].
+    """
+    return self.debts[vault_id] & AMOUNT_MASK
+
+
+@external
+@view
+def cell_state(market: uint256, expiry: uint256) -> uint256[7]:
+    """
+    @notice (claims, received, open claims, insurable shortfall, outstanding debt, 1 when insurance is done,
+            recovery ratio [wad], 0 before every vault of the cell is settled) [native].
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return The seven numbers [native], the last in wad.
+    """
+    key: uint256 = self._key(market, expiry)
+    book: uint256 = self.books[key]
+    loss: uint256 = self.losses[key]
+    ratio: uint256 = 0
+    if (
+        self._gross(market, expiry) == 0
+        and staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry) != 0
+    ):
+        ratio = waterfall._ratio(self._claimed(book), self._received(book))
+    return [
+        self._claimed(book),
+        self._received(book),
+        book >> 224,
+        self._shortfall(loss),
+        self._debt(loss),
+        convert(self._is_insured(loss), uint256),
+        ratio,
+    ]

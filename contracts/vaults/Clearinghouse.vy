@@ -1,0 +1,1367 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Clearinghouse: vaults, their legs and their custody
+@license AGPL-3.0-only
+@notice Owns every vault (owner, cell, legs, flag) and is the only writer of positions and the only mover of vault
+        tokens. Everything that changes a position is one novation: signed legs and tokens move from one vault to
+        another, then each side that must pass is margined. Settlement alone removes legs.
+        Trusts: its role contracts, fixed as immutables at deployment. Assumes: one ordinary ERC-20 per market (no
+        fee, no rebase, 6 to 18 decimals); a token that breaks this hurts the vaults of its own market only.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IClearinghouse
+from interfaces import IMarginGate
+from interfaces import IOperators
+from interfaces import IOracleAdapter
+from interfaces import IVaultToken
+
+from contracts.vaults import leg
+from contracts.governance import parameters
+from contracts.vaults import vault_state as state
+
+implements: IClearinghouse
+
+# modes of the margin gate
+TRADE: constant(uint256) = 0
+OWN: constant(uint256) = 1
+TAKE: constant(uint256) = 2
+
+# own actions that leave the legs as they are: the second checks a vault under its model, the third under a new one
+WITHDRAWAL: constant(uint256) = 0
+STAY: constant(uint256) = 1
+
+# permissions of operators
+WITHDRAW: constant(uint256) = 2
+MANAGE: constant(uint256) = 4
+
+CELL_SALT: constant(uint256) = 1 << 255
+# gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
+HONEST_FAILURE_GAS: constant(uint256) = 10_000
+
+# --- immutables: roles and the clone target --------------------------------------------------------------------
+VAULT_TARGET: immutable(address)
+CLONE_HASH: immutable(bytes32)
+PARAMETERS: immutable(address)
+ORACLE: immutable(address)
+GATE: immutable(address)
+VAULT_TOKEN: immutable(address)
+OPERATORS: immutable(address)
+EXCHANGE: immutable(address)
+LIQUIDATOR: immutable(address)
+SETTLEMENT: immutable(address)
+# margin engines by model
+ENGINES: immutable(address[3])
+
+# --- storage: words are described in vaults/vault_state ---------------------------------------------------------
+# id the next vault gets; ids are never reused
+next_id: public(uint256)
+# vault id -> owner, market, leg count, model, flags, epoch, expiry, deposit; 0 when unknown or closed
+words: HashMap[uint256, uint256]
+# vault id -> flag, missing tip and stamp, as in the terms; only meaningful where the vault word says so
+notes: HashMap[uint256, uint256]
+# vault id -> leg words, two a slot; only the first `count` mean anything
+legs: HashMap[uint256, uint256[8]]
+# vault id -> deficit counted in its cell [1e-6 quote]
+deficits: HashMap[uint256, uint256]
+# market << 40 | expiry -> gross open quantity, recorded deficit
+cells: HashMap[uint256, uint256]
+# market -> token, decimals, listed, lot, enabled models, number of vaults with a deficit
+tokens: HashMap[uint256, uint256]
+# market -> packed risk parameters
+risks: HashMap[uint256, uint256]
+# market -> open interest in options and futures [1e-6 contracts]
+open_interests: HashMap[uint256, uint256]
+# taker whose callback runs, and the vault whose gate waits for `finish`
+callback_taker: transient(address)
+deferred_id: transient(uint256)
+# how that gate judges: as a take, or as an action of row 1 once the vault has traded in the window
+deferred_mode: transient(uint256)
+
+
+@deploy
+def __init__(
+    vault_target: address,
+    parameters_: address,
+    oracle: address,
+    gate: address,
+    vault_token: address,
+    operators: address,
+    exchange: address,
+    liquidator: address,
+    settlement: address,
+    engines: address[3],
+):
+    VAULT_TARGET = vault_target
+    PARAMETERS = parameters_
+    ORACLE = oracle
+    GATE = gate
+    VAULT_TOKEN = vault_token
+    OPERATORS = operators
+    EXCHANGE = exchange
+    LIQUIDATOR = liquidator
+    SETTLEMENT = settlement
+    ENGINES = engines
+    CLONE_HASH = keccak256(
+        concat(
+            x"602d3d8160093d39f3363d3d373d3d3d363d73",
+            convert(vault_target, bytes20),
+            x"5af43d82803e903d91602b57fd5bf3",
+        )
+    )
+    self.next_id = 1
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+@internal
+@pure
+def _refuse(reason: String[32]):
+    # one revert for all reasons: half the bytes of a literal assert, and this contract is the tightest
+    raise reason
+
+
+@internal
+@pure
+def _refuse_transfer():
+    self._refuse("clearinghouse/transfer-refused")
+
+
+@internal
+@pure
+def _refuse_owner():
+    self._refuse("clearinghouse/not-owner")
+
+
+@internal
+@view
+def _check_idle():
+    # inside a taker's callback only fills, deposits and novations between its own vaults are open
+    if self.callback_taker != empty(address):
+        self._refuse("clearinghouse/in-callback")
+
+
+@internal
+@view
+def _check_role(role: address):
+    if msg.sender != role:
+        self._refuse("clearinghouse/not-authorized")
+
+
+@internal
+@view
+def _check_model(market: uint256, model: uint256):
+    if not state._enables(self.tokens[market], model):
+        self._refuse("clearinghouse/model-disabled")
+
+
+@internal
+@view
+def _word(vault_id: uint256) -> uint256:
+    word: uint256 = self.words[vault_id]
+    if word == 0:
+        self._refuse("clearinghouse/unknown-vault")
+    return word
+
+
+@internal
+@view
+def _authorized(vault_id: uint256, permission: uint256) -> uint256:
+    """
+    @dev The vault word, for its owner or an operator with this permission (0: the owner alone).
+    """
+    word: uint256 = self._word(vault_id)
+    if msg.sender != state._owner(word) and not staticcall IOperators(OPERATORS).permits(
+        vault_id, state._epoch(word), msg.sender, permission
+    ):
+        self._refuse_owner()
+    return word
+
+
+# --- custody -----------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _clone(salt: uint256) -> address:
+    digest: bytes32 = keccak256(
+        concat(x"ff", convert(self, bytes20), convert(salt, bytes32), CLONE_HASH)
+    )
+    return convert(convert(digest, uint256) & state.OWNER_MASK, address)
+
+
+@internal
+def _create(salt: uint256) -> address:
+    return create_minimal_proxy_to(VAULT_TARGET, salt=convert(salt, bytes32))
+
+
+@internal
+@pure
+def _cell_key(market: uint256, expiry: uint256) -> uint256:
+    return (market << 40) | expiry
+
+
+@internal
+@view
+def _balance(token: uint256, holder: address) -> uint256:
+    return staticcall IERC20(state._token(token)).balanceOf(holder)
+
+
+@internal
+def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]) -> bool:
+    """
+    @dev Like `_pay`, but a token that refuses is reported, not raised.
+    """
+    if amounts[0] | amounts[1] == 0:
+        return True
+    paid: bool = raw_call(
+        custody,
+        abi_encode(
+            state._token(token), to, amounts, method_id=method_id("pay(address,address[2],uint256[2])")
+        ),
+        revert_on_failure=False,
+    )
+    if not paid and msg.gas <= HONEST_FAILURE_GAS:
+        self._refuse("clearinghouse/out-of-gas")
+    return paid
+
+
+@internal
+def _pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]):
+    if not self._try_pay(token, custody, to, amounts):
+        self._refuse_transfer()
+
+
+@internal
+@pure
+def _tip_amount(terms: uint256, tip: uint256, token: uint256) -> uint256:
+    return state._tip(state._deposit(terms), tip) * state._micro_native(token)
+
+
+# --- loading and storing -----------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _terms(vault_id: uint256, word: uint256) -> uint256:
+    terms: uint256 = state._plain_terms(word)
+    if word & state.HAS_NOTES != 0:
+        terms |= self.notes[vault_id]
+    return terms
+
+
+@internal
+def _store(vault_id: uint256, word: uint256, terms: uint256) -> uint256:
+    """
+    @dev Writes a vault's word and terms; a plain vault touches one slot.
+    @return The vault word, which holds a part of the terms.
+    """
+    new: uint256 = state._with_terms(word, terms)
+    self.words[vault_id] = new
+    if new & state.HAS_NOTES != 0:
+        self.notes[vault_id] = state._notes(terms)
+    return new
+
+
+@internal
+@view
+def _indebted(key: uint256, token: uint256) -> uint256:
+    """
+    @dev The cell word; 0, without reading it, while no vault of the market has a recorded deficit.
+    """
+    if token >> state.DEFICITS_AT == 0:
+        return 0
+    return self.cells[key]
+
+
+@internal
+@view
+def _read(vault_id: uint256, word: uint256) -> uint256[9]:
+    """
+    @dev Everything about one vault but its legs and its balance (indices in vaults/vault_state).
+    """
+    terms: uint256 = self._terms(vault_id, word)
+    market: uint256 = state._market(word)
+    token: uint256 = self.tokens[market]
+    return [
+        word,
+        terms,
+        token,
+        self.risks[market],
+        convert(ENGINES[state._model(word)], uint256),
+        convert(self._clone(vault_id), uint256),
+        0,
+        self._indebted(self._cell_key(market, state._expiry(terms)), token),
+        0,
+    ]
+
+
+@internal
+@view
+def _load(vault_id: uint256) -> uint256[9]:
+    return self._read(vault_id, self._word(vault_id))
+
+
+@internal
+@view
+def _held(words: uint256[9]) -> uint256:
+    """
+    @dev Tokens at the vault's address now [native].
+    """
+    return self._balance(words[state.TOKEN], convert(words[state.CUSTODY], address))
+
+
+@internal
+@view
+def _load_legs(vault_id: uint256, word: uint256) -> DynArray[uint256, 16]:
+    legs: DynArray[uint256, 16] = []
+    count: uint256 = state._count(word)
+    pair: uint256 = 0
+    for i: uint256 in range(count, bound=16):
+        if i & 1 == 0:
+            pair = self.legs[vault_id][i >> 1]
+            legs.append(pair & leg.LEG_MASK)
+        else:
+            legs.append(pair >> 128)
+    return legs
+
+
+@internal
+def _store_legs(vault_id: uint256, old: DynArray[uint256, 16], legs: DynArray[uint256, 16]):
+    """
+    @dev Writes the slots that changed; what lies beyond the count means nothing and may stay.
+    """
+    count: uint256 = len(legs)
+    old_count: uint256 = len(old)
+    i: uint256 = 0
+    for slot: uint256 in range(8):
+        if i >= count:
+            break
+        pair: uint256 = legs[i]
+        before: uint256 = 0
+        if i < old_count:
+            before = old[i]
+        i += 1
+        if i < count:
+            pair |= legs[i] << 128
+        if i < old_count:
+            before |= old[i] << 128
+        i += 1
+        if pair != before:
+            self.legs[vault_id][slot] = pair
+
+
+@internal
+def _log_state(vault_id: uint256, words: uint256[9], legs: DynArray[uint256, 16]):
+    log IClearinghouse.VaultUpdated(
+        vault_id=vault_id,
+        owner=state._owner(words[state.VAULT]),
+        word=words[state.VAULT],
+        terms=words[state.TERMS],
+        balance=words[state.BALANCE],
+        legs=legs,
+    )
+
+
+@internal
+def _log_vault(vault_id: uint256):
+    words: uint256[9] = self._load(vault_id)
+    words[state.BALANCE] = self._held(words)
+    self._log_state(vault_id, words, self._load_legs(vault_id, words[state.VAULT]))
+
+
+@internal
+def _log_tip(vault_id: uint256, receiver: address, tip: uint256, amount: uint256):
+    log IClearinghouse.TipPaid(vault_id=vault_id, receiver=receiver, tip=tip, amount=amount)
+
+
+@internal
+def _log_cell(market: uint256, expiry: uint256):
+    cell: uint256 = self.cells[self._cell_key(market, expiry)]
+    log IClearinghouse.CellUpdated(
+        market=market,
+        expiry=expiry,
+        gross=state._gross(cell),
+        deficit=state._deficit(cell),
+        open_interest=self.open_interests[market],
+    )
+
+
+# --- flags -------------------------------------------------------------------------------------------------------
+
+
+@internal
+def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
+    """
+    @dev Counts a negative equity [wad] in the cell, replacing what was counted for the vault before.
+    """
+    deficit: uint256 = 0
+    if equity < 0:
+        deficit = convert(-equity, uint256) // 10**12 + 1
+    old: uint256 = self.deficits[vault_id]
+    if deficit != old:
+        self.deficits[vault_id] = deficit
+        self.cells[key] = self.cells[key] + (deficit << 112) - (old << 112)
+        if old == 0 or deficit == 0:
+            # the market has one vault more with a deficit, or one less
+            step: uint256 = 1 << state.DEFICITS_AT
+            if deficit == 0:
+                step = unsafe_sub(0, step)
+            self.tokens[key >> 40] = unsafe_add(self.tokens[key >> 40], step)
+        log IClearinghouse.DeficitRecorded(vault_id=vault_id, deficit=deficit)
+
+
+@internal
+def _end_flag(vault_id: uint256, word: uint256, terms: uint256, actor: address):
+    """
+    @dev Ends flag and mark and refills the deposit; what is missing comes out of the collateral by definition of C.
+         A at the flag stays known: it caps what insurance pays for the vault at settlement.
+    """
+    self._store(
+        vault_id,
+        word & ~(state.FLAGGED | state.MARKED),
+        terms & ~(state.FLAG_TIMES_MASK | state.TIP_FLAG),
+    )
+    self._record_deficit(vault_id, self._cell_key(state._market(word), state._expiry(terms)), 0)
+    log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
+
+
+@internal
+def _cure(vault_id: uint256, actor: address) -> uint256:
+    """
+    @dev Ends the flag of a vault that is back at its target, or sets the clock back when it is merely healthy.
+    """
+    words: uint256[9] = self._load(vault_id)
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
+    market: uint256 = state._market(word)
+    expiry: uint256 = state._expiry(terms)
+    if word & (state.FLAGGED | state.MARKED) == 0 or block.timestamp >= expiry:
+        return 0
+    words[state.BALANCE] = self._held(words)
+    token: uint256 = words[state.TOKEN]
+    tip: uint256 = self._tip_amount(terms, state.TIP_END, token)
+    outcome: uint256 = 0
+    equity: int256 = 0
+    clock: uint256 = 0
+    outcome, equity, clock = extcall IMarginGate(GATE).review(
+        words,
+        self._load_legs(vault_id, word),
+        tip + state._deposit_missing(terms) * state._micro_native(token),
+    )
+    if outcome == 2:
+        self._end_flag(vault_id, word, terms, actor)
+        if self._try_pay(
+            token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
+        ):
+            self._log_tip(vault_id, actor, state.TIP_END, tip)
+    elif outcome == 3:
+        return 0
+    else:
+        self._record_deficit(vault_id, self._cell_key(market, expiry), equity)
+        if outcome == 0:
+            return 0
+        self._store(
+            vault_id,
+            word,
+            (terms & ~state.FLAG_TIMES_MASK)
+            | (clock << state.FLAG_CLOCK_AT)
+            | (block.timestamp << state.FLAGGED_AT_AT),
+        )
+        log IClearinghouse.FlagRestarted(vault_id=vault_id, clock=clock)
+    self._log_vault(vault_id)
+    return outcome
+
+
+@internal
+def _check(
+    vault_id: uint256,
+    mode: uint256,
+    words: uint256[9],
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    moved: int256,
+    fee: uint256,
+    known: int256[9],
+) -> uint256[2]:
+    """
+    @dev Margins one vault after an action.
+    @return The vault word and the terms as they are now.
+    """
+    return self._stamp(
+        vault_id,
+        words,
+        staticcall IMarginGate(GATE).check(
+            mode, words, old_legs, legs, prices, moved, fee, known
+        ),
+    )
+
+
+@internal
+def _stamp(vault_id: uint256, words: uint256[9], stamp: uint256) -> uint256[2]:
+    """
+    @dev A STATIC vault that took new risk keeps the ratios it was judged by.
+    @return The vault word and the terms as they are now.
+    """
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
+    if stamp != 0:
+        terms = (terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+        word = self._store(vault_id, word, terms)
+    return [word, terms]
+
+
+@internal
+def _check_own(vault_id: uint256, words: uint256[9], action: uint256):
+    """
+    @dev Margins one vault whose legs stay as they are.
+    """
+    self._stamp(
+        vault_id,
+        words,
+        extcall IMarginGate(GATE).check_own(
+            action, words, self._load_legs(vault_id, words[state.VAULT])
+        ),
+    )
+
+
+# --- the one primitive -------------------------------------------------------------------------------------------
+
+
+@internal
+def _novate(
+    mode: uint256,
+    ids: uint256[2],
+    expiry: uint256,
+    moved: DynArray[uint256, 16],
+    cash: int256,
+    fees: uint256[2],
+    fee_receiver: address,
+    prices: uint256[16],
+    ends: bool,
+    defers: bool,
+    known: int256[9],
+) -> bool:
+    """
+    @dev Moves signed legs and cash from vault 0 to vault 1, writes both and the cell, then margins the sides that must
+         pass. A taker's tip for the end of a flag travels with the cash.
+    @return Whether the open interest of some series rose.
+    """
+    if ids[0] == ids[1]:
+        self._refuse("clearinghouse/same-vault")
+    if block.timestamp >= expiry:
+        self._refuse("clearinghouse/expired")
+    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
+        self._refuse("clearinghouse/expiry-range")
+    words: uint256[9][2] = [self._load(ids[0]), self._load(ids[1])]
+    market: uint256 = state._market(words[0][state.VAULT])
+    token: uint256 = words[0][state.TOKEN]
+    if market != state._market(words[1][state.VAULT]):
+        self._refuse("clearinghouse/wrong-market")
+    old_legs: DynArray[uint256, 16][2] = [[], []]
+    for i: uint256 in range(2):
+        word: uint256 = words[i][state.VAULT]
+        if word & (state.DEBT | state.CLAIM) != 0:
+            self._refuse("clearinghouse/unsettled")
+        # the terms of a vault without legs are zero
+        cell_expiry: uint256 = state._expiry(words[i][state.TERMS])
+        if cell_expiry != 0 and cell_expiry != expiry:
+            self._refuse("clearinghouse/wrong-cell")
+        old_legs[i] = self._load_legs(ids[i], word)
+
+    # legs, in memory
+    legs: DynArray[uint256, 16][2] = old_legs
+    lot: int256 = convert(state._lot(token), int256)
+    gross: int256 = 0
+    open_interest: int256 = 0
+    raised: bool = False
+    hint: uint256 = 0
+    # no leg of vault 1 is among those still to come: it began empty, and all so far lie in vault 0 in this order
+    apart: bool = len(old_legs[1]) == 0
+    for item: uint256 in moved:
+        signed: int256 = -leg._quantity(item)
+        key: uint256 = leg._key(item)
+        is_cash: bool = leg._kind(item) == leg.CASH
+        # bits above the word would be margined as one leg and stored as another
+        if item > leg.LEG_MASK or (not is_cash and signed % lot != 0):
+            self._refuse("clearinghouse/not-a-lot")
+        change: int256 = 0
+        for i: uint256 in range(2):
+            # legs mostly keep their order; a search copies all of them. Where there is none, `hint` is the end
+            count: uint256 = len(legs[i])
+            position: uint256 = hint
+            if i == 0 or not apart:
+                if hint >= count or leg._key(legs[i][hint]) != key:
+                    apart = False
+                    if count != 0:
+                        position = leg._find(legs[i], key, hint)
+            # quantities are int64: sums of a few of them are far from the end of int256
+            old: int256 = 0
+            if position != count:
+                old = leg._quantity(legs[i][position])
+            new: int256 = unsafe_add(old, signed)
+            word: uint256 = leg._pack(key, new)
+            if position != count:
+                legs[i][position] = word
+            else:
+                if position >= leg.MAX_LEGS:
+                    self._refuse("clearinghouse/too-many-legs")
+                legs[i].append(word)
+            change = unsafe_add(change, unsafe_sub(abs(new), abs(old)))
+            signed = unsafe_sub(0, signed)
+        hint = unsafe_add(hint, 1)
+        gross += change
+        if not is_cash:
+            open_interest += change
+            raised = raised or change > 0
+
+    # effects: vaults, cell, market
+    tip: uint256 = 0
+    for i: uint256 in range(2):
+        kept: DynArray[uint256, 16] = []
+        for item: uint256 in legs[i]:
+            if item & (2**64 - 1) != 0:
+                kept.append(item)
+        legs[i] = kept
+        count: uint256 = len(kept)
+        old_count: uint256 = len(old_legs[i])
+        self._store_legs(ids[i], old_legs[i], kept)
+        word: uint256 = words[i][state.VAULT]
+        terms: uint256 = words[i][state.TERMS]
+        ended: bool = False
+        if mode == TAKE and i == 0 and (ends or count == 0):
+            tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(words[0]))
+            ended = True
+        if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
+            self._end_flag(ids[i], word, terms, msg.sender)
+            word = self.words[ids[i]]
+            terms = self._terms(ids[i], word)
+        if count != old_count:
+            # a first leg locks the liquidation deposit, the last one to leave frees it
+            if count == 0:
+                terms = 0
+            elif old_count == 0:
+                terms = expiry | (
+                    parameters._liquidation_deposit(words[0][state.RISK]) << state.DEPOSIT_AT
+                )
+            word = state._with_terms((word & ~state.COUNT_MASK) | (count << state.COUNT_AT), terms)
+            self.words[ids[i]] = word
+        words[i][state.VAULT] = word
+        words[i][state.TERMS] = terms
+    cell_key: uint256 = self._cell_key(market, expiry)
+    if gross != 0:
+        self.cells[cell_key] = leg._unsigned(leg._signed(self.cells[cell_key]) + gross)
+    if open_interest != 0:
+        self.open_interests[market] = leg._unsigned(
+            leg._signed(self.open_interests[market]) + open_interest
+        )
+
+    # tokens: one clone call where the payer's cash covers the other's fee
+    net: int256 = cash + convert(tip, int256)
+    forward: uint256 = convert(max(net, 0), uint256)
+    back: uint256 = convert(max(-net, 0), uint256)
+    due: uint256[2] = fees
+    if forward >= due[1]:
+        forward -= due[1]
+        due = [due[0] + due[1], 0]
+    elif back >= due[0]:
+        back -= due[0]
+        due = [0, due[0] + due[1]]
+    custody: address[2] = [
+        convert(words[0][state.CUSTODY], address), convert(words[1][state.CUSTODY], address)
+    ]
+    charged: uint256[2] = fees
+    if not (
+        self._try_pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
+        and self._try_pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
+    ):
+        if mode != TAKE:
+            self._refuse_transfer()
+        # a pot that its token's issuer froze stops no take: the cut, all of it due from vault 0, stays there
+        charged = [0, 0]
+        self._pay(token, custody[0], [custody[1], empty(address)], [forward, 0])
+        self._pay(token, custody[1], [custody[0], empty(address)], [back, 0])
+    if tip != 0:
+        self._log_tip(ids[0], custody[1], state.TIP_END, tip)
+
+    # gates
+    received: int256 = -cash
+    for i: uint256 in range(2):
+        words[i][state.BALANCE] = self._held(words[i])
+        words[i][state.CELL] = self._indebted(cell_key, self.tokens[market])
+        if self.deferred_id == ids[i]:
+            # novating in a callback may create risk: `finish` then asks what any new risk is asked
+            if not defers:
+                self.deferred_mode = OWN
+        elif mode != TAKE or i == 1:
+            now: uint256[2] = self._check(
+                ids[i], mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known
+            )
+            words[i][state.VAULT] = now[0]
+            words[i][state.TERMS] = now[1]
+        received = cash
+        self._log_state(ids[i], words[i], legs[i])
+    log IClearinghouse.Novated(
+        from_id=ids[0], to_id=ids[1], cash=cash, fees=charged, fee_receiver=fee_receiver, legs=moved
+    )
+    if gross != 0 or open_interest != 0:
+        self._log_cell(market, expiry)
+    return raised
+
+
+@external
+@nonreentrant
+def novate(
+    from_id: uint256,
+    to_id: uint256,
+    expiry: uint256,
+    legs: DynArray[uint256, 16],
+    cash: int256,
+    fees: uint256[2],
+    fee_receiver: address,
+    snapshot: uint256[16],
+) -> (uint256, uint256):
+    """
+    @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
+    @dev Keeps INV-01, INV-02, INV-05.
+    @param from_id Vault whose quantities change by the opposite of `legs`.
+    @param to_id Vault whose quantities change by `legs`.
+    @param expiry Expiry of all legs [unix seconds]; an empty vault takes it.
+    @param legs Leg words (vaults/leg).
+    @param cash Tokens from `from_id` to `to_id` (negative: the other way) [native].
+    @param fees Charged to from and to [native]; the Exchange charges none to a side of negative equity.
+    @param fee_receiver Receives the fees.
+    @param snapshot Prices of the cell, read by the caller in this transaction.
+    @return (1 if the open interest of some series was raised else 0, open interest of the market after).
+    """
+    self._check_role(EXCHANGE)
+    raised: bool = self._novate(
+        TRADE,
+        [from_id, to_id],
+        expiry,
+        legs,
+        cash,
+        fees,
+        fee_receiver,
+        snapshot,
+        False,
+        False,
+        empty(int256[9]),
+    )
+    market: uint256 = state._market(self.words[from_id])
+    return (1 if raised else 0), self.open_interests[market]
+
+
+# --- owner -------------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def open(market: uint256, model: uint256, owner: address) -> uint256:
+    """
+    @notice Opens an empty vault. The caller opens for itself; the Exchange for its caller.
+    @param market Market index.
+    @param model Margin model (vaults/vault_state) among those the market enables.
+    @param owner Owner of the new vault.
+    @return The new vault id (ERC-721 token id, never reused).
+    """
+    self._check_idle()
+    if msg.sender != owner and msg.sender != EXCHANGE:
+        self._refuse("clearinghouse/not-authorized")
+    if market >= 65536 or self.tokens[market] == 0:
+        self._refuse("clearinghouse/unknown-market")
+    self._check_model(market, model)
+    vault_id: uint256 = self.next_id
+    self.next_id = vault_id + 1
+    word: uint256 = (
+        convert(owner, uint256) | (market << state.MARKET_AT) | (model << state.MODEL_AT)
+    )
+    self.words[vault_id] = word
+    custody: address = self._create(vault_id)
+    extcall IVaultToken(VAULT_TOKEN).mirror(empty(address), owner, vault_id)
+    log IClearinghouse.VaultOpened(
+        vault_id=vault_id, owner=owner, market=market, model=model, custody=custody
+    )
+    return vault_id
+
+
+@internal
+def _deposit(payer: address, vault_id: uint256, amount: uint256):
+    word: uint256 = self._word(vault_id)
+    token: uint256 = self.tokens[state._market(word)]
+    custody: address = self._clone(vault_id)
+    if not extcall IERC20(state._token(token)).transferFrom(
+        payer, custody, amount, default_return_value=True
+    ):
+        self._refuse_transfer()
+    log IClearinghouse.Deposited(
+        vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
+    )
+    if word & (state.FLAGGED | state.MARKED) != 0:
+        self._cure(vault_id, payer)
+
+
+@external
+@nonreentrant
+def deposit(vault_id: uint256, amount: uint256):
+    """
+    @notice Moves tokens from the caller into the vault. Works in every state until the vault is closed; ends a
+            flag, or sets its clock back, when the price allows to tell.
+    @dev Keeps INV-08. Anyone may deposit for anyone.
+    @param vault_id The vault.
+    @param amount Tokens [native], approved to this contract.
+    """
+    self._deposit(msg.sender, vault_id, amount)
+
+
+@external
+@nonreentrant
+def deposit_from(payer: address, vault_id: uint256, amount: uint256):
+    """
+    @notice `deposit` on behalf of the Exchange's caller. Only Exchange.
+    @param payer Account that approved this contract; the Exchange passes its own caller only.
+    @param vault_id The vault.
+    @param amount Tokens [native].
+    """
+    self._check_role(EXCHANGE)
+    self._deposit(payer, vault_id, amount)
+
+
+@external
+@nonreentrant
+def withdraw(vault_id: uint256, amount: uint256, receiver: address):
+    """
+    @notice Pays out collateral: freely while C stays >= -v_min, else only with equity >= IM at an active price.
+    @dev Rows 1 and 2 of protocol section 5.5.
+    @param vault_id A vault of the caller, or one it may withdraw from.
+    @param amount Tokens [native].
+    @param receiver Who gets them.
+    """
+    self._check_idle()
+    word: uint256 = self._authorized(vault_id, WITHDRAW)
+    if word & state.DEBT != 0:
+        self._refuse("clearinghouse/in-debt")
+    words: uint256[9] = self._read(vault_id, word)
+    token: uint256 = words[state.TOKEN]
+    terms: uint256 = words[state.TERMS]
+    custody: address = convert(words[state.CUSTODY], address)
+    balance: uint256 = self._balance(token, custody)
+    if balance < amount:
+        self._refuse("clearinghouse/low-balance")
+    balance -= amount
+    if state._collateral(balance, terms, token) < 0:
+        self._refuse("clearinghouse/deposit-locked")
+    if state._count(word) != 0:
+        words[state.BALANCE] = balance
+        self._check_own(vault_id, words, WITHDRAWAL)
+    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
+
+
+@external
+@nonreentrant
+def set_model(vault_id: uint256, model: uint256):
+    """
+    @notice Switches a vault to another margin model of its market; a vault with legs must pass row 1 under both.
+    @param vault_id A vault of the caller, or one it may manage.
+    @param model Margin model (vaults/vault_state) among those the market enables.
+    """
+    self._check_idle()
+    word: uint256 = self._authorized(vault_id, MANAGE)
+    self._check_model(state._market(word), model)
+    # healthy under the old model first: a laxer one is no way out of a margin call
+    for i: uint256 in range(2):
+        if state._count(word) != 0:
+            words: uint256[9] = self._load(vault_id)
+            words[state.BALANCE] = self._held(words)
+            self._check_own(vault_id, words, STAY + i)
+        if i == 0:
+            self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
+    self._log_vault(vault_id)
+
+
+@external
+@nonreentrant
+def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16], cash: int256):
+    """
+    @notice Split, merge or regroup: moves legs and cash between two vaults of one owner, who calls or lets the caller manage.
+    @dev Row 1 of protocol section 5.5 on both sides. A leg-free pair of vaults moves cash by withdraw and deposit.
+    @param from_id Vault whose quantities change by the opposite of `legs`; its cell is the cell of the legs.
+    @param to_id Vault whose quantities change by `legs`.
+    @param legs Leg words.
+    @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
+    """
+    word: uint256 = self._authorized(from_id, MANAGE)
+    # a manager may regroup within one owner's vaults, and carries nothing out of them
+    if (word ^ self._authorized(to_id, MANAGE)) & state.OWNER_MASK != 0:
+        self._refuse_owner()
+    taker: address = self.callback_taker
+    if taker != empty(address) and taker != msg.sender:
+        self._refuse("clearinghouse/in-callback")
+    expiry: uint256 = state._expiry(state._plain_terms(word))
+    if expiry == 0:
+        self._refuse("clearinghouse/no-legs")
+    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
+    raised: bool = self._novate(
+        OWN,
+        [from_id, to_id],
+        expiry,
+        legs,
+        cash,
+        [0, 0],
+        empty(address),
+        prices,
+        False,
+        False,
+        empty(int256[9]),
+    )
+    # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
+    if raised:
+        self._refuse("clearinghouse/opens-interest")
+
+
+@external
+def multicall(calls: DynArray[Bytes[1024], 8]):
+    """
+    @notice Several calls to this contract in one transaction, all or none: open and split, merge and close, ...
+    @dev Each runs as the caller's own, with every check it has.
+    @param calls Encoded calls.
+    """
+    for data: Bytes[1024] in calls:
+        raw_call(self, data, is_delegate_call=True)
+
+
+@external
+@nonreentrant
+def close(vault_id: uint256, receiver: address):
+    """
+    @notice Ends a vault without legs, debt and unpaid claim; all its tokens go to `receiver`.
+    @param vault_id A vault of the caller.
+    @param receiver Who gets the tokens.
+    """
+    self._check_idle()
+    word: uint256 = self._authorized(vault_id, 0)
+    if state._count(word) != 0:
+        self._refuse("clearinghouse/has-legs")
+    if word & (state.DEBT | state.CLAIM) != 0:
+        self._refuse("clearinghouse/unsettled")
+    token: uint256 = self.tokens[state._market(word)]
+    custody: address = self._clone(vault_id)
+    amount: uint256 = self._balance(token, custody)
+    self.words[vault_id] = 0
+    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    extcall IVaultToken(VAULT_TOKEN).mirror(msg.sender, empty(address), vault_id)
+    log IClearinghouse.VaultClosed(vault_id=vault_id, owner=msg.sender, amount=amount)
+
+
+@external
+@nonreentrant
+def transfer_vault(vault_id: uint256, sender: address, receiver: address):
+    """
+    @notice Changes the owner and bumps the epoch, which ends every order signed before. Only VaultToken.
+    @param vault_id The vault.
+    @param sender Owner until now.
+    @param receiver Owner from now on.
+    """
+    self._check_role(VAULT_TOKEN)
+    self._check_idle()
+    word: uint256 = self._word(vault_id)
+    if state._owner(word) != sender:
+        self._refuse_owner()
+    if receiver == empty(address):
+        self._refuse("clearinghouse/zero-owner")
+    if word & state.EPOCH_MASK == state.EPOCH_MASK:
+        self._refuse("clearinghouse/epochs-exhausted")
+    word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
+    self.words[vault_id] = word
+    log IClearinghouse.VaultTransferred(
+        vault_id=vault_id, sender=sender, receiver=receiver, epoch=state._epoch(word)
+    )
+
+
+# --- liquidation -------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equity: int256):
+    """
+    @notice Writes a flag and pays the flagger's tip; marks a vault that is flagged already as wound down. Only
+            Liquidator, which has checked the condition.
+    @param vault_id The vault.
+    @param actor Who flagged and gets the tip.
+    @param clock Market clock now [seconds].
+    @param margin A [wad].
+    @param equity E [wad]; a negative one is recorded in the cell's deficit.
+    """
+    self._check_role(LIQUIDATOR)
+    self._check_idle()
+    words: uint256[9] = self._load(vault_id)
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
+    # flagging a flagged vault marks it as wound down: MARKED is the next bit
+    self._store(
+        vault_id,
+        word | state.FLAGGED | ((word & state.FLAGGED) << 1),
+        (terms & ~state.FLAG_MASK)
+        | (clock << state.FLAG_CLOCK_AT)
+        | (block.timestamp << state.FLAGGED_AT_AT)
+        | (min(margin // 10**12, 2**64 - 1) << state.FLAG_MARGIN_AT)
+        | state.TIP_FLAG,
+    )
+    # only flagged vaults have a recorded deficit
+    if equity < 0 or word & state.FLAGGED != 0:
+        self._record_deficit(
+            vault_id, self._cell_key(state._market(word), state._expiry(terms)), equity
+        )
+    if terms & state.TIP_FLAG == 0:
+        # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
+        token: uint256 = words[state.TOKEN]
+        tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(words))
+        if self._try_pay(
+            token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
+        ):
+            self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
+    log IClearinghouse.VaultFlagged(
+        vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
+    )
+    self._log_vault(vault_id)
+
+
+@external
+@nonreentrant
+def take(
+    from_id: uint256,
+    to_id: uint256,
+    legs: DynArray[uint256, 16],
+    cash: int256,
+    cut: uint256,
+    insurance: address,
+    ends: bool,
+    deferred: bool,
+    snapshot: uint256[16],
+    known: int256[9],
+):
+    """
+    @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
+    @dev The end tip goes into the taker's vault with the cash. Keeps INV-02, INV-09.
+    @param from_id The flagged vault.
+    @param to_id The taker's vault.
+    @param legs Leg words as the taker's vault receives them.
+    @param cash Tokens from the flagged vault to the taker's; negative when the taker pays [native].
+    @param cut Tokens from the flagged vault to `insurance` [native].
+    @param insurance Insurance pot of the market.
+    @param ends The vault is back at its target: refill the deposit and end the flag.
+    @param deferred The gate of `to_id` waits for `finish`; opens the callback window for its owner.
+    @param snapshot Prices of the cell.
+    @param known Assessment of the taker's side as far as it is known (MarginGate.check), else zeros.
+    """
+    self._check_role(LIQUIDATOR)
+    self._check_idle()
+    if deferred:
+        self.callback_taker = state._owner(self.words[to_id])
+        self.deferred_id = to_id
+        self.deferred_mode = TAKE
+    self._novate(
+        TAKE,
+        [from_id, to_id],
+        state._expiry(state._plain_terms(self.words[from_id])),
+        legs,
+        cash,
+        [cut, 0],
+        insurance,
+        snapshot,
+        ends,
+        deferred,
+        known,
+    )
+
+
+@external
+@nonreentrant
+def finish(to_id: uint256, snapshot: uint256[16]):
+    """
+    @notice Closes the callback window and gates the taker's vault. Only Liquidator.
+    @param to_id The vault whose gate was deferred.
+    @param snapshot Prices the take was made at.
+    """
+    self._check_role(LIQUIDATOR)
+    if self.deferred_id != to_id:
+        self._refuse("clearinghouse/not-deferred")
+    self.deferred_id = 0
+    self.callback_taker = empty(address)
+    words: uint256[9] = self._load(to_id)
+    words[state.BALANCE] = self._held(words)
+    legs: DynArray[uint256, 16] = self._load_legs(to_id, words[state.VAULT])
+    # no legs of before: all of it is new risk to a STATIC vault
+    self._check(to_id, self.deferred_mode, words, [], legs, snapshot, 0, 0, empty(int256[9]))
+
+
+@external
+@nonreentrant
+def cure(vault_id: uint256, actor: address) -> uint256:
+    """
+    @notice Looks at a flagged vault again. Only Liquidator; deposits do the same on their own.
+    @param vault_id The vault.
+    @param actor Who earns the end tip.
+    @return 2 when the flag ended, 1 when its clock was set back, 0 when nothing changed.
+    """
+    self._check_role(LIQUIDATOR)
+    self._check_idle()
+    return self._cure(vault_id, actor)
+
+
+# --- settlement --------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def settle(
+    vault_id: uint256,
+    net: int256,
+    gross: uint256,
+    open_interest: uint256,
+    owed: uint256,
+    actor: address,
+) -> (uint256, uint256):
+    """
+    @notice Removes the legs of an expired vault and pays what it owes into the cell. Only Settlement.
+    @dev Never reverts for the token's sake: what cannot be moved is returned as debt. A claim or a debt is written on
+         the vault. Keeps INV-11, INV-12.
+    @param vault_id An expired vault with legs.
+    @param net N [native], rounded up when negative and down when positive.
+    @param gross Sum of |quantity| over its legs, CASH included [1e-6].
+    @param open_interest The same over options and futures [1e-6 contracts].
+    @param owed What the vault can pay of a negative net out of its collateral [native].
+    @param actor Who gets the settle tip.
+    @return (tokens the cell received, amount that could not be moved and stays the vault's debt) [native].
+    """
+    self._check_role(SETTLEMENT)
+    self._check_idle()
+    word: uint256 = self._word(vault_id)
+    terms: uint256 = self._terms(vault_id, word)
+    expiry: uint256 = state._expiry(terms)
+    if state._count(word) == 0:
+        self._refuse("clearinghouse/no-legs")
+    if block.timestamp < expiry:
+        self._refuse("clearinghouse/not-expired")
+    market: uint256 = state._market(word)
+    token: uint256 = self.tokens[market]
+    key: uint256 = self._cell_key(market, expiry)
+
+    if word & (state.FLAGGED | state.MARKED) != 0:
+        self._record_deficit(vault_id, key, 0)
+    self.cells[key] -= gross
+    if open_interest != 0:
+        self.open_interests[market] -= open_interest
+    word &= ~(state.COUNT_MASK | state.FLAGGED | state.MARKED | state.TERMS_MASK)
+    if net > 0:
+        word |= state.CLAIM
+    self.words[vault_id] = word
+
+    custody: address = self._clone(vault_id)
+    tip: uint256 = self._tip_amount(terms, state.TIP_SETTLE, token)
+    debt: uint256 = 0
+    cell: address = empty(address)
+    received: uint256 = 0
+    if owed != 0:
+        cell = self._clone(CELL_SALT | key)
+        received = self._balance(token, cell)
+    if not self._try_pay(token, custody, [cell, actor], [owed, tip]):
+        # the tip must not stand in the way of the pay-in
+        tip = 0
+        if not self._try_pay(token, custody, [cell, actor], [owed, 0]):
+            debt = owed
+            word |= state.DEBT
+            self.words[vault_id] = word
+    if tip != 0:
+        self._log_tip(vault_id, actor, state.TIP_SETTLE, tip)
+    # nothing is left of the vault but its word and its tokens
+    words: uint256[9] = empty(uint256[9])
+    words[state.VAULT] = word
+    words[state.BALANCE] = self._balance(token, custody)
+    self._log_state(vault_id, words, [])
+    self._log_cell(market, expiry)
+    if owed != 0:
+        received = self._balance(token, cell) - received
+    return received, debt
+
+
+@external
+@nonreentrant
+def pay_from_cell(market: uint256, expiry: uint256, to: address, amount: uint256) -> bool:
+    """
+    @notice Pays out of a cell's custody. Only Settlement.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @param to Receiver.
+    @param amount Tokens [native].
+    @return False when the token refused; then nothing moved.
+    """
+    self._check_role(SETTLEMENT)
+    self._check_idle()
+    salt: uint256 = CELL_SALT | self._cell_key(market, expiry)
+    custody: address = self._clone(salt)
+    if not custody.is_contract:
+        custody = self._create(salt)
+    return self._try_pay(self.tokens[market], custody, [to, empty(address)], [amount, 0])
+
+
+@external
+@nonreentrant
+def repay(vault_id: uint256, expiry: uint256, amount: uint256) -> uint256:
+    """
+    @notice Moves a vault's debt to its cell, as far as its balance goes. Only Settlement.
+    @param vault_id The vault in debt.
+    @param expiry Expiry of the cell it owes [unix seconds].
+    @param amount Tokens [native].
+    @return Tokens the cell received [native].
+    """
+    self._check_role(SETTLEMENT)
+    self._check_idle()
+    market: uint256 = state._market(self._word(vault_id))
+    token: uint256 = self.tokens[market]
+    custody: address = self._clone(vault_id)
+    cell: address = self._clone(CELL_SALT | self._cell_key(market, expiry))
+    before: uint256 = self._balance(token, cell)
+    self._pay(
+        token, custody, [cell, empty(address)], [min(amount, self._balance(token, custody)), 0]
+    )
+    self._log_vault(vault_id)
+    return self._balance(token, cell) - before
+
+
+@external
+@nonreentrant
+def release(vault_id: uint256):
+    """
+    @notice Ends the debt or the claim of a vault, once it is paid in full. Only Settlement.
+    @param vault_id The vault.
+    """
+    self._check_role(SETTLEMENT)
+    self.words[vault_id] = self._word(vault_id) & ~(state.DEBT | state.CLAIM)
+    self._log_vault(vault_id)
+
+
+# --- markets -----------------------------------------------------------------------------------------------------
+
+
+@internal
+def _configure(market: uint256, risk: uint256):
+    self.risks[market] = risk
+    log IClearinghouse.MarketConfigured(
+        market=market, token_word=self.tokens[market], risk=risk
+    )
+
+
+@external
+def list_market(market: uint256, token_word: uint256, risk: uint256, engines: address[3]):
+    """
+    @notice Registers a market, once. Only RiskParameters, which has checked the token.
+    @param market Market index below 65536.
+    @param token_word Token, decimals, lot (vaults/vault_state).
+    @param risk Packed risk parameters.
+    @param engines The margin engine of each model that the market enables; empty disables one.
+    """
+    self._check_role(PARAMETERS)
+    if market >= 65536 or self.tokens[market] != 0:
+        self._refuse("clearinghouse/market-exists")
+    word: uint256 = token_word
+    for model: uint256 in range(3):
+        if engines[model] != empty(address):
+            if engines[model] != ENGINES[model]:
+                self._refuse("clearinghouse/unknown-engine")
+            word |= 1 << (state.MODELS_AT + model)
+    self.tokens[market] = word
+    self._configure(market, risk)
+
+
+@external
+@nonreentrant
+def configure(market: uint256, risk: uint256):
+    """
+    @notice Replaces the packed risk parameters. Only RiskParameters.
+    @param market Market index.
+    @param risk Packed risk parameters.
+    """
+    self._check_role(PARAMETERS)
+    if self.tokens[market] == 0:
+        self._refuse("clearinghouse/unknown-market")
+    self._configure(market, risk)
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def vault_word(vault_id: uint256) -> uint256:
+    """
+    @notice Packed vault word, 0 for an unknown or closed vault.
+    @param vault_id The vault.
+    @return The word (vaults/vault_state).
+    """
+    return self.words[vault_id]
+
+
+@external
+@view
+@nonreentrant
+def load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+    """
+    @notice Everything about one vault and its legs.
+    @param vault_id The vault.
+    @return (words by the indices of vaults/vault_state, leg words).
+    """
+    words: uint256[9] = self._load(vault_id)
+    words[state.BALANCE] = self._held(words)
+    return words, self._load_legs(vault_id, words[state.VAULT])
+
+
+@external
+@view
+def custody(vault_id: uint256) -> address:
+    """
+    @notice Address that holds the vault's tokens, known before the vault is opened.
+    @param vault_id The vault.
+    @return The clone's address.
+    """
+    return self._clone(vault_id)
+
+
+@external
+@view
+def cell_custody(market: uint256, expiry: uint256) -> address:
+    """
+    @notice Address that holds a cell's settlement cash.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return The clone's address; it has code from the first payment on.
+    """
+    return self._clone(CELL_SALT | self._cell_key(market, expiry))
+
+
+@external
+@view
+def cell(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Packed cell word.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return The word (vaults/vault_state).
+    """
+    return self.cells[self._cell_key(market, expiry)]
+
+
+@external
+@view
+def market(market: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice The words of a market.
+    @param market Market index.
+    @return (token word, risk word, open interest [1e-6 contracts]).
+    """
+    return self.tokens[market], self.risks[market], self.open_interests[market]

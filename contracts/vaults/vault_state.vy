@@ -1,0 +1,302 @@
+# pragma version 0.4.3
+"""
+@title Layout of the words that describe a vault, a cell and a market
+@license AGPL-3.0-only
+@notice Storage is packed by hand; every reader unpacks through this module.
+@dev vault word:  owner 160 | market 16 | legs 8 | model 3 | notes 1 | flags 4 | epoch 16 | expiry 20 [hours]
+                  | deposit 28 [1e-6 quote]
+     terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1 | stamp 30.
+                  Expiry and deposit live in the vault word, so a plain vault needs no second slot; the rest is
+                  stored where `notes` says so. Everybody but the Clearinghouse sees the whole.
+     cell word:   gross open quantity 112 | recorded deficit 112
+     token word:  token 160 | decimals 8 | listed 8 | lot 32 | enabled models 3 | vaults with a recorded deficit 32
+     flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
+     stamp the ratios of a STATIC vault as of its last new risk (governance/parameters, 3 x 10 bits),
+     flag_margin A at the flag [1e-6 quote], deposit the full liquidation deposit [1e-6 quote].
+"""
+from contracts.governance import parameters
+
+# bit offsets in the vault word
+MARKET_AT: constant(uint256) = 160
+COUNT_AT: constant(uint256) = 176
+MODEL_AT: constant(uint256) = 184
+FLAGS_AT: constant(uint256) = 188
+EPOCH_AT: constant(uint256) = 192
+
+OWNER_MASK: constant(uint256) = 2**160 - 1
+COUNT_MASK: constant(uint256) = 255 << 176
+MODEL_MASK: constant(uint256) = 7 << 184
+HAS_NOTES: constant(uint256) = 1 << 187  # the terms hold more than expiry and deposit
+EPOCH_MASK: constant(uint256) = 65535 << 192
+# what of the vault word changes with the vault's terms
+TERMS_MASK: constant(uint256) = ((2**48 - 1) << 208) | (1 << 187)
+EXPIRY_AT: constant(uint256) = 208
+LOCKED_AT: constant(uint256) = 228
+HOUR: constant(uint256) = 3600
+
+# flags of the vault word, in place
+FLAGGED: constant(uint256) = 1 << 188
+MARKED: constant(uint256) = 2 << 188   # wound down: no withdrawals, no new risk
+DEBT: constant(uint256) = 4 << 188     # owes its cell a failed pay-in
+CLAIM: constant(uint256) = 8 << 188    # holds a claim that is not fully paid
+
+# models
+ES: constant(uint256) = 0
+GREEKS: constant(uint256) = 1
+STATIC: constant(uint256) = 2
+
+# bit offsets in the terms word
+EXPIRY_MASK: constant(uint256) = 2**40 - 1
+FLAG_CLOCK_AT: constant(uint256) = 40
+FLAGGED_AT_AT: constant(uint256) = 80
+FLAG_MARGIN_AT: constant(uint256) = 120
+DEPOSIT_AT: constant(uint256) = 184
+STAMP_AT: constant(uint256) = 225
+STAMP_MASK: constant(uint256) = (2**30 - 1) << 225
+
+# tips; the flag's is marked in the terms word, in place, while it is missing from the deposit
+TIP_FLAG: constant(uint256) = 1 << 224
+TIP_END: constant(uint256) = 2 << 224
+TIP_SETTLE: constant(uint256) = 4 << 224
+
+# the part of the terms word that describes a flag
+FLAG_MASK: constant(uint256) = (2**144 - 1) << 40
+FLAG_TIMES_MASK: constant(uint256) = (2**80 - 1) << 40
+
+# bit offsets in the token word
+LOT_AT: constant(uint256) = 176
+MODELS_AT: constant(uint256) = 208
+DEFICITS_AT: constant(uint256) = 211
+
+# indices of the words that `Clearinghouse.load` returns
+VAULT: constant(uint256) = 0
+TERMS: constant(uint256) = 1
+TOKEN: constant(uint256) = 2
+RISK: constant(uint256) = 3
+ENGINE: constant(uint256) = 4    # address of the vault's margin engine
+CUSTODY: constant(uint256) = 5   # address that holds the vault's tokens
+BALANCE: constant(uint256) = 6   # tokens at that address [native]
+CELL: constant(uint256) = 7      # cell word, or 0 while no vault of the market has a recorded deficit
+# 8 is spare: 0
+
+
+@internal
+@pure
+def _owner(word: uint256) -> address:
+    return convert(word & OWNER_MASK, address)
+
+
+@internal
+@pure
+def _market(word: uint256) -> uint256:
+    return (word >> MARKET_AT) & 65535
+
+
+@internal
+@pure
+def _count(word: uint256) -> uint256:
+    return (word >> COUNT_AT) & 255
+
+
+@internal
+@pure
+def _model(word: uint256) -> uint256:
+    return (word >> MODEL_AT) & 7
+
+
+@internal
+@pure
+def _epoch(word: uint256) -> uint256:
+    return (word >> EPOCH_AT) & 65535
+
+
+@internal
+@pure
+def _expiry(terms: uint256) -> uint256:
+    return terms & EXPIRY_MASK
+
+
+@internal
+@pure
+def _flag_clock(terms: uint256) -> uint256:
+    return (terms >> FLAG_CLOCK_AT) & (2**40 - 1)
+
+
+@internal
+@pure
+def _flagged_at(terms: uint256) -> uint256:
+    return (terms >> FLAGGED_AT_AT) & (2**40 - 1)
+
+
+@internal
+@pure
+def _flag_margin(terms: uint256) -> uint256:
+    """
+    @notice A at the flag [wad].
+    """
+    return ((terms >> FLAG_MARGIN_AT) & (2**64 - 1)) * 10**12
+
+
+@internal
+@pure
+def _deposit(terms: uint256) -> uint256:
+    """
+    @notice Full liquidation deposit of the vault [1e-6 quote].
+    """
+    return (terms >> DEPOSIT_AT) & (2**40 - 1)
+
+
+@internal
+@pure
+def _tip(deposit: uint256, tip: uint256) -> uint256:
+    """
+    @notice One tip out of a deposit [1e-6 quote]: 50 % flag, 30 % end, the rest settle.
+    """
+    if tip == TIP_FLAG:
+        return deposit * 50 // 100
+    if tip == TIP_END:
+        return deposit * 30 // 100
+    return deposit - deposit * 50 // 100 - deposit * 30 // 100
+
+
+@internal
+@pure
+def _deposit_missing(terms: uint256) -> uint256:
+    """
+    @notice d: what tips have taken from the deposit [1e-6 quote].
+    """
+    # the end tip goes with a refill and the settle tip with the release of the deposit: only the flag's stays open
+    if terms & TIP_FLAG == 0:
+        return 0
+    return self._tip(self._deposit(terms), TIP_FLAG)
+
+
+@internal
+@pure
+def _gross(cell: uint256) -> uint256:
+    return cell & (2**112 - 1)
+
+
+@internal
+@pure
+def _deficit(cell: uint256) -> uint256:
+    """
+    @notice D_cell: recorded deficits of the cell [wad].
+    """
+    return (cell >> 112) * 10**12
+
+
+@internal
+@pure
+def _token(token_word: uint256) -> address:
+    return convert(token_word & OWNER_MASK, address)
+
+
+@internal
+@pure
+def _decimals(token_word: uint256) -> uint256:
+    return (token_word >> 160) & 255
+
+
+@internal
+@pure
+def _lot(token_word: uint256) -> uint256:
+    """
+    @notice Smallest quantity step of options and futures [1e-6 contracts].
+    """
+    return (token_word >> LOT_AT) & (2**32 - 1)
+
+
+@internal
+@pure
+def _enables(token_word: uint256, model: uint256) -> bool:
+    """
+    @notice Whether a market lets vaults be margined by a model.
+    """
+    return model <= STATIC and (token_word >> (MODELS_AT + model)) & 1 != 0
+
+
+@internal
+@pure
+def _micro_native(token_word: uint256) -> uint256:
+    """
+    @notice Native units in 1e-6 of a token; decimals are 6 to 18.
+    """
+    return pow_mod256(10, (token_word >> 160 & 255) - 6)
+
+
+@internal
+@pure
+def _native_wad(token_word: uint256) -> uint256:
+    """
+    @notice Wad in one native unit.
+    """
+    return pow_mod256(10, 18 - (token_word >> 160 & 255))
+
+
+@internal
+@pure
+def _held_deposit(terms: uint256) -> uint256:
+    """
+    @notice What is left of the liquidation deposit [1e-6 quote].
+    """
+    return self._deposit(terms) - self._deposit_missing(terms)
+
+
+@internal
+@pure
+def _collateral(balance: uint256, terms: uint256, token_word: uint256) -> int256:
+    """
+    @notice C [wad]: tokens of the vault less its liquidation deposit; below zero only if the token misbehaves.
+    """
+    return (
+        convert(balance * self._native_wad(token_word), int256)
+        - convert(self._held_deposit(terms) * 10**12, int256)
+    )
+
+
+@internal
+@pure
+def _engine_risk(words: uint256[9]) -> uint256:
+    """
+    @notice Risk word for the vault's engine: a STATIC vault brings the ratios it was stamped with.
+    """
+    if self._model(words[VAULT]) != STATIC:
+        return words[RISK]
+    return (words[RISK] & ~parameters.STATIC_MASK) | (
+        (words[TERMS] >> STAMP_AT) << parameters.STATIC_AT
+    )
+
+
+@internal
+@pure
+def _plain_terms(word: uint256) -> uint256:
+    """
+    @notice Terms of a vault as far as its vault word tells them: expiry and full liquidation deposit.
+    """
+    return ((word >> EXPIRY_AT) & (2**20 - 1)) * HOUR | ((word >> LOCKED_AT) << DEPOSIT_AT)
+
+
+@internal
+@pure
+def _notes(terms: uint256) -> uint256:
+    """
+    @notice The part of the terms that a vault word has no room for: flag, tip, stamp.
+    """
+    return terms & ~(EXPIRY_MASK | ((2**40 - 1) << DEPOSIT_AT))
+
+
+@internal
+@pure
+def _with_terms(word: uint256, terms: uint256) -> uint256:
+    """
+    @notice Vault word with the terms it has room for; the expiry is a whole hour.
+    """
+    new: uint256 = (
+        (word & ~TERMS_MASK)
+        | ((self._expiry(terms) // HOUR) << EXPIRY_AT)
+        | (self._deposit(terms) << LOCKED_AT)
+    )
+    if self._notes(terms) != 0:
+        new |= HAS_NOTES
+    return new

@@ -1,0 +1,510 @@
+# pragma version 0.4.3
+# pragma optimize codesize
+"""
+@title Lens: everything a front end or a keeper reads, in one call each
+@license AGPL-3.0-only
+@notice Batch views over vaults and markets. Nothing depends on it, it stores nothing and may be deployed anew at any
+        time. Margins come from the same module the margin gate and the liquidator use.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IClearinghouse
+from interfaces import IInsuranceFund
+from interfaces import ILens
+from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
+
+from contracts.vaults import leg
+from contracts.margin import standing
+from contracts.governance import parameters
+from contracts.oracle import snapshot as price
+from contracts.oracle import svi_slice
+from contracts.vaults import vault_state as state
+
+implements: ILens
+
+interface IParameters:
+    def trading(market: uint256) -> uint256: view
+    def liquidation(market: uint256) -> uint256: view
+
+interface IStaticEngine:
+    def dynamic() -> address: view
+
+interface IGreeksEngine:
+    def terms(
+        legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256
+    ) -> int256[6]: view
+
+# vaults per call; ids and states are bounded by this
+MAX_VAULTS: constant(uint256) = 200
+NO_COLLATERAL: constant(int256) = min_value(int256)
+WAD: constant(uint256) = 10**18
+
+MARGIN_CALL: constant(uint256) = 16
+LIQUIDATABLE: constant(uint256) = 32
+COVERED: constant(uint256) = 64
+NO_PRICE: constant(uint256) = 128
+NOT_FRESH: constant(uint256) = 256
+EXPIRED: constant(uint256) = 512
+
+PARAMETERS: immutable(address)
+CLEARINGHOUSE: immutable(address)
+ORACLE: immutable(address)
+EXCHANGE: immutable(address)
+LIQUIDATOR: immutable(address)
+SETTLEMENT: immutable(address)
+INSURANCE: immutable(address)
+
+
+@deploy
+def __init__(
+    risk_parameters: address,
+    clearinghouse: address,
+    oracle: address,
+    exchange: address,
+    liquidator: address,
+    settlement: address,
+    insurance: address,
+):
+    PARAMETERS = risk_parameters
+    CLEARINGHOUSE = clearinghouse
+    ORACLE = oracle
+    EXCHANGE = exchange
+    LIQUIDATOR = liquidator
+    SETTLEMENT = settlement
+    INSURANCE = insurance
+
+
+@internal
+@view
+def _required(
+    words: uint256[9],
+    legs: DynArray[uint256, 16],
+    prices: uint256[16],
+    known: int256[9],
+    collateral: int256,
+) -> uint256:
+    """
+    @dev What equity, C and the value `known` tells, must reach for actions of row 1, as MarginGate asks: by the vault's own model and, of a STATIC vault,
+         by ES as well; each also at the current vol and at the surface as it was last live. Where the cell's recorded
+         deficit takes of what backs the margin, or value is another one there, equity here must reach that much more.
+    """
+    required: int256 = 0
+    equity: int256 = collateral + known[standing.VALUE]
+    engine: address = convert(words[state.ENGINE], address)
+    for model: uint256 in range(2):
+        if model == 1:
+            if state._model(words[state.VAULT]) != state.STATIC:
+                break
+            engine = staticcall IStaticEngine(engine).dynamic()
+        current: uint256[16] = prices
+        for vol: uint256 in range(3):
+            if vol == 1:
+                if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                    continue
+                current[price.SIGMA] = prices[price.SIGMA_NOW]
+            if vol == 2:
+                if not price._is_fading(prices):
+                    break
+                current[price.SURFACE_WEIGHT] = svi_slice._without_fade(
+                    prices[price.SURFACE_WEIGHT]
+                )
+            assessed: int256[9] = known
+            if model != 0 or vol != 0:
+                assessed = staticcall IMarginEngine(engine).assess(
+                    legs, current, state._engine_risk(words), NO_COLLATERAL
+                )
+            numbers: int256[5] = standing._resolve(
+                assessed,
+                collateral,
+                state._deficit(words[state.CELL]),
+                words[state.RISK],
+                prices,
+                True,
+            )
+            needed: int256 = numbers[standing.IM] + equity - numbers[standing.BACKING]
+            if len(legs) <= 4 and assessed[standing.V_MIN] != standing.UNBOUNDED:
+                # so few legs need no more than pays their worst settlement
+                needed = min(needed, equity - collateral - assessed[standing.V_MIN])
+            required = max(required, needed)
+    return convert(required, uint256)
+
+
+@internal
+@view
+def _describe(
+    vault_id: uint256, words: uint256[9], legs: DynArray[uint256, 16], expiry: uint256
+) -> ILens.VaultState:
+    word: uint256 = words[state.VAULT]
+    terms: uint256 = words[state.TERMS]
+    result: ILens.VaultState = empty(ILens.VaultState)
+    result.vault_id = vault_id
+    result.owner = state._owner(word)
+    result.market = state._market(word)
+    result.model = state._model(word)
+    result.expiry = expiry
+    result.epoch = state._epoch(word)
+    result.custody = convert(words[state.CUSTODY], address)
+    result.balance = words[state.BALANCE]
+    result.status = (word >> state.FLAGS_AT) & 15
+    result.flag_clock = state._flag_clock(terms)
+    result.flagged_at = state._flagged_at(terms)
+    result.deposit = state._deposit(terms)
+    result.collateral = state._collateral(words[state.BALANCE], terms, words[state.TOKEN])
+    result.equity = result.collateral
+    result.health = max_value(uint256)
+    result.legs = legs
+    if len(legs) == 0:
+        return result
+
+    engine: address = convert(words[state.ENGINE], address)
+    result.v_min = staticcall IMarginEngine(engine).max_loss(legs)
+    if result.v_min != standing.UNBOUNDED and result.collateral >= -result.v_min:
+        result.status |= COVERED
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(result.market, expiry)
+    if prices[price.SECONDS] == 0:
+        result.status |= EXPIRED
+    if not price._is_fresh(prices):
+        result.status |= NOT_FRESH
+    if prices[price.SPOT] == 0 or prices[price.SECONDS] == 0:
+        # what is unknown reads as unknown: no health without a price
+        result.status |= NO_PRICE
+        result.equity = 0
+        result.health = 0
+        return result
+
+    assessed: int256[9] = staticcall IMarginEngine(engine).assess(
+        legs, prices, state._engine_risk(words), NO_COLLATERAL
+    )
+    numbers: int256[5] = standing._resolve(
+        assessed,
+        result.collateral,
+        state._deficit(words[state.CELL]),
+        words[state.RISK],
+        prices,
+        True,
+    )
+    result.value = assessed[standing.VALUE]
+    result.delta = assessed[standing.DELTA]
+    result.equity = numbers[standing.EQUITY]
+    result.maintenance_margin = convert(numbers[standing.MM], uint256)
+    result.initial_margin = self._required(words, legs, prices, assessed, result.collateral)
+    result.target = convert(numbers[standing.TARGET], uint256)
+    if result.maintenance_margin != 0 or result.equity < 0:
+        result.health = 0
+        if result.equity > 0:
+            result.health = convert(result.equity, uint256) * WAD // result.maintenance_margin
+    if result.status & COVERED == 0:
+        if result.equity < convert(result.maintenance_margin, int256):
+            result.status |= LIQUIDATABLE
+        if result.health < 12 * WAD // 10:
+            result.status |= MARGIN_CALL
+    return result
+
+
+@internal
+@view
+def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return words, legs
+
+
+@external
+@view
+def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX_VAULTS]:
+    """
+    @notice State of many vaults at prices of this block; unknown ids come back with an empty owner.
+    @param ids Vault ids, at most 200.
+    @return One state per id, in the same order.
+    """
+    results: DynArray[ILens.VaultState, MAX_VAULTS] = []
+    for vault_id: uint256 in ids:
+        result: ILens.VaultState = empty(ILens.VaultState)
+        result.vault_id = vault_id
+        if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) != 0:
+            words: uint256[9] = empty(uint256[9])
+            legs: DynArray[uint256, 16] = []
+            words, legs = self._load(vault_id)
+            result = self._describe(vault_id, words, legs, state._expiry(words[state.TERMS]))
+        results.append(result)
+    return results
+
+
+@internal
+@view
+def _with_stamp(words: uint256[9], expiry: uint256, adds: bool) -> uint256:
+    """
+    @dev Terms of a STATIC vault with the ratios that new risk sets now. What only closes may keep those of old: the larger.
+    """
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        state._market(words[state.VAULT]), expiry
+    )
+    stamp: uint256 = parameters._stamp(
+        words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])
+    )
+    if not adds:
+        stamp = parameters._larger_stamp(
+            stamp, (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT
+        )
+    return (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+
+
+@internal
+@pure
+def _adds(held: uint256, item: uint256) -> bool:
+    """
+    @dev Whether a leg that is received brings an option or future further from zero, or across it.
+    """
+    if leg._kind(item) == leg.CASH:
+        return False
+    old: int256 = leg._quantity(held)
+    new: int256 = old + leg._quantity(item)
+    return abs(new) > abs(old) or (new != 0 and (new > 0) != (old > 0))
+
+
+@internal
+@view
+def _preview(
+    vault_id: uint256,
+    held: uint256[9],
+    held_legs: DynArray[uint256, 16],
+    expiry: uint256,
+    moved: DynArray[uint256, 16],
+    cash: int256,
+) -> ILens.VaultState:
+    """
+    @dev State of a vault of these words and legs after it has received legs and cash.
+    """
+    words: uint256[9] = held
+    legs: DynArray[uint256, 16] = held_legs
+    if len(legs) == 0:
+        words[state.TERMS] = expiry | (
+            parameters._liquidation_deposit(words[state.RISK]) << state.DEPOSIT_AT
+        )
+        words[state.CELL] = staticcall IClearinghouse(CLEARINGHOUSE).cell(
+            state._market(words[state.VAULT]), expiry
+        )
+    adds: bool = False
+    for item: uint256 in moved:
+        found: bool = False
+        for i: uint256 in range(len(legs), bound=16):
+            if leg._key(legs[i]) == leg._key(item):
+                adds = adds or self._adds(legs[i], item)
+                legs[i] = leg._pack(leg._key(item), leg._quantity(legs[i]) + leg._quantity(item))
+                found = True
+                break
+        if not found:
+            assert len(legs) < leg.MAX_LEGS, "lens/too-many-legs"
+            adds = adds or leg._kind(item) != leg.CASH
+            legs.append(item)
+    kept: DynArray[uint256, 16] = []
+    for item: uint256 in legs:
+        if leg._quantity(item) != 0:
+            kept.append(item)
+    if len(kept) == 0:
+        words[state.TERMS] = 0
+    elif len(moved) != 0 and state._model(words[state.VAULT]) == state.STATIC:
+        words[state.TERMS] = self._with_stamp(words, expiry, adds)
+    balance: int256 = convert(words[state.BALANCE], int256) + cash
+    assert balance >= 0, "lens/insufficient-balance"
+    words[state.BALANCE] = convert(balance, uint256)
+    return self._describe(vault_id, words, kept, expiry if len(kept) != 0 else 0)
+
+
+@external
+@view
+def preview(
+    vault_id: uint256, expiry: uint256, moved: DynArray[uint256, 16], cash: int256
+) -> ILens.VaultState:
+    """
+    @notice State a vault would have after receiving legs and cash, to be looked at before signing or filling.
+    @dev A first leg locks the liquidation deposit in the preview too. Passes the trade when equity covers
+         `initial_margin`; what the chain refuses for other reasons shows in a simulated call. A STATIC vault is looked at
+         with the ratios that new risk sets now; where legs only close, with its own where they are higher.
+    @param vault_id The vault.
+    @param expiry Expiry of the legs [unix seconds]; must be the vault's own when it has legs.
+    @param moved Leg words the vault would receive.
+    @param cash Tokens it would receive, fee included; negative when it pays [native].
+    @return The state after.
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    assert len(legs) == 0 or state._expiry(words[state.TERMS]) == expiry, "lens/wrong-cell"
+    return self._preview(vault_id, words, legs, expiry, moved, cash)
+
+
+@external
+@view
+def preview_new(
+    market: uint256,
+    model: uint256,
+    engine: address,
+    expiry: uint256,
+    moved: DynArray[uint256, 16],
+    cash: int256,
+) -> ILens.VaultState:
+    """
+    @notice `preview` of a vault that is still to be opened: id 0, no owner.
+    @param market Market index.
+    @param model Margin model: 0 ES, 1 GREEKS, 2 STATIC.
+    @param engine Margin engine of that model.
+    @param expiry Expiry of the legs [unix seconds].
+    @param moved Leg words the vault would receive.
+    @param cash Tokens deposited and received, less premium and fee [native].
+    @return The state after.
+    """
+    words: uint256[9] = empty(uint256[9])
+    words[state.VAULT] = (market << state.MARKET_AT) | (model << state.MODEL_AT)
+    words[state.ENGINE] = convert(engine, uint256)
+    ledger: (uint256, uint256, uint256) = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    words[state.TOKEN] = ledger[0]
+    words[state.RISK] = ledger[1]
+    return self._preview(0, words, [], expiry, moved, cash)
+
+
+@external
+@view
+def greeks_terms(vault_id: uint256) -> int256[6]:
+    """
+    @notice What the maintenance margin of a GREEKS vault is made of, before the max-loss cap: the larger of the first five
+            together and the last.
+    @param vault_id A vault of the GREEKS model, with legs that have not expired.
+    @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad].
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    assert state._model(words[state.VAULT]) == state.GREEKS, "lens/not-greeks"
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+    )
+    return staticcall IGreeksEngine(convert(words[state.ENGINE], address)).terms(
+        legs, prices, words[state.RISK]
+    )
+
+
+@internal
+@view
+def _is_safe(
+    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], spot: uint256
+) -> bool:
+    """
+    @dev E >= MM with spot moved, the forward in its ratio to it, and all else as it is.
+    """
+    moved: uint256[16] = prices
+    moved[price.SPOT] = spot
+    moved[price.FORWARD] = prices[price.FORWARD] * spot // prices[price.SPOT]
+    assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+        legs, moved, state._engine_risk(words), NO_COLLATERAL
+    )
+    numbers: int256[5] = standing._resolve(
+        assessed,
+        state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN]),
+        0,
+        words[state.RISK],
+        moved,
+        False,
+    )
+    return numbers[standing.EQUITY] >= numbers[standing.MM]
+
+
+@external
+@view
+def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
+    """
+    @notice Nearest spot below and above the present one at which a vault is liquidatable, all else as it is now.
+    @dev Walks outwards in steps of 1 %, each a tenth wider than the last beyond the twentieth, to a twentieth and to the
+         twentyfold of spot, then halves the step that crossed until it is a millionth of spot: the nearest crossing,
+         unless a vault becomes liquidatable and safe again within one step. For an eth_call: up to 150 assessments.
+    @param vault_id A vault.
+    @return (below, above) [wad]; 0 and the largest number where there is none; the present spot twice when it is
+            liquidatable now. Within a millionth of spot on the liquidatable side.
+    """
+    words: uint256[9] = empty(uint256[9])
+    legs: DynArray[uint256, 16] = []
+    words, legs = self._load(vault_id)
+    found: uint256[2] = [0, max_value(uint256)]
+    if len(legs) == 0:
+        return found[0], found[1]
+    v_min: int256 = staticcall IMarginEngine(convert(words[state.ENGINE], address)).max_loss(legs)
+    collateral: int256 = state._collateral(
+        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
+    )
+    if v_min != standing.UNBOUNDED and collateral >= -v_min:
+        return found[0], found[1]
+    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+    )
+    spot: uint256 = prices[price.SPOT]
+    assert spot != 0 and prices[price.SECONDS] != 0, "lens/no-price"
+    if not self._is_safe(words, legs, prices, spot):
+        return spot, spot
+    for side: uint256 in range(2):
+        safe: uint256 = spot
+        step: uint256 = WAD // 100
+        for i: uint256 in range(64):
+            if i >= 20:
+                step = step * 11 // 10
+            next: uint256 = safe * (WAD + step) // WAD
+            if side == 0:
+                next = safe * WAD // (WAD + step)
+            if next > 20 * spot or next < spot // 20:
+                break
+            if self._is_safe(words, legs, prices, next):
+                safe = next
+                continue
+            for j: uint256 in range(64):
+                if max(safe, next) - min(safe, next) <= spot // 10**6:
+                    break
+                middle: uint256 = (safe + next) // 2
+                if self._is_safe(words, legs, prices, middle):
+                    safe = middle
+                else:
+                    next = middle
+            found[side] = next
+            break
+    return found[0], found[1]
+
+
+@external
+@view
+def market(market: uint256, expiry: uint256) -> ILens.MarketState:
+    """
+    @notice State of a market and one of its cells.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return The state; its token is empty when the market is not listed.
+    """
+    result: ILens.MarketState = empty(ILens.MarketState)
+    result.market = market
+    token_word: uint256 = 0
+    token_word, result.risk, result.open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(
+        market
+    )
+    if token_word == 0:
+        return result
+    result.token = state._token(token_word)
+    result.decimals = state._decimals(token_word)
+    result.lot = state._lot(token_word)
+    result.trading = staticcall IParameters(PARAMETERS).trading(market)
+    result.liquidation = staticcall IParameters(PARAMETERS).liquidation(market)
+    result.insurance = staticcall IERC20(result.token).balanceOf(
+        staticcall IInsuranceFund(INSURANCE).pot(market)
+    )
+    result.snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
+    result.gross = state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+    result.expiry_price = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
+    return result
+
+
+@external
+@view
+def addresses() -> address[7]:
+    """
+    @notice The contracts this lens reads.
+    @return RiskParameters, Clearinghouse, OracleAdapter, Exchange, Liquidator, Settlement, InsuranceFund.
+    """
+    return [PARAMETERS, CLEARINGHOUSE, ORACLE, EXCHANGE, LIQUIDATOR, SETTLEMENT, INSURANCE]

@@ -1,5 +1,0 @@
-"""The whole system, fresh for every test."""
-
-from tests.system_fixtures import deployed, maker, stranger, system, trader
-
-__all__ = ["deployed", "maker", "stranger", "system", "trader"]

@@ -1,0 +1,198 @@
+"""A session key that may trade: what it can do, and how little value it can move out of the vault."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+from eth_account import Account
+
+from bulkhead import orders
+from bulkhead.orders import OrderLeg
+from bulkhead.risk.words import Kind, Leg
+from tests.worlds.exchange import DAY, EXPIRY, MAX, RICH, WAD, World, key
+
+BOT = Account.from_key(key(77))
+#: 1 % of 2,000.
+SHARE = 20 * WAD
+
+
+@pytest.fixture(autouse=True)
+def granted(world: World) -> None:
+    """The bot may trade for the maker's vault, and no more."""
+    world.operators.grant(world.maker_vault, BOT.address, 1, world.now + 30 * DAY, sender=world.maker.address)
+
+
+def bot_order(world: World, **changes: object) -> orders.Order:
+    return world.order(signer=BOT.address, **changes)
+
+
+def fill(world: World, order: orders.Order, size: int = 10**6) -> None:
+    world.fill(order, size, signature=orders.sign(order, world.domain, BOT.key))
+
+
+def mark(world: World) -> int:
+    """Mark of one call of `world.series()` [wad]: what the vault's own engine says."""
+    engine = world.system.EsEngine  # type: ignore[attr-defined]
+    snapshot = world.system.oracle.snapshot(1, EXPIRY)
+    return int(engine.value([Leg(Kind.CALL, 2000 * 10**8, 10**6).pack()], snapshot))
+
+
+def equity(world: World) -> int:
+    return int(world.system.state(world.maker_vault).equity)
+
+
+def test_key__signs_and_takes__both_pass(world: World) -> None:
+    fill(world, bot_order(world))
+    assert world.state(bot_order(world), b"").reason == "exchange/bad-signature"
+    order = bot_order(world, salt=5)
+    assert world.state(order, orders.sign(order, world.domain, BOT.key)).status == 1
+    # as the caller: a bid of the maker's other vault
+    other = world.system.open(world.maker.address, RICH)
+    bid = world.order(maker_vault=other, is_bid=True, price=mark(world))
+    world.fill(bid, vault=world.maker_vault, sender=BOT.address)
+
+
+def test_key__revoked_expired_or_without_trade__refused(world: World) -> None:
+    order = bot_order(world)
+    signature = orders.sign(order, world.domain, BOT.key)
+    world.operators.grant(world.maker_vault, BOT.address, 6, world.now + DAY, sender=world.maker.address)
+    world.refused_and_told(order, "exchange/signer-not-owner", signature=signature)
+    world.operators.grant(world.maker_vault, BOT.address, 1, world.now, sender=world.maker.address)
+    fill(world, order)
+    world.system.wait(1)
+    world.refused_and_told(order, "exchange/signer-not-owner", signature=signature)
+
+
+def test_key__caller_without_a_grant__refused(world: World) -> None:
+    other = world.system.open(world.maker.address, RICH)
+    bid = world.order(maker_vault=other, is_bid=True)
+    world.refused(bid, "exchange/not-taker-owner", vault=world.maker_vault, sender=world.taker)
+    world.operators.grant(world.maker_vault, BOT.address, 6, world.now + DAY, sender=world.maker.address)
+    world.refused(bid, "exchange/not-taker-owner", vault=world.maker_vault, sender=BOT.address)
+
+
+def test_key__after_a_transfer__refused(world: World) -> None:
+    world.give_vault(world.maker_vault, world.maker.address, world.taker)
+    order = bot_order(world, epoch=1)
+    with boa.reverts("exchange/signer-not-owner"):
+        fill(world, order)
+
+
+def test_key__one_fill__costs_one_percent_of_notional_and_no_more(world: World) -> None:
+    fair = mark(world)
+    too_cheap = bot_order(world, price=fair - SHARE - 10**12)
+    with boa.reverts("limits/key-fill-loss"):
+        fill(world, too_cheap)
+    # the same price out of the vault as a bid, and with the cash as a leg
+    dear = bot_order(world, is_bid=True, price=fair + SHARE + 10**12)
+    with boa.reverts("limits/key-fill-loss"):
+        fill(world, dear)
+    deferred = bot_order(world, price=fair - SHARE - 10**12, premium_style=1)
+    with boa.reverts("limits/key-fill-loss"):
+        fill(world, deferred)
+    before = equity(world)
+    fill(world, bot_order(world, price=fair - SHARE + 10**12))
+    # the liquidation deposit of 10 and the fee come on top
+    assert before - equity(world) - 10 * WAD <= SHARE + WAD
+
+
+def test_key__the_owners_own_orders__are_not_bounded(world: World) -> None:
+    world.fill(world.order(price=1))
+    world.operators.grant(world.maker_vault, BOT.address, 3, world.now + DAY, sender=world.maker.address)
+    # who may withdraw is not bounded either: it could just take the tokens
+    fill(world, bot_order(world, price=1))
+
+
+def test_key__all_it_can_take_out_in_a_day__is_five_percent_of_equity(world: World) -> None:
+    poor = world.system.open(world.maker.address, 4000)
+    world.operators.grant(poor, BOT.address, 1, world.now + 30 * DAY, sender=world.maker.address)
+    world.set_parameter("taker_fee_bps", 0)
+    world.set_parameter("maker_fee_bps", 0)
+    # futures sold at 1 % below spot and bought back at 1 % above: the bot's friend gains both times
+    future = (OrderLeg(world.series(Kind.FUTURE), 1),)
+    start = int(world.system.state(poor).equity)
+    trades = [
+        bot_order(
+            world, maker_vault=poor, legs=future, is_bid=i % 2 == 1, price=2000 * WAD + (SHARE if i % 2 else -SHARE),
+            premium_style=1, salt=i,
+        )
+        for i in range(10)
+    ]  # fmt: skip
+    for order in trades[:9]:
+        fill(world, order)
+    with boa.reverts("limits/key-day-loss"):
+        fill(world, trades[9])
+    taken = 9 * SHARE
+    # the liquidation deposit of 10 that the open leg locks is no loss
+    lost = start - int(world.system.state(poor).equity) - 10 * WAD
+    assert lost == taken <= start // 20
+    assert world.limits.lost_today(poor) == lost
+    # a new day is a new 5 %, of what is left
+    world.system.wait(DAY // 2, 2000)
+    assert world.limits.lost_today(poor) == 0
+
+
+def test_key__gains__make_no_room_for_losses(world: World) -> None:
+    poor = world.system.open(world.maker.address, 4000)
+    world.operators.grant(poor, BOT.address, 1, world.now + 30 * DAY, sender=world.maker.address)
+    future = (OrderLeg(world.series(Kind.FUTURE), 1),)
+
+    def trade(salt: int) -> None:
+        # sold too low, bought back as low: no loss at all between them
+        fill(
+            world,
+            bot_order(
+                world, maker_vault=poor, legs=future, is_bid=salt % 2 == 1, price=1981 * WAD, premium_style=1, salt=salt
+            ),
+        )
+
+    for salt in range(20):
+        trade(salt)
+    with boa.reverts("limits/key-day-loss"):
+        trade(20)
+
+
+def test_key__without_a_fresh_price__may_not_trade(world: World) -> None:
+    fill(world, bot_order(world))
+    world.stale()
+    order = bot_order(world, is_bid=True, price=24 * WAD)
+    with boa.reverts("limits/key-needs-price"):
+        fill(world, order)
+    # the owner may
+    world.fill(world.order(is_bid=True, price=24 * WAD))
+
+
+def test_key__may_cancel_and_bump_but_not_withdraw_or_manage(world: World) -> None:
+    world.exchange.bump_epoch(world.maker_vault, 3, sender=BOT.address)
+    world.exchange.cancel_series(world.maker_vault, world.series(), 4, sender=BOT.address)
+    other = world.system.open(world.maker.address)
+    with boa.reverts("clearinghouse/not-owner"):
+        world.clearinghouse.withdraw(world.maker_vault, 1, BOT.address, sender=BOT.address)
+    with boa.reverts("clearinghouse/not-owner"):
+        world.clearinghouse.transfer_legs(world.maker_vault, other, [], 1, sender=BOT.address)
+    with boa.reverts("clearinghouse/not-owner"):
+        world.clearinghouse.close(world.maker_vault, BOT.address, sender=BOT.address)
+    with boa.reverts("exchange/not-vault-owner"):
+        world.exchange.set_caps(world.maker_vault, 1, 1, sender=BOT.address)
+    with boa.reverts("exchange/not-vault-owner"):
+        world.exchange.bump_epoch(world.taker_vault, 3, sender=BOT.address)
+
+
+def test_key__rolls_but_moves_no_tokens_between_vaults(world: World) -> None:
+    later = [world.system.open(owner, RICH) for owner in (world.maker.address, world.taker)]
+    own = world.system.open(BOT.address)
+    ask = world.order(maker_vault=later[0], salt=9)
+    signature = orders.sign(ask, world.domain, world.maker.key)
+    # the bot's own vault as the receiver of the maker's freed tokens
+    fills = [(ask.to_tuple(), signature, own, MAX, 2**255 - 1, MAX)]
+    for from_id in (world.maker_vault, later[1]):
+        first = (ask.to_tuple(), signature, from_id, 10**5, 2**255 - 1, MAX)
+        with boa.reverts():
+            world.exchange.fill_many([first, *fills], 0, MAX, 0, sender=BOT.address)
+
+
+def test_check__by_anyone_else__refused(world: World) -> None:
+    with boa.reverts("limits/only-exchange"):
+        world.limits.check(1, 1, 0, [], True, 0, 0, [0] * 16, sender=world.maker.address)
+    with boa.reverts("limits/only-exchange"):
+        world.limits.set_caps(1, 0, 1, 1, sender=world.maker.address)

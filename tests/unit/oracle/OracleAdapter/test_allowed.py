@@ -1,0 +1,200 @@
+"""The table "What each state allows" of docs/oracle.md, a test per cell, through the whole system's real contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boa
+import pytest
+
+from bulkhead.risk.words import Status
+from tests.worlds.system import System, put, weekly
+
+WAD = 10**18
+EXPIRY = weekly(2)
+STATES = ("active", "grace", "stale")
+LOOSE = [-(2**200), 0, 0, 0, 0]
+
+
+class Cast:
+    """ETH with three vaults (healthy with much to spare, thin, rich), and BTC beside it."""
+
+    def __init__(self) -> None:
+        self.system = System()
+        self.other_market = self.system.list_market(2, spot=60_000)
+        self.trader = boa.env.generate_address("trader")
+        self.maker = boa.env.generate_address("maker")
+        self.healthy = self.system.open(self.trader, 2_600)
+        self.thin = self.system.open(self.trader, 300)
+        self.rich = self.system.open(self.maker, 500_000)
+        for vault in (self.healthy, self.thin):
+            self.system.novate(vault, self.rich, [put(2000, 1)], EXPIRY, 60)
+
+    def enter(self, state: str, spot: float = 2000.0, seconds: int = 60) -> None:
+        """Brings ETH into a state of its price, with a recorded look; BTC gets its rounds all along."""
+        system = self.system
+        if state != "active":
+            system.wait(3961)
+            system.push(60_000, self.other_market)
+            system.oracle.observe(1, 0)
+            assert not system.snapshot(0).is_fresh
+        if state != "stale":
+            system.wait(seconds)
+            system.push(spot)
+            system.push(60_000, self.other_market)
+            system.oracle.observe(1, 0)
+        facts = system.snapshot(EXPIRY)
+        assert (facts.is_active, facts.is_fresh) == (state == "active", state != "stale")
+        assert bool(facts.status & Status.GRACE) == (state == "grace")
+
+
+@pytest.fixture(scope="module")
+def built() -> Iterator[Cast]:
+    with boa.env.anchor():
+        yield Cast()
+
+
+@pytest.fixture
+def cast(built: Cast) -> Iterator[Cast]:
+    with boa.env.anchor():
+        yield built
+
+
+def refused_unless(allowed: bool, reason: str):
+    """The block passes, or reverts for that reason."""
+    if allowed:
+        return boa.env.anchor()
+    return boa.reverts(reason)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_open__only_active(cast, state):
+    cast.enter(state)
+    with refused_unless(state == "active", "margin/price-not-active"):
+        cast.system.novate(cast.rich, cast.healthy, [put(1900, 0.1)], EXPIRY, 0)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_withdraw__beyond_full_collateral__only_active(cast, state):
+    cast.enter(state)
+    with boa.env.prank(cast.trader), refused_unless(state == "active", "margin/price-not-active"):
+        cast.system.clearinghouse.withdraw(cast.healthy, cast.system.native(1_000), cast.trader)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_withdraw__what_full_collateral_leaves__always(cast, state):
+    cast.enter(state)
+    with boa.env.prank(cast.trader):
+        cast.system.clearinghouse.withdraw(cast.healthy, cast.system.native(500), cast.trader)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_close__at_the_last_price__always(cast, state):
+    cast.enter(state)
+    mark = -cast.system.state(cast.healthy).value / 1e18
+    cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark)
+    assert cast.system.legs(cast.healthy) == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_close__far_from_the_last_price__only_with_a_price_that_is_fresh(cast, state):
+    cast.enter(state)
+    mark = -cast.system.state(cast.healthy).value / 1e18
+    with refused_unless(state != "stale", "margin/stale-close-price"):
+        cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_deposit__always(cast, state):
+    cast.enter(state)
+    cast.system.deposit(cast.thin, 100, cast.trader)
+
+
+def flag(cast: Cast) -> None:
+    with boa.env.prank(boa.env.generate_address("keeper")):
+        cast.system.liquidator.flag(cast.thin)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_flag__only_active(cast, state):
+    cast.enter("active", 1700)
+    if state == "grace":
+        cast.enter("grace", 1700)
+    elif state == "stale":
+        cast.enter("stale")
+    with refused_unless(state == "active", "liquidator/price-not-active"):
+        flag(cast)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_take__only_active(cast, state):
+    cast.enter("active", 1700)
+    flag(cast)
+    cast.enter(state, 1700)
+    with boa.env.prank(cast.maker), refused_unless(state == "active", "liquidator/price-not-active"):
+        cast.system.liquidator.take(cast.thin, WAD, cast.rich, LOOSE, cast.system.now, b"")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_cure__with_full_collateral__always(cast, state):
+    cast.enter("active", 1700)
+    flag(cast)
+    cast.enter(state, 1700)
+    cast.system.deposit(cast.thin, 2_500, cast.trader)
+    assert cast.system.state(cast.thin).status & 1 == 0
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_cure__with_equity_at_the_price__only_fresh(cast, state):
+    cast.enter("active", 1700)
+    flag(cast)
+    cast.enter(state, 1700)
+    cast.system.deposit(cast.thin, 1_000, cast.trader)
+    assert (cast.system.state(cast.thin).status & 1 == 0) == (state != "stale")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_clock_and_ramps__only_active(cast, state):
+    cast.enter(state)
+    before = cast.system.snapshot(0)
+    cast.system.wait(600)
+    after = cast.system.snapshot(0)
+    assert (after.clock & (2**64 - 1) > before.clock & (2**64 - 1)) == (state == "active")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_expiry__fix_and_settle__always(cast, state):
+    system = cast.system
+    system.wait(EXPIRY - 1000 - system.now, 1900)
+    system.wait(1000 + 30)
+    if state != "stale":
+        system.push(2000)
+    if state == "grace":
+        system.wait(3961)
+        system.oracle.observe(1, 0)
+        system.push(2000)
+        system.oracle.observe(1, 0)
+    elif state == "stale":
+        system.wait(5000)
+    assert system.oracle.fix_price(1, EXPIRY, [system.market.feed.latest_id() - (0 if state == "stale" else 1)]) != 0
+    system.settlement.fix(1, EXPIRY, [])
+    for vault in (cast.healthy, cast.thin, cast.rich):
+        system.settlement.settle(vault)
+    system.settlement.claim(cast.rich)
+    assert system.legs(cast.rich) == []
+
+
+def test_outage__of_one_market__never_reaches_the_other(cast):
+    system, market = cast.system, cast.other_market
+    cast.enter("stale")
+    vault, other = system.open(cast.trader, 90_000, market), system.open(cast.maker, 500_000, market)
+    before = system.snapshot(EXPIRY, market)
+    assert before.is_active
+    with boa.env.prank(system.at["Exchange"]):
+        system.clearinghouse.novate(
+            vault, other, EXPIRY, [put(60_000, 1)], 0, [0, 0], system.at["Exchange"], system.oracle.observe(2, EXPIRY)
+        )
+    assert len(system.legs(vault)) == 1
+    system.wait(600)
+    assert system.snapshot(EXPIRY, market).is_active
+    assert not system.snapshot(EXPIRY).is_fresh

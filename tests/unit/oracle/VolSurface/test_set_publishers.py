@@ -1,0 +1,88 @@
+"""Who may publish: named by the owner of RiskParameters alone, within bounds."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from tests.worlds.surface import ACCOUNTS, KEYS, SurfaceWorld, surface
+
+
+def set_to(world: SurfaceWorld, accounts=ACCOUNTS, threshold=2, heartbeat=3600, cap_bps=1000, sender=None):
+    world.vol.set_publishers(1, accounts, threshold, heartbeat, cap_bps, sender=sender or world.owner)
+
+
+def test_set_publishers__anyone_else__reverts(world):
+    for other in (world.guardian, ACCOUNTS[0], world.at["RiskParameters"]):
+        with boa.reverts("surface/not-owner"):
+            set_to(world, sender=other)
+
+
+def test_set_publishers__new_owner__decides(world):
+    successor = boa.env.generate_address("timelock")
+    world.RiskParameters.transfer_ownership(successor, sender=world.owner)
+    world.RiskParameters.accept_ownership(sender=successor)
+    with boa.reverts("surface/not-owner"):
+        set_to(world)
+    set_to(world, threshold=3, sender=successor)
+    assert world.vol.settings(1)[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"threshold": 0}, "surface/threshold"),
+        ({"threshold": 4}, "surface/threshold"),
+        ({"accounts": [], "threshold": 1}, "surface/threshold"),
+        ({"heartbeat": 299}, "surface/heartbeat-range"),
+        ({"heartbeat": 86401}, "surface/heartbeat-range"),
+        ({"cap_bps": 99}, "surface/cap-range"),
+        ({"cap_bps": 5001}, "surface/cap-range"),
+        ({"accounts": ACCOUNTS[::-1]}, "surface/publisher-order"),
+        ({"accounts": [ACCOUNTS[0]] * 2}, "surface/publisher-order"),
+        ({"accounts": ["0x" + "00" * 20, ACCOUNTS[0]]}, "surface/publisher-order"),
+    ],
+)
+def test_set_publishers__out_of_bounds__reverts(world, change, reason):
+    with boa.reverts(reason):
+        set_to(world, **change)
+
+
+def test_set_publishers__again__the_old_list_is_dead(world):
+    assert world.vol.is_publisher(1, ACCOUNTS[2])
+    set_to(world, ACCOUNTS[:2], 2)
+    (event,) = [log for log in world.vol.get_logs() if type(log).__name__ == "PublishersSet"]
+    assert (event.market, event.publishers, event.threshold, event.version) == (1, ACCOUNTS[:2], 2, 2)
+    assert (event.heartbeat, event.cap_bps) == (3600, 1000)
+    assert world.vol.settings(1) == (0, 2, 2, 3600, 1000)
+    assert not world.vol.is_publisher(1, ACCOUNTS[2])
+    with boa.reverts("surface/not-a-publisher"):
+        world.publish(surface(world.now), KEYS[1:])
+    world.publish(surface(world.now), KEYS[:2])
+
+
+def test_set_publishers__again__signatures_of_those_who_stay_are_dead_too(world):
+    made = surface(world.now)
+    signatures = world.signed(made, 1)
+    old = world.vol.digest(1, 1, made.made_at, made.index, made.words)
+    set_to(world, ACCOUNTS[:2], 2)
+    assert world.vol.digest(1, 1, made.made_at, made.index, made.words) != old
+    # they recover to accounts nobody knows, in either order
+    for pair in (signatures, signatures[::-1]):
+        with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher)"):
+            world.send(made, 1, pair)
+    world.publish(made)
+
+
+def test_set_publishers__empty_list__ends_publishing(world):
+    set_to(world, [], 0)
+    for signatures in ([], [bytes(65)]):
+        with boa.reverts("surface/no-publishers"):
+            world.send(surface(world.now), 1, signatures)
+
+
+def test_publish__market_without_publishers__reverts(world):
+    assert not world.vol.is_publisher(2, "0x" + "00" * 20)
+    made = surface(world.now)
+    with boa.reverts("surface/no-publishers"):
+        world.vol.publish(2, 1, made.made_at, made.index, made.words, [bytes(65)])

@@ -1,0 +1,1 @@
+"""Worlds that tests share: contracts deployed, markets listed, actors funded."""

@@ -1,0 +1,158 @@
+"""An oracle adapter alone with test feeds: what the tests of OracleAdapter build on."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boa
+import pytest
+
+from bulkhead.risk.volatility import OracleWord, Round, read_answer
+from tests.contracts import deployer
+
+EMPTY = "0x" + "00" * 20
+UNIT = 10**8  # one quote in feed decimals
+WAD = 10**18
+START = 1_800_000_000  # 2027-01-15 08:00 UTC, an expiry of the grid
+DAY = 86400
+ROOT = Path(__file__).resolve().parents[2]
+PHASE = 2**64
+
+# indices of a snapshot
+SPOT, FORWARD, SECONDS, SIGMA, SIGMA_NOW, VOL_RATIO, SHARE, AVERAGE = range(8)
+RATE, HALF_WIDTH, STATUS, UPDATED_AT, CLOCK, NEAR, FAR, WEIGHT = range(8, 16)
+
+# status bits
+FRESH, ACTIVE, DEGRADED, GRACE_BIT, FALLBACK_USED, LIVE, SVI, NO_PRICE = (1 << i for i in range(8))
+
+# reason codes
+FINE, UNREACHABLE, BAD_ANSWER, INCOMPLETE, FUTURE, STALE = range(6)
+APART, SEQUENCER_DOWN, GRACE, WAITING, WINDOW_OPEN = range(6, 11)
+
+# modes of MockAggregator
+REVERTS, ZERO, NEGATIVE, UNSTAMPED, AHEAD, BURNS, HISTORY_REVERTS, HISTORY_BURNS = range(1, 9)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A snapshot, readable."""
+
+    words: list[int]
+
+    def __getitem__(self, index: int) -> int:
+        return self.words[index]
+
+    @property
+    def flags(self) -> int:
+        return self.words[STATUS] & 255
+
+    @property
+    def reason(self) -> int:
+        return self.words[STATUS] >> 8 & 15
+
+    @property
+    def fallback_reason(self) -> int:
+        return self.words[STATUS] >> 12 & 15
+
+    @property
+    def clock(self) -> int:
+        return self.words[CLOCK] & (2**64 - 1)
+
+    @property
+    def restart(self) -> int:
+        return self.words[CLOCK] >> 64
+
+    @property
+    def is_fresh(self) -> bool:
+        return bool(self.flags & FRESH)
+
+    @property
+    def is_active(self) -> bool:
+        return bool(self.flags & ACTIVE)
+
+
+class OracleWorld:
+    """One adapter with one market (index 1) whose feeds the test writes."""
+
+    def __init__(
+        self,
+        fallback: bool = True,
+        sequencer: bool = False,
+        spot: float | None = 2000,
+        heartbeat: int = 3600,
+        at: int = START,
+        **word: Any,
+    ) -> None:
+        boa.env.timestamp = at
+        self.parameters = boa.env.generate_address("parameters")
+        self.surface_setter = boa.env.generate_address("surface")
+        self.adapter = deployer("OracleAdapter").deploy(self.parameters, self.surface_setter)
+        self.primary = self.feed()
+        self.fallback = self.feed() if fallback else None
+        self.sequencer = self.feed(0) if sequencer else None
+        self.word = OracleWord(**word)
+        self.heartbeat = heartbeat
+        if self.sequencer is not None:
+            self.sequencer.push_status(0, at - 10 * DAY, at - 10 * DAY)
+        if spot is not None:
+            self.push(spot)
+        self.list(1, self.primary, self.fallback, self.sequencer)
+
+    @staticmethod
+    def feed(decimals: int = 8) -> Any:
+        return deployer("MockAggregator").deploy(decimals, "TEST / USD")
+
+    def list(self, market: int, primary: Any, fallback: Any = None, sequencer: Any = None) -> None:
+        feeds = [feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer)]
+        self.adapter.list_market(market, feeds, [self.heartbeat] * 2, self.word.pack(), sender=self.parameters)
+
+    @property
+    def now(self) -> int:
+        return boa.env.timestamp
+
+    def wait(self, seconds: int) -> None:
+        boa.env.timestamp += seconds
+
+    def push(self, price: float, age: int = 0, fallback: float | None = None) -> None:
+        """A round of the primary, and of the fallback at the same or another price."""
+        self.primary.push(round(price * UNIT), self.now - age)
+        if self.fallback is not None:
+            self.fallback.push(round((price if fallback is None else fallback) * UNIT), self.now - age)
+
+    def look(self, expiry: int = 0, market: int = 1) -> Facts:
+        return Facts(self.adapter.snapshot(market, expiry))
+
+    def observe(self, expiry: int = 0, market: int = 1) -> Facts:
+        return Facts(self.adapter.observe(market, expiry))
+
+    def poke(self, rounds: int = 256, market: int = 1) -> int:
+        return self.adapter.poke(market, rounds)
+
+    def variances(self, market: int = 1) -> tuple[int, int, int]:
+        return tuple(self.adapter.realised_variances(market))
+
+    def events(self, name: str) -> list[Any]:
+        return [log for log in self.adapter.get_logs() if type(log).__name__ == name]
+
+
+def read(rows: list[tuple[int, int, int]]) -> list[Round]:
+    """Rounds as the reference takes them, from (id, answer, stamp)."""
+    return [Round(id, read_answer(answer), stamp) for id, answer, stamp in rows]
+
+
+@cache
+def real_rounds() -> list[tuple[int, int, int]]:
+    """(round id, answer, updatedAt) of the real ETH/USD feed, in order of their ids."""
+    folder = Path(os.environ.get("BULKHEAD_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / "chainlink" / "chainlink_ETHUSD_rounds_2023-04_2024-01.csv.gz"
+    if not path.exists():
+        pytest.skip(f"no market data at {path}: set BULKHEAD_DATA to the data folder")
+    with gzip.open(path, "rt") as file:
+        rows = [(int(r["roundId"]), int(r["answer"]), int(r["updatedAt"])) for r in csv.DictReader(file)]
+    return sorted(rows)
