@@ -174,7 +174,7 @@ def _fill(
 
     market: uint256 = leg._market_of(order.legs[0].series)
     expiry: uint256 = leg._expiry_of(order.legs[0].series)
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
     self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
 
     # before every call that could hand out control

@@ -167,10 +167,10 @@ def _allows(order: IExchange.Order) -> bool:
     legs, contracts = order_form._legs(order.legs, order.size)
     if contracts > self.max_contracts:
         return False
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         market, leg._expiry_of(order.legs[0].series)
     )
-    if not price._is_active(prices) or prices[price.SECONDS] == 0:
+    if not price._is_active(prices) or prices.seconds == 0:
         return False
     words: uint256[9] = empty(uint256[9])
     held: DynArray[uint256, 16] = []
@@ -181,7 +181,7 @@ def _allows(order: IExchange.Order) -> bool:
     # all for the whole size: in wad * 1e-6 there is nothing to round
     asked: int256 = order.price * convert(order.size, int256)
     mark: int256 = value * convert(order_form.MICRO, int256)
-    edge: uint256 = contracts * prices[price.SPOT] * self.edge_bps // 10**4
+    edge: uint256 = contracts * prices.spot * self.edge_bps // 10**4
     # the fee may not eat the edge
     if order.max_fee > edge // order.size:
         return False

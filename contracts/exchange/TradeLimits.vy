@@ -12,6 +12,7 @@
 """
 from interfaces import IClearinghouse
 from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
 from interfaces import ITradeLimits
 
 from contracts.vaults import leg
@@ -87,7 +88,7 @@ def _notional(legs: DynArray[uint256, 16], spot: uint256) -> uint256:
 
 @internal
 @view
-def _equity(words: uint256[9], held: DynArray[uint256, 16], prices: uint256[16]) -> int256:
+def _equity(words: uint256[9], held: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
     equity: int256 = state._collateral(
         words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
     )
@@ -106,7 +107,7 @@ def _key_loss(
     receives: bool,
     cash: int256,
     fee: uint256,
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
 ) -> uint256:
     """
     @dev What trade-only keys would have cost the vault today after this fill [wad]; 0 when it costs nothing.
@@ -117,7 +118,7 @@ def _key_loss(
     native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
     value: int256 = staticcall engine.value(legs, prices)
     gain: int256 = (value if receives else -value) + cash * native
-    allowed: uint256 = self._notional(legs, prices[price.SPOT]) // FILL_SHARE
+    allowed: uint256 = self._notional(legs, prices.spot) // FILL_SHARE
     assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
     gain -= convert(fee, int256) * native
     if gain >= 0:
@@ -149,7 +150,7 @@ def _usage(
     counter: uint256,
     legs: DynArray[uint256, 16],
     receives: bool,
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
 ) -> (bytes32, int256, int256):
     """
     @dev Where a capped vault's usage is kept, and its net delta and vega after this fill [wad]; the key is empty
@@ -186,7 +187,7 @@ def check(
     receives: bool,
     cash: int256,
     fee: uint256,
-    snapshot: uint256[16],
+    snapshot: IOracleAdapter.Snapshot,
 ):
     """
     @notice Passes a fill before it happens, or reverts with the limit it would break. Only Exchange.
@@ -231,7 +232,7 @@ def preview_check(
     receives: bool,
     cash: int256,
     fee: uint256,
-    snapshot: uint256[16],
+    snapshot: IOracleAdapter.Snapshot,
 ) -> uint256:
     """
     @notice Reverts with the limit that `check` would name, and writes nothing.
@@ -291,7 +292,7 @@ def caps_of(
 
 @external
 @view
-def is_negative(vault_id: uint256, snapshot: uint256[16]) -> bool:
+def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
     """
     @notice Whether C + v < 0: such a side pays no fee on its way out.
     @param vault_id The vault.

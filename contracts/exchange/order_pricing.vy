@@ -8,6 +8,7 @@
 from interfaces import IClearinghouse
 from interfaces import IExchange
 from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
 
 from contracts.exchange import order as order_form
 from contracts.oracle import snapshot as price_of
@@ -42,7 +43,7 @@ def _mark(
     clearinghouse: address,
     vault_id: uint256,
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
 ) -> int256:
     """
     @notice Mark of the legs by the vault's own engine [wad].
@@ -64,16 +65,16 @@ def _price(
     is_bid: bool,
     legs: DynArray[uint256, 16],
     size: uint256,
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
 ) -> int256:
     """
     @notice Price per package at the signed vol, or the signed price when that is better for the maker [wad].
     """
-    flat: uint256[16] = prices
-    flat[price_of.SURFACE_NEAR] = iv
-    flat[price_of.SURFACE_FAR] = 0
-    flat[price_of.SURFACE_WEIGHT] = 0
-    flat[price_of.STATUS] &= ~price_of.SURFACE_SVI
+    flat: IOracleAdapter.Snapshot = prices
+    flat.surface_near = iv
+    flat.surface_far = 0
+    flat.surface_weight = 0
+    flat.status &= ~price_of.SURFACE_SVI
     value: int256 = (
         self._mark(clearinghouse, maker_vault, legs, flat) * convert(order_form.MICRO, int256)
     )
@@ -90,7 +91,7 @@ def _terms(
     size: uint256,
     token: uint256,
     trading: uint256,
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
 ) -> Terms:
     """
     @notice Legs, premium and fees of a fill. Premium is rounded against the taker, fees against who pays them.
@@ -115,7 +116,7 @@ def _terms(
     taker_bps: uint256 = trading_word._taker_fee_bps(trading)
     maker_bps: uint256 = trading_word._maker_fee_bps(trading)
     cap_bps: uint256 = trading_word._fee_cap_bps(trading)
-    notional: uint256 = contracts * prices[price_of.SPOT]
+    notional: uint256 = contracts * prices.spot
     most: uint256 = convert(abs(price), uint256) * size
     # the mark is only asked for when the price alone would lower a fee
     if notional * max(taker_bps, maker_bps) > most * cap_bps:

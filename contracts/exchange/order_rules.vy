@@ -6,6 +6,7 @@
         give and OrderLens tells it, so the two cannot differ. An empty reason passes. Nothing here reverts.
 """
 from interfaces import IExchange
+from interfaces import IOracleAdapter
 
 from contracts.vaults import leg
 from contracts.exchange import order as order_form
@@ -90,7 +91,7 @@ def _size_refusal(
 @internal
 @pure
 def _spot_refusal(
-    spot_min: uint256, spot_max: uint256, iv: uint256, prices: uint256[16]
+    spot_min: uint256, spot_max: uint256, iv: uint256, prices: IOracleAdapter.Snapshot
 ) -> String[32]:
     """
     @notice Whether spot lies in the order's band.
@@ -99,7 +100,7 @@ def _spot_refusal(
         # a band or a vol on a price that is not fresh protects nobody
         if not price_of._is_fresh(prices):
             return "exchange/spot-unknown"
-        spot: uint256 = prices[price_of.SPOT]
+        spot: uint256 = prices.spot
         if spot < spot_min or spot > spot_max:
             return "exchange/spot-outside"
     return ""
@@ -108,7 +109,7 @@ def _spot_refusal(
 @internal
 @view
 def _opening_refusal(
-    legs: DynArray[uint256, 16], expiry: uint256, trading: uint256, prices: uint256[16]
+    legs: DynArray[uint256, 16], expiry: uint256, trading: uint256, prices: IOracleAdapter.Snapshot
 ) -> String[32]:
     """
     @notice What only a fill that raises open interest must meet (protocol section 2).
@@ -124,7 +125,7 @@ def _opening_refusal(
         return "exchange/expiry-off-grid"
     tick: uint256 = trading_word._tick(trading)
     for word: uint256 in legs:
-        if not series_grid._strike_valid(word, tick, prices[price_of.SPOT]):
+        if not series_grid._strike_valid(word, tick, prices.spot):
             return "exchange/strike-off-grid"
     return ""
 

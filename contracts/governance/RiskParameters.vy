@@ -488,7 +488,7 @@ def advance(market: uint256, name: String[32]) -> uint256:
     assert ramp != 0, "parameters/no-ramp"
     # what a taker's callback began with must be what it ends with
     assert not staticcall ILiquidator(LIQUIDATOR).in_callback(), "parameters/in-callback"
-    facts: uint256[16] = staticcall IOracleAdapter(ORACLE_ADAPTER).snapshot(
+    facts: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE_ADAPTER).snapshot(
         market, block.timestamp + 86400
     )
     assert snapshot._is_active(facts), "parameters/price-not-active"

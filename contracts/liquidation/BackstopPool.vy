@@ -210,7 +210,7 @@ def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
 
 @internal
 @view
-def _snapshot(expiry: uint256) -> uint256[16]:
+def _snapshot(expiry: uint256) -> IOracleAdapter.Snapshot:
     return staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
 
 
@@ -223,7 +223,7 @@ def _collateral(words: uint256[9]) -> int256:
 @internal
 @view
 def _assess(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16]
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot
 ) -> (int256[9], int256[5]):
     """
     @dev (assessment, result of margin/standing) at ramped values, as the gate of a take counts.
@@ -579,7 +579,7 @@ def _new_legs(legs: DynArray[uint256, 16], moved: DynArray[uint256, 16]) -> uint
 
 @internal
 def _receiver(
-    expiry: uint256, moved: DynArray[uint256, 16], prices: uint256[16]
+    expiry: uint256, moved: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot
 ) -> (uint256, uint256):
     """
     @dev (the vault that takes over: the cell's own while it is healthy and stays within 16 legs, else a fresh one;
@@ -651,11 +651,11 @@ def absorb(vault_id: uint256) -> uint256:
         self._refuse("backstop/no-legs")
     expiry: uint256 = state._expiry(words[state.TERMS])
     # the clock goes on here, so that quote and take see the same
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(market, expiry)
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
     quoted: int256[12] = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, WAD)
     terms: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
     share: uint256 = auction._backstop_from(terms)
-    if prices[price.STATUS] & price.SURFACE_LIVE == 0:
+    if prices.status & price.SURFACE_LIVE == 0:
         share *= 2
     taken: uint256 = convert(quoted[1] * quoted[8] // convert(WAD, int256), uint256)
     if quoted[0] == 0:
@@ -744,8 +744,8 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
     expiry: uint256 = state._expiry(words[state.TERMS])
-    prices: uint256[16] = self._snapshot(expiry)
-    if prices[price.SECONDS] == 0 or not price._is_fresh(prices):
+    prices: IOracleAdapter.Snapshot = self._snapshot(expiry)
+    if prices.seconds == 0 or not price._is_fresh(prices):
         self._refuse("backstop/price-not-fresh")
     assessed: int256[9] = empty(int256[9])
     result: int256[5] = empty(int256[5])

@@ -46,7 +46,6 @@ WAD: constant(uint256) = 10**18
 KNOWN: constant(int256) = 2
 ROUNDED: constant(int256) = 3
 NO_COLLATERAL: constant(int256) = min_value(int256)
-CLOCK_MASK: constant(uint256) = 2**64 - 1
 
 # reason codes of `quote`
 DONE: constant(uint256) = 0
@@ -115,7 +114,7 @@ def _load(vault_id: uint256) -> (uint256, Case):
 
 @internal
 @view
-def _assess(loaded: Case, prices: uint256[16]) -> (uint256, Case):
+def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
     """
     @dev Section 5.1: liquidatable is E < A and C < -v_min, at an active price.
     """
@@ -165,7 +164,7 @@ def _require(reason: uint256):
 
 
 @internal
-def _liquidatable(vault_id: uint256) -> (Case, uint256[16]):
+def _liquidatable(vault_id: uint256) -> (Case, IOracleAdapter.Snapshot):
     """
     @dev The vault and the prices at which it is liquidatable, or a revert with the reason.
     """
@@ -173,7 +172,7 @@ def _liquidatable(vault_id: uint256) -> (Case, uint256[16]):
     case: Case = empty(Case)
     reason, case = self._load(vault_id)
     self._require(reason)
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         self._market(case), self._expiry(case)
     )
     reason, case = self._assess(case, prices)
@@ -186,18 +185,18 @@ def _liquidatable(vault_id: uint256) -> (Case, uint256[16]):
 
 @internal
 @pure
-def _elapsed(terms: uint256, prices: uint256[16]) -> uint256:
+def _elapsed(terms: uint256, prices: IOracleAdapter.Snapshot) -> uint256:
     """
     @dev From the flag, its last set-back or the market's last restart, whichever is latest [market clock].
     """
-    clock: uint256 = prices[price.CLOCK] & CLOCK_MASK
-    start: uint256 = max(state._flag_clock(terms), prices[price.CLOCK] >> 64)
+    clock: uint256 = prices.clock
+    start: uint256 = max(state._flag_clock(terms), prices.restarted_at)
     return clock - min(start, clock)
 
 
 @internal
 @view
-def _deal(case: Case, fraction: uint256, prices: uint256[16]) -> Deal:
+def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Deal:
     """
     @dev Sections 6.3 to 6.6 for a vault that is liquidatable.
     """
@@ -306,7 +305,7 @@ def _pot(case: Case, deal: Deal) -> address:
 
 @internal
 def _try_take(
-    case: Case, deal: Deal, into_id: uint256, into_word: uint256, prices: uint256[16], deferred: bool
+    case: Case, deal: Deal, into_id: uint256, into_word: uint256, prices: IOracleAdapter.Snapshot, deferred: bool
 ) -> (bool, Bytes[256]):
     """
     @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
@@ -328,7 +327,7 @@ def _try_take(
             prices,
             known,
             method_id=method_id(
-                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,uint256[16],int256[9])"
+                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),int256[9])"
             ),
         ),
         max_outsize=256,
@@ -378,13 +377,13 @@ def flag(vault_id: uint256):
     @param vault_id The vault.
     """
     case: Case = empty(Case)
-    prices: uint256[16] = empty(uint256[16])
+    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
     assert case.words[state.VAULT] & state.FLAGGED == 0, "liquidator/already-flagged"
     extcall IClearinghouse(CLEARINGHOUSE).flag(
         vault_id,
         msg.sender,
-        prices[price.CLOCK] & CLOCK_MASK,
+        prices.clock,
         convert(case.result[standing.MM], uint256),
         case.result[standing.EQUITY],
     )
@@ -415,13 +414,13 @@ def take(
     """
     assert block.timestamp <= deadline, "liquidator/past-deadline"
     case: Case = empty(Case)
-    prices: uint256[16] = empty(uint256[16])
+    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
     into_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into_id)
     assert into_word != 0 and state._owner(into_word) == msg.sender, "liquidator/not-owner"
     deal: Deal = self._deal(case, fraction, prices)
     self._require(deal.reason)
-    assert self._within(deal, limits, prices[price.SPOT]), "liquidator/limits"
+    assert self._within(deal, limits, prices.spot), "liquidator/limits"
 
     deferred: bool = len(data) != 0 or deal.plan.top_up != 0
     done: bool = False
@@ -471,7 +470,7 @@ def take_many(
     ), "liquidator/length"
     taken: uint256 = 0
     cell: uint256 = max_value(uint256)
-    prices: uint256[16] = empty(uint256[16])
+    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     for i: uint256 in range(32):
         if i >= len(vault_ids):
             break
@@ -491,7 +490,7 @@ def take_many(
         if reason != DONE:
             continue
         deal: Deal = self._deal(case, fractions[i], prices)
-        if deal.reason != DONE or not self._within(deal, limits, prices[price.SPOT]):
+        if deal.reason != DONE or not self._within(deal, limits, prices.spot):
             continue
         done: bool = False
         refusal: Bytes[256] = b""
@@ -537,7 +536,7 @@ def wind_down(vault_id: uint256):
     @param vault_id The vault.
     """
     case: Case = empty(Case)
-    prices: uint256[16] = empty(uint256[16])
+    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
     word: uint256 = case.words[state.VAULT]
     terms: uint256 = case.words[state.TERMS]
@@ -577,7 +576,7 @@ def quote(vault_id: uint256, fraction: uint256) -> int256[12]:
     reason, case = self._load(vault_id)
     deal: Deal = empty(Deal)
     if reason == DONE:
-        prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+        prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
             self._market(case), self._expiry(case)
         )
         reason, case = self._assess(case, prices)

@@ -16,8 +16,8 @@ from contracts.math import payoff
 from contracts.math import phi_table
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
-from contracts.oracle import snapshot as prices
 from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
 
 implements: IMarginEngine
 
@@ -72,7 +72,7 @@ def __init__(z: int256[12], p: uint256[12]):
 @external
 @view
 def assess(
-    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, collateral: int256
+    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, collateral: int256
 ) -> int256[9]:
     """
     @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
@@ -97,7 +97,7 @@ def assess(
     result[6] = marks.theta
 
     # forwards of the nodes
-    move: int256 = marks_._move(risk, snapshot[prices.SIGMA], snapshot[prices.SECONDS])
+    move: int256 = marks_._move(risk, snapshot.sigma, snapshot.seconds)
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
     shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
@@ -129,7 +129,7 @@ def assess(
     shocked[10] = self._moved(marks.setting.base, shifts[10])
     shocked[11] = self._moved(marks.setting.base, shifts[11])
 
-    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], marks.setting.root)
+    scale: int256 = marks_._vol_scale(snapshot.seconds, marks.setting.root)
     iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
     table: uint256[120] = TABLE
     sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
@@ -627,7 +627,7 @@ def max_loss(legs: DynArray[uint256, 16]) -> int256:
 
 @external
 @view
-def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
     """
     @notice Mark of the legs, the first number of `assess` (IMarginEngine).
     @param legs Leg words of one cell.

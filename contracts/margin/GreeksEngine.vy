@@ -20,6 +20,7 @@ from contracts.margin import marks as marks_
 from contracts.governance import parameters
 from contracts.oracle import snapshot as prices
 from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
 
 implements: IMarginEngine
 
@@ -48,7 +49,7 @@ def __init__(es_engine: address):
 @external
 @view
 def assess(
-    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, collateral: int256
+    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, collateral: int256
 ) -> int256[9]:
     """
     @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
@@ -67,7 +68,7 @@ def assess(
 
 @external
 @view
-def terms(legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256) -> int256[6]:
+def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256) -> int256[6]:
     """
     @notice What the margin is made of: the larger of the first five together and the last.
     @param legs Leg words of one cell. @param snapshot Prices of the cell. @param risk Packed risk word.
@@ -91,7 +92,7 @@ def max_loss(legs: DynArray[uint256, 16]) -> int256:
 
 @external
 @view
-def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
     """
     @notice Mark of the legs, the first number of `assess` (IMarginEngine).
     @param legs Leg words of one cell.
@@ -104,7 +105,7 @@ def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
 @internal
 @view
 def _terms(
-    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, es: int256[9]
+    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, es: int256[9]
 ) -> int256[6]:
     """
     @notice The terms of `terms`, given the EsEngine's assessment.
@@ -113,7 +114,7 @@ def _terms(
     up: int256 = unsafe_div(
         unsafe_mul(
             convert(convert(parameters._greeks_move(risk), bytes32), int256),
-            marks_._move(risk, snapshot[prices.SIGMA], snapshot[prices.SECONDS]),
+            marks_._move(risk, snapshot.sigma, snapshot.seconds),
         ),
         WAD,
     )
@@ -125,7 +126,7 @@ def _terms(
         fixed._ln_ratio(ONE - (down >> 1), ONE),
         fixed._ln_ratio(ONE - down, ONE),
     ]
-    scale: int256 = marks_._vol_scale(snapshot[prices.SECONDS], setting.root)
+    scale: int256 = marks_._vol_scale(snapshot.seconds, setting.root)
     iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
 
     here: int256 = 0                 # delta at S [1e-6 * 2^-38], of the open part of the forward
@@ -134,7 +135,7 @@ def _terms(
     slope: int256 = 0
     short: int256 = 0
     iv: int256 = 0
-    is_flat: bool = snapshot[prices.STATUS] & prices.SURFACE_SVI == 0
+    is_flat: bool = snapshot.status & prices.SURFACE_SVI == 0
     for leg: uint256 in legs:
         quantity: int256 = legs_._quantity(leg)
         kind: uint256 = legs_._kind(leg)
@@ -201,7 +202,7 @@ def _terms(
     move: int256 = unsafe_div(unsafe_add(worst, TERM - 1), TERM)
     straight = unsafe_div(straight, TERM)
     vega = unsafe_mul(unsafe_mul(setting.base, abs(vega)) >> 64, setting.root) >> 64
-    horizon: uint256 = min(marks_._horizon(risk, snapshot[prices.SECONDS]), snapshot[prices.SECONDS])
+    horizon: uint256 = min(marks_._horizon(risk, snapshot.seconds), snapshot.seconds)
     decay: int256 = 0
     if es[6] < 0:
         decay = unsafe_div(

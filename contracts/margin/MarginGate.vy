@@ -57,7 +57,7 @@ def __init__(oracle: address):
 @internal
 @view
 def _assess(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
 ) -> int256[9]:
     if len(legs) == 0:
         return empty(int256[9])
@@ -82,7 +82,7 @@ def _covered(words: uint256[9], legs: DynArray[uint256, 16], missing: int256) ->
 @internal
 @view
 def _full(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], collateral: int256
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
 ) -> int256[5]:
     return standing._resolve(
         self._assess(words, legs, prices, NO_COLLATERAL),
@@ -96,15 +96,15 @@ def _full(
 
 @internal
 @pure
-def _new_stamp(mode: uint256, words: uint256[9], prices: uint256[16]) -> uint256:
+def _new_stamp(mode: uint256, words: uint256[9], prices: IOracleAdapter.Snapshot) -> uint256:
     """
     @dev Ratios that a STATIC vault gets with new risk. A take is judged at the ramped vol, so it never lowers one.
     """
     risk: uint256 = words[state.RISK]
     if mode != TAKE:
-        return parameters._stamp(risk, max(prices[price.SIGMA], prices[price.SIGMA_NOW]))
+        return parameters._stamp(risk, max(prices.sigma, prices.sigma_now))
     return parameters._larger_stamp(
-        parameters._stamp(risk, prices[price.SIGMA]),
+        parameters._stamp(risk, prices.sigma),
         (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT,
     )
 
@@ -133,7 +133,7 @@ def _same(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
 def _meets_initial(
     words: uint256[9],
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     row_one: bool,
     known: int256[9],
 ) -> bool:
@@ -156,7 +156,7 @@ def _meets_initial(
 def _meets(
     words: uint256[9],
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     row_one: bool,
     known: int256[9],
 ) -> bool:
@@ -167,19 +167,19 @@ def _meets(
     collateral: int256 = self._collateral(words)
     if len(legs) == 0:
         return collateral >= 0
-    current: uint256[16] = prices
+    current: IOracleAdapter.Snapshot = prices
     assessed: int256[9] = known
     for vol: uint256 in range(3):
         if vol != 0 and not row_one:
             break
         if vol == 1:
-            if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+            if prices.sigma_now <= prices.sigma:
                 continue
-            current[price.SIGMA] = prices[price.SIGMA_NOW]
+            current.sigma = prices.sigma_now
         if vol == 2:
             if not price._is_fading(prices):
                 break
-            current[price.SURFACE_WEIGHT] = svi_slice._without_fade(prices[price.SURFACE_WEIGHT])
+            current.surface_weight = svi_slice._without_fade(prices.surface_weight)
         if vol != 0 or known[standing.COVERED] != KNOWN:
             assessed = self._assess(words, legs, current, collateral)
         if assessed[standing.COVERED] == 1:
@@ -200,7 +200,7 @@ def _meets(
 @internal
 @pure
 def _bounded(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], share: int256[9]
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, share: int256[9]
 ) -> int256[9]:
     """
     @dev An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
@@ -209,10 +209,10 @@ def _bounded(
     """
     lot: uint256 = state._lot(words[state.TOKEN])
     risk: uint256 = words[state.RISK]
-    move: int256 = marks._move(risk, prices[price.SIGMA], prices[price.SECONDS])
+    move: int256 = marks._move(risk, prices.sigma, prices.seconds)
     highest: uint256 = (
-        prices[price.FORWARD] * leg._unsigned(fixed._exp(WORST_MOVE * move)) >> 64
-    ) + prices[price.SPOT] // 10**6
+        prices.forward * leg._unsigned(fixed._exp(WORST_MOVE * move)) >> 64
+    ) + prices.spot // 10**6
     units: uint256 = 0  # [1e-6 contracts]
     worth: uint256 = 0  # [wad * 1e-6]
     for item: uint256 in legs:
@@ -221,7 +221,7 @@ def _bounded(
         else:
             units += lot
             worth += lot * (highest + leg._strike(item) * leg.STRIKE_WAD)
-    gap: uint256 = parameters._short_floor(risk) * prices[price.SPOT] // WAD * units
+    gap: uint256 = parameters._short_floor(risk) * prices.spot // WAD * units
     bound: int256[9] = share
     bound[standing.VALUE] -= convert(worth // 10**6 + 1, int256)
     bound[standing.MARGIN] += convert((worth + gap) // 10**6 + 2, int256)
@@ -259,7 +259,7 @@ def _reduces_risk(
     words: uint256[9],
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     moved: int256,
     fee: uint256,
 ) -> bool:
@@ -296,7 +296,7 @@ def _contracts(legs: DynArray[uint256, 16]) -> uint256:
 
 @internal
 @view
-def _value(words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16]) -> int256:
+def _value(words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
     if len(legs) == 0:
         return 0
     return staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(legs, prices)
@@ -308,7 +308,7 @@ def _is_fair_close(
     words: uint256[9],
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     moved: int256,
 ) -> bool:
     """
@@ -316,7 +316,7 @@ def _is_fair_close(
          than the MM that the close frees, so that closing worthless legs gives nothing away; and selling a hedge, which
          asks for more MM, must leave a vault that pays its worst settlement (ADR 9).
     """
-    if prices[price.SPOT] == 0:
+    if prices.spot == 0:
         return False
     closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
     collateral: int256 = self._collateral(words)
@@ -327,7 +327,7 @@ def _is_fair_close(
     if freed < 0 and not self._covered(words, legs, 0):
         return False
     allowed: uint256 = min(
-        closed * prices[price.SPOT] // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
+        closed * prices.spot // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
     )
     native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
     change: int256 = (
@@ -339,7 +339,7 @@ def _is_fair_close(
 @internal
 @view
 def _check_own(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], known: int256[9]
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: int256[9]
 ):
     assert words[state.VAULT] & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
     assert price._is_active(prices), "margin/price-not-active"
@@ -353,7 +353,7 @@ def check(
     words: uint256[9],
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
-    snapshot: uint256[16],
+    snapshot: IOracleAdapter.Snapshot,
     moved: int256,
     fee: uint256,
     known: int256[9],
@@ -437,7 +437,7 @@ def check_own(action: uint256, words: uint256[9], legs: DynArray[uint256, 16]) -
     expiry: uint256 = state._expiry(words[state.TERMS])
     assert block.timestamp < expiry, "margin/expired"
     assert self._collateral(words) >= 0, "margin/deposit-not-full"
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(words[state.VAULT]), expiry
     )
     vault: uint256[9] = words
@@ -465,7 +465,7 @@ def review(
     # a fully collateralised vault needs no price
     if self._covered(words, legs, missing):
         return 2, 0, 0
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
     )
     if not price._is_fresh(prices):
@@ -476,12 +476,12 @@ def review(
         return 2, 0, 0
     # only a price at which liquidation would be open may set the auction back
     healthy: bool = equity >= result[standing.MM] and price._is_active(prices)
-    return (1 if healthy else 0), equity, prices[price.CLOCK] & (2**64 - 1)
+    return (1 if healthy else 0), equity, prices.clock
 
 
 @external
 @view
-def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
     """
     @notice E of a vault [wad].
     @param words The vault (`Clearinghouse.load`).

@@ -15,6 +15,7 @@ from contracts.vaults import leg as legs_
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
 from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
 
 implements: IMarginEngine
 
@@ -46,7 +47,7 @@ def dynamic() -> address:
 @external
 @view
 def assess(
-    legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256, collateral: int256
+    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, collateral: int256
 ) -> int256[9]:
     """
     @notice Value, margins and maximum loss of the legs of one vault (IMarginEngine).
@@ -107,7 +108,7 @@ def max_loss(legs: DynArray[uint256, 16]) -> int256:
 
 @external
 @view
-def value(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> int256:
+def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
     """
     @notice Mark of the legs, the first number of `assess` (IMarginEngine).
     @param legs Leg words of one cell.

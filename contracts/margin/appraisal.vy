@@ -48,10 +48,10 @@ def _worth(
             expired, claimed, paid = staticcall ISettlement(settlement).claim_of(vault_id)
             worth += claimed - paid
         return True, worth
-    prices: uint256[16] = staticcall IOracleAdapter(oracle).snapshot(
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(oracle).snapshot(
         state._market(word), state._expiry(words[state.TERMS])
     )
-    if prices[price.SECONDS] == 0 or not price._is_active(prices):
+    if prices.seconds == 0 or not price._is_active(prices):
         return False, 0
     unit: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
     engine: IMarginEngine = IMarginEngine(convert(words[state.ENGINE], address))

@@ -8,6 +8,8 @@
      K - F, which is linear and kept apart. bulkhead/risk/marks.py mirrors every number bit for bit.
 """
 
+from interfaces import IOracleAdapter
+
 from contracts.math import black76
 from contracts.math import fixed
 from contracts.vaults import leg as legs_
@@ -64,25 +66,25 @@ struct Marks:
 
 @internal
 @pure
-def _setting(snapshot: uint256[16]) -> Setting:
+def _setting(snapshot: IOracleAdapter.Snapshot) -> Setting:
     """
     @notice What all legs of a cell share.
     @dev In the settlement window an option pays (1-w)*max(S - K', 0) with K' = (K - w*P)/(1-w) (5.1). Black-76 is
          homogeneous, so it is priced as an option on the open part F - w*P with strike K - w*P.
     """
-    spot: uint256 = snapshot[prices.SPOT]
-    forward: uint256 = snapshot[prices.FORWARD]
-    seconds: uint256 = snapshot[prices.SECONDS]
-    share: uint256 = snapshot[prices.WINDOW_SHARE]
+    spot: uint256 = snapshot.spot
+    forward: uint256 = snapshot.forward
+    seconds: uint256 = snapshot.seconds
+    share: uint256 = snapshot.window_share
     known: uint256 = 0
     assert spot != 0 and forward != 0, "es/zero-spot"
     assert seconds != 0, "es/expired"
     if share != 0:
         assert share < UWAD, "es/window-share"
-        known = unsafe_div(unsafe_mul(share, snapshot[prices.WINDOW_AVERAGE]), UWAD)
+        known = unsafe_div(unsafe_mul(share, snapshot.window_average), UWAD)
         forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(UWAD, share), spot), UWAD))
     # bounds that keep every product below within 256 bits
-    assert (spot | forward | snapshot[prices.WINDOW_AVERAGE]) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
+    assert (spot | forward | snapshot.window_average) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
     root: int256 = 0
     if share <= MAX_SHARE:
         root = fixed._sqrt_ratio(seconds, YEAR)
@@ -107,26 +109,26 @@ def _vol(word: uint256) -> int256:
 
 @internal
 @pure
-def _iv(snapshot: uint256[16], base: int256, strike: int256) -> int256:
+def _iv(snapshot: IOracleAdapter.Snapshot, base: int256, strike: int256) -> int256:
     """
     @notice Implied vol at a strike: the one place that reads the surface.
     @param base Open part of the forward [wad]. @param strike K less the known part, positive [wad].
     @return [wad]
     """
-    if snapshot[prices.STATUS] & prices.SURFACE_SVI == 0:
-        return self._vol(snapshot[prices.SURFACE_NEAR])
+    if snapshot.status & prices.SURFACE_SVI == 0:
+        return self._vol(snapshot.surface_near)
     return svi_slice._iv(
-        snapshot[prices.SURFACE_NEAR],
-        snapshot[prices.SURFACE_FAR],
-        snapshot[prices.SURFACE_WEIGHT],
+        snapshot.surface_near,
+        snapshot.surface_far,
+        snapshot.surface_weight,
         fixed._ln_ratio(strike, base),
-        snapshot[prices.SECONDS],
+        snapshot.seconds,
     )
 
 
 @internal
 @pure
-def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> Marks:
+def _mark(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> Marks:
     """
     @notice Value and Greeks of the legs, and their options.
     """
@@ -139,7 +141,7 @@ def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> Marks:
     density_vol: int256 = 0 # sum of q*phi(d1)*iv
     curvature: int256 = 0   # sum of q*phi(d1)/s
     iv: int256 = 0
-    is_flat: bool = snapshot[prices.STATUS] & prices.SURFACE_SVI == 0
+    is_flat: bool = snapshot.status & prices.SURFACE_SVI == 0
     for leg: uint256 in legs:
         quantity: int256 = convert(convert(leg << 192, bytes32), int256) >> 192
         kind: uint256 = leg >> 126
@@ -167,7 +169,7 @@ def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> Marks:
             iv = self._iv(snapshot, setting.base, inner)
         elif iv == 0:
             # read once
-            iv = self._vol(snapshot[prices.SURFACE_NEAR])
+            iv = self._vol(snapshot.surface_near)
         total_vol: int256 = unsafe_div(unsafe_mul(iv, setting.root), WAD)
         # (call, Phi(d1), phi(d1), ln(F/K))
         price: int256[4] = black76._price(setting.base, inner, total_vol)
@@ -199,7 +201,7 @@ def _mark(legs: DynArray[uint256, 16], snapshot: uint256[16]) -> Marks:
         marks.theta = unsafe_div(
             unsafe_div(unsafe_mul(unsafe_mul(setting.base, density_vol) >> 64, ONE // 2), setting.root), -UNITS * WAD
         )
-    rate: int256 = convert(convert(snapshot[prices.RATE], bytes32), int256)
+    rate: int256 = snapshot.rate
     if rate != 0 and setting.known == 0:
         # carry of the forward
         marks.theta = unsafe_sub(

@@ -6,9 +6,10 @@
         liquidation. Trading, withdrawing, liquidating and the Lens all go through it (protocol sections 5.1, 5.2,
         5.4 and 6). All numbers in wad; `+` is good for the vault.
 """
+from interfaces import IOracleAdapter
+
 from contracts.vaults import leg
 from contracts.governance import parameters
-from contracts.oracle import snapshot
 
 WAD: constant(uint256) = 10**18
 UNBOUNDED: constant(int256) = min_value(int256)  # v_min of legs whose loss has no bound
@@ -69,7 +70,7 @@ def _resolve(
     collateral: int256,
     deficit: uint256,
     risk: uint256,
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     proximity: bool,
 ) -> int256[5]:
     """
@@ -84,7 +85,7 @@ def _resolve(
     margin: uint256 = convert(assessment[MARGIN], uint256)
     mm: uint256 = min(margin, room)
     equity: int256 = collateral + value
-    kappa: uint256 = self._kappa(prices[snapshot.VOL_RATIO], risk)
+    kappa: uint256 = self._kappa(prices.vol_ratio, risk)
 
     im: uint256 = convert(assessment[INITIAL], uint256)
     if im == 0:
@@ -94,7 +95,7 @@ def _resolve(
     delta: uint256 = convert(abs(assessment[DELTA]), uint256)
     scale: uint256 = parameters._liquidity_scale(risk)
     if scale != 0:
-        size: uint256 = max(delta * prices[snapshot.SPOT] // WAD, 4 * mm)
+        size: uint256 = max(delta * prices.spot // WAD, 4 * mm)
         if size > scale:
             factor: uint256 = WAD + parameters._lambda(risk) * (size - scale) // scale
             im = self._mul_up(im, min(factor, 2 * WAD))
@@ -103,9 +104,9 @@ def _resolve(
         if health < 3 * WAD // 2:
             distance: uint256 = min(3 * WAD // 2 - health, WAD // 2)
             im = self._mul_up(im, WAD + parameters._proximity(risk) * 2 * distance // WAD)
-    if prices[snapshot.HALF_WIDTH] != 0:
+    if prices.half_width != 0:
         # who may not be sure of the price answers for both ends of it (section 8)
-        im += self._mul_up(delta, prices[snapshot.HALF_WIDTH])
+        im += self._mul_up(delta, prices.half_width)
 
     backing: int256 = equity
     if value > 0 and deficit != 0:

@@ -270,16 +270,16 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
 
 @external
 @view
-def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
+def snapshot(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     """
     @notice Every price fact of a cell as of now (oracle/snapshot). Never reverts for a listed market with gas
             enough for its feeds; what the price may be used for is in its status word.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
-    @return The snapshot; indices and status bits in oracle/snapshot.
+    @return The snapshot; status bits in oracle/snapshot.
     """
     words: uint256[6] = self._load(market)
-    facts: uint256[16] = empty(uint256[16])
+    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     state: uint256 = 0
     round: uint256 = 0
     walked: uint256 = 0
@@ -291,7 +291,7 @@ def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
 
 
 @external
-def observe(market: uint256, expiry: uint256) -> uint256[16]:
+def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     """
     @notice `snapshot`, and records the market clock, the ramps and the feed status on the way.
     @dev In a settlement window it also stores how far the average is summed, when that was many rounds.
@@ -301,11 +301,11 @@ def observe(market: uint256, expiry: uint256) -> uint256[16]:
     """
     words: uint256[6] = self._load(market)
     newest: Reading = self._read(words[PRIMARY], NEWEST)
-    facts: uint256[16] = empty(uint256[16])
+    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     walked: uint256 = 0
     facts, walked = self._observe(market, expiry, words, newest)
     if walked > FREE_WALK:
-        self._keep_window(market, expiry, words, newest, facts[layout.STATUS])
+        self._keep_window(market, expiry, words, newest, facts.status)
     return facts
 
 
@@ -369,7 +369,7 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
         self.markets[market][ROUND] = round
         self.markets[market][VOLS] = words[VOLS]
         self.variances[market] = variances
-    facts: uint256[16] = empty(uint256[16])
+    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     walked: uint256 = 0
     facts, walked = self._observe(market, 0, words, newest)
     if looked != 0:
@@ -380,7 +380,7 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
             variance_fast=volatility._fast(variances),
             variance_day=volatility._day(variances),
             variance_week=volatility._week(variances),
-            sigma=facts[layout.SIGMA],
+            sigma=facts.sigma,
         )
     return looked
 
@@ -605,7 +605,7 @@ def _load(market: uint256) -> uint256[6]:
 @view
 def _assess(
     market: uint256, expiry: uint256, words: uint256[6], primary: Reading
-) -> (uint256[16], uint256, uint256, uint256, uint256):
+) -> (IOracleAdapter.Snapshot, uint256, uint256, uint256, uint256):
     """
     @notice The snapshot of a cell, and the market's STATE, ROUND and surface word as a recording call leaves them.
     @param primary Newest round of the primary feed.
@@ -613,7 +613,7 @@ def _assess(
     """
     params: uint256 = words[PARAMS]
     state: uint256 = words[STATE]
-    facts: uint256[16] = empty(uint256[16])
+    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
 
     # --- which price
     fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0, width=0)
@@ -651,22 +651,22 @@ def _assess(
     fresh: bool = sequencer != SEQUENCER_DOWN
     status: uint256 = 0
     if primary_fresh or not fallback_fresh or waiting or not fresh:
-        facts[layout.SPOT] = primary.price
-        facts[layout.UPDATED_AT] = primary.stamp
-        facts[layout.HALF_WIDTH] = max(width, primary.width)
+        facts.spot = primary.price
+        facts.updated_at = primary.stamp
+        facts.half_width = max(width, primary.width)
         fresh = fresh and primary_fresh
     else:
         status = layout.FALLBACK_USED
-        facts[layout.SPOT] = fallback.price
-        facts[layout.UPDATED_AT] = fallback.stamp
-        facts[layout.HALF_WIDTH] = fallback.width
-    if facts[layout.SPOT] == 0:
+        facts.spot = fallback.price
+        facts.updated_at = fallback.stamp
+        facts.half_width = fallback.width
+    if facts.spot == 0:
         # no usable answer at all: the last one that was folded, or whatever the fallback says
-        facts[layout.SPOT] = (words[ROUND] >> PRICE_AT) & MAX_PRICE
-        facts[layout.UPDATED_AT] = (words[ROUND] >> STAMP_AT) & TIME_MASK
-        if facts[layout.SPOT] == 0:
-            facts[layout.SPOT] = fallback.price
-            facts[layout.UPDATED_AT] = fallback.stamp
+        facts.spot = (words[ROUND] >> PRICE_AT) & MAX_PRICE
+        facts.updated_at = (words[ROUND] >> STAMP_AT) & TIME_MASK
+        if facts.spot == 0:
+            facts.spot = fallback.price
+            facts.updated_at = fallback.stamp
 
     # --- an outage is the loss of every source; its end, as recorded, starts the grace
     grace_until: uint256 = (state >> GRACE_AT) & TIME_MASK
@@ -687,7 +687,7 @@ def _assess(
         status |= layout.DEGRADED
     if in_grace:
         status |= layout.GRACE
-    if facts[layout.SPOT] == 0:
+    if facts.spot == 0:
         status |= layout.NO_PRICE
     reason: uint256 = primary.reason
     if sequencer == SEQUENCER_DOWN:
@@ -714,7 +714,8 @@ def _assess(
             clock = unsafe_add(clock, gap)
         seen_at = block.timestamp
         broken = 0
-    facts[layout.CLOCK] = clock | (restart << 64)
+    facts.clock = clock
+    facts.restarted_at = restart
 
     # --- vols
     vols: uint256 = words[VOLS]
@@ -763,10 +764,10 @@ def _assess(
         flat = max(min(flat_target, flat * growth // WAD), flat * WAD // growth) // FLAT_UNIT * FLAT_UNIT
     else:
         sigma = sigma_now
-    facts[layout.SIGMA] = sigma
-    facts[layout.SIGMA_NOW] = sigma_now
-    facts[layout.VOL_RATIO] = volatility._day(vols)
-    facts[layout.SURFACE_NEAR] = flat
+    facts.sigma = sigma
+    facts.sigma_now = sigma_now
+    facts.vol_ratio = volatility._day(vols)
+    facts.surface_near = flat
 
     state_after: uint256 = (
         clock
@@ -784,11 +785,11 @@ def _assess(
     # --- the cell
     walked: uint256 = 0
     rate: int256 = oracle_word._rate(params)
-    facts[layout.RATE] = convert(convert(rate, bytes32), uint256)
-    facts[layout.FORWARD] = facts[layout.SPOT]
+    facts.rate = rate
+    facts.forward = facts.spot
     if expiry > block.timestamp:
         remaining: uint256 = expiry - block.timestamp
-        facts[layout.SECONDS] = remaining
+        facts.seconds = remaining
         if surface != 0 and (status & layout.SURFACE_LIVE != 0 or surfaces_._fade(surface) != WAD):
             near: uint256 = 0
             far: uint256 = 0
@@ -796,9 +797,9 @@ def _assess(
             near, far, weight = self._place(market, expiry, surface)
             if near != 0:
                 status |= layout.SURFACE_SVI
-                facts[layout.SURFACE_NEAR] = near
-                facts[layout.SURFACE_FAR] = far
-                facts[layout.SURFACE_WEIGHT] = svi_slice._mix(weight, surfaces_._fade(surface), flat)
+                facts.surface_near = near
+                facts.surface_far = far
+                facts.surface_weight = svi_slice._mix(weight, surfaces_._fade(surface), flat)
         if remaining < oracle_word._window_seconds(params):
             window: uint256 = 0
             passed: uint256 = 0
@@ -817,25 +818,25 @@ def _assess(
                 # what this cell would settle at is unknown: its price is not fresh, other cells do not care
                 status = (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (WINDOW_OPEN << 8)
             elif passed != 0:
-                facts[layout.WINDOW_SHARE] = passed * WAD // window
-                facts[layout.WINDOW_AVERAGE] = average
-                facts[layout.FORWARD] = (
-                    average * passed + facts[layout.SPOT] * (window - passed)
+                facts.window_share = passed * WAD // window
+                facts.window_average = average
+                facts.forward = (
+                    average * passed + facts.spot * (window - passed)
                 ) // window
         elif rate != 0:
             carry: int256 = rate * convert(min(remaining, MAX_HORIZON), int256) * ONE_Q64 // (
                 YEAR * convert(WAD, int256)
             )
-            facts[layout.FORWARD] = (
-                facts[layout.SPOT] * convert(fixed._exp(carry), uint256)
+            facts.forward = (
+                facts.spot * convert(fixed._exp(carry), uint256)
             ) >> 64
     elif expiry != 0:
         price: uint256 = self.fixed_prices[self._key(market, expiry)] & MAX_PRICE
         if price != 0:
-            facts[layout.FORWARD] = price
-            facts[layout.WINDOW_SHARE] = WAD
-            facts[layout.WINDOW_AVERAGE] = price
-    facts[layout.STATUS] = status
+            facts.forward = price
+            facts.window_share = WAD
+            facts.window_average = price
+    facts.status = status
     return facts, state_after, round_after, walked, surface
 
 
@@ -926,13 +927,13 @@ def _flat_target(vol: uint256, params: uint256) -> uint256:
 @internal
 def _observe(
     market: uint256, expiry: uint256, words: uint256[6], newest: Reading
-) -> (uint256[16], uint256):
+) -> (IOracleAdapter.Snapshot, uint256):
     """
     @notice Assesses and records.
     @param words The market's words as stored.
     @return (snapshot, rounds read to sum the settlement window).
     """
-    facts: uint256[16] = empty(uint256[16])
+    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     state: uint256 = 0
     round: uint256 = 0
     walked: uint256 = 0
@@ -944,7 +945,7 @@ def _observe(
         if (state ^ before) & EVENT_BITS != 0:
             log IOracleAdapter.StatusRecorded(
                 market=market,
-                status=facts[layout.STATUS],
+                status=facts.status,
                 clock=state & CLOCK_MASK,
                 restarted_at=(state >> RESTART_AT) & CLOCK_MASK,
             )

@@ -6,12 +6,13 @@
 """
 
 from interfaces import IMarginEngine
+from interfaces import IOracleAdapter
 
 VAULTS: constant(uint256) = 40
 
 interface IGreeksEngine:
     def terms(
-        legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256
+        legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256
     ) -> int256[6]: view
 
 
@@ -20,7 +21,7 @@ interface IGreeksEngine:
 def assess(
     engine: address,
     legs: DynArray[DynArray[uint256, 16], VAULTS],
-    snapshots: DynArray[uint256[16], VAULTS],
+    snapshots: DynArray[IOracleAdapter.Snapshot, VAULTS],
     risks: DynArray[uint256, VAULTS],
     collaterals: DynArray[int256, VAULTS],
 ) -> DynArray[int256[9], VAULTS]:
@@ -46,7 +47,7 @@ def assess(
 def terms(
     engine: address,
     legs: DynArray[DynArray[uint256, 16], VAULTS],
-    snapshots: DynArray[uint256[16], VAULTS],
+    snapshots: DynArray[IOracleAdapter.Snapshot, VAULTS],
     risks: DynArray[uint256, VAULTS],
 ) -> DynArray[int256[6], VAULTS]:
     """

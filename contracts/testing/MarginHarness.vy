@@ -5,13 +5,15 @@
 @notice Not part of the protocol.
 """
 
+from interfaces import IOracleAdapter
+
 from contracts.margin import standing
 
 
 @external
 @pure
 def resolve(
-    assessment: int256[9], collateral: int256, deficit: uint256, risk: uint256, prices: uint256[16], proximity: bool
+    assessment: int256[9], collateral: int256, deficit: uint256, risk: uint256, prices: IOracleAdapter.Snapshot, proximity: bool
 ) -> int256[5]:
     """
     @notice Equity, MM, IM, backing and target (margin/standing).

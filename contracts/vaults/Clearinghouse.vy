@@ -482,7 +482,7 @@ def _check(
     words: uint256[9],
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     moved: int256,
     fee: uint256,
     known: int256[9],
@@ -540,7 +540,7 @@ def _novate(
     cash: int256,
     fees: uint256[2],
     fee_receiver: address,
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     ends: bool,
     defers: bool,
     known: int256[9],
@@ -722,7 +722,7 @@ def novate(
     cash: int256,
     fees: uint256[2],
     fee_receiver: address,
-    snapshot: uint256[16],
+    snapshot: IOracleAdapter.Snapshot,
 ) -> (uint256, uint256):
     """
     @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
@@ -904,7 +904,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     expiry: uint256 = state._expiry(state._plain_terms(word))
     if expiry == 0:
         self._refuse("clearinghouse/no-legs")
-    prices: uint256[16] = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
         OWN,
         [from_id, to_id],
@@ -1042,7 +1042,7 @@ def take(
     insurance: address,
     ends: bool,
     deferred: bool,
-    snapshot: uint256[16],
+    snapshot: IOracleAdapter.Snapshot,
     known: int256[9],
 ):
     """
@@ -1082,7 +1082,7 @@ def take(
 
 @external
 @nonreentrant
-def finish(to_id: uint256, snapshot: uint256[16]):
+def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
     """
     @notice Closes the callback window and gates the taker's vault. Only Liquidator.
     @param to_id The vault whose gate was deferred.

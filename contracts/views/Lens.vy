@@ -32,7 +32,7 @@ interface IStaticEngine:
 
 interface IGreeksEngine:
     def terms(
-        legs: DynArray[uint256, 16], snapshot: uint256[16], risk: uint256
+        legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256
     ) -> int256[6]: view
 
 # vaults per call; ids and states are bounded by this
@@ -80,7 +80,7 @@ def __init__(
 def _required(
     words: uint256[9],
     legs: DynArray[uint256, 16],
-    prices: uint256[16],
+    prices: IOracleAdapter.Snapshot,
     known: int256[9],
     collateral: int256,
 ) -> uint256:
@@ -97,17 +97,17 @@ def _required(
             if state._model(words[state.VAULT]) != state.STATIC:
                 break
             engine = staticcall IStaticEngine(engine).dynamic()
-        current: uint256[16] = prices
+        current: IOracleAdapter.Snapshot = prices
         for vol: uint256 in range(3):
             if vol == 1:
-                if prices[price.SIGMA_NOW] <= prices[price.SIGMA]:
+                if prices.sigma_now <= prices.sigma:
                     continue
-                current[price.SIGMA] = prices[price.SIGMA_NOW]
+                current.sigma = prices.sigma_now
             if vol == 2:
                 if not price._is_fading(prices):
                     break
-                current[price.SURFACE_WEIGHT] = svi_slice._without_fade(
-                    prices[price.SURFACE_WEIGHT]
+                current.surface_weight = svi_slice._without_fade(
+                    prices.surface_weight
                 )
             assessed: int256[9] = known
             if model != 0 or vol != 0:
@@ -161,12 +161,12 @@ def _describe(
     result.v_min = staticcall IMarginEngine(engine).max_loss(legs)
     if result.v_min != standing.UNBOUNDED and result.collateral >= -result.v_min:
         result.status |= COVERED
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(result.market, expiry)
-    if prices[price.SECONDS] == 0:
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(result.market, expiry)
+    if prices.seconds == 0:
         result.status |= EXPIRED
     if not price._is_fresh(prices):
         result.status |= NOT_FRESH
-    if prices[price.SPOT] == 0 or prices[price.SECONDS] == 0:
+    if prices.spot == 0 or prices.seconds == 0:
         # what is unknown reads as unknown: no health without a price
         result.status |= NO_PRICE
         result.equity = 0
@@ -238,11 +238,11 @@ def _with_stamp(words: uint256[9], expiry: uint256, adds: bool) -> uint256:
     """
     @dev Terms of a STATIC vault with the ratios that new risk sets now. What only closes may keep those of old: the larger.
     """
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(words[state.VAULT]), expiry
     )
     stamp: uint256 = parameters._stamp(
-        words[state.RISK], max(prices[price.SIGMA], prices[price.SIGMA_NOW])
+        words[state.RISK], max(prices.sigma, prices.sigma_now)
     )
     if not adds:
         stamp = parameters._larger_stamp(
@@ -378,7 +378,7 @@ def greeks_terms(vault_id: uint256) -> int256[6]:
     legs: DynArray[uint256, 16] = []
     words, legs = self._load(vault_id)
     assert state._model(words[state.VAULT]) == state.GREEKS, "lens/not-greeks"
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
     )
     return staticcall IGreeksEngine(convert(words[state.ENGINE], address)).terms(
@@ -389,14 +389,14 @@ def greeks_terms(vault_id: uint256) -> int256[6]:
 @internal
 @view
 def _is_safe(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: uint256[16], spot: uint256
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, spot: uint256
 ) -> bool:
     """
     @dev E >= MM with spot moved, the forward in its ratio to it, and all else as it is.
     """
-    moved: uint256[16] = prices
-    moved[price.SPOT] = spot
-    moved[price.FORWARD] = prices[price.FORWARD] * spot // prices[price.SPOT]
+    moved: IOracleAdapter.Snapshot = prices
+    moved.spot = spot
+    moved.forward = prices.forward * spot // prices.spot
     assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
         legs, moved, state._engine_risk(words), NO_COLLATERAL
     )
@@ -435,11 +435,11 @@ def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
     )
     if v_min != standing.UNBOUNDED and collateral >= -v_min:
         return found[0], found[1]
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
     )
-    spot: uint256 = prices[price.SPOT]
-    assert spot != 0 and prices[price.SECONDS] != 0, "lens/no-price"
+    spot: uint256 = prices.spot
+    assert spot != 0 and prices.seconds != 0, "lens/no-price"
     if not self._is_safe(words, legs, prices, spot):
         return spot, spot
     for side: uint256 in range(2):

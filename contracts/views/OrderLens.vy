@@ -225,7 +225,7 @@ def check_fill(
         order.legs, order.is_bid, words[0][state.TERMS], held[0]
     ):
         self._refuse("exchange/reduce-only")
-    prices: uint256[16] = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
+    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
     self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
 
     token: uint256 = words[0][state.TOKEN]
