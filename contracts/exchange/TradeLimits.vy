@@ -16,7 +16,6 @@ from interfaces import IOracleAdapter
 from interfaces import ITradeLimits
 
 from contracts.vaults import leg
-from contracts.margin import standing
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 
@@ -30,7 +29,6 @@ DAY: constant(uint256) = 86400
 # a fill by a trade-only key may cost this share of notional at mark, and a day this share of equity
 FILL_SHARE: constant(uint256) = 100    # one part in
 DAY_SHARE: constant(uint256) = 20
-VEGA: constant(uint256) = 5
 HALF: constant(uint256) = 2**128 - 1
 NO_COLLATERAL: constant(int256) = min_value(int256)
 
@@ -160,11 +158,11 @@ def _usage(
     caps: uint256 = self.caps[vault_id][epoch]
     if caps == 0:
         return empty(bytes32), 0, 0
-    assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
         legs, prices, state._engine_risk(words), NO_COLLATERAL
     )
-    delta: int256 = assessed[standing.DELTA]
-    vega: int256 = assessed[VEGA]
+    delta: int256 = assessed.delta
+    vega: int256 = assessed.vega
     if not receives:
         delta = -delta
         vega = -vega

@@ -224,11 +224,11 @@ def _collateral(words: uint256[9]) -> int256:
 @view
 def _assess(
     words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot
-) -> (int256[9], int256[5]):
+) -> (IMarginEngine.Assessment, standing.Standing):
     """
     @dev (assessment, result of margin/standing) at ramped values, as the gate of a take counts.
     """
-    assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
         legs, prices, state._engine_risk(words), NO_COLLATERAL
     )
     return assessed, standing._resolve(
@@ -243,14 +243,14 @@ def _assess(
 
 @internal
 @view
-def _missing(words: uint256[9], assessed: int256[9], result: int256[5]) -> uint256:
+def _missing(words: uint256[9], assessed: IMarginEngine.Assessment, result: standing.Standing) -> uint256:
     """
     @dev Tokens until the vault has its initial margin, rounded up [native].
     """
-    v_min: int256 = assessed[standing.V_MIN]
+    v_min: int256 = assessed.v_min
     if v_min != standing.UNBOUNDED and self._collateral(words) >= -v_min:
         return 0
-    lacking: int256 = result[standing.IM] - result[standing.BACKING]
+    lacking: int256 = result.im - result.backing
     if lacking <= 0:
         return 0
     unit: uint256 = state._native_wad(words[state.TOKEN])
@@ -595,8 +595,8 @@ def _receiver(
         words: uint256[9] = empty(uint256[9])
         legs: DynArray[uint256, 16] = []
         words, legs = self._load(into)
-        assessed: int256[9] = empty(int256[9])
-        result: int256[5] = empty(int256[5])
+        assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
+        result: standing.Standing = empty(standing.Standing)
         fresh: uint256 = self._new_legs(legs, moved)
         barred: uint256 = state.FLAGGED | state.MARKED | state.DEBT | state.CLAIM
         if (
@@ -606,8 +606,8 @@ def _receiver(
         ):
             assessed, result = self._assess(words, legs, prices)
             # a vault in trouble is left to its own tokens
-            if result[standing.EQUITY] >= result[standing.MM]:
-                self.value_before = assessed[standing.VALUE]
+            if result.equity >= result.mm:
+                self.value_before = assessed.value
                 self.balance_before = words[state.BALANCE]
                 return into, fresh
     if len(self._vaults) == MAX_VAULTS:
@@ -711,10 +711,10 @@ def on_take(vault_id: uint256, into_id: uint256, fraction: uint256, cash: int256
     legs: DynArray[uint256, 16] = []
     words, legs = self._load(into_id)
     expiry: uint256 = state._expiry(words[state.TERMS])
-    assessed: int256[9] = empty(int256[9])
-    result: int256[5] = empty(int256[5])
+    assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
+    result: standing.Standing = empty(standing.Standing)
     assessed, result = self._assess(words, legs, self._snapshot(expiry))
-    value: int256 = assessed[standing.VALUE] - self.value_before
+    value: int256 = assessed.value - self.value_before
     if value > 0:
         value = max(value - convert(state._deficit(words[state.CELL]), int256), 0)
     self.gain_made = value + cash * convert(state._native_wad(words[state.TOKEN]), int256)
@@ -747,10 +747,10 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     prices: IOracleAdapter.Snapshot = self._snapshot(expiry)
     if prices.seconds == 0 or not price._is_fresh(prices):
         self._refuse("backstop/price-not-fresh")
-    assessed: int256[9] = empty(int256[9])
-    result: int256[5] = empty(int256[5])
+    assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
+    result: standing.Standing = empty(standing.Standing)
     assessed, result = self._assess(words, legs, prices)
-    return expiry, self._missing(words, assessed, result), result[standing.EQUITY]
+    return expiry, self._missing(words, assessed, result), result.equity
 
 
 @external

@@ -17,6 +17,7 @@ from interfaces import IOracleAdapter
 from interfaces import ITaker
 
 from contracts.liquidation import auction
+from contracts.margin import basis
 from contracts.margin import standing
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
@@ -30,8 +31,8 @@ struct Case:
     words: uint256[9]
     legs: DynArray[uint256, 16]
     collateral: int256      # C [wad]
-    assessed: int256[9]     # margin/standing
-    result: int256[5]       # margin/standing
+    assessed: IMarginEngine.Assessment
+    result: standing.Standing
 
 # what a take would do
 struct Deal:
@@ -43,8 +44,6 @@ struct Deal:
     exact: bool             # no leg had to be rounded
 
 WAD: constant(uint256) = 10**18
-KNOWN: constant(int256) = 2
-ROUNDED: constant(int256) = 3
 NO_COLLATERAL: constant(int256) = min_value(int256)
 
 # reason codes of `quote`
@@ -130,10 +129,10 @@ def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
         case.legs, prices, state._engine_risk(case.words), NO_COLLATERAL
     )
     case.result = standing._resolve(case.assessed, case.collateral, 0, risk, prices, False)
-    v_min: int256 = case.assessed[standing.V_MIN]
+    v_min: int256 = case.assessed.v_min
     # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
     covered: bool = v_min != standing.UNBOUNDED and case.collateral >= -v_min
-    if covered or case.result[standing.EQUITY] >= case.result[standing.MM]:
+    if covered or case.result.equity >= case.result.mm:
         return HEALTHY, case
     return DONE, case
 
@@ -218,9 +217,9 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
     native: uint256 = state._native_wad(case.words[state.TOKEN])
     deal.plan = auction._plan(
         fraction,
-        case.result[standing.EQUITY],
-        convert(case.result[standing.MM], uint256),
-        convert(case.result[standing.TARGET], uint256),
+        case.result.equity,
+        convert(case.result.mm, uint256),
+        convert(case.result.target, uint256),
         # d after the tip of this very call: the one that ends the flag earns it
         (state._deposit_missing(terms) + state._tip(state._deposit(terms), state.TIP_END)) * 10**12,
         case.collateral,
@@ -272,7 +271,7 @@ def _within(deal: Deal, limits: int256[5], spot: uint256) -> bool:
 
 @internal
 @view
-def _known(case: Case, deal: Deal, into_word: uint256) -> int256[9]:
+def _known(case: Case, deal: Deal, into_word: uint256) -> IMarginEngine.Assessment:
     """
     @dev What goes into an empty vault of the same model is the same share of the assessment just made; where legs were
          rounded, and none of them away, the gate may still bound an ES vault by it.
@@ -283,13 +282,13 @@ def _known(case: Case, deal: Deal, into_word: uint256) -> int256[9]:
         or model == state.STATIC
         or model != state._model(case.words[state.VAULT])
     ):
-        return empty(int256[9])
-    known: int256 = KNOWN
+        return empty(IMarginEngine.Assessment)
+    how: uint256 = basis.KNOWN
     if not deal.exact:
         if model != state.ES or len(deal.legs) != len(case.legs):
-            return empty(int256[9])
-        known = ROUNDED
-    return auction._scale(case.assessed, deal.plan.fraction, known)
+            return empty(IMarginEngine.Assessment)
+        how = basis.ROUNDED
+    return auction._scale(case.assessed, deal.plan.fraction, how)
 
 
 # --- apply -------------------------------------------------------------------------------------------------------
@@ -310,7 +309,7 @@ def _try_take(
     """
     @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
     """
-    known: int256[9] = self._known(case, deal, into_word)
+    known: IMarginEngine.Assessment = self._known(case, deal, into_word)
     done: bool = False
     refusal: Bytes[256] = b""
     done, refusal = raw_call(
@@ -327,7 +326,7 @@ def _try_take(
             prices,
             known,
             method_id=method_id(
-                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),int256[9])"
+                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),(int256,int256,int256,int256,int256,int256,int256,uint256,int256))"
             ),
         ),
         max_outsize=256,
@@ -360,8 +359,8 @@ def _log_taken(case: Case, deal: Deal, into_id: uint256, top_up: uint256):
         cash=deal.plan.cash,
         cut=deal.plan.cut,
         top_up=top_up,
-        equity=case.result[standing.EQUITY],
-        margin=convert(case.result[standing.MM], uint256),
+        equity=case.result.equity,
+        margin=convert(case.result.mm, uint256),
     )
 
 
@@ -384,8 +383,8 @@ def flag(vault_id: uint256):
         vault_id,
         msg.sender,
         prices.clock,
-        convert(case.result[standing.MM], uint256),
-        case.result[standing.EQUITY],
+        convert(case.result.mm, uint256),
+        case.result.equity,
     )
 
 
@@ -542,7 +541,7 @@ def wind_down(vault_id: uint256):
     terms: uint256 = case.words[state.TERMS]
     assert word & state.FLAGGED != 0, "liquidator/not-flagged"
     assert word & state.MARKED == 0, "liquidator/already-marked"
-    equity: int256 = case.result[standing.EQUITY]
+    equity: int256 = case.result.equity
     assert equity < 0, "liquidator/solvent"
     t1: uint256 = 0
     t2: uint256 = 0
@@ -591,9 +590,9 @@ def quote(vault_id: uint256, fraction: uint256) -> int256[12]:
         convert(deal.plan.top_up, int256),
         convert(deal.beta, int256),
         convert(deal.plan.ends, int256),
-        case.result[standing.EQUITY],
-        case.result[standing.MM],
-        case.result[standing.TARGET],
+        case.result.equity,
+        case.result.mm,
+        case.result.target,
         convert(deal.elapsed, int256),
         deal.plan.price,
     ]

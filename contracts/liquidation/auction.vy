@@ -6,6 +6,8 @@
         insolvency. `risk` quantities are wad, `+` is good for the vault; tokens are native and rounded towards the
         vault. The layout of the liquidation word is described in governance/parameters.
 """
+from interfaces import IMarginEngine
+
 from contracts.vaults import leg
 
 WAD: constant(uint256) = 10**18
@@ -193,28 +195,28 @@ def _split(
 
 @internal
 @pure
-def _scale(assessment: int256[9], fraction: uint256, known: int256) -> int256[9]:
+def _scale(assessment: IMarginEngine.Assessment, fraction: uint256, basis: uint256) -> IMarginEngine.Assessment:
     """
     @notice Assessment of exactly `fraction` of the assessed legs: every margin model is homogeneous of degree 1.
     @dev Rounded against the holder. Vega, gamma, theta and a model's own IM are left out.
     """
     if fraction == WAD:
-        full: int256[9] = assessment
-        full[7] = known
+        full: IMarginEngine.Assessment = assessment
+        full.basis = basis
         return full
     f: int256 = convert(fraction, int256)
     one: int256 = convert(WAD, int256)
-    v_min: int256 = assessment[2]
+    v_min: int256 = assessment.v_min
     if v_min != min_value(int256):
         v_min = self._floor_div(v_min * f, one)
-    return [
-        self._floor_div(assessment[0] * f, one),
-        -self._floor_div(-assessment[1] * f, one),
-        v_min,
-        -self._floor_div(-abs(assessment[3]) * f, one),
-        0,
-        0,
-        0,
-        known,
-        0,
-    ]
+    return IMarginEngine.Assessment(
+        value=self._floor_div(assessment.value * f, one),
+        margin=-self._floor_div(-assessment.margin * f, one),
+        v_min=v_min,
+        delta=-self._floor_div(-abs(assessment.delta) * f, one),
+        gamma=0,
+        vega=0,
+        theta=0,
+        basis=basis,
+        initial=0,
+    )

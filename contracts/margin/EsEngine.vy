@@ -14,6 +14,7 @@
 from contracts.math import fixed
 from contracts.math import payoff
 from contracts.math import phi_table
+from contracts.margin import basis
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
 from interfaces import IMarginEngine
@@ -73,7 +74,7 @@ def __init__(z: int256[12], p: uint256[12]):
 @view
 def assess(
     legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, collateral: int256
-) -> int256[9]:
+) -> IMarginEngine.Assessment:
     """
     @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
     @dev Keeps INV-07 and INV-13: a vault of at most 4 legs that is fully collateralised needs no price at all.
@@ -81,20 +82,20 @@ def assess(
     @param snapshot Prices of the cell (oracle/snapshot).
     @param risk Packed risk word (governance/parameters).
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
-    @return (value, margin, v_min, delta, gamma, vega, theta, covered, 0), wad.
+    @return The assessment.
     """
-    result: int256[9] = empty(int256[9])
-    result[2] = payoff._least(legs)
-    if len(legs) <= 4 and result[2] != UNBOUNDED and collateral >= -result[2]:
-        result[7] = 1
+    result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
+    result.v_min = payoff._least(legs)
+    if len(legs) <= 4 and result.v_min != UNBOUNDED and collateral >= -result.v_min:
+        result.basis = basis.COVERED
         return result
 
     marks: marks_.Marks = marks_._mark(legs, snapshot)
-    result[0] = unsafe_div(marks.value, UNITS)
-    result[3] = marks.delta
-    result[4] = marks.gamma
-    result[5] = marks.vega
-    result[6] = marks.theta
+    result.value = unsafe_div(marks.value, UNITS)
+    result.delta = marks.delta
+    result.gamma = marks.gamma
+    result.vega = marks.vega
+    result.theta = marks.theta
 
     # forwards of the nodes
     move: int256 = marks_._move(risk, snapshot.sigma, snapshot.seconds)
@@ -610,7 +611,7 @@ def assess(
             convert(convert(tail, bytes32), int256),
         )
     margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
-    result[1] = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
+    result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
 
 

@@ -16,6 +16,7 @@ from contracts.math import normal
 from contracts.math import payoff
 from contracts.math import phi_table
 from contracts.vaults import leg as legs_
+from contracts.margin import basis
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
 from contracts.oracle import snapshot as prices
@@ -50,19 +51,19 @@ def __init__(es_engine: address):
 @view
 def assess(
     legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, collateral: int256
-) -> int256[9]:
+) -> IMarginEngine.Assessment:
     """
     @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
     @param legs Leg words of one cell, each series at most once, no zero quantity.
     @param snapshot Prices of the cell (oracle/snapshot).
     @param risk Packed risk word (governance/parameters).
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
-    @return (value, margin, v_min, delta, gamma, vega, theta, covered, 0), wad.
+    @return The assessment.
     """
-    result: int256[9] = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, collateral)
-    if result[7] == 0:
+    result: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, collateral)
+    if result.basis == basis.ASSESSED:
         part: int256[6] = self._terms(legs, snapshot, risk, result)
-        result[1] = max(part[0] + part[1] + part[2] + part[3] + part[4], part[5])
+        result.margin = max(part[0] + part[1] + part[2] + part[3] + part[4], part[5])
     return result
 
 
@@ -75,7 +76,7 @@ def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: 
     @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad]; delta and gamma may be negative alone,
             their sum is not.
     """
-    es: int256[9] = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, UNBOUNDED)
+    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, UNBOUNDED)
     return self._terms(legs, snapshot, risk, es)
 
 
@@ -105,7 +106,7 @@ def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int
 @internal
 @view
 def _terms(
-    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, es: int256[9]
+    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, es: IMarginEngine.Assessment
 ) -> int256[6]:
     """
     @notice The terms of `terms`, given the EsEngine's assessment.
@@ -204,9 +205,9 @@ def _terms(
     vega = unsafe_mul(unsafe_mul(setting.base, abs(vega)) >> 64, setting.root) >> 64
     horizon: uint256 = min(marks_._horizon(risk, snapshot.seconds), snapshot.seconds)
     decay: int256 = 0
-    if es[6] < 0:
+    if es.theta < 0:
         decay = unsafe_div(
-            unsafe_add(unsafe_mul(unsafe_sub(0, es[6]), convert(convert(horizon, bytes32), int256)), YEAR - 1), YEAR
+            unsafe_add(unsafe_mul(unsafe_sub(0, es.theta), convert(convert(horizon, bytes32), int256)), YEAR - 1), YEAR
         )
     return [
         straight,
@@ -214,7 +215,7 @@ def _terms(
         unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
         decay,
         unsafe_div(unsafe_add(marks_._floor(risk, setting.spot, short), UNITS - 1), UNITS),
-        unsafe_div(unsafe_add(unsafe_mul(es[1], 7), 9), 10),
+        unsafe_div(unsafe_add(unsafe_mul(es.margin, 7), 9), 10),
     ]
 
 

@@ -15,6 +15,7 @@ from interfaces import IOracleAdapter
 from contracts.math import fixed
 from contracts.math import payoff
 from contracts.vaults import leg
+from contracts.margin import basis
 from contracts.margin import standing
 from contracts.margin import marks
 from contracts.governance import parameters
@@ -38,9 +39,6 @@ SWITCH: constant(uint256) = 2
 WAD: constant(uint256) = 10**18
 # share of the notional closed by which a closing fill may move equity while the price is not fresh
 STALE_TOLERANCE: constant(uint256) = 2 * 10**16
-KNOWN: constant(int256) = 2
-# an assessment of what the legs would be had none of them been rounded to the lot
-ROUNDED: constant(int256) = 3
 # no scenario moves the forward by more standard deviations (EsEngine)
 WORST_MOVE: constant(int256) = 20
 NO_COLLATERAL: constant(int256) = min_value(int256)
@@ -58,9 +56,9 @@ def __init__(oracle: address):
 @view
 def _assess(
     words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
-) -> int256[9]:
+) -> IMarginEngine.Assessment:
     if len(legs) == 0:
-        return empty(int256[9])
+        return empty(IMarginEngine.Assessment)
     return staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
         legs, prices, state._engine_risk(words), collateral
     )
@@ -83,7 +81,7 @@ def _covered(words: uint256[9], legs: DynArray[uint256, 16], missing: int256) ->
 @view
 def _full(
     words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
-) -> int256[5]:
+) -> standing.Standing:
     return standing._resolve(
         self._assess(words, legs, prices, NO_COLLATERAL),
         collateral,
@@ -135,7 +133,7 @@ def _meets_initial(
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
     row_one: bool,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
 ) -> bool:
     """
     @dev The initial-margin test of the vault's own model; a STATIC vault answers to ES as well in actions of row 1.
@@ -148,7 +146,7 @@ def _meets_initial(
     dynamic[state.ENGINE] = convert(
         staticcall IStaticEngine(convert(words[state.ENGINE], address)).dynamic(), uint256
     )
-    return self._meets(dynamic, legs, prices, True, empty(int256[9]))
+    return self._meets(dynamic, legs, prices, True, empty(IMarginEngine.Assessment))
 
 
 @internal
@@ -158,7 +156,7 @@ def _meets(
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
     row_one: bool,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
 ) -> bool:
     """
     @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, with the
@@ -168,7 +166,7 @@ def _meets(
     if len(legs) == 0:
         return collateral >= 0
     current: IOracleAdapter.Snapshot = prices
-    assessed: int256[9] = known
+    assessed: IMarginEngine.Assessment = known
     for vol: uint256 in range(3):
         if vol != 0 and not row_one:
             break
@@ -180,11 +178,11 @@ def _meets(
             if not price._is_fading(prices):
                 break
             current.surface_weight = svi_slice._without_fade(prices.surface_weight)
-        if vol != 0 or known[standing.COVERED] != KNOWN:
+        if vol != 0 or known.basis != basis.KNOWN:
             assessed = self._assess(words, legs, current, collateral)
-        if assessed[standing.COVERED] == 1:
+        if assessed.basis == basis.COVERED:
             return True
-        result: int256[5] = standing._resolve(
+        result: standing.Standing = standing._resolve(
             assessed,
             collateral,
             state._deficit(words[state.CELL]),
@@ -192,7 +190,7 @@ def _meets(
             prices,
             row_one,
         )
-        if result[standing.BACKING] < result[standing.IM]:
+        if result.backing < result.im:
             return False
     return True
 
@@ -200,8 +198,8 @@ def _meets(
 @internal
 @pure
 def _bounded(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, share: int256[9]
-) -> int256[9]:
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, share: IMarginEngine.Assessment
+) -> IMarginEngine.Assessment:
     """
     @dev An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
          of what was assessed. No lot of an option is worth more than the highest forward of any scenario and the strike
@@ -222,12 +220,12 @@ def _bounded(
             units += lot
             worth += lot * (highest + leg._strike(item) * leg.STRIKE_WAD)
     gap: uint256 = parameters._short_floor(risk) * prices.spot // WAD * units
-    bound: int256[9] = share
-    bound[standing.VALUE] -= convert(worth // 10**6 + 1, int256)
-    bound[standing.MARGIN] += convert((worth + gap) // 10**6 + 2, int256)
-    bound[standing.V_MIN] = standing.UNBOUNDED
-    bound[standing.DELTA] = -(abs(share[standing.DELTA]) + convert(units * leg.QUANTITY_WAD, int256))
-    bound[standing.COVERED] = KNOWN
+    bound: IMarginEngine.Assessment = share
+    bound.value -= convert(worth // 10**6 + 1, int256)
+    bound.margin += convert((worth + gap) // 10**6 + 2, int256)
+    bound.v_min = standing.UNBOUNDED
+    bound.delta = -(abs(share.delta) + convert(units * leg.QUANTITY_WAD, int256))
+    bound.basis = basis.KNOWN
     return bound
 
 
@@ -269,15 +267,15 @@ def _reduces_risk(
     after: int256 = self._collateral(words)
     native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
     charged: int256 = convert(fee, int256) * native
-    old: int256[5] = self._full(words, old_legs, prices, after - moved * native + charged)
-    new: int256[5] = self._full(words, legs, prices, after)
-    if new[standing.IM] > old[standing.IM]:
+    old: standing.Standing = self._full(words, old_legs, prices, after - moved * native + charged)
+    new: standing.Standing = self._full(words, legs, prices, after)
+    if new.im > old.im:
         return False
-    if old[standing.EQUITY] < 0:
-        return new[standing.EQUITY] + charged >= old[standing.EQUITY]
+    if old.equity < 0:
+        return new.equity + charged >= old.equity
     return (
-        new[standing.EQUITY] - new[standing.MM] >= old[standing.EQUITY] - old[standing.MM]
-        and new[standing.EQUITY] * old[standing.MM] >= old[standing.EQUITY] * new[standing.MM]
+        new.equity - new.mm >= old.equity - old.mm
+        and new.equity * old.mm >= old.equity * new.mm
     )
 
 
@@ -321,8 +319,8 @@ def _is_fair_close(
     closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
     collateral: int256 = self._collateral(words)
     freed: int256 = (
-        self._full(words, old_legs, prices, collateral)[standing.MM]
-        - self._full(words, legs, prices, collateral)[standing.MM]
+        self._full(words, old_legs, prices, collateral).mm
+        - self._full(words, legs, prices, collateral).mm
     )
     if freed < 0 and not self._covered(words, legs, 0):
         return False
@@ -339,7 +337,7 @@ def _is_fair_close(
 @internal
 @view
 def _check_own(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: int256[9]
+    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
 ):
     assert words[state.VAULT] & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
     assert price._is_active(prices), "margin/price-not-active"
@@ -356,7 +354,7 @@ def check(
     snapshot: IOracleAdapter.Snapshot,
     moved: int256,
     fee: uint256,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
 ) -> uint256:
     """
     @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
@@ -367,7 +365,7 @@ def check(
     @param snapshot Prices of the cell.
     @param moved Tokens the vault received, fee not counted [native].
     @param fee Fee it paid [native].
-    @param known Assessment already made (known[7] = 2), or of the same legs unrounded, ES only (known[7] = 3), else zeros.
+    @param known Assessment already made (basis KNOWN), or of the same legs unrounded, ES only (ROUNDED), else zeros.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
@@ -393,7 +391,7 @@ def check(
     if mode == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
-        if known[standing.COVERED] == ROUNDED and self._meets(
+        if known.basis == basis.ROUNDED and self._meets(
             vault, legs, snapshot, False, self._bounded(words, legs, snapshot, known)
         ):
             return stamp
@@ -445,7 +443,7 @@ def check_own(action: uint256, words: uint256[9], legs: DynArray[uint256, 16]) -
     if action == SWITCH and state._model(words[state.VAULT]) == state.STATIC:
         stamp = self._new_stamp(OWN, words, prices)
         vault = self._stamped(words, stamp)
-    self._check_own(vault, legs, prices, empty(int256[9]))
+    self._check_own(vault, legs, prices, empty(IMarginEngine.Assessment))
     return stamp
 
 
@@ -470,12 +468,12 @@ def review(
     )
     if not price._is_fresh(prices):
         return 3, 0, 0
-    result: int256[5] = self._full(words, legs, prices, self._collateral(words))
-    equity: int256 = result[standing.EQUITY]
-    if equity >= result[standing.TARGET] + missing:
+    result: standing.Standing = self._full(words, legs, prices, self._collateral(words))
+    equity: int256 = result.equity
+    if equity >= result.target + missing:
         return 2, 0, 0
     # only a price at which liquidation would be open may set the auction back
-    healthy: bool = equity >= result[standing.MM] and price._is_active(prices)
+    healthy: bool = equity >= result.mm and price._is_active(prices)
     return (1 if healthy else 0), equity, prices.clock
 
 
@@ -489,4 +487,4 @@ def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: IOracleAdap
     @param snapshot Prices of the cell.
     @return E [wad].
     """
-    return self._full(words, legs, snapshot, self._collateral(words))[standing.EQUITY]
+    return self._full(words, legs, snapshot, self._collateral(words)).equity

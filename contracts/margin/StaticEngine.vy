@@ -12,6 +12,7 @@
 
 from contracts.math import payoff
 from contracts.vaults import leg as legs_
+from contracts.margin import basis
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
 from interfaces import IMarginEngine
@@ -48,27 +49,27 @@ def dynamic() -> address:
 @view
 def assess(
     legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, collateral: int256
-) -> int256[9]:
+) -> IMarginEngine.Assessment:
     """
     @notice Value, margins and maximum loss of the legs of one vault (IMarginEngine).
     @param legs Leg words of one cell, each series at most once, no zero quantity.
     @param snapshot Prices of the cell (oracle/snapshot).
     @param risk Packed risk word with the vault's own ratios in it (`vault_state._engine_risk`).
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
-    @return (value, margin, v_min, delta, gamma, vega, theta, covered, initial), wad.
+    @return The assessment.
     """
-    result: int256[9] = empty(int256[9])
-    result[2] = payoff._least(legs)
-    if len(legs) <= 4 and result[2] != UNBOUNDED and collateral >= -result[2]:
-        result[7] = 1
+    result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
+    result.v_min = payoff._least(legs)
+    if len(legs) <= 4 and result.v_min != UNBOUNDED and collateral >= -result.v_min:
+        result.basis = basis.COVERED
         return result
 
     marks: marks_.Marks = marks_._mark(legs, snapshot)
-    result[0] = unsafe_div(marks.value, UNITS)
-    result[3] = marks.delta
-    result[4] = marks.gamma
-    result[5] = marks.vega
-    result[6] = marks.theta
+    result.value = unsafe_div(marks.value, UNITS)
+    result.delta = marks.delta
+    result.gamma = marks.gamma
+    result.vega = marks.vega
+    result.theta = marks.theta
 
     spot: int256 = marks.setting.spot
     at_the_money: int256 = self._share(risk, 0, spot)
@@ -88,10 +89,10 @@ def assess(
             each: int256 = max(unsafe_sub(at_the_money, max(out, 0)), least)
             shorts = unsafe_sub(shorts, unsafe_mul(quantity, each))
     # rounded up: shorts/1.3 and shorts
-    result[1] = unsafe_div(
+    result.margin = unsafe_div(
         unsafe_add(unsafe_div(unsafe_add(unsafe_mul(shorts, 10), 12), 13), unsafe_add(marks.longs, UNITS - 1)), UNITS
     )
-    result[8] = unsafe_div(unsafe_add(shorts, unsafe_add(marks.longs, UNITS - 1)), UNITS)
+    result.initial = unsafe_div(unsafe_add(shorts, unsafe_add(marks.longs, UNITS - 1)), UNITS)
     return result
 
 

@@ -60,7 +60,7 @@ def _worth(
         value: int256 = staticcall engine.value(legs, prices)
         worth: int256 = convert(words[state.BALANCE], int256) * unit + value
         return True, convert(max((worth + unit - 1) // unit, 0), uint256)
-    result: int256[5] = standing._resolve(
+    result: standing.Standing = standing._resolve(
         staticcall engine.assess(legs, prices, state._engine_risk(words), NO_COLLATERAL),
         state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN]),
         state._deficit(words[state.CELL]),
@@ -69,5 +69,5 @@ def _worth(
         False,
     )
     # `//` truncates towards zero: down for what is positive
-    left: int256 = result[standing.BACKING] - (result[standing.IM] * haircut + (WAD - 1)) // WAD
+    left: int256 = result.backing - (result.im * haircut + (WAD - 1)) // WAD
     return True, convert(max(left, 0) // unit, uint256)

@@ -6,6 +6,7 @@
         liquidation. Trading, withdrawing, liquidating and the Lens all go through it (protocol sections 5.1, 5.2,
         5.4 and 6). All numbers in wad; `+` is good for the vault.
 """
+from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 from contracts.vaults import leg
@@ -14,23 +15,16 @@ from contracts.governance import parameters
 WAD: constant(uint256) = 10**18
 UNBOUNDED: constant(int256) = min_value(int256)  # v_min of legs whose loss has no bound
 
-# indices of an assessment (IMarginEngine.assess)
-VALUE: constant(uint256) = 0
-MARGIN: constant(uint256) = 1
-V_MIN: constant(uint256) = 2
-DELTA: constant(uint256) = 3
-COVERED: constant(uint256) = 7
-INITIAL: constant(uint256) = 8   # the model's own IM before add-ons and cap, 0 for kappa * MM
-
 # kappa of a model with an IM of its own (STATIC), where the target of a liquidation needs one
 STATIC_KAPPA: constant(uint256) = 13 * 10**17
 
-# indices of what `_resolve` returns
-EQUITY: constant(uint256) = 0    # E = C + v, signed
-MM: constant(uint256) = 1        # A
-IM: constant(uint256) = 2
-BACKING: constant(uint256) = 3   # equity that counts for IM: a positive v less the cell's deficit, signed
-TARGET: constant(uint256) = 4    # R_t
+# what a vault has and needs [wad]
+struct Standing:
+    equity: int256   # E = C + v, signed
+    mm: int256       # A
+    im: int256
+    backing: int256  # equity that counts for IM: a positive v less the cell's deficit, signed
+    target: int256   # R_t
 
 
 @internal
@@ -48,13 +42,13 @@ def _kappa(vol_ratio: uint256, risk: uint256) -> uint256:
 
 @internal
 @pure
-def _room(assessment: int256[9]) -> uint256:
+def _room(assessment: IMarginEngine.Assessment) -> uint256:
     """
     @notice The max-loss cap max(0, v - v_min) on MM, IM and target.
     """
-    if assessment[V_MIN] == UNBOUNDED:
+    if assessment.v_min == UNBOUNDED:
         return max_value(uint256)
-    return convert(max(assessment[VALUE] - assessment[V_MIN], 0), uint256)
+    return convert(max(assessment.value - assessment.v_min, 0), uint256)
 
 
 @internal
@@ -66,33 +60,33 @@ def _mul_up(a: uint256, b: uint256) -> uint256:
 @internal
 @pure
 def _resolve(
-    assessment: int256[9],
+    assessment: IMarginEngine.Assessment,
     collateral: int256,
     deficit: uint256,
     risk: uint256,
     prices: IOracleAdapter.Snapshot,
     proximity: bool,
-) -> int256[5]:
+) -> Standing:
     """
     @notice Equity, MM, IM, backing and target of a vault.
-    @param assessment What the engine returned, not `covered`.
+    @param assessment Of any basis but COVERED.
     @param collateral C [wad].
     @param deficit D_cell [wad].
     @param proximity The action withdraws or adds risk: IM grows below a health of 1.5.
     """
-    value: int256 = assessment[VALUE]
+    value: int256 = assessment.value
     room: uint256 = self._room(assessment)
-    margin: uint256 = convert(assessment[MARGIN], uint256)
+    margin: uint256 = convert(assessment.margin, uint256)
     mm: uint256 = min(margin, room)
     equity: int256 = collateral + value
     kappa: uint256 = self._kappa(prices.vol_ratio, risk)
 
-    im: uint256 = convert(assessment[INITIAL], uint256)
+    im: uint256 = convert(assessment.initial, uint256)
     if im == 0:
         im = self._mul_up(margin, kappa)
     else:
         kappa = STATIC_KAPPA
-    delta: uint256 = convert(abs(assessment[DELTA]), uint256)
+    delta: uint256 = convert(abs(assessment.delta), uint256)
     scale: uint256 = parameters._liquidity_scale(risk)
     if scale != 0:
         size: uint256 = max(delta * prices.spot // WAD, 4 * mm)
@@ -112,10 +106,10 @@ def _resolve(
     if value > 0 and deficit != 0:
         backing = collateral + max(value - convert(deficit, int256), 0)
     target: uint256 = min(self._mul_up(mm, (WAD + kappa) // 2), room)
-    return [
-        equity,
-        leg._signed(mm),
-        leg._signed(min(im, room)),
-        backing,
-        leg._signed(target),
-    ]
+    return Standing(
+        equity=equity,
+        mm=leg._signed(mm),
+        im=leg._signed(min(im, room)),
+        backing=backing,
+        target=leg._signed(target),
+    )

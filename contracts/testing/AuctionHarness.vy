@@ -4,6 +4,8 @@
 @license AGPL-3.0-only
 @notice For tests only.
 """
+from interfaces import IMarginEngine
+
 from contracts.liquidation import auction
 from contracts.liquidation import waterfall
 
@@ -63,11 +65,11 @@ def split(
 
 @external
 @pure
-def scale(assessment: int256[9], fraction: uint256, known: int256) -> int256[9]:
+def scale(assessment: IMarginEngine.Assessment, fraction: uint256, basis: uint256) -> IMarginEngine.Assessment:
     """
     @notice auction._scale.
     """
-    return auction._scale(assessment, fraction, known)
+    return auction._scale(assessment, fraction, basis)
 
 
 @external

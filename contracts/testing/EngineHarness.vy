@@ -5,10 +5,13 @@
 @notice Compares an engine with its mirror on many vaults without a call for each. Not part of the protocol.
 """
 
+from contracts.margin import basis
+
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 VAULTS: constant(uint256) = 40
+DIFFERENT: constant(uint256) = 255
 
 interface IGreeksEngine:
     def terms(
@@ -24,20 +27,20 @@ def assess(
     snapshots: DynArray[IOracleAdapter.Snapshot, VAULTS],
     risks: DynArray[uint256, VAULTS],
     collaterals: DynArray[int256, VAULTS],
-) -> DynArray[int256[9], VAULTS]:
+) -> DynArray[IMarginEngine.Assessment, VAULTS]:
     """
-    @notice What the engine says of each vault; the value of `value` is added to slot 7 as 2 when it differs.
+    @notice What the engine says of each vault; `basis` is DIFFERENT where `value` says another value.
     @param engine The engine. @param legs Leg words by vault. @param snapshots Prices by vault.
     @param risks Risk words by vault. @param collaterals C by vault [wad].
     @return One assessment for each vault.
     """
-    results: DynArray[int256[9], VAULTS] = []
+    results: DynArray[IMarginEngine.Assessment, VAULTS] = []
     for i: uint256 in range(len(legs), bound=VAULTS):
-        result: int256[9] = staticcall IMarginEngine(engine).assess(
+        result: IMarginEngine.Assessment = staticcall IMarginEngine(engine).assess(
             legs[i], snapshots[i], risks[i], collaterals[i]
         )
-        if result[7] == 0 and staticcall IMarginEngine(engine).value(legs[i], snapshots[i]) != result[0]:
-            result[7] = 2
+        if result.basis == basis.ASSESSED and staticcall IMarginEngine(engine).value(legs[i], snapshots[i]) != result.value:
+            result.basis = DIFFERENT
         results.append(result)
     return results
 

@@ -5,6 +5,7 @@
 @notice Not part of the protocol.
 """
 
+from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 from contracts.margin import standing
@@ -13,8 +14,8 @@ from contracts.margin import standing
 @external
 @pure
 def resolve(
-    assessment: int256[9], collateral: int256, deficit: uint256, risk: uint256, prices: IOracleAdapter.Snapshot, proximity: bool
-) -> int256[5]:
+    assessment: IMarginEngine.Assessment, collateral: int256, deficit: uint256, risk: uint256, prices: IOracleAdapter.Snapshot, proximity: bool
+) -> standing.Standing:
     """
     @notice Equity, MM, IM, backing and target (margin/standing).
     @param assessment What the engine returned. @param collateral C [wad]. @param deficit D_cell [wad].

@@ -12,6 +12,7 @@
 from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
+from interfaces import IMarginEngine
 from interfaces import IMarginGate
 from interfaces import IOperators
 from interfaces import IOracleAdapter
@@ -485,7 +486,7 @@ def _check(
     prices: IOracleAdapter.Snapshot,
     moved: int256,
     fee: uint256,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
 ) -> uint256[2]:
     """
     @dev Margins one vault after an action.
@@ -543,7 +544,7 @@ def _novate(
     prices: IOracleAdapter.Snapshot,
     ends: bool,
     defers: bool,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
 ) -> bool:
     """
     @dev Moves signed legs and cash from vault 0 to vault 1, writes both and the cell, then margins the sides that must
@@ -749,7 +750,7 @@ def novate(
         snapshot,
         False,
         False,
-        empty(int256[9]),
+        empty(IMarginEngine.Assessment),
     )
     market: uint256 = state._market(self.words[from_id])
     return (1 if raised else 0), self.open_interests[market]
@@ -916,7 +917,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         prices,
         False,
         False,
-        empty(int256[9]),
+        empty(IMarginEngine.Assessment),
     )
     # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
     if raised:
@@ -1043,7 +1044,7 @@ def take(
     ends: bool,
     deferred: bool,
     snapshot: IOracleAdapter.Snapshot,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
 ):
     """
     @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
@@ -1097,7 +1098,7 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
     words[state.BALANCE] = self._held(words)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, words[state.VAULT])
     # no legs of before: all of it is new risk to a STATIC vault
-    self._check(to_id, self.deferred_mode, words, [], legs, snapshot, 0, 0, empty(int256[9]))
+    self._check(to_id, self.deferred_mode, words, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment))
 
 
 @external

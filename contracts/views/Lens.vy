@@ -81,7 +81,7 @@ def _required(
     words: uint256[9],
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
-    known: int256[9],
+    known: IMarginEngine.Assessment,
     collateral: int256,
 ) -> uint256:
     """
@@ -90,7 +90,7 @@ def _required(
          deficit takes of what backs the margin, or value is another one there, equity here must reach that much more.
     """
     required: int256 = 0
-    equity: int256 = collateral + known[standing.VALUE]
+    equity: int256 = collateral + known.value
     engine: address = convert(words[state.ENGINE], address)
     for model: uint256 in range(2):
         if model == 1:
@@ -109,12 +109,12 @@ def _required(
                 current.surface_weight = svi_slice._without_fade(
                     prices.surface_weight
                 )
-            assessed: int256[9] = known
+            assessed: IMarginEngine.Assessment = known
             if model != 0 or vol != 0:
                 assessed = staticcall IMarginEngine(engine).assess(
                     legs, current, state._engine_risk(words), NO_COLLATERAL
                 )
-            numbers: int256[5] = standing._resolve(
+            numbers: standing.Standing = standing._resolve(
                 assessed,
                 collateral,
                 state._deficit(words[state.CELL]),
@@ -122,10 +122,10 @@ def _required(
                 prices,
                 True,
             )
-            needed: int256 = numbers[standing.IM] + equity - numbers[standing.BACKING]
-            if len(legs) <= 4 and assessed[standing.V_MIN] != standing.UNBOUNDED:
+            needed: int256 = numbers.im + equity - numbers.backing
+            if len(legs) <= 4 and assessed.v_min != standing.UNBOUNDED:
                 # so few legs need no more than pays their worst settlement
-                needed = min(needed, equity - collateral - assessed[standing.V_MIN])
+                needed = min(needed, equity - collateral - assessed.v_min)
             required = max(required, needed)
     return convert(required, uint256)
 
@@ -173,10 +173,10 @@ def _describe(
         result.health = 0
         return result
 
-    assessed: int256[9] = staticcall IMarginEngine(engine).assess(
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(engine).assess(
         legs, prices, state._engine_risk(words), NO_COLLATERAL
     )
-    numbers: int256[5] = standing._resolve(
+    numbers: standing.Standing = standing._resolve(
         assessed,
         result.collateral,
         state._deficit(words[state.CELL]),
@@ -184,12 +184,12 @@ def _describe(
         prices,
         True,
     )
-    result.value = assessed[standing.VALUE]
-    result.delta = assessed[standing.DELTA]
-    result.equity = numbers[standing.EQUITY]
-    result.maintenance_margin = convert(numbers[standing.MM], uint256)
+    result.value = assessed.value
+    result.delta = assessed.delta
+    result.equity = numbers.equity
+    result.maintenance_margin = convert(numbers.mm, uint256)
     result.initial_margin = self._required(words, legs, prices, assessed, result.collateral)
-    result.target = convert(numbers[standing.TARGET], uint256)
+    result.target = convert(numbers.target, uint256)
     if result.maintenance_margin != 0 or result.equity < 0:
         result.health = 0
         if result.equity > 0:
@@ -397,10 +397,10 @@ def _is_safe(
     moved: IOracleAdapter.Snapshot = prices
     moved.spot = spot
     moved.forward = prices.forward * spot // prices.spot
-    assessed: int256[9] = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
         legs, moved, state._engine_risk(words), NO_COLLATERAL
     )
-    numbers: int256[5] = standing._resolve(
+    numbers: standing.Standing = standing._resolve(
         assessed,
         state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN]),
         0,
@@ -408,7 +408,7 @@ def _is_safe(
         moved,
         False,
     )
-    return numbers[standing.EQUITY] >= numbers[standing.MM]
+    return numbers.equity >= numbers.mm
 
 
 @external

@@ -11,6 +11,7 @@
 """
 from interfaces import IClearinghouse
 from interfaces import IExchange
+from interfaces import IMarginEngine
 from interfaces import IMarginGate
 from interfaces import IOperators
 from interfaces import IOracleAdapter
@@ -321,7 +322,7 @@ def check_fill(
             prices,
             received[i],
             fees[i],
-            empty(int256[9]),
+            empty(IMarginEngine.Assessment),
         )
 
     if taker_vault == 0:
