@@ -166,10 +166,10 @@ def _fill(
         size = order.size - filled
     self._refuse(rules._size_refusal(order.size, order.min_fill, order.flags, filled, size))
     if order.flags & order_form.REDUCE_ONLY != 0:
-        words: uint256[9] = empty(uint256[9])
+        vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
         held: DynArray[uint256, 16] = []
-        words, held = pricing._load(CLEARINGHOUSE, order.maker_vault)
-        if size > rules._reducible(order.legs, order.is_bid, words[state.TERMS], held):
+        vault, held = pricing._load(CLEARINGHOUSE, order.maker_vault)
+        if size > rules._reducible(order.legs, order.is_bid, vault.terms, held):
             self._refuse("exchange/reduce-only")
 
     market: uint256 = leg._market_of(order.legs[0].series)
@@ -383,15 +383,15 @@ def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
     word: uint256 = self._check_owner(from_id)
     self._check_owner(to_id)
     self._check_flat(word)
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = pricing._load(CLEARINGHOUSE, from_id)
+    vault, held = pricing._load(CLEARINGHOUSE, from_id)
     extcall IClearinghouse(CLEARINGHOUSE).novate(
         from_id,
         to_id,
         expiry,
         [],
-        convert(min(amount, words[state.BALANCE]), int256),
+        convert(min(amount, vault.balance), int256),
         [0, 0],
         self,
         extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry),

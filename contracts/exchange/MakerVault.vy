@@ -172,10 +172,10 @@ def _allows(order: IExchange.Order) -> bool:
     )
     if not price._is_active(prices) or prices.seconds == 0:
         return False
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
-    value: int256 = staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(
+    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
+    value: int256 = staticcall IMarginEngine(vault.engine).value(
         legs, prices
     )
     # all for the whole size: in wad * 1e-6 there is nothing to round

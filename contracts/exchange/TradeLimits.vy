@@ -86,12 +86,12 @@ def _notional(legs: DynArray[uint256, 16], spot: uint256) -> uint256:
 
 @internal
 @view
-def _equity(words: uint256[9], held: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
+def _equity(vault: IClearinghouse.Vault, held: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
     equity: int256 = state._collateral(
-        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
+        vault.balance, vault.terms, vault.token
     )
     if len(held) != 0:
-        equity += staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(held, prices)
+        equity += staticcall IMarginEngine(vault.engine).value(held, prices)
     return equity
 
 
@@ -99,7 +99,7 @@ def _equity(words: uint256[9], held: DynArray[uint256, 16], prices: IOracleAdapt
 @view
 def _key_loss(
     vault_id: uint256,
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     held: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     receives: bool,
@@ -112,8 +112,8 @@ def _key_loss(
     """
     # without a fresh price nobody can tell what a trade costs: the owner may still close
     assert price._is_fresh(prices), "limits/key-needs-price"
-    engine: IMarginEngine = IMarginEngine(convert(words[state.ENGINE], address))
-    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    engine: IMarginEngine = IMarginEngine(vault.engine)
+    native: int256 = convert(state._native_wad(vault.token), int256)
     value: int256 = staticcall engine.value(legs, prices)
     gain: int256 = (value if receives else -value) + cash * native
     allowed: uint256 = self._notional(legs, prices.spot) // FILL_SHARE
@@ -121,7 +121,7 @@ def _key_loss(
     gain -= convert(fee, int256) * native
     if gain >= 0:
         return 0
-    equity: int256 = self._equity(words, held, prices)
+    equity: int256 = self._equity(vault, held, prices)
     today: uint256 = block.timestamp // DAY
     lost: uint256 = convert(-gain, uint256)
     before: uint256 = self.losses[vault_id]
@@ -144,7 +144,7 @@ def _outside(used: int256, added: int256, cap: uint256) -> bool:
 @view
 def _usage(
     vault_id: uint256,
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     counter: uint256,
     legs: DynArray[uint256, 16],
     receives: bool,
@@ -154,12 +154,12 @@ def _usage(
     @dev Where a capped vault's usage is kept, and its net delta and vega after this fill [wad]; the key is empty
          where there are no caps.
     """
-    epoch: uint256 = state._epoch(words[state.VAULT])
+    epoch: uint256 = state._epoch(vault.word)
     caps: uint256 = self.caps[vault_id][epoch]
     if caps == 0:
         return empty(bytes32), 0, 0
-    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
-        legs, prices, state._engine_risk(words), NO_COLLATERAL
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
+        legs, prices, state._engine_risk(vault), NO_COLLATERAL
     )
     delta: int256 = assessed.delta
     vega: int256 = assessed.vega
@@ -199,12 +199,12 @@ def check(
     @param snapshot Prices of the cell.
     """
     assert msg.sender == EXCHANGE, "limits/only-exchange"
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
     if why & KEY != 0:
         lost: uint256 = self._key_loss(
-            vault_id, words, held, legs, receives, cash, fee, snapshot
+            vault_id, vault, held, legs, receives, cash, fee, snapshot
         )
         if lost != 0:
             today: uint256 = block.timestamp // DAY
@@ -214,7 +214,7 @@ def check(
         key: bytes32 = empty(bytes32)
         delta: int256 = 0
         vega: int256 = 0
-        key, delta, vega = self._usage(vault_id, words, counter, legs, receives, snapshot)
+        key, delta, vega = self._usage(vault_id, vault, counter, legs, receives, snapshot)
         if key != empty(bytes32):
             self.used[key] = (leg._unsigned(vega) << 128) | (leg._unsigned(delta) & HALF)
             log ITradeLimits.CapsUsed(vault_id=vault_id, counter=counter, delta=delta, vega=vega)
@@ -244,14 +244,14 @@ def preview_check(
     @param snapshot As in `check`.
     @return What trade-only keys would have cost the vault today [wad]; 0 for a fill that costs nothing, or is no key's.
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
     lost: uint256 = 0
     if why & KEY != 0:
-        lost = self._key_loss(vault_id, words, held, legs, receives, cash, fee, snapshot)
+        lost = self._key_loss(vault_id, vault, held, legs, receives, cash, fee, snapshot)
     if why & CAPS != 0:
-        self._usage(vault_id, words, counter, legs, receives, snapshot)
+        self._usage(vault_id, vault, counter, legs, receives, snapshot)
     return lost
 
 
@@ -297,10 +297,10 @@ def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
     @param snapshot Prices of its cell.
     @return True when it owes more than it holds.
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return self._equity(words, held, snapshot) < 0
+    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return self._equity(vault, held, snapshot) < 0
 
 
 @external

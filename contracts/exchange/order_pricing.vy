@@ -33,7 +33,7 @@ MAX_FEE: constant(uint256) = 2**127
 
 @internal
 @view
-def _load(clearinghouse: address, vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+def _load(clearinghouse: address, vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
     return staticcall IClearinghouse(clearinghouse).load(vault_id)
 
 
@@ -48,10 +48,10 @@ def _mark(
     """
     @notice Mark of the legs by the vault's own engine [wad].
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = self._load(clearinghouse, vault_id)
-    engine: address = convert(words[state.ENGINE], address)
+    vault, held = self._load(clearinghouse, vault_id)
+    engine: address = vault.engine
     return staticcall IMarginEngine(engine).value(legs, prices)
 
 

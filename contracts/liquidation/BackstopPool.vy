@@ -201,11 +201,11 @@ def _idle() -> uint256:
 
 @internal
 @view
-def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
-    words: uint256[9] = empty(uint256[9])
+def _load(vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return words, legs
+    vault, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return vault, legs
 
 
 @internal
@@ -216,26 +216,26 @@ def _snapshot(expiry: uint256) -> IOracleAdapter.Snapshot:
 
 @internal
 @pure
-def _collateral(words: uint256[9]) -> int256:
-    return state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN])
+def _collateral(vault: IClearinghouse.Vault) -> int256:
+    return state._collateral(vault.balance, vault.terms, vault.token)
 
 
 @internal
 @view
 def _assess(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot
 ) -> (IMarginEngine.Assessment, standing.Standing):
     """
     @dev (assessment, result of margin/standing) at ramped values, as the gate of a take counts.
     """
-    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
-        legs, prices, state._engine_risk(words), NO_COLLATERAL
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
+        legs, prices, state._engine_risk(vault), NO_COLLATERAL
     )
     return assessed, standing._resolve(
         assessed,
-        self._collateral(words),
-        state._deficit(words[state.CELL]),
-        words[state.RISK],
+        self._collateral(vault),
+        state._deficit(vault.cell),
+        vault.risk,
         prices,
         False,
     )
@@ -243,17 +243,17 @@ def _assess(
 
 @internal
 @view
-def _missing(words: uint256[9], assessed: IMarginEngine.Assessment, result: standing.Standing) -> uint256:
+def _missing(vault: IClearinghouse.Vault, assessed: IMarginEngine.Assessment, result: standing.Standing) -> uint256:
     """
     @dev Tokens until the vault has its initial margin, rounded up [native].
     """
     v_min: int256 = assessed.v_min
-    if v_min != standing.UNBOUNDED and self._collateral(words) >= -v_min:
+    if v_min != standing.UNBOUNDED and self._collateral(vault) >= -v_min:
         return 0
     lacking: int256 = result.im - result.backing
     if lacking <= 0:
         return 0
-    unit: uint256 = state._native_wad(words[state.TOKEN])
+    unit: uint256 = state._native_wad(vault.token)
     return (convert(lacking, uint256) + (unit - 1)) // unit
 
 
@@ -592,23 +592,23 @@ def _receiver(
         self._refuse("backstop/too-many-legs")
     into: uint256 = self.cell_vault[expiry]
     if into != 0 and staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into) != 0:
-        words: uint256[9] = empty(uint256[9])
+        vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
         legs: DynArray[uint256, 16] = []
-        words, legs = self._load(into)
+        vault, legs = self._load(into)
         assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
         result: standing.Standing = empty(standing.Standing)
         fresh: uint256 = self._new_legs(legs, moved)
         barred: uint256 = state.FLAGGED | state.MARKED | state.DEBT | state.CLAIM
         if (
             len(legs) != 0
-            and words[state.VAULT] & barred == 0
+            and vault.word & barred == 0
             and len(legs) + fresh <= leg.MAX_LEGS
         ):
-            assessed, result = self._assess(words, legs, prices)
+            assessed, result = self._assess(vault, legs, prices)
             # a vault in trouble is left to its own tokens
             if result.equity >= result.mm:
                 self.value_before = assessed.value
-                self.balance_before = words[state.BALANCE]
+                self.balance_before = vault.balance
                 return into, fresh
     if len(self._vaults) == MAX_VAULTS:
         self._refuse("backstop/no-slot")
@@ -638,10 +638,10 @@ def absorb(vault_id: uint256) -> uint256:
     @return Share taken [wad].
     """
     self._check_idle()
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
-    word: uint256 = words[state.VAULT]
+    vault, legs = self._load(vault_id)
+    word: uint256 = vault.word
     if state._market(word) != market:
         self._refuse("backstop/wrong-market")
     # by its books: anyone may send the token of another vault here
@@ -649,7 +649,7 @@ def absorb(vault_id: uint256) -> uint256:
         self._refuse("backstop/own-vault")
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
-    expiry: uint256 = state._expiry(words[state.TERMS])
+    expiry: uint256 = state._expiry(vault.terms)
     # the clock goes on here, so that quote and take see the same
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
     quoted: int256[12] = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, WAD)
@@ -707,22 +707,22 @@ def on_take(vault_id: uint256, into_id: uint256, fraction: uint256, cash: int256
     """
     if msg.sender != LIQUIDATOR or self.absorbing != into_id or into_id == 0:
         self._refuse("backstop/not-authorized")
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(into_id)
-    expiry: uint256 = state._expiry(words[state.TERMS])
+    vault, legs = self._load(into_id)
+    expiry: uint256 = state._expiry(vault.terms)
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)
-    assessed, result = self._assess(words, legs, self._snapshot(expiry))
+    assessed, result = self._assess(vault, legs, self._snapshot(expiry))
     value: int256 = assessed.value - self.value_before
     if value > 0:
-        value = max(value - convert(state._deficit(words[state.CELL]), int256), 0)
-    self.gain_made = value + cash * convert(state._native_wad(words[state.TOKEN]), int256)
+        value = max(value - convert(state._deficit(vault.cell), int256), 0)
+    self.gain_made = value + cash * convert(state._native_wad(vault.token), int256)
     if self.gain_made < self.gain_wanted:
         self._refuse("backstop/gain-too-small")
-    arrived: int256 = convert(words[state.BALANCE], int256) - convert(self.balance_before, int256)
+    arrived: int256 = convert(vault.balance, int256) - convert(self.balance_before, int256)
     self.tip_received = convert(max(arrived - cash, 0), uint256)
-    missing: uint256 = self._missing(words, assessed, result)
+    missing: uint256 = self._missing(vault, assessed, result)
     self.tokens_added = missing
     if missing != 0:
         self._add(into_id, expiry, missing)
@@ -738,19 +738,19 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     @dev (expiry, tokens until E >= IM [native], E [wad]) at a fresh price.
     """
     self._check_own(vault_id)
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
+    vault, legs = self._load(vault_id)
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
-    expiry: uint256 = state._expiry(words[state.TERMS])
+    expiry: uint256 = state._expiry(vault.terms)
     prices: IOracleAdapter.Snapshot = self._snapshot(expiry)
     if prices.seconds == 0 or not price._is_fresh(prices):
         self._refuse("backstop/price-not-fresh")
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)
-    assessed, result = self._assess(words, legs, prices)
-    return expiry, self._missing(words, assessed, result), result.equity
+    assessed, result = self._assess(vault, legs, prices)
+    return expiry, self._missing(vault, assessed, result), result.equity
 
 
 @external
@@ -795,10 +795,10 @@ def merge(from_id: uint256, to_id: uint256, added: uint256):
         expiry, missing, equity = self._shortage(vault_id)
         if missing != 0:
             self._refuse("backstop/below-initial")
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(from_id)
-    balance: uint256 = words[state.BALANCE]
+    vault, legs = self._load(from_id)
+    balance: uint256 = vault.balance
     if added > balance // 8:
         self._refuse("backstop/adds-too-much")
     if added != 0:

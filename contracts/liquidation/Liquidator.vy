@@ -28,7 +28,7 @@ implements: ILiquidator
 # one vault as loaded and assessed
 struct Case:
     vault_id: uint256
-    words: uint256[9]
+    vault: IClearinghouse.Vault
     legs: DynArray[uint256, 16]
     collateral: int256      # C [wad]
     assessed: IMarginEngine.Assessment
@@ -97,16 +97,16 @@ def configure(market: uint256, word: uint256):
 @view
 def _load(vault_id: uint256) -> (uint256, Case):
     """
-    @dev (reason, words and legs); never reverts for an id nobody has.
+    @dev (reason, vault and legs); never reverts for an id nobody has.
     """
     case: Case = empty(Case)
     case.vault_id = vault_id
     if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) == 0:
         return UNKNOWN_VAULT, case
-    case.words, case.legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    case.vault, case.legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
     if len(case.legs) == 0:
         return NO_LEGS, case
-    if block.timestamp >= state._expiry(case.words[state.TERMS]):
+    if block.timestamp >= state._expiry(case.vault.terms):
         return EXPIRED, case
     return DONE, case
 
@@ -120,13 +120,13 @@ def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
     case: Case = loaded
     if not price._is_active(prices):
         return NOT_ACTIVE, case
-    risk: uint256 = case.words[state.RISK]
+    risk: uint256 = case.vault.risk
     case.collateral = state._collateral(
-        case.words[state.BALANCE], case.words[state.TERMS], case.words[state.TOKEN]
+        case.vault.balance, case.vault.terms, case.vault.token
     )
-    engine: address = convert(case.words[state.ENGINE], address)
+    engine: address = case.vault.engine
     case.assessed = staticcall IMarginEngine(engine).assess(
-        case.legs, prices, state._engine_risk(case.words), NO_COLLATERAL
+        case.legs, prices, state._engine_risk(case.vault), NO_COLLATERAL
     )
     case.result = standing._resolve(case.assessed, case.collateral, 0, risk, prices, False)
     v_min: int256 = case.assessed.v_min
@@ -140,13 +140,13 @@ def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
 @internal
 @view
 def _market(case: Case) -> uint256:
-    return state._market(case.words[state.VAULT])
+    return state._market(case.vault.word)
 
 
 @internal
 @view
 def _expiry(case: Case) -> uint256:
-    return state._expiry(case.words[state.TERMS])
+    return state._expiry(case.vault.terms)
 
 
 @internal
@@ -200,9 +200,9 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
     @dev Sections 6.3 to 6.6 for a vault that is liquidatable.
     """
     deal: Deal = empty(Deal)
-    terms: uint256 = case.words[state.TERMS]
-    risk: uint256 = case.words[state.RISK]
-    if case.words[state.VAULT] & state.FLAGGED == 0:
+    terms: uint256 = case.vault.terms
+    risk: uint256 = case.vault.risk
+    if case.vault.word & state.FLAGGED == 0:
         deal.reason = NOT_FLAGGED
         return deal
     if fraction == 0:
@@ -214,7 +214,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
     g: uint256 = 0
     deal.beta, g = auction._shares(word, deal.elapsed, self._expiry(case) - state._flagged_at(terms))
 
-    native: uint256 = state._native_wad(case.words[state.TOKEN])
+    native: uint256 = state._native_wad(case.vault.token)
     deal.plan = auction._plan(
         fraction,
         case.result.equity,
@@ -233,7 +233,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         cap: uint256 = state._flag_margin(terms) * auction._vault_cap(word) // (WAD * native)
         deal.plan.top_up = min(deal.plan.top_up, self._room(case, cap))
     deal.legs, deal.exact = auction._split(
-        case.legs, deal.plan.fraction, state._lot(case.words[state.TOKEN])
+        case.legs, deal.plan.fraction, state._lot(case.vault.token)
     )
     if len(deal.legs) == 0:
         # tokens never move without legs
@@ -280,7 +280,7 @@ def _known(case: Case, deal: Deal, into_word: uint256) -> IMarginEngine.Assessme
     if (
         state._count(into_word) != 0
         or model == state.STATIC
-        or model != state._model(case.words[state.VAULT])
+        or model != state._model(case.vault.word)
     ):
         return empty(IMarginEngine.Assessment)
     how: uint256 = basis.KNOWN
@@ -378,7 +378,7 @@ def flag(vault_id: uint256):
     case: Case = empty(Case)
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
-    assert case.words[state.VAULT] & state.FLAGGED == 0, "liquidator/already-flagged"
+    assert case.vault.word & state.FLAGGED == 0, "liquidator/already-flagged"
     extcall IClearinghouse(CLEARINGHOUSE).flag(
         vault_id,
         msg.sender,
@@ -537,8 +537,8 @@ def wind_down(vault_id: uint256):
     case: Case = empty(Case)
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
-    word: uint256 = case.words[state.VAULT]
-    terms: uint256 = case.words[state.TERMS]
+    word: uint256 = case.vault.word
+    terms: uint256 = case.vault.terms
     assert word & state.FLAGGED != 0, "liquidator/not-flagged"
     assert word & state.MARKED == 0, "liquidator/already-marked"
     equity: int256 = case.result.equity

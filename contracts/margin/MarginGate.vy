@@ -6,8 +6,9 @@
 @notice The table of protocol section 5.5 as one stateless contract, so that trading, withdrawing, splitting and
         taking over answer to the same rule and the Clearinghouse stays a ledger. Gets everything by value, calls the
         vault's margin engine, stores nothing. Where no legs move it asks for the price itself: one hop less.
-        Trusts: the words and prices its caller passes.
+        Trusts: the vault and prices its caller passes.
 """
+from interfaces import IClearinghouse
 from interfaces import IMarginEngine
 from interfaces import IMarginGate
 from interfaces import IOracleAdapter
@@ -55,38 +56,38 @@ def __init__(oracle: address):
 @internal
 @view
 def _assess(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
 ) -> IMarginEngine.Assessment:
     if len(legs) == 0:
         return empty(IMarginEngine.Assessment)
-    return staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
-        legs, prices, state._engine_risk(words), collateral
+    return staticcall IMarginEngine(vault.engine).assess(
+        legs, prices, state._engine_risk(vault), collateral
     )
 
 
 @internal
 @pure
-def _collateral(words: uint256[9]) -> int256:
-    return state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN])
+def _collateral(vault: IClearinghouse.Vault) -> int256:
+    return state._collateral(vault.balance, vault.terms, vault.token)
 
 
 @internal
 @pure
-def _covered(words: uint256[9], legs: DynArray[uint256, 16], missing: int256) -> bool:
+def _covered(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], missing: int256) -> bool:
     v_min: int256 = payoff._least(legs)
-    return v_min != standing.UNBOUNDED and self._collateral(words) - missing >= -v_min
+    return v_min != standing.UNBOUNDED and self._collateral(vault) - missing >= -v_min
 
 
 @internal
 @view
 def _full(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
 ) -> standing.Standing:
     return standing._resolve(
-        self._assess(words, legs, prices, NO_COLLATERAL),
+        self._assess(vault, legs, prices, NO_COLLATERAL),
         collateral,
-        state._deficit(words[state.CELL]),
-        words[state.RISK],
+        state._deficit(vault.cell),
+        vault.risk,
         prices,
         False,
     )
@@ -94,25 +95,25 @@ def _full(
 
 @internal
 @pure
-def _new_stamp(mode: uint256, words: uint256[9], prices: IOracleAdapter.Snapshot) -> uint256:
+def _new_stamp(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot) -> uint256:
     """
     @dev Ratios that a STATIC vault gets with new risk. A take is judged at the ramped vol, so it never lowers one.
     """
-    risk: uint256 = words[state.RISK]
+    risk: uint256 = vault.risk
     if mode != TAKE:
         return parameters._stamp(risk, max(prices.sigma, prices.sigma_now))
     return parameters._larger_stamp(
         parameters._stamp(risk, prices.sigma),
-        (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT,
+        (vault.terms & state.STAMP_MASK) >> state.STAMP_AT,
     )
 
 
 @internal
 @pure
-def _stamped(words: uint256[9], stamp: uint256) -> uint256[9]:
-    vault: uint256[9] = words
-    vault[state.TERMS] = (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
-    return vault
+def _stamped(vault: IClearinghouse.Vault, stamp: uint256) -> IClearinghouse.Vault:
+    stamped: IClearinghouse.Vault = vault
+    stamped.terms = (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+    return stamped
 
 
 @internal
@@ -129,7 +130,7 @@ def _same(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
 @internal
 @view
 def _meets_initial(
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
     row_one: bool,
@@ -138,21 +139,19 @@ def _meets_initial(
     """
     @dev The initial-margin test of the vault's own model; a STATIC vault answers to ES as well in actions of row 1.
     """
-    if not self._meets(words, legs, prices, row_one, known):
+    if not self._meets(vault, legs, prices, row_one, known):
         return False
-    if not row_one or len(legs) == 0 or state._model(words[state.VAULT]) != state.STATIC:
+    if not row_one or len(legs) == 0 or state._model(vault.word) != state.STATIC:
         return True
-    dynamic: uint256[9] = words
-    dynamic[state.ENGINE] = convert(
-        staticcall IStaticEngine(convert(words[state.ENGINE], address)).dynamic(), uint256
-    )
+    dynamic: IClearinghouse.Vault = vault
+    dynamic.engine = staticcall IStaticEngine(vault.engine).dynamic()
     return self._meets(dynamic, legs, prices, True, empty(IMarginEngine.Assessment))
 
 
 @internal
 @view
 def _meets(
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
     row_one: bool,
@@ -162,7 +161,7 @@ def _meets(
     @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, with the
          proximity add-on, and while a surface fades also at the surface as it was live (ADR 16).
     """
-    collateral: int256 = self._collateral(words)
+    collateral: int256 = self._collateral(vault)
     if len(legs) == 0:
         return collateral >= 0
     current: IOracleAdapter.Snapshot = prices
@@ -179,14 +178,14 @@ def _meets(
                 break
             current.surface_weight = svi_slice._without_fade(prices.surface_weight)
         if vol != 0 or known.basis != basis.KNOWN:
-            assessed = self._assess(words, legs, current, collateral)
+            assessed = self._assess(vault, legs, current, collateral)
         if assessed.basis == basis.COVERED:
             return True
         result: standing.Standing = standing._resolve(
             assessed,
             collateral,
-            state._deficit(words[state.CELL]),
-            words[state.RISK],
+            state._deficit(vault.cell),
+            vault.risk,
             prices,
             row_one,
         )
@@ -198,15 +197,15 @@ def _meets(
 @internal
 @pure
 def _bounded(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, share: IMarginEngine.Assessment
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, share: IMarginEngine.Assessment
 ) -> IMarginEngine.Assessment:
     """
     @dev An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
          of what was assessed. No lot of an option is worth more than the highest forward of any scenario and the strike
          together, now or in a scenario; shortfall and floor are subadditive (INV-07). The cap of 5.2 is left out.
     """
-    lot: uint256 = state._lot(words[state.TOKEN])
-    risk: uint256 = words[state.RISK]
+    lot: uint256 = state._lot(vault.token)
+    risk: uint256 = vault.risk
     move: int256 = marks._move(risk, prices.sigma, prices.seconds)
     highest: uint256 = (
         prices.forward * leg._unsigned(fixed._exp(WORST_MOVE * move)) >> 64
@@ -254,7 +253,7 @@ def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]
 @internal
 @view
 def _reduces_risk(
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
@@ -264,11 +263,11 @@ def _reduces_risk(
     """
     @dev Row 3 of 5.5: IM not higher and neither equity - MM nor equity/MM lower; below zero equity may not fall.
     """
-    after: int256 = self._collateral(words)
-    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    after: int256 = self._collateral(vault)
+    native: int256 = convert(state._native_wad(vault.token), int256)
     charged: int256 = convert(fee, int256) * native
-    old: standing.Standing = self._full(words, old_legs, prices, after - moved * native + charged)
-    new: standing.Standing = self._full(words, legs, prices, after)
+    old: standing.Standing = self._full(vault, old_legs, prices, after - moved * native + charged)
+    new: standing.Standing = self._full(vault, legs, prices, after)
     if new.im > old.im:
         return False
     if old.equity < 0:
@@ -294,16 +293,16 @@ def _contracts(legs: DynArray[uint256, 16]) -> uint256:
 
 @internal
 @view
-def _value(words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
+def _value(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
     if len(legs) == 0:
         return 0
-    return staticcall IMarginEngine(convert(words[state.ENGINE], address)).value(legs, prices)
+    return staticcall IMarginEngine(vault.engine).value(legs, prices)
 
 
 @internal
 @view
 def _is_fair_close(
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
@@ -317,19 +316,19 @@ def _is_fair_close(
     if prices.spot == 0:
         return False
     closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
-    collateral: int256 = self._collateral(words)
+    collateral: int256 = self._collateral(vault)
     freed: int256 = (
-        self._full(words, old_legs, prices, collateral).mm
-        - self._full(words, legs, prices, collateral).mm
+        self._full(vault, old_legs, prices, collateral).mm
+        - self._full(vault, legs, prices, collateral).mm
     )
-    if freed < 0 and not self._covered(words, legs, 0):
+    if freed < 0 and not self._covered(vault, legs, 0):
         return False
     allowed: uint256 = min(
         closed * prices.spot // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
     )
-    native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
+    native: int256 = convert(state._native_wad(vault.token), int256)
     change: int256 = (
-        self._value(words, legs, prices) - self._value(words, old_legs, prices) + moved * native
+        self._value(vault, legs, prices) - self._value(vault, old_legs, prices) + moved * native
     )
     return change >= -convert(allowed, int256)
 
@@ -337,18 +336,18 @@ def _is_fair_close(
 @internal
 @view
 def _check_own(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
 ):
-    assert words[state.VAULT] & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
+    assert vault.word & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
     assert price._is_active(prices), "margin/price-not-active"
-    assert self._meets_initial(words, legs, prices, True, known), "margin/below-initial"
+    assert self._meets_initial(vault, legs, prices, True, known), "margin/below-initial"
 
 
 @external
 @view
 def check(
     mode: uint256,
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     snapshot: IOracleAdapter.Snapshot,
@@ -359,7 +358,7 @@ def check(
     """
     @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
     @param mode 0 trade, 1 own action (withdraw, split, merge), 2 taking over in a liquidation.
-    @param words The vault after the action (`Clearinghouse.load`).
+    @param vault The vault after the action (`Clearinghouse.load`).
     @param old_legs Leg words before.
     @param legs Leg words after.
     @param snapshot Prices of the cell.
@@ -369,106 +368,106 @@ def check(
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
-    flagged: bool = words[state.VAULT] & (state.FLAGGED | state.MARKED) != 0
+    flagged: bool = vault.word & (state.FLAGGED | state.MARKED) != 0
     fresh: bool = price._is_fresh(snapshot)
-    is_static: bool = state._model(words[state.VAULT]) == state.STATIC
+    is_static: bool = state._model(vault.word) == state.STATIC
     closes: bool = mode == TRADE and self._closer_to_zero(old_legs, legs)
     if len(legs) != 0:
         # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
         least: int256 = 0
         if closes:
-            native: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
-            least = self._collateral(words) - (moved - convert(fee, int256)) * native
-        assert self._collateral(words) >= min(least, 0), "margin/deposit-not-full"
-    vault: uint256[9] = words
+            native: int256 = convert(state._native_wad(vault.token), int256)
+            least = self._collateral(vault) - (moved - convert(fee, int256)) * native
+        assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
+    stamped: IClearinghouse.Vault = vault
     stamp: uint256 = 0
     if is_static and fresh and not (mode == OWN and self._same(old_legs, legs)):
         # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
-        if closes and self._reduces_risk(words, old_legs, legs, snapshot, moved, fee):
+        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, moved, fee):
             return 0
-        stamp = self._new_stamp(mode, words, snapshot)
-        vault = self._stamped(words, stamp)
+        stamp = self._new_stamp(mode, vault, snapshot)
+        stamped = self._stamped(vault, stamp)
     if mode == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
         if known.basis == basis.ROUNDED and self._meets(
-            vault, legs, snapshot, False, self._bounded(words, legs, snapshot, known)
+            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, known)
         ):
             return stamp
         assert self._meets_initial(
-            vault, legs, snapshot, False, known
+            stamped, legs, snapshot, False, known
         ), "margin/taker-below-initial"
         return stamp
     if mode == OWN:
-        self._check_own(vault, legs, snapshot, known)
+        self._check_own(stamped, legs, snapshot, known)
         return stamp
 
     assert closes or not flagged, "margin/flagged"
     assert closes or active, "margin/price-not-active"
     if not fresh:
         assert self._is_fair_close(
-            words, old_legs, legs, snapshot, moved
+            vault, old_legs, legs, snapshot, moved
         ), "margin/stale-close-price"
         return 0
     if len(legs) == 0:
         return 0
-    if not flagged and self._meets_initial(vault, legs, snapshot, True, known):
+    if not flagged and self._meets_initial(stamped, legs, snapshot, True, known):
         return stamp
     assert closes, "margin/below-initial"
-    assert self._reduces_risk(words, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
+    assert self._reduces_risk(vault, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
     return 0
 
 
 @external
-def check_own(action: uint256, words: uint256[9], legs: DynArray[uint256, 16]) -> uint256:
+def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> uint256:
     """
     @notice Passes or reverts with the reason for one vault whose owner acts and whose legs stay as they are. Keeps INV-05.
     @dev Asks for the price itself, and only where it counts.
     @param action 0 withdrawal, 1 the vault under its model, 2 the vault under a new model.
-    @param words The vault after the action (`Clearinghouse.load`).
+    @param vault The vault after the action (`Clearinghouse.load`).
     @param legs Its leg words.
     @return Stamp of a vault that is STATIC from now on, to be stored in its terms; 0 when nothing changes.
     """
     # no price is needed: the vault pays its worst settlement out of its own collateral, whatever any price says
-    if action == WITHDRAWAL and self._covered(words, legs, 0):
+    if action == WITHDRAWAL and self._covered(vault, legs, 0):
         return 0
-    expiry: uint256 = state._expiry(words[state.TERMS])
+    expiry: uint256 = state._expiry(vault.terms)
     assert block.timestamp < expiry, "margin/expired"
-    assert self._collateral(words) >= 0, "margin/deposit-not-full"
+    assert self._collateral(vault) >= 0, "margin/deposit-not-full"
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
-        state._market(words[state.VAULT]), expiry
+        state._market(vault.word), expiry
     )
-    vault: uint256[9] = words
+    stamped: IClearinghouse.Vault = vault
     stamp: uint256 = 0
-    if action == SWITCH and state._model(words[state.VAULT]) == state.STATIC:
-        stamp = self._new_stamp(OWN, words, prices)
-        vault = self._stamped(words, stamp)
-    self._check_own(vault, legs, prices, empty(IMarginEngine.Assessment))
+    if action == SWITCH and state._model(vault.word) == state.STATIC:
+        stamp = self._new_stamp(OWN, vault, prices)
+        stamped = self._stamped(vault, stamp)
+    self._check_own(stamped, legs, prices, empty(IMarginEngine.Assessment))
     return stamp
 
 
 @external
 def review(
-    words: uint256[9], legs: DynArray[uint256, 16], due: uint256
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], due: uint256
 ) -> (uint256, int256, uint256):
     """
     @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable or its price not active,
             3 cannot tell.
-    @param words The vault (`Clearinghouse.load`).
+    @param vault The vault (`Clearinghouse.load`).
     @param legs Its leg words.
     @param due What is missing of the deposit after the tip of this call [native].
     @return (outcome, equity [wad], market clock [seconds]), the last two only where the outcome is 0 or 1.
     """
-    missing: int256 = convert(due * state._native_wad(words[state.TOKEN]), int256)
+    missing: int256 = convert(due * state._native_wad(vault.token), int256)
     # a fully collateralised vault needs no price
-    if self._covered(words, legs, missing):
+    if self._covered(vault, legs, missing):
         return 2, 0, 0
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
-        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+        state._market(vault.word), state._expiry(vault.terms)
     )
     if not price._is_fresh(prices):
         return 3, 0, 0
-    result: standing.Standing = self._full(words, legs, prices, self._collateral(words))
+    result: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
     equity: int256 = result.equity
     if equity >= result.target + missing:
         return 2, 0, 0
@@ -479,12 +478,12 @@ def review(
 
 @external
 @view
-def equity(words: uint256[9], legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
+def equity(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
     """
     @notice E of a vault [wad].
-    @param words The vault (`Clearinghouse.load`).
+    @param vault The vault (`Clearinghouse.load`).
     @param legs Its leg words.
     @param snapshot Prices of the cell.
     @return E [wad].
     """
-    return self._full(words, legs, snapshot, self._collateral(words)).equity
+    return self._full(vault, legs, snapshot, self._collateral(vault)).equity

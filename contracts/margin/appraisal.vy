@@ -33,12 +33,12 @@ def _worth(
             and while the price is not active: with two feeds apart it may be the wrong one's.
     @param haircut Share of IM that leaving costs [wad].
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = staticcall IClearinghouse(clearinghouse).load(vault_id)
-    word: uint256 = words[state.VAULT]
+    vault, legs = staticcall IClearinghouse(clearinghouse).load(vault_id)
+    word: uint256 = vault.word
     if len(legs) == 0:
-        worth: uint256 = words[state.BALANCE]
+        worth: uint256 = vault.balance
         if word & state.DEBT != 0:
             worth -= min(staticcall ISettlement(settlement).debt_of(vault_id), worth)
         if buying and word & state.CLAIM != 0:
@@ -49,22 +49,22 @@ def _worth(
             worth += claimed - paid
         return True, worth
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(oracle).snapshot(
-        state._market(word), state._expiry(words[state.TERMS])
+        state._market(word), state._expiry(vault.terms)
     )
     if prices.seconds == 0 or not price._is_active(prices):
         return False, 0
-    unit: int256 = convert(state._native_wad(words[state.TOKEN]), int256)
-    engine: IMarginEngine = IMarginEngine(convert(words[state.ENGINE], address))
+    unit: int256 = convert(state._native_wad(vault.token), int256)
+    engine: IMarginEngine = IMarginEngine(vault.engine)
     if buying:
         # the liquidation deposit comes back at closing: who buys pays for it
         value: int256 = staticcall engine.value(legs, prices)
-        worth: int256 = convert(words[state.BALANCE], int256) * unit + value
+        worth: int256 = convert(vault.balance, int256) * unit + value
         return True, convert(max((worth + unit - 1) // unit, 0), uint256)
     result: standing.Standing = standing._resolve(
-        staticcall engine.assess(legs, prices, state._engine_risk(words), NO_COLLATERAL),
-        state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN]),
-        state._deficit(words[state.CELL]),
-        words[state.RISK],
+        staticcall engine.assess(legs, prices, state._engine_risk(vault), NO_COLLATERAL),
+        state._collateral(vault.balance, vault.terms, vault.token),
+        state._deficit(vault.cell),
+        vault.risk,
         prices,
         False,
     )

@@ -28,8 +28,8 @@ AMOUNT_MASK: constant(uint256) = 2**108 - 1
 TOTAL_MASK: constant(uint256) = 2**112 - 1
 OPEN_CLAIM: constant(uint256) = 1 << 224
 INSURED: constant(uint256) = 1 << 224
-# bytes of what `Clearinghouse.load` answers, at most: words, offset, count, legs
-LOADED: constant(uint256) = 32 * (9 + 2 + 16)
+# bytes of what `Clearinghouse.load` answers, at most: the vault, offset, count, legs
+LOADED: constant(uint256) = 32 * (8 + 2 + 16)
 
 # why a vault cannot be settled
 DONE: constant(uint256) = 0
@@ -185,26 +185,26 @@ def _settle(vault_id: uint256) -> uint256:
     )
     if not known:
         return UNKNOWN_VAULT
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = abi_decode(loaded, (uint256[9], DynArray[uint256, 16]))
+    vault, legs = abi_decode(loaded, (IClearinghouse.Vault, DynArray[uint256, 16]))
     if len(legs) == 0:
         return NO_LEGS
-    market: uint256 = state._market(words[state.VAULT])
-    expiry: uint256 = state._expiry(words[state.TERMS])
+    market: uint256 = state._market(vault.word)
+    expiry: uint256 = state._expiry(vault.terms)
     price: uint256 = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
     if price == 0:
         return NOT_FIXED
 
-    token: uint256 = words[state.TOKEN]
+    token: uint256 = vault.token
     net: int256 = self._net(legs, price, token)
     key: uint256 = self._key(market, expiry)
     owed: uint256 = 0
     shortfall: uint256 = 0
     if net < 0:
         # the liquidation deposit is no collateral
-        held: uint256 = state._held_deposit(words[state.TERMS]) * state._micro_native(token)
-        balance: uint256 = words[state.BALANCE]
+        held: uint256 = state._held_deposit(vault.terms) * state._micro_native(token)
+        balance: uint256 = vault.balance
         needed: uint256 = convert(-net, uint256)
         owed = min(needed, balance - min(held, balance))
         shortfall = needed - owed
@@ -224,7 +224,7 @@ def _settle(vault_id: uint256) -> uint256:
         self.books[key] += OPEN_CLAIM + amount
     elif net < 0:
         if shortfall != 0:
-            self._record_shortfall(vault_id, words, legs, price, shortfall)
+            self._record_shortfall(vault_id, vault, legs, price, shortfall)
         if debt != 0:
             # insurance never covers what the vault has but its token would not move
             self.debts[vault_id] = (expiry << 216) | debt
@@ -248,7 +248,7 @@ def _settle(vault_id: uint256) -> uint256:
 @internal
 def _record_shortfall(
     vault_id: uint256,
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     legs: DynArray[uint256, 16],
     price: uint256,
     shortfall: uint256,
@@ -256,14 +256,14 @@ def _record_shortfall(
     """
     @dev What insurance may pay of it: at most 1.0 * A at the vault's flag, top-ups counted.
     """
-    market: uint256 = state._market(words[state.VAULT])
-    expiry: uint256 = state._expiry(words[state.TERMS])
+    market: uint256 = state._market(vault.word)
+    expiry: uint256 = state._expiry(vault.terms)
     room: uint256 = waterfall._vault_room(
         legs,
-        state._flag_margin(words[state.TERMS]),
+        state._flag_margin(vault.terms),
         price,
         auction._vault_cap(self.market_word[market]),
-        state._native_wad(words[state.TOKEN]),
+        state._native_wad(vault.token),
         staticcall IInsuranceFund(INSURANCE).vault_drawn(vault_id, expiry),
     )
     self.losses[self._key(market, expiry)] += min(shortfall, room)

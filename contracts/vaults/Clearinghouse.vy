@@ -279,39 +279,38 @@ def _indebted(key: uint256, token: uint256) -> uint256:
 
 @internal
 @view
-def _read(vault_id: uint256, word: uint256) -> uint256[9]:
+def _read(vault_id: uint256, word: uint256) -> IClearinghouse.Vault:
     """
-    @dev Everything about one vault but its legs and its balance (indices in vaults/vault_state).
+    @dev Everything about one vault but its legs and its balance.
     """
     terms: uint256 = self._terms(vault_id, word)
     market: uint256 = state._market(word)
     token: uint256 = self.tokens[market]
-    return [
-        word,
-        terms,
-        token,
-        self.risks[market],
-        convert(ENGINES[state._model(word)], uint256),
-        convert(self._clone(vault_id), uint256),
-        0,
-        self._indebted(self._cell_key(market, state._expiry(terms)), token),
-        0,
-    ]
+    return IClearinghouse.Vault(
+        word=word,
+        terms=terms,
+        token=token,
+        risk=self.risks[market],
+        engine=ENGINES[state._model(word)],
+        custody=self._clone(vault_id),
+        balance=0,
+        cell=self._indebted(self._cell_key(market, state._expiry(terms)), token),
+    )
 
 
 @internal
 @view
-def _load(vault_id: uint256) -> uint256[9]:
+def _load(vault_id: uint256) -> IClearinghouse.Vault:
     return self._read(vault_id, self._word(vault_id))
 
 
 @internal
 @view
-def _held(words: uint256[9]) -> uint256:
+def _held(vault: IClearinghouse.Vault) -> uint256:
     """
     @dev Tokens at the vault's address now [native].
     """
-    return self._balance(words[state.TOKEN], convert(words[state.CUSTODY], address))
+    return self._balance(vault.token, vault.custody)
 
 
 @internal
@@ -355,22 +354,22 @@ def _store_legs(vault_id: uint256, old: DynArray[uint256, 16], legs: DynArray[ui
 
 
 @internal
-def _log_state(vault_id: uint256, words: uint256[9], legs: DynArray[uint256, 16]):
+def _log_state(vault_id: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]):
     log IClearinghouse.VaultUpdated(
         vault_id=vault_id,
-        owner=state._owner(words[state.VAULT]),
-        word=words[state.VAULT],
-        terms=words[state.TERMS],
-        balance=words[state.BALANCE],
+        owner=state._owner(vault.word),
+        word=vault.word,
+        terms=vault.terms,
+        balance=vault.balance,
         legs=legs,
     )
 
 
 @internal
 def _log_vault(vault_id: uint256):
-    words: uint256[9] = self._load(vault_id)
-    words[state.BALANCE] = self._held(words)
-    self._log_state(vault_id, words, self._load_legs(vault_id, words[state.VAULT]))
+    vault: IClearinghouse.Vault = self._load(vault_id)
+    vault.balance = self._held(vault)
+    self._log_state(vault_id, vault, self._load_legs(vault_id, vault.word))
 
 
 @internal
@@ -434,28 +433,28 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     """
     @dev Ends the flag of a vault that is back at its target, or sets the clock back when it is merely healthy.
     """
-    words: uint256[9] = self._load(vault_id)
-    word: uint256 = words[state.VAULT]
-    terms: uint256 = words[state.TERMS]
+    vault: IClearinghouse.Vault = self._load(vault_id)
+    word: uint256 = vault.word
+    terms: uint256 = vault.terms
     market: uint256 = state._market(word)
     expiry: uint256 = state._expiry(terms)
     if word & (state.FLAGGED | state.MARKED) == 0 or block.timestamp >= expiry:
         return 0
-    words[state.BALANCE] = self._held(words)
-    token: uint256 = words[state.TOKEN]
+    vault.balance = self._held(vault)
+    token: uint256 = vault.token
     tip: uint256 = self._tip_amount(terms, state.TIP_END, token)
     outcome: uint256 = 0
     equity: int256 = 0
     clock: uint256 = 0
     outcome, equity, clock = extcall IMarginGate(GATE).review(
-        words,
+        vault,
         self._load_legs(vault_id, word),
         tip + state._deposit_missing(terms) * state._micro_native(token),
     )
     if outcome == 2:
         self._end_flag(vault_id, word, terms, actor)
         if self._try_pay(
-            token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
+            token, vault.custody, [actor, empty(address)], [tip, 0]
         ):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
     elif outcome == 3:
@@ -480,7 +479,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
 def _check(
     vault_id: uint256,
     mode: uint256,
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
@@ -494,21 +493,21 @@ def _check(
     """
     return self._stamp(
         vault_id,
-        words,
+        vault,
         staticcall IMarginGate(GATE).check(
-            mode, words, old_legs, legs, prices, moved, fee, known
+            mode, vault, old_legs, legs, prices, moved, fee, known
         ),
     )
 
 
 @internal
-def _stamp(vault_id: uint256, words: uint256[9], stamp: uint256) -> uint256[2]:
+def _stamp(vault_id: uint256, vault: IClearinghouse.Vault, stamp: uint256) -> uint256[2]:
     """
     @dev A STATIC vault that took new risk keeps the ratios it was judged by.
     @return The vault word and the terms as they are now.
     """
-    word: uint256 = words[state.VAULT]
-    terms: uint256 = words[state.TERMS]
+    word: uint256 = vault.word
+    terms: uint256 = vault.terms
     if stamp != 0:
         terms = (terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
         word = self._store(vault_id, word, terms)
@@ -516,15 +515,15 @@ def _stamp(vault_id: uint256, words: uint256[9], stamp: uint256) -> uint256[2]:
 
 
 @internal
-def _check_own(vault_id: uint256, words: uint256[9], action: uint256):
+def _check_own(vault_id: uint256, vault: IClearinghouse.Vault, action: uint256):
     """
     @dev Margins one vault whose legs stay as they are.
     """
     self._stamp(
         vault_id,
-        words,
+        vault,
         extcall IMarginGate(GATE).check_own(
-            action, words, self._load_legs(vault_id, words[state.VAULT])
+            action, vault, self._load_legs(vault_id, vault.word)
         ),
     )
 
@@ -557,18 +556,18 @@ def _novate(
         self._refuse("clearinghouse/expired")
     if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
         self._refuse("clearinghouse/expiry-range")
-    words: uint256[9][2] = [self._load(ids[0]), self._load(ids[1])]
-    market: uint256 = state._market(words[0][state.VAULT])
-    token: uint256 = words[0][state.TOKEN]
-    if market != state._market(words[1][state.VAULT]):
+    vaults: IClearinghouse.Vault[2] = [self._load(ids[0]), self._load(ids[1])]
+    market: uint256 = state._market(vaults[0].word)
+    token: uint256 = vaults[0].token
+    if market != state._market(vaults[1].word):
         self._refuse("clearinghouse/wrong-market")
     old_legs: DynArray[uint256, 16][2] = [[], []]
     for i: uint256 in range(2):
-        word: uint256 = words[i][state.VAULT]
+        word: uint256 = vaults[i].word
         if word & (state.DEBT | state.CLAIM) != 0:
             self._refuse("clearinghouse/unsettled")
         # the terms of a vault without legs are zero
-        cell_expiry: uint256 = state._expiry(words[i][state.TERMS])
+        cell_expiry: uint256 = state._expiry(vaults[i].terms)
         if cell_expiry != 0 and cell_expiry != expiry:
             self._refuse("clearinghouse/wrong-cell")
         old_legs[i] = self._load_legs(ids[i], word)
@@ -630,11 +629,11 @@ def _novate(
         count: uint256 = len(kept)
         old_count: uint256 = len(old_legs[i])
         self._store_legs(ids[i], old_legs[i], kept)
-        word: uint256 = words[i][state.VAULT]
-        terms: uint256 = words[i][state.TERMS]
+        word: uint256 = vaults[i].word
+        terms: uint256 = vaults[i].terms
         ended: bool = False
         if mode == TAKE and i == 0 and (ends or count == 0):
-            tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(words[0]))
+            tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(vaults[0]))
             ended = True
         if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
             self._end_flag(ids[i], word, terms, msg.sender)
@@ -646,12 +645,12 @@ def _novate(
                 terms = 0
             elif old_count == 0:
                 terms = expiry | (
-                    parameters._liquidation_deposit(words[0][state.RISK]) << state.DEPOSIT_AT
+                    parameters._liquidation_deposit(vaults[0].risk) << state.DEPOSIT_AT
                 )
             word = state._with_terms((word & ~state.COUNT_MASK) | (count << state.COUNT_AT), terms)
             self.words[ids[i]] = word
-        words[i][state.VAULT] = word
-        words[i][state.TERMS] = terms
+        vaults[i].word = word
+        vaults[i].terms = terms
     cell_key: uint256 = self._cell_key(market, expiry)
     if gross != 0:
         self.cells[cell_key] = leg._unsigned(leg._signed(self.cells[cell_key]) + gross)
@@ -672,7 +671,7 @@ def _novate(
         back -= due[0]
         due = [0, due[0] + due[1]]
     custody: address[2] = [
-        convert(words[0][state.CUSTODY], address), convert(words[1][state.CUSTODY], address)
+        vaults[0].custody, vaults[1].custody
     ]
     charged: uint256[2] = fees
     if not (
@@ -691,20 +690,20 @@ def _novate(
     # gates
     received: int256 = -cash
     for i: uint256 in range(2):
-        words[i][state.BALANCE] = self._held(words[i])
-        words[i][state.CELL] = self._indebted(cell_key, self.tokens[market])
+        vaults[i].balance = self._held(vaults[i])
+        vaults[i].cell = self._indebted(cell_key, self.tokens[market])
         if self.deferred_id == ids[i]:
             # novating in a callback may create risk: `finish` then asks what any new risk is asked
             if not defers:
                 self.deferred_mode = OWN
         elif mode != TAKE or i == 1:
             now: uint256[2] = self._check(
-                ids[i], mode, words[i], old_legs[i], legs[i], prices, received, fees[i], known
+                ids[i], mode, vaults[i], old_legs[i], legs[i], prices, received, fees[i], known
             )
-            words[i][state.VAULT] = now[0]
-            words[i][state.TERMS] = now[1]
+            vaults[i].word = now[0]
+            vaults[i].terms = now[1]
         received = cash
-        self._log_state(ids[i], words[i], legs[i])
+        self._log_state(ids[i], vaults[i], legs[i])
     log IClearinghouse.Novated(
         from_id=ids[0], to_id=ids[1], cash=cash, fees=charged, fee_receiver=fee_receiver, legs=moved
     )
@@ -845,10 +844,10 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     word: uint256 = self._authorized(vault_id, WITHDRAW)
     if word & state.DEBT != 0:
         self._refuse("clearinghouse/in-debt")
-    words: uint256[9] = self._read(vault_id, word)
-    token: uint256 = words[state.TOKEN]
-    terms: uint256 = words[state.TERMS]
-    custody: address = convert(words[state.CUSTODY], address)
+    vault: IClearinghouse.Vault = self._read(vault_id, word)
+    token: uint256 = vault.token
+    terms: uint256 = vault.terms
+    custody: address = vault.custody
     balance: uint256 = self._balance(token, custody)
     if balance < amount:
         self._refuse("clearinghouse/low-balance")
@@ -856,8 +855,8 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     if state._collateral(balance, terms, token) < 0:
         self._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
-        words[state.BALANCE] = balance
-        self._check_own(vault_id, words, WITHDRAWAL)
+        vault.balance = balance
+        self._check_own(vault_id, vault, WITHDRAWAL)
     self._pay(token, custody, [receiver, empty(address)], [amount, 0])
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
@@ -876,9 +875,9 @@ def set_model(vault_id: uint256, model: uint256):
     # healthy under the old model first: a laxer one is no way out of a margin call
     for i: uint256 in range(2):
         if state._count(word) != 0:
-            words: uint256[9] = self._load(vault_id)
-            words[state.BALANCE] = self._held(words)
-            self._check_own(vault_id, words, STAY + i)
+            vault: IClearinghouse.Vault = self._load(vault_id)
+            vault.balance = self._held(vault)
+            self._check_own(vault_id, vault, STAY + i)
         if i == 0:
             self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
     self._log_vault(vault_id)
@@ -1000,9 +999,9 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
-    words: uint256[9] = self._load(vault_id)
-    word: uint256 = words[state.VAULT]
-    terms: uint256 = words[state.TERMS]
+    vault: IClearinghouse.Vault = self._load(vault_id)
+    word: uint256 = vault.word
+    terms: uint256 = vault.terms
     # flagging a flagged vault marks it as wound down: MARKED is the next bit
     self._store(
         vault_id,
@@ -1020,10 +1019,10 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         )
     if terms & state.TIP_FLAG == 0:
         # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
-        token: uint256 = words[state.TOKEN]
-        tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(words))
+        token: uint256 = vault.token
+        tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(vault))
         if self._try_pay(
-            token, convert(words[state.CUSTODY], address), [actor, empty(address)], [tip, 0]
+            token, vault.custody, [actor, empty(address)], [tip, 0]
         ):
             self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
     log IClearinghouse.VaultFlagged(
@@ -1094,11 +1093,11 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
         self._refuse("clearinghouse/not-deferred")
     self.deferred_id = 0
     self.callback_taker = empty(address)
-    words: uint256[9] = self._load(to_id)
-    words[state.BALANCE] = self._held(words)
-    legs: DynArray[uint256, 16] = self._load_legs(to_id, words[state.VAULT])
+    vault: IClearinghouse.Vault = self._load(to_id)
+    vault.balance = self._held(vault)
+    legs: DynArray[uint256, 16] = self._load_legs(to_id, vault.word)
     # no legs of before: all of it is new risk to a STATIC vault
-    self._check(to_id, self.deferred_mode, words, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment))
+    self._check(to_id, self.deferred_mode, vault, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment))
 
 
 @external
@@ -1181,10 +1180,10 @@ def settle(
     if tip != 0:
         self._log_tip(vault_id, actor, state.TIP_SETTLE, tip)
     # nothing is left of the vault but its word and its tokens
-    words: uint256[9] = empty(uint256[9])
-    words[state.VAULT] = word
-    words[state.BALANCE] = self._balance(token, custody)
-    self._log_state(vault_id, words, [])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
+    vault.word = word
+    vault.balance = self._balance(token, custody)
+    self._log_state(vault_id, vault, [])
     self._log_cell(market, expiry)
     if owed != 0:
         received = self._balance(token, cell) - received
@@ -1311,15 +1310,15 @@ def vault_word(vault_id: uint256) -> uint256:
 @external
 @view
 @nonreentrant
-def load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
+def load(vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
     """
     @notice Everything about one vault and its legs.
     @param vault_id The vault.
-    @return (words by the indices of vaults/vault_state, leg words).
+    @return (the vault, leg words).
     """
-    words: uint256[9] = self._load(vault_id)
-    words[state.BALANCE] = self._held(words)
-    return words, self._load_legs(vault_id, words[state.VAULT])
+    vault: IClearinghouse.Vault = self._load(vault_id)
+    vault.balance = self._held(vault)
+    return vault, self._load_legs(vault_id, vault.word)
 
 
 @external

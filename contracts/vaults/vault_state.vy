@@ -14,6 +14,8 @@
      stamp the ratios of a STATIC vault as of its last new risk (governance/parameters, 3 x 10 bits),
      flag_margin A at the flag [1e-6 quote], deposit the full liquidation deposit [1e-6 quote].
 """
+from interfaces import IClearinghouse
+
 from contracts.governance import parameters
 
 # bit offsets in the vault word
@@ -67,17 +69,6 @@ FLAG_TIMES_MASK: constant(uint256) = (2**80 - 1) << 40
 LOT_AT: constant(uint256) = 176
 MODELS_AT: constant(uint256) = 208
 DEFICITS_AT: constant(uint256) = 211
-
-# indices of the words that `Clearinghouse.load` returns
-VAULT: constant(uint256) = 0
-TERMS: constant(uint256) = 1
-TOKEN: constant(uint256) = 2
-RISK: constant(uint256) = 3
-ENGINE: constant(uint256) = 4    # address of the vault's margin engine
-CUSTODY: constant(uint256) = 5   # address that holds the vault's tokens
-BALANCE: constant(uint256) = 6   # tokens at that address [native]
-CELL: constant(uint256) = 7      # cell word, or 0 while no vault of the market has a recorded deficit
-# 8 is spare: 0
 
 
 @internal
@@ -257,14 +248,14 @@ def _collateral(balance: uint256, terms: uint256, token_word: uint256) -> int256
 
 @internal
 @pure
-def _engine_risk(words: uint256[9]) -> uint256:
+def _engine_risk(vault: IClearinghouse.Vault) -> uint256:
     """
     @notice Risk word for the vault's engine: a STATIC vault brings the ratios it was stamped with.
     """
-    if self._model(words[VAULT]) != STATIC:
-        return words[RISK]
-    return (words[RISK] & ~parameters.STATIC_MASK) | (
-        (words[TERMS] >> STAMP_AT) << parameters.STATIC_AT
+    if self._model(vault.word) != STATIC:
+        return vault.risk
+    return (vault.risk & ~parameters.STATIC_MASK) | (
+        (vault.terms >> STAMP_AT) << parameters.STATIC_AT
     )
 
 

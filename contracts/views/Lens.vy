@@ -78,7 +78,7 @@ def __init__(
 @internal
 @view
 def _required(
-    words: uint256[9],
+    vault: IClearinghouse.Vault,
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
     known: IMarginEngine.Assessment,
@@ -91,10 +91,10 @@ def _required(
     """
     required: int256 = 0
     equity: int256 = collateral + known.value
-    engine: address = convert(words[state.ENGINE], address)
+    engine: address = vault.engine
     for model: uint256 in range(2):
         if model == 1:
-            if state._model(words[state.VAULT]) != state.STATIC:
+            if state._model(vault.word) != state.STATIC:
                 break
             engine = staticcall IStaticEngine(engine).dynamic()
         current: IOracleAdapter.Snapshot = prices
@@ -112,13 +112,13 @@ def _required(
             assessed: IMarginEngine.Assessment = known
             if model != 0 or vol != 0:
                 assessed = staticcall IMarginEngine(engine).assess(
-                    legs, current, state._engine_risk(words), NO_COLLATERAL
+                    legs, current, state._engine_risk(vault), NO_COLLATERAL
                 )
             numbers: standing.Standing = standing._resolve(
                 assessed,
                 collateral,
-                state._deficit(words[state.CELL]),
-                words[state.RISK],
+                state._deficit(vault.cell),
+                vault.risk,
                 prices,
                 True,
             )
@@ -133,10 +133,10 @@ def _required(
 @internal
 @view
 def _describe(
-    vault_id: uint256, words: uint256[9], legs: DynArray[uint256, 16], expiry: uint256
+    vault_id: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], expiry: uint256
 ) -> ILens.VaultState:
-    word: uint256 = words[state.VAULT]
-    terms: uint256 = words[state.TERMS]
+    word: uint256 = vault.word
+    terms: uint256 = vault.terms
     result: ILens.VaultState = empty(ILens.VaultState)
     result.vault_id = vault_id
     result.owner = state._owner(word)
@@ -144,20 +144,20 @@ def _describe(
     result.model = state._model(word)
     result.expiry = expiry
     result.epoch = state._epoch(word)
-    result.custody = convert(words[state.CUSTODY], address)
-    result.balance = words[state.BALANCE]
+    result.custody = vault.custody
+    result.balance = vault.balance
     result.status = (word >> state.FLAGS_AT) & 15
     result.flag_clock = state._flag_clock(terms)
     result.flagged_at = state._flagged_at(terms)
     result.deposit = state._deposit(terms)
-    result.collateral = state._collateral(words[state.BALANCE], terms, words[state.TOKEN])
+    result.collateral = state._collateral(vault.balance, terms, vault.token)
     result.equity = result.collateral
     result.health = max_value(uint256)
     result.legs = legs
     if len(legs) == 0:
         return result
 
-    engine: address = convert(words[state.ENGINE], address)
+    engine: address = vault.engine
     result.v_min = staticcall IMarginEngine(engine).max_loss(legs)
     if result.v_min != standing.UNBOUNDED and result.collateral >= -result.v_min:
         result.status |= COVERED
@@ -174,13 +174,13 @@ def _describe(
         return result
 
     assessed: IMarginEngine.Assessment = staticcall IMarginEngine(engine).assess(
-        legs, prices, state._engine_risk(words), NO_COLLATERAL
+        legs, prices, state._engine_risk(vault), NO_COLLATERAL
     )
     numbers: standing.Standing = standing._resolve(
         assessed,
         result.collateral,
-        state._deficit(words[state.CELL]),
-        words[state.RISK],
+        state._deficit(vault.cell),
+        vault.risk,
         prices,
         True,
     )
@@ -188,7 +188,7 @@ def _describe(
     result.delta = assessed.delta
     result.equity = numbers.equity
     result.maintenance_margin = convert(numbers.mm, uint256)
-    result.initial_margin = self._required(words, legs, prices, assessed, result.collateral)
+    result.initial_margin = self._required(vault, legs, prices, assessed, result.collateral)
     result.target = convert(numbers.target, uint256)
     if result.maintenance_margin != 0 or result.equity < 0:
         result.health = 0
@@ -204,11 +204,11 @@ def _describe(
 
 @internal
 @view
-def _load(vault_id: uint256) -> (uint256[9], DynArray[uint256, 16]):
-    words: uint256[9] = empty(uint256[9])
+def _load(vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return words, legs
+    vault, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return vault, legs
 
 
 @external
@@ -224,31 +224,31 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
         result: ILens.VaultState = empty(ILens.VaultState)
         result.vault_id = vault_id
         if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) != 0:
-            words: uint256[9] = empty(uint256[9])
+            vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
             legs: DynArray[uint256, 16] = []
-            words, legs = self._load(vault_id)
-            result = self._describe(vault_id, words, legs, state._expiry(words[state.TERMS]))
+            vault, legs = self._load(vault_id)
+            result = self._describe(vault_id, vault, legs, state._expiry(vault.terms))
         results.append(result)
     return results
 
 
 @internal
 @view
-def _with_stamp(words: uint256[9], expiry: uint256, adds: bool) -> uint256:
+def _with_stamp(vault: IClearinghouse.Vault, expiry: uint256, adds: bool) -> uint256:
     """
     @dev Terms of a STATIC vault with the ratios that new risk sets now. What only closes may keep those of old: the larger.
     """
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
-        state._market(words[state.VAULT]), expiry
+        state._market(vault.word), expiry
     )
     stamp: uint256 = parameters._stamp(
-        words[state.RISK], max(prices.sigma, prices.sigma_now)
+        vault.risk, max(prices.sigma, prices.sigma_now)
     )
     if not adds:
         stamp = parameters._larger_stamp(
-            stamp, (words[state.TERMS] & state.STAMP_MASK) >> state.STAMP_AT
+            stamp, (vault.terms & state.STAMP_MASK) >> state.STAMP_AT
         )
-    return (words[state.TERMS] & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+    return (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
 
 
 @internal
@@ -268,23 +268,23 @@ def _adds(held: uint256, item: uint256) -> bool:
 @view
 def _preview(
     vault_id: uint256,
-    held: uint256[9],
+    held: IClearinghouse.Vault,
     held_legs: DynArray[uint256, 16],
     expiry: uint256,
     moved: DynArray[uint256, 16],
     cash: int256,
 ) -> ILens.VaultState:
     """
-    @dev State of a vault of these words and legs after it has received legs and cash.
+    @dev State of this vault with these legs after it has received legs and cash.
     """
-    words: uint256[9] = held
+    vault: IClearinghouse.Vault = held
     legs: DynArray[uint256, 16] = held_legs
     if len(legs) == 0:
-        words[state.TERMS] = expiry | (
-            parameters._liquidation_deposit(words[state.RISK]) << state.DEPOSIT_AT
+        vault.terms = expiry | (
+            parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
         )
-        words[state.CELL] = staticcall IClearinghouse(CLEARINGHOUSE).cell(
-            state._market(words[state.VAULT]), expiry
+        vault.cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(
+            state._market(vault.word), expiry
         )
     adds: bool = False
     for item: uint256 in moved:
@@ -304,13 +304,13 @@ def _preview(
         if leg._quantity(item) != 0:
             kept.append(item)
     if len(kept) == 0:
-        words[state.TERMS] = 0
-    elif len(moved) != 0 and state._model(words[state.VAULT]) == state.STATIC:
-        words[state.TERMS] = self._with_stamp(words, expiry, adds)
-    balance: int256 = convert(words[state.BALANCE], int256) + cash
+        vault.terms = 0
+    elif len(moved) != 0 and state._model(vault.word) == state.STATIC:
+        vault.terms = self._with_stamp(vault, expiry, adds)
+    balance: int256 = convert(vault.balance, int256) + cash
     assert balance >= 0, "lens/insufficient-balance"
-    words[state.BALANCE] = convert(balance, uint256)
-    return self._describe(vault_id, words, kept, expiry if len(kept) != 0 else 0)
+    vault.balance = convert(balance, uint256)
+    return self._describe(vault_id, vault, kept, expiry if len(kept) != 0 else 0)
 
 
 @external
@@ -329,11 +329,11 @@ def preview(
     @param cash Tokens it would receive, fee included; negative when it pays [native].
     @return The state after.
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
-    assert len(legs) == 0 or state._expiry(words[state.TERMS]) == expiry, "lens/wrong-cell"
-    return self._preview(vault_id, words, legs, expiry, moved, cash)
+    vault, legs = self._load(vault_id)
+    assert len(legs) == 0 or state._expiry(vault.terms) == expiry, "lens/wrong-cell"
+    return self._preview(vault_id, vault, legs, expiry, moved, cash)
 
 
 @external
@@ -356,13 +356,13 @@ def preview_new(
     @param cash Tokens deposited and received, less premium and fee [native].
     @return The state after.
     """
-    words: uint256[9] = empty(uint256[9])
-    words[state.VAULT] = (market << state.MARKET_AT) | (model << state.MODEL_AT)
-    words[state.ENGINE] = convert(engine, uint256)
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
+    vault.word = (market << state.MARKET_AT) | (model << state.MODEL_AT)
+    vault.engine = engine
     ledger: (uint256, uint256, uint256) = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
-    words[state.TOKEN] = ledger[0]
-    words[state.RISK] = ledger[1]
-    return self._preview(0, words, [], expiry, moved, cash)
+    vault.token = ledger[0]
+    vault.risk = ledger[1]
+    return self._preview(0, vault, [], expiry, moved, cash)
 
 
 @external
@@ -374,22 +374,22 @@ def greeks_terms(vault_id: uint256) -> int256[6]:
     @param vault_id A vault of the GREEKS model, with legs that have not expired.
     @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad].
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
-    assert state._model(words[state.VAULT]) == state.GREEKS, "lens/not-greeks"
+    vault, legs = self._load(vault_id)
+    assert state._model(vault.word) == state.GREEKS, "lens/not-greeks"
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
-        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+        state._market(vault.word), state._expiry(vault.terms)
     )
-    return staticcall IGreeksEngine(convert(words[state.ENGINE], address)).terms(
-        legs, prices, words[state.RISK]
+    return staticcall IGreeksEngine(vault.engine).terms(
+        legs, prices, vault.risk
     )
 
 
 @internal
 @view
 def _is_safe(
-    words: uint256[9], legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, spot: uint256
+    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, spot: uint256
 ) -> bool:
     """
     @dev E >= MM with spot moved, the forward in its ratio to it, and all else as it is.
@@ -397,14 +397,14 @@ def _is_safe(
     moved: IOracleAdapter.Snapshot = prices
     moved.spot = spot
     moved.forward = prices.forward * spot // prices.spot
-    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(convert(words[state.ENGINE], address)).assess(
-        legs, moved, state._engine_risk(words), NO_COLLATERAL
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
+        legs, moved, state._engine_risk(vault), NO_COLLATERAL
     )
     numbers: standing.Standing = standing._resolve(
         assessed,
-        state._collateral(words[state.BALANCE], words[state.TERMS], words[state.TOKEN]),
+        state._collateral(vault.balance, vault.terms, vault.token),
         0,
-        words[state.RISK],
+        vault.risk,
         moved,
         False,
     )
@@ -423,24 +423,24 @@ def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
     @return (below, above) [wad]; 0 and the largest number where there is none; the present spot twice when it is
             liquidatable now. Within a millionth of spot on the liquidatable side.
     """
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    words, legs = self._load(vault_id)
+    vault, legs = self._load(vault_id)
     found: uint256[2] = [0, max_value(uint256)]
     if len(legs) == 0:
         return found[0], found[1]
-    v_min: int256 = staticcall IMarginEngine(convert(words[state.ENGINE], address)).max_loss(legs)
+    v_min: int256 = staticcall IMarginEngine(vault.engine).max_loss(legs)
     collateral: int256 = state._collateral(
-        words[state.BALANCE], words[state.TERMS], words[state.TOKEN]
+        vault.balance, vault.terms, vault.token
     )
     if v_min != standing.UNBOUNDED and collateral >= -v_min:
         return found[0], found[1]
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
-        state._market(words[state.VAULT]), state._expiry(words[state.TERMS])
+        state._market(vault.word), state._expiry(vault.terms)
     )
     spot: uint256 = prices.spot
     assert spot != 0 and prices.seconds != 0, "lens/no-price"
-    if not self._is_safe(words, legs, prices, spot):
+    if not self._is_safe(vault, legs, prices, spot):
         return spot, spot
     for side: uint256 in range(2):
         safe: uint256 = spot
@@ -453,14 +453,14 @@ def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
                 next = safe * WAD // (WAD + step)
             if next > 20 * spot or next < spot // 20:
                 break
-            if self._is_safe(words, legs, prices, next):
+            if self._is_safe(vault, legs, prices, next):
                 safe = next
                 continue
             for j: uint256 in range(64):
                 if max(safe, next) - min(safe, next) <= spot // 10**6:
                     break
                 middle: uint256 = (safe + next) // 2
-                if self._is_safe(words, legs, prices, middle):
+                if self._is_safe(vault, legs, prices, middle):
                     safe = middle
                 else:
                     next = middle

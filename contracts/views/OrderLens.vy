@@ -208,10 +208,10 @@ def check_fill(
     # maker, taker
     ids: uint256[2] = [order.maker_vault, taker_vault]
     rights: uint256[2] = [ALL, ALL]
-    words: uint256[9][2] = empty(uint256[9][2])
+    vaults: IClearinghouse.Vault[2] = empty(IClearinghouse.Vault[2])
     held: DynArray[uint256, 16][2] = [[], []]
-    words[0], held[0] = pricing._load(CLEARINGHOUSE, order.maker_vault)
-    rights[0] = self._rights(order.maker_vault, words[0][state.VAULT], order.signer)
+    vaults[0], held[0] = pricing._load(CLEARINGHOUSE, order.maker_vault)
+    rights[0] = self._rights(order.maker_vault, vaults[0].word, order.signer)
     if taker_vault != 0:
         if taker_vault == order.maker_vault:
             self._refuse("exchange/same-vault")
@@ -220,16 +220,16 @@ def check_fill(
         )
         if rights[1] & TRADE == 0:
             self._refuse("exchange/not-taker-owner")
-        words[1], held[1] = pricing._load(CLEARINGHOUSE, taker_vault)
+        vaults[1], held[1] = pricing._load(CLEARINGHOUSE, taker_vault)
 
     if order.flags & order_form.REDUCE_ONLY != 0 and size > rules._reducible(
-        order.legs, order.is_bid, words[0][state.TERMS], held[0]
+        order.legs, order.is_bid, vaults[0].terms, held[0]
     ):
         self._refuse("exchange/reduce-only")
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
     self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
 
-    token: uint256 = words[0][state.TOKEN]
+    token: uint256 = vaults[0].token
     trading: uint256 = staticcall IExchange(EXCHANGE).trading(market)
     terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
     if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
@@ -239,7 +239,7 @@ def check_fill(
     if not order.is_bid:
         received = [-terms.cash, terms.cash]
     for i: uint256 in range(2):
-        if words[i][state.VAULT] & FLAGS != 0:
+        if vaults[i].word & FLAGS != 0:
             if staticcall ITradeLimits(LIMITS).is_negative(ids[i], prices):
                 fees[i] = 0
     for i: uint256 in range(2):
@@ -265,16 +265,16 @@ def check_fill(
     # the Clearinghouse
     if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
         self._refuse("clearinghouse/expiry-range")
-    if taker_vault != 0 and state._market(words[1][state.VAULT]) != market:
+    if taker_vault != 0 and state._market(vaults[1].word) != market:
         self._refuse("clearinghouse/wrong-market")
     seller: uint256 = 1 if order.is_bid else 0
     for n: uint256 in range(2):
         i: uint256 = n ^ seller
         if ids[i] == 0:
             continue
-        if words[i][state.VAULT] & (state.DEBT | state.CLAIM) != 0:
+        if vaults[i].word & (state.DEBT | state.CLAIM) != 0:
             self._refuse("clearinghouse/unsettled")
-        cell_expiry: uint256 = state._expiry(words[i][state.TERMS])
+        cell_expiry: uint256 = state._expiry(vaults[i].terms)
         if cell_expiry != 0 and cell_expiry != expiry:
             self._refuse("clearinghouse/wrong-cell")
     lot: uint256 = state._lot(token)
@@ -296,27 +296,27 @@ def check_fill(
         # the seller pays before it receives, unless its fee can be kept back
         if i == seller and gets < fee:
             gets = min(gets, 0)
-        if convert(words[i][state.BALANCE], int256) + gets < fee:
+        if convert(vaults[i].balance, int256) + gets < fee:
             self._refuse("clearinghouse/transfer-refused")
-        words[i][state.BALANCE] = convert(
-            convert(words[i][state.BALANCE], int256) + received[i] - fee, uint256
+        vaults[i].balance = convert(
+            convert(vaults[i].balance, int256) + received[i] - fee, uint256
         )
         if len(legs[i]) == 0:
             # the last leg ends a flag and frees the deposit
-            words[i][state.VAULT] &= ~FLAGS
-            words[i][state.TERMS] = 0
+            vaults[i].word &= ~FLAGS
+            vaults[i].terms = 0
         elif len(held[i]) == 0:
-            words[i][state.TERMS] = expiry | (
-                parameters._liquidation_deposit(words[i][state.RISK]) << state.DEPOSIT_AT
+            vaults[i].terms = expiry | (
+                parameters._liquidation_deposit(vaults[i].risk) << state.DEPOSIT_AT
             )
-        words[i][state.CELL] = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
+        vaults[i].cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
     for n: uint256 in range(2):
         i: uint256 = n ^ seller
         if ids[i] == 0:
             continue
         stamp: uint256 = staticcall IMarginGate(GATE).check(
             GATE_TRADE,
-            words[i],
+            vaults[i],
             held[i],
             legs[i],
             prices,
@@ -450,11 +450,11 @@ def _state(
     if len(result.reason) != 0:
         return result
     answered: bool = False
-    answer: Bytes[864] = b""
+    answer: Bytes[832] = b""
     answered, answer = raw_call(
         CLEARINGHOUSE,
         abi_encode(order.maker_vault, method_id=method_id("load(uint256)")),
-        max_outsize=864,
+        max_outsize=832,
         is_static_call=True,
         revert_on_failure=False,
     )
@@ -462,19 +462,19 @@ def _state(
         # the token does not tell what the maker has
         result.reason = "lens/no-answer"
         return result
-    words: uint256[9] = empty(uint256[9])
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
-    words, held = abi_decode(answer, (uint256[9], DynArray[uint256, 16]))
+    vault, held = abi_decode(answer, (IClearinghouse.Vault, DynArray[uint256, 16]))
     least = left if order.flags & order_form.FILL_OR_KILL != 0 else min(max(order.min_fill, 1), left)
     most: uint256 = left
     # bounds that a search need not find: what can be reduced, and what the maker's tokens can pay
     if order.flags & order_form.REDUCE_ONLY != 0:
-        most = min(most, rules._reducible(order.legs, order.is_bid, words[state.TERMS], held))
+        most = min(most, rules._reducible(order.legs, order.is_bid, vault.terms, held))
     pays: bool = order.is_bid == (order.price > 0)
     if order.premium_style == order_form.UPFRONT and order.iv == 0 and order.price != 0 and pays:
-        free: uint256 = min(words[state.BALANCE], MAX_BALANCE) * state._native_wad(words[state.TOKEN])
+        free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
         most = min(most, free * order_form.MICRO // convert(abs(order.price), uint256))
-    step: uint256 = self._step(order.legs, state._lot(words[state.TOKEN]))
+    step: uint256 = self._step(order.legs, state._lot(vault.token))
     most -= most % step
     # the least size of whole lots, unless what is left has none
     if least % step != 0 and least + step - least % step <= left:
