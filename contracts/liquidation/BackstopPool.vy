@@ -652,29 +652,34 @@ def absorb(vault_id: uint256) -> uint256:
     expiry: uint256 = state._expiry(vault.terms)
     # the clock goes on here, so that quote and take see the same
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
-    quoted: int256[12] = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, WAD)
+    quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, WAD)
     terms: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
     share: uint256 = auction._backstop_from(terms)
     if prices.status & price.SURFACE_LIVE == 0:
         share *= 2
-    taken: uint256 = convert(quoted[1] * quoted[8] // convert(WAD, int256), uint256)
-    if quoted[0] == 0:
-        if quoted[5] < convert(share, int256):
+    taken: uint256 = quoted.fraction * convert(quoted.mm, uint256) // WAD
+    if quoted.reason == 0:
+        if quoted.bonus_share < share:
             self._refuse("backstop/too-early")
-        if quoted[11] < 0:
+        if quoted.price < 0:
             self._refuse("backstop/would-pay")
 
     into: uint256 = 0
     added: uint256 = 0
     into, added = self._receiver(expiry, legs, prices)
     # every slot is paid for, so that filling them with crumbs costs what it blocks
-    if quoted[0] == 0 and taken < auction._minimum(terms) * max(added, 1):
+    if quoted.reason == 0 and taken < auction._minimum(terms) * max(added, 1):
         self._refuse("backstop/too-small")
     self.absorbing = into
     self.gain_wanted = convert(taken * share // WAD, int256)
     # what is refused for other reasons the Liquidator names
     extcall ILiquidator(LIQUIDATOR).take(
-        vault_id, WAD, into, [min_value(int256), 0, 0, 0, 0], block.timestamp, b"backstop"
+        vault_id,
+        WAD,
+        into,
+        ILiquidator.TakeLimits(min_received=min_value(int256), min_bonus=0, max_fraction=0, min_spot=0, max_spot=0),
+        block.timestamp,
+        b"backstop",
     )
     self.absorbing = 0
     tip: uint256 = min(self.tip_received, self._idle())
@@ -686,12 +691,12 @@ def absorb(vault_id: uint256) -> uint256:
         vault_id=vault_id,
         into_id=into,
         caller=msg.sender,
-        fraction=convert(quoted[1], uint256),
+        fraction=quoted.fraction,
         gain=self.gain_made,
         added=self.tokens_added,
         tip=tip,
     )
-    return convert(quoted[1], uint256)
+    return quoted.fraction
 
 
 @external

@@ -258,14 +258,13 @@ def _room(case: Case, cap: uint256) -> uint256:
 
 @internal
 @pure
-def _within(deal: Deal, limits: int256[5], spot: uint256) -> bool:
-    mark: int256 = convert(spot, int256)
+def _within(deal: Deal, limits: ILiquidator.TakeLimits, spot: uint256) -> bool:
     return (
-        deal.plan.cash + convert(deal.plan.top_up, int256) >= limits[0]
-        and convert(deal.beta, int256) >= limits[1]
-        and (limits[2] == 0 or convert(deal.plan.fraction, int256) <= limits[2])
-        and mark >= limits[3]
-        and (limits[4] == 0 or mark <= limits[4])
+        deal.plan.cash + convert(deal.plan.top_up, int256) >= limits.min_received
+        and deal.beta >= limits.min_bonus
+        and (limits.max_fraction == 0 or deal.plan.fraction <= limits.max_fraction)
+        and spot >= limits.min_spot
+        and (limits.max_spot == 0 or spot <= limits.max_spot)
     )
 
 
@@ -393,7 +392,7 @@ def take(
     vault_id: uint256,
     fraction: uint256,
     into_id: uint256,
-    limits: int256[5],
+    limits: ILiquidator.TakeLimits,
     deadline: uint256,
     data: Bytes[1024],
 ) -> int256:
@@ -405,8 +404,7 @@ def take(
     @param vault_id The flagged vault.
     @param fraction Share wanted [wad]; clamped to what reaches the target, raised to all by dust and insolvency.
     @param into_id Vault of the caller, empty or of the same cell; must end with equity >= IM.
-    @param limits (least tokens received [native, negative: pays], least bonus share [wad], largest fraction [wad],
-           least spot [wad], largest spot [wad]); 0 in the last four means no limit.
+    @param limits What the taker accepts.
     @param deadline Last second at which the take is good [unix seconds].
     @param data When not empty, `ITaker(caller).on_take` runs before the margin of `into_id` is checked.
     @return Tokens received, top-up included; negative when the taker pays [native].
@@ -440,7 +438,7 @@ def take(
             self.in_callback = False
         extcall IClearinghouse(CLEARINGHOUSE).finish(into_id, prices)
     # the token may have refused the top-up
-    assert received >= limits[0], "liquidator/limits"
+    assert received >= limits.min_received, "liquidator/limits"
     return received
 
 
@@ -449,7 +447,7 @@ def take_many(
     vault_ids: DynArray[uint256, 32],
     fractions: DynArray[uint256, 32],
     into_ids: DynArray[uint256, 32],
-    limits: int256[5],
+    limits: ILiquidator.TakeLimits,
     deadline: uint256,
 ) -> uint256:
     """
@@ -561,14 +559,12 @@ def wind_down(vault_id: uint256):
 
 @external
 @view
-def quote(vault_id: uint256, fraction: uint256) -> int256[12]:
+def quote(vault_id: uint256, fraction: uint256) -> ILiquidator.Quote:
     """
     @notice What `take` would do now.
     @param vault_id The vault.
     @param fraction Share wanted [wad].
-    @return (reason code, 0 when it would be done; fraction [wad]; cash [native]; cut [native]; top-up [native];
-            bonus share [wad]; 1 when it ends the flag; equity; MM; target; seconds on the auction's clock; tokens
-            for the whole vault, top-up and the vault's means not counted [native]).
+    @return The quote.
     """
     reason: uint256 = 0
     case: Case = empty(Case)
@@ -582,17 +578,17 @@ def quote(vault_id: uint256, fraction: uint256) -> int256[12]:
         if reason == DONE:
             deal = self._deal(case, fraction, prices)
             reason = deal.reason
-    return [
-        convert(reason, int256),
-        convert(deal.plan.fraction, int256),
-        deal.plan.cash,
-        convert(deal.plan.cut, int256),
-        convert(deal.plan.top_up, int256),
-        convert(deal.beta, int256),
-        convert(deal.plan.ends, int256),
-        case.result.equity,
-        case.result.mm,
-        case.result.target,
-        convert(deal.elapsed, int256),
-        deal.plan.price,
-    ]
+    return ILiquidator.Quote(
+        reason=reason,
+        fraction=deal.plan.fraction,
+        cash=deal.plan.cash,
+        cut=deal.plan.cut,
+        top_up=deal.plan.top_up,
+        bonus_share=deal.beta,
+        ends_flag=deal.plan.ends,
+        equity=case.result.equity,
+        mm=case.result.mm,
+        target=case.result.target,
+        elapsed=deal.elapsed,
+        price=deal.plan.price,
+    )

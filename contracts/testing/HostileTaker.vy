@@ -5,6 +5,7 @@
 @notice Owns vaults and takes with a callback. The callback makes the scripted calls, each either required to succeed
         or tried, and counts which of the tried ones went through. For tests only.
 """
+from interfaces import ILiquidator
 from interfaces import ITaker
 
 implements: ITaker
@@ -14,7 +15,7 @@ interface ILiquidatorTake:
         vault_id: uint256,
         fraction: uint256,
         into_id: uint256,
-        limits: int256[5],
+        limits: ILiquidator.TakeLimits,
         deadline: uint256,
         data: Bytes[1024],
     ) -> int256: nonpayable
@@ -59,7 +60,7 @@ def take(liquidator: address, vault_id: uint256, fraction: uint256, into_id: uin
         vault_id,
         fraction,
         into_id,
-        [min_value(int256), 0, 0, 0, 0],
+        ILiquidator.TakeLimits(min_received=min_value(int256), min_bonus=0, max_fraction=0, min_spot=0, max_spot=0),
         max_value(uint256),
         data,
     )
