@@ -7,7 +7,7 @@ import boa
 import pytest
 
 from bulkhead.risk import auction, es, margin
-from bulkhead.risk.assessment import FORCE_FULL
+from bulkhead.risk.assessment import FORCE_FULL, Basis
 from bulkhead.risk.exact import UNBOUNDED
 from bulkhead.risk.words import WAD, Leg
 from tests.contracts import deployer
