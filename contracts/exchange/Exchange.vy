@@ -230,15 +230,22 @@ def _fill(
             terms.taker_fee,
             prices,
         )
-    raised: uint256 = 0
-    open_interest: uint256 = 0
-    raised, open_interest = extcall IClearinghouse(CLEARINGHOUSE).novate(
-        seller, buyer, expiry, terms.legs, terms.cash, fees, self, prices
+    open_interest: IClearinghouse.OpenInterest = extcall IClearinghouse(CLEARINGHOUSE).novate(
+        IClearinghouse.Novation(
+            giver=seller,
+            receiver=buyer,
+            expiry=expiry,
+            legs=terms.legs,
+            cash=terms.cash,
+            fees=fees,
+            fee_receiver=self,
+        ),
+        prices,
     )
-    if raised == 1:
+    if open_interest.raised:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
-        if cap != 0 and open_interest > cap:
+        if cap != 0 and open_interest.contracts > cap:
             self._refuse("exchange/open-interest-cap")
 
     log IExchange.OrderFilled(
@@ -387,13 +394,15 @@ def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
     held: DynArray[uint256, 16] = []
     vault, held = pricing._load(CLEARINGHOUSE, from_id)
     extcall IClearinghouse(CLEARINGHOUSE).novate(
-        from_id,
-        to_id,
-        expiry,
-        [],
-        convert(min(amount, vault.balance), int256),
-        [0, 0],
-        self,
+        IClearinghouse.Novation(
+            giver=from_id,
+            receiver=to_id,
+            expiry=expiry,
+            legs=[],
+            cash=convert(min(amount, vault.balance), int256),
+            fees=[0, 0],
+            fee_receiver=self,
+        ),
         extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry),
     )
 

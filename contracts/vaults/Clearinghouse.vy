@@ -19,6 +19,7 @@ from interfaces import IOracleAdapter
 from interfaces import IVaultToken
 
 from contracts.vaults import leg
+from contracts.vaults import novation
 from contracts.governance import parameters
 from contracts.vaults import vault_state as state
 
@@ -476,42 +477,19 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
 
 
 @internal
-def _check(
-    vault_id: uint256,
-    mode: uint256,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-    moved: int256,
-    fee: uint256,
-    known: IMarginEngine.Assessment,
-) -> uint256[2]:
-    """
-    @dev Margins one vault after an action.
-    @return The vault word and the terms as they are now.
-    """
-    return self._stamp(
-        vault_id,
-        vault,
-        staticcall IMarginGate(GATE).check(
-            mode, vault, old_legs, legs, prices, moved, fee, known
-        ),
-    )
-
-
-@internal
-def _stamp(vault_id: uint256, vault: IClearinghouse.Vault, stamp: uint256) -> uint256[2]:
+def _stamp(
+    vault_id: uint256, vault: IClearinghouse.Vault, stamp: uint256
+) -> IClearinghouse.Vault:
     """
     @dev A STATIC vault that took new risk keeps the ratios it was judged by.
-    @return The vault word and the terms as they are now.
+    @return The vault as it is now.
     """
-    word: uint256 = vault.word
-    terms: uint256 = vault.terms
-    if stamp != 0:
-        terms = (terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
-        word = self._store(vault_id, word, terms)
-    return [word, terms]
+    if stamp == 0:
+        return vault
+    stamped: IClearinghouse.Vault = vault
+    stamped.terms = (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+    stamped.word = self._store(vault_id, vault.word, stamped.terms)
+    return stamped
 
 
 @internal
@@ -532,227 +510,206 @@ def _check_own(vault_id: uint256, vault: IClearinghouse.Vault, action: uint256):
 
 
 @internal
-def _novate(
-    mode: uint256,
-    ids: uint256[2],
+@view
+def _legs_in_cell(
+    vault_id: uint256, vault: IClearinghouse.Vault, expiry: uint256
+) -> DynArray[uint256, 16]:
+    """
+    @dev Legs of one side, which owes nothing to an old cell and is in this one or in none.
+    """
+    if vault.word & (state.DEBT | state.CLAIM) != 0:
+        self._refuse("clearinghouse/unsettled")
+    # the terms of a vault without legs are zero
+    cell_expiry: uint256 = state._expiry(vault.terms)
+    if cell_expiry != 0 and cell_expiry != expiry:
+        self._refuse("clearinghouse/wrong-cell")
+    return self._load_legs(vault_id, vault.word)
+
+
+@internal
+def _store_side(
+    vault_id: uint256,
+    loaded: IClearinghouse.Vault,
+    before: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
     expiry: uint256,
-    moved: DynArray[uint256, 16],
-    cash: int256,
-    fees: uint256[2],
-    fee_receiver: address,
+) -> IClearinghouse.Vault:
+    """
+    @dev Writes the legs of one side. A first leg locks the liquidation deposit, the last one to leave frees it.
+    @param loaded The vault before; `expiry` is that of its first leg.
+    @return The vault as it is now.
+    """
+    vault: IClearinghouse.Vault = loaded
+    count: uint256 = len(legs)
+    self._store_legs(vault_id, before, legs)
+    if count == len(before):
+        return vault
+    if count == 0:
+        vault.terms = 0
+    elif len(before) == 0:
+        vault.terms = expiry | (
+            parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
+        )
+    vault.word = state._with_terms(
+        (vault.word & ~state.COUNT_MASK) | (count << state.COUNT_AT), vault.terms
+    )
+    self.words[vault_id] = vault.word
+    return vault
+
+
+@internal
+def _store_cell(market: uint256, expiry: uint256, moved: novation.Moved):
+    if moved.gross != 0:
+        key: uint256 = self._cell_key(market, expiry)
+        self.cells[key] = leg._unsigned(leg._signed(self.cells[key]) + moved.gross)
+    if moved.open_interest != 0:
+        self.open_interests[market] = leg._unsigned(
+            leg._signed(self.open_interests[market]) + moved.open_interest
+        )
+
+
+@internal
+def _exchange(
+    action: uint256,
+    order: IClearinghouse.Novation,
+    custody: address[2],
+    token: uint256,
+    tip: uint256,
+) -> uint256[2]:
+    """
+    @dev Moves the tokens of a novation; the giver's tip for the end of a flag travels with the cash.
+    @return Fees charged to giver and receiver [native].
+    """
+    cash: int256 = order.cash + convert(tip, int256)
+    due: novation.Payments = novation._payments(cash, order.fees)
+    if self._try_pay(
+        token, custody[0], [custody[1], order.fee_receiver], [due.to_receiver, due.giver_pays]
+    ) and self._try_pay(
+        token, custody[1], [custody[0], order.fee_receiver], [due.to_giver, due.receiver_pays]
+    ):
+        return order.fees
+    if action != TAKE:
+        self._refuse_transfer()
+    # a pot that its token's issuer froze stops no take: the cut, all of it due from the giver, stays there
+    due = novation._payments(cash, [0, 0])
+    self._pay(token, custody[0], [custody[1], empty(address)], [due.to_receiver, 0])
+    self._pay(token, custody[1], [custody[0], empty(address)], [due.to_giver, 0])
+    return [0, 0]
+
+
+@internal
+def _novate(
+    action: uint256,
+    order: IClearinghouse.Novation,
     prices: IOracleAdapter.Snapshot,
-    ends: bool,
-    defers: bool,
-    known: IMarginEngine.Assessment,
+    take: IClearinghouse.Take,
 ) -> bool:
     """
-    @dev Moves signed legs and cash from vault 0 to vault 1, writes both and the cell, then margins the sides that must
-         pass. A taker's tip for the end of a flag travels with the cash.
+    @dev Moves signed legs and cash from the giver to the receiver, writes both and the cell, then margins the sides that
+         must pass.
     @return Whether the open interest of some series rose.
     """
-    if ids[0] == ids[1]:
+    if order.giver == order.receiver:
         self._refuse("clearinghouse/same-vault")
-    if block.timestamp >= expiry:
+    if block.timestamp >= order.expiry:
         self._refuse("clearinghouse/expired")
-    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
+    if order.expiry % state.HOUR != 0 or order.expiry >= 2**20 * state.HOUR:
         self._refuse("clearinghouse/expiry-range")
+
+    # load
+    ids: uint256[2] = [order.giver, order.receiver]
     vaults: IClearinghouse.Vault[2] = [self._load(ids[0]), self._load(ids[1])]
     market: uint256 = state._market(vaults[0].word)
     token: uint256 = vaults[0].token
     if market != state._market(vaults[1].word):
         self._refuse("clearinghouse/wrong-market")
-    old_legs: DynArray[uint256, 16][2] = [[], []]
-    for i: uint256 in range(2):
-        word: uint256 = vaults[i].word
-        if word & (state.DEBT | state.CLAIM) != 0:
-            self._refuse("clearinghouse/unsettled")
-        # the terms of a vault without legs are zero
-        cell_expiry: uint256 = state._expiry(vaults[i].terms)
-        if cell_expiry != 0 and cell_expiry != expiry:
-            self._refuse("clearinghouse/wrong-cell")
-        old_legs[i] = self._load_legs(ids[i], word)
-
-    # legs, in memory
-    legs: DynArray[uint256, 16][2] = old_legs
-    lot: int256 = convert(state._lot(token), int256)
-    gross: int256 = 0
-    open_interest: int256 = 0
-    raised: bool = False
-    hint: uint256 = 0
-    # no leg of vault 1 is among those still to come: it began empty, and all so far lie in vault 0 in this order
-    apart: bool = len(old_legs[1]) == 0
-    for item: uint256 in moved:
-        signed: int256 = -leg._quantity(item)
-        key: uint256 = leg._key(item)
-        is_cash: bool = leg._kind(item) == leg.CASH
-        # bits above the word would be margined as one leg and stored as another
-        if item > leg.LEG_MASK or (not is_cash and signed % lot != 0):
-            self._refuse("clearinghouse/not-a-lot")
-        change: int256 = 0
-        for i: uint256 in range(2):
-            # legs mostly keep their order; a search copies all of them. Where there is none, `hint` is the end
-            count: uint256 = len(legs[i])
-            position: uint256 = hint
-            if i == 0 or not apart:
-                if hint >= count or leg._key(legs[i][hint]) != key:
-                    apart = False
-                    if count != 0:
-                        position = leg._find(legs[i], key, hint)
-            # quantities are int64: sums of a few of them are far from the end of int256
-            old: int256 = 0
-            if position != count:
-                old = leg._quantity(legs[i][position])
-            new: int256 = unsafe_add(old, signed)
-            word: uint256 = leg._pack(key, new)
-            if position != count:
-                legs[i][position] = word
-            else:
-                if position >= leg.MAX_LEGS:
-                    self._refuse("clearinghouse/too-many-legs")
-                legs[i].append(word)
-            change = unsafe_add(change, unsafe_sub(abs(new), abs(old)))
-            signed = unsafe_sub(0, signed)
-        hint = unsafe_add(hint, 1)
-        gross += change
-        if not is_cash:
-            open_interest += change
-            raised = raised or change > 0
-
-    # effects: vaults, cell, market
-    tip: uint256 = 0
-    for i: uint256 in range(2):
-        kept: DynArray[uint256, 16] = []
-        for item: uint256 in legs[i]:
-            if item & (2**64 - 1) != 0:
-                kept.append(item)
-        legs[i] = kept
-        count: uint256 = len(kept)
-        old_count: uint256 = len(old_legs[i])
-        self._store_legs(ids[i], old_legs[i], kept)
-        word: uint256 = vaults[i].word
-        terms: uint256 = vaults[i].terms
-        ended: bool = False
-        if mode == TAKE and i == 0 and (ends or count == 0):
-            tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(vaults[0]))
-            ended = True
-        if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
-            self._end_flag(ids[i], word, terms, msg.sender)
-            word = self.words[ids[i]]
-            terms = self._terms(ids[i], word)
-        if count != old_count:
-            # a first leg locks the liquidation deposit, the last one to leave frees it
-            if count == 0:
-                terms = 0
-            elif old_count == 0:
-                terms = expiry | (
-                    parameters._liquidation_deposit(vaults[0].risk) << state.DEPOSIT_AT
-                )
-            word = state._with_terms((word & ~state.COUNT_MASK) | (count << state.COUNT_AT), terms)
-            self.words[ids[i]] = word
-        vaults[i].word = word
-        vaults[i].terms = terms
-    cell_key: uint256 = self._cell_key(market, expiry)
-    if gross != 0:
-        self.cells[cell_key] = leg._unsigned(leg._signed(self.cells[cell_key]) + gross)
-    if open_interest != 0:
-        self.open_interests[market] = leg._unsigned(
-            leg._signed(self.open_interests[market]) + open_interest
-        )
-
-    # tokens: one clone call where the payer's cash covers the other's fee
-    net: int256 = cash + convert(tip, int256)
-    forward: uint256 = convert(max(net, 0), uint256)
-    back: uint256 = convert(max(-net, 0), uint256)
-    due: uint256[2] = fees
-    if forward >= due[1]:
-        forward -= due[1]
-        due = [due[0] + due[1], 0]
-    elif back >= due[0]:
-        back -= due[0]
-        due = [0, due[0] + due[1]]
-    custody: address[2] = [
-        vaults[0].custody, vaults[1].custody
+    before: DynArray[uint256, 16][2] = [
+        self._legs_in_cell(ids[0], vaults[0], order.expiry),
+        self._legs_in_cell(ids[1], vaults[1], order.expiry),
     ]
-    charged: uint256[2] = fees
-    if not (
-        self._try_pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
-        and self._try_pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
-    ):
-        if mode != TAKE:
-            self._refuse_transfer()
-        # a pot that its token's issuer froze stops no take: the cut, all of it due from vault 0, stays there
-        charged = [0, 0]
-        self._pay(token, custody[0], [custody[1], empty(address)], [forward, 0])
-        self._pay(token, custody[1], [custody[0], empty(address)], [back, 0])
+
+    # decide
+    moved: novation.Moved = novation._move(
+        before, order.legs, convert(state._lot(token), int256)
+    )
+    tip: uint256 = 0
+    ends_flag: bool[2] = [False, False]
+    for i: uint256 in range(2):
+        ends_flag[i] = len(moved.legs[i]) == 0 and vaults[i].word & (state.FLAGGED | state.MARKED) != 0
+    if action == TAKE and (take.ends_flag or len(moved.legs[0]) == 0):
+        ends_flag[0] = True
+        tip = min(self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0]))
+
+    # apply
+    for i: uint256 in range(2):
+        if ends_flag[i]:
+            self._end_flag(ids[i], vaults[i].word, vaults[i].terms, msg.sender)
+            vaults[i].word = self.words[ids[i]]
+            vaults[i].terms = self._terms(ids[i], vaults[i].word)
+        vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
+    self._store_cell(market, order.expiry, moved)
+    charged: uint256[2] = self._exchange(
+        action, order, [vaults[0].custody, vaults[1].custody], token, tip
+    )
     if tip != 0:
-        self._log_tip(ids[0], custody[1], state.TIP_END, tip)
+        self._log_tip(ids[0], vaults[1].custody, state.TIP_END, tip)
 
     # gates
-    received: int256 = -cash
+    received: int256 = -order.cash
     for i: uint256 in range(2):
         vaults[i].balance = self._held(vaults[i])
-        vaults[i].cell = self._indebted(cell_key, self.tokens[market])
+        vaults[i].cell = self._indebted(self._cell_key(market, order.expiry), self.tokens[market])
         if self.deferred_id == ids[i]:
             # novating in a callback may create risk: `finish` then asks what any new risk is asked
-            if not defers:
+            if not take.deferred:
                 self.deferred_mode = OWN
-        elif mode != TAKE or i == 1:
-            now: uint256[2] = self._check(
-                ids[i], mode, vaults[i], old_legs[i], legs[i], prices, received, fees[i], known
+        elif action != TAKE or i == 1:
+            vaults[i] = self._stamp(
+                ids[i],
+                vaults[i],
+                staticcall IMarginGate(GATE).check(
+                    action,
+                    vaults[i],
+                    before[i],
+                    moved.legs[i],
+                    prices,
+                    received,
+                    order.fees[i],
+                    take.known,
+                ),
             )
-            vaults[i].word = now[0]
-            vaults[i].terms = now[1]
-        received = cash
-        self._log_state(ids[i], vaults[i], legs[i])
+        received = order.cash
+        self._log_state(ids[i], vaults[i], moved.legs[i])
     log IClearinghouse.Novated(
-        from_id=ids[0], to_id=ids[1], cash=cash, fees=charged, fee_receiver=fee_receiver, legs=moved
+        from_id=ids[0],
+        to_id=ids[1],
+        cash=order.cash,
+        fees=charged,
+        fee_receiver=order.fee_receiver,
+        legs=order.legs,
     )
-    if gross != 0 or open_interest != 0:
-        self._log_cell(market, expiry)
-    return raised
+    if moved.gross != 0 or moved.open_interest != 0:
+        self._log_cell(market, order.expiry)
+    return moved.raised
 
 
 @external
 @nonreentrant
 def novate(
-    from_id: uint256,
-    to_id: uint256,
-    expiry: uint256,
-    legs: DynArray[uint256, 16],
-    cash: int256,
-    fees: uint256[2],
-    fee_receiver: address,
-    snapshot: IOracleAdapter.Snapshot,
-) -> (uint256, uint256):
+    order: IClearinghouse.Novation, snapshot: IOracleAdapter.Snapshot
+) -> IClearinghouse.OpenInterest:
     """
     @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
     @dev Keeps INV-01, INV-02, INV-05.
-    @param from_id Vault whose quantities change by the opposite of `legs`.
-    @param to_id Vault whose quantities change by `legs`.
-    @param expiry Expiry of all legs [unix seconds]; an empty vault takes it.
-    @param legs Leg words (vaults/leg).
-    @param cash Tokens from `from_id` to `to_id` (negative: the other way) [native].
-    @param fees Charged to from and to [native]; the Exchange charges none to a side of negative equity.
-    @param fee_receiver Receives the fees.
+    @param order What moves; the Exchange charges no fee to a side of negative equity.
     @param snapshot Prices of the cell, read by the caller in this transaction.
-    @return (1 if the open interest of some series was raised else 0, open interest of the market after).
+    @return Whether the open interest of some series was raised, and that of the market after.
     """
     self._check_role(EXCHANGE)
-    raised: bool = self._novate(
-        TRADE,
-        [from_id, to_id],
-        expiry,
-        legs,
-        cash,
-        fees,
-        fee_receiver,
-        snapshot,
-        False,
-        False,
-        empty(IMarginEngine.Assessment),
+    raised: bool = self._novate(TRADE, order, snapshot, empty(IClearinghouse.Take))
+    return IClearinghouse.OpenInterest(
+        raised=raised, contracts=self.open_interests[state._market(self.words[order.giver])]
     )
-    market: uint256 = state._market(self.words[from_id])
-    return (1 if raised else 0), self.open_interests[market]
 
 
 # --- owner -------------------------------------------------------------------------------------------------------
@@ -907,16 +864,17 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
         OWN,
-        [from_id, to_id],
-        expiry,
-        legs,
-        cash,
-        [0, 0],
-        empty(address),
+        IClearinghouse.Novation(
+            giver=from_id,
+            receiver=to_id,
+            expiry=expiry,
+            legs=legs,
+            cash=cash,
+            fees=[0, 0],
+            fee_receiver=empty(address),
+        ),
         prices,
-        False,
-        False,
-        empty(IMarginEngine.Assessment),
+        empty(IClearinghouse.Take),
     )
     # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
     if raised:
@@ -1034,50 +992,25 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
 @external
 @nonreentrant
 def take(
-    from_id: uint256,
-    to_id: uint256,
-    legs: DynArray[uint256, 16],
-    cash: int256,
-    cut: uint256,
-    insurance: address,
-    ends: bool,
-    deferred: bool,
+    order: IClearinghouse.Novation,
+    terms: IClearinghouse.Take,
     snapshot: IOracleAdapter.Snapshot,
-    known: IMarginEngine.Assessment,
 ):
     """
     @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
     @dev The end tip goes into the taker's vault with the cash. Keeps INV-02, INV-09.
-    @param from_id The flagged vault.
-    @param to_id The taker's vault.
-    @param legs Leg words as the taker's vault receives them.
-    @param cash Tokens from the flagged vault to the taker's; negative when the taker pays [native].
-    @param cut Tokens from the flagged vault to `insurance` [native].
-    @param insurance Insurance pot of the market.
-    @param ends The vault is back at its target: refill the deposit and end the flag.
-    @param deferred The gate of `to_id` waits for `finish`; opens the callback window for its owner.
+    @param order What moves from the flagged vault to the taker's: legs as the taker receives them, cash, negative when
+           the taker pays, and insurance's cut as the fee of the giver.
+    @param terms What the Liquidator knows of it.
     @param snapshot Prices of the cell.
-    @param known Assessment of the taker's side as far as it is known (MarginGate.check), else zeros.
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
-    if deferred:
-        self.callback_taker = state._owner(self.words[to_id])
-        self.deferred_id = to_id
+    if terms.deferred:
+        self.callback_taker = state._owner(self.words[order.receiver])
+        self.deferred_id = order.receiver
         self.deferred_mode = TAKE
-    self._novate(
-        TAKE,
-        [from_id, to_id],
-        state._expiry(state._plain_terms(self.words[from_id])),
-        legs,
-        cash,
-        [cut, 0],
-        insurance,
-        snapshot,
-        ends,
-        deferred,
-        known,
-    )
+    self._novate(TAKE, order, snapshot, terms)
 
 
 @external
@@ -1097,7 +1030,13 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
     vault.balance = self._held(vault)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, vault.word)
     # no legs of before: all of it is new risk to a STATIC vault
-    self._check(to_id, self.deferred_mode, vault, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment))
+    self._stamp(
+        to_id,
+        vault,
+        staticcall IMarginGate(GATE).check(
+            self.deferred_mode, vault, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment)
+        ),
+    )
 
 
 @external
