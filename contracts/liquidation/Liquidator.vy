@@ -308,24 +308,26 @@ def _try_take(
     """
     @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
     """
-    known: IMarginEngine.Assessment = self._known(case, deal, into_word)
     done: bool = False
     refusal: Bytes[256] = b""
     done, refusal = raw_call(
         CLEARINGHOUSE,
         abi_encode(
-            case.vault_id,
-            into_id,
-            deal.legs,
-            deal.plan.cash,
-            deal.plan.cut,
-            self._pot(case, deal),
-            deal.plan.ends,
-            deferred,
+            IClearinghouse.Novation(
+                giver=case.vault_id,
+                receiver=into_id,
+                expiry=self._expiry(case),
+                legs=deal.legs,
+                cash=deal.plan.cash,
+                fees=[deal.plan.cut, 0],
+                fee_receiver=self._pot(case, deal),
+            ),
+            IClearinghouse.Take(
+                known=self._known(case, deal, into_word), ends_flag=deal.plan.ends, deferred=deferred
+            ),
             prices,
-            known,
             method_id=method_id(
-                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),(int256,int256,int256,int256,int256,int256,int256,uint256,int256))"
+                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
             ),
         ),
         max_outsize=256,
