@@ -6,6 +6,7 @@
         give and OrderLens tells it, so the two cannot differ. An empty reason passes. Nothing here reverts.
 """
 from interfaces import IExchange
+from interfaces import IOperators
 from interfaces import IOracleAdapter
 
 from contracts.vaults import leg
@@ -22,6 +23,8 @@ CANCELLED: constant(uint256) = 1 << 255
 EPOCH_BITS: constant(uint256) = 64
 # permission of an operator to trade
 TRADE: constant(uint256) = 1
+# what an owner may: all of them
+ALL: constant(uint256) = 7
 
 
 @internal
@@ -162,3 +165,17 @@ def _reducible(
             return 0
         most = min(most, convert(abs(quantity), uint256) // convert(abs(ratio), uint256))
     return most
+
+
+@internal
+@view
+def _rights(operators: address, vault_id: uint256, word: uint256, account: address) -> uint256:
+    """
+    @notice What an account may do for a vault, as the Exchange sees it: permissions of operators, all of an owner's.
+    @param word The vault word, 0 for an unknown vault.
+    """
+    if word == 0:
+        return 0
+    if state._owner(word) == account:
+        return ALL
+    return staticcall IOperators(operators).permissions_of(vault_id, state._epoch(word), account)

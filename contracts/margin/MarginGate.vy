@@ -346,75 +346,69 @@ def _check_own(
 @external
 @view
 def check(
-    mode: uint256,
+    change: IMarginGate.Change,
     vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     snapshot: IOracleAdapter.Snapshot,
-    moved: int256,
-    fee: uint256,
-    known: IMarginEngine.Assessment,
 ) -> uint256:
     """
     @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
-    @param mode 0 trade, 1 own action (withdraw, split, merge), 2 taking over in a liquidation.
+    @param change What happened to it.
     @param vault The vault after the action (`Clearinghouse.load`).
     @param old_legs Leg words before.
     @param legs Leg words after.
     @param snapshot Prices of the cell.
-    @param moved Tokens the vault received, fee not counted [native].
-    @param fee Fee it paid [native].
-    @param known Assessment already made (basis KNOWN), or of the same legs unrounded, ES only (ROUNDED), else zeros.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
     flagged: bool = vault.word & (state.FLAGGED | state.MARKED) != 0
     fresh: bool = price._is_fresh(snapshot)
     is_static: bool = state._model(vault.word) == state.STATIC
-    closes: bool = mode == TRADE and self._closer_to_zero(old_legs, legs)
+    closes: bool = change.action == TRADE and self._closer_to_zero(old_legs, legs)
     if len(legs) != 0:
         # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
         least: int256 = 0
         if closes:
             native: int256 = convert(state._native_wad(vault.token), int256)
-            least = self._collateral(vault) - (moved - convert(fee, int256)) * native
+            least = self._collateral(vault) - (change.received - convert(change.fee, int256)) * native
         assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
     stamped: IClearinghouse.Vault = vault
     stamp: uint256 = 0
-    if is_static and fresh and not (mode == OWN and self._same(old_legs, legs)):
+    if is_static and fresh and not (change.action == OWN and self._same(old_legs, legs)):
         # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
-        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, moved, fee):
+        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee):
             return 0
-        stamp = self._new_stamp(mode, vault, snapshot)
+        stamp = self._new_stamp(change.action, vault, snapshot)
         stamped = self._stamped(vault, stamp)
-    if mode == TAKE:
+    if change.action == TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
-        if known.basis == basis.ROUNDED and self._meets(
-            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, known)
+        if change.known.basis == basis.ROUNDED and self._meets(
+            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, change.known)
         ):
             return stamp
         assert self._meets_initial(
-            stamped, legs, snapshot, False, known
+            stamped, legs, snapshot, False, change.known
         ), "margin/taker-below-initial"
         return stamp
-    if mode == OWN:
-        self._check_own(stamped, legs, snapshot, known)
+    if change.action == OWN:
+        self._check_own(stamped, legs, snapshot, change.known)
         return stamp
 
     assert closes or not flagged, "margin/flagged"
     assert closes or active, "margin/price-not-active"
     if not fresh:
         assert self._is_fair_close(
-            vault, old_legs, legs, snapshot, moved
+            vault, old_legs, legs, snapshot, change.received
         ), "margin/stale-close-price"
         return 0
     if len(legs) == 0:
         return 0
-    if not flagged and self._meets_initial(stamped, legs, snapshot, True, known):
+    if not flagged and self._meets_initial(stamped, legs, snapshot, True, change.known):
         return stamp
     assert closes, "margin/below-initial"
-    assert self._reduces_risk(vault, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
+    assert self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee), "margin/adds-risk"
     return 0
 
 

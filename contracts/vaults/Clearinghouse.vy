@@ -120,21 +120,14 @@ def __init__(
 
 @internal
 @pure
-def _refuse(reason: String[32]):
-    # one revert for all reasons: half the bytes of a literal assert, and this contract is the tightest
-    raise reason
-
-
-@internal
-@pure
 def _refuse_transfer():
-    self._refuse("clearinghouse/transfer-refused")
+    novation._refuse("clearinghouse/transfer-refused")
 
 
 @internal
 @pure
 def _refuse_owner():
-    self._refuse("clearinghouse/not-owner")
+    novation._refuse("clearinghouse/not-owner")
 
 
 @internal
@@ -142,21 +135,21 @@ def _refuse_owner():
 def _check_idle():
     # inside a taker's callback only fills, deposits and novations between its own vaults are open
     if self.callback_taker != empty(address):
-        self._refuse("clearinghouse/in-callback")
+        novation._refuse("clearinghouse/in-callback")
 
 
 @internal
 @view
 def _check_role(role: address):
     if msg.sender != role:
-        self._refuse("clearinghouse/not-authorized")
+        novation._refuse("clearinghouse/not-authorized")
 
 
 @internal
 @view
 def _check_model(market: uint256, model: uint256):
     if not state._enables(self.tokens[market], model):
-        self._refuse("clearinghouse/model-disabled")
+        novation._refuse("clearinghouse/model-disabled")
 
 
 @internal
@@ -164,7 +157,7 @@ def _check_model(market: uint256, model: uint256):
 def _word(vault_id: uint256) -> uint256:
     word: uint256 = self.words[vault_id]
     if word == 0:
-        self._refuse("clearinghouse/unknown-vault")
+        novation._refuse("clearinghouse/unknown-vault")
     return word
 
 
@@ -226,7 +219,7 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
         revert_on_failure=False,
     )
     if not paid and msg.gas <= HONEST_FAILURE_GAS:
-        self._refuse("clearinghouse/out-of-gas")
+        novation._refuse("clearinghouse/out-of-gas")
     return paid
 
 
@@ -493,6 +486,21 @@ def _stamp(
 
 
 @internal
+def _check(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    before: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> uint256:
+    """
+    @dev Margins one vault after an action.
+    @return Stamp of a STATIC vault that took new risk, else 0.
+    """
+    return staticcall IMarginGate(GATE).check(change, vault, before, legs, prices)
+
+
+@internal
 def _check_own(vault_id: uint256, vault: IClearinghouse.Vault, action: uint256):
     """
     @dev Margins one vault whose legs stay as they are.
@@ -518,11 +526,11 @@ def _legs_in_cell(
     @dev Legs of one side, which owes nothing to an old cell and is in this one or in none.
     """
     if vault.word & (state.DEBT | state.CLAIM) != 0:
-        self._refuse("clearinghouse/unsettled")
+        novation._refuse("clearinghouse/unsettled")
     # the terms of a vault without legs are zero
     cell_expiry: uint256 = state._expiry(vault.terms)
     if cell_expiry != 0 and cell_expiry != expiry:
-        self._refuse("clearinghouse/wrong-cell")
+        novation._refuse("clearinghouse/wrong-cell")
     return self._load_legs(vault_id, vault.word)
 
 
@@ -610,11 +618,11 @@ def _novate(
     @return Whether the open interest of some series rose.
     """
     if order.giver == order.receiver:
-        self._refuse("clearinghouse/same-vault")
+        novation._refuse("clearinghouse/same-vault")
     if block.timestamp >= order.expiry:
-        self._refuse("clearinghouse/expired")
+        novation._refuse("clearinghouse/expired")
     if order.expiry % state.HOUR != 0 or order.expiry >= 2**20 * state.HOUR:
-        self._refuse("clearinghouse/expiry-range")
+        novation._refuse("clearinghouse/expiry-range")
 
     # load
     ids: uint256[2] = [order.giver, order.receiver]
@@ -622,7 +630,7 @@ def _novate(
     market: uint256 = state._market(vaults[0].word)
     token: uint256 = vaults[0].token
     if market != state._market(vaults[1].word):
-        self._refuse("clearinghouse/wrong-market")
+        novation._refuse("clearinghouse/wrong-market")
     before: DynArray[uint256, 16][2] = [
         self._legs_in_cell(ids[0], vaults[0], order.expiry),
         self._legs_in_cell(ids[1], vaults[1], order.expiry),
@@ -664,20 +672,16 @@ def _novate(
             if not take.deferred:
                 self.deferred_mode = OWN
         elif action != TAKE or i == 1:
-            vaults[i] = self._stamp(
-                ids[i],
-                vaults[i],
-                staticcall IMarginGate(GATE).check(
-                    action,
-                    vaults[i],
-                    before[i],
-                    moved.legs[i],
-                    prices,
-                    received,
-                    order.fees[i],
-                    take.known,
+            stamp: uint256 = self._check(
+                IMarginGate.Change(
+                    action=action, received=received, fee=order.fees[i], known=take.known
                 ),
+                vaults[i],
+                before[i],
+                moved.legs[i],
+                prices,
             )
+            vaults[i] = self._stamp(ids[i], vaults[i], stamp)
         received = order.cash
         self._log_state(ids[i], vaults[i], moved.legs[i])
     log IClearinghouse.Novated(
@@ -727,9 +731,9 @@ def open(market: uint256, model: uint256, owner: address) -> uint256:
     """
     self._check_idle()
     if msg.sender != owner and msg.sender != EXCHANGE:
-        self._refuse("clearinghouse/not-authorized")
+        novation._refuse("clearinghouse/not-authorized")
     if market >= 65536 or self.tokens[market] == 0:
-        self._refuse("clearinghouse/unknown-market")
+        novation._refuse("clearinghouse/unknown-market")
     self._check_model(market, model)
     vault_id: uint256 = self.next_id
     self.next_id = vault_id + 1
@@ -800,17 +804,17 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     self._check_idle()
     word: uint256 = self._authorized(vault_id, WITHDRAW)
     if word & state.DEBT != 0:
-        self._refuse("clearinghouse/in-debt")
+        novation._refuse("clearinghouse/in-debt")
     vault: IClearinghouse.Vault = self._read(vault_id, word)
     token: uint256 = vault.token
     terms: uint256 = vault.terms
     custody: address = vault.custody
     balance: uint256 = self._balance(token, custody)
     if balance < amount:
-        self._refuse("clearinghouse/low-balance")
+        novation._refuse("clearinghouse/low-balance")
     balance -= amount
     if state._collateral(balance, terms, token) < 0:
-        self._refuse("clearinghouse/deposit-locked")
+        novation._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         vault.balance = balance
         self._check_own(vault_id, vault, WITHDRAWAL)
@@ -857,10 +861,10 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         self._refuse_owner()
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
-        self._refuse("clearinghouse/in-callback")
+        novation._refuse("clearinghouse/in-callback")
     expiry: uint256 = state._expiry(state._plain_terms(word))
     if expiry == 0:
-        self._refuse("clearinghouse/no-legs")
+        novation._refuse("clearinghouse/no-legs")
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
         OWN,
@@ -878,7 +882,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     )
     # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
     if raised:
-        self._refuse("clearinghouse/opens-interest")
+        novation._refuse("clearinghouse/opens-interest")
 
 
 @external
@@ -903,9 +907,9 @@ def close(vault_id: uint256, receiver: address):
     self._check_idle()
     word: uint256 = self._authorized(vault_id, 0)
     if state._count(word) != 0:
-        self._refuse("clearinghouse/has-legs")
+        novation._refuse("clearinghouse/has-legs")
     if word & (state.DEBT | state.CLAIM) != 0:
-        self._refuse("clearinghouse/unsettled")
+        novation._refuse("clearinghouse/unsettled")
     token: uint256 = self.tokens[state._market(word)]
     custody: address = self._clone(vault_id)
     amount: uint256 = self._balance(token, custody)
@@ -930,9 +934,9 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
     if state._owner(word) != sender:
         self._refuse_owner()
     if receiver == empty(address):
-        self._refuse("clearinghouse/zero-owner")
+        novation._refuse("clearinghouse/zero-owner")
     if word & state.EPOCH_MASK == state.EPOCH_MASK:
-        self._refuse("clearinghouse/epochs-exhausted")
+        novation._refuse("clearinghouse/epochs-exhausted")
     word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
     self.words[vault_id] = word
     log IClearinghouse.VaultTransferred(
@@ -1023,20 +1027,26 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
     """
     self._check_role(LIQUIDATOR)
     if self.deferred_id != to_id:
-        self._refuse("clearinghouse/not-deferred")
+        novation._refuse("clearinghouse/not-deferred")
     self.deferred_id = 0
     self.callback_taker = empty(address)
     vault: IClearinghouse.Vault = self._load(to_id)
     vault.balance = self._held(vault)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, vault.word)
     # no legs of before: all of it is new risk to a STATIC vault
-    self._stamp(
-        to_id,
-        vault,
-        staticcall IMarginGate(GATE).check(
-            self.deferred_mode, vault, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment)
+    stamp: uint256 = self._check(
+        IMarginGate.Change(
+            action=self.deferred_mode,
+            received=0,
+            fee=0,
+            known=empty(IMarginEngine.Assessment),
         ),
+        vault,
+        [],
+        legs,
+        snapshot,
     )
+    self._stamp(to_id, vault, stamp)
 
 
 @external
@@ -1084,9 +1094,9 @@ def settle(
     terms: uint256 = self._terms(vault_id, word)
     expiry: uint256 = state._expiry(terms)
     if state._count(word) == 0:
-        self._refuse("clearinghouse/no-legs")
+        novation._refuse("clearinghouse/no-legs")
     if block.timestamp < expiry:
-        self._refuse("clearinghouse/not-expired")
+        novation._refuse("clearinghouse/not-expired")
     market: uint256 = state._market(word)
     token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
@@ -1207,12 +1217,12 @@ def list_market(market: uint256, token_word: uint256, risk: uint256, engines: ad
     """
     self._check_role(PARAMETERS)
     if market >= 65536 or self.tokens[market] != 0:
-        self._refuse("clearinghouse/market-exists")
+        novation._refuse("clearinghouse/market-exists")
     word: uint256 = token_word
     for model: uint256 in range(3):
         if engines[model] != empty(address):
             if engines[model] != ENGINES[model]:
-                self._refuse("clearinghouse/unknown-engine")
+                novation._refuse("clearinghouse/unknown-engine")
             word |= 1 << (state.MODELS_AT + model)
     self.tokens[market] = word
     self._configure(market, risk)
@@ -1228,7 +1238,7 @@ def configure(market: uint256, risk: uint256):
     """
     self._check_role(PARAMETERS)
     if self.tokens[market] == 0:
-        self._refuse("clearinghouse/unknown-market")
+        novation._refuse("clearinghouse/unknown-market")
     self._configure(market, risk)
 
 

@@ -23,6 +23,13 @@ struct Payments:
 
 @internal
 @pure
+def _refuse(reason: String[32]):
+    # one revert for all reasons of a contract: half the bytes of a literal assert
+    raise reason
+
+
+@internal
+@pure
 def _kept(legs: DynArray[uint256, 16]) -> DynArray[uint256, 16]:
     """
     @notice The legs without those of no quantity.
@@ -53,7 +60,8 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], lot: i
         key: uint256 = leg._key(item)
         is_cash: bool = leg._kind(item) == leg.CASH
         # bits above the word would be margined as one leg and stored as another
-        assert item <= leg.LEG_MASK and (is_cash or signed % lot == 0), "clearinghouse/not-a-lot"
+        if item > leg.LEG_MASK or (not is_cash and signed % lot != 0):
+            self._refuse("clearinghouse/not-a-lot")
         change: int256 = 0
         for i: uint256 in range(2):
             # legs mostly keep their order; a search copies all of them. Where there is none, `hint` is the end
@@ -73,7 +81,8 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], lot: i
             if position != count:
                 result.legs[i][position] = word
             else:
-                assert position < leg.MAX_LEGS, "clearinghouse/too-many-legs"
+                if position >= leg.MAX_LEGS:
+                    self._refuse("clearinghouse/too-many-legs")
                 result.legs[i].append(word)
             change = unsafe_add(change, unsafe_sub(abs(new), abs(old)))
             signed = unsafe_sub(0, signed)
