@@ -207,7 +207,7 @@ def _balance(token: uint256, holder: address) -> uint256:
 @internal
 def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]) -> bool:
     """
-    @dev Like `_pay`, but a token that refuses is reported, not raised.
+    @dev Up to two amounts out of one custody, all or nothing; a token that refuses is reported, not raised.
     """
     if amounts[0] | amounts[1] == 0:
         return True
@@ -224,8 +224,13 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
 
 
 @internal
-def _pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]):
-    if not self._try_pay(token, custody, to, amounts):
+def _try_pay_one(token: uint256, custody: address, to: address, amount: uint256) -> bool:
+    return self._try_pay(token, custody, [to, empty(address)], [amount, 0])
+
+
+@internal
+def _pay(token: uint256, custody: address, to: address, amount: uint256):
+    if not self._try_pay_one(token, custody, to, amount):
         self._refuse_transfer()
 
 
@@ -408,18 +413,23 @@ def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
 
 
 @internal
-def _end_flag(vault_id: uint256, word: uint256, terms: uint256, actor: address):
+def _end_flag(
+    vault_id: uint256, flagged: IClearinghouse.Vault, actor: address
+) -> IClearinghouse.Vault:
     """
     @dev Ends flag and mark and refills the deposit; what is missing comes out of the collateral by definition of C.
          A at the flag stays known: it caps what insurance pays for the vault at settlement.
+    @return The vault as it is now.
     """
-    self._store(
-        vault_id,
-        word & ~(state.FLAGGED | state.MARKED),
-        terms & ~(state.FLAG_TIMES_MASK | state.TIP_FLAG),
+    vault: IClearinghouse.Vault = flagged
+    key: uint256 = self._cell_key(state._market(vault.word), state._expiry(vault.terms))
+    vault.terms &= ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
+    vault.word = self._store(
+        vault_id, vault.word & ~(state.FLAGGED | state.MARKED), vault.terms
     )
-    self._record_deficit(vault_id, self._cell_key(state._market(word), state._expiry(terms)), 0)
+    self._record_deficit(vault_id, key, 0)
     log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
+    return vault
 
 
 @internal
@@ -446,10 +456,8 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         tip + state._deposit_missing(terms) * state._micro_native(token),
     )
     if outcome == 2:
-        self._end_flag(vault_id, word, terms, actor)
-        if self._try_pay(
-            token, vault.custody, [actor, empty(address)], [tip, 0]
-        ):
+        vault = self._end_flag(vault_id, vault, actor)
+        if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
     elif outcome == 3:
         return 0
@@ -477,11 +485,10 @@ def _stamp(
     @dev A STATIC vault that took new risk keeps the ratios it was judged by.
     @return The vault as it is now.
     """
-    if stamp == 0:
-        return vault
     stamped: IClearinghouse.Vault = vault
-    stamped.terms = (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
-    stamped.word = self._store(vault_id, vault.word, stamped.terms)
+    if stamp != 0:
+        stamped.terms = (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+        stamped.word = self._store(vault_id, vault.word, stamped.terms)
     return stamped
 
 
@@ -550,59 +557,58 @@ def _store_side(
     vault: IClearinghouse.Vault = loaded
     count: uint256 = len(legs)
     self._store_legs(vault_id, before, legs)
-    if count == len(before):
-        return vault
-    if count == 0:
-        vault.terms = 0
-    elif len(before) == 0:
-        vault.terms = expiry | (
-            parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
+    if count != len(before):
+        if count == 0:
+            vault.terms = 0
+        elif len(before) == 0:
+            vault.terms = expiry | (
+                parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
+            )
+        vault.word = state._with_terms(
+            (vault.word & ~state.COUNT_MASK) | (count << state.COUNT_AT), vault.terms
         )
-    vault.word = state._with_terms(
-        (vault.word & ~state.COUNT_MASK) | (count << state.COUNT_AT), vault.terms
-    )
-    self.words[vault_id] = vault.word
+        self.words[vault_id] = vault.word
     return vault
 
 
 @internal
-def _store_cell(market: uint256, expiry: uint256, moved: novation.Moved):
-    if moved.gross != 0:
+def _store_cell(market: uint256, expiry: uint256, gross: int256, open_interest: int256):
+    if gross != 0:
         key: uint256 = self._cell_key(market, expiry)
-        self.cells[key] = leg._unsigned(leg._signed(self.cells[key]) + moved.gross)
-    if moved.open_interest != 0:
+        self.cells[key] = leg._unsigned(leg._signed(self.cells[key]) + gross)
+    if open_interest != 0:
         self.open_interests[market] = leg._unsigned(
-            leg._signed(self.open_interests[market]) + moved.open_interest
+            leg._signed(self.open_interests[market]) + open_interest
         )
 
 
 @internal
 def _exchange(
-    action: uint256,
-    order: IClearinghouse.Novation,
-    custody: address[2],
     token: uint256,
-    tip: uint256,
+    custody: address[2],
+    cash: int256,
+    charged: uint256[2],
+    fee_receiver: address,
+    is_take: bool,
 ) -> uint256[2]:
     """
-    @dev Moves the tokens of a novation; the giver's tip for the end of a flag travels with the cash.
+    @dev Moves the tokens of a novation.
     @return Fees charged to giver and receiver [native].
     """
-    cash: int256 = order.cash + convert(tip, int256)
-    due: novation.Payments = novation._payments(cash, order.fees)
-    if self._try_pay(
-        token, custody[0], [custody[1], order.fee_receiver], [due.to_receiver, due.giver_pays]
-    ) and self._try_pay(
-        token, custody[1], [custody[0], order.fee_receiver], [due.to_giver, due.receiver_pays]
-    ):
-        return order.fees
-    if action != TAKE:
-        self._refuse_transfer()
-    # a pot that its token's issuer froze stops no take: the cut, all of it due from the giver, stays there
-    due = novation._payments(cash, [0, 0])
-    self._pay(token, custody[0], [custody[1], empty(address)], [due.to_receiver, 0])
-    self._pay(token, custody[1], [custody[0], empty(address)], [due.to_giver, 0])
-    return [0, 0]
+    fees: uint256[2] = charged
+    for i: uint256 in range(2):
+        due: novation.Payments = novation._payments(cash, fees)
+        if self._try_pay(
+            token, custody[0], [custody[1], fee_receiver], [due.to_receiver, due.giver_pays]
+        ) and self._try_pay(
+            token, custody[1], [custody[0], fee_receiver], [due.to_giver, due.receiver_pays]
+        ):
+            break
+        if i == 1 or not is_take:
+            self._refuse_transfer()
+        # a pot that its token's issuer froze stops no take: the cut, all of it due from the giver, stays there
+        fees = [0, 0]
+    return fees
 
 
 @internal
@@ -640,24 +646,29 @@ def _novate(
     moved: novation.Moved = novation._move(
         before, order.legs, convert(state._lot(token), int256)
     )
-    tip: uint256 = 0
-    ends_flag: bool[2] = [False, False]
-    for i: uint256 in range(2):
-        ends_flag[i] = len(moved.legs[i]) == 0 and vaults[i].word & (state.FLAGGED | state.MARKED) != 0
-    if action == TAKE and (take.ends_flag or len(moved.legs[0]) == 0):
-        ends_flag[0] = True
-        tip = min(self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0]))
 
     # apply
+    tip: uint256 = 0
     for i: uint256 in range(2):
-        if ends_flag[i]:
-            self._end_flag(ids[i], vaults[i].word, vaults[i].terms, msg.sender)
-            vaults[i].word = self.words[ids[i]]
-            vaults[i].terms = self._terms(ids[i], vaults[i].word)
+        is_empty: bool = len(moved.legs[i]) == 0
+        ends_flag: bool = is_empty and vaults[i].word & (state.FLAGGED | state.MARKED) != 0
+        if action == TAKE and i == 0 and (is_empty or take.ends_flag):
+            ends_flag = True
+            tip = min(
+                self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
+            )
+        if ends_flag:
+            vaults[i] = self._end_flag(ids[i], vaults[i], msg.sender)
         vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
-    self._store_cell(market, order.expiry, moved)
+    self._store_cell(market, order.expiry, moved.gross, moved.open_interest)
+    # the tip for the end of a flag travels with the cash
     charged: uint256[2] = self._exchange(
-        action, order, [vaults[0].custody, vaults[1].custody], token, tip
+        token,
+        [vaults[0].custody, vaults[1].custody],
+        order.cash + convert(tip, int256),
+        order.fees,
+        order.fee_receiver,
+        action == TAKE,
     )
     if tip != 0:
         self._log_tip(ids[0], vaults[1].custody, state.TIP_END, tip)
@@ -818,7 +829,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     if state._count(word) != 0:
         vault.balance = balance
         self._check_own(vault_id, vault, WITHDRAWAL)
-    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    self._pay(token, custody, receiver, amount)
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
 
@@ -914,7 +925,7 @@ def close(vault_id: uint256, receiver: address):
     custody: address = self._clone(vault_id)
     amount: uint256 = self._balance(token, custody)
     self.words[vault_id] = 0
-    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    self._pay(token, custody, receiver, amount)
     extcall IVaultToken(VAULT_TOKEN).mirror(msg.sender, empty(address), vault_id)
     log IClearinghouse.VaultClosed(vault_id=vault_id, owner=msg.sender, amount=amount)
 
@@ -983,9 +994,7 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
         token: uint256 = vault.token
         tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(vault))
-        if self._try_pay(
-            token, vault.custody, [actor, empty(address)], [tip, 0]
-        ):
+        if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
     log IClearinghouse.VaultFlagged(
         vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
@@ -1156,7 +1165,7 @@ def pay_from_cell(market: uint256, expiry: uint256, to: address, amount: uint256
     custody: address = self._clone(salt)
     if not custody.is_contract:
         custody = self._create(salt)
-    return self._try_pay(self.tokens[market], custody, [to, empty(address)], [amount, 0])
+    return self._try_pay_one(self.tokens[market], custody, to, amount)
 
 
 @external
@@ -1176,9 +1185,7 @@ def repay(vault_id: uint256, expiry: uint256, amount: uint256) -> uint256:
     custody: address = self._clone(vault_id)
     cell: address = self._clone(CELL_SALT | self._cell_key(market, expiry))
     before: uint256 = self._balance(token, cell)
-    self._pay(
-        token, custody, [cell, empty(address)], [min(amount, self._balance(token, custody)), 0]
-    )
+    self._pay(token, custody, cell, min(amount, self._balance(token, custody)))
     self._log_vault(vault_id)
     return self._balance(token, cell) - before
 
