@@ -18,7 +18,6 @@ from bulkhead.risk.black76 import call_price as call_price
 from bulkhead.risk.black76 import implied_vol as implied_vol
 from bulkhead.risk.black76 import option as option
 from bulkhead.risk.coefficients import MOVE as MOVE
-from bulkhead.risk.es import TAIL_NODE as TAIL_NODE
 from bulkhead.risk.es import shortfall as shortfall
 from bulkhead.risk.fixed import ONE as ONE
 from bulkhead.risk.fixed import exp_q64 as exp_q64

@@ -101,6 +101,7 @@ def assess(
     move: int256 = marks_._move(risk, snapshot.sigma, snapshot.seconds)
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
+    # generated: begin shifts by python -m benchmarks.generate_scenarios
     shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
     shifts[1] = unsafe_div(unsafe_mul(Z[1], move), WAD)
     shifts[2] = unsafe_div(unsafe_mul(Z[2], move), WAD)
@@ -113,10 +114,12 @@ def assess(
     shifts[9] = unsafe_div(unsafe_mul(Z[9], move), WAD)
     shifts[10] = unsafe_div(unsafe_mul(Z[10], move), WAD)
     shifts[11] = unsafe_div(unsafe_mul(Z[11], move), WAD)
+    # generated: end shifts
     d: int256 = 0
     w: int256 = 0
     t: int256 = 0
     up: int256 = 0
+    # generated: begin forwards by python -m benchmarks.generate_scenarios
     shocked[0] = self._moved(marks.setting.base, shifts[0])
     shocked[1] = self._moved(marks.setting.base, shifts[1])
     shocked[2] = self._moved(marks.setting.base, shifts[2])
@@ -129,6 +132,7 @@ def assess(
     shocked[9] = self._moved(marks.setting.base, shifts[9])
     shocked[10] = self._moved(marks.setting.base, shifts[10])
     shocked[11] = self._moved(marks.setting.base, shifts[11])
+    # generated: end forwards
 
     scale: int256 = marks_._vol_scale(snapshot.seconds, marks.setting.root)
     iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
@@ -179,6 +183,7 @@ def assess(
                 | unsafe_sub(LAST, unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse)))
                 | unsafe_sub(LAST, unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse)))
             ) >= 0:
+                # generated: begin values by python -m benchmarks.generate_scenarios
                 # node 0
                 d = unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse))
                 w = convert(
@@ -479,6 +484,7 @@ def assess(
                     strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
                     w << 51) >> 102, t), w << 85) >> 216
                 ))))
+                # generated: end values
             else:
                 # the same, node by node, with Phi 0 and 1 outside the table
                 for j: uint256 in range(NODES):
@@ -502,6 +508,7 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
+    # generated: begin losses by python -m benchmarks.generate_scenarios
     d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], marks.setting.base)))
     up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
     d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
@@ -574,6 +581,7 @@ def assess(
     w = max(up, d)
     heads[11] = w
     seconds[11] = up ^ d ^ w
+    # generated: end losses
     # mean of the worst losses, by repeated maximum: the tail is exhausted after a few
     tail: uint256 = parameters._tail(risk)
     assert tail != 0, "es/tail-range"
