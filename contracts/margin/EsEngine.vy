@@ -582,42 +582,9 @@ def assess(
     heads[11] = w
     seconds[11] = up ^ d ^ w
     # generated: end losses
-    # mean of the worst losses, by repeated maximum: the tail is exhausted after a few
+    # a call among the arguments would have them copied twice
     tail: uint256 = parameters._tail(risk)
-    assert tail != 0, "es/tail-range"
-    left: uint256 = tail
-    shortfall: int256 = 0
-    low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
-    low_body: int256 = max(heads[3], max(heads[4], heads[5]))
-    high_body: int256 = max(heads[6], max(heads[7], heads[8]))
-    high_tail: int256 = max(heads[9], max(heads[10], heads[11]))
-    for pick: uint256 in range(24):
-        worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
-        at: uint256 = convert(convert(worst & 255, bytes32), uint256)
-        # both branches are equally likely; an odd unit goes to the second
-        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
-        if weight >= left:
-            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
-            break
-        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
-        left = unsafe_sub(left, weight)
-        heads[at >> 1] = seconds[at >> 1]
-        seconds[at >> 1] = UNBOUNDED
-        if at < 6:
-            low_tail = max(heads[0], max(heads[1], heads[2]))
-        elif at > 17:
-            high_tail = max(heads[9], max(heads[10], heads[11]))
-        elif at < 12:
-            low_body = max(heads[3], max(heads[4], heads[5]))
-        else:
-            high_body = max(heads[6], max(heads[7], heads[8]))
-    margin: int256 = 0
-    if shortfall > 0:
-        # rounded up
-        margin = unsafe_div(
-            unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
-            convert(convert(tail, bytes32), int256),
-        )
+    margin: int256 = self._shortfall(heads, seconds, tail)
     margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
     result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
@@ -645,6 +612,52 @@ def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int
     """
     payoff._least(legs)  # refuses what are not legs
     return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
+
+
+@internal
+@view
+def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
+    """
+    @notice Mean of the worst losses until their mass is `tail`, at least 0, rounded up.
+    @dev By repeated maximum: the tail is exhausted after a few. A loss is loss << 8 | its scenario, 2*node + branch.
+    @param heads Per node the larger loss of its two branches.
+    @param seconds Per node the smaller one.
+    @param tail Probability of the worst outcomes [wad].
+    @return In the unit of the losses.
+    """
+    assert tail != 0, "es/tail-range"
+    left: uint256 = tail
+    shortfall: int256 = 0
+    low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
+    low_body: int256 = max(heads[3], max(heads[4], heads[5]))
+    high_body: int256 = max(heads[6], max(heads[7], heads[8]))
+    high_tail: int256 = max(heads[9], max(heads[10], heads[11]))
+    for pick: uint256 in range(24):
+        worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
+        at: uint256 = convert(convert(worst & 255, bytes32), uint256)
+        # both branches are equally likely; an odd unit goes to the second
+        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
+        if weight >= left:
+            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
+            break
+        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
+        left = unsafe_sub(left, weight)
+        heads[at >> 1] = seconds[at >> 1]
+        seconds[at >> 1] = UNBOUNDED
+        if at < 6:
+            low_tail = max(heads[0], max(heads[1], heads[2]))
+        elif at > 17:
+            high_tail = max(heads[9], max(heads[10], heads[11]))
+        elif at < 12:
+            low_body = max(heads[3], max(heads[4], heads[5]))
+        else:
+            high_body = max(heads[6], max(heads[7], heads[8]))
+    if shortfall <= 0:
+        return 0
+    return unsafe_div(
+        unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
+        convert(convert(tail, bytes32), int256),
+    )
 
 
 @internal
