@@ -14,6 +14,7 @@
 from contracts.math import fixed
 from contracts.math import payoff
 from contracts.math import phi_table
+from contracts.math import scales
 from contracts.margin import basis
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
@@ -23,11 +24,9 @@ from interfaces import IOracleAdapter
 implements: IMarginEngine
 
 NODES: constant(uint256) = 12
-WAD: constant(int256) = 10**18
-UWAD: constant(uint256) = 10**18
-UNITS: constant(int256) = 10**6       # quantities are in 1e-6 contracts
+WAD: constant(int256) = scales.SIGNED_WAD
+UNITS: constant(int256) = scales.SIGNED_MICRO  # quantities are in 1e-6 contracts
 TAIL_NODE: constant(int256) = 3 * 10**18  # nodes from here outwards take the tail's vol moves
-UNBOUNDED: constant(int256) = min_value(int256)
 
 # relative vol moves of the branches [wad], before the tenor's scale
 BODY_DOWN: constant(int256) = 15 * 10**16
@@ -61,10 +60,10 @@ def __init__(z: int256[12], p: uint256[12]):
     for i: uint256 in range(NODES):
         assert z[i] > previous and z[i] < 20 * WAD, "es/nodes-ascending"
         assert (i < 3 or i > 8) == (abs(z[i]) >= TAIL_NODE), "es/tail-nodes"
-        assert p[i] > 1 and p[i] < UWAD, "es/weight-range"
+        assert p[i] > 1 and p[i] < scales.WAD, "es/weight-range"
         previous = z[i]
         total += p[i]
-    assert total == UWAD, "es/weights-sum"
+    assert total == scales.WAD, "es/weights-sum"
     Z = z
     P = p
     TABLE = phi_table._build()
@@ -86,7 +85,7 @@ def assess(
     """
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result.v_min = payoff._least(legs)
-    if len(legs) <= 4 and result.v_min != UNBOUNDED and collateral >= -result.v_min:
+    if len(legs) <= 4 and result.v_min != payoff.UNBOUNDED and collateral >= -result.v_min:
         result.basis = basis.COVERED
         return result
 
@@ -643,7 +642,7 @@ def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
         shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
         left = unsafe_sub(left, weight)
         heads[at >> 1] = seconds[at >> 1]
-        seconds[at >> 1] = UNBOUNDED
+        seconds[at >> 1] = payoff.UNBOUNDED
         if at < 6:
             low_tail = max(heads[0], max(heads[1], heads[2]))
         elif at > 17:

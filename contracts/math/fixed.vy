@@ -7,8 +7,9 @@
      exp: e^r = (p + r)/(p - r) with p(r^2) = r*coth(r/2), minimax on |r| <= ln(2)/2.
      ln:  2*atanh((a-b)/(a+b)), minimax on a/b in [1/sqrt(2), sqrt(2)], range reduction outside.
 """
+from contracts.math import scales
 
-ONE: constant(int256) = 2**64
+ONE: constant(int256) = scales.SIGNED_Q64
 NEAR: constant(int256) = 3165000000000000000**2  # z^2 [Q128] of a/b just beyond sqrt(2)
 HALF_SHIFTED: constant(int256) = 2**127
 

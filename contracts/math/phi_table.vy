@@ -12,10 +12,11 @@
 """
 
 from contracts.math import normal
+from contracts.math import scales
 
 CELLS: constant(uint256) = 240
 PER_UNIT: constant(int256) = 20
-ONE: constant(int256) = 2**64
+ONE: constant(int256) = scales.SIGNED_Q64
 
 # places in the table are counted in cells from its left edge at -6 [2^-96]
 CENTRE: constant(int256) = 6 * PER_UNIT << 96

@@ -18,24 +18,14 @@ from interfaces import IOperators
 from interfaces import IOracleAdapter
 from interfaces import IVaultToken
 
+from contracts.math import scales
+from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.governance import parameters
 from contracts.vaults import vault_state as state
+from contracts.vaults import permissions
 
 implements: IClearinghouse
-
-# modes of the margin gate
-TRADE: constant(uint256) = 0
-OWN: constant(uint256) = 1
-TAKE: constant(uint256) = 2
-
-# own actions that leave the legs as they are: the second checks a vault under its model, the third under a new one
-WITHDRAWAL: constant(uint256) = 0
-STAY: constant(uint256) = 1
-
-# permissions of operators
-WITHDRAW: constant(uint256) = 2
-MANAGE: constant(uint256) = 4
 
 CELL_SALT: constant(uint256) = 1 << 255
 # gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
@@ -554,7 +544,7 @@ def _novate(
         self._refuse("clearinghouse/same-vault")
     if block.timestamp >= expiry:
         self._refuse("clearinghouse/expired")
-    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
+    if expiry % scales.HOUR != 0 or expiry >= 2**20 * scales.HOUR:
         self._refuse("clearinghouse/expiry-range")
     vaults: IClearinghouse.Vault[2] = [self._load(ids[0]), self._load(ids[1])]
     market: uint256 = state._market(vaults[0].word)
@@ -632,7 +622,7 @@ def _novate(
         word: uint256 = vaults[i].word
         terms: uint256 = vaults[i].terms
         ended: bool = False
-        if mode == TAKE and i == 0 and (ends or count == 0):
+        if mode == gate_actions.TAKE and i == 0 and (ends or count == 0):
             tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(vaults[0]))
             ended = True
         if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
@@ -678,7 +668,7 @@ def _novate(
         self._try_pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
         and self._try_pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
     ):
-        if mode != TAKE:
+        if mode != gate_actions.TAKE:
             self._refuse_transfer()
         # a pot that its token's issuer froze stops no take: the cut, all of it due from vault 0, stays there
         charged = [0, 0]
@@ -695,8 +685,8 @@ def _novate(
         if self.deferred_id == ids[i]:
             # novating in a callback may create risk: `finish` then asks what any new risk is asked
             if not defers:
-                self.deferred_mode = OWN
-        elif mode != TAKE or i == 1:
+                self.deferred_mode = gate_actions.OWN
+        elif mode != gate_actions.TAKE or i == 1:
             now: uint256[2] = self._check(
                 ids[i], mode, vaults[i], old_legs[i], legs[i], prices, received, fees[i], known
             )
@@ -739,7 +729,7 @@ def novate(
     """
     self._check_role(EXCHANGE)
     raised: bool = self._novate(
-        TRADE,
+        gate_actions.TRADE,
         [from_id, to_id],
         expiry,
         legs,
@@ -841,7 +831,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     @param receiver Who gets them.
     """
     self._check_idle()
-    word: uint256 = self._authorized(vault_id, WITHDRAW)
+    word: uint256 = self._authorized(vault_id, permissions.WITHDRAW)
     if word & state.DEBT != 0:
         self._refuse("clearinghouse/in-debt")
     vault: IClearinghouse.Vault = self._read(vault_id, word)
@@ -856,7 +846,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
         self._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         vault.balance = balance
-        self._check_own(vault_id, vault, WITHDRAWAL)
+        self._check_own(vault_id, vault, gate_actions.WITHDRAWAL)
     self._pay(token, custody, [receiver, empty(address)], [amount, 0])
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
@@ -870,14 +860,14 @@ def set_model(vault_id: uint256, model: uint256):
     @param model Margin model (vaults/vault_state) among those the market enables.
     """
     self._check_idle()
-    word: uint256 = self._authorized(vault_id, MANAGE)
+    word: uint256 = self._authorized(vault_id, permissions.MANAGE)
     self._check_model(state._market(word), model)
     # healthy under the old model first: a laxer one is no way out of a margin call
     for i: uint256 in range(2):
         if state._count(word) != 0:
             vault: IClearinghouse.Vault = self._load(vault_id)
             vault.balance = self._held(vault)
-            self._check_own(vault_id, vault, STAY + i)
+            self._check_own(vault_id, vault, gate_actions.STAY + i)
         if i == 0:
             self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
     self._log_vault(vault_id)
@@ -894,9 +884,9 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     @param legs Leg words.
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
-    word: uint256 = self._authorized(from_id, MANAGE)
+    word: uint256 = self._authorized(from_id, permissions.MANAGE)
     # a manager may regroup within one owner's vaults, and carries nothing out of them
-    if (word ^ self._authorized(to_id, MANAGE)) & state.OWNER_MASK != 0:
+    if (word ^ self._authorized(to_id, permissions.MANAGE)) & state.OWNER_MASK != 0:
         self._refuse_owner()
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
@@ -906,7 +896,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         self._refuse("clearinghouse/no-legs")
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
-        OWN,
+        gate_actions.OWN,
         [from_id, to_id],
         expiry,
         legs,
@@ -1064,9 +1054,9 @@ def take(
     if deferred:
         self.callback_taker = state._owner(self.words[to_id])
         self.deferred_id = to_id
-        self.deferred_mode = TAKE
+        self.deferred_mode = gate_actions.TAKE
     self._novate(
-        TAKE,
+        gate_actions.TAKE,
         [from_id, to_id],
         state._expiry(state._plain_terms(self.words[from_id])),
         legs,

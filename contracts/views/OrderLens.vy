@@ -18,6 +18,8 @@ from interfaces import IOracleAdapter
 from interfaces import IOrderLens
 from interfaces import ITradeLimits
 
+from contracts.math import scales
+from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.exchange import order as order_form
 from contracts.exchange import order_pricing as pricing
@@ -26,6 +28,7 @@ from contracts.governance import parameters
 from contracts.oracle import snapshot as price_of
 from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
+from contracts.vaults import permissions
 
 implements: IOrderLens
 
@@ -38,16 +41,6 @@ FILLED: constant(uint256) = 4
 CANCELLED: constant(uint256) = 5
 EXPIRED: constant(uint256) = 6
 
-# mode of the margin gate
-GATE_TRADE: constant(uint256) = 0
-# permissions of operators; an owner has them all
-TRADE: constant(uint256) = 1
-WITHDRAW: constant(uint256) = 2
-ALL: constant(uint256) = 7
-# why TradeLimits is asked
-KEY: constant(uint256) = 1
-CAPS: constant(uint256) = 2
-FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
 CHECK: constant(bytes4) = method_id(
     "check_fill((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint8),uint256,address,uint256,bool)",
     output_type=bytes4,
@@ -131,7 +124,7 @@ def _rights(vault_id: uint256, word: uint256, account: address) -> uint256:
     if word == 0:
         return 0
     if state._owner(word) == account:
-        return ALL
+        return permissions.ALL
     return staticcall IOperators(OPERATORS).permissions_of(vault_id, state._epoch(word), account)
 
 
@@ -207,7 +200,7 @@ def check_fill(
     expiry: uint256 = leg._expiry_of(order.legs[0].series)
     # maker, taker
     ids: uint256[2] = [order.maker_vault, taker_vault]
-    rights: uint256[2] = [ALL, ALL]
+    rights: uint256[2] = [permissions.ALL, permissions.ALL]
     vaults: IClearinghouse.Vault[2] = empty(IClearinghouse.Vault[2])
     held: DynArray[uint256, 16][2] = [[], []]
     vaults[0], held[0] = pricing._load(CLEARINGHOUSE, order.maker_vault)
@@ -218,7 +211,7 @@ def check_fill(
         rights[1] = self._rights(
             taker_vault, staticcall IClearinghouse(CLEARINGHOUSE).vault_word(taker_vault), taker
         )
-        if rights[1] & TRADE == 0:
+        if rights[1] & permissions.TRADE == 0:
             self._refuse("exchange/not-taker-owner")
         vaults[1], held[1] = pricing._load(CLEARINGHOUSE, taker_vault)
 
@@ -239,14 +232,14 @@ def check_fill(
     if not order.is_bid:
         received = [-terms.cash, terms.cash]
     for i: uint256 in range(2):
-        if vaults[i].word & FLAGS != 0:
+        if vaults[i].word & state.FLAGGED_OR_MARKED != 0:
             if staticcall ITradeLimits(LIMITS).is_negative(ids[i], prices):
                 fees[i] = 0
     for i: uint256 in range(2):
         # caps are the maker's
-        why: uint256 = CAPS if i == 0 else 0
-        if rights[i] & WITHDRAW == 0:
-            why |= KEY
+        why: uint256 = rules.CAPS if i == 0 else 0
+        if rights[i] & permissions.WITHDRAW == 0:
+            why |= rules.KEY
         if why != 0:
             counter: uint256 = (
                 staticcall IExchange(EXCHANGE).epoch_for(ids[i], []) >> rules.EPOCH_BITS
@@ -263,7 +256,7 @@ def check_fill(
             )
 
     # the Clearinghouse
-    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
+    if expiry % scales.HOUR != 0 or expiry >= 2**20 * scales.HOUR:
         self._refuse("clearinghouse/expiry-range")
     if taker_vault != 0 and state._market(vaults[1].word) != market:
         self._refuse("clearinghouse/wrong-market")
@@ -303,7 +296,7 @@ def check_fill(
         vault.balance = convert(balance + received[i] - fee, uint256)
         if len(legs[i]) == 0:
             # the last leg ends a flag and frees the deposit
-            vault.word &= ~FLAGS
+            vault.word &= ~state.FLAGGED_OR_MARKED
             vault.terms = 0
         elif len(held[i]) == 0:
             vault.terms = expiry | (
@@ -316,7 +309,7 @@ def check_fill(
         if ids[i] == 0:
             continue
         stamp: uint256 = staticcall IMarginGate(GATE).check(
-            GATE_TRADE,
+            gate_actions.TRADE,
             vaults[i],
             held[i],
             legs[i],
@@ -474,7 +467,7 @@ def _state(
     pays: bool = order.is_bid == (order.price > 0)
     if order.premium_style == order_form.UPFRONT and order.iv == 0 and order.price != 0 and pays:
         free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
-        most = min(most, free * order_form.MICRO // convert(abs(order.price), uint256))
+        most = min(most, free * scales.MICRO // convert(abs(order.price), uint256))
     step: uint256 = self._step(order.legs, state._lot(vault.token))
     most -= most % step
     # the least size of whole lots, unless what is left has none
