@@ -29,7 +29,6 @@ from bulkhead.risk.marks import MAX_SHARE as MAX_SHARE
 from bulkhead.risk.marks import MAX_VOL as MAX_VOL
 from bulkhead.risk.marks import MIN_HORIZON as MIN_HORIZON
 from bulkhead.risk.marks import MIN_VOL as MIN_VOL
-from bulkhead.risk.marks import YEAR as YEAR
 from bulkhead.risk.marks import mark as mark
 from bulkhead.risk.marks import setting_of as setting_of
 from bulkhead.risk.normal import CELLS as CELLS
@@ -43,6 +42,7 @@ from bulkhead.risk.normal import phi_38 as phi_38
 from bulkhead.risk.normal import phi_table as phi_table
 from bulkhead.risk.payoff import max_loss as max_loss
 from bulkhead.risk.payoff import payoff as payoff
+from bulkhead.risk.scales import YEAR as YEAR
 from bulkhead.risk.words import Leg, Model, RiskWord, Snapshot
 
 _ENGINES = {Model.ES: es.assess, Model.GREEKS: greeks.assess, Model.STATIC: static.assess}

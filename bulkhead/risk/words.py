@@ -11,9 +11,9 @@ from enum import IntEnum
 
 from bulkhead.risk.nodes import NODES as NODES
 from bulkhead.risk.nodes import WEIGHTS as WEIGHTS
+from bulkhead.risk.scales import BPS as BPS
+from bulkhead.risk.scales import WAD as WAD
 
-WAD = 10**18
-BPS = 10**14
 MAX_LEGS = 16
 STRIKE_MASK = 2**62 - 1
 QUANTITY_MASK = 2**64 - 1
