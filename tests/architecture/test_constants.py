@@ -19,7 +19,6 @@ OWN = {
     "FADE_AT",  # offsets in two words
     "DONE", "UNKNOWN_VAULT", "NO_LEGS",  # why a take, and why a settlement, is skipped
     "NO_PRICE",  # bit of a snapshot, bit of the Lens
-    "KNOWN", "ROUNDED",  # how an assessment was made: a named field of it soon
 }  # fmt: skip
 #: Sources that are being written anew take the homes then.
 LATER = {f"contracts/oracle/{name}.vy" for name in ("OracleAdapter", "VolSurface", "surface", "volatility")}
