@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 from bulkhead.orders import Order, PremiumStyle
 from bulkhead.risk import exact
+from bulkhead.risk.scales import BPS_IN_ONE, MICRO
 from bulkhead.risk.words import Kind, Leg, RiskWord, Series, Snapshot, Status
 
-MICRO = 10**6
-BPS = 10**4
 # the taker's fee is at least the full rate over this
 LEAST_FEE = 10
 
@@ -104,8 +103,8 @@ def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot
     most *= fees.cap_bps
     unit = MICRO * 10 ** (18 - decimals)
     full = notional * fees.taker_bps
-    taker_fee = _div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS)
-    maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS)
+    taker_fee = _div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS_IN_ONE)
+    maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS_IN_ONE)
     upfront = order.premium_style == PremiumStyle.UPFRONT
     divisor = unit if upfront else 10**18
     # against the taker: up when it buys, down when it sells

@@ -12,9 +12,8 @@ from math import isqrt
 
 from bulkhead.risk.coefficients import LN2
 from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
+from bulkhead.risk.scales import WAD, YEAR
 
-WAD = 10**18
-YEAR = 365 * 86400
 MAX_RETURN = ONE // 10
 MAX_VARIANCE = 100 * WAD
 SIGMA_UNIT = 10**3

@@ -15,6 +15,7 @@ from contracts.math import fixed
 from contracts.math import normal
 from contracts.math import payoff
 from contracts.math import phi_table
+from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.margin import basis
 from contracts.margin import marks as marks_
@@ -25,11 +26,10 @@ from interfaces import IOracleAdapter
 
 implements: IMarginEngine
 
-WAD: constant(int256) = 10**18
-ONE: constant(int256) = 2**64
-UNITS: constant(int256) = 10**6
-YEAR: constant(int256) = 365 * 86400
-UNBOUNDED: constant(int256) = min_value(int256)
+WAD: constant(int256) = scales.SIGNED_WAD
+ONE: constant(int256) = scales.SIGNED_Q64
+UNITS: constant(int256) = scales.SIGNED_MICRO
+YEAR: constant(int256) = scales.SIGNED_YEAR
 DEEPEST: constant(int256) = ONE * 99 // 100  # a price falls by at most this share
 TERM: constant(int256) = 24 * UNITS << 38    # 24 times a loss [wad * 1e-6 * 2^-38] over this is in wad
 
@@ -76,7 +76,7 @@ def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: 
     @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad]; delta and gamma may be negative alone,
             their sum is not.
     """
-    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, UNBOUNDED)
+    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, payoff.UNBOUNDED)
     return self._terms(legs, snapshot, risk, es)
 
 
@@ -149,7 +149,7 @@ def _terms(
         if kind == legs_.PUT:
             slope = unsafe_sub(slope, quantity)
         inner: int256 = unsafe_sub(
-            unsafe_mul(legs_._signed(legs_._strike(leg)), marks_.STRIKE_WAD), setting.known
+            unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD), setting.known
         )
         if inner <= 0:
             slope = unsafe_add(slope, quantity)

@@ -23,7 +23,6 @@ from contracts.liquidation import waterfall
 
 implements: ISettlement
 
-WAD: constant(uint256) = 10**18
 AMOUNT_MASK: constant(uint256) = 2**108 - 1
 TOTAL_MASK: constant(uint256) = 2**112 - 1
 OPEN_CLAIM: constant(uint256) = 1 << 224

@@ -18,25 +18,15 @@ from interfaces import IOperators
 from interfaces import IOracleAdapter
 from interfaces import IVaultToken
 
+from contracts.math import scales
+from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.vaults import novation
 from contracts.governance import parameters
 from contracts.vaults import vault_state as state
+from contracts.vaults import permissions
 
 implements: IClearinghouse
-
-# modes of the margin gate
-TRADE: constant(uint256) = 0
-OWN: constant(uint256) = 1
-TAKE: constant(uint256) = 2
-
-# own actions that leave the legs as they are: the second checks a vault under its model, the third under a new one
-WITHDRAWAL: constant(uint256) = 0
-STAY: constant(uint256) = 1
-
-# permissions of operators
-WITHDRAW: constant(uint256) = 2
-MANAGE: constant(uint256) = 4
 
 CELL_SALT: constant(uint256) = 1 << 255
 # gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
@@ -425,7 +415,7 @@ def _end_flag(
     key: uint256 = self._cell_key(state._market(vault.word), state._expiry(vault.terms))
     vault.terms &= ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
     vault.word = self._store(
-        vault_id, vault.word & ~(state.FLAGGED | state.MARKED), vault.terms
+        vault_id, vault.word & ~state.FLAGGED_OR_MARKED, vault.terms
     )
     self._record_deficit(vault_id, key, 0)
     log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
@@ -442,7 +432,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     terms: uint256 = vault.terms
     market: uint256 = state._market(word)
     expiry: uint256 = state._expiry(terms)
-    if word & (state.FLAGGED | state.MARKED) == 0 or block.timestamp >= expiry:
+    if word & state.FLAGGED_OR_MARKED == 0 or block.timestamp >= expiry:
         return 0
     vault.balance = self._held(vault)
     token: uint256 = vault.token
@@ -627,7 +617,7 @@ def _novate(
         novation._refuse("clearinghouse/same-vault")
     if block.timestamp >= order.expiry:
         novation._refuse("clearinghouse/expired")
-    if order.expiry % state.HOUR != 0 or order.expiry >= 2**20 * state.HOUR:
+    if order.expiry % scales.HOUR != 0 or order.expiry >= 2**20 * scales.HOUR:
         novation._refuse("clearinghouse/expiry-range")
 
     # load
@@ -651,8 +641,8 @@ def _novate(
     tip: uint256 = 0
     for i: uint256 in range(2):
         is_empty: bool = len(moved.legs[i]) == 0
-        ends_flag: bool = is_empty and vaults[i].word & (state.FLAGGED | state.MARKED) != 0
-        if action == TAKE and i == 0 and (is_empty or take.ends_flag):
+        ends_flag: bool = is_empty and vaults[i].word & state.FLAGGED_OR_MARKED != 0
+        if action == gate_actions.TAKE and i == 0 and (is_empty or take.ends_flag):
             ends_flag = True
             tip = min(
                 self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
@@ -668,7 +658,7 @@ def _novate(
         order.cash + convert(tip, int256),
         order.fees,
         order.fee_receiver,
-        action == TAKE,
+        action == gate_actions.TAKE,
     )
     if tip != 0:
         self._log_tip(ids[0], vaults[1].custody, state.TIP_END, tip)
@@ -681,8 +671,8 @@ def _novate(
         if self.deferred_id == ids[i]:
             # novating in a callback may create risk: `finish` then asks what any new risk is asked
             if not take.deferred:
-                self.deferred_mode = OWN
-        elif action != TAKE or i == 1:
+                self.deferred_mode = gate_actions.OWN
+        elif action != gate_actions.TAKE or i == 1:
             stamp: uint256 = self._check(
                 IMarginGate.Change(
                     action=action, received=received, fee=order.fees[i], known=take.known
@@ -721,7 +711,7 @@ def novate(
     @return Whether the open interest of some series was raised, and that of the market after.
     """
     self._check_role(EXCHANGE)
-    raised: bool = self._novate(TRADE, order, snapshot, empty(IClearinghouse.Take))
+    raised: bool = self._novate(gate_actions.TRADE, order, snapshot, empty(IClearinghouse.Take))
     return IClearinghouse.OpenInterest(
         raised=raised, contracts=self.open_interests[state._market(self.words[order.giver])]
     )
@@ -772,7 +762,7 @@ def _deposit(payer: address, vault_id: uint256, amount: uint256):
     log IClearinghouse.Deposited(
         vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
     )
-    if word & (state.FLAGGED | state.MARKED) != 0:
+    if word & state.FLAGGED_OR_MARKED != 0:
         self._cure(vault_id, payer)
 
 
@@ -813,7 +803,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     @param receiver Who gets them.
     """
     self._check_idle()
-    word: uint256 = self._authorized(vault_id, WITHDRAW)
+    word: uint256 = self._authorized(vault_id, permissions.WITHDRAW)
     if word & state.DEBT != 0:
         novation._refuse("clearinghouse/in-debt")
     vault: IClearinghouse.Vault = self._read(vault_id, word)
@@ -828,7 +818,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
         novation._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         vault.balance = balance
-        self._check_own(vault_id, vault, WITHDRAWAL)
+        self._check_own(vault_id, vault, gate_actions.WITHDRAWAL)
     self._pay(token, custody, receiver, amount)
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
@@ -842,14 +832,14 @@ def set_model(vault_id: uint256, model: uint256):
     @param model Margin model (vaults/vault_state) among those the market enables.
     """
     self._check_idle()
-    word: uint256 = self._authorized(vault_id, MANAGE)
+    word: uint256 = self._authorized(vault_id, permissions.MANAGE)
     self._check_model(state._market(word), model)
     # healthy under the old model first: a laxer one is no way out of a margin call
     for i: uint256 in range(2):
         if state._count(word) != 0:
             vault: IClearinghouse.Vault = self._load(vault_id)
             vault.balance = self._held(vault)
-            self._check_own(vault_id, vault, STAY + i)
+            self._check_own(vault_id, vault, gate_actions.STAY + i)
         if i == 0:
             self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
     self._log_vault(vault_id)
@@ -866,9 +856,9 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     @param legs Leg words.
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
-    word: uint256 = self._authorized(from_id, MANAGE)
+    word: uint256 = self._authorized(from_id, permissions.MANAGE)
     # a manager may regroup within one owner's vaults, and carries nothing out of them
-    if (word ^ self._authorized(to_id, MANAGE)) & state.OWNER_MASK != 0:
+    if (word ^ self._authorized(to_id, permissions.MANAGE)) & state.OWNER_MASK != 0:
         self._refuse_owner()
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
@@ -878,7 +868,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         novation._refuse("clearinghouse/no-legs")
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
-        OWN,
+        gate_actions.OWN,
         IClearinghouse.Novation(
             giver=from_id,
             receiver=to_id,
@@ -1022,8 +1012,8 @@ def take(
     if terms.deferred:
         self.callback_taker = state._owner(self.words[order.receiver])
         self.deferred_id = order.receiver
-        self.deferred_mode = TAKE
-    self._novate(TAKE, order, snapshot, terms)
+        self.deferred_mode = gate_actions.TAKE
+    self._novate(gate_actions.TAKE, order, snapshot, terms)
 
 
 @external
@@ -1110,12 +1100,12 @@ def settle(
     token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
 
-    if word & (state.FLAGGED | state.MARKED) != 0:
+    if word & state.FLAGGED_OR_MARKED != 0:
         self._record_deficit(vault_id, key, 0)
     self.cells[key] -= gross
     if open_interest != 0:
         self.open_interests[market] -= open_interest
-    word &= ~(state.COUNT_MASK | state.FLAGGED | state.MARKED | state.TERMS_MASK)
+    word &= ~(state.COUNT_MASK | state.FLAGGED_OR_MARKED | state.TERMS_MASK)
     if net > 0:
         word |= state.CLAIM
     self.words[vault_id] = word

@@ -16,8 +16,11 @@ from interfaces import IMarginGate
 from interfaces import IOracleAdapter
 from interfaces import ITradeLimits
 
+from contracts.math import scales
+from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.vaults import novation
+from contracts.vaults import permissions
 from contracts.exchange import order as order_form
 from contracts.exchange import order_pricing as pricing
 from contracts.exchange import order_rules as rules
@@ -28,15 +31,6 @@ from contracts.vaults import vault_state as state
 
 implements: IFillCheck
 
-# mode of the margin gate
-GATE_TRADE: constant(uint256) = 0
-# permissions of operators
-TRADE: constant(uint256) = 1
-WITHDRAW: constant(uint256) = 2
-# why TradeLimits is asked
-KEY: constant(uint256) = 1
-CAPS: constant(uint256) = 2
-FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
 
 # one of the two vaults of a fill; the first is the giver, who sells, the second the receiver
 struct Side:
@@ -84,7 +78,7 @@ def _refuse(reason: String[32]):
 def _load(vault_id: uint256) -> Side:
     side: Side = empty(Side)
     side.id = vault_id
-    side.rights = rules.ALL
+    side.rights = permissions.ALL
     if vault_id != 0:
         side.vault, side.legs = pricing._load(CLEARINGHOUSE, vault_id)
     return side
@@ -100,12 +94,12 @@ def _sides(order: IExchange.Order, taker: address, taker_vault: uint256) -> Side
     maker.rights = rules._rights(OPERATORS, order.maker_vault, maker.vault.word, order.signer)
     if taker_vault == order.maker_vault:
         self._refuse("exchange/same-vault")
-    rights: uint256 = rules.ALL
+    rights: uint256 = permissions.ALL
     if taker_vault != 0:
         rights = rules._rights(OPERATORS, 
             taker_vault, staticcall IClearinghouse(CLEARINGHOUSE).vault_word(taker_vault), taker
         )
-        if rights & TRADE == 0:
+        if rights & permissions.TRADE == 0:
             self._refuse("exchange/not-taker-owner")
     other: Side = self._load(taker_vault)
     other.rights = rights
@@ -125,7 +119,7 @@ def _due(
     result: Side = side
     result.received = received
     result.fee = fee
-    if side.vault.word & FLAGS != 0 and staticcall ITradeLimits(LIMITS).is_negative(side.id, prices):
+    if side.vault.word & state.FLAGGED_OR_MARKED != 0 and staticcall ITradeLimits(LIMITS).is_negative(side.id, prices):
         result.fee = 0
     return result
 
@@ -143,8 +137,8 @@ def _check_limits(
     @dev Limits of a trade-only key, and the caps of a maker.
     """
     asked: uint256 = why
-    if side.rights & WITHDRAW == 0:
-        asked |= KEY
+    if side.rights & permissions.WITHDRAW == 0:
+        asked |= rules.KEY
     if asked == 0:
         return
     counter: uint256 = staticcall IExchange(EXCHANGE).epoch_for(side.id, []) >> rules.EPOCH_BITS
@@ -200,7 +194,7 @@ def _check_margin(
     after.cell = cell
     if len(legs) == 0:
         # the last leg ends a flag and frees the deposit
-        after.word &= ~FLAGS
+        after.word &= ~state.FLAGGED_OR_MARKED
         after.terms = 0
     elif len(side.legs) == 0:
         after.terms = expiry | (
@@ -208,7 +202,7 @@ def _check_margin(
         )
     stamp: uint256 = staticcall IMarginGate(GATE).check(
         IMarginGate.Change(
-            action=GATE_TRADE,
+            action=gate_actions.TRADE,
             received=side.received,
             fee=side.fee,
             known=empty(IMarginEngine.Assessment),
@@ -254,11 +248,11 @@ def check_fill(
     sides[maker] = self._due(sides[maker], cash, terms.maker_fee, prices)
     sides[1 - maker] = self._due(sides[1 - maker], -cash, terms.taker_fee, prices)
     # caps are the maker's
-    self._check_limits(sides[maker], terms.legs, order.is_bid, CAPS, prices)
+    self._check_limits(sides[maker], terms.legs, order.is_bid, rules.CAPS, prices)
     self._check_limits(sides[1 - maker], terms.legs, not order.is_bid, 0, prices)
 
     # the Clearinghouse
-    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
+    if expiry % scales.HOUR != 0 or expiry >= 2**20 * scales.HOUR:
         self._refuse("clearinghouse/expiry-range")
     if taker_vault != 0 and state._market(sides[1 - maker].vault.word) != market:
         self._refuse("clearinghouse/wrong-market")

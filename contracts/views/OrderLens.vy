@@ -13,6 +13,7 @@ from interfaces import IClearinghouse
 from interfaces import IExchange
 from interfaces import IOrderLens
 
+from contracts.math import scales
 from contracts.vaults import leg
 from contracts.exchange import order as order_form
 from contracts.exchange import order_pricing as pricing
@@ -217,7 +218,7 @@ def _state(
     pays: bool = order.is_bid == (order.price > 0)
     if order.premium_style == order_form.UPFRONT and order.iv == 0 and order.price != 0 and pays:
         free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
-        most = min(most, free * order_form.MICRO // convert(abs(order.price), uint256))
+        most = min(most, free * scales.MICRO // convert(abs(order.price), uint256))
     step: uint256 = self._step(order.legs, state._lot(vault.token))
     most -= most % step
     # the least size of whole lots, unless what is left has none

@@ -9,9 +9,9 @@ import boa
 import pytest
 
 from bulkhead.risk import svi
+from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Snapshot, Status
 from bulkhead.vol import surface as vol
-from bulkhead.vol.surface import DAY
 from tests.worlds.surface import (
     ACCOUNTS,
     KEYS,
