@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import boa
 import pytest
-from tests.unit.BackstopPool.test_absorb import absorb, flagged, initial
+from tests.unit.liquidation.BackstopPool.test_absorb import absorb, flagged, initial
 
 from bulkhead.risk.auction import WAD
 from tests.contracts import deployer, write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import boa
 import pytest
-from tests.unit.BackstopPool.test_absorb import LIVE, absorb, flagged
+from tests.unit.liquidation.BackstopPool.test_absorb import LIVE, absorb, flagged
 
 from bulkhead.risk.words import Status
 from tests.contracts import deployer
