@@ -65,11 +65,11 @@ compile: $(STAMP) ## every contract through Ape
 
 .PHONY: gas
 gas: $(STAMP) ## the gas table on Anvil, beside the peers' figures
-	@python benchmarks/gas.py
+	@python -m benchmarks.gas
 
 .PHONY: gas-snapshot
 gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
-	@python benchmarks/gas.py --snapshot benchmarks/gas.snapshot.json
+	@python -m benchmarks.gas --snapshot benchmarks/gas.snapshot.json
 
 .PHONY: snapshots
 snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
@@ -83,7 +83,7 @@ docs: $(STAMP) ## regenerate docs/parameters.md
 .PHONY: picture
 picture: $(STAMP) ## rewrite the picture of the README from a run of the demo
 	@bulkhead demo --no-ape --report out/demo.html
-	@python docs/picture.py out/demo.html docs/demo.svg
+	@python -m bulkhead.report.picture out/demo.html docs/demo.svg
 
 .PHONY: deploy
 deploy: $(STAMP) ## deploy with Ape (NETWORK=ethereum:sepolia:node for a public test network)

@@ -9,8 +9,8 @@ which need no starting guess.
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -221,7 +221,9 @@ def expected_files() -> dict[Path, str]:
 
 def main() -> int:
     """Compares or writes."""
-    write = "--write" in sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="rewrite what differs")
+    write = parser.parse_args().write
     different = 0
     for path, text in expected_files().items():
         if path.exists() and path.read_text() == text:

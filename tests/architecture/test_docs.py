@@ -129,11 +129,11 @@ def test_picture__of_a_report__has_both_charts(tmp_path):
         f"<section><h2>Health of every vault</h2>{svg.format(300)}</section>"
     )
     out = tmp_path / "picture.svg"
-    command = [sys.executable, str(ROOT / "docs" / "picture.py"), str(report), str(out)]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "bulkhead.report.picture", str(report), str(out)]
+    subprocess.run(command, cwd=ROOT, check=True)
     assert out.read_text().count("<line/>") == 2 and "1 desk (maker)" in out.read_text()
     report.write_text("<p>nothing</p>")
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "no section" in done.stderr
 
 
