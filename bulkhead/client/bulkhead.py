@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
 
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.rpc import Rpc
 from bulkhead.client.account import Account
-from bulkhead.client.amounts import parse_expiry
+from bulkhead.client.amounts import Number, parse_expiry
 from bulkhead.client.orders import Orders
 from bulkhead.client.packages import PackageLeg
 from bulkhead.client.preview import trade_preview
@@ -41,7 +40,7 @@ class Bulkhead(Account):
         self.orders = Orders(self, self.vaults)
 
     def preview(
-        self, vault_id: int, expiry: str | int, legs: Iterable[tuple[PackageLeg, Decimal]], cash: Decimal = Decimal(0)
+        self, vault_id: int, expiry: str | int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number = 0
     ) -> VaultInfo:
         """What a vault would look like after a trade at the present price, as the Lens says.
 

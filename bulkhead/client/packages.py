@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.client.amounts import to_quantity, to_strike
+from bulkhead.client.amounts import Number, to_quantity, to_strike
 from bulkhead.risk.words import Kind, Leg
 
 
@@ -30,7 +30,7 @@ class PackageLeg:
         except (KeyError, ValueError, ArithmeticError):
             raise BadInput(f"{text!r} is not a leg: write call:200, -put:160, 2*call:200, future or -future.") from None
 
-    def moved(self, amount: Decimal | int) -> int:
+    def moved(self, amount: Number) -> int:
         """Leg word of `amount` packages of this leg."""
         return Leg(self.kind, to_strike(self.strike), self.ratio * to_quantity(amount)).pack()
 
