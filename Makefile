@@ -34,6 +34,10 @@ demo: $(STAMP) ## a market on its own Anvil through a crash, with a report (DATA
 market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, with funded keys (PORT=8545)
 	@python -m scripts.market --port $(PORT)
 
+.PHONY: shell
+shell: $(STAMP) ## a shell in the environment, as after `. .venv/bin/activate`
+	@exec bash --rcfile <(cat ~/.bashrc 2>/dev/null || true; echo '. .venv/bin/activate') -i
+
 .PHONY: test
 test: test-boa test-ape ## everything
 

@@ -48,6 +48,13 @@ def test_readme__targets__exist_and_run_what_they_say(target, runs):
     assert runs in done.stdout
 
 
+def test_readme__environment__is_entered_as_it_says():
+    assert "`. .venv/bin/activate`" in README and "`make shell`" in README
+    assert (ROOT / ".venv" / "bin" / "activate").exists()
+    done = subprocess.run(["make", "-n", "shell"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and ". .venv/bin/activate" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     """A deployed and funded market, two weeks before the expiry that the docs trade."""
