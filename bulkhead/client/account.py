@@ -9,7 +9,7 @@ from bulkhead import orders
 from bulkhead.chain.connection import Connection, Market, connect
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.errors import BadInput, NoFunds
+from bulkhead.chain.errors import BadInput, NoFunds, Reverted
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.client.amounts import MAX_UINT
@@ -63,6 +63,8 @@ class Account:
     def ensure_allowance(self, market: Market, spender: Contract, amount: int) -> None:
         """Approves a contract when needed, after making sure that the tokens are there.
 
+        Some tokens (USDT) refuse to change an allowance that is not zero; for these it is set to zero first.
+
         Raises:
             NoFunds: The account holds less than `amount`.
         """
@@ -72,5 +74,14 @@ class Account:
                 f"{self.address} holds {Decimal(held).scaleb(-market.decimals)} quote tokens of {market.symbol} and "
                 f"needs {Decimal(amount).scaleb(-market.decimals)}."
             )
-        if int(market.token.call("allowance", self.address, spender.address)) < amount:
+        allowed = int(market.token.call("allowance", self.address, spender.address))
+        if allowed >= amount:
+            return
+        try:
+            self.signer.execute(market.token, "approve", spender.address, MAX_UINT)
+        except Reverted:
+            # refused before it was sent
+            if allowed == 0:
+                raise
+            self.signer.execute(market.token, "approve", spender.address, 0)
             self.signer.execute(market.token, "approve", spender.address, MAX_UINT)
