@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +41,20 @@ class Amount(click.ParamType):
         if not found.is_finite():
             self.fail(f"{value!r} is not a number.", param, ctx)
         return found
+
+
+class PackageCommand(click.Command):
+    """A command whose last argument is LEGS: "-put:160" is one of them, although it begins as an option does."""
+
+    SOLD = re.compile(r"-(\d+\*)?([a-z]+:.*|call|put|future|cash)", re.IGNORECASE)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts legs that begin with a minus behind everything else."""
+        end = args.index("--") if "--" in args else len(args)
+        sold = [one for one in args[:end] if self.SOLD.fullmatch(one)]
+        if sold:
+            args = [*(one for one in args[:end] if one not in sold), "--", *args[end + 1 :], *sold]
+        return super().parse_args(ctx, args)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +14,13 @@ from rich.table import Table
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, Place, chain_options, key_option
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
+
+#: How the hash of an order is written.
+HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 @click.group()
@@ -34,7 +38,7 @@ def _signed(path: str) -> SignedOrder:
     return SignedOrder.from_json(text)
 
 
-@order.command("sign")
+@order.command("sign", cls=PackageCommand)
 @click.argument("vault_id", type=int)
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @click.argument("legs", nargs=-1, required=True)
@@ -95,12 +99,13 @@ def order_state(files: tuple[str, ...], vault_id: int, place: Place) -> None:
 
 
 @order.command("cancel")
-@click.argument("files", nargs=-1, required=True)
+@click.argument("which", metavar="ORDERS", nargs=-1, required=True)
 @chain_options
 @key_option()
-def order_cancel(files: tuple[str, ...], place: Place) -> None:
-    """Cancel own orders by hash."""
-    click.echo(place.client().orders.cancel([_signed(file) for file in files]).hash)
+def order_cancel(which: tuple[str, ...], place: Place) -> None:
+    """Cancel ORDERS (files, - or hashes 0x...) that the key has signed."""
+    found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
+    click.echo(place.client().orders.cancel(found).hash)
 
 
 @order.command("preview")
@@ -127,6 +132,7 @@ def order_preview(
         ("initial margin", f"{found.after.initial_margin:,.6f}"),
         ("health", health),
         ("passes", "yes" if found.passes else "no"),
+        *([("a fill would meet", reasons.sentence(found.refusal))] if found.refusal else []),
         ("liquidated below, above", ", ".join(prices)),
     ):
         table.add_row(name, value)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bulkhead.chain.words import describe
-from bulkhead.cli.common import Amount, Place, chain_options, key_option, moment
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, moment
 
 if TYPE_CHECKING:
     from bulkhead.client import VaultInfo
@@ -123,7 +123,7 @@ def vault_close(vault_id: int, place: Place) -> None:
     click.echo(place.client().vaults.close(vault_id).hash)
 
 
-@vault.command("split")
+@vault.command("split", cls=PackageCommand)
 @click.argument("vault_id", type=int)
 @click.argument("legs", nargs=-1, required=True)
 @click.option("--size", type=Amount(), default="1", show_default=True, help="Packages of the legs.")

@@ -7,16 +7,30 @@ from decimal import Decimal
 from typing import Any
 
 from bulkhead import orders
+from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import Receipt
 from bulkhead.client.account import Account
-from bulkhead.client.amounts import MAX_UINT, parse_expiry, parse_model, to_native, to_quantity, to_strike, to_wad
+from bulkhead.client.amounts import (
+    MAX_UINT,
+    Number,
+    parse_expiry,
+    parse_model,
+    to_native,
+    to_quantity,
+    to_strike,
+    to_wad,
+)
+from bulkhead.client.fill_check import STATUSES, order_states
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.preview import FillPreview, Side, fill_preview
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.client.vaults import Vaults
 from bulkhead.orders import Order
 from bulkhead.risk.words import Series
+
+#: Orders in one call of `Exchange.cancel`.
+MOST_CANCELLED = 32
 
 
 class Orders:
@@ -32,8 +46,8 @@ class Orders:
         expiry: str | int,
         legs: Iterable[PackageLeg | str],
         side: str,
-        price: Decimal | int,
-        size: Decimal | int,
+        price: Number | float,
+        size: Number,
         good_for: int = 300,
         **other: Any,
     ) -> Order:
@@ -57,8 +71,7 @@ class Orders:
         package = [package_leg(leg) for leg in legs]
         try:
             series = [(Series(view.market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package]
-            epoch = account.chain["Exchange"].call("epoch_for", vault_id, sorted(s for s, _ in series))
-            return orders.build(
+            built = orders.build(
                 maker_vault=vault_id,
                 signer=account.address,
                 legs=series,
@@ -66,10 +79,15 @@ class Orders:
                 price=to_wad(price),
                 size=to_quantity(size),
                 expiry=account.chain.rpc.timestamp() + good_for,
-                **{"epoch": epoch, **other},
+                **other,
             )
         except ValueError as error:
             raise BadInput(f"That order has no valid form: {error}.") from error
+        if "epoch" in other:
+            return built
+        # asked last: the Exchange has no words for an order of no valid form
+        epoch = account.chain["Exchange"].call("epoch_for", vault_id, [leg.series for leg in built.legs])
+        return orders.with_changes(built, epoch=epoch)
 
     def sign(
         self,
@@ -77,8 +95,8 @@ class Orders:
         expiry: str | int,
         legs: Iterable[PackageLeg | str],
         side: str,
-        price: Decimal | int,
-        size: Decimal | int,
+        price: Number | float,
+        size: Number,
         good_for: int = 300,
         **other: Any,
     ) -> SignedOrder:
@@ -92,6 +110,11 @@ class Orders:
         return SignedOrder(order, signature, account.domain.chain_id, account.domain.exchange)
 
     def _check(self, signed: SignedOrder) -> None:
+        """An order of a form that the Exchange reads, signed for this deployment."""
+        orders.check(signed.order)
+        self._check_domain(signed)
+
+    def _check_domain(self, signed: SignedOrder) -> None:
         domain = self._account.domain
         if signed.chain_id != domain.chain_id or signed.exchange.lower() != domain.exchange.lower():
             raise BadInput(
@@ -102,11 +125,11 @@ class Orders:
         self,
         signed: SignedOrder,
         vault_id: int | None = None,
-        size: Decimal | None = None,
-        deposit: Decimal | int = 0,
+        size: Number | None = None,
+        deposit: Number = 0,
         model: str = "ES",
-        limit_price: Decimal | None = None,
-        max_fee: Decimal | None = None,
+        limit_price: Number | float | None = None,
+        max_fee: Number | None = None,
     ) -> int:
         """Takes an order into an own vault, or into a new one opened, funded and filled in one transaction.
 
@@ -148,8 +171,8 @@ class Orders:
         self,
         order: Order | SignedOrder,
         vault_id: int | None = None,
-        size: Decimal | None = None,
-        deposit: Decimal | int | None = None,
+        size: Number | None = None,
+        deposit: Number | None = None,
         model: str = "ES",
     ) -> FillPreview:
         """What a fill would do: the maker's side of an order, or the taker's in a vault named or a new one.
@@ -157,13 +180,19 @@ class Orders:
         Args:
             order: The order, signed or not (`build`).
             vault_id: Vault that would take; None looks at the maker's.
-            size: Packages; None takes the whole order.
+            size: Packages; None takes all that is left.
             deposit: Quote tokens of a vault that would be opened to take (`fill` without a vault).
             model: Margin model of that vault: ES, GREEKS or STATIC.
+
+        Raises:
+            Reverted: The order cannot be filled, whatever margin and tokens there are; `reason` says why.
         """
-        found = order.order if isinstance(order, SignedOrder) else order
-        packages = found.size if size is None else to_quantity(size)
-        return fill_preview(self._account.chain, found, packages, Side(vault_id, deposit, model))
+        packages = None if size is None else to_quantity(size)
+        side = Side(vault_id, deposit, model)
+        if isinstance(order, SignedOrder):
+            self._check(order)
+            return fill_preview(self._account.chain, order.order, order.signature, packages, side)
+        return fill_preview(self._account.chain, order, None, packages, side)
 
     def close_all(self, vault_id: int, signed: Iterable[SignedOrder]) -> Receipt:
         """Takes several orders into one vault, all or none, and only if it ends without legs."""
@@ -197,27 +226,62 @@ class Orders:
         order = signed.order
         return (order.to_tuple(), signed.signature, vault_id, MAX_UINT, order.price, MAX_UINT)
 
-    def cancel(self, signed: Iterable[SignedOrder]) -> Receipt:
-        """Cancels orders by hash."""
-        hashes = [orders.order_hash(s.order, self._account.domain) for s in signed]
-        return self._account.signer.execute(self._account.chain["Exchange"], "cancel", hashes)
+    def cancel(self, signed: Iterable[SignedOrder | str | bytes]) -> Receipt:
+        """Cancels up to 32 orders that this account signed; those that are filled or cancelled already are left out.
+
+        Args:
+            signed: Orders, or their hashes.
+
+        Raises:
+            BadInput: An order is of another key or another Exchange, or there is nothing left to cancel. Nothing was
+                sent.
+        """
+        account, several = self._account, list(signed)
+        hashes = [self._hash_to_cancel(one) for one in several]
+        if not 0 < len(hashes) <= MOST_CANCELLED:
+            raise BadInput(f"One to {MOST_CANCELLED} orders are cancelled at a time, not {len(hashes)}.")
+        exchange = account.chain["Exchange"]
+        found = read(account.chain.rpc, [exchange.query("filled_of", account.address, one) for one in hashes])
+        sizes = [one.order.size if isinstance(one, SignedOrder) else None for one in several]
+        alive = [
+            one
+            for one, size, (filled, cancelled) in zip(hashes, sizes, found, strict=True)
+            if not cancelled and (size is None or filled < size)
+        ]
+        if not alive:
+            raise BadInput("There is nothing to cancel: filled or cancelled already.")
+        return account.signer.execute(exchange, "cancel", alive)
+
+    def _hash_to_cancel(self, one: SignedOrder | str | bytes) -> bytes:
+        account = self._account
+        if isinstance(one, SignedOrder):
+            self._check_domain(one)
+            if one.order.signer != account.address:
+                raise BadInput(
+                    f"The order was signed by {one.order.signer}; only that key can cancel it, and this is "
+                    f"{account.address}."
+                )
+            return orders.order_hash(one.order, account.domain)
+        try:
+            found = bytes.fromhex(one.removeprefix("0x")) if isinstance(one, str) else bytes(one)
+        except ValueError:
+            found = b""
+        if len(found) != 32:
+            raise BadInput(f"{one!r} is not the hash of an order, which has 32 bytes.")
+        return found
 
     def states(self, signed: Iterable[SignedOrder], vault_id: int = 0) -> list[tuple[str, Decimal, str]]:
         """(status, packages that can be filled, reason that a fill would meet) of orders.
 
         Args:
-            signed: Up to 16 orders.
+            signed: The orders.
             vault_id: A vault of this account to fill into; without it only the makers' sides are looked at.
         """
         several = list(signed)
         for one in several:
-            self._check(one)
-        names = ("invalid", "open", "closing only", "not now", "filled", "cancelled", "expired")
-        found = self._account.chain["OrderLens"].call(
-            "order_states",
-            [s.order.to_tuple() for s in several],
-            [s.signature for s in several],
-            self._account.address if vault_id else orders.ZERO_ADDRESS,
-            vault_id,
-        )
-        return [(names[f["status"]], Decimal(f["fillable"]).scaleb(-6), str(f["reason"])) for f in found]
+            self._check_domain(one)
+            if len(one.order.legs) > orders.MAX_LEGS:
+                orders.check(one.order)
+        taker = self._account.address if vault_id else orders.ZERO_ADDRESS
+        found = order_states(self._account.chain, several, taker, vault_id)
+        return [(STATUSES[f["status"]], Decimal(f["fillable"]).scaleb(-6), str(f["reason"])) for f in found]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
 from bulkhead import pricing
 from bulkhead.chain import system
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.lens import CellView, VaultView, described, read_cells, vault_view
+from bulkhead.chain.lens import CellView, VaultView, described, read_cells, read_vaults, vault_view
 from bulkhead.chain.words import Model
-from bulkhead.client.amounts import from_wad, parse_model, to_native
-from bulkhead.client.packages import PackageLeg
+from bulkhead.client.amounts import Number, from_wad, parse_model, to_decimal, to_native
+from bulkhead.client.fill_check import Fill, check_fill
+from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.vault_info import VaultInfo
 from bulkhead.orders import Order, PremiumStyle
 from bulkhead.risk import exact, static
@@ -30,7 +31,9 @@ class FillPreview:
         premium: What the buyer pays [quote].
         fee: What this side pays [quote].
         after: The vault after the fill, initial margin included.
-        passes: Equity after covers the initial margin.
+        passes: Equity after covers the initial margin, and nothing else stands against the fill.
+        refusal: The reason that a fill would meet now, "" for none. On the maker's side also one that those who close
+            a position do not meet.
         liquidation_below: Nearest spot below at which the vault would be liquidatable, None when there is none.
         liquidation_above: The same above.
     """
@@ -40,6 +43,7 @@ class FillPreview:
     fee: Decimal
     after: VaultInfo
     passes: bool
+    refusal: str
     liquidation_below: Decimal | None
     liquidation_above: Decimal | None
 
@@ -55,7 +59,7 @@ class Side:
     """
 
     vault_id: int | None = None
-    deposit: Decimal | int | None = None
+    deposit: Number | None = None
     model: str = "ES"
 
     @property
@@ -80,23 +84,42 @@ def _after_opening(chain: Connection, side: Side, series: Series, legs: Sequence
 
 
 def trade_preview(
-    chain: Connection, view: VaultView, expiry: int, legs: Iterable[tuple[PackageLeg, Decimal]], cash: Decimal
+    chain: Connection, view: VaultView, expiry: int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number
 ) -> VaultInfo:
     """A vault after legs (of so many contracts each) and quote tokens have moved into it at the present price."""
     market = chain.market(view.market)
-    moved = [leg.moved(amount) for leg, amount in legs]
-    tokens = int(cash.scaleb(market.decimals).to_integral_value(rounding=ROUND_FLOOR))
+    moved = [package_leg(leg).moved(amount) for leg, amount in legs]
+    tokens = int(to_decimal(cash).scaleb(market.decimals).to_integral_value(rounding=ROUND_FLOOR))
     return VaultInfo.of(_after(chain, view.vault_id, expiry, moved, tokens), market)
 
 
-def fill_preview(chain: Connection, order: Order, packages: int, side: Side) -> FillPreview:
-    """What a fill of so many packages [1e-6] would do to one side.
+def _vault(chain: Connection, vault_id: int) -> VaultView:
+    (view,) = read_vaults(chain, [vault_id])
+    if not isinstance(view, VaultView):
+        raise view
+    return view
+
+
+def fill_preview(chain: Connection, order: Order, signature: bytes | None, size: int | None, side: Side) -> FillPreview:
+    """What a fill would do to one side.
+
+    Args:
+        chain: The deployment.
+        order: The order.
+        signature: Its signature, None before it is signed.
+        size: Packages [1e-6], None for all that is left.
+        side: Whose vault is looked at.
 
     Raises:
         BadInput: The side names a vault and a deposit.
+        Reverted: The order cannot be filled, whatever margin and tokens there are.
     """
     if side.vault_id is not None and side.deposit is not None:
         raise BadInput("A fill goes into an existing vault or into a new one with a deposit, not into both.")
+    fill = Fill(order, signature, size)
+    if side.vault_id is not None:
+        fill = replace(fill, taker=_vault(chain, side.vault_id).owner, vault_id=side.vault_id)
+    packages, refusal = check_fill(chain, fill)
     series = Series.unpack(order.legs[0].series)
     market = chain.market(series.market)
     (cell,) = read_cells(chain, [(series.market, series.expiry)]).values()
@@ -118,7 +141,8 @@ def fill_preview(chain: Connection, order: Order, packages: int, side: Side) -> 
         premium=Decimal(terms.premium).scaleb(-6 if deferred else -market.decimals),
         fee=Decimal(fee).scaleb(-market.decimals),
         after=VaultInfo.of(after, market),
-        passes=after.covered or after.equity >= after.initial_margin,
+        passes=not refusal and (after.covered or after.equity >= after.initial_margin),
+        refusal=refusal,
         liquidation_below=below,
         liquidation_above=above,
     )

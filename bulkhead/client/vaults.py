@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from bulkhead.chain.connection import Market
-from bulkhead.chain.errors import UnknownVault
+from bulkhead.chain.errors import BadInput, UnknownVault
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.sender import Receipt
 from bulkhead.client.account import Account
-from bulkhead.client.amounts import parse_model, to_native
+from bulkhead.client.amounts import Number, parse_model, to_native
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.vault_info import VaultInfo
 from bulkhead.operators import Permission
+from bulkhead.risk.words import MAX_LEGS
 
 
 class Vaults:
@@ -22,7 +22,7 @@ class Vaults:
     def __init__(self, account: Account) -> None:
         self._account = account
 
-    def open(self, market: str = "ETH", deposit: Decimal | int = 0, model: str = "ES") -> int:
+    def open(self, market: str = "ETH", deposit: Number = 0, model: str = "ES") -> int:
         """Opens a vault of the account, with a first deposit.
 
         Args:
@@ -47,7 +47,7 @@ class Vaults:
             account.signer.execute(clearinghouse, "deposit", vault_id, amount)
         return vault_id
 
-    def deposit(self, vault_id: int, amount: Decimal | int) -> Receipt:
+    def deposit(self, vault_id: int, amount: Number) -> Receipt:
         """Puts quote tokens into any vault."""
         market = self._account.chain.market(self.view(vault_id).market)
         clearinghouse = self._account.chain["Clearinghouse"]
@@ -55,14 +55,14 @@ class Vaults:
         self._account.ensure_allowance(market, clearinghouse, native)
         return self._account.signer.execute(clearinghouse, "deposit", vault_id, native)
 
-    def withdraw(self, vault_id: int, amount: Decimal | int, receiver: str | None = None) -> Receipt:
+    def withdraw(self, vault_id: int, amount: Number, receiver: str | None = None) -> Receipt:
         """Takes collateral out of an own vault."""
         market = self._account.chain.market(self.view(vault_id).market)
         native = to_native(amount, market.decimals)
         to = receiver or self._account.address
         return self._account.signer.execute(self._account.chain["Clearinghouse"], "withdraw", vault_id, native, to)
 
-    def split(self, vault_id: int, legs: Iterable[tuple[PackageLeg | str, Decimal]], cash: Decimal | int = 0) -> int:
+    def split(self, vault_id: int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number = 0) -> int:
         """Moves legs and collateral of an own vault into a new one, in one transaction.
 
         Args:
@@ -79,6 +79,8 @@ class Vaults:
         clearinghouse = account.chain["Clearinghouse"]
         new = int(clearinghouse.call("next_id"))
         moved = [package_leg(leg).moved(amount) for leg, amount in legs]
+        if len(moved) > MAX_LEGS:
+            raise BadInput(f"A vault holds at most {MAX_LEGS} legs.")
         calls = [
             clearinghouse.encode("open", view.market, int(view.model), account.address),
             clearinghouse.encode("transfer_legs", vault_id, new, moved, to_native(cash, market.decimals)),
