@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.cli.common import show
 from bulkhead.replay.history import read_history
 from bulkhead.risk import calibration
 
@@ -48,7 +48,7 @@ def calibrate(files: tuple[Path, ...], hours: int, half_life: float, asset: str 
         table.add_column(name, justify="right")
     for node, usual in zip(found, calibration.defaults(), strict=True):
         table.add_row(f"{node.p:g}", f"{node.count:,}", f"{node.z:+.2f}", f"{usual.z:+.2f}", f"{node.z - usual.z:+.2f}")
-    Console(width=max(Console().width, 80)).print(table)
+    show(table)
     for name, side in (("down", -1), ("up", 1)):
         mine, usual_mean = (calibration.tail_mean(n, 0.01, side) for n in (found, calibration.defaults()))
         click.echo(f"mean of the worst 1 % {name}: {mine:+.2f}, by default {usual_mean:+.2f}")

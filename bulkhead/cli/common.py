@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
+from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 DEPLOYMENT = "deployments/local"
 RPC = "http://127.0.0.1:8545"
 KEY_ENV = "BULKHEAD_KEY"
+#: No table is wider.
+WHOLE = 10_000
 
 Command = Callable[..., Any]
 
@@ -133,6 +137,16 @@ def key_option(default: str = KEY_ENV) -> Callable[[Command], Command]:
     return click.option(
         "--key-env", default=default, show_default=True, help="Environment variable with the private key."
     )
+
+
+def show(table: Table) -> None:
+    """Prints a table whole: as wide as it is in a pipe or a file, with cells of several lines on a narrow terminal."""
+    console = Console()
+    for column in table.columns:
+        column.overflow = "fold"
+    if not console.is_terminal:
+        console = Console(width=console.measure(table, options=console.options.update(max_width=WHOLE)).maximum)
+    console.print(table)
 
 
 def moment(at: int) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from bulkhead.cli.common import Place, chain_options, moment
+from bulkhead.cli.common import Place, chain_options, moment, show
 
 if TYPE_CHECKING:
     from bulkhead.chain.connection import Connection
@@ -39,4 +38,4 @@ def markets(place: Place) -> None:
                 "active" if view.active else "fresh" if view.snapshot.is_fresh else "not fresh",
                 f"{view.open_interest / 10**6:,.2f}", f"{view.insurance / 10**view.decimals:,.2f}",
             )  # fmt: skip
-    Console().print(table)
+    show(table)

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, show
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -136,7 +135,7 @@ def order_preview(
         ("liquidated below, above", ", ".join(prices)),
     ):
         table.add_row(name, value)
-    Console().print(table)
+    show(table)
 
 
 @order.command("close")

@@ -8,11 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from bulkhead.chain.words import describe
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, moment
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, moment, show
 
 if TYPE_CHECKING:
     from bulkhead.client import VaultInfo
@@ -58,7 +57,7 @@ def vault_show(vault_id: int, place: Place, as_json: bool) -> None:
         ("legs", ", ".join(describe(leg) for leg in info.legs) or "none"),
     ):
         table.add_row(name, value)
-    Console().print(table)
+    show(table)
 
 
 @vault.command("list")
@@ -80,7 +79,7 @@ def vault_list(owner: str | None, place: Place, as_json: bool) -> None:
             f"{info.maintenance_margin:,.2f}", "-" if info.health is None else f"{info.health:.2f}", info.state,
             ", ".join(describe(leg) for leg in info.legs),
         )  # fmt: skip
-    Console().print(table)
+    show(table)
 
 
 @vault.command("open")

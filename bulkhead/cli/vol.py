@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Place, chain_options, key_option, moment, secret
+from bulkhead.cli.common import Place, chain_options, key_option, moment, secret, show
 
 if TYPE_CHECKING:
     from bulkhead.vol import options
@@ -44,7 +43,7 @@ def vol_fit(file: Path, asset: str, at: str | None) -> None:
 
     chain = _chain_at(file, asset, at)
     table = Table(box=None, title=f"{asset}, quotes of {moment(chain.made_at)}")
-    for name in ("expiry", "strikes", "at the money", "a", "b", "rho", "m", "sigma", "median", "p95 [vol points]"):
+    for name in ("expiry", "strikes", "at the money", "a", "b", "rho", "m", "sigma", "median", "p95, vol points"):
         table.add_column(name, justify="right")
     for fit in fit_chain(chain):
         errors = sorted(abs(float(error)) * 100 for error in fit.inner)
@@ -55,7 +54,7 @@ def vol_fit(file: Path, asset: str, at: str | None) -> None:
             f"{errors[len(errors) // 2]:.2f}" if errors else "-",
             f"{errors[min(len(errors) * 19 // 20, len(errors) - 1)]:.2f}" if errors else "-",
         )  # fmt: skip
-    Console().print(table)
+    show(table)
 
 
 @vol.command("publish")
