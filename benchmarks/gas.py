@@ -1,4 +1,4 @@
-"""Gas of every operation on Anvil, beside the peers' figures: `python benchmarks/gas.py [--json FILE]`.
+"""Gas of every operation on Anvil, beside the peers' figures: `python -m benchmarks.gas [--json FILE]`.
 
 Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsic gas and cold storage. Rows with basis
 "call" are read-only calls measured alone by contracts/testing/GasMeter (a warm call includes 100 gas of the call, a
