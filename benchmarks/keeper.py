@@ -35,8 +35,8 @@ from bulkhead.chain.lens import read_cells
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.index import Shelf
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node
 from bulkhead.replay.cast import ROLES

@@ -18,7 +18,7 @@ from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.config import Settings, journal_path, listen_on
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender

@@ -14,13 +14,13 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
-from bulkhead.keeper.asking import Asker, Look, Wanted
-from bulkhead.keeper.follow import Follower
+from bulkhead.keeper.discovery import Follower
+from bulkhead.keeper.expiry_proofs import Prover
 from bulkhead.keeper.index import Index
-from bulkhead.keeper.known import Known
 from bulkhead.keeper.plan import ROLES, KeeperState, MarketView, Proof, Quote
-from bulkhead.keeper.proofs import Prover
 from bulkhead.keeper.providers import Head, Providers, decode
+from bulkhead.keeper.queries import Asker, Look, Wanted
+from bulkhead.keeper.registry import Known
 from bulkhead.keeper.sender import Outcome, Sender
 from bulkhead.risk.words import WAD
 

@@ -22,7 +22,7 @@ from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.decide import BUGS, decide
 from bulkhead.keeper.journal import JournalUnavailable
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.observe import Observer
 from bulkhead.keeper.plan import Action, Fix, KeeperState, Policy, Refresh
 from bulkhead.keeper.providers import Head, Providers

@@ -20,7 +20,7 @@ import pytest
 
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.sender import Sender, account_from_key
-from bulkhead.keeper import follow
+from bulkhead.keeper import discovery
 from bulkhead.keeper.fees import GWEI
 from bulkhead.keeper.journal import Journal
 from tests.keeper.proxy import FaultProxy
@@ -167,9 +167,9 @@ def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
 
 
 def test_keeper__reorg_deeper_than_it_remembers__reads_everything_again(place, monkeypatch):
-    monkeypatch.setattr(follow, "MEMORY", 3)
+    monkeypatch.setattr(discovery, "MEMORY", 3)
     # and not in one range that a node would refuse
-    monkeypatch.setattr(follow, "LOG_BLOCKS", 40)
+    monkeypatch.setattr(discovery, "LOG_BLOCKS", 40)
 
     async def play() -> None:
         async with place.keeper(place.scene.stage.anvil.url) as keeper:

@@ -356,8 +356,8 @@ def kill(keeper: Keeper, point: str) -> None:
 
 @pytest.mark.parametrize("point", ["before the journal", "before the send", "before the answer", "before the receipt"])
 def test_keeper__killed_at_any_point_of_a_send__flags_each_vault_once_and_leaves_no_gap(place, tmp_path, point):
+    from bulkhead.keeper.json_log import JsonLog
     from bulkhead.keeper.launch import assemble
-    from bulkhead.keeper.log import JsonLog
 
     path = tmp_path / "journal.sqlite"
 

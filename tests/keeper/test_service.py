@@ -22,12 +22,12 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
-from bulkhead.keeper import asking, service, telemetry
+from bulkhead.keeper import queries, service, telemetry
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of
 from bulkhead.keeper.decide import QUIET_SECONDS
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.observe import PATIENT_SECONDS
 from bulkhead.keeper.plan import Action, Flag, Policy
 from bulkhead.keeper.providers import Node, Providers
@@ -389,12 +389,12 @@ def test_reconcile__logs_lost_for_good__are_not_read_again_and_again(scene):
 
 def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkeypatch):
     """Nodes bound the gas of a call, and whoever holds sixteen legs makes his the dearest."""
-    monkeypatch.setattr(asking, "MOST_LEGS", 3)
+    monkeypatch.setattr(queries, "MOST_LEGS", 3)
 
     async def play(keeper: Keeper) -> None:
         await keeper.tick()
         book = keeper.observer.follower.book.vaults
-        wanted = asking.Wanted()
+        wanted = queries.Wanted()
         keeper.observer.asker.vaults(wanted, book)
         parts = [ids for _, ids in wanted.names]
         assert sorted(i for ids in parts for i in ids) == sorted(book)

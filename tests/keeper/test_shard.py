@@ -21,7 +21,7 @@ from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import shard
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.providers import Node, Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import OwnHands

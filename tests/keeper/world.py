@@ -16,8 +16,8 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.providers import Node
 from bulkhead.keeper.service import Keeper, Pace, Tick

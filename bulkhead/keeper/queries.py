@@ -13,7 +13,7 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CHUNK, CellView, VaultView
 from bulkhead.chain.words import TokenWord
 from bulkhead.keeper.calls import POKE_ROUNDS
-from bulkhead.keeper.follow import Follower
+from bulkhead.keeper.discovery import Follower
 from bulkhead.keeper.plan import Quote
 from bulkhead.keeper.providers import Head, Providers
 from bulkhead.risk.words import WAD

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bulkhead.chain.book import Cell
 from bulkhead.chain.errors import BulkheadError, UnknownVault
 from bulkhead.chain.lens import MARGIN_CALL, VaultView
-from bulkhead.keeper.follow import Follower
+from bulkhead.keeper.discovery import Follower
 from bulkhead.keeper.index import Index
 
 #: Vaults without legs that are read again in a round: so many, and one for so many with legs.

@@ -12,7 +12,7 @@ from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 
 from bulkhead.chain.deployment import Deployment
-from bulkhead.keeper import follow, providers
+from bulkhead.keeper import discovery, providers
 from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
@@ -130,7 +130,7 @@ def test_keeper__answers_without_end__are_not_read(place, monkeypatch):
 
 
 def test_follower__node_that_refuses_long_ranges__asks_for_less(place, monkeypatch):
-    monkeypatch.setattr(follow, "LOG_BLOCKS", 40)
+    monkeypatch.setattr(discovery, "LOG_BLOCKS", 40)
 
     class Strict(FaultProxy):
         longest = 0

@@ -28,7 +28,7 @@ from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.index import GRID, SIGMA_DRIFT, TIME_DRIFT, Index, Shelf
 from bulkhead.keeper.journal import MINED, OPEN, Attempt, Journal, Send
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.providers import Head, Node, Providers
 from bulkhead.keeper.signing import Signer
 from bulkhead.keeper.telemetry import LATE_BLOCKS, Health, Metrics
