@@ -7,8 +7,8 @@ lost answer and not after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -31,19 +31,18 @@ from bulkhead.keeper.journal import (
     JournalUnavailable,
     Send,
 )
-from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.node import Head
+from bulkhead.keeper.nonces import Nonces
+from bulkhead.keeper.outcomes import Counts, Outcome, Report
+from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.signing import Signer
+from bulkhead.keeper.turns import Turns
 
 EMPTY_GAS = 21_000
-#: Blocks before something refused is asked again, when it can wait.
-PATIENT_BLOCKS = 4
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
-#: Blocks for which what has ended is remembered, so that a node that is behind starts nothing again.
-REMEMBER_BLOCKS = 256
-#: Gas limits that a node is asked for at one look, and the share of a block's gas that duties in flight may need: what
-#: is urgent must wait neither for a node that estimates nor behind nonces that fill whole blocks.
-MOST_ASKED, DUTY_SHARE = 64, 4
+#: Share of a block's gas that duties in flight may need: what is urgent must not wait behind nonces that fill blocks.
+DUTY_SHARE = 4
 #: An empty transaction that outbids an unknown one starts at this multiple of the usual tip, and grows by it.
 OUTBID = 4
 #: What nodes say of a transaction that they have already, of a nonce for which another one waits, of a nonce that was
@@ -53,33 +52,6 @@ TAKEN = ("replacement transaction underpriced", "could not replace existing", "r
 USED = ("nonce too low", "oldnonce")
 POOR = ("insufficient funds", "insufficientfunds", "upfront cost exceeds")
 
-#: Tells the log about one step: event name and fields.
-Report = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one attempt ended."""
-
-    attempt: Attempt
-    reason: str = ""
-
-
-@dataclass
-class Counts:
-    """What the sender did so far."""
-
-    sent: int = 0
-    bumped: int = 0
-    mined: int = 0
-    reverted: int = 0
-    refused: int = 0
-    cancelled: int = 0
-    foreign: int = 0
-    gas: int = 0
-    gas_reverted: int = 0
-    poor: int = 0
-
 
 class Sender:
     """Transactions of one account.
@@ -87,6 +59,7 @@ class Sender:
     Attributes:
         balance: Native coin of the account at the newest look [wei].
         counts: For the metrics.
+        nonces: What is in flight.
     """
 
     def __init__(
@@ -99,24 +72,13 @@ class Sender:
         self.balance = 0
         self.counts = Counts()
         self._signer = Signer(account, providers.deployment.chain_id)
-        self._chain_nonce: int | None = None
-        self._least_nonce = 0
-        self._open: dict[int, Attempt] = {}
-        self._keys: dict[str, Attempt] = {}
-        self._ended: dict[str, int] = {}
-        self._recent: list[Attempt] = []
-        self._occupied: dict[int, int] = {}
+        self.nonces = Nonces(journal.open())
         self._bids: dict[int, int] = {}
         self._duties: set[str] = set()
-        self._asked_at: dict[str, int] = {}
-        self._waits: dict[str, int] = {}
-        self._doubted: dict[str, int] = {}
-        self._refused: dict[str, int] = {}
+        self._turns = Turns()
         self._asked: list[tuple[Attempt, str]] = []
-        for attempt in journal.open():
-            self._hold(attempt)
-        if self._open:
-            report("resumed", nonces=sorted(self._open), keys=sorted(self._keys))
+        if self.pending:
+            report("resumed", nonces=sorted(self.nonces.open), keys=self.nonces.keys)
 
     @property
     def address(self) -> str:
@@ -126,26 +88,15 @@ class Sender:
     @property
     def pending(self) -> list[Attempt]:
         """Attempts in flight, by nonce."""
-        return [self._open[n] for n in sorted(self._open)]
+        return self.nonces.pending
 
     def busy(self, key: str, block: int) -> bool:
         """Whether a key is in flight, or has ended at a block that this state does not know yet."""
-        return key in self._keys or self._ended.get(key, -1) >= block
-
-    def _hold(self, attempt: Attempt) -> None:
-        self._open[attempt.nonce] = attempt
-        self._keys[attempt.key] = attempt
+        return self.nonces.busy(key, block)
 
     def _release(self, attempt: Attempt, state: str, block: int = 0) -> None:
-        attempt.state = state
-        self._open.pop(attempt.nonce, None)
+        self.nonces.release(attempt, state, block)
         self._duties.discard(attempt.id)
-        if self._keys.get(attempt.key) is attempt:
-            del self._keys[attempt.key]
-        if block:
-            self._recent.append(attempt)
-        if block and state == MINED:
-            self._ended[attempt.key] = block - 1
 
     def _note(self, attempts: Iterable[Attempt]) -> None:
         """Writes down how attempts ended. A journal that lags only makes the next start ask for receipts again."""
@@ -175,9 +126,8 @@ class Sender:
         for answer in answers[:2]:
             if isinstance(answer, BulkheadError):
                 raise answer
-        self._chain_nonce, self.balance = to_int(answers[0]), to_int(answers[1])
-        self._occupied = {n: b for n, b in self._occupied.items() if n >= self._chain_nonce}
-        self._bids = {n: b for n, b in self._bids.items() if n >= self._chain_nonce}
+        nonce, self.balance = to_int(answers[0]), to_int(answers[1])
+        self._bids = {n: b for n, b in self._bids.items() if n >= nonce}
         ended: list[Outcome] = []
         found: dict[str, dict[str, Any]] = {}
         unknown: set[str] = set()
@@ -192,7 +142,7 @@ class Sender:
                 outcome = self._mined(attempt, receipt, head)
                 if outcome is not None:
                     ended.append(outcome)
-            elif attempt.nonce < self._chain_nonce and attempt.id not in unknown:
+            elif attempt.nonce < nonce and attempt.id not in unknown:
                 attempt.missing_since = attempt.missing_since or head.number
                 if head.number - attempt.missing_since >= FOREIGN_BLOCKS:
                     self._release(attempt, FOREIGN)
@@ -200,13 +150,8 @@ class Sender:
                     ended.append(Outcome(attempt, f"nonce {attempt.nonce} was used by somebody else"))
         if ended:
             self._note(o.attempt for o in ended)
-        old = head.number - REMEMBER_BLOCKS
-        self._asked_at = {k: b for k, b in self._asked_at.items() if b > old}
-        self._waits = {k: b for k, b in self._waits.items() if b > old}
-        self._ended = {k: b for k, b in self._ended.items() if b > old}
-        self._refused = {k: b for k, b in self._refused.items() if b > head.number - PATIENT_BLOCKS}
-        self._doubted = {k: b for k, b in self._doubted.items() if b > old}
-        self._recent = [a for a in self._recent if a.mined_block > old]
+        self.nonces.seen(nonce, head.number)
+        self._turns.forget(head.number)
         return ended
 
     def _mined(self, attempt: Attempt, receipt: dict[str, Any], head: Head) -> Outcome | None:
@@ -218,9 +163,9 @@ class Sender:
             return None  # garbage: asked again at the next look
         if block > head.number:
             # the look is at an older block: what it decides must not start this again
-            self._ended[attempt.key] = block - 1
+            self.nonces.ended(attempt.key, block)
         attempt.mined_block, attempt.gas_used = block, used
-        self._least_nonce = max(self._least_nonce, attempt.nonce + 1)
+        self.nonces.used(attempt.nonce)
         cancelled = any(s.cancels and s.hash.lower() == name.lower() for s in attempt.sends)
         self.counts.gas += used * price
         state = CANCELLED if cancelled else MINED if well else REVERTED
@@ -230,8 +175,7 @@ class Sender:
         elif state == CANCELLED:
             self.counts.cancelled += 1
         else:
-            # the look was wrong about this once: the next time the node is asked first
-            self._doubted[attempt.key] = block
+            self._turns.doubt(attempt.key, block)
             self.counts.reverted += 1
             self.counts.gas_reverted += used * price
         self.report(
@@ -242,14 +186,7 @@ class Sender:
 
     def reorganised(self, kept: int) -> None:
         """Everything mined after block `kept` may be unmined, well or not: its nonce is in flight again."""
-        self._least_nonce = 0
-        again = [a for a in self._recent if a.mined_block > kept]
-        self._recent = [a for a in self._recent if a.mined_block <= kept]
-        for attempt in again:
-            attempt.state, attempt.mined_block, attempt.missing_since, attempt.accepted = OPEN, 0, 0, False
-            self._ended.pop(attempt.key, None)
-            if attempt.nonce not in self._open:
-                self._hold(attempt)
+        again = self.nonces.reorganised(kept)
         if again:
             self._note(again)
             self.report("unmined", nonces=[a.nonce for a in again], kept=kept)
@@ -269,39 +206,20 @@ class Sender:
         Returns:
             (attempts sent, calls not sent with the reason).
         """
-        wanted: list[Call] = []
-        keys: set[str] = set()
-        for call in calls:
-            waits = call.patient and head.number - self._refused.get(call.key, -PATIENT_BLOCKS) < PATIENT_BLOCKS
-            if not waits and not self.busy(call.key, head.number) and call.key not in keys:
-                keys.add(call.key)
-                wanted.append(call)
+        wanted = self._turns.wanted(calls, lambda key: self.busy(key, head.number), head.number)
         if not wanted:
             return [], []
-        known = [(c, c.gas) for c in wanted if c.gas is not None and c.key not in self._doubted]
+        known = [(c, c.gas) for c in wanted if c.gas is not None and self._turns.sure(c)]
         attempts, refused = await self._send(known, head)
-        sure = {call.key for call, _ in known}
-        asked = [call for call in wanted if call.key not in sure]
-        if attempts:
-            # a block that costs this many posts already leaves duties to the next, though not for ever
-            asked = [c for c in asked if not c.patient or self._has_waited(c.key, head.number)]
-        asked.sort(key=lambda call: self._asked_at.get(call.key, -1))
-        asked = asked[:MOST_ASKED]
-        self._asked_at.update({call.key: head.number for call in asked})
-        for call in asked:
-            self._waits.pop(call.key, None)
-        ready, impossible = await self._simulate(asked)
-        self._refused.update({call.key: head.number for call, _ in impossible if call.patient})
+        unsure = [call for call in wanted if not self._turns.sure(call)]
+        ready, impossible = await self._simulate(self._turns.to_ask(unsure, bool(attempts), head.number))
+        self._turns.refused((call for call, _ in impossible), head.number)
         more, dear = await self._send(self._fitting(ready, head), head)
         return attempts + more, [*refused, *impossible, *dear]
 
-    def _has_waited(self, key: str, block: int) -> bool:
-        """Whether a duty has made way for what is urgent for long enough."""
-        return block - self._waits.setdefault(key, block) >= PATIENT_BLOCKS
-
     def _fitting(self, ready: Sequence[tuple[Call, int]], head: Head) -> list[tuple[Call, int]]:
         """Without the duties that would fill the next block, or the nonces before what is urgent."""
-        room = head.gas_limit // DUTY_SHARE - sum(a.gas for a in self._open.values() if a.id in self._duties)
+        room = head.gas_limit // DUTY_SHARE - sum(a.gas for a in self.nonces.open.values() if a.id in self._duties)
         found: list[tuple[Call, int]] = []
         idle = not self._duties
         for call, gas in ready:
@@ -317,7 +235,7 @@ class Sender:
     ) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         attempts: list[Attempt] = []
         refused: list[tuple[Call, str]] = []
-        spend = sum(a.gas * a.last.max_fee for a in self._open.values())
+        spend = sum(a.gas * a.last.max_fee for a in self.nonces.open.values())
         for call, gas in ready:
             cap = self.fees.cap(call.worth, gas)
             fees = self.fees.first(head.base_fee, cap)
@@ -373,15 +291,6 @@ class Sender:
                 refused.append((call, str(answer)))
         return ready, refused
 
-    def _next_nonce(self) -> int:
-        if self._chain_nonce is None:
-            raise NodeUnavailable("The account's nonce is not known yet.")
-        # receipts and nodes may know of more than the block that was looked at
-        nonce = max(self._chain_nonce, self._least_nonce)
-        while nonce in self._open or nonce in self._occupied:
-            nonce += 1
-        return nonce
-
     def _sign_first(self, call: Call, gas: int, cap: int, fees: tuple[int, int], head: Head) -> Attempt:
         attempt = Attempt(
             id=uuid4().hex[:12],
@@ -390,14 +299,14 @@ class Sender:
             to=call.to,
             data=call.data,
             gas=min(gas, head.gas_limit),
-            nonce=self._next_nonce(),
+            nonce=self.nonces.next(),
             cap=cap,
             state=OPEN,
             planned_block=head.number,
             fields=call.fields(),
         )
         attempt.sends.append(self._sign(attempt, fees, head))
-        self._hold(attempt)
+        self.nonces.hold(attempt)
         if call.patient:
             self._duties.add(attempt.id)
         return attempt
@@ -444,14 +353,14 @@ class Sender:
         if any(isinstance(e, RpcError) for e in complaints) and len(complaints) == len(said) and first:
             if any(word in words for word in TAKEN):
                 # somebody else with this key has a transaction waiting at this nonce
-                self._occupied[attempt.nonce] = first.number
+                self.nonces.occupied[attempt.nonce] = first.number
                 self._release(attempt, FOREIGN)
             elif any(word in words for word in POOR):
                 self.counts.poor += 1
                 self._release(attempt, REJECTED)
             elif any(word in words for word in USED):
                 # brand-new bytes at a used nonce: nobody will ever mine them
-                self._least_nonce = max(self._least_nonce, attempt.nonce + 1)
+                self.nonces.used(attempt.nonce)
                 self._release(attempt, FOREIGN)
             # whatever else: the next look tells from receipts and the nonce
         return "; ".join(str(e) for e in complaints) or "no node answered"
@@ -481,7 +390,7 @@ class Sender:
 
     def _behind(self, attempt: Attempt) -> int:
         """The most that anything waiting behind an attempt's nonce may pay per gas [wei]."""
-        return max((a.cap for a in self._open.values() if a.nonce > attempt.nonce), default=0)
+        return max((a.cap for a in self.nonces.open.values() if a.nonce > attempt.nonce), default=0)
 
     def _blocks(self, attempt: Attempt, head: Head) -> bool:
         """Whether an attempt's own cap no longer pays for a block, and something behind it would."""
@@ -496,20 +405,20 @@ class Sender:
         A journal may be lost, with a transaction of an older price still in the pools: everything else would wait
         behind it for as long as that price does not do.
         """
-        nonce = self._chain_nonce
-        if nonce is None or nonce in self._open or not self._open:
+        nonce = self.nonces.on_chain
+        if nonce is None or nonce in self.nonces.open or not self.nonces.open:
             return
-        if head.number - self._occupied.get(nonce, head.number) < self.fees.bump_blocks:
+        if head.number - self.nonces.occupied.get(nonce, head.number) < self.fees.bump_blocks:
             return
         bid = self._bids[nonce] = self._bids.get(nonce, 0) + 1
-        cap = max(self.fees.duty_cap, max(a.cap for a in self._open.values()))
+        cap = max(self.fees.duty_cap, max(a.cap for a in self.nonces.open.values()))
         attempt = Attempt(
             id=uuid4().hex[:12], key=f"unblock:{nonce}", name="unblock", to=self.address, data=b"", gas=EMPTY_GAS,
             nonce=nonce, cap=cap, state=OPEN, planned_block=head.number, fields={"action": "unblock"},
         )  # fmt: skip
         fees = cap, min(max(self.fees.tip, 1) * OUTBID**bid, cap)
         attempt.sends.append(self._sign(attempt, fees, head, cancels=True))
-        self._hold(attempt)
+        self.nonces.hold(attempt)
         await self._commit([attempt], head)
 
     def _renew(self, attempt: Attempt, purposeless: bool, head: Head) -> None:

@@ -21,8 +21,8 @@ from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, PackageLeg, from_wad, to_strike
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
 from bulkhead.keeper.service import Tick
 from bulkhead.orders import PremiumStyle
 from bulkhead.replay.audit import Audit, conservation, flows_of

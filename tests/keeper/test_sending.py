@@ -15,11 +15,12 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import decide
 from bulkhead.keeper import sender as sending
+from bulkhead.keeper.executor import SenderExecutor
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.journal import Journal
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper, OwnHands
+from bulkhead.keeper.service import Keeper
 from bulkhead.replay.rounds import Round
 from bulkhead.risk.words import WAD
 from tests.keeper.proxy import SEND, FaultProxy
@@ -283,7 +284,7 @@ def test_reorganised__transactions_that_had_reverted__leave_no_gap_of_nonces(pla
             place.node.call("anvil_reorg", 2, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued(4)
 
     asyncio.run(play())
@@ -380,7 +381,7 @@ def test_keeper__killed_at_any_point_of_a_send__flags_each_vault_once_and_leaves
 
     async def second() -> None:
         async with place.keeper(place.scene.stage.anvil.url, journal=str(path)) as keeper:
-            assert isinstance(keeper.hands, OwnHands)
+            assert isinstance(keeper.executor, SenderExecutor)
             assert await place.rescued(3)
             await place.step(2)
             assert not keeper.sender.pending
