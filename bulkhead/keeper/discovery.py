@@ -14,7 +14,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Call, to_hex
-from bulkhead.keeper.logs import LEAST_BLOCKS, LogNotes, LogReader, vaults_of
+from bulkhead.keeper.logs import LogNotes, LogReader, vaults_of
 from bulkhead.keeper.node import BY_HASH, Head
 from bulkhead.keeper.providers import Providers
 
@@ -97,18 +97,15 @@ class Discovery:
             if self.head is not None and head.number <= self.head.number:
                 raise NodeUnavailable(f"A node calls block {head.number} its newest, and {self.head.number} is known.")
         # what a node that is behind cannot know yet is left to `calls`
-        end = head.number - min(self.providers.lag, LEAST_BLOCKS - 1)
+        end = head.number - min(self.providers.lag, self.logs.span // 2)
         while head.number - self.book.block > self.logs.span:
             ranges = self.logs.ranges(self.book.block + 1, end)
             answers = await self.providers.read([self.logs.between(*r) for r in ranges], head.number)
             try:
                 logs = self.logs.decode(answers)
             except BulkheadError:
-                last = self.logs.at_least
-                self.logs.refused()
-                if last:
-                    raise
-                continue
+                self.logs.failed()
+                raise
             self._take(logs, head.timestamp)
             self.book.block = ranges[-1][1]
             self.logs.answered()
@@ -130,12 +127,7 @@ class Discovery:
             known = answers.pop(0)
             if isinstance(known, BulkheadError):
                 raise known
-            try:
-                logs = self.logs.decode(answers)
-            except BulkheadError:
-                # should it be the range that is refused: the next look asks for less at once
-                self.logs.refused()
-                raise
+            logs = self.logs.decode(answers)
             before = {i: self.book.vaults.get(i) for i in vaults_of(logs)}
             self._pages.append(Page(head, before, self.notes.copy()))
             self._take(logs, head.timestamp)

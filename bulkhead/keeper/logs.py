@@ -12,12 +12,9 @@ from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_hex
 
-#: Logs of so many blocks are asked for at once, and so many chunks in one post; after a refusal a quarter, down to the
-#: least, and one chunk a post: nodes limit ranges and answers, each in its own way.
-LOG_BLOCKS, LEAST_BLOCKS = 2_000, 10
-CHUNKS = 20
-#: A refused range is doubled again after so many that were answered.
-PATIENT_CHUNKS = 8
+#: Logs of so many blocks are asked for at once, and so many ranges at one go; after a failure one range a go, until so
+#: many have been answered. What a node refuses is split further by `chain/exchange`.
+LOG_BLOCKS, RANGES, PATIENT_RANGES = 2_000, 20, 8
 
 
 @dataclass
@@ -85,16 +82,16 @@ class LogNotes:
 
 
 class LogReader:
-    """Asks for logs, in ranges that shrink when a node refuses and grow again when it answers.
-
-    Attributes:
-        span: Blocks in one range.
-    """
+    """Asks for logs, and for fewer at one go while nodes fail."""
 
     def __init__(self, chain: Connection) -> None:
         self.chain = chain
-        self.span = LOG_BLOCKS
-        self._answered = 0
+        self._doubts = 0
+
+    @property
+    def span(self) -> int:
+        """Blocks in one range."""
+        return LOG_BLOCKS
 
     def _addresses(self) -> list[str]:
         return [c.address for c in self.chain.speakers.values()]
@@ -111,24 +108,17 @@ class LogReader:
         return "eth_getLogs", ({"address": self._addresses(), "blockHash": name},)
 
     def ranges(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Ranges for one post, from `start` up to and without `end`; one only after a refusal."""
+        """Ranges for one go, from `start` up to and without `end`; one only after a failure."""
         found = [(first, min(first + self.span, end) - 1) for first in range(start, end, self.span)]
-        return found[: CHUNKS if self.span == LOG_BLOCKS else 1]
+        return found[: 1 if self._doubts else RANGES]
 
-    @property
-    def at_least(self) -> bool:
-        """Whether ranges are as small as they get."""
-        return self.span == LEAST_BLOCKS
-
-    def refused(self) -> None:
+    def failed(self) -> None:
         """Asks for less from now on."""
-        self.span, self._answered = max(self.span // 4, LEAST_BLOCKS), 0
+        self._doubts = PATIENT_RANGES
 
     def answered(self) -> None:
         """Asks for more again, after a while."""
-        self._answered += 1
-        if self._answered >= PATIENT_CHUNKS:
-            self.span, self._answered = min(self.span * 2, LOG_BLOCKS), 0
+        self._doubts = max(self._doubts - 1, 0)
 
     def decode(self, answers: Iterable[object]) -> list[Log]:
         """Logs of several answers.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import time
@@ -16,10 +15,15 @@ import aiohttp
 
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import AbiMismatch, BulkheadError, NodeUnavailable, WrongNetwork
-from bulkhead.chain.rpc import BATCH_LIMIT, Call, pack_batch, to_int, unpack_batch
+from bulkhead.chain.exchange import Post, Reply, exchange, seconds_of
+from bulkhead.chain.limits import NodeLimits
+from bulkhead.chain.messages import Call, to_int
 
 #: A node rests after a failure: so long at first, doubling up to the second [seconds].
 REST, LONGEST_REST = 0.1, 4.0
+#: How often something is sent again that a node finds too fast, and the longest wait before it: then the next node is
+#: asked [seconds].
+TRIES, LONGEST_PAUSE = 2, 1.0
 #: No honest answer is longer [bytes]: what is, is not read to its end.
 MOST_BYTES = 2**28
 #: Weight of the newest post in the averages of failures and of latency.
@@ -74,6 +78,7 @@ class Node:
         listening: It announces blocks by WebSocket just now.
         verified: It serves the deployment.
         refused: Why it never will, empty when it may.
+        limits: What it bears, learned from what it refused.
     """
 
     def __init__(self, url: str, timeout_seconds: float = 5.0, ws: str = "") -> None:
@@ -92,6 +97,7 @@ class Node:
         self.refused = ""
         self._rest = 0.0
         self._rests_until = 0.0
+        self.limits = NodeLimits()
         self._ids = itertools.count(1)
         self._http: aiohttp.ClientSession | None = None
 
@@ -132,35 +138,38 @@ class Node:
         self._rest = min(max(self._rest * 2, REST), LONGEST_REST)
         self._rests_until = time.monotonic() + max(self._rest, rest_seconds)
 
-    async def _post(self, payload: object) -> Any:
+    async def _post(self, post: Post) -> Reply:
+        pause = self.limits.pause()
+        if pause > LONGEST_PAUSE:
+            raise NodeUnavailable(f"The node {self.name} wants to be left alone.")
+        if pause:
+            await asyncio.sleep(pause)
         self.posts += 1
         started = time.monotonic()
-        rest = 0.0
         try:
             limit = aiohttp.ClientTimeout(total=self.timeout)
-            async with self.session.post(self.url, data=json.dumps(payload), timeout=limit) as reply:
-                if reply.status != 200:
-                    if reply.status == 429:
-                        with contextlib.suppress(ValueError):
-                            rest = min(float(reply.headers.get("retry-after", "1")), LONGEST_REST)
-                    raise NodeUnavailable(f"The node {self.name} answered HTTP {reply.status}.")
-                found = json.loads(await self._body(reply))
+            async with self.session.post(self.url, data=json.dumps(post.payload), timeout=limit) as reply:
+                wait = seconds_of(reply.headers.get("retry-after"))
+                found = Reply(reply.status, self._json(reply.status, await self._body(reply)), wait)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self.note(False, 0.0)
+            if isinstance(error, TimeoutError):
+                post.timed_out(self.limits)
             if isinstance(error, aiohttp.ClientConnectorError):
                 error = error.os_error
             what = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             raise NodeUnavailable(
                 f"The node {self.name} does not answer ({what.replace(self.url, self.name)})."
             ) from None
-        except ValueError:
-            self.note(False, 0.0)
-            raise NodeUnavailable(f"The node {self.name} answered something that is not JSON.") from None
-        except NodeUnavailable:
-            self.note(False, 0.0, rest)
-            raise
         self.note(True, time.monotonic() - started)
         return found
+
+    def _json(self, status: int, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError:
+            if status == 200:
+                raise NodeUnavailable(f"The node {self.name} answered something that is not JSON.") from None
+            return None
 
     async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
         """All of an answer, up to a limit."""
@@ -173,28 +182,26 @@ class Node:
         return b"".join(parts)
 
     async def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Many calls in one post (or a few, beyond what nodes accept); an entry that failed is its exception.
+        """Many calls in as few posts as the node bears; an entry that failed is its exception.
 
         Raises:
-            NodeUnavailable: No post got an answer.
+            NodeUnavailable: A post got no answer, or the node refuses all of them.
         """
-        parts = [calls[i : i + BATCH_LIMIT] for i in range(0, len(calls), BATCH_LIMIT)]
-        answers = await asyncio.gather(*(self._batch(part) for part in parts))
-        return [answer for part in answers for answer in part]
-
-    async def _batch(self, calls: Sequence[Call]) -> list[Any]:
-        first = next(self._ids)
-        for _ in calls[1:]:
-            next(self._ids)
+        work = exchange(calls, self.limits, self._ids, self.name, TRIES)
         try:
-            results = unpack_batch(calls, first, await self._post(pack_batch(calls, first)))
+            posts = next(work)
+            while True:
+                posts = work.send(list(await asyncio.gather(*(self._post(post) for post in posts))))
+        except StopIteration as done:
+            results: list[Any] = done.value
         except NodeUnavailable:
+            self.note(False, 0.0, min(self.limits.rest, LONGEST_REST))
             raise
-        except BulkheadError as error:
-            self.note(False, 0.0)
-            raise NodeUnavailable(f"The node {self.name} refused a batch: {error}") from None
-        if any(isinstance(result, NodeUnavailable) for result in results):
-            self.note(False, 0.0)
+        failed = [result for result in results if isinstance(result, NodeUnavailable)]
+        if failed:
+            self.note(False, 0.0, min(self.limits.rest, LONGEST_REST))
+            if len(failed) == len(results):
+                raise failed[0]
         ignorant = NodeUnavailable(f"The node {self.name} does not know the block.")
         asked = zip(calls, results, strict=True)
         return [ignorant if method == BY_HASH and found is None else found for (method, _), found in asked]
