@@ -7,6 +7,7 @@ batches; after a refusal one post is tried alone before the others go out.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,32 +93,87 @@ def exchange(
         NodeUnavailable: The node answers nothing that is JSON-RPC, or keeps refusing.
     """
     found: dict[int, list[tuple[int, Any]]] = {i: [] for i in range(len(calls))}
-    waiting = [Piece(i, call) for i, call in enumerate(calls)]
-    refused = False
+    waiting = deque(Piece(i, call) for i, call in enumerate(calls))
+    state = _State(limits, tries)
+    failed: set[int] = set()
     while waiting:
-        posts, later = _pack([part for piece in waiting for part in _parts(piece, limits)], limits, ids, refused)
+        careful = state.careful or limits.calls.untried or limits.blocks.untried
+        posts = _pack(waiting, limits, ids, careful)
         replies = yield posts
         again: list[Piece] = []
-        slow = False
         for post, reply in zip(posts, replies, strict=True):
-            results = _read(post, reply, name)
-            if any(_means(result, Meaning.RATE) for result in results):
-                limits.too_fast(reply.wait_seconds)
-                slow = True
-            else:
-                limits.accepted()
-            resent = len(again)
-            for piece, result in zip(post.pieces, results, strict=True):
-                if _resend(piece, result, len(post.pieces), limits, tries):
-                    again.append(piece)
-                else:
-                    found[piece.index].append((piece.first, _final(result, name)))
-            if len(again) == resent:
-                limits.calls.answered(len(post.pieces))
-        tries -= slow
-        refused = bool(again)
-        waiting = again + later
+            done = state.take(post, _read(post, reply, name), reply.wait_seconds)
+            again += done.again
+            for piece, result in done.ended:
+                found[piece.index].append((piece.first, _final(result, name)))
+                if isinstance(result, BulkheadError):
+                    failed.add(piece.index)
+        state.careful = bool(again)
+        # a range of which one part cannot be read is not read on
+        waiting = deque(piece for piece in (*again, *waiting) if piece.index not in failed)
     return [_join(parts) for parts in found.values()]
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Pieces of a post that are sent again, and those that have ended with what came of them."""
+
+    again: list[Piece]
+    ended: list[tuple[Piece, Any]]
+
+
+@dataclass
+class _State:
+    """How one exchange goes.
+
+    Attributes:
+        limits: What the node bears; learns.
+        tries: How often it may still be sent again what was too fast.
+        careful: Something was refused just now: the next post goes out alone.
+        hopeless: A range of one block was refused: it is not its length.
+    """
+
+    limits: NodeLimits
+    tries: int
+    careful: bool = False
+    hopeless: bool = False
+
+    def take(self, post: Post, results: Sequence[Any], wait_seconds: float) -> _Sorted:
+        """Sorts the results of a post, and learns from them."""
+        again: list[Piece] = []
+        ended: list[tuple[Piece, Any]] = []
+        for piece, result in zip(post.pieces, results, strict=True):
+            if self._again(piece, result, len(post.pieces)):
+                again.append(piece)
+            else:
+                ended.append((piece, result))
+        if any(_means(result, Meaning.RATE) for result in results):
+            self.limits.too_fast(wait_seconds)
+            self.tries -= 1
+        else:
+            self.limits.accepted()
+        if not again:
+            self.limits.calls.answered(len(post.pieces))
+        return _Sorted(again, ended)
+
+    def _again(self, piece: Piece, result: Any, together: int) -> bool:
+        """Whether a piece is sent again, after what its result teaches about the node."""
+        limits = self.limits
+        if not isinstance(result, RpcError):
+            if piece.blocks and not isinstance(result, BulkheadError):
+                limits.blocks.answered(piece.blocks)
+            return False
+        found = meaning_of(result)
+        if found is Meaning.RATE:
+            return self.tries > 0
+        if found is Meaning.RANGE and piece.blocks:
+            self.hopeless |= piece.blocks == 1
+            limits.blocks.refused(piece.blocks, stated_limit(result.node_message, piece.blocks))
+            return not self.hopeless
+        if found in (Meaning.BATCH, Meaning.SIZE, Meaning.RANGE) and together > 1:
+            limits.calls.refused(together, stated_limit(result.node_message, together))
+            return True
+        return False
 
 
 def _means(result: Any, *meanings: Meaning) -> bool:
@@ -131,41 +187,43 @@ def _final(result: Any, name: str) -> Any:
     return result
 
 
-def _parts(piece: Piece, limits: NodeLimits) -> Iterator[Piece]:
-    """A piece, or, if it reads more blocks than the node bears, pieces that do not."""
+def _parts(piece: Piece, limits: NodeLimits) -> list[Piece]:
+    """A piece, or, if it reads more blocks than the node bears, a part of it that does not and the rest."""
     method, parameters = piece.call
     if method != LOGS or not isinstance(parameters[0], dict):
-        yield piece
-        return
+        return [piece]
     query = parameters[0]
     try:
         first, last = to_int(query.get("fromBlock")), to_int(query.get("toBlock"))
     except NodeUnavailable:  # by hash, or up to "latest"
-        yield piece
-        return
-    size = limits.blocks.size
-    for start in range(first, last + 1, size) if last >= first else (first,):
-        end = min(start + size - 1, last)
-        part = {**query, "fromBlock": to_hex(start), "toBlock": to_hex(end)}
-        yield Piece(piece.index, (method, (part,)), start, end - start + 1)
+        return [piece]
+    middle = first + limits.blocks.size
+    ends = [(first, min(middle - 1, last))] if last >= first else [(first, last)]
+    if middle <= last:
+        ends.append((middle, last))
+    return [
+        Piece(piece.index, (method, ({**query, "fromBlock": to_hex(a), "toBlock": to_hex(b)},)), a, b - a + 1)
+        for a, b in ends
+    ]
 
 
-def _pack(pieces: Sequence[Piece], limits: NodeLimits, ids: Iterator[int], one: bool) -> tuple[list[Post], list[Piece]]:
-    """Posts, and what is left for later when only one is to be tried."""
-    groups: list[list[Piece]] = [[]]
-    for piece in pieces:
-        ranges = sum(p.blocks > 1 for p in groups[-1])
-        if len(groups[-1]) >= limits.calls.size or (piece.blocks > 1 and ranges >= MOST_RANGES):
-            groups.append([])
-        groups[-1].append(piece)
-    chosen = groups[:1] if one else groups
+def _pack(waiting: deque[Piece], limits: NodeLimits, ids: Iterator[int], one: bool) -> list[Post]:
+    """Posts of what waits: all of it, or one only, with one range in it, which tries what the node bears."""
     posts: list[Post] = []
-    for group in chosen:
+    most = 1 if one else MOST_RANGES
+    while waiting and not (one and posts):
+        chosen: list[Piece] = []
+        ranges = 0
+        while waiting and len(chosen) < limits.calls.size and ranges < most:
+            piece, *rest = _parts(waiting.popleft(), limits)
+            waiting.extendleft(reversed(rest))
+            chosen.append(piece)
+            ranges += piece.blocks > 1
         first = next(ids)
-        for _ in group[1:]:
+        for _ in chosen[1:]:
             next(ids)
-        posts.append(Post(tuple(group), first))
-    return posts, [piece for group in groups[len(chosen) :] for piece in group]
+        posts.append(Post(tuple(chosen), first))
+    return posts
 
 
 def _read(post: Post, reply: Reply, name: str) -> list[Any]:
@@ -205,32 +263,6 @@ def _refused_whole(calls: Sequence[Call], error: Any) -> list[Any]:
     if _means(whole, Meaning.BATCH, Meaning.SIZE, Meaning.RATE):
         return [whole] * len(calls)
     raise NodeUnavailable(f"The node refused a batch: {whole}")
-
-
-def _resend(piece: Piece, result: Any, together: int, limits: NodeLimits, tries: int) -> bool:
-    """Whether a piece is sent again, after what its result teaches about the node.
-
-    Args:
-        piece: The piece.
-        result: What the node said.
-        together: Calls in its post.
-        limits: What the node bears; learns.
-        tries: How often it may be sent again because it was too fast.
-    """
-    if not isinstance(result, RpcError):
-        if piece.blocks and not isinstance(result, BulkheadError):
-            limits.blocks.answered(piece.blocks)
-        return False
-    found = meaning_of(result)
-    if found is Meaning.RATE:
-        return tries > 0
-    if found is Meaning.RANGE and piece.blocks:
-        limits.blocks.refused(piece.blocks, stated_limit(result.node_message, piece.blocks))
-        return piece.blocks > 1
-    if found in (Meaning.BATCH, Meaning.SIZE, Meaning.RANGE) and together > 1:
-        limits.calls.refused(together, stated_limit(result.node_message, together))
-        return True
-    return False
 
 
 def _join(parts: list[tuple[int, Any]]) -> Any:

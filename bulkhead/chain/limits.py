@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 MOST_CALLS, MOST_BLOCKS = 500, 50_000
 #: Ranges of logs in one post.
 MOST_RANGES = 20
-#: So many answers to the most that is asked at once, and more is tried; after so many, all that was learned is.
-TRY_MORE, TRY_ALL = 8, 64
+#: After so many answers to the most that is asked at once, more of it is tried, short of what was refused.
+TRY_MORE = 8
+#: After so many, what was refused is forgotten; after so many times as many where the node has stated its limit. Each
+#: time that proves wrong it takes twice as long.
+FORGET, STATED = 64, 16
 #: Pause between posts once a node has found them too many: at first, and at most [seconds].
 FIRST_GAP, LONGEST_GAP = 0.1, 2.0
 #: So many posts without a complaint halve that pause.
@@ -34,6 +37,14 @@ class Learned:
         self._refused = self.most + 1
         self._worked = 0
         self._well = 0
+        self._patience = FORGET
+        self._forgot = False
+        self._ever_refused = False
+
+    @property
+    def untried(self) -> bool:
+        """Whether more is asked for than has ever worked, of a node that has refused before."""
+        return self._ever_refused and self.size > self._worked
 
     def refused(self, asked: int, stated: int = 0) -> None:
         """Asks for less: for what the node stated, else for half.
@@ -42,11 +53,15 @@ class Learned:
             asked: What was refused.
             stated: What the node says it takes, 0 when it says nothing.
         """
-        self._well = 0
+        self._well, self._ever_refused = 0, True
         if asked <= 1:
             # it was not about how much
             self.size = self._worked or self.most
             return
+        if self._forgot:
+            self._forgot, self._patience = False, self._patience * 2
+        if stated:
+            self._patience = max(self._patience, FORGET * STATED)
         self._refused = min(self._refused, stated + 1 if stated else asked)
         self.size = max(min(self.size, stated or asked // 2), 1)
 
@@ -56,11 +71,13 @@ class Learned:
         if asked < self.size or self.size == self.most:
             return
         self._well += 1
-        if self._well >= TRY_ALL:
-            self._refused, self._well = self.most + 1, 0
+        if self._well >= self._patience:
+            self._refused, self._well, self._forgot = self.most + 1, 0, True
         elif self._well % TRY_MORE == 0:
-            more = min(self.size * 2, (self.size + self._refused) // 2, self.most)
-            if more - self.size > self.size // 4:
+            more = min(self.size * 2, (self.size + self._refused) // 2)
+            if self._refused > self.most:
+                self.size = min(self.size * 2, self.most)
+            elif more - self.size > self.size // 4:
                 self.size = more
 
 

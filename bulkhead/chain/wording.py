@@ -45,7 +45,7 @@ _ANY: tuple[tuple[Meaning, re.Pattern[str]], ...] = tuple(
         (Meaning.REVERTED, r"revert"),
         (
             Meaning.BATCH,
-            r"batch (limit|too large|request was too large)|batch.*(limit|exceed|large|more than|not allowed)|"
+            r"batch.*(limit|exceed|large|more than|not allowed)|"
             r"(limit|exceed|large|more than|too many|max).*batch",
         ),
         (
@@ -62,7 +62,9 @@ _ANY: tuple[tuple[Meaning, re.Pattern[str]], ...] = tuple(
 )
 _UNSUPPORTED = re.compile(r"method not found|does not exist/is not available|unsupported method|not supported")
 #: Words about logs. What lies beyond the newest block, or is no range, does not fit better in parts.
-_NO_RANGE = re.compile(r"beyond|invalid block range|invalid range|inverted|unknown block|not found|greater than")
+_NO_RANGE = re.compile(
+    r"beyond|invalid (block )?range|out of range|inverted|unknown block|not found|greater than|but requested was"
+)
 _RANGE = re.compile(
     r"range|more than [\d,_]+ (results|logs)|results|too many (blocks|logs)|block limit|block (span|distance)|"
     r"limited to"
@@ -90,11 +92,11 @@ _SENT: tuple[tuple[Meaning, re.Pattern[str]], ...] = tuple(
 RANGE_CODES = frozenset({-32005, -32015, -32602, -32600, -32614, -32701, -32062, -32047, 35})
 SIZE_CODES = frozenset({-32003, -32008})
 BATCH_CODES = frozenset({-32005, -32600, -32602, -32010, -32011, 31})
-#: "Method not found" of the JSON-RPC specification.
-NO_METHOD = -32601
+#: "Method not found" of the JSON-RPC specification, and "limit exceeded" of EIP-1474.
+NO_METHOD, LIMIT_EXCEEDED = -32601, -32005
 #: A number in words, unless it counts something else than calls or blocks.
 _NUMBER = re.compile(
-    r"(?<![\w.,-])(\d[\d,_']*)(\s?k\b)?(?!\s*(results|logs|bytes|[kmg]i?b\b|ms\b|seconds|requests|\.\d))", re.I
+    r"(?<![\w.,-])(\d[\d,_']*)(\s?k\b)?(?![\d,_']|\s*(results|logs|bytes|[kmg]i?b\b|ms\b|seconds|\.\d))", re.I
 )
 
 
@@ -126,6 +128,8 @@ def meaning(method: str, code: int, message: str) -> Meaning:
         return Meaning.SIZE
     if method == BATCH and code in BATCH_CODES:
         return Meaning.BATCH
+    if code == LIMIT_EXCEEDED:
+        return Meaning.RATE
     return Meaning.UNSUPPORTED if _UNSUPPORTED.search(words) else Meaning.OTHER
 
 
