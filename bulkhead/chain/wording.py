@@ -11,8 +11,8 @@ from enum import Enum
 
 from bulkhead.chain.errors import RpcError
 
-#: The method of logs, and what stands for the method of a post as a whole.
-LOGS, BATCH = "eth_getLogs", "a batch"
+#: The methods of logs and of sending, and what stands for the method of a post as a whole.
+LOGS, SEND, BATCH = "eth_getLogs", "eth_sendRawTransaction", "a batch"
 
 
 class Meaning(Enum):
@@ -111,7 +111,7 @@ def meaning(method: str, code: int, message: str) -> Meaning:
     words = message.lower()
     if code == 3:
         return Meaning.REVERTED
-    if method == "eth_sendRawTransaction":
+    if method == SEND:
         for found, pattern in _SENT:
             if pattern.search(words):
                 return found

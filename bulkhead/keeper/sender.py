@@ -7,6 +7,7 @@ lost answer and not after a crash.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from eth_account.signers.local import LocalAccount
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
 from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import call_of, to_hex, to_int
+from bulkhead.chain.wording import Meaning, least_tip, meaning_of
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.fees import GAS_SHARE, FeePolicy
 from bulkhead.keeper.journal import (
@@ -39,18 +41,14 @@ from bulkhead.keeper.signing import Signer
 from bulkhead.keeper.turns import Turns
 
 EMPTY_GAS = 21_000
+#: Asks for a priority fee that is included soon.
+TIP = "eth_maxPriorityFeePerGas"
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
 #: Share of a block's gas that duties in flight may need: what is urgent must not wait behind nonces that fill blocks.
 DUTY_SHARE = 4
 #: An empty transaction that outbids an unknown one starts at this multiple of the usual tip, and grows by it.
 OUTBID = 4
-#: What nodes say of a transaction that they have already, of a nonce for which another one waits, of a nonce that was
-#: used, and of an account without coins.
-KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
-TAKEN = ("replacement transaction underpriced", "could not replace existing", "replacementnotallowed")
-USED = ("nonce too low", "oldnonce")
-POOR = ("insufficient funds", "insufficientfunds", "upfront cost exceeds")
 
 
 class Sender:
@@ -71,6 +69,7 @@ class Sender:
         self.report = report
         self.balance = 0
         self.counts = Counts()
+        self._tip_told = True
         self._signer = Signer(account, providers.deployment.chain_id)
         self.nonces = Nonces(journal.open())
         self._bids: dict[int, int] = {}
@@ -108,12 +107,13 @@ class Sender:
     # --- watching ---------------------------------------------------------------------------------------------
 
     def calls(self, head: Head) -> list[RpcCall]:
-        """What to read at a block: nonce, balance, receipts of what is in flight."""
+        """What to read at a block: nonce, balance, a tip to pay, receipts of what is in flight."""
         self._asked = [(a, s.hash) for a in self.pending for s in a.sends]
         block = to_hex(head.number)
         return [
             ("eth_getTransactionCount", (self.address, block)),
             ("eth_getBalance", (self.address, block)),
+            *([(TIP, ())] if self._tip_told else []),
             *(("eth_getTransactionReceipt", (found,)) for _, found in self._asked),
         ]
 
@@ -127,11 +127,14 @@ class Sender:
             if isinstance(answer, BulkheadError):
                 raise answer
         nonce, self.balance = to_int(answers[0]), to_int(answers[1])
+        told = list(answers[2:])
+        if self._tip_told:
+            self._take_tip(told.pop(0))
         self._bids = {n: b for n, b in self._bids.items() if n >= nonce}
         ended: list[Outcome] = []
         found: dict[str, dict[str, Any]] = {}
         unknown: set[str] = set()
-        for (attempt, _), answer in zip(self._asked, answers[2:], strict=True):
+        for (attempt, _), answer in zip(self._asked, told, strict=True):
             if isinstance(answer, dict):
                 found[attempt.id] = answer
             elif answer is not None:
@@ -153,6 +156,15 @@ class Sender:
         self.nonces.seen(nonce, head.number)
         self._turns.forget(head.number)
         return ended
+
+    def _take_tip(self, answer: Any) -> None:
+        """Takes in the tip that a node suggests; without one the last, or the floor, stays."""
+        if isinstance(answer, RpcError):
+            # not asked again: one node after the other would be, at every look
+            self._tip_told = meaning_of(answer) is not Meaning.UNSUPPORTED
+        elif isinstance(answer, str):
+            with contextlib.suppress(NodeUnavailable):
+                self.fees = self.fees.suggested(to_int(answer))
 
     def _mined(self, attempt: Attempt, receipt: dict[str, Any], head: Head) -> Outcome | None:
         try:
@@ -345,20 +357,23 @@ class Sender:
             first: Block of a first send, None for a later one.
         """
         complaints = [answer for answer in said if isinstance(answer, BulkheadError)]
-        words = " ".join(e.node_message for e in complaints if isinstance(e, RpcError)).lower()
-        if any(isinstance(answer, str) for answer in said) or any(word in words for word in KNOWN):
+        meant = {meaning_of(e) for e in complaints if isinstance(e, RpcError)}
+        if any(isinstance(answer, str) for answer in said) or Meaning.KNOWN in meant:
             attempt.accepted = True
             return ""
         attempt.accepted = False
+        if Meaning.UNDERPRICED in meant:
+            wanted = max(least_tip(e.node_message) for e in complaints if isinstance(e, RpcError))
+            self.fees = self.fees.refused(attempt.last.tip, wanted)
         if any(isinstance(e, RpcError) for e in complaints) and len(complaints) == len(said) and first:
-            if any(word in words for word in TAKEN):
+            if Meaning.OCCUPIED in meant:
                 # somebody else with this key has a transaction waiting at this nonce
                 self.nonces.occupied[attempt.nonce] = first.number
                 self._release(attempt, FOREIGN)
-            elif any(word in words for word in POOR):
+            elif Meaning.POOR in meant:
                 self.counts.poor += 1
                 self._release(attempt, REJECTED)
-            elif any(word in words for word in USED):
+            elif Meaning.USED in meant:
                 # brand-new bytes at a used nonce: nobody will ever mine them
                 self.nonces.used(attempt.nonce)
                 self._release(attempt, FOREIGN)

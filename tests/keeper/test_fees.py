@@ -30,3 +30,18 @@ def test_bumped__both_fees__grow_by_an_eighth_and_follow_the_base_fee_up_to_the_
     assert fees.bumped(16 * GWEI, 8 * GWEI, 30 * GWEI, 100 * GWEI) == (61 * GWEI, 9 * GWEI)
     assert fees.bumped(16 * GWEI, 8 * GWEI, 90 * GWEI, 100 * GWEI) == (100 * GWEI, 9 * GWEI)
     assert fees.bumped(16 * GWEI, 8 * GWEI, GWEI, 17 * GWEI) is None
+
+
+def test_suggested__tip_of_a_node__counts_between_floor_and_cap():
+    fees = FeePolicy(tip_floor=GWEI, tip_cap=30 * GWEI)
+    assert [fees.suggested(tip).tip for tip in (0, 25 * GWEI, 500 * GWEI)] == [GWEI, 25 * GWEI, 30 * GWEI]
+
+
+def test_refused__tip_too_low__is_what_the_node_wants_or_the_double_from_then_on():
+    fees = FeePolicy(tip_cap=30 * GWEI)
+    assert fees.refused(GWEI, 25 * GWEI).suggested(0).tip == 25 * GWEI
+    assert fees.refused(GWEI, 0).tip == 2 * GWEI
+    assert 0 < fees.refused(0, 0).tip < GWEI
+    assert fees.refused(GWEI, 500 * GWEI).tip == 30 * GWEI
+    # a replacement pays it too
+    assert fees.refused(GWEI, 25 * GWEI).bumped(40 * GWEI, GWEI, GWEI, 100 * GWEI) == (45 * GWEI, 25 * GWEI)
