@@ -20,7 +20,8 @@ from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import call_of, to_hex, to_int
 from bulkhead.chain.wording import Meaning, least_tip, meaning_of
 from bulkhead.keeper.calls import Call
-from bulkhead.keeper.fees import GAS_SHARE, FeePolicy
+from bulkhead.keeper.estimates import gas_limits
+from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import (
     CANCELLED,
     FOREIGN,
@@ -38,7 +39,7 @@ from bulkhead.keeper.nonces import Nonces
 from bulkhead.keeper.outcomes import Counts, Outcome, Report
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.signing import Signer
-from bulkhead.keeper.turns import Turns
+from bulkhead.keeper.turns import Turns, fitting
 
 EMPTY_GAS = 21_000
 #: Asks for a priority fee that is included soon.
@@ -224,23 +225,17 @@ class Sender:
         known = [(c, c.gas) for c in wanted if c.gas is not None and self._turns.sure(c)]
         attempts, refused = await self._send(known, head)
         unsure = [call for call in wanted if not self._turns.sure(call)]
-        ready, impossible = await self._simulate(self._turns.to_ask(unsure, bool(attempts), head.number))
+        asked = self._turns.to_ask(unsure, bool(attempts), head.number)
+        ready, failed = await gas_limits(self.providers, self.address, asked)
+        self.counts.refused += sum(isinstance(error, Reverted) for _, error in failed)
+        impossible = [(call, str(error)) for call, error in failed]
         self._turns.refused((call for call, _ in impossible), head.number)
-        more, dear = await self._send(self._fitting(ready, head), head)
+        more, dear = await self._send(fitting(ready, self._room(head), not self._duties), head)
         return attempts + more, [*refused, *impossible, *dear]
 
-    def _fitting(self, ready: Sequence[tuple[Call, int]], head: Head) -> list[tuple[Call, int]]:
-        """Without the duties that would fill the next block, or the nonces before what is urgent."""
-        room = head.gas_limit // DUTY_SHARE - sum(a.gas for a in self.nonces.open.values() if a.id in self._duties)
-        found: list[tuple[Call, int]] = []
-        idle = not self._duties
-        for call, gas in ready:
-            if call.patient:
-                if gas > room and not idle:
-                    continue
-                room, idle = room - gas, False
-            found.append((call, gas))
-        return found
+    def _room(self, head: Head) -> int:
+        """Gas that duties may still need in the next block; what is urgent must not wait behind them."""
+        return head.gas_limit // DUTY_SHARE - sum(a.gas for a in self.pending if a.id in self._duties)
 
     async def _send(
         self, ready: Sequence[tuple[Call, int]], head: Head
@@ -278,30 +273,6 @@ class Sender:
                 self._release(attempt, REJECTED)
             raise
         await self._broadcast(attempts, head, first=True)
-
-    async def _simulate(self, calls: Sequence[Call]) -> tuple[list[tuple[Call, int]], list[tuple[Call, str]]]:
-        """Gas limits by a node, in the order of the calls."""
-        if not calls:
-            return [], []
-        plans: list[RpcCall] = [
-            ("eth_estimateGas", ({"from": self.address, "to": c.to, "data": "0x" + c.data.hex()},)) for c in calls
-        ]
-        try:
-            answers = await self.providers.read(plans)
-        except NodeUnavailable as error:
-            answers = [error] * len(calls)
-        ready: list[tuple[Call, int]] = []
-        refused: list[tuple[Call, str]] = []
-        for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, str):
-                try:
-                    ready.append((call, int(to_int(answer) * GAS_SHARE) + call.room))
-                except NodeUnavailable as error:
-                    refused.append((call, str(error)))
-            else:
-                self.counts.refused += isinstance(answer, Reverted)
-                refused.append((call, str(answer)))
-        return ready, refused
 
     def _sign_first(self, call: Call, gas: int, cap: int, fees: tuple[int, int], head: Head) -> Attempt:
         attempt = Attempt(

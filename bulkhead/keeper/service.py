@@ -73,7 +73,7 @@ class Keeper:
         ticked: Set after every tick.
         last: The last tick.
         coin_market: Market whose spot is the price of the native coin; -1 leaves that price as it is.
-        followed: Newest block that was acted on, and what follows a tick done; -1 before the first.
+        completed: Newest block that was acted on, and what follows a tick done; -1 before the first.
         schedule: When the next block is due.
     """
 

@@ -69,3 +69,21 @@ class Turns:
     def doubt(self, key: str, block: int) -> None:
         """Notes that the look was wrong about a key: the next time a node is asked first."""
         self._doubted[key] = block
+
+
+def fitting(ready: Sequence[tuple[Call, int]], room: int, idle: bool) -> list[tuple[Call, int]]:
+    """Calls without the duties that would fill the next block, or the nonces before what is urgent.
+
+    Args:
+        ready: Calls with their gas limits.
+        room: Gas that duties may need.
+        idle: No duty is in flight: then one goes out whatever it needs.
+    """
+    found: list[tuple[Call, int]] = []
+    for call, gas in ready:
+        if call.patient:
+            if gas > room and not idle:
+                continue
+            room, idle = room - gas, False
+        found.append((call, gas))
+    return found
