@@ -9,6 +9,9 @@ from bulkhead.risk.scales import WAD
 GWEI = 10**9
 #: A replacement pays an eighth more on both fees: every node accepts that.
 BUMP_UP = 9, 8
+#: Where the cap leaves no room for what a node suggests, so much or more is tried all the same [wei]: suggestions go by
+#: what others have paid, which in a crash is more than it takes.
+USUAL_TIP = GWEI
 #: The least tip that is tried where less was refused [wei].
 LEAST_STEP = GWEI // 10
 #: Gas limits carry this much headroom, so the expected use is the limit over it.
@@ -58,8 +61,8 @@ class FeePolicy:
 
     def first(self, base_fee: int, cap: int) -> tuple[int, int] | None:
         """(max fee, tip) of a first send [wei]; None when the cap does not pay for the next block."""
-        tip = min(self.tip, cap)
-        if base_fee * 9 // 8 + tip > cap:
+        tip = min(self.tip, cap - base_fee * 9 // 8)
+        if tip < max(min(self.tip, USUAL_TIP), self.tip_floor):
             return None
         return min(2 * base_fee + tip, cap), tip
 
@@ -67,7 +70,7 @@ class FeePolicy:
         """(max fee, tip) of a replacement [wei]; None when it would exceed the cap."""
         up, down = BUMP_UP
         fee = max(-(-max_fee * up // down), min(2 * base_fee + self.tip, cap))
-        more = max(-(-tip * up // down), self.tip)
+        more = max(-(-tip * up // down), self.tip_floor)
         if fee > cap:
             return None
         return fee, min(more, fee)

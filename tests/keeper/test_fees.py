@@ -45,3 +45,12 @@ def test_refused__tip_too_low__is_what_the_node_wants_or_the_double_from_then_on
     assert fees.refused(GWEI, 500 * GWEI).tip == 30 * GWEI
     # a replacement pays it too
     assert fees.refused(GWEI, 25 * GWEI).bumped(40 * GWEI, GWEI, GWEI, 100 * GWEI) == (45 * GWEI, 25 * GWEI)
+
+
+def test_first__suggestion_beyond_the_cap__is_underbid_down_to_a_usual_tip_and_to_the_floor():
+    fees = FeePolicy(tip=100 * GWEI)
+    # a duty is not kept back because others bid high
+    assert fees.first(8 * GWEI, 50 * GWEI) == (50 * GWEI, 41 * GWEI)
+    assert fees.first(8 * GWEI, 10 * GWEI) == (10 * GWEI, GWEI)
+    assert fees.first(8 * GWEI, 10 * GWEI - 1) is None
+    assert replace(fees, tip_floor=25 * GWEI).first(8 * GWEI, 33 * GWEI) is None
