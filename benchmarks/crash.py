@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from bulkhead.replay.bars import read_bars
-from bulkhead.replay.history import read_history
-from bulkhead.replay.rounds import Round, rounds_of
+from bulkhead.replay.price_paths.bars import read_bars
+from bulkhead.replay.price_paths.history import read_history
+from bulkhead.replay.price_paths.rounds import Round, rounds_of
 from bulkhead.risk import crash, peers
 from bulkhead.risk.batch import Model
 

@@ -21,10 +21,10 @@ import numpy as np
 from bulkhead.chain.contract import Contract, Log
 from bulkhead.client import MAX_UINT
 from bulkhead.replay.audit import Audit
-from bulkhead.replay.cast import NOTIONAL, TRADERS, Part, PartLeg
-from bulkhead.replay.rounds import Round, quiet_rounds
+from bulkhead.replay.market import Stage
+from bulkhead.replay.participants import NOTIONAL, TRADERS, Part, PartLeg
+from bulkhead.replay.price_paths.rounds import Round, quiet_rounds
 from bulkhead.replay.run import Plot, Replay, choose_expiry
-from bulkhead.replay.stage import Stage
 from bulkhead.risk import auction, batch
 from bulkhead.risk.crash import BLOCK, Settings
 from bulkhead.risk.words import BPS, WAD, Kind, RiskWord, Snapshot

@@ -42,9 +42,11 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, Member, members
 from bulkhead.replay.drill import HISTORY
-from bulkhead.replay.process import KeeperProcess
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.stage import PUSH_GAS, Stage
+from bulkhead.replay.keepers import KeeperProcess
+from bulkhead.replay.many_vaults import Crowd, Member, members
+from bulkhead.replay.market import PUSH_GAS, Stage
+from bulkhead.replay.participants import ROLES
+from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.risk import batch
 from bulkhead.risk.liquidation_price import liquidation_prices
 from bulkhead.risk.words import WAD, RiskWord
@@ -62,20 +64,20 @@ def crowd_of(count: int, thin: int) -> list[Member]:
     return near + members(count - thin, least=4.0, most=8.0)
 
 
-def edges(stage: Stage, crowd: Crowd) -> np.ndarray:
+def edges(local: Stage, crowd: Crowd) -> np.ndarray:
     """Liquidation prices below spot, highest first [quote]."""
-    view = read_cells(stage.chain, [crowd.cell])[crowd.cell]
-    records = [r for r in stage.chain.book().vaults.values() if r.vault_id in crowd.opened]
+    view = read_cells(local.chain, [crowd.cell])[crowd.cell]
+    records = [r for r in local.chain.book().vaults.values() if r.vault_id in crowd.opened]
     shelf = Shelf.of([r for r in records if crowd.opened[r.vault_id].cushion < 2], view.decimals)
     cells = batch.Cells.of([view.snapshot])
     down, _ = liquidation_prices(shelf.book, cells, RiskWord.unpack(view.risk), shelf.held)
     return np.sort(down)[::-1]
 
 
-def ticks(stage: Stage, prices: list[int]) -> dict[int, float]:
+def ticks(local: Stage, prices: list[int]) -> dict[int, float]:
     """Blocks every second, with a new price now and then; the moment before each priced block was mined, by block."""
-    rpc, feed = stage.anvil.rpc, stage.feed.address
-    pusher = stage.people["deployer"].address
+    rpc, feed = local.anvil.rpc, local.feed.address
+    pusher = local.people["deployer"].address
     started: dict[int, float] = {}
     due = time.monotonic()
     for number in range(QUIET + BETWEEN * len(prices) + QUIET):
@@ -84,7 +86,7 @@ def ticks(stage: Stage, prices: list[int]) -> dict[int, float]:
         priced = number >= QUIET and rest == 0 and turn < len(prices)
         now = int(rpc.block()["timestamp"], 16)
         if priced:
-            data = stage.feed.encode("push", prices[turn], now)
+            data = local.feed.encode("push", prices[turn], now)
             plan = {"from": pusher, "to": feed, "data": "0x" + data.hex(), "gas": hex(PUSH_GAS)}
             # ahead of everything else in the block
             rpc.call("eth_sendTransaction", {**plan, "maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": hex(10**11)})
@@ -97,20 +99,20 @@ def ticks(stage: Stage, prices: list[int]) -> dict[int, float]:
     return started
 
 
-def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]:
+def live(local: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]:
     """Part one: latency, posts and memory of a keeper process."""
-    rpc = stage.anvil.rpc
-    found = edges(stage, crowd)
+    rpc = local.anvil.rpc
+    found = edges(local, crowd)
     # a hundredth of a percent below the edge of the last vault that is to fall
     prices = [int(found[min((i + 1) * unsafe, len(found)) - 1] * 0.9999 * 10**8) for i in range(rounds)]
     rpc.call("evm_setAutomine", False)
     rpc.call("evm_setBlockGasLimit", hex(500_000_000))
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
         began = time.monotonic()
-        with KeeperProcess(stage, anvil.key(ROLES.index("keeper")), Path(folder), ("flag", "poke")) as process:
+        with KeeperProcess(local, anvil.key(ROLES.index("keeper")), Path(folder), ("flag", "poke")) as process:
             process.wait_for(lambda line: line["event"] == "tick")
             ready = time.monotonic() - began
-            started = ticks(stage, prices)
+            started = ticks(local, prices)
             time.sleep(1)
             memory = process.peak_megabytes()
             process.stop()
@@ -145,12 +147,12 @@ def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     }
 
 
-async def many(stage: Stage, count: int) -> dict[str, Any]:
+async def many(local: Stage, count: int) -> dict[str, Any]:
     """Part two: one tick that revalues `count` vaults, in this process."""
     with open(os.devnull, "w") as stream:  # noqa: PTH123
         account = account_from_key(anvil.key(ROLES.index("keeper")))
         keeper = await assemble(
-            stage.chain.deployment, [Node(stage.anvil.url, 60)], account, ":memory:", JsonLog(stream),
+            local.chain.deployment, [Node(local.anvil.url, 60)], account, ":memory:", JsonLog(stream),
             Policy(roles=frozenset({"flag"})),
         )  # fmt: skip
         await keeper.tick()
@@ -169,14 +171,14 @@ async def many(stage: Stage, count: int) -> dict[str, Any]:
         drawn = time.monotonic() - began
         quiet = []
         for _ in range(5):
-            stage.anvil.mine()
+            local.anvil.mine()
             began = time.monotonic()
             await keeper.tick()
             quiet.append(time.monotonic() - began)
         spot = int(view[1].snapshot.spot / 10**10 * 0.95)
         revalued, before = [], index.revalued
         for i in range(5):
-            stage.push(Round(stage.now() + 1, spot * (100 - 4 * (i % 2)) // 100))
+            local.push(Round(local.now() + 1, spot * (100 - 4 * (i % 2)) // 100))
             began = time.monotonic()
             await keeper.tick()
             revalued.append(time.monotonic() - began)
@@ -224,17 +226,17 @@ def main() -> None:
     parser.add_argument("--unsafe", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with Stage("ETH", Round(START, SPOT), history=HISTORY) as stage:
-        stage.push(Round(START, SPOT))
-        stage.push(Round(START + 60, SPOT))
-        crowd = Crowd(stage, EXPIRY)
+    with Stage("ETH", Round(START, SPOT), history=HISTORY) as local:
+        local.push(Round(START, SPOT))
+        local.push(Round(START + 60, SPOT))
+        crowd = Crowd(local, EXPIRY)
         began = time.monotonic()
         crowd.open(crowd_of(options.vaults, min(options.rounds * options.unsafe * 11 // 10, options.vaults)))
         print(f"{options.vaults} vaults opened in {time.monotonic() - began:.0f} s", file=sys.stderr)
         found: dict[str, Any] = {"unsafe": options.unsafe}
-        found["live"] = live(stage, crowd, options.rounds, options.unsafe)
-        stage.anvil.rpc.call("evm_setAutomine", True)
-        found["many"] = asyncio.run(many(stage, options.crowd))
+        found["live"] = live(local, crowd, options.rounds, options.unsafe)
+        local.anvil.rpc.call("evm_setAutomine", True)
+        found["many"] = asyncio.run(many(local, options.crowd))
     show(found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -25,13 +25,13 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_vaults
 from bulkhead.chain.rpc import to_bytes
 from bulkhead.keeper.index import Shelf
-from bulkhead.replay.bars import Bar
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.crowd import Crowd, members
-from bulkhead.replay.process import KeeperProcess
-from bulkhead.replay.rounds import Round, rounds_of
+from bulkhead.replay.keepers import KeeperProcess
+from bulkhead.replay.many_vaults import Crowd, members
+from bulkhead.replay.market import PUSH_GAS, Stage
+from bulkhead.replay.participants import ROLES
+from bulkhead.replay.price_paths.bars import Bar
+from bulkhead.replay.price_paths.rounds import Round, rounds_of
 from bulkhead.replay.run import choose_expiry
-from bulkhead.replay.stage import PUSH_GAS, Stage
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, RiskWord
 

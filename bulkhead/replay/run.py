@@ -26,10 +26,10 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Tick
 from bulkhead.orders import PremiumStyle
 from bulkhead.replay.audit import Audit, conservation, flows_of
-from bulkhead.replay.bars import Bar
-from bulkhead.replay.cast import EDGE, MAKER, MAKER_VOL, NOTIONAL, PARTS, ROLES, Part
-from bulkhead.replay.rounds import Round, quiet_rounds, rounds_of
-from bulkhead.replay.stage import Deployer, Stage, deploy_plainly
+from bulkhead.replay.market import Deployer, Stage, deploy_plainly
+from bulkhead.replay.participants import EDGE, MAKER, MAKER_VOL, NOTIONAL, PARTS, ROLES, Part
+from bulkhead.replay.price_paths.bars import Bar
+from bulkhead.replay.price_paths.rounds import Round, quiet_rounds, rounds_of
 from bulkhead.report.model import Check, RunRecord, Sample, TakeRecord, VaultRecord
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord

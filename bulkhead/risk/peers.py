@@ -4,7 +4,7 @@ Each rule answers, for every position of one expiry, what equity its owner must 
 collateral plus the mark of all legs, as in our own models, so that all numbers compare. Where a rule gives no credit
 for a long option, its mark is part of the requirement; where it adds the mark of a short one, that cancels.
 
-Formulas and numbers are facts copied from public documents and tests; `tests/unit/python/test_peers.py` checks each
+Formulas and numbers are facts copied from public documents and tests; `tests/unit/risk/test_peers.py` checks each
 rule against its venue's own test cases before anything is compared. What a venue does not say (dated futures at
 Deribit, Opyn and the flat ratios) follows Derive's rule for perpetuals.
 """

@@ -11,8 +11,8 @@ from eth_account import Account
 
 from bulkhead.chain import anvil
 from bulkhead.cli import main
-from bulkhead.replay.cast import MAKER, ROLES
-from tests.worlds.stage import EXPIRY, START, opened, undone
+from bulkhead.replay.participants import MAKER, ROLES
+from tests.worlds.local_market import EXPIRY, START, opened, undone
 
 STRANGER = "0x" + "17" * 32
 

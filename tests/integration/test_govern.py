@@ -7,10 +7,10 @@ import pytest
 from bulkhead.chain import anvil
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.governance import Governance
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.stage import Stage, deploy_plainly
+from bulkhead.replay.market import Stage, deploy_plainly
+from bulkhead.replay.price_paths.rounds import Round
 from tests.integration.test_command_line import refused, run
-from tests.worlds.stage import SPOT, START
+from tests.worlds.local_market import SPOT, START
 
 DAY = 86_400
 OWNER, PROPOSER, ANYONE = anvil.key(0), anvil.key(15), anvil.key(16)

@@ -12,8 +12,8 @@ import pytest
 
 from bulkhead.keeper.plan import ROLES, Policy
 from bulkhead.keeper.service import JsonLog
-from bulkhead.replay import scenario
-from bulkhead.replay.bars import parse_bars
+from bulkhead.replay import scenarios
+from bulkhead.replay.price_paths.bars import parse_bars
 from bulkhead.replay.run import InlineKeeper, Plot, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def an_hour_of_the_crash() -> str:
     """The bundled reconstruction around its first collapse, as a file of five-minute bars."""
-    path = [bar for bar in scenario.bars() if 9.9 * 3600 <= bar.at - scenario.bars()[0].at <= 11.2 * 3600]
+    path = [bar for bar in scenarios.bars() if 9.9 * 3600 <= bar.at - scenarios.bars()[0].at <= 11.2 * 3600]
     lines = [f"{b.at},{b.open / 1e8:.2f},{b.high / 1e8:.2f},{b.low / 1e8:.2f},{b.close / 1e8:.2f}" for b in path]
     return "ts,open,high,low,close\n" + "\n".join(lines) + "\n"
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from bulkhead.chain import anvil
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.stage import Stage
-from tests.worlds.stage import SPOT, START
+from bulkhead.replay.market import Stage
+from bulkhead.replay.price_paths.rounds import Round
+from tests.worlds.local_market import SPOT, START
 from tests.worlds.surface import ACCOUNTS, KEYS
 
 DAY = 86_400

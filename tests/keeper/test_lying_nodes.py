@@ -17,7 +17,7 @@ from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, automine, lines, seen, until
-from tests.worlds.stage import undone
+from tests.worlds.local_market import undone
 
 
 def harmless(raw: str, deployment: Deployment, cap: int) -> None:

@@ -9,9 +9,9 @@ import pytest
 from bulkhead.chain.pool import PoolView, read_pool
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Keeper
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.world import fall, keep, settle
-from tests.worlds.stage import EXPIRY, opened
+from tests.worlds.local_market import EXPIRY, opened
 
 #: What the pool's one depositor puts in [quote].
 DEPOSIT = 200_000

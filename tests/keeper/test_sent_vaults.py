@@ -6,9 +6,9 @@ from typing import Any
 
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.keeper.service import Keeper
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.world import fall, flagged, keep, settle
-from tests.worlds.stage import START
+from tests.worlds.local_market import START
 
 
 def give(scene: Any, vault_id: int, receiver: str) -> None:

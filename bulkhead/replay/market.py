@@ -15,8 +15,8 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.client import Bulkhead
-from bulkhead.replay.cast import MAKER, ROLES, TRADERS
-from bulkhead.replay.rounds import HEARTBEAT_SECONDS, Round
+from bulkhead.replay.participants import MAKER, ROLES, TRADERS
+from bulkhead.replay.price_paths.rounds import HEARTBEAT_SECONDS, Round
 
 #: Wallets at the start [quote].
 PURSES = {MAKER: 2_000_000, "keeper": 200_000, "insurer": 50_000, **dict.fromkeys(TRADERS, 100_000)}

@@ -16,8 +16,8 @@ from bulkhead.chain.lens import read_cells
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.client import MAX_UINT, PackageLeg, SignedOrder, from_wad, to_strike
 from bulkhead.orders import PremiumStyle
-from bulkhead.replay.cast import MAKER, MAKER_VOL
-from bulkhead.replay.stage import Stage
+from bulkhead.replay.market import Stage
+from bulkhead.replay.participants import MAKER, MAKER_VOL
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import Kind, Leg, RiskWord
 

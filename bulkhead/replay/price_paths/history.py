@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.replay.bars import read_bars
+from bulkhead.replay.price_paths.bars import read_bars
 from bulkhead.risk.calibration import HOUR, History
 
 

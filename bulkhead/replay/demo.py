@@ -30,10 +30,10 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import VaultView
 from bulkhead.chain.words import describe
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.process import KeeperProcess, Line
+from bulkhead.replay.keepers import KeeperProcess, Line
+from bulkhead.replay.market import Stage, save_inputs
+from bulkhead.replay.participants import ROLES
 from bulkhead.replay.run import KeeperDriver, Plot, View, run
-from bulkhead.replay.stage import Stage, save_inputs
 from bulkhead.report import write
 from bulkhead.report.model import RunRecord
 from bulkhead.risk.words import WAD
@@ -259,7 +259,7 @@ def play(plot: Plot, options: Options, console: Console) -> RunRecord:
     Raises:
         BulkheadError: Something failed, a check included.
     """
-    from bulkhead.replay.stage import deploy_plainly
+    from bulkhead.replay.market import deploy_plainly
 
     started = time.monotonic()
     console.print(f"Prices: {plot.source}.")

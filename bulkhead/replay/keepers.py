@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bulkhead.chain.errors import BulkheadError
-from bulkhead.replay.stage import Stage
+from bulkhead.replay.market import Stage
 
 #: Environment variable that hands the key over.
 KEY_ENV = "BULKHEAD_KEEPER_KEY"
