@@ -7,7 +7,7 @@ moment before the block with the new price was mined. Posts are all HTTP posts o
 blocks are those in which nothing was sent or in flight, nor in the block before. Memory is the process's peak resident
 set.
 
-The second part has the same keeper, in this process, know `--crowd` vaults: the real ones and copies of them that are
+The second part has the same keeper, in this process, know `--many` vaults: the real ones and copies of them that are
 far from their edge, and times a tick whose price forces every one of them to be revalued.
 
 Nothing here is asserted: the goals are printed beside the figures.
@@ -21,7 +21,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -43,8 +42,8 @@ from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, Member, members
 from bulkhead.replay.drill import HISTORY
 from bulkhead.replay.keepers import KeeperProcess
-from bulkhead.replay.many_vaults import Crowd, Member, members
-from bulkhead.replay.market import PUSH_GAS, Stage
+from bulkhead.replay.many_vaults import ManyVaults, Member, members
+from bulkhead.replay.market import PUSH_GAS, LocalMarket
 from bulkhead.replay.participants import ROLES
 from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.risk import batch
@@ -58,7 +57,7 @@ SPOT = 200 * 10**8
 QUIET, BETWEEN = 15, 4
 
 
-def crowd_of(count: int, thin: int) -> list[Member]:
+def spread_of(count: int, thin: int) -> list[Member]:
     """Mostly well-margined vaults; `thin` short puts are nearer to their edge, each at its own price."""
     near = [Member(0, Decimal(str(round(1.1 + 0.9 * i / thin, 5)))) for i in range(thin)]
     return near + members(count - thin, least=4.0, most=8.0)
@@ -127,7 +126,7 @@ def live(local: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     ended = {name: len(process.events(name)) for name in ("mined", "reverted", "bug", "read-failed", "unknown")}
     per_tick = [sum(line["block"] == block for line in sent) for block in started]
     return {
-        "vaults": len(crowd.opened),
+        "vaults": len(vaults.opened),
         "ready_seconds": round(ready, 1),
         "flags": len(seconds),
         "flags_late": len(sent) - len(seconds),
@@ -182,10 +181,10 @@ async def many(local: Stage, count: int) -> dict[str, Any]:
             began = time.monotonic()
             await keeper.tick()
             revalued.append(time.monotonic() - began)
-        known = len(index)
+        held = len(index)
         await keeper.close()
     return {
-        "vaults": known,
+        "vaults": held,
         "grid_seconds": round(drawn, 1),
         "quiet_tick_ms": round(max(quiet) * 1000),
         "revaluing_tick_ms": round(max(revalued) * 1000),
@@ -221,7 +220,7 @@ def main() -> None:
     """Runs both parts and prints them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vaults", type=int, default=10_000)
-    parser.add_argument("--crowd", type=int, default=100_000)
+    parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--unsafe", type=int, default=50)
     parser.add_argument("--json", type=Path)
@@ -231,7 +230,7 @@ def main() -> None:
         local.push(Round(START + 60, SPOT))
         crowd = Crowd(local, EXPIRY)
         began = time.monotonic()
-        crowd.open(crowd_of(options.vaults, min(options.rounds * options.unsafe * 11 // 10, options.vaults)))
+        vaults.open(spread_of(options.vaults, min(options.rounds * options.unsafe * 11 // 10, options.vaults)))
         print(f"{options.vaults} vaults opened in {time.monotonic() - began:.0f} s", file=sys.stderr)
         found: dict[str, Any] = {"unsafe": options.unsafe}
         found["live"] = live(local, crowd, options.rounds, options.unsafe)

@@ -1,4 +1,4 @@
-"""The stage of a replay: an Anvil of its own with a deployment on it, people with money, and a feed to move."""
+"""The local market of a replay: an Anvil of its own with a deployment on it, people with money, and a feed to move."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def inputs_of(symbol: str, first: Round) -> dict[str, Any]:
     }
 
 
-class Stage:
+class LocalMarket:
     """A running market.
 
     Attributes:
@@ -89,7 +89,7 @@ class Stage:
             self.anvil.stop()
             raise
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> LocalMarket:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,6 @@
-"""Who plays in a replay and what they hold: one maker, six traders, eight isolated vaults.
+"""Who takes part in a replay and what they hold: one maker, six traders, eight isolated vaults.
 
-Everything is relative to the first price, so the same cast plays in any market: strikes are shares of spot, sizes
+Everything is relative to the first price, so the same vaults fit any market: strikes are shares of spot, sizes
 are about twenty thousand dollars of notional each, deposits are multiples of the initial margin.
 """
 
@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from bulkhead.risk.words import Kind
 
-#: Notional of a part [quote].
+#: Notional of a vault [quote].
 NOTIONAL = 20_000
 MAKER = "maker"
 #: Vol at which the maker prices options [wad], and the edge over that price.
@@ -20,8 +20,8 @@ EDGE = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class PartLeg:
-    """A leg of a part: kind, strike as a share of spot, contracts per package for the buyer."""
+class PlannedLeg:
+    """A leg of a planned vault: kind, strike as a share of spot, contracts per package for the buyer."""
 
     kind: Kind
     strike: Decimal
@@ -29,8 +29,8 @@ class PartLeg:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One vault of the play.
+class PlannedVault:
+    """One vault of the replay.
 
     Attributes:
         who: Owner.
@@ -43,27 +43,27 @@ class Part:
 
     who: str
     title: str
-    legs: tuple[PartLeg, ...]
+    legs: tuple[PlannedLeg, ...]
     buys: bool
     deferred: bool
     cushion: Decimal
 
 
-def _call(share: str, ratio: int = 1) -> PartLeg:
-    return PartLeg(Kind.CALL, Decimal(share), ratio)
+def _call(share: str, ratio: int = 1) -> PlannedLeg:
+    return PlannedLeg(Kind.CALL, Decimal(share), ratio)
 
 
-def _put(share: str, ratio: int = 1) -> PartLeg:
-    return PartLeg(Kind.PUT, Decimal(share), ratio)
+def _put(share: str, ratio: int = 1) -> PlannedLeg:
+    return PlannedLeg(Kind.PUT, Decimal(share), ratio)
 
 
-PARTS: tuple[Part, ...] = (
-    Part("Ada", "short put", (_put("0.9"),), False, False, Decimal("1.5")),
-    Part("Ada", "fully paid long put", (_put("0.8"),), True, False, Decimal(0)),
-    Part("Boris", "short call", (_call("1.1"),), False, False, Decimal("1.5")),
-    Part("Chen", "straddle, the call", (_call("1"),), True, True, Decimal("1.2")),
-    Part("Chen", "straddle, the put", (_put("1"),), True, True, Decimal("1.2")),
-    Part(
+PLANNED_VAULTS: tuple[PlannedVault, ...] = (
+    PlannedVault("Ada", "short put", (_put("0.9"),), False, False, Decimal("1.5")),
+    PlannedVault("Ada", "fully paid long put", (_put("0.8"),), True, False, Decimal(0)),
+    PlannedVault("Boris", "short call", (_call("1.1"),), False, False, Decimal("1.5")),
+    PlannedVault("Chen", "straddle, the call", (_call("1"),), True, True, Decimal("1.2")),
+    PlannedVault("Chen", "straddle, the put", (_put("1"),), True, True, Decimal("1.2")),
+    PlannedVault(
         "Dora",
         "iron condor",
         (_put("0.93"), _put("0.85", -1), _call("1.07"), _call("1.15", -1)),
@@ -71,10 +71,10 @@ PARTS: tuple[Part, ...] = (
         False,
         Decimal("1.3"),
     ),
-    Part("Emil", "leveraged future", (PartLeg(Kind.FUTURE, Decimal(0), 1),), True, True, Decimal("1.5")),
-    Part("Farah", "fully paid long call", (_call("1.05"),), True, False, Decimal(0)),
+    PlannedVault("Emil", "leveraged future", (PlannedLeg(Kind.FUTURE, Decimal(0), 1),), True, True, Decimal("1.5")),
+    PlannedVault("Farah", "fully paid long call", (_call("1.05"),), True, False, Decimal(0)),
 )
 
-TRADERS: tuple[str, ...] = tuple(dict.fromkeys(part.who for part in PARTS))
-#: Everybody, in the order of the accounts that play them: account 0 deploys and moves the feed.
+TRADERS: tuple[str, ...] = tuple(dict.fromkeys(planned.who for planned in PLANNED_VAULTS))
+#: Everybody, in the order of their accounts: account 0 deploys and moves the feed.
 ROLES: tuple[str, ...] = ("deployer", MAKER, *TRADERS, "keeper", "insurer")

@@ -186,7 +186,7 @@ class Book:
         count = len(self)
         stamp = self.ratios if ratios is None else np.broadcast_to(np.asarray(ratios, np.float64), (count, 3))
         other = replace(self, model=np.full(count, model, np.int64), ratios=stamp)
-        # what follows from the legs alone stays known
+        # what follows from the legs alone is kept
         legs = ("owner", "least", "_linear", "_groups")
         other.__dict__.update({name: self.__dict__[name] for name in legs if name in self.__dict__})
         return other
@@ -307,7 +307,7 @@ class Cells:
     Attributes:
         spot: Price of one unit of underlying [quote].
         base: What moves with spot: F, or (1-w)*S inside the settlement window [quote].
-        known: What the window's average has already fixed [quote].
+        averaged: What the window's average has already fixed [quote].
         seconds: Time to expiry.
         root: sqrt(tau), 0 in the last hundredth of the window.
         move: sigma_m.
@@ -324,7 +324,7 @@ class Cells:
 
     spot: Floats
     base: Floats
-    known: Floats
+    averaged: Floats
     seconds: Floats
     root: Floats
     sigma: Floats
@@ -356,7 +356,7 @@ class Cells:
         return cls(
             spot=column([s.spot for s in snapshots]),
             base=column([s.base for s in settings]),
-            known=column([s.known for s in settings]),
+            averaged=column([s.averaged for s in settings]),
             seconds=column([s.seconds for s in snapshots], 1.0),
             root=column([s.root for s in settings], 2.0**64),
             sigma=column([s.sigma for s in snapshots]),
@@ -379,7 +379,7 @@ class Cells:
         sigma: ArrayLike,
         iv: ArrayLike,
         vol_ratio: ArrayLike = 1.0,
-        known: ArrayLike = 0.0,
+        averaged: ArrayLike = 0.0,
         share: ArrayLike = 0.0,
     ) -> Cells:
         """Cells with a flat surface and no rate, from plain numbers.
@@ -390,11 +390,11 @@ class Cells:
             sigma: sigma_m.
             iv: Implied vol.
             vol_ratio: Fast over slow vol.
-            known: Share of the window elapsed times its average so far [quote].
+            averaged: Share of the window elapsed times its average so far [quote].
             share: Share of the window elapsed.
         """
         one = np.broadcast_arrays(
-            *(np.asarray(x, np.float64) for x in (spot, seconds, sigma, iv, vol_ratio, known, share))
+            *(np.asarray(x, np.float64) for x in (spot, seconds, sigma, iv, vol_ratio, averaged, share))
         )
         price, left, sigmas, ivs, ratio, fixed, gone = (np.atleast_1d(x).astype(np.float64) for x in one)
         none = np.zeros(len(price))
@@ -402,7 +402,7 @@ class Cells:
         return cls(
             spot=price,
             base=(1 - gone) * price,
-            known=fixed,
+            averaged=fixed,
             seconds=left,
             root=np.where(gone <= exact.MAX_SHARE / WAD, np.sqrt(left / YEAR), 0.0),
             sigma=sigmas,
@@ -621,7 +621,7 @@ class _Pass:
         cells, risk, group = self.cells, self.risk, self.group
         mine, quantity = group.vaults, group.quantity
         cell = self.book.cell[mine]
-        spot, base, known, root = cells.spot[cell], cells.base[cell], cells.known[cell], cells.root[cell]
+        spot, base, averaged, root = cells.spot[cell], cells.base[cell], cells.averaged[cell], cells.root[cell]
         if self.spots is not None:
             base = base * (self.spots[mine] / spot)
             spot = self.spots[mine]
@@ -629,7 +629,7 @@ class _Pass:
         slope, constant, short = linear.slope[mine], linear.constant[mine], linear.short[mine]
         model = self.book.model[mine]
 
-        inner = group.strike - known
+        inner = group.strike - averaged
         passed = inner <= 0
         if passed.any():
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -647,11 +647,11 @@ class _Pass:
             decay = np.where(root > 0, 0.5 * (weighted * iv).sum(axis=0) / root, 0.0)
         delta = ((quantity * upper).sum(axis=0) + slope) * growth
         out = self.out
-        out.value[mine], out.delta[mine] = worth + slope * (base + known) + constant, delta
+        out.value[mine], out.delta[mine] = worth + slope * (base + averaged) + constant, delta
         out.gamma[mine] = bend * growth / spot
         out.vega[mine] = base * weighted.sum(axis=0) * root
         theta = -base * decay
-        out.theta[mine] = np.where(known == 0, theta - cells.rate[cell] * spot * delta, theta)
+        out.theta[mine] = np.where(averaged == 0, theta - cells.rate[cell] * spot * delta, theta)
 
         static = model == Model.STATIC
         if not static.all():
@@ -664,7 +664,7 @@ class _Pass:
                 margin = np.where(greeks, np.maximum(loss, LEAST_OF_ES * margin), margin)
             out.margin[mine] = margin
         if static.any():
-            puts = call + (group.strike - known) - base
+            puts = call + (group.strike - averaged) - base
             prices = np.where(group.put, puts, call)
             at_risk, paid_up = self._ratios(spot, prices)
             out.margin[mine] = np.where(static, at_risk / STATIC_KAPPA + paid_up, out.margin[mine])

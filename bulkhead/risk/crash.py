@@ -101,12 +101,12 @@ class Tape:
         now = int(self.at[index]) if at is None else at
         left = np.maximum(expiries - now, 1)
         share = np.clip((WINDOW - left) / WINDOW, 0.0, 1 - 1 / WINDOW)
-        known = [
+        averaged = [
             s * self.average(int(t) - WINDOW, min(now, int(t))) if s > 0 else 0.0
             for s, t in zip(share, expiries, strict=True)
         ]
         return Cells.flat_surface(
-            self.price[index], left, self.sigma[index], self.flat[index], self.vol_ratio[index], known, share
+            self.price[index], left, self.sigma[index], self.flat[index], self.vol_ratio[index], averaged, share
         )
 
 

@@ -56,7 +56,7 @@ class Positions:
         """The vaults of a book, at the prices of their cells or at other spots."""
         cell = book.cell
         spot = cells.spot[cell] if spots is None else np.broadcast_to(np.asarray(spots, np.float64), (len(book),))
-        forward = cells.base[cell] * (spot / cells.spot[cell]) + cells.known[cell]
+        forward = cells.base[cell] * (spot / cells.spot[cell]) + cells.averaged[cell]
         with np.errstate(divide="ignore"):
             log_ratio = np.where(book.strike > 0, np.log(forward[book.owner] / book.strike), 0.0)
         iv = cells.vols(cell[book.owner], log_ratio)

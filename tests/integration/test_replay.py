@@ -13,8 +13,10 @@ import pytest
 from bulkhead.keeper.plan import ROLES, Policy
 from bulkhead.keeper.service import JsonLog
 from bulkhead.replay import scenarios
+from bulkhead.replay.keepers import InlineKeeper
 from bulkhead.replay.price_paths.bars import parse_bars
-from bulkhead.replay.run import InlineKeeper, Plot, run
+from bulkhead.replay.price_paths.path import PricePath
+from bulkhead.replay.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,10 +60,10 @@ def test_replay__of_a_file__writes_every_vault_and_conserves_every_token(prices,
 
 
 def test_replay__nobody_takes__insurance_pays_within_its_caps_and_claims_share_the_rest(prices):
-    plot = Plot.of(parse_bars(prices.read_text(), prices.name), "a test", "ETH")
+    path = PricePath.of(parse_bars(prices.read_text(), prices.name), "a test", "ETH")
     policy = Policy(roles=frozenset(ROLES) - {"take"})
     with Path(os.devnull).open("w") as stream:
-        record = run(plot, lambda stage: InlineKeeper(stage, JsonLog(stream), policy))
+        record = run(path, lambda local: InlineKeeper(local, JsonLog(stream), policy))
     assert record.passed, [check for check in record.checks if not check.passed]
     used = record.totals["insurance_used"]
     assert 0 < used <= record.totals["insurance_added"] // 4

@@ -1,4 +1,4 @@
-"""The short form of `bulkhead drill`: a crowd through the deepest hours of the bundled crash."""
+"""The short form of `bulkhead drill`: many vaults through the deepest hours of the bundled crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_window__hours_of_a_crash__are_those_of_the_fall():
     assert window(bars, 0) == bars
 
 
-def test_drill__crowd_in_the_fall__no_vault_is_missed_or_late():
+def test_drill__many_vaults_in_the_fall__no_vault_is_missed_or_late():
     found = run_drill(window(scenarios.bars(), 0.6), 40)
     assert found.passed, found
     assert found.unsafe > 0 and found.flagged > 0 and found.worst <= 2 and found.mismatches == 0

@@ -1,4 +1,4 @@
-"""A small market on an Anvil of its own, opened by the cast of the replay, for tests that need a real node."""
+"""A small market on an Anvil of its own, opened by the participants of the replay, for tests that need a real node."""
 
 from __future__ import annotations
 

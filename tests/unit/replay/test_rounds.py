@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bulkhead.replay import scenarios
 from bulkhead.replay.price_paths.bars import Bar
+from bulkhead.replay.price_paths.path import choose_expiry
 from bulkhead.replay.price_paths.rounds import HEARTBEAT_SECONDS, Round, quiet_rounds, rounds_of, walk
-from bulkhead.replay.run import choose_expiry
 
 START = 1_583_971_200
 

@@ -39,7 +39,7 @@ def test_cells__inside_the_window__know_their_share():
     expires = np.array([START + 1_800 + 1_200])
     cells = prices.cells(3, expires)
     share = (1_800 - 1_200) / 1_800
-    assert cells.known[0] == pytest.approx(share * 1900.0)
+    assert cells.averaged[0] == pytest.approx(share * 1900.0)
     assert cells.base[0] == pytest.approx((1 - share) * 1900.0)
 
 
