@@ -23,7 +23,7 @@ from bulkhead.replay.price_paths.bars import read_bars
 from bulkhead.replay.price_paths.history import read_history
 from bulkhead.replay.price_paths.rounds import Round, rounds_of
 from bulkhead.risk import crash, peers
-from bulkhead.risk.batch import Model
+from bulkhead.risk.words import Model
 
 ROOT = Path(__file__).resolve().parents[1]
 CRASHES = {
