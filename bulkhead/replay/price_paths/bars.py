@@ -1,30 +1,30 @@
-"""Price bars out of CSV files, with a sentence and a line number for everything that is wrong with one.
+"""Price bars out of files, with a sentence and a line number for everything that is wrong with one.
 
-Two shapes are read, plain or gzipped: columns by name (`ts`, `open`, `high`, `low`, `close`, where the last four may
-carry an asset's prefix such as `eth_`), or no header and the order of Binance klines (open time, open, high, low,
-close, ...).
+Columns are found by name (a time, `open`, `high`, `low`, `close`, where the last four may carry an asset's prefix such
+as `eth_`); a file without names has the order of Binance klines (open time, open, high, low, close, ...). Rows may be
+newest first. Which kinds of files there are, `bulkhead.tables` says.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
+from bulkhead import tables
 from bulkhead.chain.errors import BadInput
+from bulkhead.tables import Row, Table
 
 #: Decimals of a price, those of a Chainlink USD feed.
 PRICE_DECIMALS = 8
-TIME_NAMES = ("ts", "timestamp", "time", "date", "datetime", "open_time")
+TIME_NAMES = ("ts", "timestamp", "unix", "open_time", "opentime", "time", "ticks", "t", "date", "datetime")
 PRICE_NAMES = ("open", "high", "low", "close")
 MAX_PRICE = Decimal(10) ** 9
+#: A price below this leaves too few digits for strikes: units are put together, a thousand at a time, as exchanges do.
+LEAST_PRICE = Decimal("0.01")
+BUNDLE = 1000
 
 
 @dataclass(frozen=True)
@@ -45,143 +45,152 @@ class Bar:
     close: int
 
 
-def read_bars(path: Path | str, asset: str | None = None, prefer: str = "") -> list[Bar]:
-    """Bars of a file, oldest first.
+@dataclass(frozen=True)
+class Prices:
+    """Bars of one file.
+
+    Attributes:
+        name: The file.
+        bars: Oldest first.
+        scale: Units of the coin that a price is for; 1 unless it is very cheap.
+    """
+
+    name: str
+    bars: list[Bar]
+    scale: int = 1
+
+    def source(self, symbol: str) -> str:
+        """Where the prices come from, and what they are prices of."""
+        said = f"prices from {self.name}"
+        return said if self.scale == 1 else f"{said}, each of {self.scale:,} {symbol}: one alone is too cheap for ticks"
+
+
+def read_prices(path: Path | str, asset: str | None = None, prefer: str = "") -> Prices:
+    """Bars of a file, with the scale that a cheap coin needs.
 
     Args:
-        path: A `.csv` or `.csv.gz` file.
+        path: The file.
         asset: Prefix of the price columns; needed when a file has several.
         prefer: Prefix to take when a file has several and none is named.
 
     Raises:
         BadInput: A sentence that names the file and the line.
     """
-    file = Path(path)
-    return parse_bars(_text(file), file.name, asset, prefer)
+    return _prices(tables.read(path), asset, prefer)
+
+
+def read_bars(path: Path | str, asset: str | None = None, prefer: str = "") -> list[Bar]:
+    """The bars of `read_prices`, oldest first."""
+    return read_prices(path, asset, prefer).bars
 
 
 def parse_bars(text: str, name: str, asset: str | None = None, prefer: str = "") -> list[Bar]:
     """`read_bars` on a text; `name` is what errors call it."""
-    rows = [(number, row) for number, row in _rows(text, name) if any(field.strip() for field in row)]
-    if not rows:
-        raise BadInput(f"{name} is empty.")
-    columns: tuple[int, ...]
-    number, head = rows[0]
-    if _is_number(head[0].strip()):
-        if len(head) < 5:
-            raise BadInput(
-                f"{name}, line {number}: {len(head)} columns and no header; Binance order needs open time, open, "
-                "high, low, close."
-            )
-        columns = (0, 1, 2, 3, 4)
+    return _prices(tables.parse(text.encode(), name), asset, prefer).bars
+
+
+def read_closes(path: Path | str, asset: str | None = None) -> list[tuple[int, Decimal]]:
+    """Times [unix seconds] and closes [quote] of a file, oldest first; the other prices need not be there."""
+    table = tables.read(path)
+    columns = _columns(table, asset, "", ("close",)) if table.header is not None else (0, _kline_column(table))
+    rows = [_row(table, row, columns, ("close",)) for row in table.rows]
+    return [(at, prices[0]) for at, prices in _sorted(table, rows)]
+
+
+def _prices(table: Table, asset: str | None, prefer: str) -> Prices:
+    if table.header is None:
+        _kline_column(table)
+        columns: tuple[int, ...] = (0, 1, 2, 3, 4)
     else:
-        columns = _columns(name, number, [field.strip().lower() for field in head], asset, prefer)
-        rows = rows[1:]
-    stamps: list[int] = []
-    prices: list[tuple[int, int, int, int]] = []
-    for number, row in rows:
-        at, bar = _row(name, number, row, columns)
-        if stamps and at <= stamps[-1]:
-            raise BadInput(f"{name}, line {number}: the time does not lie after that of the line before.")
-        stamps.append(at)
-        prices.append(bar)
-    if len(stamps) < 2:
-        raise BadInput(f"{name} has {len(stamps)} bars; at least two are needed.")
+        columns = _columns(table, asset, prefer, PRICE_NAMES)
+    rows = _sorted(table, [_row(table, row, columns, PRICE_NAMES) for row in table.rows])
+    if len(rows) < 2:
+        raise BadInput(f"{table.name} has {len(rows)} bars; at least two are needed.")
     # the usual distance of two bars is the length of all: a hole in the data is not a long bar
-    seconds = Counter(b - a for a, b in zip(stamps, stamps[1:], strict=False)).most_common(1)[0][0]
-    return [Bar(at, seconds, *bar) for at, bar in zip(stamps, prices, strict=True)]
+    seconds = Counter(b - a for (a, _), (b, _) in zip(rows, rows[1:], strict=False)).most_common(1)[0][0]
+    low, high = min(prices[2] for _, prices in rows), max(prices[1] for _, prices in rows)
+    scale = 1
+    while low * scale < LEAST_PRICE and high * scale * BUNDLE < MAX_PRICE:
+        scale *= BUNDLE
+    if not int((low * scale).scaleb(PRICE_DECIMALS)):
+        raise BadInput(f"{table.name}: prices from {low} to {high} do not fit a feed of {PRICE_DECIMALS} decimals.")
+    bars = [Bar(at, seconds, *(int((p * scale).scaleb(PRICE_DECIMALS)) for p in prices)) for at, prices in rows]
+    return Prices(table.name, bars, scale)
 
 
-def _text(file: Path) -> str:
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"There is no file {file}.") from None
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}.") from error
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise BadInput(f"{file.name} is a broken gzip file: {error}.") from error
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{file.name} is not a text file: byte {error.start} is not UTF-8.") from error
+def _kline_column(table: Table) -> int:
+    """The column of closes in the order of Binance klines."""
+    count = len(table.rows[0].fields)
+    if count < 5:
+        raise BadInput(
+            f"{table.top}: {count} columns and no header; Binance order needs open time, open, high, low, close."
+        )
+    return 4
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text))
-    try:
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise BadInput(f"{name}, line {reader.line_num}: {error}.") from error
+def _sorted(table: Table, rows: list[tuple[int, int, list[Decimal]]]) -> list[tuple[int, list[Decimal]]]:
+    """Oldest first; refuses what is in no order."""
+    if len(rows) > 1 and rows[0][1] > rows[-1][1]:
+        rows = rows[::-1]
+    for (_, before, _), (number, at, _) in zip(rows, rows[1:], strict=False):
+        if at <= before:
+            raise BadInput(f"{table.at(number)}: the time does not lie after that of the line before.")
+    return [(at, prices) for _, at, prices in rows]
 
 
-def _is_number(field: str) -> bool:
-    try:
-        return Decimal(field).is_finite()
-    except InvalidOperation:
-        return False
-
-
-def _columns(name: str, number: int, head: Sequence[str], asset: str | None, prefer: str) -> tuple[int, ...]:
-    times = [n for n in TIME_NAMES if n in head]
-    if not times:
-        raise BadInput(f"{name}, line {number}: no time column (one of {', '.join(TIME_NAMES)}).")
-    prefixes = [h.removesuffix("_open") for h in head if h.endswith("_open")]
+def _columns(table: Table, asset: str | None, prefer: str, names: Sequence[str]) -> tuple[int, ...]:
+    head = table.header or ()
+    time = table.column(TIME_NAMES)
+    if time is None:
+        raise BadInput(f"{table.top}: no time column (one of {', '.join(TIME_NAMES)}).")
+    prefixes = [h.removesuffix("_close") for h in head if h.endswith("_close") and h != "adj_close"]
     if asset is not None:
-        prefix = f"{asset.lower()}_"
+        prefix = f"{tables.key(asset)}_"
         if not any(h.startswith(prefix) for h in head):
-            known = ", ".join(prefixes) or "none"
-            raise BadInput(f"{name}, line {number}: no columns of asset '{asset}' (assets in the file: {known}).")
-    elif "open" in head or not prefixes:
+            others = ", ".join(prefixes) or "none"
+            raise BadInput(f"{table.top}: no columns of asset '{asset}' (assets in the file: {others}).")
+    elif "close" in head or not prefixes:
         prefix = ""
     elif len(prefixes) == 1:
         prefix = f"{prefixes[0]}_"
     elif prefer.lower() in prefixes:
         prefix = f"{prefer.lower()}_"
     else:
-        raise BadInput(f"{name} holds several assets ({', '.join(prefixes)}); choose one with --asset.")
-    missing = [prefix + n for n in PRICE_NAMES if prefix + n not in head]
+        raise BadInput(f"{table.name} holds several assets ({', '.join(prefixes)}); choose one with --asset.")
+    missing = [prefix + n for n in names if prefix + n not in head]
     if missing:
-        raise BadInput(f"{name}, line {number}: column {', '.join(missing)} is missing.")
-    return (head.index(times[0]), *(head.index(prefix + n) for n in PRICE_NAMES))
+        raise BadInput(f"{table.top}: column {', '.join(missing)} is missing.")
+    return (time, *(head.index(prefix + n) for n in names))
 
 
-def _row(name: str, number: int, row: Sequence[str], columns: Sequence[int]) -> tuple[int, tuple[int, int, int, int]]:
-    if len(row) <= max(columns):
-        raise BadInput(f"{name}, line {number}: {len(row)} columns where at least {max(columns) + 1} are needed.")
-    at = _stamp(name, number, row[columns[0]].strip())
-    opened, high, low, close = (
-        _price(name, number, label, row[column].strip()) for label, column in zip(PRICE_NAMES, columns[1:], strict=True)
-    )
-    if not low <= min(opened, close) <= max(opened, close) <= high:
-        raise BadInput(f"{name}, line {number}: open and close do not lie between low and high.")
-    return at, (opened, high, low, close)
-
-
-def _stamp(name: str, number: int, field: str) -> int:
-    if _is_number(field):
-        value = int(Decimal(field))
-        # seconds, milliseconds or microseconds, told apart by size
-        for scale in (1, 10**3, 10**6):
-            if 10**8 <= value // scale < 10**10:
-                return value // scale
-        raise BadInput(f"{name}, line {number}: {field!r} is not a time in seconds, milliseconds or microseconds.")
+def _row(table: Table, row: Row, columns: Sequence[int], names: Sequence[str]) -> tuple[int, int, list[Decimal]]:
+    needed = max(columns) + 1
+    stamp = table.field(row, columns[0], needed)
     try:
-        moment = datetime.fromisoformat(field)
-    except ValueError:
-        raise BadInput(f"{name}, line {number}: {field!r} is not a time.") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        at = tables.moment(stamp)
+    except ValueError as error:
+        raise BadInput(f"{table.at(row.number)}: {_shown(stamp)} is {error}.") from None
+    prices = [
+        _price(table, row, name, table.field(row, column, needed))
+        for name, column in zip(names, columns[1:], strict=True)
+    ]
+    if len(prices) == 4:
+        opened, high, low, close = prices
+        if not low <= min(opened, close) <= max(opened, close) <= high:
+            raise BadInput(f"{table.at(row.number)}: open and close do not lie between low and high.")
+    return row.number, at, prices
 
 
-def _price(name: str, number: int, label: str, field: str) -> int:
+def _price(table: Table, row: Row, label: str, field: object) -> Decimal:
     try:
-        value = Decimal(field)
-    except InvalidOperation:
-        raise BadInput(f"{name}, line {number}: {label} {field!r} is not a number.") from None
+        value = tables.number(field, table.decimal_comma)
+    except ValueError as error:
+        raise BadInput(f"{table.at(row.number)}: {label} {_shown(field)} is {error}.") from None
     if not value.is_finite() or not 0 < value < MAX_PRICE:
-        raise BadInput(f"{name}, line {number}: {label} {field!r} is not a price.")
-    return int(value.scaleb(PRICE_DECIMALS))
+        raise BadInput(f"{table.at(row.number)}: {label} {_shown(field)} is not a price.")
+    return value
+
+
+def _shown(field: object) -> str:
+    """A field as errors show it."""
+    return repr(field) if isinstance(field, str) else f"'{field}'"
