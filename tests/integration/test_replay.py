@@ -76,6 +76,17 @@ def test_replay__nobody_takes__insurance_pays_within_its_caps_and_claims_share_t
     assert untouched.equity_end == sum(flow.amount for flow in untouched.flows) > 0
 
 
+def test_replay__coin_of_ten_billionths__is_told_in_bundles_and_every_check_passes(tmp_path):
+    """As Binance's klines of the cheapest coins: milliseconds, no header."""
+    rows = [f"{(1_584_000_000 + 3600 * i) * 1000},{9 - i % 3}E-10,9E-10,7E-10,{9 - i % 2}E-10,1" for i in range(6)]
+    file = tmp_path / "coin.csv"
+    file.write_text("\n".join(rows))
+    done = bulkhead("replay", file, "--symbol", "COIN", "--json", tmp_path / "new" / "out.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "each of 1,000,000,000 COIN" in done.stderr
+    assert (tmp_path / "new" / "out.json").exists()
+
+
 def test_demo__with_ape_and_a_keeper_process__ends_with_a_report_that_opens_offline(prices, tmp_path):
     page, log = tmp_path / "demo.html", tmp_path / "keeper.log"
     done = bulkhead("demo", "--data", prices, "--report", page, "--keeper-log", log)
