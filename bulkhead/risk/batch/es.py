@@ -8,10 +8,11 @@ from bulkhead.risk import exact
 from bulkhead.risk.batch.arrays import DAY, Floats
 from bulkhead.risk.batch.options import Options
 from bulkhead.risk.batch.phi import CELLS_PER_UNIT, CENTRE, TINY, phi_of_cells
-from bulkhead.risk.words import NODES, WAD, WEIGHTS, RiskWord
+from bulkhead.risk.nodes import NODES, TAIL_NODE, WEIGHTS
+from bulkhead.risk.words import WAD, RiskWord
 
-TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= exact.TAIL_NODE)
-BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < exact.TAIL_NODE)
+TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= TAIL_NODE)
+BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < TAIL_NODE)
 
 
 def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord) -> Floats:
