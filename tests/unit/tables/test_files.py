@@ -117,6 +117,8 @@ def test_read_history__integer_stamps__same_in_csv_and_parquet(tmp_path, unit, p
         ((NAMES.replace(",", ";") + f"{START};1,234;2;1;1\n").encode(), "line 2: open '1,234' is a number that can be"),
         (b"[[1584000000000, 1, 1, 1, 1], [1584003600000, 1, 1, null, 1]]", "entry 2: low 'None' is not a number"),
     ],
+    # what is packed holds the time it was packed at
+    ids=lambda value: value if isinstance(value, str) else "file",
 )
 def test_read_bars__what_is_no_table__is_one_sentence(tmp_path, held, said):
     file = tmp_path / "prices.data"
