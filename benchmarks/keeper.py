@@ -38,8 +38,6 @@ from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.crowd import Crowd, Member, members
 from bulkhead.replay.drill import HISTORY
 from bulkhead.replay.keepers import KeeperProcess
 from bulkhead.replay.many_vaults import ManyVaults, Member, members
@@ -63,17 +61,17 @@ def spread_of(count: int, thin: int) -> list[Member]:
     return near + members(count - thin, least=4.0, most=8.0)
 
 
-def edges(local: Stage, crowd: Crowd) -> np.ndarray:
+def edges(local: LocalMarket, vaults: ManyVaults) -> np.ndarray:
     """Liquidation prices below spot, highest first [quote]."""
-    view = read_cells(local.chain, [crowd.cell])[crowd.cell]
-    records = [r for r in local.chain.book().vaults.values() if r.vault_id in crowd.opened]
-    shelf = Shelf.of([r for r in records if crowd.opened[r.vault_id].cushion < 2], view.decimals)
+    view = read_cells(local.chain, [vaults.cell])[vaults.cell]
+    records = [r for r in local.chain.book().vaults.values() if r.vault_id in vaults.opened]
+    shelf = Shelf.of([r for r in records if vaults.opened[r.vault_id].cushion < 2], view.decimals)
     cells = batch.Cells.of([view.snapshot])
     down, _ = liquidation_prices(shelf.book, cells, RiskWord.unpack(view.risk), shelf.held)
     return np.sort(down)[::-1]
 
 
-def ticks(local: Stage, prices: list[int]) -> dict[int, float]:
+def ticks(local: LocalMarket, prices: list[int]) -> dict[int, float]:
     """Blocks every second, with a new price now and then; the moment before each priced block was mined, by block."""
     rpc, feed = local.anvil.rpc, local.feed.address
     pusher = local.people["deployer"].address
@@ -98,23 +96,22 @@ def ticks(local: Stage, prices: list[int]) -> dict[int, float]:
     return started
 
 
-def live(local: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]:
+def live(local: LocalMarket, vaults: ManyVaults, rounds: int, unsafe: int) -> dict[str, Any]:
     """Part one: latency, posts and memory of a keeper process."""
     rpc = local.anvil.rpc
-    found = edges(local, crowd)
+    found = edges(local, vaults)
     # a hundredth of a percent below the edge of the last vault that is to fall
     prices = [int(found[min((i + 1) * unsafe, len(found)) - 1] * 0.9999 * 10**8) for i in range(rounds)]
     rpc.call("evm_setAutomine", False)
     rpc.call("evm_setBlockGasLimit", hex(500_000_000))
-    with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
-        began = time.monotonic()
-        with KeeperProcess(local, anvil.key(ROLES.index("keeper")), Path(folder), ("flag", "poke")) as process:
-            process.wait_for(lambda line: line["event"] == "tick")
-            ready = time.monotonic() - began
-            started = ticks(local, prices)
-            time.sleep(1)
-            memory = process.peak_megabytes()
-            process.stop()
+    began = time.monotonic()
+    with KeeperProcess(local, ("flag", "poke")) as process:
+        process.wait_for(lambda line: line["event"] == "tick")
+        ready = time.monotonic() - began
+        started = ticks(local, prices)
+        time.sleep(1)
+        memory = process.peak_megabytes()
+        process.stop()
     sent = [line for line in process.events("sent") if line["call"] == "Liquidator.flag" and line["version"] == 1]
     seconds = [line["time"] - started[line["block"]] for line in sent if line["block"] in started]
     looks = process.events("tick")
@@ -146,7 +143,7 @@ def live(local: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     }
 
 
-async def many(local: Stage, count: int) -> dict[str, Any]:
+async def many(local: LocalMarket, count: int) -> dict[str, Any]:
     """Part two: one tick that revalues `count` vaults, in this process."""
     with open(os.devnull, "w") as stream:  # noqa: PTH123
         account = account_from_key(anvil.key(ROLES.index("keeper")))
@@ -225,17 +222,17 @@ def main() -> None:
     parser.add_argument("--unsafe", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with Stage("ETH", Round(START, SPOT), history=HISTORY) as local:
+    with LocalMarket("ETH", Round(START, SPOT), history=HISTORY) as local:
         local.push(Round(START, SPOT))
         local.push(Round(START + 60, SPOT))
-        crowd = Crowd(local, EXPIRY)
+        vaults = ManyVaults(local, EXPIRY)
         began = time.monotonic()
         vaults.open(spread_of(options.vaults, min(options.rounds * options.unsafe * 11 // 10, options.vaults)))
         print(f"{options.vaults} vaults opened in {time.monotonic() - began:.0f} s", file=sys.stderr)
         found: dict[str, Any] = {"unsafe": options.unsafe}
-        found["live"] = live(local, crowd, options.rounds, options.unsafe)
+        found["live"] = live(local, vaults, options.rounds, options.unsafe)
         local.anvil.rpc.call("evm_setAutomine", True)
-        found["many"] = asyncio.run(many(local, options.crowd))
+        found["many"] = asyncio.run(many(local, options.many))
     show(found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

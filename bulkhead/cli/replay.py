@@ -63,7 +63,8 @@ def replay(
 ) -> None:
     """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
     from bulkhead.keeper.json_log import JsonLog
-    from bulkhead.replay.run import InlineKeeper, run
+    from bulkhead.replay.keepers import InlineKeeper
+    from bulkhead.replay.run import run
     from bulkhead.report import write
     from bulkhead.report.outputs import check_outputs
 

@@ -20,10 +20,10 @@ from typing import Any, Protocol, TextIO
 from bulkhead.chain import anvil
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
 from bulkhead.keeper.service import Tick
 from bulkhead.replay.market import LocalMarket
 from bulkhead.replay.participants import ROLES

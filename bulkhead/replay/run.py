@@ -14,13 +14,7 @@ from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_bytes
 from bulkhead.chain.words import describe
-from bulkhead.client import Bulkhead, PackageLeg, from_wad, to_strike
-from bulkhead.keeper.json_log import JsonLog
-from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.service import Tick
-from bulkhead.orders import PremiumStyle
+from bulkhead.client import from_wad
 from bulkhead.replay.audit import Audit, conservation, flows_of
 from bulkhead.replay.keepers import KeeperDriver
 from bulkhead.replay.market import Deployer, LocalMarket, deploy_plainly

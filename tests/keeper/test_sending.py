@@ -21,7 +21,7 @@ from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Keeper
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.risk.words import WAD
 from tests.keeper.proxy import SEND, FaultProxy
 from tests.keeper.world import FLAGS, KEY, RIVALS, World, automine, lines, seen, until, world

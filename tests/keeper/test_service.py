@@ -34,7 +34,7 @@ from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
 from bulkhead.keeper.turns import PATIENT_BLOCKS
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, fall, flagged, keep, seen, settle
 

@@ -27,7 +27,7 @@ from bulkhead.keeper.node import Node
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueExecutor, Worker, owner_of
-from bulkhead.replay.crowd import Crowd, members
+from bulkhead.replay.many_vaults import ManyVaults, members
 from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
 from tests.worlds.local_market import EXPIRY, opened
 
@@ -90,7 +90,7 @@ def answers(client: Redis) -> bool:
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     with opened(tmp_path_factory.mktemp("shards") / "log") as replay:
-        Crowd(replay.local, EXPIRY).open(members(12, least=1.12, most=1.2))
+        ManyVaults(replay.local, EXPIRY).open(members(12, least=1.12, most=1.2))
         yield replay
 
 

@@ -22,8 +22,8 @@ from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.service import Keeper, Tick
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.participants import ROLES
+from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.replay.run import Replay
 from tests.keeper.proxy import FaultProxy
 from tests.worlds.local_market import START, undone
@@ -164,7 +164,7 @@ async def seen(keeper: Keeper, head: int) -> None:
 def fall(scene: Replay, price: int = 178) -> set[int]:
     """A round that makes the short put and the leveraged future unsafe; returns their ids."""
     scene.local.push(Round(START + 600, price * 10**8))
-    unsafe = {v.vault_id for v in scene.cast.values() if v.title in ("short put", "leveraged future")}
+    unsafe = {v.vault_id for v in scene.vaults.values() if v.title in ("short put", "leveraged future")}
     assert len(unsafe) == 2
     return unsafe
 

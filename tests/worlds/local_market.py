@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulkhead.keeper.json_log import JsonLog
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.run import InlineKeeper, Plot, Replay
+from bulkhead.replay.keepers import InlineKeeper
+from bulkhead.replay.market import LocalMarket
+from bulkhead.replay.price_paths.path import PricePath
+from bulkhead.replay.price_paths.rounds import Round
+from bulkhead.replay.run import Replay
 
 #: Thursday 12 March 2020, 00:00 UTC, and an expiry two days later at 08:00.
 START = 1_583_971_200
@@ -20,9 +23,9 @@ SPOT = 200 * 10**8
 def opened(log: Path) -> Iterator[Replay]:
     """A replay whose vaults are open and whose rounds are still to come."""
     rounds = [Round(START, SPOT), Round(START + 60, SPOT)]
-    with Stage("ETH", rounds[0]) as local, log.open("w") as stream:
+    with LocalMarket("ETH", rounds[0]) as local, log.open("w") as stream:
         local.push(rounds[0])
-        replay = Replay(local, Plot("a test", "ETH", rounds[1:], EXPIRY), InlineKeeper(local, JsonLog(stream)))
+        replay = Replay(local, PricePath("a test", "ETH", rounds[1:], EXPIRY), InlineKeeper(local, JsonLog(stream)))
         try:
             replay.open()
             yield replay
