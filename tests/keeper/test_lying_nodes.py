@@ -17,7 +17,7 @@ from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, automine, lines, seen, until
-from tests.worlds.stage import undone
+from tests.worlds.local_market import undone
 
 
 def harmless(raw: str, deployment: Deployment, cap: int) -> None:
@@ -53,7 +53,7 @@ class Liar(FaultProxy):
 
 def test_keeper__lying_node__signs_nothing_that_harms(place):
     async def play() -> None:
-        node = Liar(place.scene.stage.anvil.url)
+        node = Liar(place.scene.local.anvil.url)
         async with node, place.keeper(node.url) as keeper:
             place.crash()
             for _ in range(6):
@@ -74,7 +74,7 @@ def test_keeper__lying_node__signs_nothing_that_harms(place):
 
 def test_keepers__one_of_two_nodes_lies_about_its_head__is_told_and_acts_when_that_ends(place):
     async def play() -> None:
-        honest, liar = FaultProxy(place.scene.stage.anvil.url), Liar(place.scene.stage.anvil.url)
+        honest, liar = FaultProxy(place.scene.local.anvil.url), Liar(place.scene.local.anvil.url)
         async with honest, liar, place.keeper(honest.url, liar.url) as keeper:
             liar.lead = 10**6
             place.crash()
@@ -113,7 +113,7 @@ def test_keeper__answers_without_end__are_not_read(place, monkeypatch):
             return reply
 
     async def play() -> None:
-        node = Flood(place.scene.stage.anvil.url)
+        node = Flood(place.scene.local.anvil.url)
         async with node, place.keeper(node.url) as keeper:
             node.flooding = True
             place.crash()
@@ -149,7 +149,7 @@ def test_discovery__node_that_refuses_long_ranges__asks_for_less(place, monkeypa
             return told
 
     async def play() -> None:
-        node = Strict(place.scene.stage.anvil.url)
+        node = Strict(place.scene.local.anvil.url)
         async with node, place.keeper(node.url) as keeper:
             assert set(keeper.observer.discovery.book.vaults) == set(place.chain.book().vaults)
             assert 10 <= node.longest <= 20
@@ -181,13 +181,13 @@ def test_discovery__node_without_the_logs_of_its_newest_block__is_not_believed(p
     """With a second node the keeper goes on at once, with one alone as soon as it has them."""
 
     async def play() -> None:
-        late, good = Unindexed(place.scene.stage.anvil.url), FaultProxy(place.scene.stage.anvil.url)
+        late, good = Unindexed(place.scene.local.anvil.url), FaultProxy(place.scene.local.anvil.url)
         async with late, good, place.keeper(*[late.url, good.url][:nodes]) as keeper:
             late.late = True
             # the one that is late answers faster, so it is asked first
             keeper.providers.nodes[0].latency = -1.0
-            boris = place.scene.stage.people["Boris"]
-            vault_id = next(v.vault_id for v in place.scene.cast.values() if v.title == "short call")
+            boris = place.scene.local.people["Boris"]
+            vault_id = next(v.vault_id for v in place.scene.vaults.values() if v.title == "short call")
             automine(place.node, True)
             boris.signer.execute(place.chain["Clearinghouse"], "withdraw", vault_id, 10**6, boris.address)
             automine(place.node, False)
@@ -216,7 +216,7 @@ class Trailing(FaultProxy):
 
 def test_keepers__fast_node_that_is_always_a_little_behind__is_not_the_one_that_is_listened_to(place):
     async def play() -> None:
-        slow, fast = FaultProxy(place.scene.stage.anvil.url), Trailing(place.scene.stage.anvil.url)
+        slow, fast = FaultProxy(place.scene.local.anvil.url), Trailing(place.scene.local.anvil.url)
         async with slow, fast, place.keeper(slow.url, fast.url) as keeper:
             slow.hang, fast.shown = 0.02, place.mine(3) - 2
             level, behind = keeper.providers.nodes
@@ -229,20 +229,20 @@ def test_keepers__fast_node_that_is_always_a_little_behind__is_not_the_one_that_
 def test_top_up__vault_of_somebody_else__moves_nothing(market):
     """What a node says is the keeper's vault need not be: the transaction itself must refuse."""
     with undone(market) as scene:
-        stage, me = scene.stage, scene.stage.people["keeper"]
-        foreign = next(iter(scene.cast))
-        me.ensure_allowance(stage.market, stage.chain["Clearinghouse"], 10**9)
-        own = me.vaults.open(stage.market.symbol)
-        held = stage.market.token.call("balanceOf", me.address)
+        local, me = scene.local, scene.local.people["keeper"]
+        foreign = next(iter(scene.vaults))
+        me.ensure_allowance(local.market, local.chain["Clearinghouse"], 10**9)
+        own = me.vaults.open(local.market.symbol)
+        held = local.market.token.call("balanceOf", me.address)
 
         def send(vault_id: int) -> bool:
-            call = call_of(stage.chain, me.address, stage.now(), TopUp(vault_id, stage.market.index, 10**6))
+            call = call_of(local.chain, me.address, local.now(), TopUp(vault_id, local.market.index, 10**6))
             plan = {"from": me.address, "to": call.to, "data": "0x" + call.data.hex(), "gas": hex(900_000)}
-            name = stage.anvil.rpc.call("eth_sendTransaction", plan)
-            stage.anvil.mine()
-            return stage.anvil.rpc.call("eth_getTransactionReceipt", name)["status"] == "0x1"
+            name = local.anvil.rpc.call("eth_sendTransaction", plan)
+            local.anvil.mine()
+            return local.anvil.rpc.call("eth_getTransactionReceipt", name)["status"] == "0x1"
 
         assert not send(foreign)
-        assert stage.market.token.call("balanceOf", me.address) == held
+        assert local.market.token.call("balanceOf", me.address) == held
         assert send(own)
-        assert stage.market.token.call("balanceOf", me.address) == held - 10**6
+        assert local.market.token.call("balanceOf", me.address) == held - 10**6

@@ -42,7 +42,7 @@ def served(proxy: LimitedProxy) -> Iterator[str]:
 @pytest.mark.parametrize(("calls", "blocks"), LIMITS)
 def test_keeper__node_that_bears_little__sees_everything_and_flags_in_time(place, style, calls, blocks):
     async def play() -> None:
-        node = LimitedProxy(place.scene.stage.anvil.url, style, calls, blocks)
+        node = LimitedProxy(place.scene.local.anvil.url, style, calls, blocks)
         async with node, place.keeper(node.url) as keeper:
             assert set(keeper.observer.discovery.book.vaults) == set(place.chain.book().vaults)
             place.crash()
@@ -62,9 +62,9 @@ def test_keeper__node_that_bears_little__sees_everything_and_flags_in_time(place
 @pytest.mark.parametrize("style", WORDS)
 @pytest.mark.parametrize(("calls", "blocks"), LIMITS)
 def test_client__node_that_bears_little__reads_the_same(place, style, calls, blocks):
-    node = LimitedProxy(place.scene.stage.anvil.url, style, calls, blocks)
+    node = LimitedProxy(place.scene.local.anvil.url, style, calls, blocks)
     with served(node) as url, Rpc(url) as rpc:
-        chain = connect(rpc, place.scene.stage.chain.deployment)
+        chain = connect(rpc, place.scene.local.chain.deployment)
         assert chain.book().vaults == place.chain.book().vaults
         wanted = place.chain.rpc.batch([("eth_getBlockByNumber", (hex(i), False)) for i in range(130)])
         assert rpc.batch([("eth_getBlockByNumber", (hex(i), False)) for i in range(130)]) == wanted
@@ -75,10 +75,10 @@ def test_client__node_that_bears_little__reads_the_same(place, style, calls, blo
 
 @pytest.mark.parametrize("style", WORDS)
 def test_client__refusals_in_the_words_of_a_node__are_what_they_mean(place, style):
-    node = LimitedProxy(place.scene.stage.anvil.url, style, 20, 500)
+    node = LimitedProxy(place.scene.local.anvil.url, style, 20, 500)
     stranger = account_from_key(anvil.key(17))
     with served(node) as url, Rpc(url) as rpc:
-        chain = Connection(rpc, place.scene.stage.chain.deployment)
+        chain = Connection(rpc, place.scene.local.chain.deployment)
         house = chain["Clearinghouse"]
         vault_id = min(place.chain.book().vaults)
         with pytest.raises(Reverted, match="vault") as caught:
@@ -97,9 +97,9 @@ def test_client__refusals_in_the_words_of_a_node__are_what_they_mean(place, styl
 
 @pytest.mark.parametrize("style", WORDS)
 def test_verify__node_that_bears_little__finds_the_same(place, style):
-    node = LimitedProxy(place.scene.stage.anvil.url, style, 1, 50)
+    node = LimitedProxy(place.scene.local.anvil.url, style, 1, 50)
     with served(node) as url, Rpc(url) as rpc:
-        chain = Connection(rpc, place.scene.stage.chain.deployment)
+        chain = Connection(rpc, place.scene.local.chain.deployment)
         assert verify.first_nonce(chain) == verify.first_nonce(place.chain)
         told, wanted = (verify.since_deployment(c, c["Clearinghouse"], "VaultUpdated") for c in (chain, place.chain))
         assert [(log.block, log.index) for log in told] == [(log.block, log.index) for log in wanted] != []

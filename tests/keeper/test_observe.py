@@ -43,11 +43,11 @@ def blinded(scene, vault_id: int, play: Play) -> tuple[Any, list[dict[str, Any]]
     stream = io.StringIO()
 
     async def run() -> Any:
-        proxy = Blind(scene.stage.anvil.url)
-        proxy.lens, proxy.word = scene.stage.chain["Lens"].address.lower(), f"{vault_id:064x}"
+        proxy = Blind(scene.local.anvil.url)
+        proxy.lens, proxy.word = scene.local.chain["Lens"].address.lower(), f"{vault_id:064x}"
         async with proxy:
             keeper = await assemble(
-                scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
+                scene.local.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
             )
             try:
                 return await play(keeper)
@@ -95,14 +95,14 @@ class Selective(FaultProxy):
 )
 def test_tick__what_the_lens_cannot_tell__hides_no_unsafe_vault(scene, function, arguments, empty):
     """Prices of a cell fail, or every vault does, or a node describes none: unknown is never healthy."""
-    lens = scene.stage.chain["Lens"]
+    lens = scene.local.chain["Lens"]
     stream = io.StringIO()
 
     async def run() -> set[int]:
-        proxy = Selective(scene.stage.anvil.url)
+        proxy = Selective(scene.local.anvil.url)
         async with proxy:
             keeper = await assemble(
-                scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
+                scene.local.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
             )
             try:
                 # it has seen the market at its old price
@@ -120,7 +120,7 @@ def test_tick__what_the_lens_cannot_tell__hides_no_unsafe_vault(scene, function,
 
 
 def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_logged(scene):
-    safe = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
+    safe = next(v.vault_id for v in scene.vaults.values() if v.title == "short call")
 
     async def play(keeper: Keeper) -> Tick:
         await keeper.tick()
@@ -140,7 +140,7 @@ def test_observer__state_by_logs__is_that_of_the_lens(scene):
         head = await keeper.providers.head()
         while await keeper.observer.reconcile(head):
             pass
-        assert len(keeper.observer.discovery.book.vaults) == len(scene.cast)
+        assert len(keeper.observer.discovery.book.vaults) == len(scene.vaults)
         assert keeper.observer.problems == [] and keeper.observer.registry.mismatches == 0
 
     keep(scene, play, policy=Policy(roles=frozenset()))
@@ -177,7 +177,7 @@ def test_reconcile__block_with_no_post_to_spare__waits_for_a_later_one_but_not_f
 
 
 def test_reconcile__vault_whose_legs_the_logs_have_lost__is_found_and_flagged(scene):
-    hidden = next(v.vault_id for v in scene.cast.values() if v.title == "short put")
+    hidden = next(v.vault_id for v in scene.vaults.values() if v.title == "short put")
 
     async def play(keeper: Keeper) -> set[int]:
         await keeper.tick()
@@ -234,13 +234,13 @@ def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkey
 
 
 def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
-    vault_id = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
+    vault_id = next(v.vault_id for v in scene.vaults.values() if v.title == "short call")
 
     async def play(keeper: Keeper) -> None:
         await keeper.tick()
         record = keeper.observer.discovery.book.vaults[vault_id]
-        trader = scene.stage.people["Boris"]
-        trader.signer.execute(scene.stage.market.token, "transfer", record.custody, 5 * 10**6)
+        trader = scene.local.people["Boris"]
+        trader.signer.execute(scene.local.market.token, "transfer", record.custody, 5 * 10**6)
         await keeper.tick()
         keeper.observer.registry.checked_at.clear()
         while await keeper.observer.reconcile(await keeper.providers.head()):

@@ -6,20 +6,20 @@ from typing import Any
 
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.keeper.service import Keeper
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.world import fall, flagged, keep, settle
-from tests.worlds.stage import START
+from tests.worlds.local_market import START
 
 
 def give(scene: Any, vault_id: int, receiver: str) -> None:
     """The owner sends a vault to somebody."""
-    chain = scene.stage.chain
-    owner = next(p for p in scene.stage.people.values() if p.address == chain.book().vaults[vault_id].owner)
+    chain = scene.local.chain
+    owner = next(p for p in scene.local.people.values() if p.address == chain.book().vaults[vault_id].owner)
     owner.signer.execute(chain["VaultToken"], "transferFrom", owner.address, receiver, vault_id)
 
 
 def view(scene: Any, vault_id: int) -> VaultView:
-    (found,) = read_vaults(scene.stage.chain, [vault_id])
+    (found,) = read_vaults(scene.local.chain, [vault_id])
     assert isinstance(found, VaultView)
     return found
 
@@ -32,8 +32,8 @@ def about(said: list[dict[str, Any]], vault_id: int) -> list[dict[str, Any]]:
 
 def test_keeper__broke_vault_is_sent_to_it__is_flagged_like_any_and_gets_none_of_its_tokens(scene):
     """Else a pair of own vaults, long and short, would leave the loss of the losing one to the keeper."""
-    stage, keeper_address = scene.stage, scene.stage.people["keeper"].address
-    trap = next(v.vault_id for v in scene.cast.values() if v.title == "leveraged future")
+    local, keeper_address = scene.local, scene.local.people["keeper"].address
+    trap = next(v.vault_id for v in scene.vaults.values() if v.title == "leveraged future")
     unsafe = fall(scene, 120)
     give(scene, trap, keeper_address)
     before = view(scene, trap)
@@ -43,7 +43,7 @@ def test_keeper__broke_vault_is_sent_to_it__is_flagged_like_any_and_gets_none_of
         await settle(keeper)
         assert flagged(scene) == unsafe
         for _ in range(4):
-            stage.anvil.mine(stage.now() + 30)
+            local.anvil.mine(local.now() + 30)
             await settle(keeper)
 
     _, said = keep(scene, play)
@@ -52,7 +52,7 @@ def test_keeper__broke_vault_is_sent_to_it__is_flagged_like_any_and_gets_none_of
     # the pool of this market is empty, which it says to whatever it is asked to absorb
     failed = [line for line in about(said, trap) if line["event"] == "action-failed"]
     assert {line["action"] for line in failed} <= {"absorb"}
-    deposits = [log for log in stage.chain.logs() if log.event == "Deposited" and log.values.vault_id == trap]
+    deposits = [log for log in local.chain.logs() if log.event == "Deposited" and log.values.vault_id == trap]
     assert keeper_address not in [log.values.payer for log in deposits]
     # the other unsafe vault is taken into a vault that the keeper has opened itself
     takes = [line for line in said if line["event"] == "mined" and line["call"].startswith("Liquidator.take")]
@@ -61,8 +61,8 @@ def test_keeper__broke_vault_is_sent_to_it__is_flagged_like_any_and_gets_none_of
 
 
 def test_keeper__healthy_vault_is_sent_to_it__is_neither_topped_up_nor_taken_into(scene):
-    stage, keeper_address = scene.stage, scene.stage.people["keeper"].address
-    gift = next(v.vault_id for v in scene.cast.values() if v.title == "iron condor")
+    local, keeper_address = scene.local, scene.local.people["keeper"].address
+    gift = next(v.vault_id for v in scene.vaults.values() if v.title == "iron condor")
     give(scene, gift, keeper_address)
     # the taker's vault would otherwise be the one that has legs there already
     unsafe = fall(scene) - {gift}
@@ -70,7 +70,7 @@ def test_keeper__healthy_vault_is_sent_to_it__is_neither_topped_up_nor_taken_int
     async def play(keeper: Keeper) -> None:
         await settle(keeper)
         for _ in range(6):
-            stage.anvil.mine(stage.now() + 15)
+            local.anvil.mine(local.now() + 15)
             await settle(keeper)
 
     held = view(scene, gift)
@@ -81,23 +81,23 @@ def test_keeper__healthy_vault_is_sent_to_it__is_neither_topped_up_nor_taken_int
 
 
 def test_keeper__empty_vaults_are_sent_to_it_and_to_the_pool__nothing_is_tried_with_them(scene):
-    stage = scene.stage
-    pool = stage.chain.backstop(stage.chain.deployment.market("ETH"))
-    giver = stage.people["Boris"]
+    local = scene.local
+    pool = local.chain.backstop(local.chain.deployment.market("ETH"))
+    giver = local.people["Boris"]
     gifts = [giver.vaults.open("ETH", model=model) for model in ("STATIC", "ES", "STATIC", "ES")]
     for i, vault_id in enumerate(gifts):
-        give(scene, vault_id, stage.people["keeper"].address if i < 2 else pool.address)
+        give(scene, vault_id, local.people["keeper"].address if i < 2 else pool.address)
     unsafe = fall(scene)
 
     async def play(keeper: Keeper) -> int:
         await settle(keeper)
         for _ in range(8):
-            stage.anvil.mine(stage.now() + 15)
+            local.anvil.mine(local.now() + 15)
             await settle(keeper)
         # long after: what is empty and its own is closed
-        stage.push(Round(START + 1_200, 178 * 10**8))
+        local.push(Round(START + 1_200, 178 * 10**8))
         for _ in range(12):
-            stage.anvil.mine(stage.now() + 12)
+            local.anvil.mine(local.now() + 12)
             await settle(keeper)
         return len(keeper.observer.registry.kept)
 

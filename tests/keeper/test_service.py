@@ -34,7 +34,7 @@ from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
 from bulkhead.keeper.turns import PATIENT_BLOCKS
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, fall, flagged, keep, seen, settle
 
@@ -46,7 +46,7 @@ def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_s
         await settle(keeper)
         assert flagged(scene) == unsafe
         for _ in range(4):
-            scene.stage.anvil.mine(scene.stage.now() + 15)
+            scene.local.anvil.mine(scene.local.now() + 15)
             await settle(keeper)
 
     _, said = keep(scene, play)
@@ -61,7 +61,7 @@ def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_s
 
 def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(scene):
     """By a keeper that saw the ramp begin, and by one that reads of it in old logs."""
-    parameters, owner = scene.stage.chain["RiskParameters"], scene.stage.people["deployer"].signer
+    parameters, owner = scene.local.chain["RiskParameters"], scene.local.people["deployer"].signer
     owner.forget_nonce()
     owner.execute(parameters, "set_parameter", 1, "iv_floor_bps", 4_100)
     advance = Policy(roles=frozenset({"advance"}))
@@ -70,7 +70,7 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
         return int(parameters.call("parameter", 1, "iv_floor_bps"))
 
     async def hour(keeper: Keeper) -> int:
-        scene.stage.push(Round(scene.stage.now() + 3_600, 200 * 10**8))
+        scene.local.push(Round(scene.local.now() + 3_600, 200 * 10**8))
         await settle(keeper)
         return value()
 
@@ -78,7 +78,7 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
         await settle(keeper)
         # when the ramp began it cannot know: the first step is tried at once and again after some blocks
         assert value() < 4_010
-        scene.stage.anvil.rpc.call("anvil_mine", hex(PATIENT_BLOCKS))
+        scene.local.anvil.rpc.call("anvil_mine", hex(PATIENT_BLOCKS))
         assert [await hour(keeper) for _ in range(2)] == pytest.approx([4_040, 4_080], abs=10)
 
     async def starting(keeper: Keeper) -> None:
@@ -88,7 +88,7 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
         assert len(said()) == sent
 
     def said() -> list[int]:
-        return [int(log.values.value) for log in scene.stage.chain.logs() if log.event == "ParameterChanged"]
+        return [int(log.values.value) for log in scene.local.chain.logs() if log.event == "ParameterChanged"]
 
     keep(scene, watching, policy=advance)
     keep(scene, starting, policy=advance)
@@ -97,9 +97,9 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
 
 def test_tick__dry_run__sends_nothing_and_says_what_it_would(scene):
     unsafe = fall(scene)
-    head = scene.stage.anvil.rpc.block_number()
+    head = scene.local.anvil.rpc.block_number()
     done, said = keep(scene, lambda keeper: keeper.tick(), dry_run=True)
-    assert done.sent == 0 and scene.stage.anvil.rpc.block_number() == head
+    assert done.sent == 0 and scene.local.anvil.rpc.block_number() == head
     would = [line for line in said if line["event"] == "would"]
     assert {line["vault_id"] for line in would if line["action"] == "flag"} == unsafe
 
@@ -118,7 +118,7 @@ def test_tick__poke_that_moved_nothing__is_not_repeated_in_the_next_block(scene)
     async def play(keeper: Keeper) -> list[int]:
         # when the clock was recorded last a keeper that starts asks the oracle: the logs' blocks tell no time
         first = [(await keeper.tick()).planned for _ in range(2)]
-        scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
+        scene.local.anvil.mine(scene.local.now() + QUIET_SECONDS)
         return first + [(await keeper.tick()).planned for _ in range(3)]
 
     planned, said = keep(scene, play, policy=Policy(roles=frozenset({"poke"})))
@@ -127,7 +127,7 @@ def test_tick__poke_that_moved_nothing__is_not_repeated_in_the_next_block(scene)
 
 
 def test_tick__keeper_that_starts_long_after_the_last_record__pokes_at_once(scene):
-    scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
+    scene.local.anvil.mine(scene.local.now() + QUIET_SECONDS)
 
     async def play(keeper: Keeper) -> list[int]:
         return [(await keeper.tick()).planned for _ in range(2)]
@@ -165,7 +165,7 @@ def test_after__block_in_which_vaults_came_near_their_edge__costs_three_posts_at
         await keeper.after(await keeper.providers.head())
         costs = []
         for turn in range(6):
-            scene.stage.anvil.mine(scene.stage.now() + 12)
+            scene.local.anvil.mine(scene.local.now() + 12)
             if turn % 2:
                 keeper.observer.watch.clear()
             keeper.observer.registry.checked_at.clear()
@@ -209,11 +209,11 @@ def test_tick__action_that_cannot_be_written_as_a_call__keeps_no_other_from_goin
 
 
 def test_start__node_of_another_chain_or_without_the_contracts__is_never_asked(scene):
-    deployment = scene.stage.chain.deployment
+    deployment = scene.local.chain.deployment
     houses = {**deployment.contracts, "Lens": replace(deployment.contracts["Lens"], address="0x" + "12" * 20)}
 
     async def start(wanted: Deployment) -> None:
-        providers = Providers([Node(scene.stage.anvil.url)], wanted)
+        providers = Providers([Node(scene.local.anvil.url)], wanted)
         try:
             await providers.start()
         finally:
@@ -246,8 +246,8 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
         task = asyncio.create_task(keeper.run())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
             for _ in range(3):
-                scene.stage.anvil.mine(scene.stage.now() + 40)
-                await seen(keeper, scene.stage.anvil.rpc.block_number())
+                scene.local.anvil.mine(scene.local.now() + 40)
+                await seen(keeper, scene.local.anvil.rpc.block_number())
             async with session.get("/healthz") as reply:
                 assert reply.status == 200, await reply.text()
             keeper.health.head += 3
@@ -281,18 +281,18 @@ def test_healthz__node_that_hangs_or_is_gone__is_503_and_200_again_when_it_is_ba
         raise AssertionError(f"/healthz never became {wanted}")
 
     async def run() -> None:
-        proxy = FaultProxy(scene.stage.anvil.url)
+        proxy = FaultProxy(scene.local.anvil.url)
         async with proxy:
             node = Node(proxy.url, timeout_seconds=20)
             keeper = await assemble(
-                scene.stage.chain.deployment, [node], account_from_key(KEY), ":memory:", JsonLog(io.StringIO()),
+                scene.local.chain.deployment, [node], account_from_key(KEY), ":memory:", JsonLog(io.StringIO()),
                 Policy(roles=frozenset({"flag"})), pace=Pace(0.02, 5.0, 0.05),
             )  # fmt: skip
             pages = Server(keeper.metrics, keeper.health, "127.0.0.1", 0)
             await pages.start()
             task = asyncio.create_task(keeper.run())
             async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
-                await seen(keeper, scene.stage.anvil.rpc.block_number())
+                await seen(keeper, scene.local.anvil.rpc.block_number())
                 await status(session, 200)
                 for switch, value in (("down", True), ("hang", 3.0)):
                     setattr(proxy, switch, value)
@@ -309,11 +309,11 @@ def test_healthz__node_that_hangs_or_is_gone__is_503_and_200_again_when_it_is_ba
 def test_process__sigterm__ends_cleanly(scene, tmp_path):
     unsafe = fall(scene)
     where = tmp_path / "addresses.json"
-    scene.stage.chain.deployment.save(where)
+    scene.local.chain.deployment.save(where)
     settings = tmp_path / "keeper.toml"
     settings.write_text(
         f'deployment = "{where}"\nkey_env = "THE_KEY"\npoll_seconds = 0.02\njournal = "{tmp_path / "journal.sqlite"}"\n'
-        f'[[providers]]\nurl = "{scene.stage.anvil.url}/"\n'
+        f'[[providers]]\nurl = "{scene.local.anvil.url}/"\n'
     )
     command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--config", str(settings)]
     process = subprocess.Popen(

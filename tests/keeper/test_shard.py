@@ -27,9 +27,9 @@ from bulkhead.keeper.node import Node
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueExecutor, Worker, owner_of
-from bulkhead.replay.crowd import Crowd, members
+from bulkhead.replay.many_vaults import ManyVaults, members
 from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
-from tests.worlds.stage import EXPIRY, opened
+from tests.worlds.local_market import EXPIRY, opened
 
 WORKERS = (KEY, *RIVALS)
 
@@ -90,7 +90,7 @@ def answers(client: Redis) -> bool:
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     with opened(tmp_path_factory.mktemp("shards") / "log") as replay:
-        Crowd(replay.stage, EXPIRY).open(members(12, least=1.12, most=1.2))
+        ManyVaults(replay.local, EXPIRY).open(members(12, least=1.12, most=1.2))
         yield replay
 
 
@@ -98,7 +98,7 @@ def market(tmp_path_factory):
 def place(market):
     with world(market) as found:
         for key in WORKERS:
-            market.stage.anvil.set_balance(str(account_from_key(key).address), 10**20)
+            market.local.anvil.set_balance(str(account_from_key(key).address), 10**20)
         yield found
 
 
@@ -107,8 +107,8 @@ class Crew:
 
     def __init__(self, place: World, redis: str) -> None:
         self.place, self.redis = place, redis
-        self.url = place.scene.stage.anvil.url
-        self.deployment = place.scene.stage.chain.deployment
+        self.url = place.scene.local.anvil.url
+        self.deployment = place.scene.local.chain.deployment
         self.stream = io.StringIO()
         self.workers: list[Worker] = []
         self.tasks: list[asyncio.Task[None]] = []
@@ -236,7 +236,7 @@ def test_workers__one_without_coins__leaves_its_vaults_to_the_others_and_says_so
             crew = await stack.enter_async_context(Crew(place, redis))
             for index in range(2):
                 await crew.hire(index)
-            place.scene.stage.anvil.set_balance(crew.workers[0].sender.address, 0)
+            place.scene.local.anvil.set_balance(crew.workers[0].sender.address, 0)
             executor = await crew.watch(stack)
             place.crash(170)
             await place.step()

@@ -1,4 +1,4 @@
-"""A small market on an Anvil of its own, opened by the cast of the replay, for tests that need a real node."""
+"""A small market on an Anvil of its own, opened by the participants of the replay, for tests that need a real node."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulkhead.keeper.json_log import JsonLog
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.run import InlineKeeper, Plot, Replay
-from bulkhead.replay.stage import Stage
+from bulkhead.replay.keepers import InlineKeeper
+from bulkhead.replay.market import LocalMarket
+from bulkhead.replay.price_paths.path import PricePath
+from bulkhead.replay.price_paths.rounds import Round
+from bulkhead.replay.run import Replay
 
 #: Thursday 12 March 2020, 00:00 UTC, and an expiry two days later at 08:00.
 START = 1_583_971_200
@@ -21,9 +23,9 @@ SPOT = 200 * 10**8
 def opened(log: Path) -> Iterator[Replay]:
     """A replay whose vaults are open and whose rounds are still to come."""
     rounds = [Round(START, SPOT), Round(START + 60, SPOT)]
-    with Stage("ETH", rounds[0]) as stage, log.open("w") as stream:
-        stage.push(rounds[0])
-        replay = Replay(stage, Plot("a test", "ETH", rounds[1:], EXPIRY), InlineKeeper(stage, JsonLog(stream)))
+    with LocalMarket("ETH", rounds[0]) as local, log.open("w") as stream:
+        local.push(rounds[0])
+        replay = Replay(local, PricePath("a test", "ETH", rounds[1:], EXPIRY), InlineKeeper(local, JsonLog(stream)))
         try:
             replay.open()
             yield replay
@@ -34,13 +36,13 @@ def opened(log: Path) -> Iterator[Replay]:
 @contextmanager
 def undone(replay: Replay) -> Iterator[Replay]:
     """What happens inside is undone on the chain."""
-    stage = replay.stage
-    snapshot, rounds = stage.anvil.snapshot(), list(stage.rounds)
+    local = replay.local
+    snapshot, rounds = local.anvil.snapshot(), list(local.rounds)
     try:
         yield replay
     finally:
-        stage.anvil.revert(snapshot)
+        local.anvil.revert(snapshot)
         # a reverted chain counts from its old height and nonces again
-        stage.rounds = rounds
-        for person in stage.people.values():
+        local.rounds = rounds
+        for person in local.people.values():
             person.signer.forget_nonce()

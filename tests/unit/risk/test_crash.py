@@ -39,7 +39,7 @@ def test_cells__inside_the_window__know_their_share():
     expires = np.array([START + 1_800 + 1_200])
     cells = prices.cells(3, expires)
     share = (1_800 - 1_200) / 1_800
-    assert cells.known[0] == pytest.approx(share * 1900.0)
+    assert cells.averaged[0] == pytest.approx(share * 1900.0)
     assert cells.base[0] == pytest.approx((1 - share) * 1900.0)
 
 
@@ -54,12 +54,12 @@ def test_play__quiet_market__nobody_is_flagged(model):
 @pytest.mark.parametrize("latency", [(1, 3), (150, 150)])
 def test_play__crash__every_token_is_somewhere(rule, latency):
     play = crash.Play(crash.population(150, 2000.0, 3), falling(0.5), rule, crash.Settings(latency_blocks=latency))
-    held, fund = play.collateral.sum(), play.fund
+    held, fund = play.collateral.sum(), play.insurance.fund
     out = play.run()
     assert out.takes > 20 and out.flagged >= out.taken > 0
     # what takers were paid came out of vaults and insurance; insurance also got its cut and paid shortfalls
     assert play.paid == pytest.approx(held - play.collateral.sum() - out.cut, abs=1e-6 * held)
-    assert play.fund == pytest.approx(fund + out.cut - out.top_up - out.insured, abs=1e-6)
+    assert play.insurance.fund == pytest.approx(fund + out.cut - out.top_up - out.insured, abs=1e-6)
     assert out.bonus > 0 and (play.collateral >= -1e-6).all()
 
 

@@ -193,11 +193,11 @@ def thin(points: Sequence[tuple[float, float | None]], most: int = 900) -> list[
     kept: list[tuple[float, float | None]] = []
     for start in range(0, len(points), size):
         bucket = points[start : start + size]
-        known = [p for p in bucket if p[1] is not None]
-        if len(known) < len(bucket):
+        given = [p for p in bucket if p[1] is not None]
+        if len(given) < len(bucket):
             kept.append((bucket[0][0], None))
-        if known:
-            pair = {min(known, key=_value), max(known, key=_value)}
+        if given:
+            pair = {min(given, key=_value), max(given, key=_value)}
             kept.extend(sorted(pair))
     return kept
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.replay.bars import Bar, parse_bars, read_bars
+from bulkhead.replay.price_paths.bars import Bar, parse_bars, read_bars
 
 HEAD = "ts,open,high,low,close\n"
 GOOD = HEAD + "2020-03-12T00:00:00Z,194.6,195,190,191\n2020-03-12T00:05:00Z,191,192,188.25,189\n"

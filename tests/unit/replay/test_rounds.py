@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulkhead.replay import scenario
-from bulkhead.replay.bars import Bar
-from bulkhead.replay.rounds import HEARTBEAT_SECONDS, Round, quiet_rounds, rounds_of, walk
-from bulkhead.replay.run import choose_expiry
+from bulkhead.replay import scenarios
+from bulkhead.replay.price_paths.bars import Bar
+from bulkhead.replay.price_paths.path import choose_expiry
+from bulkhead.replay.price_paths.rounds import HEARTBEAT_SECONDS, Round, quiet_rounds, rounds_of, walk
 
 START = 1_583_971_200
 
@@ -52,14 +52,14 @@ def test_quiet_rounds__go_up_to_the_end():
 
 
 def test_scenario__meets_its_levels_and_is_always_the_same():
-    path = scenario.bars()
-    assert path == scenario.bars() and path != scenario.bars(seed=1)
+    path = scenarios.bars()
+    assert path == scenarios.bars() and path != scenarios.bars(seed=1)
     assert path[0].open == 19_460_000_000 and path[288].open == 10_940_000_000
     low = min(path, key=lambda bar: bar.low)
     assert 86 * 10**8 <= low.low <= 88 * 10**8
     assert abs(datetime.fromtimestamp(low.at, UTC) - datetime(2020, 3, 13, 2, tzinfo=UTC)).total_seconds() <= 300
     assert all(bar.low <= min(bar.open, bar.close) and bar.high >= max(bar.open, bar.close) for bar in path)
-    assert "reconstruction" in scenario.LABEL and len(scenario.LEVELS) >= 12
+    assert "reconstruction" in scenarios.LABEL and len(scenarios.LEVELS) >= 12
 
 
 @pytest.mark.parametrize("days", [1, 2, 6, 8, 30, 100])

@@ -1,4 +1,4 @@
-"""The stage of a replay: an Anvil of its own with a deployment on it, people with money, and a feed to move."""
+"""The local market of a replay: an Anvil of its own with a deployment on it, people with money, and a feed to move."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.client import Bulkhead
-from bulkhead.replay.cast import MAKER, ROLES, TRADERS
-from bulkhead.replay.rounds import HEARTBEAT_SECONDS, Round
+from bulkhead.replay.participants import MAKER, ROLES, TRADERS
+from bulkhead.replay.price_paths.rounds import HEARTBEAT_SECONDS, Round
 
 #: Wallets at the start [quote].
 PURSES = {MAKER: 2_000_000, "keeper": 200_000, "insurer": 50_000, **dict.fromkeys(TRADERS, 100_000)}
@@ -59,7 +59,7 @@ def inputs_of(symbol: str, first: Round) -> dict[str, Any]:
     }
 
 
-class Stage:
+class LocalMarket:
     """A running market.
 
     Attributes:
@@ -89,7 +89,7 @@ class Stage:
             self.anvil.stop()
             raise
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> LocalMarket:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -145,8 +145,8 @@ def test_derive_portfolio__venues_own_cases__same_margins():
                 continue
         else:
             spot, rate, sure = inputs["spot_usd"], inputs["rate"], inputs["spot_conf"]
-            forward, known = inputs["forwards"][first["expiry"]]
-            sure, seconds = min(sure, known), inputs["days_to_expiry"][first["expiry"]] * 86400
+            forward, average = inputs["forwards"][first["expiry"]]
+            sure, seconds = min(sure, average), inputs["days_to_expiry"][first["expiry"]] * 86400
         if fixed or sure < given["confThreshold"]:
             continue
         rule = peers.DerivePortfolio(

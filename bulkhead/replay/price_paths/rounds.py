@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bulkhead.replay.bars import Bar
+from bulkhead.replay.price_paths.bars import Bar
 
 HEARTBEAT_SECONDS = 3600
 DEVIATION_BPS = 50

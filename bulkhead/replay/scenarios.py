@@ -11,7 +11,7 @@ import math
 import random
 from datetime import UTC, datetime
 
-from bulkhead.replay.bars import Bar
+from bulkhead.replay.price_paths.bars import Bar
 
 LABEL = "reconstruction of ETH on 12-13 March 2020 (Brownian bridge through known levels)"
 SEED = 20200312
