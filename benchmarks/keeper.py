@@ -35,10 +35,10 @@ from bulkhead.chain.lens import read_cells
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.index import Shelf
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, Member, members
 from bulkhead.replay.drill import HISTORY
@@ -154,14 +154,14 @@ async def many(stage: Stage, count: int) -> dict[str, Any]:
             Policy(roles=frozenset({"flag"})),
         )  # fmt: skip
         await keeper.tick()
-        follower, index = keeper.observer.follower, keeper.observer.index
-        models = [r for r in follower.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
-        first = max(follower.book.vaults) + 1
-        for i in range(max(count - len(follower.book.vaults), 0)):
+        discovery, index = keeper.observer.discovery, keeper.observer.index
+        models = [r for r in discovery.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
+        first = max(discovery.book.vaults) + 1
+        for i in range(max(count - len(discovery.book.vaults), 0)):
             copy = replace(models[i % len(models)], vault_id=first + i)
             # far from the edge: what is measured is finding that out, not reading a hundred thousand vaults
-            follower.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
-            index.change(copy.vault_id, follower.book.vaults[copy.vault_id])
+            discovery.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
+            index.change(copy.vault_id, discovery.book.vaults[copy.vault_id])
         began = time.monotonic()
         view = next(iter(keeper.observer.views.items()))
         index.near(dict([view]))

@@ -59,7 +59,7 @@ def replay(
     keeper_log: Path | None,
 ) -> None:
     """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
-    from bulkhead.keeper.log import JsonLog
+    from bulkhead.keeper.json_log import JsonLog
     from bulkhead.replay.run import InlineKeeper, run
     from bulkhead.report import write
 

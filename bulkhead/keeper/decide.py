@@ -244,7 +244,7 @@ def _fixes(state: KeeperState, policy: Policy) -> list[Action]:
     # a call that cannot finish may still carry a long proof forward, or start the wait of a silent feed
     return [
         Fix(cell, proof.hints)
-        for cell, proof in sorted(state.proofs.items())
+        for cell, proof in sorted(state.expiry_proofs.items())
         if policy.mine(cell[0]) and (proof.final or state.now - proof.tried_at >= FIX_SECONDS)
     ]
 

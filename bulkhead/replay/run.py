@@ -19,10 +19,10 @@ from bulkhead.chain.rpc import Call, to_bytes
 from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, PackageLeg, from_wad, to_strike
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
 from bulkhead.keeper.service import Tick
 from bulkhead.orders import PremiumStyle
 from bulkhead.replay.audit import Audit, conservation, flows_of
