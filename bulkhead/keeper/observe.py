@@ -57,7 +57,7 @@ class Observer:
         self.providers = providers
         self.sender = sender
         # a flagged vault is read again at every block only for those who act on it
-        self._quoting = bool(roles & {"take", "absorb", "wind_down"})
+        self._quoting = bool(roles & {"take", "absorb"})
         self._minding = self._quoting or bool(roles & {"clear", "refresh"})
         self.discovery = Discovery(chain, providers)
         self.index = Index()

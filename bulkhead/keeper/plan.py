@@ -11,7 +11,7 @@ from bulkhead.risk.words import WAD
 
 #: What a keeper can be asked to do; each part can be left to others.
 ROLES = (
-    "flag", "take", "absorb", "clear", "settle", "claim", "wind_down", "poke", "fix", "sweep", "refresh", "tend",
+    "flag", "take", "absorb", "clear", "settle", "claim", "poke", "fix", "sweep", "refresh", "tend",
     "advance",
 )  # fmt: skip
 
@@ -216,10 +216,6 @@ class Clear(OneVault):
     worth: int = 0
 
 
-class WindDown(OneVault):
-    """Mark an insolvent vault that nobody took."""
-
-
 class Repay(OneVault):
     """Move the debt of a vault, left by a failed pay-in, to its cell."""
 
@@ -333,6 +329,6 @@ class Advance:
 
 
 Action = (
-    Poke | Flag | Clear | WindDown | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
+    Poke | Flag | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
     | Repay | Sweep | Refresh | Collect | Advance
 )  # fmt: skip

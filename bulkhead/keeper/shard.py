@@ -32,7 +32,7 @@ from bulkhead.keeper.decide import BUGS
 from bulkhead.keeper.executor import SenderExecutor
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.outcomes import Report
-from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay, WindDown
+from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.sender import Sender
 
@@ -48,7 +48,7 @@ UNFIT_SECONDS = 30.0
 #: Pause before Redis is asked again after it has failed [seconds].
 REDIS_REST = 0.5
 #: What can be sent by any account.
-SHARED = (Flag, Clear, WindDown, Absorb, Refresh, Repay)
+SHARED = (Flag, Clear, Absorb, Refresh, Repay)
 
 
 class Names:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE, MARKED
+from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE
 from bulkhead.keeper.decide import BATCH, CLOCK_SECONDS, FIX_SECONDS, QUIET_SECONDS, REFRESH_SECONDS, decide
 from bulkhead.keeper.plan import (
     ROLES,
@@ -30,7 +30,6 @@ from bulkhead.keeper.plan import (
     Take,
     Tidy,
     TopUp,
-    WindDown,
 )
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Kind, Leg, Status
@@ -149,18 +148,6 @@ TERMS = LiquidationTerms(
 
 
 INSOLVENT = vault(1, equity=-5, status=FLAGGED | LIQUIDATABLE, flagged_at=NOW - 900)
-
-
-def test_wind_downs__insolvent_until_the_end_of_the_auction__are_marked_once():
-    cells = {CELL: replace(cell(), liquidation=TERMS.pack())}
-    late = {1: quote(equity=-5, elapsed=900)}
-    policy = Policy(roles=frozenset({"wind_down"}))
-    assert decide(state(INSOLVENT, cells=cells, quotes=late), policy) == [WindDown(1)]
-    assert decide(state(INSOLVENT, cells=cells, quotes={1: quote(equity=-5, elapsed=899)}), policy) == []
-    marked = replace(INSOLVENT, status=INSOLVENT.status | MARKED)
-    assert decide(state(marked, cells=cells, quotes=late), policy) == []
-    solvent = replace(INSOLVENT, equity=5 * WAD)
-    assert decide(state(solvent, cells=cells, quotes=late), policy) == []
 
 
 def test_absorbs__vaults_of_the_pool__are_refilled_and_closed():
