@@ -36,6 +36,11 @@ STALE_TOLERANCE: constant(uint256) = 2 * 10**16
 # no scenario moves the forward by more standard deviations (EsEngine)
 WORST_MOVE: constant(int256) = 20
 
+# what a row of the table says
+struct Verdict:
+    passes: bool
+    stamp: uint256  # ratios that a STATIC vault is judged by and keeps from now on, 0 when it keeps those it has
+
 # observed for actions that move no legs and need a price
 ORACLE: immutable(address)
 
@@ -326,13 +331,166 @@ def _is_fair_close(
 
 
 @internal
+@pure
+def _is_flagged(vault: IClearinghouse.Vault) -> bool:
+    return vault.word & state.FLAGGED_OR_MARKED != 0
+
+
+@internal
+@pure
+def _judged(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot) -> (IClearinghouse.Vault, uint256):
+    """
+    @dev The vault as new risk is judged, and the stamp it then keeps: STATIC by the ratios of this moment.
+    """
+    if state._model(vault.word) != state.STATIC:
+        return vault, 0
+    stamp: uint256 = self._new_stamp(mode, vault, prices)
+    return self._stamped(vault, stamp), stamp
+
+
+# --- the rows of protocol section 5.5 ------------------------------------------------------------------------------
+
+
+@internal
 @view
-def _check_own(
-    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
-):
-    assert vault.word & state.FLAGGED_OR_MARKED == 0, "margin/flagged"
+def _may_add_risk(
+    vault: IClearinghouse.Vault,
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+    is_new: bool,
+    known: IMarginEngine.Assessment,
+) -> Verdict:
+    """
+    @dev Row 1: unflagged, an active price, equity >= IM.
+    @param is_new The legs or the model are not what they were: a STATIC vault is stamped.
+    """
+    if self._is_flagged(vault) or not price._is_active(prices):
+        return empty(Verdict)
+    judged: IClearinghouse.Vault = vault
+    stamp: uint256 = 0
+    if is_new:
+        judged, stamp = self._judged(gate_actions.OWN, vault, prices)
+    return Verdict(passes=self._meets_initial(judged, legs, prices, True, known), stamp=stamp)
+
+
+@internal
+@pure
+def _may_withdraw(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> Verdict:
+    """
+    @dev Row 2: the vault pays its worst settlement out of its own collateral, whatever any price says.
+    """
+    return Verdict(passes=self._covered(vault, legs, 0), stamp=0)
+
+
+@internal
+@view
+def _may_reduce(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> Verdict:
+    """
+    @dev Row 3, for a side that closes: a fresh price, and what lowers the requirement.
+    """
+    if not price._is_fresh(prices):
+        return empty(Verdict)
+    return Verdict(
+        passes=len(legs) == 0 or self._reduces_risk(vault, old_legs, legs, prices, change.received, change.fee),
+        stamp=0,
+    )
+
+
+@internal
+@view
+def _may_close_without_price(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> Verdict:
+    """
+    @dev Row 4, for a side that closes: no fresh price, and little given away at the last known one.
+    """
+    if price._is_fresh(prices):
+        return empty(Verdict)
+    return Verdict(passes=self._is_fair_close(vault, old_legs, legs, prices, change.received), stamp=0)
+
+
+@internal
+@view
+def _may_take(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> Verdict:
+    """
+    @dev A take moves risk and creates none (section 6.5): unflagged, equity >= IM at ramped values.
+    """
+    if self._is_flagged(vault):
+        return empty(Verdict)
+    judged: IClearinghouse.Vault = vault
+    stamp: uint256 = 0
+    judged, stamp = self._judged(gate_actions.TAKE, vault, prices)
+    passes: bool = change.known.basis == basis.ROUNDED and self._meets(
+        judged, legs, prices, False, self._bounded(vault, legs, prices, change.known)
+    )
+    if not passes:
+        passes = self._meets_initial(judged, legs, prices, False, change.known)
+    return Verdict(passes=passes, stamp=stamp)
+
+
+# --- which rows an action may use ----------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _may_trade(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+    closes: bool,
+) -> Verdict:
+    verdict: Verdict = empty(Verdict)
+    # who closes keeps the ratios of a STATIC vault if the risk shrinks by them
+    first: bool = closes and (len(legs) == 0 or state._model(vault.word) == state.STATIC)
+    if first:
+        verdict = self._may_reduce(change, vault, old_legs, legs, prices)
+    if not verdict.passes:
+        verdict = self._may_add_risk(vault, legs, prices, True, change.known)
+    if not verdict.passes and closes and not first:
+        verdict = self._may_reduce(change, vault, old_legs, legs, prices)
+    if not verdict.passes and closes:
+        verdict = self._may_close_without_price(change, vault, old_legs, legs, prices)
+    return verdict
+
+
+@internal
+@pure
+def _check_deposit(change: IMarginGate.Change, vault: IClearinghouse.Vault, closes: bool):
+    """
+    @dev Value may back a margin, but tips are paid in tokens: closing may leave the deposit short, never spend it.
+    """
+    least: int256 = 0
+    if closes:
+        native: int256 = convert(state._native_wad(vault.token), int256)
+        least = self._collateral(vault) - (change.received - convert(change.fee, int256)) * native
+    assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
+
+
+@internal
+@pure
+def _check_state(vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot):
+    """
+    @dev Names why a vault may take no new risk whatever its margin.
+    """
+    assert not self._is_flagged(vault), "margin/flagged"
     assert price._is_active(prices), "margin/price-not-active"
-    assert self._meets_initial(vault, legs, prices, True, known), "margin/below-initial"
 
 
 @external
@@ -353,55 +511,27 @@ def check(
     @param snapshot Prices of the cell.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
-    active: bool = price._is_active(snapshot)
-    flagged: bool = vault.word & state.FLAGGED_OR_MARKED != 0
-    fresh: bool = price._is_fresh(snapshot)
-    is_static: bool = state._model(vault.word) == state.STATIC
     closes: bool = change.action == gate_actions.TRADE and self._closer_to_zero(old_legs, legs)
     if len(legs) != 0:
-        # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
-        least: int256 = 0
-        if closes:
-            native: int256 = convert(state._native_wad(vault.token), int256)
-            least = self._collateral(vault) - (change.received - convert(change.fee, int256)) * native
-        assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
-    stamped: IClearinghouse.Vault = vault
-    stamp: uint256 = 0
-    if is_static and fresh and not (change.action == gate_actions.OWN and self._same(old_legs, legs)):
-        # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
-        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee):
-            return 0
-        stamp = self._new_stamp(change.action, vault, snapshot)
-        stamped = self._stamped(vault, stamp)
-    if change.action == gate_actions.TAKE:
-        # no leg enters a vault whose liquidation deposit is not full
-        assert not flagged, "margin/flagged"
-        if change.known.basis == basis.ROUNDED and self._meets(
-            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, change.known)
-        ):
-            return stamp
-        assert self._meets_initial(
-            stamped, legs, snapshot, False, change.known
-        ), "margin/taker-below-initial"
-        return stamp
-    if change.action == gate_actions.OWN:
-        self._check_own(stamped, legs, snapshot, change.known)
-        return stamp
+        self._check_deposit(change, vault, closes)
+    verdict: Verdict = empty(Verdict)
+    if change.action == gate_actions.TRADE:
+        verdict = self._may_trade(change, vault, old_legs, legs, snapshot, closes)
+    elif change.action == gate_actions.OWN:
+        verdict = self._may_add_risk(vault, legs, snapshot, not self._same(old_legs, legs), change.known)
+    else:
+        verdict = self._may_take(change, vault, legs, snapshot)
+    if verdict.passes:
+        return verdict.stamp
 
-    assert closes or not flagged, "margin/flagged"
-    assert closes or active, "margin/price-not-active"
-    if not fresh:
-        assert self._is_fair_close(
-            vault, old_legs, legs, snapshot, change.received
-        ), "margin/stale-close-price"
-        return 0
-    if len(legs) == 0:
-        return 0
-    if not flagged and self._meets_initial(stamped, legs, snapshot, True, change.known):
-        return stamp
-    assert closes, "margin/below-initial"
-    assert self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee), "margin/adds-risk"
-    return 0
+    if change.action == gate_actions.TAKE:
+        assert not self._is_flagged(vault), "margin/flagged"
+        raise "margin/taker-below-initial"
+    if not closes:
+        self._check_state(vault, snapshot)
+        raise "margin/below-initial"
+    assert price._is_fresh(snapshot), "margin/stale-close-price"
+    raise "margin/adds-risk"
 
 
 @external
@@ -414,22 +544,23 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
     @param legs Its leg words.
     @return Stamp of a vault that is STATIC from now on, to be stored in its terms; 0 when nothing changes.
     """
-    # no price is needed: the vault pays its worst settlement out of its own collateral, whatever any price says
-    if action == gate_actions.WITHDRAWAL and self._covered(vault, legs, 0):
-        return 0
+    if action == gate_actions.WITHDRAWAL:
+        free: Verdict = self._may_withdraw(vault, legs)
+        if free.passes:
+            return free.stamp
     expiry: uint256 = state._expiry(vault.terms)
     assert block.timestamp < expiry, "margin/expired"
     assert self._collateral(vault) >= 0, "margin/deposit-not-full"
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(vault.word), expiry
     )
-    stamped: IClearinghouse.Vault = vault
-    stamp: uint256 = 0
-    if action == gate_actions.SWITCH and state._model(vault.word) == state.STATIC:
-        stamp = self._new_stamp(gate_actions.OWN, vault, prices)
-        stamped = self._stamped(vault, stamp)
-    self._check_own(stamped, legs, prices, empty(IMarginEngine.Assessment))
-    return stamp
+    verdict: Verdict = self._may_add_risk(
+        vault, legs, prices, action == gate_actions.SWITCH, empty(IMarginEngine.Assessment)
+    )
+    if not verdict.passes:
+        self._check_state(vault, prices)
+        raise "margin/below-initial"
+    return verdict.stamp
 
 
 @external

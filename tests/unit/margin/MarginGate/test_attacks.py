@@ -47,9 +47,9 @@ def test_check__static_vault_sells_its_hedge_in_a_crash__is_new_risk_at_the_rati
     # enough for the old ratios, not for those of the moment
     words[6] = 55_000 * 10**6
     with boa.reverts("margin/adds-risk"):
-        check(TRADE, words, spread, naked, prices, 0, 0, ZEROS)
+        check((TRADE, 0, 0, ZEROS), words, spread, naked, prices)
     words[6] = 120_000 * 10**6
-    stamp = check(TRADE, words, spread, naked, prices, 0, 0, ZEROS)
+    stamp = check((TRADE, 0, 0, ZEROS), words, spread, naked, prices)
     assert stamp & 1023 == 260
 
 
