@@ -138,7 +138,7 @@ class Crowd:
         if deferred:
             held.append(Leg(Kind.CASH, 0, -sign * int(price * size)))
         found = margin.resolve(
-            exact.assess(held, self._view.snapshot, self._risk), 0, 0, self._risk, self._view.snapshot
+            exact.assess(held, self._view.snapshot, self._risk), 0, self._risk, self._view.snapshot
         )
         signed = stage.people[MAKER].orders.sign(
             maker_vault, self.expiry, [leg], "sell" if buys else "buy", price, self.size * (count + 1),

@@ -345,9 +345,9 @@ class Replay:
         premium = price * size
         if part.deferred:
             held.append(Leg(Kind.CASH, 0, -sign * int((premium * 10**6).to_integral_value())))
-        mine = margin.resolve(exact.assess(held, cell.snapshot, risk), 0, 0, risk, cell.snapshot)
+        mine = margin.resolve(exact.assess(held, cell.snapshot, risk), 0, risk, cell.snapshot)
         theirs = [Leg(leg.kind, leg.strike, -leg.quantity) for leg in held]
-        other = margin.resolve(exact.assess(theirs, cell.snapshot, risk), 0, 0, risk, cell.snapshot)
+        other = margin.resolve(exact.assess(theirs, cell.snapshot, risk), 0, risk, cell.snapshot)
         fee = max(abs(premium), abs(mark) * size, spot * size / 100) / 8
         upfront = Decimal(0) if part.deferred else sign * premium
         locked = Decimal(risk.deposit).scaleb(-6)

@@ -71,7 +71,7 @@ def test_set_model__below_maintenance__is_no_way_out(system, trader, desk):
     # healthy by the model it wants, not by the one it has
     risk, prices = RiskWord.unpack(system.words(vault)[3]), system.snapshot(EXPIRY)
     standing = {
-        m: margin.resolve(exact.assess(system.legs(vault), prices, risk, model=m), system.state(vault).collateral, 0,
+        m: margin.resolve(exact.assess(system.legs(vault), prices, risk, model=m), system.state(vault).collateral,
                           risk, prices, True)
         for m in (Model.ES, Model.GREEKS)
     }  # fmt: skip

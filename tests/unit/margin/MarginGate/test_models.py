@@ -29,7 +29,7 @@ def standing(system, vault, model, snapshot=None, proximity=False, stamp=None):
     used = risk.stamped(stamp_of(system, vault) if stamp is None else stamp) if model == Model.STATIC else risk
     collateral = system.state(vault).collateral
     found = exact.assess(system.legs(vault), prices, used, model=model)
-    return margin.resolve(found, collateral, 0, risk, prices, proximity)
+    return margin.resolve(found, collateral, risk, prices, proximity)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_withdraw__static_vault__needs_the_larger_of_static_and_es_initial_margi
 
         def meets(balance, model, found=found, prices=prices, used=used):
             collateral = (balance - 10 * 10**6) * 10**12
-            stand = margin.resolve(found[model], collateral, 0, used[Model.ES], prices, True)
+            stand = margin.resolve(found[model], collateral, used[Model.ES], prices, True)
             return stand.backing >= stand.initial_margin
 
         for balance in range(start - 500 * 10**6, start + 900 * 10**6, 100 * 10**6):

@@ -129,7 +129,7 @@ def test_vaults__any_model__initial_margin_is_where_the_gate_passes(system, trad
         assert state.initial_margin == margin.required(system.legs(vault), snapshot, own, asked, model=model)
         if model == Model.STATIC:
             alone = margin.resolve(
-                exact.assess(system.legs(vault), snapshot, own, model=model), asked, 0, risk, snapshot, True
+                exact.assess(system.legs(vault), snapshot, own, model=model), asked, risk, snapshot, True
             )
             # an old stamp is no shelter: ES asks more when it is wild
             assert (state.initial_margin > alone.initial_margin) == restless
