@@ -142,7 +142,7 @@ def test_withdraw__static_vault__needs_the_larger_of_static_and_es_initial_margi
         def meets(balance, model, found=found, prices=prices, used=used):
             collateral = (balance - 10 * 10**6) * 10**12
             stand = margin.resolve(found[model], collateral, used[Model.ES], prices, True)
-            return stand.backing >= stand.initial_margin
+            return stand.equity >= stand.initial_margin
 
         for balance in range(start - 500 * 10**6, start + 900 * 10**6, 100 * 10**6):
             words[6] = balance
