@@ -316,7 +316,7 @@ def _gives_little_away(
 ) -> bool:
     """
     @dev MM not higher, and equity falls by no more than the least of 0.5 % of the notional closed, the MM freed and what
-         equity is left, plus fee: what insurance would have to pay for is nobody's to give away (ADR 17).
+         equity is left, plus fee: what insurance would have to pay for is nobody's to give away (ADR 26).
     """
     old: standing.Standing = self._full(vault, old_legs, prices, self._collateral_before(change, vault))
     new: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))

@@ -68,7 +68,7 @@ def _resolve(
 ) -> Standing:
     """
     @notice Equity, MM, IM and target of a vault. What the cell's flagged vaults owe enters none of them: inside a cell a
-            claim backs a debt in full, for settlement nets a vault's legs first (ADR 17).
+            claim backs a debt in full, for settlement nets a vault's legs first (ADR 26).
     @param assessment Of any basis but COVERED.
     @param collateral C [wad].
     @param proximity The action withdraws or adds risk: IM grows below a health of 1.5.

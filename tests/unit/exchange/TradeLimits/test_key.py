@@ -196,7 +196,7 @@ def test_key__uncertain_price__costs_what_it_may_cost_at_either_end(world: World
 
 
 def test_key__tokens_paid_for_what_comes_back_at_expiry__count_as_lost(world: World) -> None:
-    """Equity at mark stays, but the owner cannot use them for months: CASH, a box of options, or a lot beside either."""
+    """Equity at mark stays, but the owner cannot use them for months: CASH, a box of options, or a lot beside it."""
     lot = Leg(Kind.CALL, 20_000 * 10**8, 10**4)
     for sign in (1, -1):
         for legs in (
