@@ -9,7 +9,6 @@ which need no starting guess.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -219,4 +218,4 @@ def expected_files() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(generated.run(expected_files(), sys.argv[1:]))
+    raise SystemExit(generated.run(expected_files(), __doc__))

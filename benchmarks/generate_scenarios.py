@@ -9,7 +9,6 @@ deployment; what the text depends on is their number and which of them take the 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,4 +95,4 @@ def expected_files() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(generated.run(expected_files(), sys.argv[1:]))
+    raise SystemExit(generated.run(expected_files(), __doc__))

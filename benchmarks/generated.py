@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -34,9 +35,11 @@ def different(files: dict[Path, str]) -> list[Path]:
     return [path for path, text in files.items() if not path.exists() or path.read_text() != text]
 
 
-def run(files: dict[Path, str], arguments: list[str]) -> int:
+def run(files: dict[Path, str], description: str | None = None) -> int:
     """Writes what differs, or with `--check` only says so; the exit code is 1 when a check finds a difference."""
-    check = "--check" in arguments
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="say what differs and write nothing")
+    check = parser.parse_args().check
     stale = different(files)
     for path in stale:
         print(f"{'differs:' if check else 'writes'} {path.relative_to(ROOT)}")

@@ -1,4 +1,4 @@
-"""How fast and how frugal the keeper is: `python benchmarks/keeper.py [--vaults 10000] [--json FILE]`.
+"""How fast and how frugal the keeper is: `python -m benchmarks.keeper [--vaults 10000] [--json FILE]`.
 
 A market on an Anvil of its own holds that many real vaults, opened through the Exchange. The keeper runs as a process
 of its own, exactly as `bulkhead keeper run` does, and blocks come every second. At every tick of the price about 50
@@ -35,10 +35,10 @@ from bulkhead.chain.lens import read_cells
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.index import Shelf
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.crowd import Crowd, Member, members
 from bulkhead.replay.drill import HISTORY
@@ -154,14 +154,14 @@ async def many(stage: Stage, count: int) -> dict[str, Any]:
             Policy(roles=frozenset({"flag"})),
         )  # fmt: skip
         await keeper.tick()
-        follower, index = keeper.observer.follower, keeper.observer.index
-        models = [r for r in follower.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
-        first = max(follower.book.vaults) + 1
-        for i in range(max(count - len(follower.book.vaults), 0)):
+        discovery, index = keeper.observer.discovery, keeper.observer.index
+        models = [r for r in discovery.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
+        first = max(discovery.book.vaults) + 1
+        for i in range(max(count - len(discovery.book.vaults), 0)):
             copy = replace(models[i % len(models)], vault_id=first + i)
             # far from the edge: what is measured is finding that out, not reading a hundred thousand vaults
-            follower.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
-            index.change(copy.vault_id, follower.book.vaults[copy.vault_id])
+            discovery.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
+            index.change(copy.vault_id, discovery.book.vaults[copy.vault_id])
         began = time.monotonic()
         view = next(iter(keeper.observer.views.items()))
         index.near(dict([view]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bulkhead.orders import Order, PremiumStyle
-from bulkhead.risk import exact
+from bulkhead.risk import exact, series_grid
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
 from bulkhead.risk.words import Kind, Leg, RiskWord, Series, Snapshot, Status
 
@@ -34,6 +34,31 @@ class Fees:
     def unpack(cls, trading: int) -> Fees:
         """From `Exchange.trading(market)`."""
         return cls(trading & 65535, trading >> 16 & 65535, trading >> 32 & 65535)
+
+
+@dataclass(frozen=True)
+class OpeningRules:
+    """What a fill that raises open interest must meet, out of the packed trading word.
+
+    Attributes:
+        tick: Step of strikes [1e-8 quote].
+        no_open_seconds: Before an expiry nothing is opened for so long.
+        paused_until: Nothing is opened before [unix seconds].
+    """
+
+    tick: int
+    no_open_seconds: int
+    paused_until: int
+
+    @classmethod
+    def unpack(cls, trading: int) -> OpeningRules:
+        """From `Exchange.trading(market)`."""
+        return cls(trading >> 48 & 2**56 - 1, trading >> 104 & 2**24 - 1, trading >> 208 & 2**40 - 1)
+
+    def opens(self, expiry: int, now: int) -> bool:
+        """Whether positions of an expiry can be opened."""
+        in_time = now >= self.paused_until and now + self.no_open_seconds < expiry
+        return in_time and series_grid.on_grid(expiry, now)
 
 
 @dataclass(frozen=True)

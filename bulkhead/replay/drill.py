@@ -172,7 +172,7 @@ class Drill:
         busy = self._check(block)
         tick, self._read = self.keeper.wait_for_look(block, self._read)
         # Anvil may answer a read at its newest block from the block that it is just mining
-        _, self._read = self.keeper.wait_for(lambda line: line["event"] == "followed", self._read)
+        _, self._read = self.keeper.wait_for(lambda line: line["event"] == "completed", self._read)
         return busy or tick["pending"] > 0
 
     def _check(self, block: int) -> bool:

@@ -19,10 +19,10 @@ from bulkhead.chain.rpc import Call, to_bytes
 from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import describe
 from bulkhead.client import Bulkhead, PackageLeg, from_wad, to_strike
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
 from bulkhead.keeper.service import Tick
 from bulkhead.orders import PremiumStyle
 from bulkhead.replay.audit import Audit, conservation, flows_of
@@ -414,7 +414,7 @@ class Replay:
         state = chain["Settlement"].call("cell_state", *self.cell)
         window = PARAMETERS["window_seconds"].read(int(chain["RiskParameters"].call("oracle", self.cell[0])))
         self.record.expiry_price = price / WAD
-        self.record.recovery = state[6] / WAD
+        self.record.recovery = state.ratio / WAD
         self.record.checks.append(self.audit.expiry_price(price, self.stage.rounds, self.plot.expiry, window))
         self.record.checks.append(self.audit.settlement(self.logs[first_log:], legs, price, self.stage.market))
 

@@ -37,7 +37,7 @@ CLOSE_TOLERANCE: constant(uint256) = 5 * 10**15
 WORST_MOVE: constant(int256) = 20
 
 # what no row but the second lets through
-BARRED: constant(uint256) = state.FLAGGED_OR_MARKED | state.DEBT
+BARRED: constant(uint256) = state.FLAGGED | state.DEBT
 
 # what a row of the table says
 struct Verdict:
@@ -355,7 +355,7 @@ def _share_left(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) ->
 @internal
 @pure
 def _is_flagged(vault: IClearinghouse.Vault) -> bool:
-    return vault.word & state.FLAGGED_OR_MARKED != 0
+    return vault.word & state.FLAGGED != 0
 
 
 @internal

@@ -9,6 +9,7 @@
 from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
+from interfaces import IGreeksEngine
 from interfaces import IInsuranceFund
 from interfaces import ILens
 from interfaces import IMarginEngine
@@ -31,11 +32,6 @@ interface IParameters:
 
 interface IStaticEngine:
     def dynamic() -> address: view
-
-interface IGreeksEngine:
-    def terms(
-        legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256
-    ) -> int256[6]: view
 
 # vaults per call; ids and states are bounded by this
 MAX_VAULTS: constant(uint256) = 200
@@ -364,12 +360,12 @@ def preview_new(
 
 @external
 @view
-def greeks_terms(vault_id: uint256) -> int256[6]:
+def greeks_terms(vault_id: uint256) -> IGreeksEngine.Terms:
     """
     @notice What the maintenance margin of a GREEKS vault is made of, before the max-loss cap: the larger of the first five
             together and the last.
     @param vault_id A vault of the GREEKS model, with legs that have not expired.
-    @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad].
+    @return The terms [wad].
     """
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []

@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "liquidation": PAST,
     "settlement": ("liquidation.auction", "liquidation.waterfall"),
     "views": (
+        "vaults.novation",
         "exchange.order",
         "exchange.order_pricing",
         "exchange.order_rules",

@@ -73,7 +73,7 @@ def test_oracle__stale_feed__stops_opening_and_withdrawing_but_not_deposits(mark
     assert market.fill_refusal(ann, own, sold, size=5 * CONTRACT) == "margin/price-not-active"
     assert market.refusal("Clearinghouse", "withdraw", own, DOLLAR, ann, sender=ann) == "margin/price-not-active"
     before = market.custody(own)
-    market.Clearinghouse.deposit(own, DOLLAR, sender=ann)
+    market.Clearinghouse.deposit(own, ann, DOLLAR, sender=ann)
     assert market.custody(own) == before + DOLLAR
 
 
@@ -121,7 +121,7 @@ def test_life__crash_to_settlement__everybody_gets_their_own(market, people):
     market.Settlement.claim_many(vaults, sender=keeper)
     assert [market.legs(v) for v in vaults] == [[]] * 4
     cell = market.Settlement.cell_state(1, market.expiry)
-    assert cell[6] == WAD, "every claim is paid in full"
+    assert cell.ratio == WAD, "every claim is paid in full"
     custody = market.Clearinghouse.cell_custody(1, market.expiry)
     assert market.token.balanceOf(custody) <= len(vaults), "no more than dust is left"
 

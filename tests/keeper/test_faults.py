@@ -20,7 +20,7 @@ import pytest
 
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.sender import Sender, account_from_key
-from bulkhead.keeper import follow
+from bulkhead.keeper import discovery, logs
 from bulkhead.keeper.fees import GWEI
 from bulkhead.keeper.journal import Journal
 from tests.keeper.proxy import FaultProxy
@@ -159,7 +159,7 @@ def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
             place.node.call("anvil_reorg", 6, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued()
         place.check_sends()
 
@@ -167,9 +167,9 @@ def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
 
 
 def test_keeper__reorg_deeper_than_it_remembers__reads_everything_again(place, monkeypatch):
-    monkeypatch.setattr(follow, "MEMORY", 3)
+    monkeypatch.setattr(discovery, "MEMORY", 3)
     # and not in one range that a node would refuse
-    monkeypatch.setattr(follow, "LOG_BLOCKS", 40)
+    monkeypatch.setattr(logs, "LOG_BLOCKS", 40)
 
     async def play() -> None:
         async with place.keeper(place.scene.stage.anvil.url) as keeper:
@@ -179,9 +179,9 @@ def test_keeper__reorg_deeper_than_it_remembers__reads_everything_again(place, m
             place.node.call("anvil_reorg", 8, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued()
-            assert keeper.observer.follower.book.vaults == place.chain.book().vaults
+            assert keeper.observer.discovery.book.vaults == place.chain.book().vaults
         place.check_sends()
 
     asyncio.run(play())

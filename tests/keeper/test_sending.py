@@ -15,11 +15,12 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import decide
 from bulkhead.keeper import sender as sending
+from bulkhead.keeper.executor import SenderExecutor
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.journal import Journal
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper, OwnHands
+from bulkhead.keeper.service import Keeper
 from bulkhead.replay.rounds import Round
 from bulkhead.risk.words import WAD
 from tests.keeper.proxy import SEND, FaultProxy
@@ -132,6 +133,7 @@ class Underpriced(FaultProxy):
     """A node that wants a larger tip than the keeper offers at first."""
 
     least = 12 * GWEI // 10
+    words = "transaction underpriced"
 
     async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         from eth_account.typed_transactions import TypedTransaction
@@ -144,18 +146,62 @@ class Underpriced(FaultProxy):
             return int(parts["maxPriorityFeePerGas"]) < self.least
 
         refused = [c for c in calls if cheap(c)]
-        error = {"code": -32000, "message": "transaction underpriced: tip needed 1200000000, tip permitted 1000000000"}
         found = {a["id"]: a for a in await super()._forward([c for c in calls if c not in refused])}
+        error = {"code": -32000, "message": self.words}
         told = [{"jsonrpc": "2.0", "id": c["id"], "error": error} for c in refused]
         return [*found.values(), *told]
 
 
-def test_broadcast__node_that_wants_a_larger_tip__gets_it_and_no_nonce_is_left_out(place):
+@pytest.mark.parametrize(
+    ("least", "words", "blocks"),
+    [
+        (12 * GWEI // 10, "transaction underpriced: tip needed 1200000000, tip permitted 1000000000", 8),
+        (12 * GWEI // 10, "FeeTooLow, EffectivePriorityFeePerGas too low", 8),
+        # Polygon's: the first replacement pays what is wanted
+        (25 * GWEI, "transaction underpriced: gas tip cap 1000000000, minimum needed 25000000000", 4),
+    ],
+)
+def test_broadcast__node_that_wants_a_larger_tip__gets_it_and_no_nonce_is_left_out(place, least, words, blocks):
     async def play() -> None:
         node = Underpriced(place.scene.stage.anvil.url)
+        node.least, node.words = least, words
         async with node, place.keeper(node.url):
             place.crash()
-            assert await place.rescued(8)
+            assert await place.rescued(blocks)
+        place.check_sends()
+
+    asyncio.run(play())
+
+
+class Suggesting(FaultProxy):
+    """A node that suggests a tip of its own, or knows no such method."""
+
+    tip: int | None = 0
+    asked = 0
+
+    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+        head = {"jsonrpc": "2.0", "id": call["id"]}
+        if call["method"] != "eth_maxPriorityFeePerGas":
+            return super()._twist(call, answer)
+        self.asked += 1
+        if self.tip is None:
+            return {**head, "error": {"code": -32601, "message": "Method not found"}}
+        return {**head, "result": hex(self.tip)}
+
+
+@pytest.mark.parametrize(("tip", "paid"), [(0, 0), (30 * GWEI, 30 * GWEI), (10**18, 40 * GWEI), (None, GWEI // 2)])
+def test_fees__tip_that_a_node_suggests__is_paid_between_floor_and_cap(place, tip, paid):
+    async def play() -> None:
+        node = Suggesting(place.scene.stage.anvil.url)
+        node.tip = tip
+        floor = GWEI // 2 if tip is None else 0
+        fees = FeePolicy(tip=floor, tip_floor=floor, tip_cap=40 * GWEI)
+        async with node, place.keeper(node.url, fees=fees):
+            place.crash()
+            assert await place.rescued()
+            assert {line["tip"] for line in said(place, "sent")} == {paid}
+            if tip is None:
+                assert node.asked == 1
         place.check_sends()
 
     asyncio.run(play())
@@ -283,7 +329,7 @@ def test_reorganised__transactions_that_had_reverted__leave_no_gap_of_nonces(pla
             place.node.call("anvil_reorg", 2, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued(4)
 
     asyncio.run(play())
@@ -356,8 +402,8 @@ def kill(keeper: Keeper, point: str) -> None:
 
 @pytest.mark.parametrize("point", ["before the journal", "before the send", "before the answer", "before the receipt"])
 def test_keeper__killed_at_any_point_of_a_send__flags_each_vault_once_and_leaves_no_gap(place, tmp_path, point):
+    from bulkhead.keeper.json_log import JsonLog
     from bulkhead.keeper.launch import assemble
-    from bulkhead.keeper.log import JsonLog
 
     path = tmp_path / "journal.sqlite"
 
@@ -380,7 +426,7 @@ def test_keeper__killed_at_any_point_of_a_send__flags_each_vault_once_and_leaves
 
     async def second() -> None:
         async with place.keeper(place.scene.stage.anvil.url, journal=str(path)) as keeper:
-            assert isinstance(keeper.hands, OwnHands)
+            assert isinstance(keeper.executor, SenderExecutor)
             assert await place.rescued(3)
             await place.step(2)
             assert not keeper.sender.pending

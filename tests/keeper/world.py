@@ -16,11 +16,12 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper, Pace, Tick
+from bulkhead.keeper.schedule import Pace
+from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.replay.cast import ROLES
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.run import Replay
@@ -157,7 +158,7 @@ async def until(holds: Callable[[], bool], otherwise: str) -> None:
 
 async def seen(keeper: Keeper, head: int) -> None:
     """Waits until a keeper has acted on a block, replacements included."""
-    await until(lambda: keeper.followed >= head, f"the keeper has not seen block {head}")
+    await until(lambda: keeper.completed >= head, f"the keeper has not seen block {head}")
 
 
 def fall(scene: Replay, price: int = 178) -> set[int]:

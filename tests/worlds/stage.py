@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.replay.rounds import Round
 from bulkhead.replay.run import InlineKeeper, Plot, Replay
 from bulkhead.replay.stage import Stage

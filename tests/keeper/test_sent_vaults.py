@@ -99,7 +99,7 @@ def test_keeper__empty_vaults_are_sent_to_it_and_to_the_pool__nothing_is_tried_w
         for _ in range(12):
             stage.anvil.mine(stage.now() + 12)
             await settle(keeper)
-        return len(keeper.observer.known.kept)
+        return len(keeper.observer.registry.kept)
 
     _, said = keep(scene, play)
     takes = [line for line in said if line["event"] == "mined" and line["call"].startswith("Liquidator.take")]

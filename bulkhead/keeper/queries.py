@@ -13,9 +13,10 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CHUNK, CellView, VaultView
 from bulkhead.chain.words import TokenWord
 from bulkhead.keeper.calls import POKE_ROUNDS
-from bulkhead.keeper.follow import Follower
+from bulkhead.keeper.discovery import Discovery
+from bulkhead.keeper.node import Head
 from bulkhead.keeper.plan import Quote
-from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.providers import Providers
 from bulkhead.risk.words import WAD
 
 #: Legs in one call: the Lens assesses a vault up to three times, which for sixteen legs is more than a million of gas.
@@ -27,7 +28,7 @@ MOST_CLAIMS = 100
 
 
 @dataclass
-class Wanted:
+class QueryBatch:
     """Queries of one post and what each is for."""
 
     queries: list[Query] = field(default_factory=list)
@@ -60,19 +61,19 @@ class Look:
     again: list[int] = field(default_factory=list)
 
 
-class Asker:
+class LookQueries:
     """Writes the queries of a deployment.
 
     Attributes:
         chain: The deployment.
         keeper: The keeper's address.
-        follower: Knows what the vaults hold.
+        discovery: Knows what the vaults hold.
         markets: What never changes of each market, once `meet_markets` has read it.
         recorded: When each market's clock had been recorded then [unix seconds].
     """
 
-    def __init__(self, chain: Connection, keeper: str, follower: Follower) -> None:
-        self.chain, self.keeper, self.follower = chain, keeper, follower
+    def __init__(self, chain: Connection, keeper: str, discovery: Discovery) -> None:
+        self.chain, self.keeper, self.discovery = chain, keeper, discovery
         self.markets: dict[int, Market] = {}
         self.recorded: dict[int, int] = {}
 
@@ -97,21 +98,21 @@ class Asker:
                 entry.index, entry.symbol, self.chain.token(token.token), token.decimals, token.lot, words[1], words[2]
             )
 
-    def cells(self, wanted: Wanted, cells: Iterable[Cell]) -> None:
+    def cells(self, wanted: QueryBatch, cells: Iterable[Cell]) -> None:
         """Prices of cells."""
         for cell in sorted(cells):
             wanted.add("cell", cell, self.chain["Lens"].query("market", *cell))
 
-    def quotes(self, wanted: Wanted, vaults: Mapping[int, VaultRecord], ids: Iterable[int], head: Head) -> None:
+    def quotes(self, wanted: QueryBatch, vaults: Mapping[int, VaultRecord], ids: Iterable[int], head: Head) -> None:
         """What taking flagged vaults would do."""
         for vault_id in sorted(ids):
             record = vaults.get(vault_id)
             if record is not None and head.timestamp < record.expiry:
                 wanted.add("quote", vault_id, self.chain["Liquidator"].query("quote", vault_id, WAD))
 
-    def vaults(self, wanted: Wanted, ids: Iterable[int], chunk: int = CHUNK) -> None:
+    def vaults(self, wanted: QueryBatch, ids: Iterable[int], chunk: int = CHUNK) -> None:
         """States of vaults, so many a call, and so many legs: nodes bound the gas of a call."""
-        book, part, legs = self.follower.book.vaults, list[int](), 0
+        book, part, legs = self.discovery.book.vaults, list[int](), 0
         for vault_id in sorted(ids):
             more = len(book[vault_id].legs) if vault_id in book else 0
             if part and (len(part) == chunk or legs + more > MOST_LEGS):
@@ -122,10 +123,10 @@ class Asker:
         if part:
             self._vaults(wanted, part)
 
-    def _vaults(self, wanted: Wanted, ids: list[int]) -> None:
+    def _vaults(self, wanted: QueryBatch, ids: list[int]) -> None:
         wanted.add("vaults", tuple(ids), self.chain["Lens"].query("vaults", ids))
 
-    def shortages(self, wanted: Wanted, vaults: Mapping[int, VaultRecord], ids: Iterable[int]) -> None:
+    def shortages(self, wanted: QueryBatch, vaults: Mapping[int, VaultRecord], ids: Iterable[int]) -> None:
         """Tokens that vaults of the backstop pools lack."""
         for vault_id in sorted(ids):
             record = vaults.get(vault_id)
@@ -135,7 +136,7 @@ class Asker:
             if entry.backstop and record.owner.lower() == entry.backstop.lower():
                 wanted.add("shortage", vault_id, self.chain.backstop(entry).query("shortage", vault_id))
 
-    def account(self, wanted: Wanted) -> None:
+    def account(self, wanted: QueryBatch) -> None:
         """What the keeper could poke, and what it has."""
         spender = self.chain["Clearinghouse"].address
         for index, market in self.markets.items():
@@ -144,7 +145,7 @@ class Asker:
             wanted.add("allowance", index, market.token.query("allowance", self.keeper, spender))
 
     def claims(
-        self, wanted: Wanted, views: Mapping[Cell, CellView], claims: Mapping[int, Cell], settled: Iterable[Cell]
+        self, wanted: QueryBatch, views: Mapping[Cell, CellView], claims: Mapping[int, Cell], settled: Iterable[Cell]
     ) -> None:
         """What claims would pay, and which cells have dust to sweep."""
         settlement = self.chain["Settlement"]

@@ -12,7 +12,7 @@ from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 
 from bulkhead.chain.deployment import Deployment
-from bulkhead.keeper import follow, providers
+from bulkhead.keeper import logs, node
 from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
@@ -84,14 +84,14 @@ def test_keepers__one_of_two_nodes_lies_about_its_head__is_told_and_acts_when_th
                 lambda: any(line.get("kind") == "heads-apart" for line in lines(stream)), "nobody is told of it"
             )
             liar.lead = 0
-            await until(lambda: keeper.followed >= place.node.block_number(), "the keeper stays blind")
+            await until(lambda: keeper.completed >= place.node.block_number(), "the keeper stays blind")
             assert await place.rescued()
 
     asyncio.run(play())
 
 
 def test_keeper__answers_without_end__are_not_read(place, monkeypatch):
-    monkeypatch.setattr(providers, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(node, "MOST_BYTES", 2**20)
     sent = 0
 
     class Flood(FaultProxy):
@@ -129,8 +129,8 @@ def test_keeper__answers_without_end__are_not_read(place, monkeypatch):
     asyncio.run(play())
 
 
-def test_follower__node_that_refuses_long_ranges__asks_for_less(place, monkeypatch):
-    monkeypatch.setattr(follow, "LOG_BLOCKS", 40)
+def test_discovery__node_that_refuses_long_ranges__asks_for_less(place, monkeypatch):
+    monkeypatch.setattr(logs, "LOG_BLOCKS", 40)
 
     class Strict(FaultProxy):
         longest = 0
@@ -151,7 +151,7 @@ def test_follower__node_that_refuses_long_ranges__asks_for_less(place, monkeypat
     async def play() -> None:
         node = Strict(place.scene.stage.anvil.url)
         async with node, place.keeper(node.url) as keeper:
-            assert set(keeper.observer.follower.book.vaults) == set(place.chain.book().vaults)
+            assert set(keeper.observer.discovery.book.vaults) == set(place.chain.book().vaults)
             assert 10 <= node.longest <= 20
             # it learns that within one look
             assert not [line for line in lines(place.keepers[0][1]) if line["event"] == "read-failed"]
@@ -177,7 +177,7 @@ class Unindexed(FaultProxy):
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
-def test_follower__node_without_the_logs_of_its_newest_block__is_not_believed(place, nodes):
+def test_discovery__node_without_the_logs_of_its_newest_block__is_not_believed(place, nodes):
     """With a second node the keeper goes on at once, with one alone as soon as it has them."""
 
     async def play() -> None:
@@ -194,10 +194,10 @@ def test_follower__node_without_the_logs_of_its_newest_block__is_not_believed(pl
             if nodes == 1:
                 asked = late.posts
                 await until(lambda: late.posts > asked + 4, "the keeper has stopped asking")
-                assert keeper.followed < place.node.block_number()
+                assert keeper.completed < place.node.block_number()
                 late.late = False
             await seen(keeper, place.node.block_number())
-            assert keeper.observer.follower.book.vaults[vault_id] == place.chain.book().vaults[vault_id]
+            assert keeper.observer.discovery.book.vaults[vault_id] == place.chain.book().vaults[vault_id]
 
     asyncio.run(play())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
-from bulkhead.keeper.plan import Proof
+from bulkhead.keeper.plan import ExpiryProof
 from bulkhead.keeper.providers import Providers
 
 #: Rounds looked at in one post.
@@ -14,7 +14,7 @@ SEARCH = 40
 MOST_POSTS = 60
 
 
-class Prover:
+class ExpiryProver:
     """Finds hints and remembers what was tried.
 
     Attributes:
@@ -29,7 +29,7 @@ class Prover:
         self.problems: list[str] = []
         self._hints: dict[Cell, tuple[int, ...]] = {}
 
-    async def look(self, cell: Cell, block: int) -> Proof:
+    async def look(self, cell: Cell, block: int) -> ExpiryProof:
         """How the proof of a cell stands at a block."""
         if cell not in self._hints:
             try:
@@ -40,7 +40,7 @@ class Prover:
         (price,) = await self.providers.read_each([self.chain["Settlement"].query("fix", *cell, list(hints))], block)
         if isinstance(price, BulkheadError):
             self.problems.append(f"fix of cell {cell}: {price}")
-        return Proof(hints, isinstance(price, int) and price != 0, self.tried_at.get(cell, 0))
+        return ExpiryProof(hints, isinstance(price, int) and price != 0, self.tried_at.get(cell, 0))
 
     async def _search(self, cell: Cell, block: int) -> tuple[int, ...]:
         market, expiry = cell

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bulkhead.chain.book import Cell
 from bulkhead.chain.errors import BulkheadError, UnknownVault
 from bulkhead.chain.lens import MARGIN_CALL, VaultView
-from bulkhead.keeper.follow import Follower
+from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.index import Index
 
 #: Vaults without legs that are read again in a round: so many, and one for so many with legs.
@@ -17,11 +17,11 @@ LEAST_BARE, BARE_SHARE = 50, 8
 
 
 @dataclass
-class Known:
+class VaultRegistry:
     """Vaults, sorted by what a keeper has to do with them.
 
     Attributes:
-        follower: The logs.
+        discovery: The logs.
         index: Told of every change.
         own: Owners, in lower case, whose vaults are read at every look: the keeper and the pools it minds.
         suspects: Vaults that could not be read, or whose logs differ from the Lens: in the set until that has passed.
@@ -35,7 +35,7 @@ class Known:
         problems: What could not be read since `forget_problems`.
     """
 
-    follower: Follower
+    discovery: Discovery
     index: Index
     own: frozenset[str]
     suspects: set[int] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Known:
 
     def cells(self) -> set[Cell]:
         """Cells in which some vault has legs or a claim."""
-        return set(self.members) | set(self.follower.notes.claims.values())
+        return set(self.members) | set(self.discovery.notes.claims.values())
 
     def to_check(self) -> list[int]:
         """Vaults with legs, those read longest ago last, and before them a few that should have none.
@@ -65,7 +65,7 @@ class Known:
             return self.checked_at.get(vault_id, 0)
 
         holding = sorted(self._cell_of, key=at, reverse=True)
-        bare = [i for i in self.follower.book.vaults if i not in self._cell_of]
+        bare = [i for i in self.discovery.book.vaults if i not in self._cell_of]
         few = heapq.nsmallest(LEAST_BARE + len(holding) // BARE_SHARE, bare, key=at)
         return few[::-1] + holding
 
@@ -74,13 +74,13 @@ class Known:
 
     def existing(self, ids: Iterable[int]) -> set[int]:
         """Those that are open."""
-        return {i for i in ids if i in self.follower.book.vaults}
+        return {i for i in ids if i in self.discovery.book.vaults}
 
     def take_changes(self) -> None:
         """Takes in what the logs have changed."""
-        for vault_id in self.follower.changes():
+        for vault_id in self.discovery.changes():
             self._forget(vault_id)
-            record = self.follower.book.vaults.get(vault_id)
+            record = self.discovery.book.vaults.get(vault_id)
             self.index.change(vault_id, record)
             if record is None:
                 self.checked_at.pop(vault_id, None)
@@ -116,7 +116,7 @@ class Known:
             vault_id: The vault.
             view: Its state, or why there is none.
         """
-        record = self.follower.book.vaults.get(vault_id)
+        record = self.discovery.book.vaults.get(vault_id)
         if record is None:
             return True
         if isinstance(view, BulkheadError):
@@ -131,8 +131,8 @@ class Known:
             self.suspects.discard(vault_id)
             if view.balance != record.balance:
                 # tokens sent to it directly leave no log
-                self.follower.book.vaults[vault_id] = replace(record, balance=view.balance)
-                self.index.change(vault_id, self.follower.book.vaults[vault_id])
+                self.discovery.book.vaults[vault_id] = replace(record, balance=view.balance)
+                self.index.change(vault_id, self.discovery.book.vaults[vault_id])
         if view.status & MARGIN_CALL and view.fresh and view.legs:
             self.margin_calls[vault_id] = view
         elif view.fresh:
