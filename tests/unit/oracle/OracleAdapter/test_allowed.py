@@ -97,11 +97,19 @@ def test_close__at_the_last_price__always(cast, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_close__far_from_the_last_price__only_with_a_price_that_is_fresh(cast, state):
+def test_close__whole_and_paid_for__always_at_any_price(cast, state):
     cast.enter(state)
     mark = -cast.system.state(cast.healthy).value / 1e18
-    with refused_unless(state != "stale", "margin/stale-close-price"):
-        cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+    cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+    assert cast.system.legs(cast.healthy) == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_close__for_a_debt_beyond_what_is_held__never(cast, state):
+    cast.enter(state)
+    debt = cast.system.state(cast.healthy).collateral / 1e18 + 1
+    with boa.reverts("margin/adds-risk" if state == "active" else "margin/stale-close-price"):
+        cast.system.novate(cast.rich, cast.healthy, [put(2000, 1), cash(-debt)], EXPIRY)
 
 
 @pytest.mark.parametrize("state", STATES)
