@@ -8,7 +8,7 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Status
-from tests.worlds.system import System, put, weekly
+from tests.worlds.system import System, cash, put, weekly
 
 WAD = 10**18
 EXPIRY = weekly(2)
@@ -153,12 +153,12 @@ def test_cure__with_full_collateral__always(cast, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_cure__with_equity_at_the_price__only_fresh(cast, state):
+def test_cure__with_equity_at_the_price__only_active(cast, state):
     cast.enter("active", 1700)
     flag(cast)
     cast.enter(state, 1700)
     cast.system.deposit(cast.thin, 1_000, cast.trader)
-    assert (cast.system.state(cast.thin).status & 1 == 0) == (state != "stale")
+    assert (cast.system.state(cast.thin).status & 1 == 0) == (state == "active")
 
 
 @pytest.mark.parametrize("state", STATES)
