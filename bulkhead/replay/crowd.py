@@ -137,9 +137,7 @@ class Crowd:
         held = [Leg(kind, unit.strike, sign * size)]
         if deferred:
             held.append(Leg(Kind.CASH, 0, -sign * int(price * size)))
-        found = margin.resolve(
-            exact.assess(held, self._view.snapshot, self._risk), 0, self._risk, self._view.snapshot
-        )
+        found = margin.resolve(exact.assess(held, self._view.snapshot, self._risk), 0, self._risk, self._view.snapshot)
         signed = stage.people[MAKER].orders.sign(
             maker_vault, self.expiry, [leg], "sell" if buys else "buy", price, self.size * (count + 1),
             good_for=3_000, premium_style=PremiumStyle.DEFERRED if deferred else PremiumStyle.UPFRONT,

@@ -30,7 +30,6 @@ implements: ITradeLimits
 FILL_SHARE: constant(uint256) = 100    # one part in
 DAY_SHARE: constant(uint256) = 20
 HALF: constant(uint256) = 2**128 - 1
-QUANTITY_MASK: constant(uint256) = 2**64 - 1
 CASH_WAD: constant(int256) = 10**12
 # what a payoff is beyond so many times spot counts for nothing
 FAR: constant(uint256) = 4
@@ -115,7 +114,7 @@ def _locked(
         quantity: int256 = leg._quantity(legs[i])
         if not receives:
             quantity = -quantity
-            signed[i] = (legs[i] & ~QUANTITY_MASK) | (leg._unsigned(quantity) & QUANTITY_MASK)
+            signed[i] = leg._pack(leg._key(legs[i]), quantity)
         if leg._kind(legs[i]) == leg.CASH:
             claim = quantity
     owed: int256 = 0
