@@ -158,7 +158,7 @@ def test_list_market__some_models__no_other_can_be_chosen(system, trader):
         for model in (0, 2):
             with boa.reverts("clearinghouse/model-disabled"):
                 system.clearinghouse.open(7, model, trader, 0)
-    assert system.clearinghouse.load(vault)[0][4] == int(system.at["GreeksEngine"], 16)
+    assert system.clearinghouse.load(vault)[0].engine == system.at["GreeksEngine"]
 
 
 def test_close__empty_vault__pays_out_burns_and_never_comes_back(system, trader, stranger):
