@@ -194,7 +194,7 @@ SENTENCES: dict[str, str] = {
     "margin/flagged": "The vault is flagged for liquidation: deposit, or trade its risk down.",
     "margin/price-not-active": "The oracle's price is stale, disputed or in its grace period: no new risk, and no "
     "withdrawal beyond full collateral.",
-    "margin/stale-close-price": "The oracle's price is not fresh, and the closing price is too far from the last one.",
+    "margin/stale-close-price": "No price is active, and the close gives away too much at the last undisputed one.",
     "margin/taker-below-initial": "The taker's vault would be below its initial margin; deposit more or take less.",
     # Operators
     "operators/bad-signature": "The grant was not signed by the vault's owner, or has been used or revoked.",

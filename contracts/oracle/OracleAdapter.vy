@@ -836,6 +836,7 @@ def _assess(
             facts.forward = price
             facts.window_share = WAD
             facts.window_average = price
+    facts.undisputed = facts.spot
     facts.status = status
     return facts, state_after, round_after, walked, surface
 

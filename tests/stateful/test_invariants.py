@@ -218,7 +218,7 @@ class Bulkheads(RuleBasedStateMachine):
         risk, model = RiskWord.unpack(words[3]), Model(words[0] >> 184 & 7)
         own = risk.stamped(words[1] >> 225) if model == Model.STATIC else risk
         assessed = exact.assess(legs, prices, own, model=model)
-        standing = margin.resolve(assessed, collateral, words[7] >> 112, risk, prices)
+        standing = margin.resolve(assessed, collateral, risk, prices)
         return View(
             legs,
             flagged,
