@@ -61,7 +61,7 @@ def carry_out(found: LocalMarket, at: tuple[str, ...], name: str, number: int) -
         assert run("govern", "set", "ETH", name, number, *at, key=OWNER).stdout == "changed\n"
         return
     proposal = propose(at, name, number)
-    later(found, 2 * DAY)
+    later(found, 8 * DAY)
     done = run("govern", "execute", proposal[:10], *at, key=PROPOSER)
     assert done.stdout == f"done: RiskParameters.set_parameter(1, {name}, {number})\n", done.output
 
@@ -134,7 +134,7 @@ def test_govern_cancel__open_proposal__never_comes(local):
     proposal = propose(at, "dust", 20)
     done = run("govern", "cancel", proposal[:8], *at, key=PROPOSER)
     assert done.stdout == "cancelled: RiskParameters.set_parameter(1, dust, 20)\n"
-    later(found, 2 * DAY)
+    later(found, 8 * DAY)
     refused(run("govern", "execute", proposal, *at, key=PROPOSER), "No open proposal begins with")
 
 
@@ -145,8 +145,8 @@ def test_govern_execute__batch_by_other_means__is_carried_out_whole(local):
     calls = [parameters.encode("set_parameter", 1, name, n) for name, n in (("t2_seconds", 1_000), ("t1_seconds", 400))]
     batch = ([parameters.address] * 2, [0, 0], calls, bytes(32), bytes(32))
     sender = Sender(found.anvil.rpc, account_from_key(PROPOSER))
-    sender.execute(lock, "schedule_batch", *batch, 2 * DAY)
-    later(found, 2 * DAY)
+    sender.execute(lock, "schedule_batch", *batch, 8 * DAY)
+    later(found, 8 * DAY)
     (notice,) = Governance(found.chain).notices()
     assert [w.split("(1, ")[1] for w in notice.words] == ["t2_seconds, 1000)", "t1_seconds, 400)"]
     assert run("govern", "execute", notice.id.hex(), *at, key=PROPOSER).exit_code == 0
