@@ -118,7 +118,7 @@ def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(local):
     found, at = local
     proposal = propose(at, "dust", 20)
     assert proposal[:10] in run("govern", "show", "ETH", *at).stdout
-    later(found, DAY)
+    later(found, 7 * DAY)
     refused(run("govern", "execute", proposal, *at, key=PROPOSER), "is not due for another 24.0 hours")
     later(found, DAY)
     refused(run("govern", "execute", proposal, *at, key=ANYONE), "missing role")
@@ -126,6 +126,16 @@ def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(local):
     assert run("govern", "execute", proposal, *at, key=PROPOSER).exit_code == 0
     assert value(found, "dust") == 20
     refused(run("govern", "execute", proposal, *at, key=PROPOSER), "No open proposal begins with")
+
+
+@locked
+def test_govern_execute__fourteen_days_late__is_refused_and_can_be_cancelled(local):
+    found, at = local
+    proposal = propose(at, "dust", 20)
+    later(found, 22 * DAY)
+    refused(run("govern", "execute", proposal, *at, key=PROPOSER), "has lapsed; cancel it and propose it again")
+    assert run("govern", "cancel", proposal, *at, key=PROPOSER).exit_code == 0
+    assert value(found, "dust") == 10
 
 
 @locked
