@@ -37,7 +37,7 @@ def test_code__maker_vault__is_within_the_budget(deployed):
 
 
 def test_code__timelock__is_within_the_budget(deployed):
-    made = deployer("Timelock").deploy(2 * 86_400, [deployed.owner])
+    made = deployer("Timelock").deploy(8 * 86_400, [deployed.owner])
     assert len(boa.env.get_code(made.address)) < BUDGET
 
 
