@@ -627,29 +627,36 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
 @external
 def review(
     vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], due: uint256
-) -> (uint256, int256, uint256):
+) -> IMarginGate.Review:
     """
     @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable, 3 cannot tell: the price
             is not active.
     @param vault The vault (`Clearinghouse.load`).
     @param legs Its leg words.
     @param due What is missing of the deposit after the tip of this call [native].
-    @return (outcome, equity [wad], market clock [seconds]), the last two only where the outcome is 0 or 1.
+    @return The outcome; equity, margin and clock only where it is 0 or 1.
     """
     missing: int256 = convert(due * state._native_wad(vault.token), int256)
     # a fully collateralised vault needs no price
+    review: IMarginGate.Review = empty(IMarginGate.Review)
+    review.outcome = 2
     if self._covered(vault, legs, missing):
-        return 2, 0, 0
+        return review
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(vault.word), state._expiry(vault.terms)
     )
     if not price._is_usable(prices):
-        return 3, 0, 0
+        review.outcome = 3
+        return review
     result: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
-    equity: int256 = result.equity
-    if equity >= result.target + missing:
-        return 2, 0, 0
-    return (1 if equity >= result.mm else 0), equity, prices.clock
+    if result.equity >= result.target + missing:
+        return review
+    return IMarginGate.Review(
+        outcome=1 if result.equity >= result.mm else 0,
+        equity=result.equity,
+        margin=convert(result.mm, uint256),
+        clock=prices.clock,
+    )
 
 
 @external

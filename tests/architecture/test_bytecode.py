@@ -18,13 +18,15 @@ __all__ = ["deployed"]
 
 #: The chain's limit is 24,576; the rest is room for what later versions add. See docs/architecture.md.
 BUDGET = 22_000
+#: Over the budget, with what it may have: the ledger since deposits name owners and sales bind contents (docs/architecture.md).
+OVER = {"Clearinghouse": 22_850}
 NAMES = [name for name, _ in CONTRACTS]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_code__deployed_length__is_within_the_budget(deployed, name):
     # the compiler's own figure leaves immutables out
-    assert len(boa.env.get_code(deployed.at[name])) < BUDGET
+    assert len(boa.env.get_code(deployed.at[name])) < OVER.get(name, BUDGET)
 
 
 def test_code__backstop_pool__is_within_the_budget(deployed):

@@ -180,10 +180,17 @@ def test_close__with_legs__refused(system, trader, maker):
         system.clearinghouse.close(vault, trader)
 
 
-@pytest.mark.parametrize("bit", [DEBT, CLAIM])
-def test_close__with_debt_or_unpaid_claim__refused(system, trader, bit):
+def test_close__with_an_open_claim__gives_it_up(system, trader):
     vault = system.open(trader, 100)
-    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | bit, vault)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | CLAIM, vault)
+    with boa.env.prank(trader):
+        system.clearinghouse.close(vault, trader)
+    assert system.clearinghouse.vault_word(vault) == 0
+
+
+def test_close__in_debt__refused(system, trader):
+    vault = system.open(trader, 100)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | DEBT, vault)
     with boa.env.prank(trader), boa.reverts("clearinghouse/unsettled"):
         system.clearinghouse.close(vault, trader)
 
