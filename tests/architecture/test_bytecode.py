@@ -18,7 +18,7 @@ __all__ = ["deployed"]
 
 #: The chain's limit is 24,576; the rest is room for what later versions add. See docs/architecture.md.
 BUDGET = 22_000
-#: Over the budget, with what it may have: the ledger since deposits name owners and sales bind contents (docs/architecture.md).
+#: Over the budget, with what it may have (docs/architecture.md, Sizes).
 OVER = {"Clearinghouse": 22_850}
 NAMES = [name for name, _ in CONTRACTS]
 
