@@ -23,6 +23,7 @@ from interfaces import ILiquidator
 from interfaces import IMakerVault
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
+from interfaces import ISettlement
 
 from contracts.math import scales
 from contracts.math import shares as share_math
@@ -388,33 +389,51 @@ def _idle() -> uint256:
 @view
 def _assets(buying: bool) -> (bool, uint256):
     """
-    @dev (known, tokens at hand and desks [native]). Unknown in a taker's callback, without an active price, and between
-         expiry and settlement of a desk.
+    @dev (priced, tokens at hand and desks [native]); see margin/appraisal. Not priced in a taker's callback either.
     """
-    if staticcall ILiquidator(LIQUIDATOR).in_callback():
-        return False, 0
-    total: uint256 = self._idle()
-    known: bool = False
+    priced: bool = False
     worth: uint256 = 0
-    for vault_id: uint256 in self._desks:
-        known, worth = appraisal._worth(
-            CLEARINGHOUSE, ORACLE, SETTLEMENT, vault_id, HAIRCUT, buying
-        )
-        if not known:
-            return False, 0
-        total += worth
-    return True, total
+    priced, worth = appraisal._total(
+        appraisal.Roles(clearinghouse=CLEARINGHOUSE, oracle=ORACLE, settlement=SETTLEMENT),
+        self._desks,
+        HAIRCUT,
+        buying,
+    )
+    return priced and not staticcall ILiquidator(LIQUIDATOR).in_callback(), self._idle() + worth
 
 
 @internal
 @view
 def _total(buying: bool) -> uint256:
-    known: bool = False
+    """
+    @dev For views: at the undisputed price when there is no active one.
+    """
+    if staticcall ILiquidator(LIQUIDATOR).in_callback():
+        self._refuse("maker/not-priceable")
+    return self._assets(buying)[1]
+
+
+@internal
+@view
+def _priced(buying: bool) -> uint256:
+    """
+    @dev For deposits and redemptions: what shares are worth at active prices alone.
+    """
+    priced: bool = False
     total: uint256 = 0
-    known, total = self._assets(buying)
-    if not known:
+    priced, total = self._assets(buying)
+    if not priced:
         self._refuse("maker/not-priceable")
     return total
+
+
+@internal
+def _collected() -> uint256:
+    """
+    @dev What shares are redeemed at, after paying in the claims that can be paid.
+    """
+    extcall ISettlement(SETTLEMENT).claim_many(self._desks)
+    return self._priced(False)
 
 
 @internal
@@ -427,25 +446,21 @@ def _mul_div(a: uint256, b: uint256, c: uint256, up: bool) -> uint256:
 
 @internal
 @view
-def _shares_for(assets: uint256, up: bool, buying: bool) -> uint256:
-    return self._mul_div(
-        assets, erc20.totalSupply + share_math.VIRTUAL_SHARES, self._total(buying) + 1, up
-    )
+def _shares_for(assets: uint256, up: bool, total: uint256) -> uint256:
+    return self._mul_div(assets, erc20.totalSupply + share_math.VIRTUAL_SHARES, total + 1, up)
 
 
 @internal
 @view
-def _assets_for(shares: uint256, up: bool, buying: bool) -> uint256:
-    return self._mul_div(
-        shares, self._total(buying) + 1, erc20.totalSupply + share_math.VIRTUAL_SHARES, up
-    )
+def _assets_for(shares: uint256, up: bool, total: uint256) -> uint256:
+    return self._mul_div(shares, total + 1, erc20.totalSupply + share_math.VIRTUAL_SHARES, up)
 
 
 @internal
-def _buy(assets: uint256, shares: uint256, receiver: address):
+def _buy(assets: uint256, shares: uint256, total: uint256, receiver: address):
     if shares == 0:
         self._refuse("maker/zero-shares")
-    if self._total(True) + assets > self.cap:
+    if total + assets > self.cap:
         self._refuse("maker/above-cap")
     before: uint256 = self._idle()
     if (
@@ -502,8 +517,9 @@ def deposit(assets: uint256, receiver: address) -> uint256:
     @param receiver Who gets the shares.
     @return Shares bought.
     """
-    shares: uint256 = self._shares_for(assets, False, True)
-    self._buy(assets, shares, receiver)
+    total: uint256 = self._priced(True)
+    shares: uint256 = self._shares_for(assets, False, total)
+    self._buy(assets, shares, total, receiver)
     return shares
 
 
@@ -516,8 +532,9 @@ def mint(shares: uint256, receiver: address) -> uint256:
     @param receiver Who gets them.
     @return Tokens pulled from the caller [native].
     """
-    assets: uint256 = self._assets_for(shares, True, True)
-    self._buy(assets, shares, receiver)
+    total: uint256 = self._priced(True)
+    assets: uint256 = self._assets_for(shares, True, total)
+    self._buy(assets, shares, total, receiver)
     return assets
 
 
@@ -531,7 +548,7 @@ def withdraw(assets: uint256, receiver: address, owner: address) -> uint256:
     @param owner Whose shares are burnt.
     @return Shares burnt.
     """
-    shares: uint256 = self._shares_for(assets, True, False)
+    shares: uint256 = self._shares_for(assets, True, self._collected())
     self._sell(assets, shares, receiver, owner)
     return shares
 
@@ -546,7 +563,7 @@ def redeem(shares: uint256, receiver: address, owner: address) -> uint256:
     @param owner Whose shares are burnt.
     @return Tokens paid [native].
     """
-    assets: uint256 = self._assets_for(shares, False, False)
+    assets: uint256 = self._assets_for(shares, False, self._collected())
     self._sell(assets, shares, receiver, owner)
     return assets
 
@@ -593,7 +610,7 @@ def convertToShares(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares, rounded down.
     """
-    return self._shares_for(assets, False, True)
+    return self._shares_for(assets, False, self._total(True))
 
 
 @external
@@ -604,16 +621,16 @@ def convertToAssets(shares: uint256) -> uint256:
     @param shares Shares.
     @return Tokens, rounded down [native].
     """
-    return self._assets_for(shares, False, True)
+    return self._assets_for(shares, False, self._total(True))
 
 
 @internal
 @view
 def _room() -> uint256:
-    known: bool = False
+    priced: bool = False
     total: uint256 = 0
-    known, total = self._assets(True)
-    if not known or total >= self.cap:
+    priced, total = self._assets(True)
+    if not priced or total >= self.cap:
         return 0
     # beyond any supply; a larger one would only overflow the division
     return min(self.cap - total, 2**112)
@@ -638,7 +655,7 @@ def previewDeposit(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares.
     """
-    return self._shares_for(assets, False, True)
+    return self._shares_for(assets, False, self._total(True))
 
 
 @external
@@ -650,7 +667,7 @@ def maxMint(receiver: address) -> uint256:
     @return Shares.
     """
     room: uint256 = self._room()
-    return 0 if room == 0 else self._shares_for(room, False, True)
+    return 0 if room == 0 else self._shares_for(room, False, self._total(True))
 
 
 @external
@@ -661,7 +678,7 @@ def previewMint(shares: uint256) -> uint256:
     @param shares Shares.
     @return Tokens [native].
     """
-    return self._assets_for(shares, True, True)
+    return self._assets_for(shares, True, self._total(True))
 
 
 @external
@@ -672,10 +689,10 @@ def maxWithdraw(owner: address) -> uint256:
     @param owner Who holds the shares.
     @return Tokens [native].
     """
-    known: bool = False
+    priced: bool = False
     total: uint256 = 0
-    known, total = self._assets(False)
-    if not known:
+    priced, total = self._assets(False)
+    if not priced:
         return 0
     return min(
         self._free(owner) * (total + 1) // (erc20.totalSupply + share_math.VIRTUAL_SHARES), self._idle()
@@ -690,7 +707,7 @@ def previewWithdraw(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares, rounded up.
     """
-    return self._shares_for(assets, True, False)
+    return self._shares_for(assets, True, self._total(False))
 
 
 @external
@@ -701,10 +718,10 @@ def maxRedeem(owner: address) -> uint256:
     @param owner Who holds the shares.
     @return Shares.
     """
-    known: bool = False
+    priced: bool = False
     total: uint256 = 0
-    known, total = self._assets(False)
-    if not known:
+    priced, total = self._assets(False)
+    if not priced:
         return 0
     return min(
         self._free(owner),
@@ -720,4 +737,4 @@ def previewRedeem(shares: uint256) -> uint256:
     @param shares Shares.
     @return Tokens, rounded down [native].
     """
-    return self._assets_for(shares, False, False)
+    return self._assets_for(shares, False, self._total(False))

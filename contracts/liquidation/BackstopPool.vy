@@ -21,6 +21,7 @@ from interfaces import IClearinghouse
 from interfaces import ILiquidator
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
+from interfaces import ISettlement
 from interfaces import ITaker
 
 from contracts.math import payoff
@@ -64,6 +65,8 @@ struct Request:
     least: uint256          # for all its shares, or they go back to the owner [native]
 
 COOLDOWN_SECONDS: constant(uint256) = 7 * scales.DAY
+# how long after its expiry a claim is waited for
+CLAIM_SECONDS: constant(uint256) = 30 * scales.DAY
 MAX_VAULTS: constant(uint256) = 64
 # pricing every vault must fit into one transaction whatever was absorbed
 MAX_POOL_LEGS: constant(uint256) = 384
@@ -182,6 +185,24 @@ def _check_own(vault_id: uint256):
         self._refuse("backstop/not-a-pool-vault")
 
 
+@internal
+@view
+def _balance(holder: address) -> uint256:
+    return staticcall IERC20(asset).balanceOf(holder)
+
+
+@internal
+@view
+def _word(vault_id: uint256) -> uint256:
+    return staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
+
+
+@internal
+def _pay(receiver: address, amount: uint256):
+    if not extcall IERC20(asset).transfer(receiver, amount, default_return_value=True):
+        self._refuse("backstop/transfer-failed")
+
+
 # --- value -------------------------------------------------------------------------------------------------------
 
 
@@ -191,49 +212,20 @@ def _idle() -> uint256:
     """
     @dev Tokens at hand, without what belongs to served requests [native].
     """
-    balance: uint256 = staticcall IERC20(asset).balanceOf(self)
+    balance: uint256 = self._balance(self)
     return balance - min(self.set_aside, balance)
 
 
 @internal
 @view
-def _load(vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return vault, legs
-
-
-@internal
-@view
 def _snapshot(expiry: uint256) -> IOracleAdapter.Snapshot:
-    return staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
+    return appraisal._snapshot(ORACLE, market, expiry)
 
 
 @internal
 @pure
 def _collateral(vault: IClearinghouse.Vault) -> int256:
     return state._collateral(vault.balance, vault.terms, vault.token)
-
-
-@internal
-@view
-def _assess(
-    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot
-) -> (IMarginEngine.Assessment, standing.Standing):
-    """
-    @dev (assessment, result of margin/standing) at ramped values, as the gate of a take counts.
-    """
-    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
-        legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
-    )
-    return assessed, standing._resolve(
-        assessed,
-        self._collateral(vault),
-        vault.risk,
-        prices,
-        False,
-    )
 
 
 @internal
@@ -256,29 +248,30 @@ def _missing(vault: IClearinghouse.Vault, assessed: IMarginEngine.Assessment, re
 @view
 def _assets(buying: bool) -> (bool, uint256):
     """
-    @dev (known, assets of the pool [native]).
+    @dev (priced, assets of the pool [native]); see margin/appraisal.
     """
-    total: uint256 = self._idle()
-    known: bool = False
+    priced: bool = False
     worth: uint256 = 0
-    for vault_id: uint256 in self._vaults:
-        known, worth = appraisal._worth(
-            CLEARINGHOUSE, ORACLE, SETTLEMENT, vault_id, HAIRCUT, buying
-        )
-        if not known:
-            return False, 0
-        total += worth
-    return True, total
+    priced, worth = appraisal._total(
+        appraisal.Roles(clearinghouse=CLEARINGHOUSE, oracle=ORACLE, settlement=SETTLEMENT),
+        self._vaults,
+        HAIRCUT,
+        buying,
+    )
+    return priced, self._idle() + worth
 
 
 @internal
 @view
-def _total(buying: bool) -> uint256:
+def _total(buying: bool, at_any_price: bool) -> uint256:
+    """
+    @dev Deposits and redemptions need active prices; views do with the undisputed ones.
+    """
     self._check_idle()
-    known: bool = False
+    priced: bool = False
     total: uint256 = 0
-    known, total = self._assets(buying)
-    if not known:
+    priced, total = self._assets(buying)
+    if not (priced or at_any_price):
         self._refuse("backstop/price-not-fresh")
     return total
 
@@ -293,18 +286,27 @@ def _mul_div(a: uint256, b: uint256, c: uint256, up: bool) -> uint256:
 
 @internal
 @view
-def _shares_for(assets: uint256, up: bool, buying: bool) -> uint256:
-    return self._mul_div(
-        assets, erc20.totalSupply + share_math.VIRTUAL_SHARES, self._total(buying) + 1, up
-    )
+def _shares_for(assets: uint256, up: bool, total: uint256) -> uint256:
+    return self._mul_div(assets, erc20.totalSupply + share_math.VIRTUAL_SHARES, total + 1, up)
 
 
 @internal
 @view
-def _assets_for(shares: uint256, up: bool, buying: bool) -> uint256:
-    return self._mul_div(
-        shares, self._total(buying) + 1, erc20.totalSupply + share_math.VIRTUAL_SHARES, up
-    )
+def _assets_for(shares: uint256, up: bool, total: uint256) -> uint256:
+    return self._mul_div(shares, total + 1, erc20.totalSupply + share_math.VIRTUAL_SHARES, up)
+
+
+@internal
+@view
+def _bought(assets: uint256) -> uint256:
+    return self._shares_for(assets, False, self._total(True, True))
+
+
+@internal
+@view
+def _is_open() -> bool:
+    # of any cell: also a pool without legs sells no share at a price that may be wrong
+    return price._is_active(self._snapshot(block.timestamp + scales.DAY))
 
 
 @internal
@@ -313,31 +315,37 @@ def _room() -> uint256:
     """
     @dev What may be deposited now [native]: nothing while the price is not active: of two feeds apart one is wrong.
     """
-    if not self._is_idle() or not price._is_active(self._snapshot(block.timestamp + scales.DAY)):
-        return 0
-    known: bool = False
+    priced: bool = False
     total: uint256 = 0
-    known, total = self._assets(True)
-    if not known or total >= self.cap:
+    priced, total = self._assets(True)
+    if not (priced and self._is_idle() and self._is_open()) or total >= self.cap:
         return 0
     return self.cap - total
+
+
+@internal
+def _claim():
+    """
+    @dev Pays in what the claims of all vaults are due.
+    """
+    extcall ISettlement(SETTLEMENT).claim_many(self._vaults)
 
 
 # --- buying ------------------------------------------------------------------------------------------------------
 
 
 @internal
-def _buy(assets: uint256, shares: uint256, receiver: address):
-    if not price._is_active(self._snapshot(block.timestamp + scales.DAY)):
+def _buy(assets: uint256, shares: uint256, total: uint256, receiver: address):
+    if not self._is_open():
         self._refuse("backstop/price-not-fresh")
     if shares == 0:
         self._refuse("backstop/zero-shares")
-    if self._total(True) + assets > self.cap:
+    if total + assets > self.cap:
         self._refuse("backstop/above-cap")
-    before: uint256 = staticcall IERC20(asset).balanceOf(self)
+    before: uint256 = self._balance(self)
     if not extcall IERC20(asset).transferFrom(
         msg.sender, self, assets, default_return_value=True
-    ) or staticcall IERC20(asset).balanceOf(self) != before + assets:
+    ) or self._balance(self) != before + assets:
         # a fee on transfer would be the other depositors'
         self._refuse("backstop/transfer-failed")
     erc20._mint(receiver, shares)
@@ -353,8 +361,9 @@ def deposit(assets: uint256, receiver: address) -> uint256:
     @param receiver Who gets the shares.
     @return Shares bought.
     """
-    shares: uint256 = self._shares_for(assets, False, True)
-    self._buy(assets, shares, receiver)
+    total: uint256 = self._total(True, False)
+    shares: uint256 = self._shares_for(assets, False, total)
+    self._buy(assets, shares, total, receiver)
     return shares
 
 
@@ -367,8 +376,9 @@ def mint(shares: uint256, receiver: address) -> uint256:
     @param receiver Who gets them.
     @return Tokens pulled from the caller [native].
     """
-    assets: uint256 = self._assets_for(shares, True, True)
-    self._buy(assets, shares, receiver)
+    total: uint256 = self._total(True, False)
+    assets: uint256 = self._assets_for(shares, True, total)
+    self._buy(assets, shares, total, receiver)
     return assets
 
 
@@ -434,7 +444,9 @@ def serve(count: uint256) -> uint256:
     @param count Requests to look at, at most 64.
     @return Requests that left the queue.
     """
-    total: uint256 = self._total(False) + 1
+    # what can be paid now is everybody's, also who leaves
+    self._claim()
+    total: uint256 = self._total(False, False) + 1
     supply: uint256 = erc20.totalSupply + share_math.VIRTUAL_SHARES
     head: uint256 = self.queue_head
     done: uint256 = 0
@@ -496,8 +508,7 @@ def _withdraw(owner: address, receiver: address, assets: uint256, shares: uint25
     self.claimable_assets[owner] -= assets
     self.claimable_shares[owner] -= shares
     self.set_aside -= assets
-    if not extcall IERC20(asset).transfer(receiver, assets, default_return_value=True):
-        self._refuse("backstop/transfer-failed")
+    self._pay(receiver, assets)
     log IERC4626.Withdraw(
         sender=msg.sender, receiver=receiver, owner=owner, assets=assets, shares=shares
     )
@@ -582,14 +593,14 @@ def _receiver(
     """
     total: uint256 = len(moved)
     for vault_id: uint256 in self._vaults:
-        total += state._count(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
+        total += state._count(self._word(vault_id))
     if total > MAX_POOL_LEGS:
         self._refuse("backstop/too-many-legs")
     into: uint256 = self.cell_vault[expiry]
-    if into != 0 and staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into) != 0:
+    if into != 0 and self._word(into) != 0:
         vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
         legs: DynArray[uint256, 16] = []
-        vault, legs = self._load(into)
+        vault, legs = appraisal._load(CLEARINGHOUSE, into)
         assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
         result: standing.Standing = empty(standing.Standing)
         fresh: uint256 = self._new_legs(legs, moved)
@@ -599,7 +610,7 @@ def _receiver(
             and vault.word & barred == 0
             and len(legs) + fresh <= leg.MAX_LEGS
         ):
-            assessed, result = self._assess(vault, legs, prices)
+            assessed, result = appraisal._assess(vault, legs, prices)
             # a vault in trouble is left to its own tokens
             if result.equity >= result.mm:
                 self.value_before = assessed.value
@@ -612,9 +623,7 @@ def _receiver(
     self.cell_vault[expiry] = into
     self.value_before = 0
     # the address may hold a donation already
-    self.balance_before = staticcall IERC20(asset).balanceOf(
-        staticcall IClearinghouse(CLEARINGHOUSE).custody(into)
-    )
+    self.balance_before = self._balance(staticcall IClearinghouse(CLEARINGHOUSE).custody(into))
     log IBackstopPool.PoolVaultOpened(vault_id=into, expiry=expiry)
     return into, len(moved)
 
@@ -635,7 +644,7 @@ def absorb(vault_id: uint256) -> uint256:
     self._check_idle()
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
+    vault, legs = appraisal._load(CLEARINGHOUSE, vault_id)
     word: uint256 = vault.word
     if state._market(word) != market:
         self._refuse("backstop/wrong-market")
@@ -650,7 +659,8 @@ def absorb(vault_id: uint256) -> uint256:
     quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, scales.WAD)
     terms: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
     share: uint256 = auction._backstop_from(terms)
-    if prices.status & price.SURFACE_LIVE == 0:
+    # live as protocol 8 has it: marks that are still mixed with the flat iv say little
+    if prices.status & price.SURFACE_LIVE == 0 or price._is_fading(prices):
         share *= 2
     taken: uint256 = quoted.fraction * convert(quoted.mm, uint256) // scales.WAD
     if quoted.reason == 0:
@@ -678,10 +688,8 @@ def absorb(vault_id: uint256) -> uint256:
     )
     self.absorbing = 0
     tip: uint256 = min(self.tip_received, self._idle())
-    if tip != 0 and not extcall IERC20(asset).transfer(
-        msg.sender, tip, default_return_value=True
-    ):
-        self._refuse("backstop/transfer-failed")
+    if tip != 0:
+        self._pay(msg.sender, tip)
     log IBackstopPool.VaultAbsorbed(
         vault_id=vault_id,
         into_id=into,
@@ -709,11 +717,11 @@ def on_take(vault_id: uint256, into_id: uint256, fraction: uint256, cash: int256
         self._refuse("backstop/not-authorized")
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(into_id)
+    vault, legs = appraisal._load(CLEARINGHOUSE, into_id)
     expiry: uint256 = state._expiry(vault.terms)
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)
-    assessed, result = self._assess(vault, legs, self._snapshot(expiry))
+    assessed, result = appraisal._assess(vault, legs, self._snapshot(expiry))
     value: int256 = assessed.value - self.value_before
     if value > 0:
         value = max(value - convert(state._deficit(vault.cell), int256), 0)
@@ -740,7 +748,7 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     self._check_own(vault_id)
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
+    vault, legs = appraisal._load(CLEARINGHOUSE, vault_id)
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
     expiry: uint256 = state._expiry(vault.terms)
@@ -749,7 +757,7 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
         self._refuse("backstop/price-not-fresh")
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)
-    assessed, result = self._assess(vault, legs, prices)
+    assessed, result = appraisal._assess(vault, legs, prices)
     return expiry, self._missing(vault, assessed, result), result.equity
 
 
@@ -797,7 +805,7 @@ def merge(from_id: uint256, to_id: uint256, added: uint256):
             self._refuse("backstop/below-initial")
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(from_id)
+    vault, legs = appraisal._load(CLEARINGHOUSE, from_id)
     balance: uint256 = vault.balance
     if added > balance // 8:
         self._refuse("backstop/adds-too-much")
@@ -824,15 +832,23 @@ def _close(vault_id: uint256):
 @nonreentrant
 def collect(vault_id: uint256) -> uint256:
     """
-    @notice Closes a vault of the pool without legs, debt and unpaid claim; its tokens are free again. Open to anyone.
+    @notice Brings the tokens of a vault of the pool without legs and debt home. The vault is closed, unless it has a claim
+            that may still be paid: then it waits for it, until 30 days after the expiry. Open to anyone.
     @param vault_id A vault of the pool.
     @return Tokens collected [native].
     """
     self._check_idle()
     self._check_own(vault_id)
-    before: uint256 = staticcall IERC20(asset).balanceOf(self)
-    self._close(vault_id)
-    amount: uint256 = staticcall IERC20(asset).balanceOf(self) - before
+    before: uint256 = self._balance(self)
+    self._claim()
+    # closing gives the rest of a claim up: not while it may be paid, but no frozen debt holds a slot for good
+    if (staticcall ISettlement(SETTLEMENT).claim_of(vault_id))[0] + CLAIM_SECONDS > block.timestamp:
+        extcall IClearinghouse(CLEARINGHOUSE).withdraw(
+            vault_id, self._balance(staticcall IClearinghouse(CLEARINGHOUSE).custody(vault_id)), self
+        )
+    else:
+        self._close(vault_id)
+    amount: uint256 = self._balance(self) - before
     log IBackstopPool.PoolVaultCollected(vault_id=vault_id, amount=amount)
     return amount
 
@@ -891,7 +907,7 @@ def totalAssets() -> uint256:
     @notice Tokens at hand and vaults at mark, claims included.
     @return Tokens [native].
     """
-    return self._total(True)
+    return self._total(True, True)
 
 
 @external
@@ -902,7 +918,7 @@ def convertToShares(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares, rounded down.
     """
-    return self._shares_for(assets, False, True)
+    return self._bought(assets)
 
 
 @external
@@ -913,7 +929,7 @@ def convertToAssets(shares: uint256) -> uint256:
     @param shares Shares.
     @return Tokens, rounded down [native].
     """
-    return self._assets_for(shares, False, True)
+    return self._assets_for(shares, False, self._total(True, True))
 
 
 @external
@@ -935,7 +951,7 @@ def previewDeposit(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares.
     """
-    return self._shares_for(assets, False, True)
+    return self._bought(assets)
 
 
 @external
@@ -950,7 +966,7 @@ def maxMint(receiver: address) -> uint256:
     if room == 0:
         return 0
     # beyond any supply; a larger one would only overflow the division
-    return self._shares_for(min(room, 2**112), False, True)
+    return self._bought(min(room, 2**112))
 
 
 @external
@@ -961,7 +977,7 @@ def previewMint(shares: uint256) -> uint256:
     @param shares Shares.
     @return Tokens [native].
     """
-    return self._assets_for(shares, True, True)
+    return self._assets_for(shares, True, self._total(True, True))
 
 
 @external
@@ -983,7 +999,7 @@ def previewWithdraw(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares, rounded up.
     """
-    return self._shares_for(assets, True, False)
+    return self._shares_for(assets, True, self._total(False, True))
 
 
 @external
@@ -1005,4 +1021,4 @@ def previewRedeem(shares: uint256) -> uint256:
     @param shares Shares.
     @return Tokens, rounded down [native].
     """
-    return self._assets_for(shares, False, False)
+    return self._assets_for(shares, False, self._total(False, True))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import boa
 
 from bulkhead.risk.auction import WAD
+from bulkhead.risk.svi import Mix, SviSlice
 from bulkhead.risk.words import Status
 from tests.contracts import write
 from tests.worlds.liquidation import EXPIRY, address, call, cash, put, unchanged
@@ -56,6 +59,24 @@ def test_absorb__surface_not_live__waits_for_twice_the_bonus(world):
     with unchanged(world, vault), boa.reverts("backstop/too-early"):
         absorb(world, vault)
     world.wait(45)
+    assert absorb(world, vault) > 0
+
+
+def test_absorb__surface_still_mixed_with_the_fallback__is_not_live(world):
+    """A published surface is in force at once, but marks are the flat iv's until it has faded in."""
+    world.backstop(10_000)
+    vault = flagged(world, status=LIVE | Status.SURFACE_SVI)
+    smile = SviSlice.from_floats(0.36 * (EXPIRY - world.now) / 31_536_000, 0.0, 0.0, 0.0, 0.1).pack()
+
+    def publish(fade):
+        mix = Mix(fade=fade, flat=6 * WAD // 10 if fade else 0).pack()
+        facts = dataclasses.replace(world.snapshot(), surface_near=smile, surface_weight=mix)
+        world.oracle.script(facts.words())
+
+    publish(WAD // 20)
+    with unchanged(world, vault), boa.reverts("backstop/too-early"):
+        absorb(world, vault)
+    publish(0)
     assert absorb(world, vault) > 0
 
 

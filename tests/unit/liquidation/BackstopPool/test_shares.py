@@ -6,10 +6,10 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Status
-from tests.contracts import deployer
+from tests.contracts import deployer, write
 from tests.evm import Env
-from tests.unit.liquidation.BackstopPool.test_absorb import LIVE, absorb, flagged
-from tests.worlds.liquidation import World, address, put
+from tests.unit.liquidation.BackstopPool.test_absorb import LIVE, OWNER, absorb, flagged
+from tests.worlds.liquidation import EXPIRY, World, address, put
 
 DAY = 86_400
 ALICE, BOB = address("alice"), address("bob")
@@ -185,8 +185,59 @@ def test_serve__price_not_fresh__waits_only_while_legs_are_open(world):
     world.move(status=0)
     with boa.reverts("backstop/price-not-fresh"):
         pool.serve(5)
+
+
+VIEWS = (
+    "totalAssets",
+    "convertToShares",
+    "convertToAssets",
+    "previewDeposit",
+    "previewMint",
+    "previewWithdraw",
+    "previewRedeem",
+)
+
+
+def views(pool):
+    """What every view of the share price answers."""
+    return [getattr(pool, view)(*[10**12][: view != "totalAssets"]) for view in VIEWS]
+
+
+def test_views__no_active_price__count_at_the_undisputed_one(world):
+    """A view that reverts stops every contract that reads it."""
+    pool = world.backstop(10_000, ALICE)
+    absorb(world, flagged(world))
+    told = views(pool)
+    world.move(900, status=Status.FRESH)
+    assert views(pool) == told and (pool.maxDeposit(BOB), pool.maxMint(BOB)) == (0, 0)
     with boa.reverts("backstop/price-not-fresh"):
-        pool.totalAssets()
+        pool.deposit(10 * world.unit, ALICE)
+    world.move(0, status=Status.NO_PRICE)
+    assert views(pool) == told
+    world.move(1500, status=LIVE)
+    world.expire()
+    assert all(views(pool)) and pool.maxDeposit(BOB) == 0
+
+
+def test_redeem__cell_with_a_deficit__comes_off_what_its_vaults_claim_together(world):
+    """Two vaults of one cell: its deficit counts once, and no more than their positive values."""
+    pool = world.backstop(40_000, ALICE)
+    for owner in (OWNER, BOB):
+        absorb(world, flagged(world, owner=owner))
+        write("BackstopPool", pool.address, "cell_vault", 0, EXPIRY)
+    pair = list(pool.vaults())
+    for own in pair:
+        world.trade(world.maker_id, own, [put(2000, 2)])
+    whole = pool.totalSupply()
+    clean = pool.previewRedeem(whole)
+    positive = sum(world.engine.value(world.legs(own), world.snapshot().words()) for own in pair) // 10**12
+    key, token = 1 << 40 | EXPIRY, world.clearinghouse.load(pair[0])[0][2]
+    cell = world.clearinghouse.cell(1, EXPIRY)
+    for deficit, lost in ((300 * 10**6, 300 * 10**6), (2**60, positive)):
+        write("Clearinghouse", world.clearinghouse.address, "cells", cell + (deficit << 112), key)
+        write("Clearinghouse", world.clearinghouse.address, "tokens", token | 1 << 211, 1)
+        assert abs(clean - pool.previewRedeem(whole) - lost) <= 4
+        assert world.clearinghouse.cell(1, EXPIRY) >> 112 == deficit
 
 
 def test_cancel__owner__gets_shares_back_and_nobody_else(world):
@@ -257,7 +308,7 @@ def test_pool__holds_to_expiry__collects_and_keeps_the_gain(world):
     (own,) = pool.vaults()
     world.expire(1500)
     with boa.reverts("backstop/price-not-fresh"):
-        pool.totalAssets()
+        pool.serve(1)
     world.settlement.settle_many([vault, own, world.maker_id])
     pool.collect(own)
     assert len(pool.vaults()) == 0
@@ -281,5 +332,6 @@ def test_deposit__while_a_claim_is_unpaid__pays_for_the_claim(world):
     assert claim > 0 and bought > left
     whole = pool.totalSupply()
     assert abs(pool.convertToAssets(whole) - pool.previewRedeem(whole) - claim) <= 2
-    with boa.reverts("clearinghouse/unsettled"):
-        pool.collect(own)
+    held = world.balance(own)
+    assert pool.collect(own) == held and list(pool.vaults()) == [own]
+    assert world.settlement.claim_of(own)[1] == claim
