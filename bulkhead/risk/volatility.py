@@ -10,12 +10,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isqrt
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bulkhead.risk.coefficients import LN2
 from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
+
+Floats = NDArray[np.float64]
 
 WAD = 10**18
 YEAR = 365 * 86400
 MAX_RETURN = ONE // 10
+#: A return between two instants counts at most 20 % [Q64].
+MAX_LOG_RETURN = ONE // 5
+#: Returns are taken between whole ten minutes of the clock [seconds].
+INSTANT = 600
+YOUNG = 7 * 86400
+GROWN = 60 * 86400
+#: A realised variance reverts to its long value with this time constant [seconds].
+REVERSION = 8 * 86400
+MAX_SECONDS = 2**40
+LANE = 2**64 - 1
+LANE_UNIT = 10
 MAX_VARIANCE = 100 * WAD
 SIGMA_UNIT = 10**3
 FLAT_UNIT = 10**6
@@ -92,6 +108,137 @@ def fold(
     power = (size * size * YEAR >> 64) * WAD
     fast, day, week = (step(v, power, elapsed, h) for v, h in zip(variances, half_lives, strict=True))
     return fast, day, week
+
+
+def _left(exponent: int) -> int:
+    return exp_q64(-exponent)
+
+
+def decays(elapsed: int, half_lives: Sequence[int], age: int) -> tuple[int, int, int, int]:
+    """What is left of the four variances after `elapsed` seconds [Q64] (realised_vol._decays).
+
+    Args:
+        elapsed: Seconds; 0 counts as 1.
+        half_lives: Of the fast, day and week EWMA [seconds].
+        age: Of the market at the end [seconds]; the long half-life is that, within 7 and 60 days.
+    """
+    elapsed = max(elapsed, 1)
+    fast, day, week = (_left(LN2 * elapsed // half_life) for half_life in half_lives)
+    return fast, day, week, _left(_long_exponent(elapsed, age))
+
+
+def _long_exponent(elapsed: int, age: int) -> int:
+    """ln(2) times the integral of dt/half-life [Q64]."""
+    before = age - min(elapsed, age)
+    if before >= GROWN:
+        return LN2 * elapsed // GROWN
+    exponent = LN2 * (min(age, YOUNG) - min(before, YOUNG)) // YOUNG + LN2 * (max(age, GROWN) - GROWN) // GROWN
+    if age > YOUNG:
+        exponent += LN2 * max(ln_ratio(min(age, GROWN), max(before, YOUNG)), 0) >> 64
+    return exponent
+
+
+@dataclass(frozen=True)
+class Variances:
+    """Realised variances of a market, annualised [wad] (contracts/oracle/realised_vol).
+
+    Attributes:
+        fast: Half-life of about 6 hours.
+        day: Of about 24 hours.
+        week: Of about 7 days.
+        long: Of 60 days, and the age of the market while that is less, at least 7 days.
+    """
+
+    fast: int
+    day: int
+    week: int
+    long: int
+
+    @classmethod
+    def first(cls, vol: int) -> Variances:
+        """All four at one vol [wad]."""
+        return cls.from_word(cls(*[min(vol * vol // WAD, MAX_VARIANCE)] * 4).word())
+
+    @classmethod
+    def from_word(cls, word: int) -> Variances:
+        """Reads the packed word."""
+        return cls(*((word >> shift & LANE) * LANE_UNIT for shift in (0, 64, 128, 192)))
+
+    def lanes(self) -> tuple[int, int, int, int]:
+        """(fast, day, week, long)."""
+        return self.fast, self.day, self.week, self.long
+
+    def word(self) -> int:
+        """The packed word."""
+        return sum(v // LANE_UNIT << shift for v, shift in zip(self.lanes(), (0, 64, 128, 192), strict=True))
+
+    def fold(self, old_price: int, new_price: int, elapsed: int, half_lives: Sequence[int], age: int) -> Variances:
+        """After one more return, which counts at most 20 %."""
+        elapsed = max(elapsed, 1)
+        size = min(abs(ln_ratio(new_price, old_price)), MAX_LOG_RETURN)
+        power = (size * size * YEAR >> 64) * WAD // elapsed
+        left = decays(elapsed, half_lives, age)
+        return self._packed(
+            min((v * d >> 64) + (power * (ONE - d) >> 128), MAX_VARIANCE)
+            for v, d in zip(self.lanes(), left, strict=True)
+        )
+
+    def decay(self, elapsed: int, half_lives: Sequence[int], age: int) -> Variances:
+        """After instants at which nothing new came, `elapsed` seconds of them."""
+        return self._packed(v * d >> 64 for v, d in zip(self.lanes(), decays(elapsed, half_lives, age), strict=True))
+
+    @staticmethod
+    def _packed(lanes: Iterable[int]) -> Variances:
+        return Variances(*(v // LANE_UNIT * LANE_UNIT for v in lanes))
+
+    def vols(self) -> Vols:
+        """What a snapshot needs of them."""
+        ratio = WAD
+        if self.fast > self.week:
+            ratio = min(isqrt(self.fast * WAD * WAD // self.week), MAX_RATIO) if self.week else MAX_RATIO
+        return Vols(isqrt(max(self.day, self.week) * WAD), ratio, isqrt(self.week * WAD), isqrt(self.long * WAD))
+
+
+@dataclass(frozen=True)
+class Vols:
+    """Realised vols [wad].
+
+    Attributes:
+        sigma: The larger of the 24-hour and the 7-day vol.
+        ratio: 6-hour over 7-day vol, at least 1 and at most 100.
+        week: 7-day vol.
+        long: 60-day vol.
+    """
+
+    sigma: int
+    ratio: int
+    week: int
+    long: int
+
+
+def fallback_iv(week: int, long: int, seconds: int, factor: int) -> int:
+    """Vol of a market without a published surface [wad] (fallback_surface._iv).
+
+    Args:
+        week: 7-day vol, ramped [wad].
+        long: 60-day vol, ramped [wad].
+        seconds: Time to expiry.
+        factor: Flat iv over realised vol [wad].
+    """
+    share = ONE
+    x = (min(seconds, MAX_SECONDS) << 64) // REVERSION
+    if x:
+        share = min((ONE - min(exp_q64(-x), ONE) << 64) // x, ONE)
+    square = week * week * share + long * long * (ONE - share) >> 64
+    return min(max(isqrt(square) * factor // WAD, MIN_IV), MAX_IV)
+
+
+def fallback_iv_float(week: Floats, long: Floats, seconds: Floats, factor: Floats | float) -> Floats:
+    """The same over arrays of plain numbers (1.0 = 100 %)."""
+    x = np.asarray(seconds, dtype=np.float64) / REVERSION
+    share = np.where(x > 0, -np.expm1(-x) / np.where(x > 0, x, 1.0), 1.0)
+    square = np.square(long) + (np.square(week) - np.square(long)) * share
+    return np.asarray(np.clip(np.sqrt(square) * factor, MIN_IV / WAD, MAX_IV / WAD), dtype=np.float64)
 
 
 @dataclass(frozen=True)

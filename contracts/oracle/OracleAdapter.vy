@@ -748,7 +748,9 @@ def _assess(
         surface = self.surfaces[market][0]
         surface = surfaces_._with_fade(
             surface,
-            surfaces_._fade_after(surface, flat, oracle_word._ramp(params), block.timestamp, elapsed),
+            surfaces_._fade_after(
+                surface, flat, flat, oracle_word._ramp(params), block.timestamp, elapsed
+            ),
         )
         sigma_now = max(sigma_now, surfaces_._sigma_atm(surface))
         if block.timestamp <= surfaces_._live_until(surface):

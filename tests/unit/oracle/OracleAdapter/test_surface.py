@@ -209,7 +209,7 @@ def test_fade__both_ways__as_the_mirror(settled):
                 word = settled.oracle.surface(1)[0]
                 ends = (word >> 180 & 65535, word >> 164 & 65535)
             settled.observe()
-            assert settled.fade() == vol.fade_after(fade, live, ends, flat, 5 * 10**16, seconds)
+            assert settled.fade() == vol.fade_after(fade, live, ends, (flat, flat), 5 * 10**16, seconds)
     assert fade != settled.fade()
 
 
