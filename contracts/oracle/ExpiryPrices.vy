@@ -95,7 +95,7 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
     known: uint256 = self.fixed_prices[key]
     if known != 0:
         return known & feeds.MAX_PRICE
-    terms: IOracleAdapter.Terms = staticcall IOracleAdapter(ORACLE).cell_terms(market, expiry)
+    terms: IOracleAdapter.Terms = extcall IOracleAdapter(ORACLE).stamp_cell(market, expiry)
     window: IExpiryPrices.Window = IExpiryPrices.Window(
         market=market,
         expiry=expiry,
