@@ -152,7 +152,7 @@ class Desk:
         if not vaults:
             return
         oracle = self.stage.chain["OracleAdapter"]
-        snapshot = Snapshot.from_words(list(oracle.call("snapshot", self.stage.market.index, self.expiry)))
+        snapshot = Snapshot(**oracle.call("snapshot", self.stage.market.index, self.expiry))
         book, cells = replay.flat(), batch.Cells.of([snapshot])
         found = batch.assess(book, cells, self.risk, threads=1)
         held = np.array([v.balance / self.stage.unit - v.terms.deposit_held / 1e6 for v in vaults])

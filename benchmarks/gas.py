@@ -233,7 +233,7 @@ class Bench:
         """Read-only calls, alone."""
         harness = self.create("MathHarness")
         _, self.gas["bs_all"] = self.alone(harness, "option", SPOT * WAD, 2_100 * WAD, 6 * WAD // 10, 30 * 86_400, 0)
-        snapshot = list(self.chain["OracleAdapter"].call("snapshot", 1, EXPIRY))
+        snapshot = self.chain["OracleAdapter"].call("snapshot", 1, EXPIRY)
         risk = RiskWord().pack()
         for count in (1, 4, 16):
             legs = [

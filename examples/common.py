@@ -28,7 +28,7 @@ class Scale:
 
     def __init__(self, user: Bulkhead, symbol: str = "ETH") -> None:
         snapshot = user.chain["OracleAdapter"].call("snapshot", user.chain.market(symbol).index, 0)
-        self.spot = Decimal(snapshot[0]).scaleb(-18)
+        self.spot = Decimal(snapshot.spot).scaleb(-18)
 
     def money(self, amount: int) -> Decimal:
         """Quote units that are here what `amount` is at 2,000."""

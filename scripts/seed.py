@@ -51,7 +51,7 @@ def seed(url: str, deployment: Path) -> None:
         for client in (maker, trader, provider):
             client.signer.execute(market.token, "mint", client.address, to_native(1_000_000, market.decimals))
         insure(provider, market, Decimal(50_000))
-        spot = chain["OracleAdapter"].call("snapshot", market.index, expiry)[0] // 10**18
+        spot = chain["OracleAdapter"].call("snapshot", market.index, expiry).spot // 10**18
         tick = Decimal(10)
         strike = (Decimal(spot) / tick).to_integral_value() * tick
         desk = maker.vaults.open(symbol, deposit=20 * Decimal(spot))

@@ -246,7 +246,7 @@ def cell_view(cell: Cell, state: Mapping[str, Any]) -> CellView:
     """A cell of `Lens.market`."""
     return CellView(
         cell=cell,
-        snapshot=Snapshot.from_words(state["snapshot"]),
+        snapshot=Snapshot(**state["snapshot"]),
         expiry_price=state["expiry_price"],
         gross=state["gross"],
         risk=state["risk"],

@@ -40,8 +40,8 @@ async def coin_price(providers: Providers, chain: Connection, index: int) -> int
     if index < 0:
         return 0
     head = await providers.head()
-    (words,) = await providers.read_each([chain["OracleAdapter"].query("snapshot", index, 0)], head.number)
-    return 0 if isinstance(words, BulkheadError) else int(words[0])
+    (prices,) = await providers.read_each([chain["OracleAdapter"].query("snapshot", index, 0)], head.number)
+    return 0 if isinstance(prices, BulkheadError) else int(prices.spot)
 
 
 async def assemble(

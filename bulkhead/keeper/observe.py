@@ -187,8 +187,9 @@ class Observer:
                 look.cells[what] = cell_view(what, reply)
             elif name == "quote":
                 look.quotes[what] = Quote(
-                    reason=reply[0], fraction=reply[1], cash=reply[2], top_up=reply[4], bonus_share=reply[5],
-                    equity=reply[7], margin=reply[8], elapsed=reply[10], price=reply[11],
+                    reason=reply.reason, fraction=reply.fraction, cash=reply.cash, top_up=reply.top_up,
+                    bonus_share=reply.bonus_share, equity=reply.equity, margin=reply.mm, elapsed=reply.elapsed,
+                    price=reply.price,
                 )  # fmt: skip
             else:
                 look.numbers[name, what] = int(reply)

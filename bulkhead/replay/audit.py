@@ -51,18 +51,18 @@ class Case:
 def case_of(chain: Connection, vault_id: int, block: int) -> Case:
     """A vault before a block's only transaction, at the prices that transaction saw."""
     house, oracle = chain["Clearinghouse"], chain["OracleAdapter"]
-    ((words, legs),) = read(chain.rpc, [house.query("load", vault_id)], block - 1)
-    word, terms = VaultWord.unpack(words[0]), Terms.unpack(words[1])
+    ((vault, legs),) = read(chain.rpc, [house.query("load", vault_id)], block - 1)
+    word, terms = VaultWord.unpack(vault.word), Terms.unpack(vault.terms)
     (prices,) = read(chain.rpc, [oracle.query("snapshot", word.market, terms.expiry)], block)
     return Case(
         word=word,
         terms=terms,
-        token=TokenWord.unpack(words[2]),
-        risk=RiskWord.unpack(words[3]),
-        balance=words[6],
+        token=TokenWord.unpack(vault.token),
+        risk=RiskWord.unpack(vault.risk),
+        balance=vault.balance,
         legs=legs_of(legs),
         words=tuple(legs),
-        snapshot=Snapshot.from_words(prices),
+        snapshot=Snapshot(**prices),
     )
 
 

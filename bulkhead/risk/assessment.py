@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import IntEnum
 
 #: v_min of legs whose loss has no bound.
 UNBOUNDED = -(2**255)
@@ -10,9 +11,18 @@ UNBOUNDED = -(2**255)
 FORCE_FULL = -(2**255)
 
 
+class Basis(IntEnum):
+    """How an assessment was made (margin/basis)."""
+
+    ASSESSED = 0
+    COVERED = 1
+    KNOWN = 2
+    ROUNDED = 3
+
+
 @dataclass(frozen=True)
 class Assessment:
-    """What the engine returns, in its order [wad].
+    """What the engine returns (IMarginEngine.Assessment), in the order of its fields [wad].
 
     Attributes:
         value: Mark of the legs.
@@ -22,7 +32,7 @@ class Assessment:
         gamma: Contracts per quote.
         vega: Quote per 1.00 vol.
         theta: Quote per year.
-        covered: 1 when the collateral covers the worst payoff and no scenario was run.
+        basis: How it was made; COVERED when the collateral covers the worst payoff and no scenario was run.
         initial: The model's own IM before concentration, proximity and cap; 0 means kappa times margin.
     """
 
@@ -33,19 +43,14 @@ class Assessment:
     gamma: int
     vega: int
     theta: int
-    covered: int
+    basis: int = Basis.ASSESSED
     initial: int = 0
 
     def words(self) -> list[int]:
-        """The int256[9] of the contract."""
-        return [
-            self.value,
-            self.margin,
-            self.v_min,
-            self.delta,
-            self.gamma,
-            self.vega,
-            self.theta,
-            self.covered,
-            self.initial,
-        ]
+        """The struct the contracts pass, field by field."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    @property
+    def covered(self) -> bool:
+        """No scenario was run: only `v_min` is known."""
+        return self.basis == Basis.COVERED

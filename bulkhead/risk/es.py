@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bulkhead.risk.assessment import FORCE_FULL, Assessment
+from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
 from bulkhead.risk.coefficients import MOVE
 from bulkhead.risk.fixed import divide, exp_q64
 from bulkhead.risk.marks import UNITS, floor_of, mark_legs, move_of, setting_of, vol_scale
@@ -104,5 +104,5 @@ def assess(
         gamma=marks.gamma,
         vega=marks.vega,
         theta=marks.theta,
-        covered=0,
+        basis=Basis.ASSESSED,
     )

@@ -13,6 +13,7 @@ from bulkhead.risk import es, greeks, static
 from bulkhead.risk.assessment import FORCE_FULL as FORCE_FULL
 from bulkhead.risk.assessment import UNBOUNDED as UNBOUNDED
 from bulkhead.risk.assessment import Assessment as Assessment
+from bulkhead.risk.assessment import Basis as Basis
 from bulkhead.risk.black76 import call_price as call_price
 from bulkhead.risk.black76 import implied_vol as implied_vol
 from bulkhead.risk.black76 import option as option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bulkhead.risk.assessment import UNBOUNDED, Assessment
+from bulkhead.risk.assessment import UNBOUNDED, Assessment, Basis
 from bulkhead.risk.words import MAX_LEGS, Kind, Leg
 
 
@@ -49,5 +49,5 @@ def covered(legs: Sequence[Leg], collateral: int) -> Assessment | None:
     """The engines' early answer: up to 4 legs whose worst payoff the collateral covers need no price."""
     least = max_loss(legs)
     if len(legs) <= 4 and least != UNBOUNDED and collateral >= -least:
-        return Assessment(0, 0, least, 0, 0, 0, 0, 1)
+        return Assessment(0, 0, least, 0, 0, 0, 0, Basis.COVERED)
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bulkhead.risk.assessment import FORCE_FULL, Assessment
+from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
 from bulkhead.risk.fixed import divide
 from bulkhead.risk.marks import STRIKE_WAD, UNITS, mark_legs, setting_of
 from bulkhead.risk.payoff import covered, max_loss
@@ -62,6 +62,6 @@ def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: 
         gamma=marks.gamma,
         vega=marks.vega,
         theta=marks.theta,
-        covered=0,
+        basis=Basis.ASSESSED,
         initial=(shorts + marks.longs + UNITS - 1) // UNITS,
     )

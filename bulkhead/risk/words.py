@@ -48,16 +48,6 @@ class Status:
     NO_PRICE = 128
 
 
-def to_signed(word: int) -> int:
-    """Reads a uint256 word as int256."""
-    return word - 2**256 if word >> 255 else word
-
-
-def to_word(number: int) -> int:
-    """Writes an int256 as a uint256 word."""
-    return number & UINT256_MASK
-
-
 def _check_terms(kind: int, strike: int) -> None:
     if not 0 <= kind <= Kind.CASH:
         raise ValueError("leg/unknown-kind")
@@ -158,7 +148,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every price fact of one cell at one moment (oracle/snapshot), in the order of its words.
+    """Every price fact of one cell at one moment (IOracleAdapter.Snapshot), in the order of its fields.
 
     Attributes:
         spot: Price of one unit of underlying [wad].
@@ -173,10 +163,11 @@ class Snapshot:
         half_width: Confidence half-width of spot [wad].
         status: Bits of `Status`.
         updated_at: Stamp of the round in force [unix seconds].
-        clock: Market clock [seconds], its restart value << 64.
+        clock: Market clock [seconds].
         surface_near: Flat iv [wad] or a packed slice.
         surface_far: 0 or a packed slice.
         surface_weight: Weight of the far slice in total variance [wad].
+        restarted_at: The market clock at its last restart [seconds].
     """
 
     spot: int
@@ -195,19 +186,18 @@ class Snapshot:
     surface_near: int = 0
     surface_far: int = 0
     surface_weight: int = 0
+    restarted_at: int = 0
 
     def words(self) -> list[int]:
-        """The uint256[16] the contracts pass."""
-        return [to_word(getattr(self, field.name)) for field in fields(self)]
+        """The struct the contracts pass, field by field."""
+        return [getattr(self, field.name) for field in fields(self)]
 
     @classmethod
     def from_words(cls, words: Sequence[int]) -> Snapshot:
-        """Reads a uint256[16]."""
-        if len(words) != 16:
+        """Reads the fields of the struct in their order."""
+        if len(words) != len(fields(cls)):
             raise ValueError("snapshot/length")
-        values = list(words)
-        values[8] = to_signed(values[8])
-        return cls(*values)
+        return cls(*words)
 
     @property
     def is_fresh(self) -> bool:

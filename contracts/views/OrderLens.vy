@@ -292,24 +292,25 @@ def check_fill(
         if ids[i] == 0:
             continue
         fee: int256 = convert(fees[i], int256)
+        vault: IClearinghouse.Vault = vaults[i]
         gets: int256 = received[i]
         # the seller pays before it receives, unless its fee can be kept back
         if i == seller and gets < fee:
             gets = min(gets, 0)
-        if convert(vaults[i].balance, int256) + gets < fee:
+        balance: int256 = convert(vault.balance, int256)
+        if balance + gets < fee:
             self._refuse("clearinghouse/transfer-refused")
-        vaults[i].balance = convert(
-            convert(vaults[i].balance, int256) + received[i] - fee, uint256
-        )
+        vault.balance = convert(balance + received[i] - fee, uint256)
         if len(legs[i]) == 0:
             # the last leg ends a flag and frees the deposit
-            vaults[i].word &= ~FLAGS
-            vaults[i].terms = 0
+            vault.word &= ~FLAGS
+            vault.terms = 0
         elif len(held[i]) == 0:
-            vaults[i].terms = expiry | (
-                parameters._liquidation_deposit(vaults[i].risk) << state.DEPOSIT_AT
+            vault.terms = expiry | (
+                parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
             )
-        vaults[i].cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
+        vault.cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
+        vaults[i] = vault
     for n: uint256 in range(2):
         i: uint256 = n ^ seller
         if ids[i] == 0:

@@ -84,7 +84,7 @@ def compare(engines: Engines, model: Model, cases: list[Case]) -> None:
         some = cases[start : start + BATCH]
         found = engines.harness.call("assess", engines.by_model[model], *columns(some))
         for c, words in zip(some, found, strict=True):
-            assert list(words) == exact.assess(c.legs, c.snapshot, c.risk, c.collateral, model).words(), c
+            assert list(words.values()) == exact.assess(c.legs, c.snapshot, c.risk, c.collateral, model).words(), c
 
 
 @pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)

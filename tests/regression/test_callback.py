@@ -140,7 +140,7 @@ def test_callback__take_many_inside__takes_nothing(world, flagged, taker):
 def test_callback__legs_go_on_to_another_own_vault__both_are_gated(world, flagged, taker):
     into, store = opened(world, taker), opened(world, taker, 3000)
     fraction = WAD // 2
-    short = world.liquidator.quote(flagged, fraction)[1]
+    short = world.liquidator.quote(flagged, fraction).fraction
     moved = -(-(10**6 * short) // (WAD * 10_000)) * 10_000
     taker.script(
         [step(world.clearinghouse, "transfer_legs", into, store, [put(2000, -moved / 10**6)], 0, required=True)]

@@ -100,7 +100,7 @@ def test_crumbs_for_the_pool__do_not_fill_its_slots(world):
     world.wait(60)
     for vault in vaults:
         quoted = world.liquidator.quote(vault, WAD)
-        assert quoted[0] == 0 and quoted[1] * quoted[8] // WAD >= 100 * WAD
+        assert quoted.reason == 0 and quoted.fraction * quoted.mm // WAD >= 100 * WAD
         with unchanged(world, vault), boa.reverts("backstop/too-small"):
             world.pool.absorb(vault)
     assert world.pool.vaults() == []
@@ -204,7 +204,7 @@ def test_insurance__same_moment_as_the_flag__pays_nothing(world):
     world.move(1200)
     world.flag(vault, OWNER)
     into = world.open(OWNER, 5000)
-    assert world.liquidator.quote(vault, WAD)[4] == 0
+    assert world.liquidator.quote(vault, WAD).top_up == 0
     pot = world.balance(world.pot)
     world.take(vault, into, OWNER)
     assert world.balance(world.pot) == pot
@@ -269,7 +269,7 @@ def test_top_up_by_one_wei__neither_ends_nor_restarts_the_auction(world):
     world.wait(60)
     world.deposit(vault, 0.000001, OWNER)
     assert world.is_flagged(vault)
-    assert world.liquidator.quote(vault, WAD)[10] == 60
+    assert world.liquidator.quote(vault, WAD).elapsed == 60
 
 
 def test_flicker__price_not_active_for_a_round__keeps_the_clock(world):
@@ -285,7 +285,7 @@ def test_flicker__price_not_active_for_a_round__keeps_the_clock(world):
         world.liquidator.clear(vault)
     world.wait(30, fresh=False)
     world.move(1500, status=Status.FRESH | Status.ACTIVE)
-    assert world.liquidator.quote(vault, WAD)[10] == 60
+    assert world.liquidator.quote(vault, WAD).elapsed == 60
 
 
 def test_dead_feed__leg_free_vault__withdraws_everything(world):
@@ -335,7 +335,7 @@ def test_flagged_static_vault__sells_its_hedge__gives_away_no_more_than_its_heal
     world.trade(world.maker(), vault, [put(2300, 0.5)], 170)
     for spot in range(2300, 3000, 20):
         world.move(spot)
-        if world.liquidator.quote(vault, WAD)[0] != HEALTHY:
+        if world.liquidator.quote(vault, WAD).reason != HEALTHY:
             break
     world.flag(vault, KEEPER)
     equity, mm, _ = world.standing(vault)

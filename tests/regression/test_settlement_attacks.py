@@ -165,14 +165,14 @@ def test_frozen_pot__take__goes_on_without_the_cut(hostile, quiet):
     world.flag(vault, address("keeper"))
     world.wait(60)
     quoted = world.liquidator.quote(vault, WAD)
-    assert quoted[3] > 0
+    assert quoted.cut > 0
     world.token.misbehave(quiet, 0)
     world.token.freeze(world.pot, True)
     before = world.balance(vault), world.balance(into)
-    assert world.take(vault, into, address("taker")) == quoted[2]
+    assert world.take(vault, into, address("taker")) == quoted.cash
     tip = 3 * world.unit
-    assert world.balance(vault) == before[0] - quoted[2] - tip
-    assert world.balance(into) == before[1] + quoted[2] + tip
+    assert world.balance(vault) == before[0] - quoted.cash - tip
+    assert world.balance(into) == before[1] + quoted.cash + tip
     assert world.balance(world.pot) == 0 and not world.is_flagged(vault)
 
 
@@ -185,11 +185,11 @@ def test_frozen_pot__taker_that_pays__goes_on_without_the_cut(hostile):
     world.flag(vault, address("keeper"))
     world.wait(30)
     quoted = world.liquidator.quote(vault, WAD)
-    assert quoted[2] < 0 < quoted[3]
+    assert quoted.cash < 0 < quoted.cut
     world.token.freeze(world.pot, True)
     before = world.balance(vault)
     world.take(vault, into, address("taker"))
-    assert world.balance(vault) == before - quoted[2] - 3 * world.unit
+    assert world.balance(vault) == before - quoted.cash - 3 * world.unit
 
 
 def test_frozen_taker__take__reverts_and_changes_nothing(hostile):

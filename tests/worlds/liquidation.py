@@ -29,30 +29,32 @@ SCRIPTED = ("OracleAdapter", "RiskParameters", "Exchange", "VolSurface", "Lens",
 
 ORACLE = """
 # pragma version 0.4.3
-words: uint256[16]
+from interfaces import IOracleAdapter
+
+facts: IOracleAdapter.Snapshot
 prices: HashMap[uint256, uint256]
 observed: public(uint256)
 
 @external
-def script(words: uint256[16]):
-    self.words = words
+def script(facts: IOracleAdapter.Snapshot):
+    self.facts = facts
 
 @internal
 @view
-def _snapshot(expiry: uint256) -> uint256[16]:
-    words: uint256[16] = self.words
-    words[2] = 0
+def _snapshot(expiry: uint256) -> IOracleAdapter.Snapshot:
+    facts: IOracleAdapter.Snapshot = self.facts
+    facts.seconds = 0
     if expiry > block.timestamp:
-        words[2] = expiry - block.timestamp
-    return words
+        facts.seconds = expiry - block.timestamp
+    return facts
 
 @external
 @view
-def snapshot(market: uint256, expiry: uint256) -> uint256[16]:
+def snapshot(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     return self._snapshot(expiry)
 
 @external
-def observe(market: uint256, expiry: uint256) -> uint256[16]:
+def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     self.observed += 1
     return self._snapshot(expiry)
 
@@ -148,8 +150,9 @@ class World:
             vol_ratio=WAD,
             status=self.status,
             updated_at=self.now,
-            clock=self.clock | self.restart << 64,
+            clock=self.clock,
             surface_near=round(self.iv * WAD),
+            restarted_at=self.restart,
         )
 
     @property
@@ -241,7 +244,7 @@ class World:
     def standing(self, vault_id: int) -> tuple[int, int, int]:
         """(equity, MM, target) while liquidatable, as `quote` tells them [wad]."""
         quoted = self.liquidator.quote(vault_id, WAD)
-        return quoted[7], quoted[8], quoted[9]
+        return quoted.equity, quoted.mm, quoted.target
 
     @property
     def pot(self) -> str:

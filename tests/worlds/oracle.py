@@ -24,9 +24,9 @@ DAY = 86400
 ROOT = Path(__file__).resolve().parents[2]
 PHASE = 2**64
 
-# indices of a snapshot
+# places of a snapshot's fields
 SPOT, FORWARD, SECONDS, SIGMA, SIGMA_NOW, VOL_RATIO, SHARE, AVERAGE = range(8)
-RATE, HALF_WIDTH, STATUS, UPDATED_AT, CLOCK, NEAR, FAR, WEIGHT = range(8, 16)
+RATE, HALF_WIDTH, STATUS, UPDATED_AT, CLOCK, NEAR, FAR, WEIGHT, RESTARTED_AT = range(8, 17)
 
 # status bits
 FRESH, ACTIVE, DEGRADED, GRACE_BIT, FALLBACK_USED, LIVE, SVI, NO_PRICE = (1 << i for i in range(8))
@@ -62,11 +62,11 @@ class Facts:
 
     @property
     def clock(self) -> int:
-        return self.words[CLOCK] & (2**64 - 1)
+        return self.words[CLOCK]
 
     @property
     def restart(self) -> int:
-        return self.words[CLOCK] >> 64
+        return self.words[RESTARTED_AT]
 
     @property
     def is_fresh(self) -> bool:

@@ -38,7 +38,7 @@ def test_absorb__bonus_is_there__takes_what_reaches_the_target_and_holds_initial
     world.backstop(10_000)
     vault = flagged(world)
     quoted = world.liquidator.quote(vault, WAD)
-    assert absorb(world, vault) == quoted[1]
+    assert absorb(world, vault) == quoted.fraction
     (into,) = world.pool.vaults()
     assert not world.is_flagged(vault) and world.legs(into) != []
     equity, required = initial(world, into)
@@ -46,7 +46,7 @@ def test_absorb__bonus_is_there__takes_what_reaches_the_target_and_holds_initial
     # the caller brought nothing and has the end tip; the pool gained at least a fifth of f*A
     assert world.balance(KEEPER) == 3 * world.unit
     gain = world.pool.totalAssets() - 10_000 * world.unit
-    assert gain * 10**12 >= quoted[1] * quoted[8] // WAD // 5
+    assert gain * 10**12 >= quoted.fraction * quoted.mm // WAD // 5
     assert world.pool.idle() < 10_000 * world.unit
 
 
@@ -105,7 +105,7 @@ def test_absorb__receivable_of_an_insolvent_cell__counts_less(world):
     world.flag(trader, KEEPER)
     world.wait(120)
     words, legs = world.clearinghouse.load(trader)
-    assert world.liquidator.quote(trader, WAD)[11] > 0 < world.engine.value(legs, world.snapshot().words())
+    assert world.liquidator.quote(trader, WAD).price > 0 < world.engine.value(legs, world.snapshot().words())
     with boa.env.anchor():
         absorb(world, trader)
     world.move(1000)
@@ -132,7 +132,7 @@ def test_absorb__vault_that_the_taker_would_pay_for__reverts(world):
     world.move(1840, status=LIVE)
     world.flag(trader, KEEPER)
     world.wait(60)
-    assert world.liquidator.quote(trader, WAD)[11] < 0
+    assert world.liquidator.quote(trader, WAD).price < 0
     with unchanged(world, trader), boa.reverts("backstop/would-pay"):
         absorb(world, trader)
 
@@ -259,7 +259,7 @@ def test_absorb__many_small_legs__asks_the_minimum_for_each(world):
 def taken_over(world, vault):
     """f*A [wad]."""
     quoted = world.liquidator.quote(vault, WAD)
-    return quoted[1] * quoted[8] // WAD
+    return quoted.fraction * quoted.mm // WAD
 
 
 def test_absorb__all_slots_taken__reverts(world):

@@ -36,12 +36,12 @@ def test_clear__merely_healthy__sets_the_clock_back(world, flagged):
     while True:
         spot += 2
         world.move(spot)
-        if world.liquidator.quote(flagged, 1)[0] == 5:
+        if world.liquidator.quote(flagged, 1).reason == 5:
             break
     assert clear(world, flagged) == 1
     assert world.is_flagged(flagged) and world.balance(TAKER) == 0
     world.move(1500)
-    assert world.liquidator.quote(flagged, 1)[10] == 0
+    assert world.liquidator.quote(flagged, 1).elapsed == 0
 
 
 def test_clear__still_unhealthy__reverts(world, flagged):

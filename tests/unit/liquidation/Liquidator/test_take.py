@@ -108,7 +108,7 @@ def test_take__half_then_the_rest__gains_no_more_than_once(world, flagged, into)
 
 def test_take__larger_fraction__is_clamped(world, flagged, into):
     plan = mirror(world, flagged)
-    assert world.liquidator.quote(flagged, 2**200)[1] == plan.fraction
+    assert world.liquidator.quote(flagged, 2**200).fraction == plan.fraction
     world.take(flagged, into, TAKER, fraction=2**200)
     assert not world.is_flagged(flagged)
 
@@ -203,18 +203,18 @@ def test_take__dust_remainder__takes_everything(world, into):
 
 def test_take__restarted_clock__starts_again_from_beta_zero(world, flagged):
     world.wait(100)
-    assert world.liquidator.quote(flagged, WAD)[5] > 2 * WAD // 100
+    assert world.liquidator.quote(flagged, WAD).bonus_share > 2 * WAD // 100
     world.move(restart=world.clock)
-    assert world.liquidator.quote(flagged, WAD)[5] == 2 * WAD // 100
+    assert world.liquidator.quote(flagged, WAD).bonus_share == 2 * WAD // 100
     world.wait(30)
-    assert world.liquidator.quote(flagged, WAD)[10] == 30
+    assert world.liquidator.quote(flagged, WAD).elapsed == 30
 
 
 def test_take__clock_stands_still__bonus_does_too(world, flagged):
     world.wait(30)
-    share = world.liquidator.quote(flagged, WAD)[5]
+    share = world.liquidator.quote(flagged, WAD).bonus_share
     world.wait(600, fresh=False)
-    assert world.liquidator.quote(flagged, WAD)[5] == share
+    assert world.liquidator.quote(flagged, WAD).bonus_share == share
 
 
 def test_take__deadline_passed__reverts(world, flagged, into):
@@ -291,9 +291,9 @@ def test_take__each_limit__refuses_what_is_worse(world, flagged, into):
     quoted = world.liquidator.quote(flagged, WAD)
     spot = 1500 * WAD
     for place, good, bad in (
-        (0, quoted[2], quoted[2] + 1),
-        (1, quoted[5], quoted[5] + 1),
-        (2, quoted[1], quoted[1] - 1),
+        (0, quoted.cash, quoted.cash + 1),
+        (1, quoted.bonus_share, quoted.bonus_share + 1),
+        (2, quoted.fraction, quoted.fraction - 1),
         (3, spot, spot + 1),
         (4, spot, spot - 1),
     ):
@@ -312,10 +312,10 @@ def test_take__no_leg_would_move__reverts(world, into):
     # a token that confiscates: without its deposit even a fully paid long is short
     write("MockERC20", world.token.address, "balanceOf", 0, world.custody(trader))
     world.flag(trader, KEEPER)
-    assert world.liquidator.quote(trader, 1)[0] == 8
+    assert world.liquidator.quote(trader, 1).reason == 8
     with unchanged(world, trader, into), boa.reverts("liquidator/nothing-moves"):
         world.take(trader, into, TAKER, fraction=1)
-    assert world.liquidator.quote(trader, WAD)[0] == 0
+    assert world.liquidator.quote(trader, WAD).reason == 0
 
 
 @pytest.mark.parametrize(
@@ -326,6 +326,6 @@ def test_take__example_of_the_docs__has_its_numbers(world, flagged, elapsed, bet
     """docs/liquidation.md."""
     world.wait(elapsed)
     quoted = world.liquidator.quote(flagged, WAD)
-    assert [round(x / WAD, 2) for x in quoted[7:10]] == [89.52, 163.36, 183.77]
-    assert (quoted[5] / WAD, round(quoted[1] / WAD, 3)) == (beta, fraction)
-    assert (round(quoted[2] / 10**6, 2), round(quoted[3] / 10**6, 2)) == (tokens, cut)
+    assert [round(x / WAD, 2) for x in (quoted.equity, quoted.mm, quoted.target)] == [89.52, 163.36, 183.77]
+    assert (quoted.bonus_share / WAD, round(quoted.fraction / WAD, 3)) == (beta, fraction)
+    assert (round(quoted.cash / 10**6, 2), round(quoted.cut / 10**6, 2)) == (tokens, cut)

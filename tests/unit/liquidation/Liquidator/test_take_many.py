@@ -54,7 +54,7 @@ def test_take_many__insolvent__gets_the_top_up(world):
     world.flag(vault, KEEPER)
     world.wait(900)
     into = world.open(TAKER, 9000)
-    top_up = world.liquidator.quote(vault, WAD)[4]
+    top_up = world.liquidator.quote(vault, WAD).top_up
     pot = world.balance(world.pot)
     assert top_up > 0 and take_many(world, [vault], [into]) == 1
     assert world.balance(world.pot) == pot - top_up

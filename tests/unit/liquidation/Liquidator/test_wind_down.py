@@ -32,7 +32,7 @@ def test_wind_down__nobody_took_by_t2__marks_and_counts_the_deficit(world, insol
     assert deficit(world) == -equity // 10**12 + 1
     # no second tip, and the auction goes on at its full bonus
     assert world.balance(KEEPER) == before
-    assert world.liquidator.quote(insolvent, WAD)[5] == WAD
+    assert world.liquidator.quote(insolvent, WAD).bonus_share == WAD
     with boa.env.prank(OWNER), boa.reverts():
         world.clearinghouse.withdraw(insolvent, 1, OWNER)
     with boa.reverts("margin/flagged"):

@@ -7,19 +7,20 @@ import boa
 import pytest
 
 from bulkhead.risk import auction, es, margin
-from bulkhead.risk.assessment import FORCE_FULL
+from bulkhead.risk.assessment import FORCE_FULL, Basis
 from bulkhead.risk.exact import UNBOUNDED
 from bulkhead.risk.words import WAD, Leg
 from tests.contracts import deployer
 from tests.worlds.engine_cases import random_legs, random_risk, random_snapshot, with_smile
 
-TAKE, ROUNDED = 2, 3
+TAKE = 2
 ENOUGH = 10**45
+EMPTY = "0x" + "00" * 20
 
 
 @pytest.fixture(scope="module")
 def gate():
-    return deployer("MarginGate").deploy("0x" + "00" * 20)
+    return deployer("MarginGate").deploy(EMPTY)
 
 
 def scaled(assessment, fraction):
@@ -34,7 +35,7 @@ def scaled(assessment, fraction):
         0,
         0,
         0,
-        ROUNDED,
+        Basis.ROUNDED,
         0,
     ]
 
@@ -81,7 +82,7 @@ def test_check__rounded_take__never_passes_what_its_assessment_would_refuse(gate
     known = scaled(es.assess(legs, snapshot, risk, FORCE_FULL), fraction)
     least = least_collateral(moved, snapshot, risk, deficit)
     # 18 decimals and no deposit: the balance is C; without an engine only the bound can pass a vault
-    words = [1, 0, 18 << 160 | lot << 176, risk.pack(), 0, 0, ENOUGH, deficit // 10**12 << 112, 0]
+    words = [1, 0, 18 << 160 | lot << 176, risk.pack(), EMPTY, EMPTY, ENOUGH, deficit // 10**12 << 112]
     call = (TAKE, words, [], [leg.pack() for leg in moved], snapshot.words(), 0, 0, known)
     assert gate.check(*call) == 0
     if least > 0:

@@ -159,7 +159,7 @@ def test_clock_and_ramps__only_active(cast, state):
     before = cast.system.snapshot(0)
     cast.system.wait(600)
     after = cast.system.snapshot(0)
-    assert (after.clock & (2**64 - 1) > before.clock & (2**64 - 1)) == (state == "active")
+    assert (after.clock > before.clock) == (state == "active")
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -194,9 +194,9 @@ def test_release__of_settlement__ends_debt_and_claim(system, trader):
 
 
 ROLE_CALLS = {
-    "novate": (1, 2, 1, [], 0, [0, 0], EMPTY, [0] * 16),
-    "take": (1, 2, [], 0, 0, EMPTY, False, False, [0] * 16, [0] * 9),
-    "finish": (1, [0] * 16),
+    "novate": (1, 2, 1, [], 0, [0, 0], EMPTY, [0] * 17),
+    "take": (1, 2, [], 0, 0, EMPTY, False, False, [0] * 17, [0] * 9),
+    "finish": (1, [0] * 17),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),
     "settle": (1, 0, 0, 0, 0, EMPTY),
