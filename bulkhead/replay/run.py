@@ -410,7 +410,7 @@ class Replay:
             )
         )
         chain = self.stage.chain
-        price = int(chain["OracleAdapter"].call("expiry_price", *self.cell))
+        price = int(chain["ExpiryPrices"].call("price", *self.cell))
         state = chain["Settlement"].call("cell_state", *self.cell)
         window = PARAMETERS["window_seconds"].read(int(chain["RiskParameters"].call("oracle", self.cell[0])))
         self.record.expiry_price = price / WAD

@@ -56,6 +56,7 @@ class OracleWord:
         rate_bps: Signed rate per year that carries spot to the forward.
         window_seconds: Settlement window.
         half_lives: Of the fast, day and week EWMA [seconds].
+        settle_delay: From an expiry until its price can be final [seconds].
     """
 
     deviation_bps: int = 500
@@ -67,6 +68,7 @@ class OracleWord:
     rate_bps: int = 0
     window_seconds: int = 1800
     half_lives: tuple[int, int, int] = (6 * 3600, 24 * 3600, 7 * 86400)
+    settle_delay: int = 300
 
     def pack(self) -> int:
         """The packed word."""
@@ -80,6 +82,7 @@ class OracleWord:
             (self.rate_bps + RATE_OFFSET, 16),
             (self.window_seconds, 16),
             *((half_life, 24) for half_life in self.half_lives),
+            (self.settle_delay, 12),
         )
         word = shift = 0
         for value, bits in fields:

@@ -325,7 +325,7 @@ def _try_take(
             prices,
             known,
             method_id=method_id(
-                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),(int256,int256,int256,int256,int256,int256,int256,uint256,int256))"
+                "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),(int256,int256,int256,int256,int256,int256,int256,uint256,int256))"
             ),
         ),
         max_outsize=256,

@@ -16,7 +16,7 @@
 
      STATE       market_clock 108 | recorded_at 34 | apart_since 34 | grace_until 34 | broken_at 34 | outage 1 | has fallback 1
                  | has sequencer feed 1 | has surface 1
-     SEEN        price 96 | stamp 34 | id 80 of the primary's round last seen | it is undisputed 1 | listed_at 34
+     SEEN        price 96 | stamp 34 of the primary's round last seen | it is undisputed 1 | listed_at 34
      UNDISPUTED  price 96 | stamp 34, where that is not the round last seen
      ANCHORS     sigma 44 | 7-day vol 44 | 60-day vol 44 [1e-12], ramped | price in force at the last folded instant 96 [wad]
                  | that instant 24 [10 min]
@@ -25,8 +25,9 @@
 """
 
 from interfaces import IExpiryPrices
+from interfaces import IFeedCheck
 from interfaces import IOracleAdapter
-from interfaces import IPullFeed
+from interfaces import IVolFolder
 
 from contracts.math import fixed
 from contracts.oracle import fallback_surface
@@ -57,7 +58,6 @@ struct Market:
 # what the feeds give
 struct Prices:
     primary: feeds_.Reading   # as read, or the round last seen when this one is older
-    newest: uint256           # id that the primary answered
     reason: uint256           # why the price is not fresh or in dispute, FINE for none
     second_reason: uint256
     spot: uint256
@@ -106,6 +106,7 @@ struct Window:
 
 WAD: constant(uint256) = 10**18
 ONE_Q64: constant(int256) = 2**64
+WAD_SIGNED: constant(int256) = 10**18
 YEAR: constant(int256) = 365 * 86400
 DAY: constant(uint256) = 86400
 # 08:00 UTC
@@ -126,9 +127,8 @@ TIME_MASK: constant(uint256) = 2**34 - 1
 EVENT_BITS: constant(uint256) = ((2**32 - 1) << 32) | ((2**68 - 1) << APART_AT) | OUTAGE
 
 STAMP_AT: constant(uint256) = 96
-ID_AT: constant(uint256) = 130
-IS_UNDISPUTED: constant(uint256) = 1 << 210
-LISTED_AT: constant(uint256) = 211
+IS_UNDISPUTED: constant(uint256) = 1 << 130
+LISTED_AT: constant(uint256) = 131
 
 WEEK_AT: constant(uint256) = 44
 LONG_AT: constant(uint256) = 88
@@ -148,11 +148,6 @@ MAX_WINDOW: constant(uint256) = 65535
 
 # sources older than this, and than their own limit, are lost
 OUTAGE_SECONDS: constant(uint256) = 3600
-# a primary stale for longer has nothing to say about a new fallback
-DEAD_SECONDS: constant(uint256) = 7 * 86400
-# a feed further ahead than this is not walked but jumped to
-MAX_BEHIND: constant(uint256) = 2048
-MAX_ROUNDS: constant(uint256) = 256
 MAX_HORIZON: constant(uint256) = 10 * 365 * 86400
 # the expiry that a market alone is looked at for
 MARKET_TENOR: constant(uint256) = 30 * 86400
@@ -162,6 +157,8 @@ MAX_SILENT_DAYS: constant(uint256) = 400
 PARAMETERS: immutable(address)
 VOL_SURFACE: immutable(address)
 EXPIRY_PRICES: immutable(address)
+FEED_CHECK: immutable(address)
+VOL_FOLDER: immutable(address)
 
 # market -> its words
 markets: HashMap[uint256, Market]
@@ -178,15 +175,19 @@ slices: HashMap[uint256, uint256]
 
 
 @deploy
-def __init__(parameters: address, vol_surface: address, expiry_prices: address):
+def __init__(parameters: address, vol_surface: address, expiry_prices: address, feed_check: address, vol_folder: address):
     """
     @param parameters RiskParameters, the only account that lists and configures markets.
     @param vol_surface VolSurface, the only account that sets a vol surface.
     @param expiry_prices ExpiryPrices, which sums settlement windows.
+    @param feed_check FeedCheck, which says what a feed must show to be listed.
+    @param vol_folder VolFolder, which folds prices into realised vols.
     """
     PARAMETERS = parameters
     VOL_SURFACE = vol_surface
     EXPIRY_PRICES = expiry_prices
+    FEED_CHECK = feed_check
+    VOL_FOLDER = vol_folder
 
 
 # --- listing -------------------------------------------------------------------------------------------------
@@ -213,17 +214,17 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     assert vol >= oracle_word._sigma_floor(word) and vol <= MAX_FIRST_VOL, "oracle/first-vol"
 
     words: Market = empty(Market)
-    words.primary = self._feed_word(feeds.primary)
+    words.primary = staticcall IFeedCheck(FEED_CHECK).word(feeds.primary)
     words.params = word
     if feeds.fallback_feed.source != empty(address):
-        words.second = self._feed_word(feeds.fallback_feed)
+        words.second = staticcall IFeedCheck(FEED_CHECK).word(feeds.fallback_feed)
         words.state |= HAS_FALLBACK
     if feeds.sequencer != empty(address):
         words.state |= HAS_SEQUENCER
         self.sequencers[market] = feeds.sequencer
     newest: feeds_.Reading = feeds_._read(words.primary, feeds_.NEWEST)
     words.seen = (
-        newest.price | (newest.stamp << STAMP_AT) | (newest.id << ID_AT) | IS_UNDISPUTED | (block.timestamp << LISTED_AT)
+        newest.price | (newest.stamp << STAMP_AT) | IS_UNDISPUTED | (block.timestamp << LISTED_AT)
     )
     words.cursor = self._cursor(newest.id, newest.stamp, newest.price)
     words.variances = realised_vol._first(vol)
@@ -258,17 +259,9 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
         self.markets[market].state = state & ~(HAS_FALLBACK | (TIME_MASK << APART_AT))
     else:
         assert state & HAS_FALLBACK == 0, "oracle/fallback-exists"
-        assert feed.source != feeds_._address(primary), "oracle/same-feed"
-        second: uint256 = self._feed_word(feed)
-        newest: feeds_.Reading = feeds_._read_newest(primary)
-        if newest.reason == feeds_.FINE:
-            other: feeds_.Reading = feeds_._read_newest(second)
-            assert other.reason == feeds_.FINE and not self._are_apart(
-                newest.price, other.price, self.markets[market].params
-            ), "oracle/feeds-apart"
-        else:
-            last: uint256 = max(newest.stamp, (self.markets[market].seen >> STAMP_AT) & TIME_MASK)
-            assert block.timestamp > last + DEAD_SECONDS, "oracle/primary-not-dead"
+        second: uint256 = staticcall IFeedCheck(FEED_CHECK).fallback_word(
+            feed, primary, (self.markets[market].seen >> STAMP_AT) & TIME_MASK, self.markets[market].params
+        )
         self.markets[market].second = second
         self.markets[market].state = state | HAS_FALLBACK
     log IOracleAdapter.FallbackSet(market=market, fallback_feed=feed.source)
@@ -387,38 +380,42 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
     """
     words: Market = self._load(market)
     self._record_rounds(words)
-    looked: uint256 = 0
-    cursor: uint256 = self.markets[market].cursor
-    words.cursor = cursor
-    before: uint256 = words.variances
-    anchors: uint256 = words.anchors
-    if feeds_._kind(words.primary) == feeds_.BROUGHT:
-        words, looked = self._fold_samples(words, min(max_rounds, MAX_ROUNDS))
-    else:
-        words, looked = self._fold_rounds(words, min(max_rounds, MAX_ROUNDS))
-    if words.cursor != cursor:
-        self.markets[market].cursor = words.cursor
-    if words.variances != before:
-        self.markets[market].variances = words.variances
-    has_folded: bool = words.anchors != anchors
-    moment: Moment = self._moment(market, words)
-    # what was stored of the anchors is compared when they are recorded
-    base: uint256 = words.anchors
-    words.anchors = anchors
-    self._record_with(market, words, moment, base)
+    folding: IVolFolder.Folding = staticcall IVolFolder(VOL_FOLDER).fold(
+        IVolFolder.Folding(
+            feed=words.primary,
+            params=words.params,
+            listed_at=words.seen >> LISTED_AT,
+            variances=words.variances,
+            base=(words.anchors >> BASE_AT) & feeds_.MAX_PRICE,
+            instant=words.anchors >> INSTANT_AT,
+            cursor=self.markets[market].cursor,
+            looked=0,
+        ),
+        max_rounds,
+    )
+    if folding.looked != 0:
+        self.markets[market].cursor = folding.cursor
+    has_folded: bool = folding.instant != words.anchors >> INSTANT_AT
+    if has_folded:
+        self.markets[market].variances = folding.variances
+        words.variances = folding.variances
+        words.anchors = (
+            (words.anchors & (2**BASE_AT - 1)) | (folding.base << BASE_AT) | (folding.instant << INSTANT_AT)
+        )
+    self._record(market, words, self._moment(market, words))
     if has_folded:
         variances: realised_vol.Variances = realised_vol._unpack(words.variances)
         log IOracleAdapter.VolUpdated(
             market=market,
-            round_id=words.cursor & feeds_.ROUND_ID_MASK,
-            spot=(base >> BASE_AT) & feeds_.MAX_PRICE,
+            round_id=folding.cursor & feeds_.ROUND_ID_MASK,
+            spot=folding.base,
             variance_fast=variances.fast,
             variance_day=variances.day,
             variance_week=variances.week,
             variance_long=variances.long,
-            sigma=moment.sigma,
+            sigma=unsafe_mul(self.markets[market].anchors & VOL_MASK, VOL_UNIT),
         )
-    return looked
+    return folding.looked
 
 
 # --- cells ---------------------------------------------------------------------------------------------------
@@ -458,18 +455,19 @@ def undisputed_before(market: uint256, expiry: uint256) -> uint256:
     @param expiry Expiry of the cell, passed [unix seconds].
     @return Price [wad].
     """
-    words: Market = self._load(market)
     day: uint256 = self._day(expiry)
+    last: uint256 = self._day((self.markets[market].state >> RECORDED_AT) & TIME_MASK)
     # nobody recorded between this day and the first one that has a price: it was the last one of both
     for i: uint256 in range(MAX_SILENT_DAYS):
-        if day + i > self._day((words.state >> RECORDED_AT) & TIME_MASK):
+        if day > last:
             break
-        price: uint256 = self.undisputed_at[market][day + i]
+        price: uint256 = self.undisputed_at[market][day]
         if price != 0:
             return price
+        day = unsafe_add(day, 1)
     price: uint256 = 0
     stamp: uint256 = 0
-    price, stamp = self._undisputed(market, words.seen)
+    price, stamp = self._undisputed(market, self.markets[market].seen)
     return price
 
 
@@ -569,14 +567,6 @@ def surface(market: uint256) -> (uint256, uint256, uint256[16], bool):
 
 @internal
 @view
-def _feed_word(feed: IOracleAdapter.Feed) -> uint256:
-    return feeds_._listed(
-        feed.source, [feed.heartbeat, feed.threshold_bps], feed.kind, feed.least, feed.most
-    )
-
-
-@internal
-@view
 def _load(market: uint256) -> Market:
     words: Market = empty(Market)
     words.primary = self.markets[market].primary
@@ -597,7 +587,7 @@ def _are_apart(price: uint256, other: uint256, params: uint256) -> bool:
     """
     @notice Whether two prices are further apart than the deviation allows; both below 2^96.
     """
-    return unsafe_mul(max(price, other) - min(price, other), WAD) > unsafe_mul(
+    return unsafe_mul(unsafe_sub(max(price, other), min(price, other)), WAD) > unsafe_mul(
         oracle_word._deviation(params), other
     )
 
@@ -610,7 +600,6 @@ def _prices(market: uint256, words: Market) -> Prices:
     """
     found: Prices = empty(Prices)
     found.primary = feeds_._read_newest(words.primary)
-    found.newest = found.primary.id
     seen_price: uint256 = words.seen & feeds_.MAX_PRICE
     seen_at: uint256 = (words.seen >> STAMP_AT) & TIME_MASK
     limit: uint256 = feeds_._age_limit(words.primary)
@@ -619,7 +608,7 @@ def _prices(market: uint256, words: Market) -> Prices:
         found.primary.price = seen_price
         found.primary.stamp = seen_at
         found.primary.width = 0
-        found.primary.reason = feeds_.STALE if block.timestamp > seen_at + limit else feeds_.FINE
+        found.primary.reason = feeds_.STALE if block.timestamp > unsafe_add(seen_at, limit) else feeds_.FINE
     found.spot = found.primary.price
     found.stamp = found.primary.stamp
     if found.spot == 0:
@@ -627,7 +616,7 @@ def _prices(market: uint256, words: Market) -> Prices:
         found.stamp = seen_at
     primary_fresh: bool = found.primary.reason == feeds_.FINE
     # stale since then, whoever looked when
-    stale_at: uint256 = found.stamp + limit
+    stale_at: uint256 = unsafe_add(found.stamp, limit)
     found.fresh_until = stale_at
 
     sequencer: uint256 = feeds_.FINE
@@ -647,7 +636,7 @@ def _prices(market: uint256, words: Market) -> Prices:
     found.width = found.primary.width
     if found.is_apart:
         found.width = max(
-            found.width, max(found.spot, second.price) - min(found.spot, second.price)
+            found.width, unsafe_sub(max(found.spot, second.price), min(found.spot, second.price))
         )
 
     failover: uint256 = oracle_word._failover_seconds(words.params)
@@ -657,10 +646,12 @@ def _prices(market: uint256, words: Market) -> Prices:
             found.apart_since = block.timestamp
     elif primary_fresh and second_fresh:
         found.apart_since = 0
-    if found.apart_since != 0 and block.timestamp < found.apart_since + failover:
-        found.waiting_until = found.apart_since + failover
-    if not primary_fresh and words.second != 0 and block.timestamp < stale_at + failover:
-        found.waiting_until = max(found.waiting_until, stale_at + failover)
+    if found.apart_since != 0:
+        found.waiting_until = unsafe_add(found.apart_since, failover)
+    if not primary_fresh and words.second != 0:
+        found.waiting_until = max(found.waiting_until, unsafe_add(stale_at, failover))
+    if block.timestamp >= found.waiting_until:
+        found.waiting_until = 0
     found.is_fresh = primary_fresh and not found.is_down
     if not primary_fresh and second_fresh and found.waiting_until == 0 and not found.is_down:
         found.uses_second = True
@@ -668,17 +659,17 @@ def _prices(market: uint256, words: Market) -> Prices:
         found.is_fresh = True
         found.spot = second.price
         found.stamp = second.stamp
-        found.fresh_until = second.stamp + feeds_._age_limit(words.second)
+        found.fresh_until = unsafe_add(second.stamp, feeds_._age_limit(words.second))
         found.width = max(
             second.width, unsafe_div(unsafe_mul(second.price, feeds_._threshold(words.second)), WAD)
         )
 
     # lost: every source older than its limit and an hour
     found.is_lost = not primary_fresh and not second_fresh and block.timestamp > (
-        max(stale_at, found.primary.stamp + OUTAGE_SECONDS)
+        max(stale_at, unsafe_add(found.stamp, OUTAGE_SECONDS))
     )
     if found.is_lost and second.price != 0:
-        found.is_lost = block.timestamp > second.stamp + OUTAGE_SECONDS
+        found.is_lost = block.timestamp > unsafe_add(second.stamp, OUTAGE_SECONDS)
 
     if sequencer == feeds_.SEQUENCER_DOWN:
         found.reason = feeds_.SEQUENCER_DOWN
@@ -713,11 +704,11 @@ def _moment(market: uint256, words: Market) -> Moment:
         # an outage ends with a fresh source, and grace begins
         now.is_out = not now.prices.is_fresh
         if not now.is_out:
-            now.grace_until = block.timestamp + grace
+            now.grace_until = unsafe_add(block.timestamp, grace)
     if now.is_out or now.prices.is_apart:
         now.broken_at = block.timestamp
     if now.prices.up_since != 0:
-        now.grace_until = max(now.grace_until, now.prices.up_since + grace)
+        now.grace_until = max(now.grace_until, unsafe_add(now.prices.up_since, grace))
     now.in_grace = block.timestamp < now.grace_until
     now.is_active = (
         now.prices.is_fresh and now.prices.waiting_until == 0 and not now.in_grace and not now.is_out
@@ -728,7 +719,7 @@ def _moment(market: uint256, words: Market) -> Moment:
             now.clock,
             block.timestamp,
             max(now.broken_at, now.prices.up_since),
-            now.prices.fresh_until - block.timestamp,
+            unsafe_sub(now.prices.fresh_until, block.timestamp),
         )
     now.undisputed, now.undisputed_at = self._undisputed(market, words.seen)
     if now.prices.is_known:
@@ -761,8 +752,6 @@ def _status(now: Moment) -> uint256:
             reason = feeds_.GRACE
     if now.prices.uses_second:
         status |= layout.FALLBACK_USED
-    if now.prices.spot == 0:
-        status |= layout.NO_PRICE
     return status | (reason << 8) | (now.prices.second_reason << 12)
 
 
@@ -779,13 +768,18 @@ def _with_vols(market: uint256, words: Market, moment: Moment) -> Moment:
     base_at: uint256 = unsafe_mul(words.anchors >> INSTANT_AT, realised_vol.INSTANT)
     price: uint256 = now.prices.primary.price
     if price != 0 and base != 0 and price != base and now.prices.primary.stamp > base_at:
-        variances = realised_vol._fold(
-            variances,
-            base,
+        variances = staticcall IVolFolder(VOL_FOLDER).with_newest(
+            IVolFolder.Folding(
+                feed=0,
+                params=params,
+                listed_at=words.seen >> LISTED_AT,
+                variances=variances,
+                base=base,
+                instant=words.anchors >> INSTANT_AT,
+                cursor=0,
+                looked=0,
+            ),
             price,
-            unsafe_sub(block.timestamp, base_at),
-            params,
-            unsafe_sub(block.timestamp, words.seen >> LISTED_AT),
         )
     vols: realised_vol.Vols = realised_vol._vols(variances)
     now.ratio = vols.ratio
@@ -937,16 +931,16 @@ def _cell_clock(window: Window, moment: Moment, is_active: bool) -> market_clock
     """
     clock: market_clock.Clock = market_clock._unpack(window.word)
     if clock.seen_at == 0:
-        passed: uint256 = block.timestamp - window.start
+        passed: uint256 = unsafe_sub(block.timestamp, window.start)
         clock = moment.clock
-        clock.value -= min(passed, clock.value)
+        clock.value = unsafe_sub(clock.value, min(passed, clock.value))
         return clock
     if is_active:
         return market_clock._seen(
             clock,
             block.timestamp,
             max(moment.broken_at, moment.prices.up_since),
-            moment.prices.fresh_until - block.timestamp,
+            unsafe_sub(moment.prices.fresh_until, block.timestamp),
         )
     return clock
 
@@ -984,20 +978,23 @@ def _facts(
                 if moment.prices.is_fresh:
                     facts.status = self._not_summed(facts.status)
             else:
-                passed: uint256 = block.timestamp - window.start
-                facts.window_share = passed * WAD // window.length
-                facts.window_average = live.sum // passed
-                facts.forward = (live.sum + facts.spot * (window.length - passed)) // window.length
+                passed: uint256 = unsafe_sub(block.timestamp, window.start)
+                facts.window_share = unsafe_div(unsafe_mul(passed, WAD), window.length)
+                facts.window_average = unsafe_div(live.sum, passed)
+                facts.forward = unsafe_div(
+                    unsafe_add(live.sum, unsafe_mul(facts.spot, unsafe_sub(window.length, passed))), window.length
+                )
             clock: market_clock.Clock = self._cell_clock(
                 window, moment, facts.status & layout.ACTIVE != 0
             )
             facts.clock = clock.value
             facts.restarted_at = clock.restarted_at
         elif facts.rate != 0:
-            carry: int256 = facts.rate * convert(min(facts.seconds, MAX_HORIZON), int256) * ONE_Q64 // (
-                YEAR * convert(WAD, int256)
+            carry: int256 = unsafe_div(
+                unsafe_mul(unsafe_mul(facts.rate, convert(min(facts.seconds, MAX_HORIZON), int256)), ONE_Q64),
+                YEAR * WAD_SIGNED,
             )
-            facts.forward = (facts.spot * convert(fixed._exp(carry), uint256)) >> 64
+            facts.forward = unsafe_mul(facts.spot, convert(fixed._exp(carry), uint256)) >> 64
     elif expiry != 0:
         price: uint256 = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
         if price != 0:
@@ -1139,15 +1136,9 @@ def _record_rounds(words: Market):
 
 @internal
 def _record(market: uint256, words: Market, moment: Moment):
-    self._record_with(market, words, moment, words.anchors)
-
-
-@internal
-def _record_with(market: uint256, words: Market, moment: Moment, base: uint256):
     """
     @notice Writes what a call leaves behind.
-    @param words As stored.
-    @param base Anchors word whose price and instant are the ones to keep.
+    @param words As stored, but for instants that this call has folded.
     """
     last_day: uint256 = self._day((words.state >> RECORDED_AT) & TIME_MASK)
     today: uint256 = self._day(block.timestamp)
@@ -1179,12 +1170,7 @@ def _record_with(market: uint256, words: Market, moment: Moment, base: uint256):
     seen: uint256 = words.seen
     primary: feeds_.Reading = moment.prices.primary
     if primary.price != 0:
-        seen = primary.price | (primary.stamp << STAMP_AT) | (primary.id << ID_AT) | (
-            words.seen >> LISTED_AT << LISTED_AT
-        )
-        if primary.price == words.seen & feeds_.MAX_PRICE and primary.stamp == (words.seen >> STAMP_AT) & TIME_MASK:
-            # the same price: nothing new was seen
-            seen = words.seen & ~IS_UNDISPUTED
+        seen = primary.price | (primary.stamp << STAMP_AT) | (words.seen >> LISTED_AT << LISTED_AT)
     seen = seen & ~IS_UNDISPUTED
     if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == (seen >> STAMP_AT) & TIME_MASK:
         seen |= IS_UNDISPUTED
@@ -1196,121 +1182,10 @@ def _record_with(market: uint256, words: Market, moment: Moment, base: uint256):
         moment.sigma,
         moment.week,
         moment.long,
-        (base >> BASE_AT) & feeds_.MAX_PRICE,
-        base >> INSTANT_AT,
+        (words.anchors >> BASE_AT) & feeds_.MAX_PRICE,
+        words.anchors >> INSTANT_AT,
     )
-    if anchors != words.anchors:
+    if anchors != self.markets[market].anchors:
         self.markets[market].anchors = anchors
     if moment.surface != 0 and moment.surface != self.surfaces[market][0]:
         self.surfaces[market][0] = moment.surface
-
-
-# --- realised vol --------------------------------------------------------------------------------------------
-
-
-@internal
-@pure
-def _fold_upto(words: Market, price: uint256, upto: uint256) -> Market:
-    """
-    @notice Folds every instant after the last one up to a moment, one price being in force at all of them.
-    """
-    folded: Market = words
-    last: uint256 = words.anchors >> INSTANT_AT
-    instant: uint256 = upto // realised_vol.INSTANT
-    if instant <= last:
-        return folded
-    base: uint256 = (words.anchors >> BASE_AT) & feeds_.MAX_PRICE
-    listed_at: uint256 = words.seen >> LISTED_AT
-    first_at: uint256 = (last + 1) * realised_vol.INSTANT
-    folded.variances = realised_vol._fold(
-        words.variances,
-        base,
-        price,
-        realised_vol.INSTANT,
-        words.params,
-        first_at - min(listed_at, first_at),
-    )
-    if instant > last + 1:
-        folded.variances = realised_vol._decay(
-            folded.variances,
-            (instant - last - 1) * realised_vol.INSTANT,
-            words.params,
-            instant * realised_vol.INSTANT - listed_at,
-        )
-    folded.anchors = (words.anchors & (2**BASE_AT - 1)) | (price << BASE_AT) | (instant << INSTANT_AT)
-    return folded
-
-
-@internal
-@view
-def _fold_rounds(loaded: Market, most: uint256) -> (Market, uint256):
-    """
-    @notice Walks an aggregator's rounds and folds the instants that they pass.
-    @return (words, rounds looked at).
-    """
-    words: Market = loaded
-    newest: feeds_.Reading = feeds_._read_newest(words.primary)
-    # at another scale, or without a newest round, nothing may be folded
-    if newest.id == 0 or newest.reason == feeds_.DECIMALS:
-        return words, 0
-    last: uint256 = newest.id
-    if newest.price == 0:
-        # a newest round that is bad now may be good later: it stays unfolded
-        last = unsafe_sub(max(last, 1), 1)
-    cursor: uint256 = words.cursor & feeds_.ROUND_ID_MASK
-    stamp: uint256 = (words.cursor >> 80) & TIME_MASK
-    price: uint256 = words.cursor >> 114
-    if (
-        newest.id >> 64 != cursor >> 64
-        or newest.id < cursor
-        or unsafe_sub(newest.id, cursor) > MAX_BEHIND
-    ):
-        # nothing between can be walked
-        cursor = unsafe_sub(max(newest.id, 1), 1)
-        if newest.price == 0:
-            cursor = last
-    looked: uint256 = 0
-    for i: uint256 in range(most, bound=MAX_ROUNDS):
-        if cursor == last:
-            break
-        looked = unsafe_add(looked, 1)
-        cursor = unsafe_add(cursor, 1)
-        reading: feeds_.Reading = newest
-        if cursor != newest.id:
-            reading = feeds_._read(words.primary, cursor)
-        if reading.price != 0 and reading.stamp >= stamp:
-            words = self._fold_upto(words, price, unsafe_sub(reading.stamp, 1))
-            price = reading.price
-            stamp = reading.stamp
-    if cursor == newest.id:
-        # the newest price is in force until now
-        words = self._fold_upto(words, price, block.timestamp)
-    words.cursor = self._cursor(cursor, stamp, price)
-    return words, looked
-
-
-@internal
-@view
-def _fold_samples(loaded: Market, most: uint256) -> (Market, uint256):
-    """
-    @notice Folds the instants of a brought feed whose ten minutes of waiting have passed.
-    @return (words, instants folded).
-    """
-    words: Market = loaded
-    last: uint256 = words.anchors >> INSTANT_AT
-    upto: uint256 = unsafe_sub(block.timestamp, realised_vol.INSTANT) // realised_vol.INSTANT
-    if upto <= last:
-        return words, 0
-    count: uint256 = min(upto - last, most)
-    prices: DynArray[uint256, 256] = staticcall IPullFeed(feeds_._address(words.primary)).prices_at(
-        (last + 1) * realised_vol.INSTANT, realised_vol.INSTANT, count
-    )
-    scale: uint256 = feeds_._scale(words.primary)
-    for price: uint256 in prices:
-        last += 1
-        held: uint256 = price * scale
-        if held <= feeds_._least(words.primary) or held >= feeds_._most(words.primary):
-            # none there, or one that is no price: what was in force goes on
-            held = (words.anchors >> BASE_AT) & feeds_.MAX_PRICE
-        words = self._fold_upto(words, held, last * realised_vol.INSTANT)
-    return words, len(prices)

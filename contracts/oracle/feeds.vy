@@ -10,10 +10,6 @@
 """
 
 
-interface IFeed:
-    def decimals() -> uint8: view
-
-
 # one round of a feed; `price` is 0 unless the round counts
 struct Reading:
     reason: uint256
@@ -49,9 +45,6 @@ KIND_AT: constant(uint256) = 183
 THRESHOLD_AT: constant(uint256) = 185
 LEAST_AT: constant(uint256) = 195
 MOST_AT: constant(uint256) = 224
-# what their fields can hold
-MAX_HEARTBEAT: constant(uint256) = 200_000
-MAX_THRESHOLD: constant(uint256) = 1000
 ADDRESS_MASK: constant(uint256) = 2**160 - 1
 MANTISSA: constant(uint256) = 2**22 - 1
 ROUND_ID_MASK: constant(uint256) = 2**80 - 1
@@ -68,25 +61,6 @@ FEED_GAS_NEEDED: constant(uint256) = 320_000
 
 
 # --- the word ------------------------------------------------------------------------------------------------
-
-
-@internal
-@pure
-def _pack_bound(price: uint256, up: bool) -> uint256:
-    """
-    @notice A bound as mantissa and exponent.
-    @param price [wad]. @param up Whether to round up (least) or down (most).
-    """
-    mantissa: uint256 = price
-    exponent: uint256 = 0
-    for i: uint256 in range(128):
-        if mantissa <= MANTISSA:
-            break
-        if up:
-            mantissa += 1
-        mantissa = mantissa >> 1
-        exponent += 1
-    return mantissa | (exponent << 22)
 
 
 @internal
@@ -252,99 +226,3 @@ def _read_sequencer(feed: address, grace: uint256) -> (uint256, uint256):
     if unsafe_sub(block.timestamp, since) < grace:
         return GRACE, since
     return FINE, since
-
-
-# --- listing -------------------------------------------------------------------------------------------------
-
-
-@internal
-@view
-def _shows_history(feed: uint256, newest: uint256) -> bool:
-    """
-    @notice Whether the feed answers its newest round by id, and one of the eight before it with an earlier stamp.
-    """
-    reading: Reading = self._read(feed, newest)
-    if reading.stamp == 0:
-        return False
-    for i: uint256 in range(1, 9):
-        if newest & NUMBER_MASK <= i:
-            break
-        before: Reading = self._read(feed, newest - i)
-        if before.stamp != 0 and before.stamp < reading.stamp:
-            return True
-    return False
-
-
-@internal
-@view
-def _listed(
-    source: address, terms: uint256[2], kind: uint256, least: uint256, most: uint256
-) -> uint256:
-    """
-    @notice The word of a feed that is listed; every field is checked against what the feed shows.
-    @param terms Heartbeat [seconds], update threshold [bps].
-    @param kind HISTORY, RECORDER or BROUGHT.
-    @param least Bounds of its answers [wad]; two zeros are the widest that are allowed.
-    """
-    assert terms[0] != 0 and terms[0] <= MAX_HEARTBEAT, "oracle/heartbeat"
-    assert terms[1] <= MAX_THRESHOLD, "oracle/threshold"
-    assert kind <= BROUGHT, "oracle/feed-kind"
-    places: uint256 = convert(staticcall IFeed(source).decimals(), uint256)
-    assert places <= 18, "oracle/feed-decimals"
-    feed: uint256 = (
-        convert(source, uint256)
-        | ((terms[0] * 11 // 10) << AGE_AT)
-        | (places << DECIMALS_AT)
-        | (kind << KIND_AT)
-        | (terms[1] << THRESHOLD_AT)
-    )
-    newest: Reading = self._read(feed | (self._pack_bound(MAX_PRICE, False) << MOST_AT), NEWEST)
-    assert newest.price != 0, "oracle/no-price"
-    # a feed that keeps no rounds is wrapped in RoundRecorder
-    if kind == HISTORY:
-        assert self._shows_history(
-            feed | (self._pack_bound(MAX_PRICE, False) << MOST_AT), newest.id
-        ), "oracle/no-history"
-    lowest: uint256 = newest.price // 1000 + 1
-    highest: uint256 = min(newest.price * 1000, MAX_PRICE)
-    scale: uint256 = self._scale(feed)
-    aggregator: address = convert(
-        self._number(source, method_id("aggregator()", output_type=Bytes[4])) & ADDRESS_MASK, address
-    )
-    for shown_by: address in [source, aggregator]:
-        if shown_by == empty(address):
-            continue
-        low: uint256 = self._number(shown_by, method_id("minAnswer()", output_type=Bytes[4]))
-        high: uint256 = self._number(shown_by, method_id("maxAnswer()", output_type=Bytes[4]))
-        if low <= MAX_PRICE // scale:
-            lowest = max(lowest, low * scale)
-        if high != 0 and high <= MAX_PRICE // scale:
-            highest = min(highest, high * scale)
-    assert least == 0 or least >= lowest, "oracle/bounds"
-    assert most == 0 or most <= highest, "oracle/bounds"
-    if least != 0:
-        lowest = least
-    if most != 0:
-        highest = most
-    assert lowest < newest.price and newest.price < highest, "oracle/bounds"
-    return (
-        feed
-        | (self._pack_bound(lowest, True) << LEAST_AT)
-        | (self._pack_bound(highest, False) << MOST_AT)
-    )
-
-
-@internal
-@view
-def _number(target: address, request: Bytes[4]) -> uint256:
-    """
-    @notice What a contract answers, 0 when it does not.
-    """
-    if not target.is_contract:
-        return 0
-    success: bool = False
-    answer: Bytes[192] = b""
-    success, answer = self._ask(convert(target, uint256), request)
-    if not success or len(answer) != 32:
-        return 0
-    return extract32(answer, 0, output_type=uint256)

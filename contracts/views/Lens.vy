@@ -9,6 +9,7 @@
 from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
+from interfaces import IExpiryPrices
 from interfaces import IInsuranceFund
 from interfaces import ILens
 from interfaces import IMarginEngine
@@ -50,6 +51,7 @@ EXPIRED: constant(uint256) = 512
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
 ORACLE: immutable(address)
+EXPIRY_PRICES: immutable(address)
 EXCHANGE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
@@ -61,6 +63,7 @@ def __init__(
     risk_parameters: address,
     clearinghouse: address,
     oracle: address,
+    expiry_prices: address,
     exchange: address,
     liquidator: address,
     settlement: address,
@@ -69,6 +72,7 @@ def __init__(
     PARAMETERS = risk_parameters
     CLEARINGHOUSE = clearinghouse
     ORACLE = oracle
+    EXPIRY_PRICES = expiry_prices
     EXCHANGE = exchange
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement
@@ -496,7 +500,7 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
     )
     result.snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
     result.gross = state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
-    result.expiry_price = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
+    result.expiry_price = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
     return result
 
 
