@@ -297,11 +297,22 @@ SENTENCES: dict[str, str] = {
     "token/permit-signature": "The permit's signature is not the owner's.",
     # PythAdapter
     "pyth/fee": "The update costs more than was sent: ask Pyth for its fee.",
+    "pyth/no-such-sample": "The message does not hold the first price of that minute.",
     "pyth/no-code": "There is no contract at the address given for Pyth.",
     "pyth/width-range": "The widest confidence interval must be between 0.01 % and 10 %.",
-    # pull feeds
+    # brought prices
+    "pull/lengths": "There must be one message for each minute.",
     "pull/no-round": "The feed has no such round.",
+    "pull/not-a-minute": "Samples are of whole minutes.",
+    "pull/sample-known": "That sample is known already, signed by as many.",
+    "pull/too-early": "That minute has not come yet.",
+    "pull/too-late": "A sample may be brought until 90 minutes after its minute.",
+    "pull/unsure": "The price is unusable, or its half-width beyond the bound.",
+    # RoundRecorder
+    "recorder/gas": "Too little gas to ask the source: send more.",
+    "recorder/no-round": "The recorder has no such round.",
     # RedStoneAdapter
+    "redstone/another-minute": "The packages are not stamped with that minute.",
     "redstone/from-the-future": "The packages are stamped later than the chain's time.",
     "redstone/malformed": "These bytes hold no RedStone payload of one feed's values.",
     "redstone/marker": "The bytes do not end with RedStone's marker.",

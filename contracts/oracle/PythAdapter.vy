@@ -144,7 +144,7 @@ def _bring(at: uint256, update_data: Bytes[MAX_UPDATE], budget: uint256) -> uint
     @notice Lets Pyth pick the price that is unique for the minute out of the message, and keeps it.
     @return Fee paid [wei].
     """
-    message: DynArray[Bytes[MAX_UPDATE], MAX_UPDATES] = [update_data]
+    message: DynArray[Bytes[MAX_UPDATE], 1] = [update_data]
     fee: uint256 = staticcall IPyth(PYTH).getUpdateFee(message)
     assert budget >= fee, "pyth/fee"
     ids: DynArray[bytes32, 1] = [PRICE_ID]

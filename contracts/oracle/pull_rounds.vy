@@ -132,12 +132,21 @@ def _in_force(minute: uint256) -> (uint256, uint256):
     @notice The newest sample at a minute or at most 48 before it.
     @return (price [1e-8] or 0, its minute).
     """
-    for back: uint256 in range(REACH + 1):
-        if back > minute:
+    index: uint256 = minute // 4
+    # those after the minute do not count
+    word: uint256 = self.words[index] & (max_value(uint256) >> unsafe_mul(unsafe_sub(3, minute % 4), 64))
+    for i: uint256 in range(REACH // 4 + 1):
+        if word != 0:
+            lane: uint256 = convert(word >= 2**128, uint256) << 1
+            lane = lane | convert(word >> unsafe_mul(lane, 64) >= 2**64, uint256)
+            at: uint256 = unsafe_add(unsafe_mul(index, 4), lane)
+            if at + REACH < minute:
+                break
+            return word >> unsafe_add(unsafe_mul(lane, 64), 4), at
+        if index == 0:
             break
-        found: uint256 = self._sample(minute - back)
-        if found != 0:
-            return found >> 4, minute - back
+        index = unsafe_sub(index, 1)
+        word = self.words[index]
     return 0, 0
 
 
