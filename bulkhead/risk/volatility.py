@@ -1,7 +1,8 @@
-"""Exact-integer reference of the oracle's realised vol (contracts/oracle/volatility and OracleAdapter.poke).
+"""Exact-integer reference of the oracle's realised vol: realised_vol, fallback_surface and OracleAdapter.poke.
 
-Variances are annualised and in wad; one return r over t seconds moves each of the three to
-`v*d + r^2*(year/t)*(1 - d)` with `d = 2^(-t/half_life)`. Equal to the chain to the unit.
+Variances are annualised and in wad. Returns are taken between whole ten minutes of the clock, the price in force at one
+over that at the one before; a return r over t seconds moves each variance to `v*d + r^2*(year/t)*(1 - d)`, with d what
+its half-life leaves of it. Equal to the chain to the unit, for rounds read in the same portions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ Floats = NDArray[np.float64]
 
 WAD = 10**18
 YEAR = 365 * 86400
-MAX_RETURN = ONE // 10
 #: A return between two instants counts at most 20 % [Q64].
 MAX_LOG_RETURN = ONE // 5
 #: Returns are taken between whole ten minutes of the clock [seconds].
@@ -33,8 +33,9 @@ MAX_SECONDS = 2**40
 LANE = 2**64 - 1
 LANE_UNIT = 10
 MAX_VARIANCE = 100 * WAD
-SIGMA_UNIT = 10**3
-FLAT_UNIT = 10**6
+#: sigma_m and the anchors of the fallback surface are stored in this unit [wad].
+VOL_UNIT = 10**6
+MAX_VOL = 10**19
 MAX_RATIO = 100 * WAD
 MIN_IV = 10**16
 MAX_IV = 10**19
@@ -91,26 +92,6 @@ class OracleWord:
             word |= value << shift
             shift += bits
         return word
-
-
-def step(variance: int, power: int, elapsed: int, half_life: int) -> int:
-    """One variance after a return with r^2*year = `power` [wad, Q64] over `elapsed` seconds."""
-    if elapsed == 0:
-        return min(variance + (power * (LN2 // half_life) >> 128), MAX_VARIANCE)
-    decay = exp_q64(-(LN2 * elapsed // half_life))
-    kept = variance * decay >> 64
-    added = power // elapsed * (ONE - decay) >> 128
-    return min(kept + added, MAX_VARIANCE)
-
-
-def fold(
-    variances: Sequence[int], old_price: int, new_price: int, elapsed: int, half_lives: Sequence[int]
-) -> tuple[int, int, int]:
-    """The (fast, day, week) variances after one more return."""
-    size = min(abs(ln_ratio(new_price, old_price)), MAX_RETURN)
-    power = (size * size * YEAR >> 64) * WAD
-    fast, day, week = (step(v, power, elapsed, h) for v, h in zip(variances, half_lives, strict=True))
-    return fast, day, week
 
 
 def _left(exponent: int) -> int:
@@ -258,60 +239,76 @@ class Realised:
     """Realised vol of one market as the adapter stores it.
 
     Attributes:
-        variances: (fast, day, week), annualised [wad].
+        variances: The four of them.
+        listed_at: When the market was listed [unix seconds].
         cursor: Id of the last round looked at.
-        price: Price of the last good round [wad], 0 before the first.
+        price: Price of the last round that counted [wad].
         stamp: Its stamp [unix seconds].
+        base: Price in force at the last folded instant [wad].
+        instant: That instant [10 minutes].
+        half_lives: Of the fast, day and week EWMA [seconds].
     """
 
-    variances: tuple[int, int, int]
-    cursor: int = 0
-    price: int = 0
-    stamp: int = 0
+    variances: Variances
+    listed_at: int
+    cursor: int
+    price: int
+    stamp: int
+    base: int
+    instant: int
+    half_lives: tuple[int, int, int] = OracleWord().half_lives
 
     @classmethod
-    def start(cls, sigma_floor_bps: int, first: Round | None = None) -> Realised:
-        """What a market starts from: vols at the floor and the newest round of its feed, if any."""
-        sigma = sigma_floor_bps * 10**14
-        variance = sigma * sigma // WAD
-        state = cls((variance, variance, variance))
-        if first is None:
-            return state
-        return replace(state, cursor=first.id, price=first.price, stamp=first.stamp)
+    def start(
+        cls, vol: int, first: Round, now: int, half_lives: tuple[int, int, int] = OracleWord().half_lives
+    ) -> Realised:
+        """What a market starts from: all vols at the one named at listing [wad], its feed's newest round, the time."""
+        variances = Variances.first(vol)
+        return cls(variances, now, first.id, first.price, first.stamp, first.price, now // INSTANT, half_lives)
 
-    def add(self, reading: Round, half_lives: Sequence[int]) -> Realised:
-        """After one round; a bad or older one only moves the cursor."""
+    def add(self, reading: Round) -> Realised:
+        """After one round; one that cannot be used or is older than the last only moves the cursor."""
         if reading.price == 0 or reading.stamp < self.stamp:
             return replace(self, cursor=reading.id)
-        variances = self.variances
-        if self.price != 0:
-            variances = fold(variances, self.price, reading.price, reading.stamp - self.stamp, half_lives)
-        return Realised(variances, reading.id, reading.price, reading.stamp)
+        passed = self.close(reading.stamp - 1)
+        return replace(passed, cursor=reading.id, price=reading.price, stamp=reading.stamp)
 
-    def add_all(self, readings: Iterable[Round], half_lives: Sequence[int]) -> Realised:
-        """After many rounds, oldest first."""
+    def add_all(self, readings: Iterable[Round], now: int | None = None) -> Realised:
+        """After many rounds, oldest first, the last of them in force until now."""
         state = self
         for reading in readings:
-            state = state.add(reading, half_lives)
-        return state
+            state = state.add(reading)
+        return state if now is None else state.close(now)
 
-    def sigma_now(self, sigma_floor_bps: int) -> int:
-        """sigma_m without the ramp [wad]."""
-        _, day, week = self.variances
-        sigma = max(isqrt(max(day, week) * WAD), sigma_floor_bps * 10**14)
-        return sigma // SIGMA_UNIT * SIGMA_UNIT
+    def close(self, upto: int) -> Realised:
+        """With every instant up to a moment folded, the last price being in force at all of them."""
+        return self.fold_upto(self.price, upto)
 
-    def vol_ratio(self) -> int:
-        """Fast over slow vol, at least 1 and at most 100 [wad]."""
-        fast, _, week = self.variances
-        if fast <= week:
-            return WAD
-        return min(isqrt(fast * WAD * WAD // week), MAX_RATIO) if week else MAX_RATIO
+    def fold_upto(self, price: int, upto: int) -> Realised:
+        """With every instant up to a moment folded, one price [wad] in force at all of them."""
+        instant = upto // INSTANT
+        if instant <= self.instant:
+            return self
+        first_at = (self.instant + 1) * INSTANT
+        age = first_at - min(self.listed_at, first_at)
+        variances = self.variances.fold(self.base, price, INSTANT, self.half_lives, age)
+        more = instant - self.instant - 1
+        if more:
+            variances = variances.decay(more * INSTANT, self.half_lives, instant * INSTANT - self.listed_at)
+        return replace(self, variances=variances, base=price, instant=instant)
 
-    def flat_target(self, flat_factor_bps: int) -> int:
-        """Where the flat iv moves to: the 7-day vol times a factor [wad]."""
-        target = isqrt(self.variances[2] * WAD) * flat_factor_bps * 10**14 // WAD
-        return min(max(target, MIN_IV), MAX_IV) // FLAT_UNIT * FLAT_UNIT
+    def seen(self, now: int, price: int | None = None) -> Vols:
+        """Vols of a snapshot: with the return, unstored, from the last instant to the newest price [wad]."""
+        newest = self.price if price is None else price
+        at = self.instant * INSTANT
+        if newest == self.base or now <= at:
+            return self.variances.vols()
+        return self.variances.fold(self.base, newest, now - at, self.half_lives, now - self.listed_at).vols()
+
+
+def sigma_now(vols: Vols, sigma_floor_bps: int) -> int:
+    """sigma_m without the ramp and without a surface [wad]."""
+    return max(vols.sigma, sigma_floor_bps * 10**14) // VOL_UNIT * VOL_UNIT
 
 
 def growth(ramp_bps: int, elapsed: int) -> int:
@@ -321,16 +318,22 @@ def growth(ramp_bps: int, elapsed: int) -> int:
     return WAD + rise + rise * rise // (2 * WAD)
 
 
-def ramp_sigma(stored: int, sigma_now: int, ramp_bps: int, elapsed: int) -> int:
+def _grown(vol: int, factor: int) -> int:
+    return vol * factor // (WAD * VOL_UNIT) * VOL_UNIT
+
+
+def ramp_sigma(stored: int, now: int, ramp_bps: int, elapsed: int) -> int:
     """Ramped sigma_m after `elapsed` seconds at an active price [wad]."""
-    return min(sigma_now, stored * growth(ramp_bps, elapsed) // WAD) // SIGMA_UNIT * SIGMA_UNIT
+    return min(now, _grown(stored, growth(ramp_bps, elapsed)))
 
 
-def ramp_flat(stored: int, target: int, ramp_bps: int, elapsed: int) -> int:
-    """Flat iv after `elapsed` seconds at an active price: both ways by the ramp at most [wad]."""
+def ramp_anchor(stored: int, vol: int, ramp_bps: int, elapsed: int) -> int:
+    """An anchor of the fallback surface after `elapsed` seconds at an active price [wad], both ways by the ramp."""
+    target = min(vol, MAX_VOL) // VOL_UNIT * VOL_UNIT
     factor = growth(ramp_bps, elapsed)
-    flat = max(min(target, stored * factor // WAD), stored * WAD // factor)
-    return flat // FLAT_UNIT * FLAT_UNIT
+    if target >= stored:
+        return min(target, _grown(stored, factor))
+    return max(target, stored * WAD // factor // VOL_UNIT * VOL_UNIT)
 
 
 def read_answer(answer: int, decimals: int = 8) -> int:
