@@ -2,9 +2,9 @@
 
 The market side is the adapter's own: realised vols folded at whole ten minutes, sigma_m and the anchors of the fallback
 surface ramped, the settlement window averaged. Liquidation is `auction`: bonus path, size of a take, cut, top-up and
-insurance's caps. Owners do nothing; they opened at exactly their initial margin. A taker acts in the first block in which
-what a take leaves it at the mark covers its cost, a share of the notional it has to hedge. The same vaults can be run
-under another venue's margin rule; what liquidates them stays ours, so only the rule differs.
+insurance's caps. Owners do nothing; they opened at exactly their initial margin. A taker acts in the first block in
+which what a take leaves it at the mark covers its cost, a share of the notional it has to hedge. The same vaults can be
+run under another venue's margin rule; what liquidates them stays ours, so only the rule differs.
 """
 
 from __future__ import annotations
