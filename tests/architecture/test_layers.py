@@ -12,7 +12,14 @@ from tests.architecture.sources import ROOT, Source, contracts, sources
 STANDARD = ("event Transfer:", "event Approval:", "event ApprovalForAll:")
 
 #: The words that travel: modules of their rooms which everybody may read, and which read nothing above them.
-WORDS = ("vaults.leg", "vaults.series", "vaults.vault_state", "governance.parameters", "oracle.snapshot", "margin.basis")
+WORDS = (
+    "vaults.leg",
+    "vaults.series",
+    "vaults.vault_state",
+    "governance.parameters",
+    "oracle.snapshot",
+    "margin.basis",
+)
 SURFACES = ("oracle.svi_slice",)
 PAST = ("margin.standing", "margin.marks", "margin.appraisal")
 OUTSIDE = ("interfaces.", "ethereum.ercs.", "snekmate.")
