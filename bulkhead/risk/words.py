@@ -167,7 +167,8 @@ class Snapshot:
         surface_near: Flat iv [wad] or a packed slice.
         surface_far: 0 or a packed slice.
         surface_weight: Weight of the far slice in total variance [wad].
-        restarted_at: The market clock at its last restart [seconds].
+        restarted_at: That clock at its last restart [seconds].
+        undisputed: Newest price that no other fresh source disputed [wad quote].
     """
 
     spot: int
@@ -187,6 +188,7 @@ class Snapshot:
     surface_far: int = 0
     surface_weight: int = 0
     restarted_at: int = 0
+    undisputed: int = 0
 
     def words(self) -> list[int]:
         """The struct the contracts pass, field by field."""

@@ -114,7 +114,7 @@ def test_life__crash_to_settlement__everybody_gets_their_own(market, people):
         market.push(price, at=market.expiry - 60 * minutes)
     market.push(price, at=market.expiry + 30)
     market.Settlement.fix(1, market.expiry, [], sender=keeper)
-    fixed = market.OracleAdapter.expiry_price(1, market.expiry)
+    fixed = market.ExpiryPrices.price(1, market.expiry)
     assert fixed == round(price * 10**8) * 10**10
     vaults = [winner, taker, risky, desk]
     market.Settlement.settle_many(vaults, sender=keeper)

@@ -24,9 +24,9 @@ def adversarial(rounds: list[Round]) -> st.SearchStrategy[list[int]]:
 def prove(world: OracleWorld, rounds: list[Round], expiry: int, calls: list[list[int]]) -> int:
     """Adversarial calls first, then the honest hint until the price stands."""
     for hints in calls:
-        world.adapter.fix_price(1, expiry, hints)
+        world.fix(expiry, hints)
     for _ in range(12):
-        price = world.adapter.fix_price(1, expiry, [best_hint(rounds, expiry, WINDOW)])
+        price = world.fix(expiry, [best_hint(rounds, expiry, WINDOW)])
         if price != 0:
             return price
     raise AssertionError("an honest caller never got a price")

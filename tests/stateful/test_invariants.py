@@ -700,11 +700,11 @@ class Bulkheads(RuleBasedStateMachine):
         if not any(expiry - FEED_HEARTBEAT <= stamp <= expiry for _, stamp in self.rounds):
             # the feed was silent over the expiry: nothing is proven, and six hours later the last price known counts
             resort = expiry + 6 * 3600
-            assert self.system.now >= resort or self.system.oracle.expiry_price(1, expiry) == 0
+            assert self.system.now >= resort or self.system.expiries.price(1, expiry) == 0
             self.system.wait(max(resort - self.system.now, 0))
             self.system.settlement.fix(1, expiry, [])
             steps["last resort"] += 1
-        price = self.system.oracle.expiry_price(1, expiry)
+        price = self.system.expiries.price(1, expiry)
         assert price != 0, "INV-12: honest hints fix the price"
 
         holders = [v for v in self.vaults if self._all()[v][0][1] & (2**40 - 1) == expiry]

@@ -33,14 +33,14 @@ def go(world: OracleWorld, after: int) -> None:
 
 
 def fix(world: OracleWorld, *hints: int) -> int:
-    return world.adapter.fix_price(1, EXPIRY, list(hints))
+    return world.fix(EXPIRY, list(hints))
 
 
 def source(world: OracleWorld) -> int:
     (event,) = world.events("ExpiryPriceFixed")
     assert event.market == 1
     assert event.expiry == EXPIRY
-    assert event.price == world.adapter.expiry_price(1, EXPIRY)
+    assert event.price == world.price(EXPIRY)
     return event.source
 
 
@@ -88,7 +88,7 @@ def test_fix__before_the_window__reverts(world: OracleWorld) -> None:
     with boa.reverts("oracle/before-window"):
         fix(world, 1)
     with boa.reverts("oracle/before-window"):
-        world.adapter.fix_price(1, 100, [])
+        world.fix(100, [])
 
 
 def test_fix__in_the_window_without_hints__reverts(world: OracleWorld) -> None:
@@ -103,7 +103,7 @@ def test_fix__in_the_window__keeps_the_place_but_no_price(world: OracleWorld) ->
     go(world, -600)
     world.push(2300)
     assert fix(world, world.primary.latest_id() - 1) == 0
-    assert world.adapter.expiry_price(1, EXPIRY) == 0
+    assert world.price(EXPIRY) == 0
     go(world, 60)
     world.push(9000)
     assert fix(world) == 2100 * WAD
@@ -368,7 +368,7 @@ def test_fix__too_little_gas__reverts_instead_of_falling_back(world: OracleWorld
     ids = trade(world)
     world.primary.set_mode(REVERTS)
     with boa.reverts("oracle/gas"):
-        world.adapter.fix_price(1, EXPIRY, [ids[0]], gas=300_000)
+        world.fix(EXPIRY, [ids[0]], gas=300_000)
 
 
 def test_fix__primary_provable__fallback_hints_change_nothing(world: OracleWorld) -> None:

@@ -82,7 +82,7 @@ def test_a_wick_in_the_settlement_window__weighs_its_seconds(world: OracleWorld,
     world.wait(seconds)
     world.push(2000)
     world.wait(EXPIRY + 1 - world.now)
-    price = world.adapter.fix_price(1, EXPIRY, [hint])
+    price = world.fix(EXPIRY, [hint])
     assert price == (2000 * (1800 - seconds) + 20_000 * seconds) * WAD // 1800
 
 
