@@ -108,7 +108,9 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
     primary: Outcome = self._outcome(window, hints)
     second: Outcome = empty(Outcome)
     if terms.fallback_feed != 0 and (
-        block.timestamp < expiry or self._needs_second(primary)
+        block.timestamp < expiry
+        or block.timestamp >= expiry + LAST_RESORT_SECONDS
+        or self._needs_second(primary)
     ):
         window.feed = terms.fallback_feed
         second = self._outcome(window, hints)
@@ -202,6 +204,15 @@ def _key(market: uint256, expiry: uint256) -> uint256:
 
 @internal
 @pure
+def _counts(outcome: Outcome) -> bool:
+    """
+    @notice Whether a fallback's average can be the price.
+    """
+    return outcome.is_complete and outcome.is_young and not outcome.clamped
+
+
+@internal
+@pure
 def _needs_second(primary: Outcome) -> bool:
     """
     @notice Whether the fallback's sum can matter.
@@ -224,7 +235,9 @@ def _decide(
     @notice Whose average counts. The primary's, but for what protocol 7.1 lists.
     @return (price or 0, source, whether calls or time can still bring a price).
     """
-    if not primary.is_complete and primary.can_answer:
+    if not primary.is_complete and primary.can_answer and (
+        block.timestamp < window.expiry + LAST_RESORT_SECONDS or not self._counts(second)
+    ):
         return 0, 0, True
     counts: bool = primary.is_complete and primary.is_young
     if terms.fallback_feed == 0:
@@ -234,10 +247,9 @@ def _decide(
         return primary.average, FROM_PRIMARY, False
     if not second.is_complete and second.can_answer:
         return 0, 0, True
-    has_second: bool = second.is_complete and second.is_young
     if counts:
         # the primary had nothing new in its window: did the fallback see another market?
-        if not has_second or not second.own or second.clamped:
+        if not self._counts(second) or not second.own:
             return primary.average, FROM_PRIMARY, False
         distance: uint256 = self._distance(primary.average, second.average)
         if distance * WAD <= terms.deviation * second.average:
@@ -249,7 +261,7 @@ def _decide(
             return 0, 0, True
         if not is_second:
             return primary.average, FROM_PRIMARY, False
-    if not has_second or second.clamped:
+    if not self._counts(second):
         return 0, 0, False
     return second.average, FROM_FALLBACK, False
 
@@ -655,9 +667,8 @@ def _advance(
                 return progress, True, reads
             progress = self._with(window, progress, reading, cursor)
         else:
-            if reading.reason == feeds.BOUND and (
-                reading.stamp > window.start and reading.stamp <= window.expiry
-            ):
+            # also one from before the window: it would be the price in force at the start
+            if reading.reason == feeds.BOUND and reading.stamp <= window.expiry:
                 progress.clamped = True
             if not is_older:
                 # the newest may still become readable
