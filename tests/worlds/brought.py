@@ -10,8 +10,10 @@ from eth_abi import encode
 from eth_account import Account
 from eth_utils import keccak
 
+from bulkhead.chain.parameters import feeds_argument
+from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
-from tests.worlds.oracle import START, UNIT
+from tests.worlds.oracle import EMPTY, START, UNIT
 
 MINUTE = 60
 PYTH_ID = bytes.fromhex("ff" * 32)
@@ -107,3 +109,41 @@ class RedStoneWorld:
 
     def bring_many(self, at: Sequence[int], messages: Sequence[bytes]) -> int:
         return self.feed.bring_many(list(at), list(messages), sender=self.caller)
+
+
+class BroughtMarket:
+    """Market 1 of an oracle adapter on a world's brought prices, which has spot and the first two samples."""
+
+    def __init__(self, world: PythWorld | RedStoneWorld, fallback: str = EMPTY, **word: Any) -> None:
+        self.world = world
+        boa.env.timestamp = START + 3 * MINUTE
+        for at in (START + MINUTE, START + 2 * MINUTE):
+            world.bring(at, world.sample(2000, at))
+        self.spot(2000)
+        self.parameters = boa.env.generate_address("parameters")
+        address = boa.env.generate_address("oracle")
+        self.expiry_prices = deployer("ExpiryPrices").deploy(address)
+        parts = (deployer(name).deploy().address for name in ("FeedCheck", "VolFolder"))
+        self.oracle = deployer("OracleAdapter").deploy(
+            self.parameters, EMPTY, self.expiry_prices.address, *parts, override_address=address
+        )
+        feeds = feeds_argument((world.feed.address, fallback, EMPTY), (3600, 3600), kinds=(2, 0))
+        self.oracle.list_market(1, feeds, OracleWord(**word).pack(), sender=self.parameters)
+
+    def spot(self, price: float) -> None:
+        """Brings spot as of now."""
+        if isinstance(self.world, RedStoneWorld):
+            assert self.world.update([price] * 5)
+        else:
+            assert self.world.update(price)
+
+    def bring(self, minutes: dict[int, float]) -> int:
+        """Brings samples (minute: price), 32 a call."""
+        at, kept = list(minutes), 0
+        for begin in range(0, len(at), 32):
+            part = at[begin : begin + 32]
+            kept += self.world.bring_many(part, [self.world.sample(minutes[t], t) for t in part])
+        return kept
+
+    def look(self, expiry: int = 0) -> Any:
+        return self.oracle.snapshot(1, expiry)
