@@ -223,6 +223,7 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
         words.state |= HAS_SEQUENCER
         self.sequencers[market] = feeds.sequencer
     newest: feeds_.Reading = feeds_._read(words.primary, feeds_.NEWEST)
+    words.state |= block.timestamp << RECORDED_AT
     words.seen = (
         newest.price | (newest.stamp << STAMP_AT) | IS_UNDISPUTED | (block.timestamp << LISTED_AT)
     )
@@ -982,7 +983,11 @@ def _facts(
                 facts.window_share = unsafe_div(unsafe_mul(passed, WAD), window.length)
                 facts.window_average = unsafe_div(live.sum, passed)
                 facts.forward = unsafe_div(
-                    unsafe_add(live.sum, unsafe_mul(facts.spot, unsafe_sub(window.length, passed))), window.length
+                    unsafe_add(
+                        unsafe_mul(facts.window_average, passed),
+                        unsafe_mul(facts.spot, unsafe_sub(window.length, passed)),
+                    ),
+                    window.length,
                 )
             clock: market_clock.Clock = self._cell_clock(
                 window, moment, facts.status & layout.ACTIVE != 0
@@ -1145,7 +1150,7 @@ def _record(market: uint256, words: Market, moment: Moment):
     price: uint256 = 0
     stamp: uint256 = 0
     price, stamp = self._undisputed(market, words.seen)
-    if words.state >> RECORDED_AT & TIME_MASK != 0 and today != last_day:
+    if today != last_day:
         # the first call after an 08:00: what was undisputed before it is kept under it
         self.undisputed_at[market][today] = price
     state: uint256 = (

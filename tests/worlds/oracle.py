@@ -152,10 +152,14 @@ class OracleWorld:
         """The final price of a cell, or 0."""
         return self.expiries.price(market, expiry)
 
+    def fixed(self) -> list[Any]:
+        """Events of the last call: prices that became final."""
+        return [log for log in self.expiries.get_logs() if type(log).__name__ == "ExpiryPriceFixed"]
+
     def poke(self, rounds: int = 256, market: int = 1) -> int:
         return self.adapter.poke(market, rounds)
 
-    def variances(self, market: int = 1) -> tuple[int, int, int]:
+    def variances(self, market: int = 1) -> tuple[int, int, int, int]:
         return tuple(self.adapter.realised_variances(market))
 
     def events(self, name: str) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bulkhead.risk.volatility import growth, ramp_flat, ramp_sigma
+from bulkhead.risk.volatility import growth, ramp_sigma
 from tests.worlds.oracle import NEAR, REVERTS, SIGMA, SIGMA_NOW, UNIT, WAD, OracleWorld
 
 

@@ -261,7 +261,7 @@ def test_fade__stale_and_back__keeps_its_smile_and_is_capped_again(settled):
     settled.publish_level(0.6)
     assert settled.fade() == fade
     at = kept(settled).expiries[4]
-    assert settled.snapshot(at).status & Status.SURFACE_LIVE
+    assert not settled.snapshot(at).status & Status.SURFACE_LIVE  # still mixed with the fallback surface
     assert svi.Mix.unpack(settled.snapshot(at).surface_weight).fade <= fade
     settled.wait(3600, 2000)
     settled.publish_level(0.6)
@@ -307,7 +307,7 @@ def test_snapshot__every_expiry_has_passed__flat(settled):
 def test_snapshot__publishers_gone__goes_on_and_fades(settled):
     settled.set_publishers([], 0)
     at = kept(settled).expiries[4]
-    assert settled.snapshot(at).status & Status.SURFACE_LIVE
+    assert not settled.snapshot(at).status & Status.SURFACE_LIVE  # still mixed with the fallback surface
     settled.wait(3601, 2000)
     settled.observe()
     settled.pass_hours(1)

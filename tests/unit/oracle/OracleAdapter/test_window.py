@@ -73,7 +73,7 @@ def test_window__rounds_in_it__time_weighted(world: OracleWorld, kept: bool) -> 
     assert facts[AVERAGE] == total * WAD // 1350
     assert facts[FORWARD] == (total * WAD // 1350 * 1350 + 2000 * WAD * 450) // 1800
     assert facts.is_active
-    assert (world.adapter.proof(1, EXPIRY)[0] != 0) is kept
+    assert (world.expiries.progress(1, EXPIRY, world.primary.address).begun != 0) is kept
 
 
 def test_window__more_rounds_than_one_call_sums__not_fresh_until_observed(world: OracleWorld) -> None:
@@ -178,6 +178,6 @@ def test_window__observed_prefix_and_fix__same_price(world: OracleWorld) -> None
         alone = world.fix(EXPIRY, [hint])
     boa.env.timestamp = EXPIRY - 50
     world.observe(EXPIRY)
-    assert world.adapter.proof(1, EXPIRY)[0] != 0
+    assert world.expiries.progress(1, EXPIRY, world.primary.address).begun != 0
     go(world, -1)
     assert world.fix(EXPIRY, []) == alone
