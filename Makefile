@@ -34,6 +34,10 @@ demo: $(STAMP) ## a market on its own Anvil through a crash, with a report (DATA
 market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, with funded keys (PORT=8545)
 	@python -m scripts.market --port $(PORT)
 
+.PHONY: shell
+shell: $(STAMP) ## a shell in the environment, as after `. .venv/bin/activate`
+	@exec bash --rcfile <(cat ~/.bashrc 2>/dev/null || true; echo '. .venv/bin/activate') -i
+
 .PHONY: test
 test: test-boa test-ape ## everything
 
@@ -65,11 +69,11 @@ compile: $(STAMP) ## every contract through Ape
 
 .PHONY: gas
 gas: $(STAMP) ## the gas table on Anvil, beside the peers' figures
-	@python benchmarks/gas.py
+	@python -m benchmarks.gas
 
 .PHONY: gas-snapshot
 gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
-	@python benchmarks/gas.py --snapshot benchmarks/gas.snapshot.json
+	@python -m benchmarks.gas --snapshot benchmarks/gas.snapshot.json
 
 .PHONY: snapshots
 snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
@@ -83,7 +87,7 @@ docs: $(STAMP) ## regenerate docs/parameters.md
 .PHONY: picture
 picture: $(STAMP) ## rewrite the picture of the README from a run of the demo
 	@bulkhead demo --no-ape --report out/demo.html
-	@python docs/picture.py out/demo.html docs/demo.svg
+	@python -m bulkhead.report.picture out/demo.html docs/demo.svg
 
 .PHONY: deploy
 deploy: $(STAMP) ## deploy with Ape (NETWORK=ethereum:sepolia:node for a public test network)

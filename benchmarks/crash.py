@@ -1,9 +1,9 @@
 """Random vaults through six crashes under our margin models and other venues' rules, all under our liquidation.
 
-    python benchmarks/crash.py                    # the tables, about half an hour
-    python benchmarks/crash.py --docs             # and docs/crashes.md with its figure
-    python benchmarks/crash.py --from out/crash.json --docs   # the page again from the last run's numbers
-    python benchmarks/crash.py --chain 100        # a sample of each crash through the real contracts on Anvil
+    python -m benchmarks.crash                    # the tables, about half an hour
+    python -m benchmarks.crash --docs             # and docs/crashes.md with its figure
+    python -m benchmarks.crash --from out/crash.json --docs   # the page again from the last run's numbers
+    python -m benchmarks.crash --chain 100        # a sample of each crash through the real contracts on Anvil
 
 Needs the market data (BULKHEAD_DATA, else ../shared/data beside the project).
 """
@@ -13,22 +13,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from bulkhead.replay.bars import read_bars
+from bulkhead.replay.history import read_history
+from bulkhead.replay.rounds import Round, rounds_of
+from bulkhead.risk import crash, peers
+from bulkhead.risk.batch import Model
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-import numpy as np  # noqa: E402
-
-from bulkhead.replay.bars import read_bars  # noqa: E402
-from bulkhead.replay.history import read_history  # noqa: E402
-from bulkhead.replay.rounds import Round, rounds_of  # noqa: E402
-from bulkhead.risk import crash, peers  # noqa: E402
-from bulkhead.risk.batch import Model  # noqa: E402
-
 CRASHES = {
     "2020-03": "Black Thursday",
     "2021-05": "China's ban",
@@ -260,7 +257,7 @@ def chain_section(chain: dict[str, Any]) -> list[str]:
 CHAIN = """
 ## Through the contracts
 
-`python benchmarks/crash.py --chain 100 --deviation 200 --docs`: 100 random vaults opened by signed orders on Anvil with
+`python -m benchmarks.crash --chain 100 --deviation 200 --docs`: 100 random vaults opened by signed orders on Anvil with
 8 % more than their initial margin, one feed round for each move of 2 %. A desk flags one to three blocks after a round
 and takes in the first block in which a take pays 0.7 % of the notional, as in the play above; insurance has 25,000.
 Every flag, take, settlement and claim is compared with the exact mirror, equity and MM at each flag and take with the
@@ -281,7 +278,7 @@ def table(*titles: str) -> list[str]:
 
 HEAD = """# Six crashes
 
-Written by `python benchmarks/crash.py --docs` (market data in BULKHEAD_DATA); `python benchmarks/crash.py --from
+Written by `python -m benchmarks.crash --docs` (market data in BULKHEAD_DATA); `python -m benchmarks.crash --from
 benchmarks/crash.results.json --docs` writes it again from the last run's numbers.
 
 ![Capital locked against losses, for our models and other venues' rules](crashes.svg)
@@ -292,7 +289,7 @@ initial margin at the start of each file; seed {seed}, {asset}. The oracle write
 which what a take leaves it at the mark pays 0.7 % of the notional it must hedge. Owners do nothing. Insurance
 starts with 50 bp of the notional; its caps are those of [parameters.md](parameters.md). Everything runs in the
 vectorised mirror (`bulkhead/risk/crash.py`), takes in the auction's own integers.
-`python benchmarks/crash.py --chain 100` plays a sample of each crash through the contracts instead and compares
+`python -m benchmarks.crash --chain 100` plays a sample of each crash through the contracts instead and compares
 every flag, take, settlement and claim with the exact mirror to the wei.
 """
 

@@ -1,6 +1,6 @@
 """A sample of random vaults of each crash through the real contracts on Anvil, compared with the mirrors.
 
-`python benchmarks/crash.py --chain 100`. Every vault is opened through a signed order. Then the feed writes its rounds
+`python -m benchmarks.crash --chain 100`. Every vault is opened through a signed order. Then the feed writes its rounds
 and a desk does what the play of bulkhead/risk/crash.py does: it flags some blocks after a round, and takes in the first
 block in which what a take leaves it pays its cost. Which vaults are below their margin it asks of the vectorised
 mirror, the contracts then decide. Each flag and take is compared with the exact mirror to the wei (equity, MM, bonus

@@ -1,4 +1,4 @@
-"""Gas of every operation on Anvil, beside the peers' figures: `python benchmarks/gas.py [--json FILE]`.
+"""Gas of every operation on Anvil, beside the peers' figures: `python -m benchmarks.gas [--json FILE]`.
 
 Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsic gas and cold storage. Rows with basis
 "call" are read-only calls measured alone by contracts/testing/GasMeter (a warm call includes 100 gas of the call, a
@@ -29,6 +29,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
+from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
 from bulkhead.vol import surface
 from tests.worlds.surface import smile
@@ -329,7 +330,7 @@ class Bench:
 
         push(SPOT)
         poke(16)
-        expiry = rpc.timestamp() // surface.DAY * surface.DAY + surface.HOUR + 7 * surface.DAY
+        expiry = rpc.timestamp() // DAY * DAY + surface.HOUR + 7 * DAY
         self.snapshot("pair", 2, expiry)
         push(SPOT + 10, feeds[:1])
         self.snapshot("unpoked", 2, expiry)
@@ -349,7 +350,7 @@ class Bench:
                 number += 1
                 at = rpc.timestamp() + 600
                 self.anvil.mine(at)
-                expiries = tuple(at // surface.DAY * surface.DAY + surface.HOUR + day * surface.DAY for day in days)
+                expiries = tuple(at // DAY * DAY + surface.HOUR + day * DAY for day in days)
                 made = surface.Surface(2, at, expiries, tuple(smile(0.6, e - at) for e in expiries))
                 signed = surface.sign(made, number, 1, domain, PUBLISHERS)
                 receipt = keeper.execute(vol, "publish", 2, number, at, made.index, made.words, signed)
@@ -357,7 +358,7 @@ class Bench:
         push(SPOT)
         poke(16)
         self.snapshot("listed", 2, expiries[3])
-        self.snapshot("between", 2, expiries[3] + surface.DAY)
+        self.snapshot("between", 2, expiries[3] + DAY)
 
 
 def measure() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Where the gas of one operation goes: `python benchmarks/gas_breakdown.py OPERATION... [--functions [N]]`.
+"""Where the gas of one operation goes: `python -m benchmarks.gas_breakdown OPERATION... [--functions [N]]`.
 
 Runs the scenario of benchmarks/gas.py on an Anvil with step traces and prints one row per contract and one column per
 class of work. A call's own cost (account access, value, the memory it grows) is the caller's, what happens inside is

@@ -1,7 +1,7 @@
 """Every coefficient of contracts/math, from its definition: minimax fits in 60 digits.
 
-    python -m benchmarks.generate_coefficients           compare with what is committed (exit 1 when it differs)
-    python -m benchmarks.generate_coefficients --write   rewrite the blocks and bulkhead/risk/coefficients.py
+    python -m benchmarks.generate_coefficients           rewrite the blocks and bulkhead/risk/coefficients.py
+    python -m benchmarks.generate_coefficients --check   compare with what is committed (exit 1 when it differs)
 
 Polynomials by the Remez exchange; the rational for Mills' ratio by Lawson-weighted Sanathanan-Koerner iterations,
 which need no starting guess.
@@ -9,14 +9,15 @@ which need no starting guess.
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mpmath import atanh, cos, coth, erfc, exp, fabs, log, lu_solve, matrix, mp, mpf, nint, pi, sqrt
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks import generated
+from benchmarks.generated import ROOT
+
+GENERATOR = "benchmarks.generate_coefficients"
 Real = mpf
 Function = Callable[[Real], Real]
 
@@ -211,27 +212,10 @@ def expected_files() -> dict[Path, str]:
     for name, blocks in vyper_blocks(found).items():
         text = (ROOT / name).read_text()
         for block, body in blocks.items():
-            pattern = re.compile(rf"# --- generated: {block}\n.*?# --- generated: end", re.S)
-            if not pattern.search(text):
-                raise ValueError(f"{name} has no generated block {block}")
-            text = pattern.sub(f"# --- generated: {block}\n{body}\n# --- generated: end", text)
+            text = generated.with_block(text, block, body, GENERATOR)
         files[ROOT / name] = text
     return files
 
 
-def main() -> int:
-    """Compares or writes."""
-    write = "--write" in sys.argv[1:]
-    different = 0
-    for path, text in expected_files().items():
-        if path.exists() and path.read_text() == text:
-            continue
-        different += 1
-        print(f"{'writes' if write else 'differs:'} {path.relative_to(ROOT)}")
-        if write:
-            path.write_text(text)
-    return 1 if different and not write else 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(generated.run(expected_files(), __doc__))

@@ -1,4 +1,4 @@
-"""How fast and how frugal the keeper is: `python benchmarks/keeper.py [--vaults 10000] [--json FILE]`.
+"""How fast and how frugal the keeper is: `python -m benchmarks.keeper [--vaults 10000] [--json FILE]`.
 
 A market on an Anvil of its own holds that many real vaults, opened through the Exchange. The keeper runs as a process
 of its own, exactly as `bulkhead keeper run` does, and blocks come every second. At every tick of the price about 50

@@ -287,6 +287,24 @@ def check(order: Order) -> None:
         raise OrderError("order/only-cash")
 
 
+def size_refusal(order: Order, filled: int, size: int) -> str:
+    """Why a live order does not allow a fill of a size, "" when it does; equal to contracts/exchange/order_rules.vy.
+
+    Args:
+        order: The order.
+        filled: Packages filled before [1e-6].
+        size: Packages to fill [1e-6].
+    """
+    left = order.size - filled
+    if size > left:
+        return "exchange/above-remainder"
+    if size <= 0 or size < min(order.min_fill, left):
+        return "exchange/below-min-fill"
+    if order.flags & Flags.FILL_OR_KILL and size != order.size:
+        return "exchange/fill-or-kill"
+    return ""
+
+
 def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
     """Full EIP-712 document, as `eth_signTypedData_v4` takes it."""
     return eip712.document(TYPES, domain.as_dict(), order.message())

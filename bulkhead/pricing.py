@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bulkhead.orders import Order, PremiumStyle
-from bulkhead.risk import exact
+from bulkhead.risk import exact, series_grid
+from bulkhead.risk.scales import BPS_IN_ONE, MICRO
 from bulkhead.risk.words import Kind, Leg, RiskWord, Series, Snapshot, Status
 
-MICRO = 10**6
-BPS = 10**4
 # the taker's fee is at least the full rate over this
 LEAST_FEE = 10
 
@@ -35,6 +34,31 @@ class Fees:
     def unpack(cls, trading: int) -> Fees:
         """From `Exchange.trading(market)`."""
         return cls(trading & 65535, trading >> 16 & 65535, trading >> 32 & 65535)
+
+
+@dataclass(frozen=True)
+class OpeningRules:
+    """What a fill that raises open interest must meet, out of the packed trading word.
+
+    Attributes:
+        tick: Step of strikes [1e-8 quote].
+        no_open_seconds: Before an expiry nothing is opened for so long.
+        paused_until: Nothing is opened before [unix seconds].
+    """
+
+    tick: int
+    no_open_seconds: int
+    paused_until: int
+
+    @classmethod
+    def unpack(cls, trading: int) -> OpeningRules:
+        """From `Exchange.trading(market)`."""
+        return cls(trading >> 48 & 2**56 - 1, trading >> 104 & 2**24 - 1, trading >> 208 & 2**40 - 1)
+
+    def opens(self, expiry: int, now: int) -> bool:
+        """Whether positions of an expiry can be opened."""
+        in_time = now >= self.paused_until and now + self.no_open_seconds < expiry
+        return in_time and series_grid.on_grid(expiry, now)
 
 
 @dataclass(frozen=True)
@@ -104,8 +128,8 @@ def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot
     most *= fees.cap_bps
     unit = MICRO * 10 ** (18 - decimals)
     full = notional * fees.taker_bps
-    taker_fee = _div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS)
-    maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS)
+    taker_fee = _div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS_IN_ONE)
+    maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS_IN_ONE)
     upfront = order.premium_style == PremiumStyle.UPFRONT
     divisor = unit if upfront else 10**18
     # against the taker: up when it buys, down when it sells

@@ -34,6 +34,7 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("Settlement", "Settlement"),
     ("InsuranceFund", "InsuranceFund"),
     ("Lens", "Lens"),
+    ("FillCheck", "FillCheck"),
     ("OrderLens", "OrderLens"),
     ("VolSurface", "VolSurface"),
     ("QuoteBoard", "QuoteBoard"),
@@ -158,7 +159,8 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         ),
         "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
         "QuoteBoard": (),
-        "OrderLens": (
+        "OrderLens": (at["Clearinghouse"], at["Exchange"], at["Operators"], at["FillCheck"]),
+        "FillCheck": (
             at["Clearinghouse"],
             at["OracleAdapter"],
             at["Exchange"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WAD = 10**18
+from bulkhead.risk.scales import WAD
+
 GWEI = 10**9
 #: A replacement pays an eighth more on both fees: every node accepts that.
 BUMP_UP = 9, 8

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bulkhead import pricing
+from bulkhead.risk.scales import BPS_IN_ONE, MICRO
 from bulkhead.risk.words import Kind, Leg, Snapshot
-
-CONTRACT = 10**6
-BPS = 10**4
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Style:
     edge_bps: int = 20
     spread_bps: int = 300
     band_bps: int = 30
-    size: int = 5 * CONTRACT
+    size: int = 5 * MICRO
     strikes: int = 3
     step: int = 50 * 10**8
     seconds: int = 30
@@ -73,15 +71,15 @@ def ladder(snapshot: Snapshot, style: Style) -> Iterator[Quote]:
     if not snapshot.is_active or snapshot.seconds == 0:
         return
     spot = snapshot.spot
-    low, high = spot * (BPS - style.band_bps) // BPS, spot * (BPS + style.band_bps) // BPS
+    low, high = spot * (BPS_IN_ONE - style.band_bps) // BPS_IN_ONE, spot * (BPS_IN_ONE + style.band_bps) // BPS_IN_ONE
     series = [(Kind.FUTURE, 0)]
     for strike in strikes(spot, style):
         series.append((Kind.CALL if strike * 10**10 >= spot else Kind.PUT, strike))
     for kind, strike in series:
-        mark = pricing.mark((Leg(kind, strike, CONTRACT),), snapshot)
-        half = spot * style.edge_bps // BPS
+        mark = pricing.mark((Leg(kind, strike, MICRO),), snapshot)
+        half = spot * style.edge_bps // BPS_IN_ONE
         if kind != Kind.FUTURE:
-            half += mark * style.spread_bps // BPS
+            half += mark * style.spread_bps // BPS_IN_ONE
         yield Quote(kind, strike, False, mark + half, mark, low, high)
         if mark > half:
             yield Quote(kind, strike, True, mark - half, mark, low, high)

@@ -12,16 +12,19 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TextIO
 
 from aiohttp import web
 
-from bulkhead import orders
+from bulkhead import orders, pricing
+from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.lens import read_cells
 from bulkhead.client import Bulkhead, SignedOrder, from_wad
 from bulkhead.maker.ladder import Quote, Style, ladder
+from bulkhead.risk import series_grid
 from bulkhead.risk.words import Kind, Series
 
 
@@ -48,7 +51,12 @@ class Maker:
         self.index = self.client.chain.market(self.market).index
 
     def open(self) -> None:
-        """Finds the own desk of each expiry, or opens and funds one; an empty desk serves the next expiry."""
+        """Finds the own desk of each expiry, or opens and funds one; an empty desk serves the next expiry.
+
+        Raises:
+            BadInput: An expiry or the step of the strikes is off the market's grid; nothing was opened.
+        """
+        self._check_grid()
         mine = [v for v in self.client.vaults.list(self.client.address) if v.market == self.market]
         spare = [v.vault_id for v in mine if v.expiry == 0 and v.state == "empty" and v.collateral >= self.deposit]
         held = {v.expiry: v.vault_id for v in mine if v.expiry}
@@ -60,16 +68,38 @@ class Maker:
             else:
                 self.desks[expiry] = self.client.vaults.open(self.market, self.deposit)
 
+    def _check_grid(self) -> None:
+        now = self.client.chain.rpc.timestamp()
+        for expiry in self.expiries:
+            if expiry <= now:
+                raise BadInput(f"The expiry {datetime.fromtimestamp(expiry, UTC):%Y-%m-%d %H:%M} has passed.")
+            if not series_grid.on_grid(expiry, now):
+                raise BadInput(reasons.sentence("exchange/expiry-off-grid"))
+        tick = self._rules().tick
+        if not tick or self.style.step % tick:
+            raise BadInput(
+                f"Strikes of {self.market} are multiples of {Decimal(tick).scaleb(-8).normalize():f}, which a step of "
+                f"{Decimal(self.style.step).scaleb(-8).normalize():f} does not keep."
+            )
+
+    def _rules(self) -> pricing.OpeningRules:
+        return pricing.OpeningRules.unpack(int(self.client.chain["Exchange"].call("trading", self.index)))
+
     def quotes(self) -> list[dict[str, Any]]:
-        """Fresh signed quotes of all expiries, as JSON."""
+        """Fresh signed quotes of all expiries that can trade, as JSON."""
         chain = self.client.chain
         cells = read_cells(chain, [(self.index, expiry) for expiry in self.expiries])
-        now = chain.rpc.timestamp()
+        now, rules = chain.rpc.timestamp(), self._rules()
         found: list[dict[str, Any]] = []
         for (_, expiry), cell in cells.items():
+            # where nothing can be opened a quote is for those who close, if there are any
+            if expiry <= now or not (rules.opens(expiry, now) or cell.gross):
+                continue
             desk = self.desks[expiry]
             epoch = int(chain["Exchange"].call("epoch_for", desk, []))
             for quote in ladder(cell.snapshot, self.style):
+                if not series_grid.strike_valid(quote.kind, quote.strike, rules.tick, cell.snapshot.spot):
+                    continue
                 found.append(self._entry(quote, self._sign(quote, desk, expiry, epoch, now), expiry))
         return found
 

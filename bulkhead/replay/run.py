@@ -414,7 +414,7 @@ class Replay:
         state = chain["Settlement"].call("cell_state", *self.cell)
         window = PARAMETERS["window_seconds"].read(int(chain["RiskParameters"].call("oracle", self.cell[0])))
         self.record.expiry_price = price / WAD
-        self.record.recovery = state[6] / WAD
+        self.record.recovery = state.ratio / WAD
         self.record.checks.append(self.audit.expiry_price(price, self.stage.rounds, self.plot.expiry, window))
         self.record.checks.append(self.audit.settlement(self.logs[first_log:], legs, price, self.stage.market))
 

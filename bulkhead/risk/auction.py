@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WAD = 10**18
-BPS = 10**14
-CASH = 3
-QUANTITY_MASK = 2**64 - 1
+from bulkhead.risk.scales import BPS, WAD
+from bulkhead.risk.words import QUANTITY_MASK, Kind
+
 MINIMUM_T1 = 60
 
 
@@ -181,7 +180,7 @@ def quantity(leg_word: int) -> int:
 def split_legs(legs: Sequence[int], fraction: int, lot: int) -> tuple[list[int], bool]:
     """The leg words that a fraction moves, and whether nothing had to be rounded.
 
-    Magnitudes go up to the lot for negative quantities and down for positive ones (CASH has lot 1), so what stays
+    Magnitudes go up to the lot for negative quantities and down for positive ones (Kind.CASH has lot 1), so what stays
     pays at least `1 - fraction` of the old payoff at every price.
     """
     if fraction == WAD:
@@ -190,7 +189,7 @@ def split_legs(legs: Sequence[int], fraction: int, lot: int) -> tuple[list[int],
     exact = True
     for word in legs:
         signed = quantity(word)
-        step = 1 if word >> 126 == CASH else lot
+        step = 1 if word >> 126 == Kind.CASH else lot
         count, rest = divmod(abs(signed) * fraction, WAD * step)
         if rest:
             exact = False

@@ -24,8 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from bulkhead.risk import exact
 from bulkhead.risk.coefficients import MILLS_P, MILLS_Q
 from bulkhead.risk.fixed import ONE
+from bulkhead.risk.nodes import NODES, TAIL_NODE, WEIGHTS
 from bulkhead.risk.svi import LEAST, MOST, Mix, SviSlice, total_variance_float
-from bulkhead.risk.words import MAX_LEGS, NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot, Status
+from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, Model, RiskWord, Snapshot, Status
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,8 +44,8 @@ CELLS_PER_UNIT = float(exact.CELLS_PER_UNIT)
 CENTRE = 6.0 * CELLS_PER_UNIT
 #: A log-moneyness beyond every table: an option whose strike the settlement window has already passed.
 BEYOND = 1e6
-TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= exact.TAIL_NODE)
-BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < exact.TAIL_NODE)
+TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= TAIL_NODE)
+BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < TAIL_NODE)
 
 
 #: GREEKS: least share of the ES model's number.

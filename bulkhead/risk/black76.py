@@ -5,9 +5,7 @@ from __future__ import annotations
 from bulkhead.risk.coefficients import INVERSE_SQRT_2PI
 from bulkhead.risk.fixed import ONE, divide, exp_q64, ln_ratio, sqrt_ratio
 from bulkhead.risk.normal import LIMIT, density, mills
-from bulkhead.risk.words import WAD
-
-YEAR = 365 * 86400
+from bulkhead.risk.scales import WAD, YEAR
 
 
 def call_price(forward: int, strike: int, total_vol: int) -> tuple[int, int, int, int]:

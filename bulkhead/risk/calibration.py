@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkhead.risk.words import NODES, WAD, WEIGHTS
+from bulkhead.risk.nodes import NODES, WEIGHTS
+from bulkhead.risk.words import WAD
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +106,7 @@ def nodes_of(returns: Floats, masses: Sequence[float] = MASSES) -> list[Node]:
 
 
 def defaults() -> list[Node]:
-    """The nodes that markets start with (`words.NODES`)."""
+    """The nodes that markets start with (`bulkhead.risk.nodes`)."""
     return [Node(z / WAD, p / WAD, 0) for z, p in zip(NODES, WEIGHTS, strict=True)]
 
 

@@ -8,11 +8,11 @@ from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
 from bulkhead.risk.coefficients import MOVE
 from bulkhead.risk.fixed import divide, exp_q64
 from bulkhead.risk.marks import UNITS, floor_of, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.nodes import NODES, WEIGHTS
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, phi_38
 from bulkhead.risk.payoff import covered, max_loss
-from bulkhead.risk.words import NODES, WAD, WEIGHTS, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import WAD, Leg, RiskWord, Snapshot
 
-TAIL_NODE = 3 * WAD
 BODY_DOWN = 15 * 10**16
 BODY_UP = 20 * 10**16
 TAIL_UP = 40 * 10**16

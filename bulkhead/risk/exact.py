@@ -18,7 +18,6 @@ from bulkhead.risk.black76 import call_price as call_price
 from bulkhead.risk.black76 import implied_vol as implied_vol
 from bulkhead.risk.black76 import option as option
 from bulkhead.risk.coefficients import MOVE as MOVE
-from bulkhead.risk.es import TAIL_NODE as TAIL_NODE
 from bulkhead.risk.es import shortfall as shortfall
 from bulkhead.risk.fixed import ONE as ONE
 from bulkhead.risk.fixed import exp_q64 as exp_q64
@@ -30,7 +29,6 @@ from bulkhead.risk.marks import MAX_SHARE as MAX_SHARE
 from bulkhead.risk.marks import MAX_VOL as MAX_VOL
 from bulkhead.risk.marks import MIN_HORIZON as MIN_HORIZON
 from bulkhead.risk.marks import MIN_VOL as MIN_VOL
-from bulkhead.risk.marks import YEAR as YEAR
 from bulkhead.risk.marks import mark as mark
 from bulkhead.risk.marks import setting_of as setting_of
 from bulkhead.risk.normal import CELLS as CELLS
@@ -44,6 +42,7 @@ from bulkhead.risk.normal import phi_38 as phi_38
 from bulkhead.risk.normal import phi_table as phi_table
 from bulkhead.risk.payoff import max_loss as max_loss
 from bulkhead.risk.payoff import payoff as payoff
+from bulkhead.risk.scales import YEAR as YEAR
 from bulkhead.risk.words import Leg, Model, RiskWord, Snapshot
 
 _ENGINES = {Model.ES: es.assess, Model.GREEKS: greeks.assess, Model.STATIC: static.assess}

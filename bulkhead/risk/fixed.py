@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bulkhead.risk.coefficients import ATANH, EXP, LN2, LOG2E, SQRT2
+from bulkhead.risk.scales import Q64
 
-ONE = 2**64
-
+ONE = Q64
 NEAR = 3165000000000000000**2
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from bulkhead.risk import es
 from bulkhead.risk.assessment import FORCE_FULL, Assessment
 from bulkhead.risk.fixed import ONE, divide, ln_ratio
-from bulkhead.risk.marks import UNITS, YEAR, floor_of, horizon, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.marks import UNITS, floor_of, horizon, mark_legs, move_of, setting_of, vol_scale
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, density, phi_38
+from bulkhead.risk.scales import YEAR
 from bulkhead.risk.words import WAD, Leg, RiskWord, Snapshot
 
 DEEPEST = ONE * 99 // 100

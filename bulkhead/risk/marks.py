@@ -10,11 +10,10 @@ from bulkhead.risk.black76 import call_price
 from bulkhead.risk.coefficients import LARGEST_SCALE, MONTH_ROOT
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
 from bulkhead.risk.payoff import check_legs
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot, Status
+from bulkhead.risk.scales import DAY, MICRO, WAD, YEAR
+from bulkhead.risk.words import Kind, Leg, RiskWord, Snapshot, Status
 
-YEAR = 365 * 86400
-DAY = 86400
-UNITS = 10**6
+UNITS = MICRO
 STRIKE_WAD = 10**10
 MIN_HORIZON = 3600
 MAX_PRICE = 2**96

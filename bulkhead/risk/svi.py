@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bulkhead.risk.fixed import ONE, divide, ln_ratio, sqrt_ratio
-from bulkhead.risk.words import WAD
+from bulkhead.risk.scales import NANO, WAD, YEAR
 
 Floats = NDArray[np.float64]
 
-YEAR = 365 * 86400
-NANO = 10**9
 PICO = 10**12
 MAX_A = 2**55 - 1
 MAX_B = 2**56 - 1

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from bulkhead.risk.coefficients import LN2
 from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
+from bulkhead.risk.scales import WAD, YEAR
 
+<<<<<<< HEAD
 Floats = NDArray[np.float64]
 
 WAD = 10**18
@@ -32,6 +34,9 @@ REVERSION = 8 * 86400
 MAX_SECONDS = 2**40
 LANE = 2**64 - 1
 LANE_UNIT = 10
+=======
+MAX_RETURN = ONE // 10
+>>>>>>> main
 MAX_VARIANCE = 100 * WAD
 #: sigma_m and the anchors of the fallback surface are stored in this unit [wad].
 VOL_UNIT = 10**6

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
-WAD = 10**18
-BPS = 10**14
+from bulkhead.risk.nodes import NODES as NODES
+from bulkhead.risk.nodes import WEIGHTS as WEIGHTS
+from bulkhead.risk.scales import BPS as BPS
+from bulkhead.risk.scales import WAD as WAD
+
 MAX_LEGS = 16
 STRIKE_MASK = 2**62 - 1
 QUANTITY_MASK = 2**64 - 1
@@ -299,12 +302,3 @@ class RiskWord:
         """With the ratios a STATIC vault was stamped with, 3 x 10 bits (vault_state._engine_risk)."""
         a, b, c = (stamp >> 10 * i & 1023 for i in range(3))
         return replace(self, static_otm=a, static_least=b, static_future=c)
-
-
-#: Default scenario nodes z [standard deviations * 1000] and probabilities [1e-3] of protocol 5.2.
-_DEFAULT_NODES = (-7500, -4600, -3500, -2650, -1550, -400, 450, 1550, 2500, 3200, 4300, 7300)
-_DEFAULT_WEIGHTS = (1, 4, 5, 15, 75, 400, 400, 75, 15, 5, 4, 1)
-
-#: The same in wad, as the engine's constructor takes them.
-NODES = tuple(z * 10**15 for z in _DEFAULT_NODES)
-WEIGHTS = tuple(p * 10**15 for p in _DEFAULT_WEIGHTS)

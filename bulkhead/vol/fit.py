@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import Floats, SviSlice, total_variance_float
-from bulkhead.vol.options import YEAR, Chain, Expiry
-from bulkhead.vol.surface import DAY, HOUR, MAX_EXPIRIES, MAX_TENOR, MIN_TENOR, Surface, SurfaceError, check
+from bulkhead.vol.options import Chain, Expiry
+from bulkhead.vol.surface import HOUR, MAX_EXPIRIES, MAX_TENOR, MIN_TENOR, Surface, SurfaceError, check
 
 #: Checked strikes in standard deviations: VolSurface's own, and points between and beyond for a margin; then in
 #: log-moneyness. Vols have bounds at the near ones only.

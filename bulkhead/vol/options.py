@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.risk.scales import YEAR
 from bulkhead.risk.svi import Floats
-
-YEAR = 365 * 86400
 
 #: Columns a chain file must have; the names are Deribit's.
 COLUMNS = ("currency", "expiry_datetime", "strike", "futures_price", "mark_iv", "delta", "snap_ts")

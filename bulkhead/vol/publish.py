@@ -11,6 +11,7 @@ from eth_account import Account
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import Receipt, Sender
+from bulkhead.risk.scales import YEAR
 from bulkhead.risk.svi import SviSlice, iv_float
 from bulkhead.vol import surface as vol
 from bulkhead.vol.fit import fit_chain, fit_expiry
@@ -147,13 +148,13 @@ def _start(before: Surface, expiries: Sequence[int], now: int) -> Surface:
     slices = []
     for at in expiries:
         near, _, weight = before.place(at, now)
-        slices.append(SviSlice.unpack(near) if not weight else fit_expiry(_own(before, at, now), (at - now) / vol.YEAR))
+        slices.append(SviSlice.unpack(near) if not weight else fit_expiry(_own(before, at, now), (at - now) / YEAR))
     return Surface(before.market, now, tuple(expiries), tuple(slices))
 
 
 def _own(before: Surface, at: int, now: int) -> Expiry:
     """Quotes of an expiry that the chain does not list, or not yet the surface: what is in force, to its far wings."""
-    tau = (at - now) / vol.YEAR
+    tau = (at - now) / YEAR
     near, far, weight = before.place(at, now)
     deviation = float(iv_float(near, far, weight, 0.0, at - now)) * tau**0.5
     k = np.unique(np.concatenate([np.linspace(-3, 3, 25) * deviation, np.linspace(-5, 5, 5) * deviation, [-2.5, 2.5]]))

@@ -16,8 +16,8 @@ from eth_account import Account
 from bulkhead import typed_data as eip712
 from bulkhead.risk import svi
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
+from bulkhead.risk.scales import BPS, DAY, WAD, YEAR
 from bulkhead.risk.svi import SviSlice
-from bulkhead.risk.words import BPS, WAD
 
 NAME = "Bulkhead VolSurface"
 VERSION = "1"
@@ -32,10 +32,8 @@ TYPES: eip712.Types = {
     ]
 }
 
-DAY = 86400
 #: Expiries are at 08:00 UTC.
 HOUR = 8 * 3600
-YEAR = 365 * DAY
 MONTH = 30 * DAY
 MAX_EXPIRIES = 16
 MAX_AGE = 600

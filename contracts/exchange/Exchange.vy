@@ -25,6 +25,7 @@ from contracts.exchange import order_pricing as pricing
 from contracts.exchange import order_rules as rules
 from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
+from contracts.vaults import permissions
 
 implements: IExchange
 
@@ -36,17 +37,8 @@ exports: domain.eip712Domain
 COUNTER_MASK: constant(uint256) = 2**64 - 1
 # set when some series of the vault has a minimum of its own, so that fills of the others read one word
 SERIES_BIT: constant(uint256) = 1 << 255
-FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
 # set when the maker has caps on what others fill
 CAPPED_BIT: constant(uint256) = 1 << 254
-
-# permissions of operators; an owner has them all
-TRADE: constant(uint256) = 1
-WITHDRAW: constant(uint256) = 2
-ALL: constant(uint256) = 7
-# why TradeLimits is asked
-KEY: constant(uint256) = 1
-CAPS: constant(uint256) = 2
 
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
@@ -100,7 +92,7 @@ def _rights(vault_id: uint256, word: uint256, account: address) -> uint256:
     if word == 0:
         return 0
     if state._owner(word) == account:
-        return ALL
+        return permissions.ALL
     return staticcall IOperators(OPERATORS).permissions_of(vault_id, state._epoch(word), account)
 
 
@@ -158,7 +150,7 @@ def _fill(
         self._refuse("exchange/same-vault")
     taker_word: uint256 = self._word(taker_vault)
     taker_rights: uint256 = self._rights(taker_vault, taker_word, msg.sender)
-    if taker_rights & TRADE == 0:
+    if taker_rights & permissions.TRADE == 0:
         self._refuse("exchange/not-taker-owner")
 
     size: uint256 = wanted
@@ -193,10 +185,10 @@ def _fill(
     seller: uint256 = order.maker_vault
     buyer: uint256 = taker_vault
     # a side that trades its way out of negative equity pays no fee; only a flagged vault can be so far
-    if maker_word & FLAGS != 0:
+    if maker_word & state.FLAGGED_OR_MARKED != 0:
         if staticcall ITradeLimits(LIMITS).is_negative(order.maker_vault, prices):
             terms.maker_fee = 0
-    if taker_word & FLAGS != 0:
+    if taker_word & state.FLAGGED_OR_MARKED != 0:
         if staticcall ITradeLimits(LIMITS).is_negative(taker_vault, prices):
             terms.taker_fee = 0
     fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
@@ -205,9 +197,9 @@ def _fill(
         buyer = order.maker_vault
         fees = [terms.taker_fee, terms.maker_fee]
     # what few fills need: keys that may trade and not withdraw are bounded in what they lose, makers may have caps
-    why: uint256 = KEY if maker_rights & WITHDRAW == 0 else 0
+    why: uint256 = rules.KEY if maker_rights & permissions.WITHDRAW == 0 else 0
     if minimum & CAPPED_BIT != 0:
-        why |= CAPS
+        why |= rules.CAPS
     if why != 0:
         extcall ITradeLimits(LIMITS).check(
             order.maker_vault,
@@ -219,10 +211,10 @@ def _fill(
             terms.maker_fee,
             prices,
         )
-    if taker_rights & WITHDRAW == 0:
+    if taker_rights & permissions.WITHDRAW == 0:
         extcall ITradeLimits(LIMITS).check(
             taker_vault,
-            KEY,
+            rules.KEY,
             0,
             terms.legs,
             not order.is_bid,
@@ -230,15 +222,22 @@ def _fill(
             terms.taker_fee,
             prices,
         )
-    raised: uint256 = 0
-    open_interest: uint256 = 0
-    raised, open_interest = extcall IClearinghouse(CLEARINGHOUSE).novate(
-        seller, buyer, expiry, terms.legs, terms.cash, fees, self, prices
+    open_interest: IClearinghouse.OpenInterest = extcall IClearinghouse(CLEARINGHOUSE).novate(
+        IClearinghouse.Novation(
+            giver=seller,
+            receiver=buyer,
+            expiry=expiry,
+            legs=terms.legs,
+            cash=terms.cash,
+            fees=fees,
+            fee_receiver=self,
+        ),
+        prices,
     )
-    if raised == 1:
+    if open_interest.raised:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
-        if cap != 0 and open_interest > cap:
+        if cap != 0 and open_interest.contracts > cap:
             self._refuse("exchange/open-interest-cap")
 
     log IExchange.OrderFilled(
@@ -387,13 +386,15 @@ def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
     held: DynArray[uint256, 16] = []
     vault, held = pricing._load(CLEARINGHOUSE, from_id)
     extcall IClearinghouse(CLEARINGHOUSE).novate(
-        from_id,
-        to_id,
-        expiry,
-        [],
-        convert(min(amount, vault.balance), int256),
-        [0, 0],
-        self,
+        IClearinghouse.Novation(
+            giver=from_id,
+            receiver=to_id,
+            expiry=expiry,
+            legs=[],
+            cash=convert(min(amount, vault.balance), int256),
+            fees=[0, 0],
+            fee_receiver=self,
+        ),
         extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry),
     )
 
@@ -427,7 +428,7 @@ def _check_owner(vault_id: uint256) -> uint256:
 @internal
 @view
 def _check_trader(vault_id: uint256):
-    if self._rights(vault_id, self._word(vault_id), msg.sender) & TRADE == 0:
+    if self._rights(vault_id, self._word(vault_id), msg.sender) & permissions.TRADE == 0:
         self._refuse("exchange/not-vault-owner")
 
 

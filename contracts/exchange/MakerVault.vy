@@ -24,6 +24,8 @@ from interfaces import IMakerVault
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
+from contracts.math import scales
+from contracts.math import shares as share_math
 from contracts.margin import appraisal
 from contracts.vaults import leg
 from contracts.exchange import order as order_form
@@ -53,9 +55,6 @@ exports: (
 MAX_DESKS: constant(uint256) = 16
 # share of open legs' IM that a redemption leaves behind [wad]
 HAIRCUT: constant(int256) = 10**17
-VIRTUAL_DECIMALS: constant(uint256) = 6
-VIRTUAL_SHARES: constant(uint256) = 10**6
-MAGIC: constant(bytes4) = 0x1626BA7E
 NO: constant(bytes4) = 0x00000000
 # bounds of the bounds: the owner cannot let the quoter trade at mark, nor sign for long
 MIN_EDGE_BPS: constant(uint256) = 5
@@ -105,7 +104,7 @@ def __init__(name_: String[25], symbol_: String[5], market_: uint256, roles: add
     assert word != 0, "maker/unknown-market"
     ownable.__init__()
     erc20.__init__(
-        name_, symbol_, convert(state._decimals(word) + VIRTUAL_DECIMALS, uint8), name_, "1"
+        name_, symbol_, convert(state._decimals(word) + share_math.VIRTUAL_DECIMALS, uint8), name_, "1"
     )
     asset = state._token(word)
     market = market_
@@ -180,7 +179,7 @@ def _allows(order: IExchange.Order) -> bool:
     )
     # all for the whole size: in wad * 1e-6 there is nothing to round
     asked: int256 = order.price * convert(order.size, int256)
-    mark: int256 = value * convert(order_form.MICRO, int256)
+    mark: int256 = value * convert(scales.MICRO, int256)
     edge: uint256 = contracts * prices.spot * self.edge_bps // 10**4
     # the fee may not eat the edge
     if order.max_fee > edge // order.size:
@@ -209,7 +208,7 @@ def isValidSignature(digest: bytes32, signature: Bytes[1024]) -> bytes4:
     if quoter == empty(address) or signer_of._recover(digest, quote) != quoter:
         return NO
     if self._allows(order):
-        return MAGIC
+        return signer_of.MAGIC
     return NO
 
 
@@ -430,7 +429,7 @@ def _mul_div(a: uint256, b: uint256, c: uint256, up: bool) -> uint256:
 @view
 def _shares_for(assets: uint256, up: bool, buying: bool) -> uint256:
     return self._mul_div(
-        assets, erc20.totalSupply + VIRTUAL_SHARES, self._total(buying) + 1, up
+        assets, erc20.totalSupply + share_math.VIRTUAL_SHARES, self._total(buying) + 1, up
     )
 
 
@@ -438,7 +437,7 @@ def _shares_for(assets: uint256, up: bool, buying: bool) -> uint256:
 @view
 def _assets_for(shares: uint256, up: bool, buying: bool) -> uint256:
     return self._mul_div(
-        shares, self._total(buying) + 1, erc20.totalSupply + VIRTUAL_SHARES, up
+        shares, self._total(buying) + 1, erc20.totalSupply + share_math.VIRTUAL_SHARES, up
     )
 
 
@@ -679,7 +678,7 @@ def maxWithdraw(owner: address) -> uint256:
     if not known:
         return 0
     return min(
-        self._free(owner) * (total + 1) // (erc20.totalSupply + VIRTUAL_SHARES), self._idle()
+        self._free(owner) * (total + 1) // (erc20.totalSupply + share_math.VIRTUAL_SHARES), self._idle()
     )
 
 
@@ -709,7 +708,7 @@ def maxRedeem(owner: address) -> uint256:
         return 0
     return min(
         self._free(owner),
-        self._idle() * (erc20.totalSupply + VIRTUAL_SHARES) // (total + 1),
+        self._idle() * (erc20.totalSupply + share_math.VIRTUAL_SHARES) // (total + 1),
     )
 
 

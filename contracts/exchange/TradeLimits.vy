@@ -15,22 +15,19 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import ITradeLimits
 
+from contracts.margin import standing
+from contracts.math import scales
+from contracts.exchange import order_rules
 from contracts.vaults import leg
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 
 implements: ITradeLimits
 
-# why a fill is checked
-KEY: constant(uint256) = 1
-CAPS: constant(uint256) = 2
-
-DAY: constant(uint256) = 86400
 # a fill by a trade-only key may cost this share of notional at mark, and a day this share of equity
 FILL_SHARE: constant(uint256) = 100    # one part in
 DAY_SHARE: constant(uint256) = 20
 HALF: constant(uint256) = 2**128 - 1
-NO_COLLATERAL: constant(int256) = min_value(int256)
 
 CLEARINGHOUSE: immutable(address)
 EXCHANGE: immutable(address)
@@ -122,7 +119,7 @@ def _key_loss(
     if gain >= 0:
         return 0
     equity: int256 = self._equity(vault, held, prices)
-    today: uint256 = block.timestamp // DAY
+    today: uint256 = block.timestamp // scales.DAY
     lost: uint256 = convert(-gain, uint256)
     before: uint256 = self.losses[vault_id]
     if before >> 128 == today:
@@ -159,7 +156,7 @@ def _usage(
     if caps == 0:
         return empty(bytes32), 0, 0
     assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
-        legs, prices, state._engine_risk(vault), NO_COLLATERAL
+        legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     delta: int256 = assessed.delta
     vega: int256 = assessed.vega
@@ -202,15 +199,15 @@ def check(
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
     vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    if why & KEY != 0:
+    if why & order_rules.KEY != 0:
         lost: uint256 = self._key_loss(
             vault_id, vault, held, legs, receives, cash, fee, snapshot
         )
         if lost != 0:
-            today: uint256 = block.timestamp // DAY
+            today: uint256 = block.timestamp // scales.DAY
             self.losses[vault_id] = (today << 128) | lost
             log ITradeLimits.KeyLossRecorded(vault_id=vault_id, day=today, lost=lost)
-    if why & CAPS != 0:
+    if why & order_rules.CAPS != 0:
         key: bytes32 = empty(bytes32)
         delta: int256 = 0
         vega: int256 = 0
@@ -248,9 +245,9 @@ def preview_check(
     held: DynArray[uint256, 16] = []
     vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
     lost: uint256 = 0
-    if why & KEY != 0:
+    if why & order_rules.KEY != 0:
         lost = self._key_loss(vault_id, vault, held, legs, receives, cash, fee, snapshot)
-    if why & CAPS != 0:
+    if why & order_rules.CAPS != 0:
         self._usage(vault_id, vault, counter, legs, receives, snapshot)
     return lost
 
@@ -312,4 +309,4 @@ def lost_today(vault_id: uint256) -> uint256:
     @return The loss.
     """
     word: uint256 = self.losses[vault_id]
-    return word & HALF if word >> 128 == block.timestamp // DAY else 0
+    return word & HALF if word >> 128 == block.timestamp // scales.DAY else 0

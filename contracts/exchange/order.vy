@@ -23,8 +23,6 @@ DEFERRED: constant(uint8) = 1
 FILL_OR_KILL: constant(uint8) = 1
 REDUCE_ONLY: constant(uint8) = 2
 
-# sizes count 1e-6 packages
-MICRO: constant(uint256) = 10**6
 # bounds that rule out overflow in everything computed from an order
 MAX_PRICE: constant(int256) = 2**127
 MAX_IV: constant(uint256) = 100 * 10**18

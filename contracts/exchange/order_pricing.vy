@@ -10,6 +10,7 @@ from interfaces import IExchange
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
+from contracts.math import scales
 from contracts.exchange import order as order_form
 from contracts.oracle import snapshot as price_of
 from contracts.exchange import trading_word
@@ -24,7 +25,6 @@ struct Terms:
     taker_fee: uint256              # [native]
     legs: DynArray[uint256, 16]     # what the buyer receives
 
-BPS: constant(uint256) = 10**4
 # the taker's fee is at least the full rate over this, whatever the price
 LEAST_FEE: constant(uint256) = 10
 # no package has a fee limit beyond this, so that limits of "anything" do not overflow
@@ -76,7 +76,7 @@ def _price(
     flat.surface_weight = 0
     flat.status &= ~price_of.SURFACE_SVI
     value: int256 = (
-        self._mark(clearinghouse, maker_vault, legs, flat) * convert(order_form.MICRO, int256)
+        self._mark(clearinghouse, maker_vault, legs, flat) * convert(scales.MICRO, int256)
     )
     if is_bid:
         return min(signed, order_form._div_down(value, convert(size, int256)))
@@ -121,13 +121,13 @@ def _terms(
     # the mark is only asked for when the price alone would lower a fee
     if notional * max(taker_bps, maker_bps) > most * cap_bps:
         mark: int256 = self._mark(clearinghouse, order.maker_vault, legs, prices)
-        most = max(most, convert(abs(mark), uint256) * order_form.MICRO)
+        most = max(most, convert(abs(mark), uint256) * scales.MICRO)
     most *= cap_bps
-    unit: uint256 = order_form.MICRO * state._native_wad(token)
-    maker_fee: uint256 = self._div_up(min(notional * maker_bps, most), unit * BPS)
+    unit: uint256 = scales.MICRO * state._native_wad(token)
+    maker_fee: uint256 = self._div_up(min(notional * maker_bps, most), unit * scales.BPS_IN_ONE)
     # the taker's never below a tenth of the rate: packages worth nothing would fill the open-interest cap for nothing
     full: uint256 = notional * taker_bps
-    taker_fee: uint256 = self._div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS)
+    taker_fee: uint256 = self._div_up(min(full, max(most, full // LEAST_FEE)), unit * scales.BPS_IN_ONE)
 
     cash: int256 = 0
     premium: int256 = 0
@@ -155,5 +155,5 @@ def _maker_fee_limit(max_fee: uint256, size: uint256, token: uint256) -> uint256
     @notice What the maker signed to pay at most [native]; the unit a fee is rounded up by is granted.
     """
     return self._div_up(
-        min(max_fee, MAX_FEE) * size, order_form.MICRO * state._native_wad(token)
+        min(max_fee, MAX_FEE) * size, scales.MICRO * state._native_wad(token)
     )

@@ -6,6 +6,7 @@
         give and OrderLens tells it, so the two cannot differ. An empty reason passes. Nothing here reverts.
 """
 from interfaces import IExchange
+from interfaces import IOperators
 from interfaces import IOracleAdapter
 
 from contracts.vaults import leg
@@ -15,13 +16,15 @@ from contracts.vaults import signature as signer_of
 from contracts.oracle import snapshot as price_of
 from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
+from contracts.vaults import permissions
 
 # a cancelled order's filled size carries this bit
 CANCELLED: constant(uint256) = 1 << 255
 # the epoch of the vault in an order's epoch; the maker's counter stands above
 EPOCH_BITS: constant(uint256) = 64
-# permission of an operator to trade
-TRADE: constant(uint256) = 1
+# why TradeLimits is asked about a fill
+KEY: constant(uint256) = 1
+CAPS: constant(uint256) = 2
 
 
 @internal
@@ -55,7 +58,7 @@ def _standing(
     # a transfer of the vault bumps its epoch
     if order.epoch & (2**EPOCH_BITS - 1) != state._epoch(word) or order.epoch >> EPOCH_BITS < counter:
         return "exchange/stale-epoch"
-    if word == 0 or rights & TRADE == 0:
+    if word == 0 or rights & permissions.TRADE == 0:
         return "exchange/signer-not-owner"
     if not signer_of._is_valid(order.signer, digest, signature):
         return "exchange/bad-signature"
@@ -162,3 +165,17 @@ def _reducible(
             return 0
         most = min(most, convert(abs(quantity), uint256) // convert(abs(ratio), uint256))
     return most
+
+
+@internal
+@view
+def _rights(operators: address, vault_id: uint256, word: uint256, account: address) -> uint256:
+    """
+    @notice What an account may do for a vault, as the Exchange sees it: permissions of operators, all of an owner's.
+    @param word The vault word, 0 for an unknown vault.
+    """
+    if word == 0:
+        return 0
+    if state._owner(word) == account:
+        return permissions.ALL
+    return staticcall IOperators(operators).permissions_of(vault_id, state._epoch(word), account)

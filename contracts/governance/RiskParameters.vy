@@ -12,6 +12,7 @@
      `set_parameter` notes the target, `advance`, which anyone may call, stores the step that is due (INV-06).
 """
 
+from contracts.math import scales
 from contracts.governance import parameters
 from contracts.oracle import snapshot
 from interfaces import IClearinghouse
@@ -47,7 +48,6 @@ interface IPool:
 interface IERC20Decimals:
     def decimals() -> uint8: view
 
-
 # indices of the words of a market
 RISK: constant(uint256) = 0
 TRADING: constant(uint256) = 1
@@ -69,8 +69,7 @@ MIN_HEARTBEAT: constant(uint256) = 60
 MAX_HEARTBEAT: constant(uint256) = 172800
 
 # a ramp moves a parameter by a hundredth of itself an hour
-HOUR: constant(uint256) = 3600
-HUNDRED_HOURS: constant(uint256) = 100 * HOUR
+HUNDRED_HOURS: constant(uint256) = 100 * scales.HOUR
 # and the rate, which is stored with an offset, by 10 bp an hour
 RATE_BASE: constant(uint256) = 1000
 
@@ -517,7 +516,7 @@ def advance(market: uint256, name: String[32]) -> uint256:
     base: uint256 = number
     if entry & (OFFSET << WORD_AT) != 0:
         base = RATE_BASE
-    longest: uint256 = max(HOUR, math._ceil_div(HUNDRED_HOURS, base))
+    longest: uint256 = max(scales.HOUR, math._ceil_div(HUNDRED_HOURS, base))
     passed: uint256 = min(block.timestamp - last, longest)
     step: uint256 = base * passed // HUNDRED_HOURS
     assert step != 0, "parameters/too-soon"

@@ -17,39 +17,38 @@
                   | flat_factor_bps 16 | rate_bps 16 (offset 2^15) | window_seconds 16 | half_life_fast 24
                   | half_life_day 24 | half_life_week 24 | settle_delay 12 [seconds]
 """
+from contracts.math import scales
 
-BPS: constant(uint256) = 10**14  # one basis point [wad]
 # the three ratios of the STATIC model, together; a vault of that model has its own in their place
 STATIC_AT: constant(uint256) = 216
 STATIC_MASK: constant(uint256) = (2**30 - 1) << 216
 # vol at which they apply as they are, and the most they are multiplied by
 STATIC_VOL: constant(uint256) = 6 * 10**17
 STATIC_MOST: constant(uint256) = 25 * 10**17
-WAD: constant(uint256) = 10**18
 
 
 @internal
 @pure
 def _kappa_calm(risk: uint256) -> uint256:
-    return (risk & 65535) * BPS
+    return (risk & 65535) * scales.BPS
 
 
 @internal
 @pure
 def _kappa_stress(risk: uint256) -> uint256:
-    return ((risk >> 16) & 65535) * BPS
+    return ((risk >> 16) & 65535) * scales.BPS
 
 
 @internal
 @pure
 def _proximity(risk: uint256) -> uint256:
-    return ((risk >> 32) & 65535) * BPS
+    return ((risk >> 32) & 65535) * scales.BPS
 
 
 @internal
 @pure
 def _lambda(risk: uint256) -> uint256:
-    return ((risk >> 48) & 65535) * BPS
+    return ((risk >> 48) & 65535) * scales.BPS
 
 
 @internal
@@ -73,13 +72,13 @@ def _tail(risk: uint256) -> uint256:
     """
     @notice alpha of the expected shortfall [wad].
     """
-    return ((risk >> 122) & 255) * BPS
+    return ((risk >> 122) & 255) * scales.BPS
 
 
 @internal
 @pure
 def _short_floor(risk: uint256) -> uint256:
-    return ((risk >> 130) & 65535) * BPS
+    return ((risk >> 130) & 65535) * scales.BPS
 
 
 @internal
@@ -88,13 +87,13 @@ def _iv_floor(risk: uint256) -> uint256:
     """
     @notice Least iv of which an up-shock takes its percentage [wad].
     """
-    return ((risk >> 146) & 65535) * BPS
+    return ((risk >> 146) & 65535) * scales.BPS
 
 
 @internal
 @pure
 def _phi(risk: uint256) -> uint256:
-    return ((risk >> 162) & 65535) * BPS
+    return ((risk >> 162) & 65535) * scales.BPS
 
 
 @internal
@@ -130,10 +129,10 @@ def _stamp(risk: uint256, sigma: uint256) -> uint256:
     """
     @notice Ratios of the STATIC model at this vol, as a vault keeps them: each rounded up at 1e-3 of spot.
     """
-    factor: uint256 = min(max(sigma * WAD // STATIC_VOL, WAD), STATIC_MOST)
+    factor: uint256 = min(max(sigma * scales.WAD // STATIC_VOL, scales.WAD), STATIC_MOST)
     stamp: uint256 = 0
     for i: uint256 in range(3):
-        ratio: uint256 = self._static_ratio(risk, i) * factor // WAD
+        ratio: uint256 = self._static_ratio(risk, i) * factor // scales.WAD
         stamp |= min((ratio + (10**15 - 1)) // 10**15, 1023) << (10 * i)
     return stamp
 

@@ -23,6 +23,9 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import ITaker
 
+from contracts.math import payoff
+from contracts.math import scales
+from contracts.math import shares as share_math
 from contracts.margin import appraisal
 from contracts.liquidation import auction
 from contracts.vaults import leg
@@ -60,9 +63,7 @@ struct Request:
     shares: uint256
     least: uint256          # for all its shares, or they go back to the owner [native]
 
-WAD: constant(uint256) = 10**18
-DAY: constant(uint256) = 86_400
-COOLDOWN_SECONDS: constant(uint256) = 7 * DAY
+COOLDOWN_SECONDS: constant(uint256) = 7 * scales.DAY
 MAX_VAULTS: constant(uint256) = 64
 # pricing every vault must fit into one transaction whatever was absorbed
 MAX_POOL_LEGS: constant(uint256) = 384
@@ -70,11 +71,6 @@ MAX_POOL_LEGS: constant(uint256) = 384
 HAIRCUT: constant(int256) = 25 * 10**16
 # most of the tokens at hand that one cell may tie up
 CELL_SHARE: constant(uint256) = 5 * 10**17
-# shares and assets that exist only in the arithmetic: donations before the first deposit gain nothing
-VIRTUAL_DECIMALS: constant(uint256) = 6
-VIRTUAL_SHARES: constant(uint256) = 10**6
-ES: constant(uint256) = 0
-NO_COLLATERAL: constant(int256) = min_value(int256)
 
 # --- immutables --------------------------------------------------------------------------------------------------
 asset: public(immutable(address))
@@ -139,7 +135,7 @@ def __init__(
     erc20.__init__(
         name_,
         symbol_,
-        convert(state._decimals(word) + VIRTUAL_DECIMALS, uint8),
+        convert(state._decimals(word) + share_math.VIRTUAL_DECIMALS, uint8),
         name_,
         "1",
     )
@@ -229,7 +225,7 @@ def _assess(
     @dev (assessment, result of margin/standing) at ramped values, as the gate of a take counts.
     """
     assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
-        legs, prices, state._engine_risk(vault), NO_COLLATERAL
+        legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     return assessed, standing._resolve(
         assessed,
@@ -248,7 +244,7 @@ def _missing(vault: IClearinghouse.Vault, assessed: IMarginEngine.Assessment, re
     @dev Tokens until the vault has its initial margin, rounded up [native].
     """
     v_min: int256 = assessed.v_min
-    if v_min != standing.UNBOUNDED and self._collateral(vault) >= -v_min:
+    if v_min != payoff.UNBOUNDED and self._collateral(vault) >= -v_min:
         return 0
     lacking: int256 = result.im - result.backing
     if lacking <= 0:
@@ -300,7 +296,7 @@ def _mul_div(a: uint256, b: uint256, c: uint256, up: bool) -> uint256:
 @view
 def _shares_for(assets: uint256, up: bool, buying: bool) -> uint256:
     return self._mul_div(
-        assets, erc20.totalSupply + VIRTUAL_SHARES, self._total(buying) + 1, up
+        assets, erc20.totalSupply + share_math.VIRTUAL_SHARES, self._total(buying) + 1, up
     )
 
 
@@ -308,7 +304,7 @@ def _shares_for(assets: uint256, up: bool, buying: bool) -> uint256:
 @view
 def _assets_for(shares: uint256, up: bool, buying: bool) -> uint256:
     return self._mul_div(
-        shares, self._total(buying) + 1, erc20.totalSupply + VIRTUAL_SHARES, up
+        shares, self._total(buying) + 1, erc20.totalSupply + share_math.VIRTUAL_SHARES, up
     )
 
 
@@ -318,7 +314,7 @@ def _room() -> uint256:
     """
     @dev What may be deposited now [native]: nothing while the price is not active: of two feeds apart one is wrong.
     """
-    if not self._is_idle() or not price._is_active(self._snapshot(block.timestamp + DAY)):
+    if not self._is_idle() or not price._is_active(self._snapshot(block.timestamp + scales.DAY)):
         return 0
     known: bool = False
     total: uint256 = 0
@@ -333,7 +329,7 @@ def _room() -> uint256:
 
 @internal
 def _buy(assets: uint256, shares: uint256, receiver: address):
-    if not price._is_active(self._snapshot(block.timestamp + DAY)):
+    if not price._is_active(self._snapshot(block.timestamp + scales.DAY)):
         self._refuse("backstop/price-not-fresh")
     if shares == 0:
         self._refuse("backstop/zero-shares")
@@ -440,7 +436,7 @@ def serve(count: uint256) -> uint256:
     @return Requests that left the queue.
     """
     total: uint256 = self._total(False) + 1
-    supply: uint256 = erc20.totalSupply + VIRTUAL_SHARES
+    supply: uint256 = erc20.totalSupply + share_math.VIRTUAL_SHARES
     head: uint256 = self.queue_head
     done: uint256 = 0
     for i: uint256 in range(64):
@@ -558,7 +554,7 @@ def _add(vault_id: uint256, expiry: uint256, amount: uint256):
     if amount > idle:
         self._refuse("backstop/low-funds")
     added: uint256 = self.cell_added[expiry]
-    if (added + amount) * WAD > (idle + added) * CELL_SHARE:
+    if (added + amount) * scales.WAD > (idle + added) * CELL_SHARE:
         self._refuse("backstop/cell-cap")
     self.cell_added[expiry] = added + amount
     extcall IClearinghouse(CLEARINGHOUSE).deposit(vault_id, amount)
@@ -612,7 +608,7 @@ def _receiver(
                 return into, fresh
     if len(self._vaults) == MAX_VAULTS:
         self._refuse("backstop/no-slot")
-    into = extcall IClearinghouse(CLEARINGHOUSE).open(market, ES, self)
+    into = extcall IClearinghouse(CLEARINGHOUSE).open(market, state.ES, self)
     self._vaults.append(into)
     self.cell_vault[expiry] = into
     self.value_before = 0
@@ -652,12 +648,12 @@ def absorb(vault_id: uint256) -> uint256:
     expiry: uint256 = state._expiry(vault.terms)
     # the clock goes on here, so that quote and take see the same
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
-    quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, WAD)
+    quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, scales.WAD)
     terms: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
     share: uint256 = auction._backstop_from(terms)
     if prices.status & price.SURFACE_LIVE == 0:
         share *= 2
-    taken: uint256 = quoted.fraction * convert(quoted.mm, uint256) // WAD
+    taken: uint256 = quoted.fraction * convert(quoted.mm, uint256) // scales.WAD
     if quoted.reason == 0:
         if quoted.bonus_share < share:
             self._refuse("backstop/too-early")
@@ -671,11 +667,11 @@ def absorb(vault_id: uint256) -> uint256:
     if quoted.reason == 0 and taken < auction._minimum(terms) * max(added, 1):
         self._refuse("backstop/too-small")
     self.absorbing = into
-    self.gain_wanted = convert(taken * share // WAD, int256)
+    self.gain_wanted = convert(taken * share // scales.WAD, int256)
     # what is refused for other reasons the Liquidator names
     extcall ILiquidator(LIQUIDATOR).take(
         vault_id,
-        WAD,
+        scales.WAD,
         into,
         ILiquidator.TakeLimits(min_received=min_value(int256), min_bonus=0, max_fraction=0, min_spot=0, max_spot=0),
         block.timestamp,

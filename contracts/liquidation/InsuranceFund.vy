@@ -15,18 +15,17 @@ from interfaces import IInsuranceFund
 from interfaces import ILiquidator
 from interfaces import IVault
 
+from contracts.math import scales
+from contracts.math import shares as share_math
 from contracts.liquidation import auction
 from contracts.vaults import vault_state as state
 from contracts.liquidation import waterfall
 
 implements: IInsuranceFund
 
-DAY: constant(uint256) = 86_400
 # a withdrawal waits so long, then is open so long: leaving before a known loss is no option
-COOLDOWN_SECONDS: constant(uint256) = 7 * DAY
-WINDOW_SECONDS: constant(uint256) = 7 * DAY
-# shares and assets that exist only in the arithmetic: donations before the first deposit gain nothing
-VIRTUAL_SHARES: constant(uint256) = 10**6
+COOLDOWN_SECONDS: constant(uint256) = 7 * scales.DAY
+WINDOW_SECONDS: constant(uint256) = 7 * scales.DAY
 LOW: constant(uint256) = 2**128 - 1
 # gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
 HONEST_FAILURE_GAS: constant(uint256) = 20_000
@@ -146,7 +145,7 @@ def _available(market: uint256, expiry: uint256, fund: uint256) -> uint256:
         fund, self.cell_draws[(market << 40) | expiry], auction._cell_cap(word)
     )
     by_day: uint256 = self._room(
-        fund, self.day_draws[(market << 40) | (block.timestamp // DAY)], auction._day_cap(word)
+        fund, self.day_draws[(market << 40) | (block.timestamp // scales.DAY)], auction._day_cap(word)
     )
     return min(by_cell, by_day)
 
@@ -183,7 +182,7 @@ def deposit(market: uint256, amount: uint256) -> uint256:
     balance: uint256 = self._balance(token, pot)
     total: uint256 = self.total_shares[market]
     # measured, so that a fee on transfer is the depositor's
-    minted: uint256 = (balance - before) * (total + VIRTUAL_SHARES) // (before + 1)
+    minted: uint256 = (balance - before) * (total + share_math.VIRTUAL_SHARES) // (before + 1)
     assert minted != 0, "insurance/zero-shares"
     self.total_shares[market] = total + minted
     self.shares[market][msg.sender] += minted
@@ -229,7 +228,7 @@ def withdraw(market: uint256, receiver: address) -> uint256:
     pot: address = self._open_pot(market)
     balance: uint256 = self._balance(token, pot)
     total: uint256 = self.total_shares[market]
-    paid: uint256 = amount * (balance + 1) // (total + VIRTUAL_SHARES)
+    paid: uint256 = amount * (balance + 1) // (total + share_math.VIRTUAL_SHARES)
     assert paid + self.reserved[market] <= balance, "insurance/below-reserve"
     self.requests[market][msg.sender] = 0
     self.shares[market][msg.sender] -= amount
@@ -300,7 +299,7 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
     if paid == 0:
         return 0
     cell_key: uint256 = (market << 40) | expiry
-    day_key: uint256 = (market << 40) | (block.timestamp // DAY)
+    day_key: uint256 = (market << 40) | (block.timestamp // scales.DAY)
     before: uint256 = self._balance(token, to)
     receivers: address[2] = [to, empty(address)]
     amounts: uint256[2] = [paid, 0]

@@ -16,6 +16,8 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import ITaker
 
+from contracts.math import payoff
+from contracts.math import scales
 from contracts.liquidation import auction
 from contracts.margin import basis
 from contracts.margin import standing
@@ -42,9 +44,6 @@ struct Deal:
     elapsed: uint256        # on the auction's clock [seconds]
     legs: DynArray[uint256, 16]   # as the taker gets them
     exact: bool             # no leg had to be rounded
-
-WAD: constant(uint256) = 10**18
-NO_COLLATERAL: constant(int256) = min_value(int256)
 
 # reason codes of `quote`
 DONE: constant(uint256) = 0
@@ -126,12 +125,12 @@ def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
     )
     engine: address = case.vault.engine
     case.assessed = staticcall IMarginEngine(engine).assess(
-        case.legs, prices, state._engine_risk(case.vault), NO_COLLATERAL
+        case.legs, prices, state._engine_risk(case.vault), standing.NO_COLLATERAL
     )
     case.result = standing._resolve(case.assessed, case.collateral, 0, risk, prices, False)
     v_min: int256 = case.assessed.v_min
     # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
-    covered: bool = v_min != standing.UNBOUNDED and case.collateral >= -v_min
+    covered: bool = v_min != payoff.UNBOUNDED and case.collateral >= -v_min
     if covered or case.result.equity >= case.result.mm:
         return HEALTHY, case
     return DONE, case
@@ -230,7 +229,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         native,
     )
     if deal.plan.top_up != 0:
-        cap: uint256 = state._flag_margin(terms) * auction._vault_cap(word) // (WAD * native)
+        cap: uint256 = state._flag_margin(terms) * auction._vault_cap(word) // (scales.WAD * native)
         deal.plan.top_up = min(deal.plan.top_up, self._room(case, cap))
     deal.legs, deal.exact = auction._split(
         case.legs, deal.plan.fraction, state._lot(case.vault.token)
@@ -308,24 +307,30 @@ def _try_take(
     """
     @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
     """
-    known: IMarginEngine.Assessment = self._known(case, deal, into_word)
     done: bool = False
     refusal: Bytes[256] = b""
     done, refusal = raw_call(
         CLEARINGHOUSE,
         abi_encode(
-            case.vault_id,
-            into_id,
-            deal.legs,
-            deal.plan.cash,
-            deal.plan.cut,
-            self._pot(case, deal),
-            deal.plan.ends,
-            deferred,
+            IClearinghouse.Novation(
+                giver=case.vault_id,
+                receiver=into_id,
+                expiry=self._expiry(case),
+                legs=deal.legs,
+                cash=deal.plan.cash,
+                fees=[deal.plan.cut, 0],
+                fee_receiver=self._pot(case, deal),
+            ),
+            IClearinghouse.Take(
+                known=self._known(case, deal, into_word), ends_flag=deal.plan.ends, deferred=deferred
+            ),
             prices,
-            known,
             method_id=method_id(
+<<<<<<< HEAD
                 "take(uint256,uint256,uint256[],int256,uint256,address,bool,bool,(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256),(int256,int256,int256,int256,int256,int256,int256,uint256,int256))"
+=======
+                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
+>>>>>>> main
             ),
         ),
         max_outsize=256,

@@ -8,10 +8,9 @@
 """
 from interfaces import IMarginEngine
 
+from contracts.math import scales
 from contracts.vaults import leg
 
-WAD: constant(uint256) = 10**18
-BPS: constant(uint256) = 10**14
 MINIMUM_T1: constant(uint256) = 60   # no bonus path may be steeper, however near the expiry [seconds]
 
 struct Plan:
@@ -29,19 +28,19 @@ def _vault_cap(word: uint256) -> uint256:
     """
     @notice Most that insurance pays for one vault, as a share of A at its flag [wad].
     """
-    return ((word >> 64) & 65535) * BPS
+    return ((word >> 64) & 65535) * scales.BPS
 
 
 @internal
 @pure
 def _cell_cap(word: uint256) -> uint256:
-    return ((word >> 80) & 65535) * BPS
+    return ((word >> 80) & 65535) * scales.BPS
 
 
 @internal
 @pure
 def _day_cap(word: uint256) -> uint256:
-    return ((word >> 96) & 65535) * BPS
+    return ((word >> 96) & 65535) * scales.BPS
 
 
 @internal
@@ -50,7 +49,7 @@ def _backstop_from(word: uint256) -> uint256:
     """
     @notice Bonus share from which the backstop takes over, and least gain it asks, of A [wad].
     """
-    return ((word >> 128) & 65535) * BPS
+    return ((word >> 128) & 65535) * scales.BPS
 
 
 @internal
@@ -59,7 +58,7 @@ def _minimum(word: uint256) -> uint256:
     """
     @notice Least f*A that the backstop takes over, for each leg that is new to its vault [wad quote].
     """
-    return ((word >> 144) & 65535) * WAD
+    return ((word >> 144) & 65535) * scales.WAD
 
 
 @internal
@@ -80,8 +79,8 @@ def _shares(word: uint256, elapsed: uint256, life: uint256) -> (uint256, uint256
     """
     @notice (beta, g): shares of A that the taker gets and that insurance tops up to, now [wad].
     """
-    start: uint256 = (word & 65535) * BPS
-    middle: uint256 = ((word >> 16) & 65535) * BPS
+    start: uint256 = (word & 65535) * scales.BPS
+    middle: uint256 = ((word >> 16) & 65535) * scales.BPS
     t1: uint256 = 0
     t2: uint256 = 0
     t1, t2 = self._path(word, life)
@@ -89,8 +88,8 @@ def _shares(word: uint256, elapsed: uint256, life: uint256) -> (uint256, uint256
         return start + (middle - start) * elapsed // t1, 0
     late: uint256 = min(elapsed, t2) - t1
     return (
-        middle + (WAD - middle) * late // (t2 - t1),
-        ((word >> 112) & 65535) * BPS * late // (t2 - t1),
+        middle + (scales.WAD - middle) * late // (t2 - t1),
+        ((word >> 112) & 65535) * scales.BPS * late // (t2 - t1),
     )
 
 
@@ -128,16 +127,16 @@ def _plan(
     @param native Wad in one native unit of the token.
     """
     unit: int256 = convert(native, int256)
-    bonus: int256 = convert(beta * margin // WAD, int256)
+    bonus: int256 = convert(beta * margin // scales.WAD, int256)
     price: int256 = bonus - (equity - collateral)
     spent: uint256 = (beta + phi) * margin
 
-    if equity * convert(WAD, int256) < convert(spent, int256):
+    if equity * convert(scales.WAD, int256) < convert(spent, int256):
         # thin or insolvent: all of it, no cut, at most what is there
-        top_up: int256 = convert(g * margin // WAD, int256) - min(equity, bonus) if g != 0 else 0
+        top_up: int256 = convert(g * margin // scales.WAD, int256) - min(equity, bonus) if g != 0 else 0
         whole: int256 = self._floor_div(price, unit)
         return Plan(
-            fraction=WAD,
+            fraction=scales.WAD,
             cash=min(whole, max(collateral, 0) // unit),
             cut=0,
             top_up=convert(max(top_up, 0) // unit, uint256),
@@ -147,15 +146,15 @@ def _plan(
 
     # equity < margin <= target, so both are positive
     lacking: uint256 = convert(convert(target + missing, int256) - equity, uint256)
-    gained: uint256 = target - (spent + WAD - 1) // WAD
-    reaching: uint256 = (lacking * WAD + gained - 1) // gained
-    fraction: uint256 = min(wanted, min(reaching, WAD))
-    if (WAD - fraction) * margin < dust * WAD:
-        fraction = WAD
+    gained: uint256 = target - (spent + scales.WAD - 1) // scales.WAD
+    reaching: uint256 = (lacking * scales.WAD + gained - 1) // gained
+    fraction: uint256 = min(wanted, min(reaching, scales.WAD))
+    if (scales.WAD - fraction) * margin < dust * scales.WAD:
+        fraction = scales.WAD
     return Plan(
         fraction=fraction,
-        cash=self._floor_div(convert(fraction, int256) * price, convert(WAD * native, int256)),
-        cut=fraction * (phi * margin // WAD) // (WAD * native),
+        cash=self._floor_div(convert(fraction, int256) * price, convert(scales.WAD * native, int256)),
+        cut=fraction * (phi * margin // scales.WAD) // (scales.WAD * native),
         top_up=0,
         price=self._floor_div(price, unit),
         ends=fraction >= reaching,
@@ -172,7 +171,7 @@ def _split(
     @dev So what stays pays at least 1 - fraction of the old payoff at every price.
     @return (legs as the taker gets them, True when nothing had to be rounded).
     """
-    if fraction == WAD:
+    if fraction == scales.WAD:
         return legs, True
     moved: DynArray[uint256, 16] = []
     exact: bool = True
@@ -182,8 +181,8 @@ def _split(
         if leg._kind(word) == leg.CASH:
             step = 1
         share: uint256 = convert(abs(quantity), uint256) * fraction
-        count: uint256 = share // (WAD * step)
-        if count * WAD * step != share:
+        count: uint256 = share // (scales.WAD * step)
+        if count * scales.WAD * step != share:
             exact = False
             if quantity < 0:
                 count += 1
@@ -200,12 +199,12 @@ def _scale(assessment: IMarginEngine.Assessment, fraction: uint256, basis: uint2
     @notice Assessment of exactly `fraction` of the assessed legs: every margin model is homogeneous of degree 1.
     @dev Rounded against the holder. Vega, gamma, theta and a model's own IM are left out.
     """
-    if fraction == WAD:
+    if fraction == scales.WAD:
         full: IMarginEngine.Assessment = assessment
         full.basis = basis
         return full
     f: int256 = convert(fraction, int256)
-    one: int256 = convert(WAD, int256)
+    one: int256 = convert(scales.WAD, int256)
     v_min: int256 = assessment.v_min
     if v_min != min_value(int256):
         v_min = self._floor_div(v_min * f, one)

@@ -5,9 +5,9 @@
 @notice Pure: what legs pay at expiry, what insurance may pay for a vault, a cell and a day, and what a claim is due
         (protocol sections 6.6 and 7). All amounts native unless they say wad. Roundings favour the protocol side.
 """
+from contracts.math import scales
 from contracts.vaults import leg
 
-WAD: constant(uint256) = 10**18
 NEVER_FLAGGED_SHARE: constant(uint256) = 10  # a vault never flagged: 1/10 of the expiry price per contract
 
 
@@ -23,7 +23,7 @@ def _payoff(legs: DynArray[uint256, 16], price: uint256) -> int256:
     total: int256 = 0
     for word: uint256 in legs:
         kind: uint256 = leg._kind(word)
-        each: int256 = convert(WAD, int256)   # CASH: 1
+        each: int256 = convert(scales.WAD, int256)   # CASH: 1
         if kind == leg.FUTURE:
             each = final
         elif kind != leg.CASH:
@@ -42,7 +42,7 @@ def _draw_room(fund: uint256, first: uint256, drawn: uint256, cap: uint256) -> u
     @notice What one cap leaves: cumulative draws stay within a share of the smaller of the fund now and at first.
     @param cap Share of the fund [wad].
     """
-    limit: uint256 = min(fund, first) * cap // WAD
+    limit: uint256 = min(fund, first) * cap // scales.WAD
     if drawn >= limit:
         return 0
     return limit - drawn
@@ -73,7 +73,7 @@ def _vault_room(
             if leg._kind(word) != leg.CASH:
                 contracts += convert(abs(leg._quantity(word)), uint256)
         risk = contracts * price // (10**6 * NEVER_FLAGGED_SHARE)
-    limit: uint256 = risk * cap // (WAD * native)
+    limit: uint256 = risk * cap // (scales.WAD * native)
     if drawn >= limit:
         return 0
     return limit - drawn
@@ -97,5 +97,5 @@ def _ratio(claims: uint256, received: uint256) -> uint256:
     @notice Recovery ratio [wad].
     """
     if received >= claims:
-        return WAD
-    return received * WAD // claims
+        return scales.WAD
+    return received * scales.WAD // claims

@@ -14,6 +14,7 @@
 from contracts.math import fixed
 from contracts.math import payoff
 from contracts.math import phi_table
+from contracts.math import scales
 from contracts.margin import basis
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
@@ -23,11 +24,9 @@ from interfaces import IOracleAdapter
 implements: IMarginEngine
 
 NODES: constant(uint256) = 12
-WAD: constant(int256) = 10**18
-UWAD: constant(uint256) = 10**18
-UNITS: constant(int256) = 10**6       # quantities are in 1e-6 contracts
+WAD: constant(int256) = scales.SIGNED_WAD
+UNITS: constant(int256) = scales.SIGNED_MICRO  # quantities are in 1e-6 contracts
 TAIL_NODE: constant(int256) = 3 * 10**18  # nodes from here outwards take the tail's vol moves
-UNBOUNDED: constant(int256) = min_value(int256)
 
 # relative vol moves of the branches [wad], before the tenor's scale
 BODY_DOWN: constant(int256) = 15 * 10**16
@@ -61,10 +60,10 @@ def __init__(z: int256[12], p: uint256[12]):
     for i: uint256 in range(NODES):
         assert z[i] > previous and z[i] < 20 * WAD, "es/nodes-ascending"
         assert (i < 3 or i > 8) == (abs(z[i]) >= TAIL_NODE), "es/tail-nodes"
-        assert p[i] > 1 and p[i] < UWAD, "es/weight-range"
+        assert p[i] > 1 and p[i] < scales.WAD, "es/weight-range"
         previous = z[i]
         total += p[i]
-    assert total == UWAD, "es/weights-sum"
+    assert total == scales.WAD, "es/weights-sum"
     Z = z
     P = p
     TABLE = phi_table._build()
@@ -86,7 +85,7 @@ def assess(
     """
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result.v_min = payoff._least(legs)
-    if len(legs) <= 4 and result.v_min != UNBOUNDED and collateral >= -result.v_min:
+    if len(legs) <= 4 and result.v_min != payoff.UNBOUNDED and collateral >= -result.v_min:
         result.basis = basis.COVERED
         return result
 
@@ -101,6 +100,7 @@ def assess(
     move: int256 = marks_._move(risk, snapshot.sigma, snapshot.seconds)
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
+    # generated: begin shifts by python -m benchmarks.generate_scenarios
     shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
     shifts[1] = unsafe_div(unsafe_mul(Z[1], move), WAD)
     shifts[2] = unsafe_div(unsafe_mul(Z[2], move), WAD)
@@ -113,10 +113,12 @@ def assess(
     shifts[9] = unsafe_div(unsafe_mul(Z[9], move), WAD)
     shifts[10] = unsafe_div(unsafe_mul(Z[10], move), WAD)
     shifts[11] = unsafe_div(unsafe_mul(Z[11], move), WAD)
+    # generated: end shifts
     d: int256 = 0
     w: int256 = 0
     t: int256 = 0
     up: int256 = 0
+    # generated: begin forwards by python -m benchmarks.generate_scenarios
     shocked[0] = self._moved(marks.setting.base, shifts[0])
     shocked[1] = self._moved(marks.setting.base, shifts[1])
     shocked[2] = self._moved(marks.setting.base, shifts[2])
@@ -129,6 +131,7 @@ def assess(
     shocked[9] = self._moved(marks.setting.base, shifts[9])
     shocked[10] = self._moved(marks.setting.base, shifts[10])
     shocked[11] = self._moved(marks.setting.base, shifts[11])
+    # generated: end forwards
 
     scale: int256 = marks_._vol_scale(snapshot.seconds, marks.setting.root)
     iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
@@ -179,6 +182,7 @@ def assess(
                 | unsafe_sub(LAST, unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse)))
                 | unsafe_sub(LAST, unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse)))
             ) >= 0:
+                # generated: begin values by python -m benchmarks.generate_scenarios
                 # node 0
                 d = unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse))
                 w = convert(
@@ -479,6 +483,7 @@ def assess(
                     strike, unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
                     w << 51) >> 102, t), w << 85) >> 216
                 ))))
+                # generated: end values
             else:
                 # the same, node by node, with Phi 0 and 1 outside the table
                 for j: uint256 in range(NODES):
@@ -502,6 +507,7 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
+    # generated: begin losses by python -m benchmarks.generate_scenarios
     d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], marks.setting.base)))
     up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
     d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
@@ -574,42 +580,10 @@ def assess(
     w = max(up, d)
     heads[11] = w
     seconds[11] = up ^ d ^ w
-    # mean of the worst losses, by repeated maximum: the tail is exhausted after a few
+    # generated: end losses
+    # a call among the arguments would have them copied twice
     tail: uint256 = parameters._tail(risk)
-    assert tail != 0, "es/tail-range"
-    left: uint256 = tail
-    shortfall: int256 = 0
-    low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
-    low_body: int256 = max(heads[3], max(heads[4], heads[5]))
-    high_body: int256 = max(heads[6], max(heads[7], heads[8]))
-    high_tail: int256 = max(heads[9], max(heads[10], heads[11]))
-    for pick: uint256 in range(24):
-        worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
-        at: uint256 = convert(convert(worst & 255, bytes32), uint256)
-        # both branches are equally likely; an odd unit goes to the second
-        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
-        if weight >= left:
-            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
-            break
-        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
-        left = unsafe_sub(left, weight)
-        heads[at >> 1] = seconds[at >> 1]
-        seconds[at >> 1] = UNBOUNDED
-        if at < 6:
-            low_tail = max(heads[0], max(heads[1], heads[2]))
-        elif at > 17:
-            high_tail = max(heads[9], max(heads[10], heads[11]))
-        elif at < 12:
-            low_body = max(heads[3], max(heads[4], heads[5]))
-        else:
-            high_body = max(heads[6], max(heads[7], heads[8]))
-    margin: int256 = 0
-    if shortfall > 0:
-        # rounded up
-        margin = unsafe_div(
-            unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
-            convert(convert(tail, bytes32), int256),
-        )
+    margin: int256 = self._shortfall(heads, seconds, tail)
     margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
     result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
@@ -637,6 +611,52 @@ def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int
     """
     payoff._least(legs)  # refuses what are not legs
     return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
+
+
+@internal
+@view
+def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
+    """
+    @notice Mean of the worst losses until their mass is `tail`, at least 0, rounded up.
+    @dev By repeated maximum: the tail is exhausted after a few. A loss is loss << 8 | its scenario, 2*node + branch.
+    @param heads Per node the larger loss of its two branches.
+    @param seconds Per node the smaller one.
+    @param tail Probability of the worst outcomes [wad].
+    @return In the unit of the losses.
+    """
+    assert tail != 0, "es/tail-range"
+    left: uint256 = tail
+    shortfall: int256 = 0
+    low_tail: int256 = max(heads[0], max(heads[1], heads[2]))
+    low_body: int256 = max(heads[3], max(heads[4], heads[5]))
+    high_body: int256 = max(heads[6], max(heads[7], heads[8]))
+    high_tail: int256 = max(heads[9], max(heads[10], heads[11]))
+    for pick: uint256 in range(24):
+        worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
+        at: uint256 = convert(convert(worst & 255, bytes32), uint256)
+        # both branches are equally likely; an odd unit goes to the second
+        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
+        if weight >= left:
+            shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
+            break
+        shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(weight, bytes32), int256)))
+        left = unsafe_sub(left, weight)
+        heads[at >> 1] = seconds[at >> 1]
+        seconds[at >> 1] = payoff.UNBOUNDED
+        if at < 6:
+            low_tail = max(heads[0], max(heads[1], heads[2]))
+        elif at > 17:
+            high_tail = max(heads[9], max(heads[10], heads[11]))
+        elif at < 12:
+            low_body = max(heads[3], max(heads[4], heads[5]))
+        else:
+            high_body = max(heads[6], max(heads[7], heads[8]))
+    if shortfall <= 0:
+        return 0
+    return unsafe_div(
+        unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
+        convert(convert(tail, bytes32), int256),
+    )
 
 
 @internal

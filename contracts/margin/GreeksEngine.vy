@@ -15,21 +15,23 @@ from contracts.math import fixed
 from contracts.math import normal
 from contracts.math import payoff
 from contracts.math import phi_table
+from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.margin import basis
 from contracts.margin import marks as marks_
 from contracts.governance import parameters
 from contracts.oracle import snapshot as prices
+from interfaces import IGreeksEngine
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 implements: IMarginEngine
+implements: IGreeksEngine
 
-WAD: constant(int256) = 10**18
-ONE: constant(int256) = 2**64
-UNITS: constant(int256) = 10**6
-YEAR: constant(int256) = 365 * 86400
-UNBOUNDED: constant(int256) = min_value(int256)
+WAD: constant(int256) = scales.SIGNED_WAD
+ONE: constant(int256) = scales.SIGNED_Q64
+UNITS: constant(int256) = scales.SIGNED_MICRO
+YEAR: constant(int256) = scales.SIGNED_YEAR
 DEEPEST: constant(int256) = ONE * 99 // 100  # a price falls by at most this share
 TERM: constant(int256) = 24 * UNITS << 38    # 24 times a loss [wad * 1e-6 * 2^-38] over this is in wad
 
@@ -62,21 +64,20 @@ def assess(
     """
     result: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, collateral)
     if result.basis == basis.ASSESSED:
-        part: int256[6] = self._terms(legs, snapshot, risk, result)
-        result.margin = max(part[0] + part[1] + part[2] + part[3] + part[4], part[5])
+        part: IGreeksEngine.Terms = self._terms(legs, snapshot, risk, result)
+        result.margin = max(part.delta + part.gamma + part.vega + part.theta + part.floor, part.es)
     return result
 
 
 @external
 @view
-def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256) -> int256[6]:
+def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256) -> IGreeksEngine.Terms:
     """
     @notice What the margin is made of: the larger of the first five together and the last.
     @param legs Leg words of one cell. @param snapshot Prices of the cell. @param risk Packed risk word.
-    @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad]; delta and gamma may be negative alone,
-            their sum is not.
+    @return The terms [wad].
     """
-    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, UNBOUNDED)
+    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, payoff.UNBOUNDED)
     return self._terms(legs, snapshot, risk, es)
 
 
@@ -107,7 +108,7 @@ def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int
 @view
 def _terms(
     legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256, es: IMarginEngine.Assessment
-) -> int256[6]:
+) -> IGreeksEngine.Terms:
     """
     @notice The terms of `terms`, given the EsEngine's assessment.
     """
@@ -149,7 +150,7 @@ def _terms(
         if kind == legs_.PUT:
             slope = unsafe_sub(slope, quantity)
         inner: int256 = unsafe_sub(
-            unsafe_mul(legs_._signed(legs_._strike(leg)), marks_.STRIKE_WAD), setting.known
+            unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD), setting.known
         )
         if inner <= 0:
             slope = unsafe_add(slope, quantity)
@@ -209,14 +210,14 @@ def _terms(
         decay = unsafe_div(
             unsafe_add(unsafe_mul(unsafe_sub(0, es.theta), convert(convert(horizon, bytes32), int256)), YEAR - 1), YEAR
         )
-    return [
-        straight,
-        unsafe_sub(move, straight),
-        unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
-        decay,
-        unsafe_div(unsafe_add(marks_._floor(risk, setting.spot, short), UNITS - 1), UNITS),
-        unsafe_div(unsafe_add(unsafe_mul(es.margin, 7), 9), 10),
-    ]
+    return IGreeksEngine.Terms(
+        delta=straight,
+        gamma=unsafe_sub(move, straight),
+        vega=unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
+        theta=decay,
+        floor=unsafe_div(unsafe_add(marks_._floor(risk, setting.spot, short), UNITS - 1), UNITS),
+        es=unsafe_div(unsafe_add(unsafe_mul(es.margin, 7), 9), 10),
+    )
 
 
 @internal

@@ -15,10 +15,12 @@ from interfaces import IOracleAdapter
 
 from contracts.math import fixed
 from contracts.math import payoff
+from contracts.math import scales
 from contracts.vaults import leg
 from contracts.margin import basis
 from contracts.margin import standing
 from contracts.margin import marks
+from contracts.margin import gate_actions
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
 from contracts.oracle import svi_slice
@@ -29,20 +31,10 @@ implements: IMarginGate
 interface IStaticEngine:
     def dynamic() -> address: view
 
-TRADE: constant(uint256) = 0
-OWN: constant(uint256) = 1
-TAKE: constant(uint256) = 2
-
-# actions of `check_own`
-WITHDRAWAL: constant(uint256) = 0
-SWITCH: constant(uint256) = 2
-
-WAD: constant(uint256) = 10**18
 # share of the notional closed by which a closing fill may move equity while the price is not fresh
 STALE_TOLERANCE: constant(uint256) = 2 * 10**16
 # no scenario moves the forward by more standard deviations (EsEngine)
 WORST_MOVE: constant(int256) = 20
-NO_COLLATERAL: constant(int256) = min_value(int256)
 
 # observed for actions that move no legs and need a price
 ORACLE: immutable(address)
@@ -75,7 +67,7 @@ def _collateral(vault: IClearinghouse.Vault) -> int256:
 @pure
 def _covered(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], missing: int256) -> bool:
     v_min: int256 = payoff._least(legs)
-    return v_min != standing.UNBOUNDED and self._collateral(vault) - missing >= -v_min
+    return v_min != payoff.UNBOUNDED and self._collateral(vault) - missing >= -v_min
 
 
 @internal
@@ -84,7 +76,7 @@ def _full(
     vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
 ) -> standing.Standing:
     return standing._resolve(
-        self._assess(vault, legs, prices, NO_COLLATERAL),
+        self._assess(vault, legs, prices, standing.NO_COLLATERAL),
         collateral,
         state._deficit(vault.cell),
         vault.risk,
@@ -100,7 +92,7 @@ def _new_stamp(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapte
     @dev Ratios that a STATIC vault gets with new risk. A take is judged at the ramped vol, so it never lowers one.
     """
     risk: uint256 = vault.risk
-    if mode != TAKE:
+    if mode != gate_actions.TAKE:
         return parameters._stamp(risk, max(prices.sigma, prices.sigma_now))
     return parameters._larger_stamp(
         parameters._stamp(risk, prices.sigma),
@@ -214,15 +206,15 @@ def _bounded(
     worth: uint256 = 0  # [wad * 1e-6]
     for item: uint256 in legs:
         if leg._kind(item) == leg.CASH:
-            worth += WAD
+            worth += scales.WAD
         else:
             units += lot
             worth += lot * (highest + leg._strike(item) * leg.STRIKE_WAD)
-    gap: uint256 = parameters._short_floor(risk) * prices.spot // WAD * units
+    gap: uint256 = parameters._short_floor(risk) * prices.spot // scales.WAD * units
     bound: IMarginEngine.Assessment = share
     bound.value -= convert(worth // 10**6 + 1, int256)
     bound.margin += convert((worth + gap) // 10**6 + 2, int256)
-    bound.v_min = standing.UNBOUNDED
+    bound.v_min = payoff.UNBOUNDED
     bound.delta = -(abs(share.delta) + convert(units * leg.QUANTITY_WAD, int256))
     bound.basis = basis.KNOWN
     return bound
@@ -324,7 +316,7 @@ def _is_fair_close(
     if freed < 0 and not self._covered(vault, legs, 0):
         return False
     allowed: uint256 = min(
-        closed * prices.spot // 10**6 * STALE_TOLERANCE // WAD, convert(max(freed, 0), uint256)
+        closed * prices.spot // 10**6 * STALE_TOLERANCE // scales.WAD, convert(max(freed, 0), uint256)
     )
     native: int256 = convert(state._native_wad(vault.token), int256)
     change: int256 = (
@@ -338,7 +330,7 @@ def _is_fair_close(
 def _check_own(
     vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
 ):
-    assert vault.word & (state.FLAGGED | state.MARKED) == 0, "margin/flagged"
+    assert vault.word & state.FLAGGED_OR_MARKED == 0, "margin/flagged"
     assert price._is_active(prices), "margin/price-not-active"
     assert self._meets_initial(vault, legs, prices, True, known), "margin/below-initial"
 
@@ -346,75 +338,69 @@ def _check_own(
 @external
 @view
 def check(
-    mode: uint256,
+    change: IMarginGate.Change,
     vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     snapshot: IOracleAdapter.Snapshot,
-    moved: int256,
-    fee: uint256,
-    known: IMarginEngine.Assessment,
 ) -> uint256:
     """
     @notice Passes or reverts with the reason for one vault as it is after an action. Keeps INV-05.
-    @param mode 0 trade, 1 own action (withdraw, split, merge), 2 taking over in a liquidation.
+    @param change What happened to it.
     @param vault The vault after the action (`Clearinghouse.load`).
     @param old_legs Leg words before.
     @param legs Leg words after.
     @param snapshot Prices of the cell.
-    @param moved Tokens the vault received, fee not counted [native].
-    @param fee Fee it paid [native].
-    @param known Assessment already made (basis KNOWN), or of the same legs unrounded, ES only (ROUNDED), else zeros.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
-    flagged: bool = vault.word & (state.FLAGGED | state.MARKED) != 0
+    flagged: bool = vault.word & state.FLAGGED_OR_MARKED != 0
     fresh: bool = price._is_fresh(snapshot)
     is_static: bool = state._model(vault.word) == state.STATIC
-    closes: bool = mode == TRADE and self._closer_to_zero(old_legs, legs)
+    closes: bool = change.action == gate_actions.TRADE and self._closer_to_zero(old_legs, legs)
     if len(legs) != 0:
         # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
         least: int256 = 0
         if closes:
             native: int256 = convert(state._native_wad(vault.token), int256)
-            least = self._collateral(vault) - (moved - convert(fee, int256)) * native
+            least = self._collateral(vault) - (change.received - convert(change.fee, int256)) * native
         assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
     stamped: IClearinghouse.Vault = vault
     stamp: uint256 = 0
-    if is_static and fresh and not (mode == OWN and self._same(old_legs, legs)):
+    if is_static and fresh and not (change.action == gate_actions.OWN and self._same(old_legs, legs)):
         # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
-        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, moved, fee):
+        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee):
             return 0
-        stamp = self._new_stamp(mode, vault, snapshot)
+        stamp = self._new_stamp(change.action, vault, snapshot)
         stamped = self._stamped(vault, stamp)
-    if mode == TAKE:
+    if change.action == gate_actions.TAKE:
         # no leg enters a vault whose liquidation deposit is not full
         assert not flagged, "margin/flagged"
-        if known.basis == basis.ROUNDED and self._meets(
-            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, known)
+        if change.known.basis == basis.ROUNDED and self._meets(
+            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, change.known)
         ):
             return stamp
         assert self._meets_initial(
-            stamped, legs, snapshot, False, known
+            stamped, legs, snapshot, False, change.known
         ), "margin/taker-below-initial"
         return stamp
-    if mode == OWN:
-        self._check_own(stamped, legs, snapshot, known)
+    if change.action == gate_actions.OWN:
+        self._check_own(stamped, legs, snapshot, change.known)
         return stamp
 
     assert closes or not flagged, "margin/flagged"
     assert closes or active, "margin/price-not-active"
     if not fresh:
         assert self._is_fair_close(
-            vault, old_legs, legs, snapshot, moved
+            vault, old_legs, legs, snapshot, change.received
         ), "margin/stale-close-price"
         return 0
     if len(legs) == 0:
         return 0
-    if not flagged and self._meets_initial(stamped, legs, snapshot, True, known):
+    if not flagged and self._meets_initial(stamped, legs, snapshot, True, change.known):
         return stamp
     assert closes, "margin/below-initial"
-    assert self._reduces_risk(vault, old_legs, legs, snapshot, moved, fee), "margin/adds-risk"
+    assert self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee), "margin/adds-risk"
     return 0
 
 
@@ -429,7 +415,7 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
     @return Stamp of a vault that is STATIC from now on, to be stored in its terms; 0 when nothing changes.
     """
     # no price is needed: the vault pays its worst settlement out of its own collateral, whatever any price says
-    if action == WITHDRAWAL and self._covered(vault, legs, 0):
+    if action == gate_actions.WITHDRAWAL and self._covered(vault, legs, 0):
         return 0
     expiry: uint256 = state._expiry(vault.terms)
     assert block.timestamp < expiry, "margin/expired"
@@ -439,8 +425,8 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
     )
     stamped: IClearinghouse.Vault = vault
     stamp: uint256 = 0
-    if action == SWITCH and state._model(vault.word) == state.STATIC:
-        stamp = self._new_stamp(OWN, vault, prices)
+    if action == gate_actions.SWITCH and state._model(vault.word) == state.STATIC:
+        stamp = self._new_stamp(gate_actions.OWN, vault, prices)
         stamped = self._stamped(vault, stamp)
     self._check_own(stamped, legs, prices, empty(IMarginEngine.Assessment))
     return stamp

@@ -11,6 +11,7 @@
 """
 
 from contracts.math import payoff
+from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.margin import basis
 from contracts.margin import marks as marks_
@@ -20,9 +21,8 @@ from interfaces import IOracleAdapter
 
 implements: IMarginEngine
 
-WAD: constant(int256) = 10**18
-UNITS: constant(int256) = 10**6
-UNBOUNDED: constant(int256) = min_value(int256)
+WAD: constant(int256) = scales.SIGNED_WAD
+UNITS: constant(int256) = scales.SIGNED_MICRO
 
 ES_ENGINE: immutable(address)
 
@@ -60,7 +60,7 @@ def assess(
     """
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result.v_min = payoff._least(legs)
-    if len(legs) <= 4 and result.v_min != UNBOUNDED and collateral >= -result.v_min:
+    if len(legs) <= 4 and result.v_min != payoff.UNBOUNDED and collateral >= -result.v_min:
         result.basis = basis.COVERED
         return result
 
@@ -80,7 +80,7 @@ def assess(
         if kind == legs_.FUTURE:
             shorts = unsafe_add(shorts, unsafe_mul(abs(quantity), self._share(risk, 2, spot)))
         elif kind <= legs_.PUT and quantity < 0:
-            strike: int256 = unsafe_mul(legs_._signed(legs_._strike(leg)), marks_.STRIKE_WAD)
+            strike: int256 = unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD)
             out: int256 = unsafe_sub(strike, spot)
             least: int256 = self._share(risk, 1, spot)
             if kind == legs_.PUT:

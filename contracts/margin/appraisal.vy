@@ -10,12 +10,10 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import ISettlement
 
+from contracts.math import scales
 from contracts.margin import standing
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
-
-WAD: constant(int256) = 10**18
-NO_COLLATERAL: constant(int256) = min_value(int256)
 
 
 @internal
@@ -61,7 +59,7 @@ def _worth(
         worth: int256 = convert(vault.balance, int256) * unit + value
         return True, convert(max((worth + unit - 1) // unit, 0), uint256)
     result: standing.Standing = standing._resolve(
-        staticcall engine.assess(legs, prices, state._engine_risk(vault), NO_COLLATERAL),
+        staticcall engine.assess(legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL),
         state._collateral(vault.balance, vault.terms, vault.token),
         state._deficit(vault.cell),
         vault.risk,
@@ -69,5 +67,5 @@ def _worth(
         False,
     )
     # `//` truncates towards zero: down for what is positive
-    left: int256 = result.backing - (result.im * haircut + (WAD - 1)) // WAD
+    left: int256 = result.backing - (result.im * haircut + (scales.SIGNED_WAD - 1)) // scales.SIGNED_WAD
     return True, convert(max(left, 0) // unit, uint256)

@@ -12,19 +12,17 @@ from interfaces import IOracleAdapter
 
 from contracts.math import black76
 from contracts.math import fixed
+from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.governance import parameters
 from contracts.oracle import snapshot as prices
 from contracts.oracle import svi_slice
 
-WAD: constant(int256) = 10**18
-UWAD: constant(uint256) = 10**18
-ONE: constant(int256) = 2**64
+WAD: constant(int256) = scales.SIGNED_WAD
+ONE: constant(int256) = scales.SIGNED_Q64
 LOW: constant(int256) = 2**64 - 1
-YEAR: constant(uint256) = 365 * 86400
-DAY: constant(uint256) = 86400
-UNITS: constant(int256) = 10**6             # quantities are in 1e-6 contracts
-STRIKE_WAD: constant(int256) = 10**10
+YEAR: constant(uint256) = scales.YEAR
+UNITS: constant(int256) = scales.SIGNED_MICRO  # quantities are in 1e-6 contracts
 MIN_HORIZON: constant(uint256) = 3600
 MAX_PRICE: constant(uint256) = 2**96
 MAX_TENOR: constant(uint256) = 2**30
@@ -33,10 +31,10 @@ MAX_VOL: constant(uint256) = 10**19         # 1000 %
 MAX_SHARE: constant(uint256) = 99 * 10**16  # of the settlement window; beyond it options are worth intrinsic
 
 # the tenor's scale of vol moves, sqrt(30 days / max(tenor, 2 days)): sqrt(15) [Q64] and sqrt(30/365) [Q128]
-# --- generated: constants
+# generated: begin constants by python -m benchmarks.generate_coefficients
 LARGEST_SCALE: constant(int256) = 71443932589227456047
 MONTH_ROOT: constant(int256) = 97555922523983343856803566329452224511
-# --- generated: end
+# generated: end constants
 
 
 struct Setting:
@@ -80,9 +78,9 @@ def _setting(snapshot: IOracleAdapter.Snapshot) -> Setting:
     assert spot != 0 and forward != 0, "es/zero-spot"
     assert seconds != 0, "es/expired"
     if share != 0:
-        assert share < UWAD, "es/window-share"
-        known = unsafe_div(unsafe_mul(share, snapshot.window_average), UWAD)
-        forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(UWAD, share), spot), UWAD))
+        assert share < scales.WAD, "es/window-share"
+        known = unsafe_div(unsafe_mul(share, snapshot.window_average), scales.WAD)
+        forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(scales.WAD, share), spot), scales.WAD))
     # bounds that keep every product below within 256 bits
     assert (spot | forward | snapshot.window_average) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
     root: int256 = 0
@@ -151,7 +149,7 @@ def _mark(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> Mar
             else:
                 marks.slope = unsafe_add(marks.slope, quantity)
             continue
-        strike: int256 = unsafe_mul(convert(convert((leg >> 64) & legs_.STRIKE_MASK, bytes32), int256), STRIKE_WAD)
+        strike: int256 = unsafe_mul(convert(convert((leg >> 64) & legs_.STRIKE_MASK, bytes32), int256), legs_.SIGNED_STRIKE_WAD)
         if kind == legs_.PUT:
             marks.slope = unsafe_sub(marks.slope, quantity)
             constant_ = unsafe_add(constant_, unsafe_mul(quantity, strike))
@@ -236,7 +234,7 @@ def _vol_scale(seconds: uint256, root: int256) -> int256:
     """
     @notice sqrt(30 days / max(tenor, 2 days)) [Q64].
     """
-    if seconds > 2 * DAY:
+    if seconds > 2 * scales.DAY:
         return unsafe_div(MONTH_ROOT, root)
     return LARGEST_SCALE
 

@@ -9,11 +9,12 @@
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
+from contracts.math import payoff
+from contracts.math import scales
 from contracts.vaults import leg
 from contracts.governance import parameters
 
-WAD: constant(uint256) = 10**18
-UNBOUNDED: constant(int256) = min_value(int256)  # v_min of legs whose loss has no bound
+NO_COLLATERAL: constant(int256) = min_value(int256)  # collateral that forces a full assessment
 
 # kappa of a model with an IM of its own (STATIC), where the target of a liquidation needs one
 STATIC_KAPPA: constant(uint256) = 13 * 10**17
@@ -35,9 +36,9 @@ def _kappa(vol_ratio: uint256, risk: uint256) -> uint256:
     """
     calm: uint256 = parameters._kappa_calm(risk)
     stress: uint256 = parameters._kappa_stress(risk)
-    if vol_ratio <= WAD or stress <= calm:
+    if vol_ratio <= scales.WAD or stress <= calm:
         return calm
-    return calm + (stress - calm) * min(vol_ratio - WAD, 2 * WAD) // (2 * WAD)
+    return calm + (stress - calm) * min(vol_ratio - scales.WAD, 2 * scales.WAD) // (2 * scales.WAD)
 
 
 @internal
@@ -46,7 +47,7 @@ def _room(assessment: IMarginEngine.Assessment) -> uint256:
     """
     @notice The max-loss cap max(0, v - v_min) on MM, IM and target.
     """
-    if assessment.v_min == UNBOUNDED:
+    if assessment.v_min == payoff.UNBOUNDED:
         return max_value(uint256)
     return convert(max(assessment.value - assessment.v_min, 0), uint256)
 
@@ -54,7 +55,7 @@ def _room(assessment: IMarginEngine.Assessment) -> uint256:
 @internal
 @pure
 def _mul_up(a: uint256, b: uint256) -> uint256:
-    return (a * b + (WAD - 1)) // WAD
+    return (a * b + (scales.WAD - 1)) // scales.WAD
 
 
 @internal
@@ -89,15 +90,15 @@ def _resolve(
     delta: uint256 = convert(abs(assessment.delta), uint256)
     scale: uint256 = parameters._liquidity_scale(risk)
     if scale != 0:
-        size: uint256 = max(delta * prices.spot // WAD, 4 * mm)
+        size: uint256 = max(delta * prices.spot // scales.WAD, 4 * mm)
         if size > scale:
-            factor: uint256 = WAD + parameters._lambda(risk) * (size - scale) // scale
-            im = self._mul_up(im, min(factor, 2 * WAD))
+            factor: uint256 = scales.WAD + parameters._lambda(risk) * (size - scale) // scale
+            im = self._mul_up(im, min(factor, 2 * scales.WAD))
     if proximity and mm != 0 and equity > 0:
-        health: uint256 = convert(equity, uint256) * WAD // mm
-        if health < 3 * WAD // 2:
-            distance: uint256 = min(3 * WAD // 2 - health, WAD // 2)
-            im = self._mul_up(im, WAD + parameters._proximity(risk) * 2 * distance // WAD)
+        health: uint256 = convert(equity, uint256) * scales.WAD // mm
+        if health < 3 * scales.WAD // 2:
+            distance: uint256 = min(3 * scales.WAD // 2 - health, scales.WAD // 2)
+            im = self._mul_up(im, scales.WAD + parameters._proximity(risk) * 2 * distance // scales.WAD)
     if prices.half_width != 0:
         # who may not be sure of the price answers for both ends of it (section 8)
         im += self._mul_up(delta, prices.half_width)
@@ -105,7 +106,7 @@ def _resolve(
     backing: int256 = equity
     if value > 0 and deficit != 0:
         backing = collateral + max(value - convert(deficit, int256), 0)
-    target: uint256 = min(self._mul_up(mm, (WAD + kappa) // 2), room)
+    target: uint256 = min(self._mul_up(mm, (scales.WAD + kappa) // 2), room)
     return Standing(
         equity=equity,
         mm=leg._signed(mm),

@@ -11,13 +11,13 @@
 
 from contracts.math import fixed
 from contracts.math import normal
+from contracts.math import scales
 
-WAD: constant(int256) = 10**18
-ONE: constant(int256) = 2**64
+WAD: constant(int256) = scales.SIGNED_WAD
+ONE: constant(int256) = scales.SIGNED_Q64
 LIMIT: constant(int256) = normal.LIMIT
 LOW_LANE: constant(uint256) = normal.LOW_LANE
-YEAR: constant(int256) = 365 * 86400
-UYEAR: constant(uint256) = 365 * 86400
+YEAR: constant(int256) = scales.SIGNED_YEAR
 
 
 @internal
@@ -150,7 +150,7 @@ def option(
     # sqrt(T) as in fixed._sqrt_ratio
     root: int256 = 0
     if seconds != 0:
-        n: uint256 = unsafe_div(seconds << 128, UYEAR)
+        n: uint256 = unsafe_div(seconds << 128, scales.YEAR)
         k: uint256 = convert(n >= 2**118, uint256) << 3
         k = k | (convert((n >> (k << 1)) >= 2**110, uint256) << 2)
         k = k | (convert((n >> (k << 1)) >= 2**106, uint256) << 1)

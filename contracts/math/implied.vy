@@ -12,10 +12,10 @@
 
 from contracts.math import fixed
 from contracts.math import normal
+from contracts.math import scales
 
-WAD: constant(int256) = 10**18
-ONE: constant(int256) = 2**64
-UYEAR: constant(uint256) = 365 * 86400
+WAD: constant(int256) = scales.SIGNED_WAD
+ONE: constant(int256) = scales.SIGNED_Q64
 STEPS: constant(uint256) = 24
 FAR: constant(uint256) = 9 * 2**64       # normal.LIMIT
 HIGHEST: constant(uint256) = 9 * 2**56 - 1
@@ -163,4 +163,4 @@ def implied_vol(call: int256, forward: int256, strike: int256, seconds: uint256)
         # the next error is about the fourth power of this one, smaller still of the logarithm
         if abs(step) < s >> reach:
             break
-    return unsafe_div(unsafe_mul(s, WAD), fixed._sqrt_ratio(seconds, UYEAR))
+    return unsafe_div(unsafe_mul(s, WAD), fixed._sqrt_ratio(seconds, scales.YEAR))

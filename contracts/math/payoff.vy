@@ -10,7 +10,7 @@
 
 UNIT: constant(int256) = 10**4          # 1e-14 -> wad
 CASH_UNIT: constant(int256) = 10**8     # 1e-6 quote -> 1e-14 quote
-UNBOUNDED: constant(int256) = min_value(int256)
+UNBOUNDED: constant(int256) = min_value(int256)  # the least payoff of legs whose loss has no bound
 QUANTITY_MASK: constant(uint256) = 2**64 - 1
 STRIKE_MASK: constant(uint256) = 2**62 - 1
 

@@ -12,10 +12,11 @@
 """
 
 from contracts.math import normal
+from contracts.math import scales
 
 CELLS: constant(uint256) = 240
 PER_UNIT: constant(int256) = 20
-ONE: constant(int256) = 2**64
+ONE: constant(int256) = scales.SIGNED_Q64
 
 # places in the table are counted in cells from its left edge at -6 [2^-96]
 CENTRE: constant(int256) = 6 * PER_UNIT << 96
@@ -23,7 +24,7 @@ END: constant(int256) = 12 * PER_UNIT << 96
 FRACTION: constant(int256) = 2**96 - 1
 PHI_ONE: constant(int256) = 2**38  # Phi as the table gives it [2^-38]
 
-# --- generated: chebyshev
+# generated: begin chebyshev by python -m benchmarks.generate_coefficients
 T0: constant(int256) = 702087391267710813
 T1: constant(int256) = 5693740367811000925
 T2: constant(int256) = 12753003705898550691
@@ -44,7 +45,7 @@ C00: constant(int256) = 23184511245724618888
 C01: constant(int256) = -6901875870782293314
 C02: constant(int256) = 3081430082304286909
 C03: constant(int256) = -917321383537060868
-# --- generated: end
+# generated: end chebyshev
 
 
 @internal

@@ -5,9 +5,9 @@
 @notice w(k) = a + b*(rho*(k - m) + sqrt((k - m)^2 + sigma^2)), five numbers per expiry (Gatheral 2004). Nothing here
         reverts inside the stated ranges. bulkhead/risk/svi.py is the same arithmetic in Python, to the unit.
 """
+from contracts.math import scales
 
-NANO: constant(int256) = 10**9
-ONE: constant(int256) = 2**64
+ONE: constant(int256) = scales.SIGNED_Q64
 PICO: constant(int256) = 10**12
 UNIT: constant(int256) = 10**21  # 1e-12 of a and b times 1e-9 of rho
 
@@ -44,11 +44,11 @@ def _total_variance(a: int256, b: int256, rho: int256, m: int256, sigma: int256,
     @param k Log-moneyness ln(K/F), below 2^72 in size [Q64].
     @return [Q64]
     """
-    x: int256 = unsafe_sub(k, unsafe_div(m << 64, NANO))
+    x: int256 = unsafe_sub(k, unsafe_div(m << 64, scales.SIGNED_NANO))
     inner: int256 = unsafe_add(
-        unsafe_mul(rho, x), unsafe_mul(NANO, self._distance(x, unsafe_div(sigma << 64, NANO)))
+        unsafe_mul(rho, x), unsafe_mul(scales.SIGNED_NANO, self._distance(x, unsafe_div(sigma << 64, scales.SIGNED_NANO)))
     )
-    return max(unsafe_div(unsafe_add(unsafe_mul(a, NANO) << 64, unsafe_mul(b, inner)), UNIT), 0)
+    return max(unsafe_div(unsafe_add(unsafe_mul(a, scales.SIGNED_NANO) << 64, unsafe_mul(b, inner)), UNIT), 0)
 
 
 @internal
@@ -62,15 +62,15 @@ def _density(
     @dev Parameters as in `_total_variance`; b*(1 + |rho|) at most 4.
     @return (w [Q64], g [Q64]; g is -1 where w is 0).
     """
-    x: int256 = unsafe_sub(k, unsafe_div(m << 64, NANO))
-    s: int256 = unsafe_div(sigma << 64, NANO)
+    x: int256 = unsafe_sub(k, unsafe_div(m << 64, scales.SIGNED_NANO))
+    s: int256 = unsafe_div(sigma << 64, scales.SIGNED_NANO)
     r: int256 = self._distance(x, s)
-    inner: int256 = unsafe_add(unsafe_mul(rho, x), unsafe_mul(NANO, r))
-    w: int256 = unsafe_div(unsafe_add(unsafe_mul(a, NANO) << 64, unsafe_mul(b, inner)), UNIT)
+    inner: int256 = unsafe_add(unsafe_mul(rho, x), unsafe_mul(scales.SIGNED_NANO, r))
+    w: int256 = unsafe_div(unsafe_add(unsafe_mul(a, scales.SIGNED_NANO) << 64, unsafe_mul(b, inner)), UNIT)
     if w <= 0:
         return 0, -1
     slope: int256 = unsafe_div(
-        unsafe_mul(b, unsafe_div(unsafe_add(unsafe_mul(rho, r), unsafe_mul(NANO, x)) << 64, r)), UNIT
+        unsafe_mul(b, unsafe_div(unsafe_add(unsafe_mul(rho, r), unsafe_mul(scales.SIGNED_NANO, x)) << 64, r)), UNIT
     )
     u: int256 = unsafe_div(s << 64, r)
     bend: int256 = unsafe_div(unsafe_mul(b, unsafe_mul(u, u) >> 64) << 64, unsafe_mul(r, PICO))

@@ -4,8 +4,8 @@
 @license AGPL-3.0-only
 @notice Decodes the `oracle` word that RiskParameters pushes to OracleAdapter; the layout is in governance/parameters.
 """
+from contracts.math import scales
 
-BPS: constant(uint256) = 10**14  # one basis point [wad]
 RATE_OFFSET: constant(uint256) = 2**15
 
 WORD_BITS: constant(uint256) = 212
@@ -17,7 +17,7 @@ def _deviation(word: uint256) -> uint256:
     """
     @notice How far primary and fallback may be apart, relative to the fallback [wad].
     """
-    return unsafe_mul((word & 65535), BPS)
+    return unsafe_mul((word & 65535), scales.BPS)
 
 
 @internal
@@ -38,7 +38,7 @@ def _sigma_floor(word: uint256) -> uint256:
     """
     @notice Least sigma_m [wad].
     """
-    return unsafe_mul(((word >> 48) & 65535), BPS)
+    return unsafe_mul(((word >> 48) & 65535), scales.BPS)
 
 
 @internal
@@ -47,7 +47,7 @@ def _ramp(word: uint256) -> uint256:
     """
     @notice Largest relative rise of sigma_m in one hour [wad].
     """
-    return unsafe_mul(((word >> 64) & 65535), BPS)
+    return unsafe_mul(((word >> 64) & 65535), scales.BPS)
 
 
 @internal
@@ -56,7 +56,7 @@ def _flat_factor(word: uint256) -> uint256:
     """
     @notice Flat iv over realised vol [wad].
     """
-    return unsafe_mul(((word >> 80) & 65535), BPS)
+    return unsafe_mul(((word >> 80) & 65535), scales.BPS)
 
 
 @internal
@@ -68,7 +68,7 @@ def _rate(word: uint256) -> int256:
     raw: uint256 = (word >> 96) & 65535
     if raw == RATE_OFFSET:
         return 0
-    return (convert(raw, int256) - convert(RATE_OFFSET, int256)) * convert(BPS, int256)
+    return (convert(raw, int256) - convert(RATE_OFFSET, int256)) * convert(scales.BPS, int256)
 
 
 @internal

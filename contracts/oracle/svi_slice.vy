@@ -12,10 +12,11 @@
 
 from contracts.math import fixed
 from contracts.math import svi
+from contracts.math import scales
 
-WAD: constant(int256) = 10**18
-YEAR: constant(int256) = 365 * 86400
-ONE: constant(int256) = 2**64
+WAD: constant(int256) = scales.SIGNED_WAD
+YEAR: constant(int256) = scales.SIGNED_YEAR
+ONE: constant(int256) = scales.SIGNED_Q64
 
 B_AT: constant(uint256) = 56
 RHO_AT: constant(uint256) = 112

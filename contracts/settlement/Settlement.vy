@@ -23,7 +23,6 @@ from contracts.liquidation import waterfall
 
 implements: ISettlement
 
-WAD: constant(uint256) = 10**18
 AMOUNT_MASK: constant(uint256) = 2**108 - 1
 TOTAL_MASK: constant(uint256) = 2**112 - 1
 OPEN_CLAIM: constant(uint256) = 1 << 224
@@ -509,13 +508,12 @@ def debt_of(vault_id: uint256) -> uint256:
 
 @external
 @view
-def cell_state(market: uint256, expiry: uint256) -> uint256[7]:
+def cell_state(market: uint256, expiry: uint256) -> ISettlement.CellState:
     """
-    @notice (claims, received, open claims, insurable shortfall, outstanding debt, 1 when insurance is done,
-            recovery ratio [wad], 0 before every vault of the cell is settled) [native].
+    @notice What a cell has settled so far.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
-    @return The seven numbers [native], the last in wad.
+    @return Claims and what came in for them.
     """
     key: uint256 = self._key(market, expiry)
     book: uint256 = self.books[key]
@@ -526,12 +524,12 @@ def cell_state(market: uint256, expiry: uint256) -> uint256[7]:
         and staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry) != 0
     ):
         ratio = waterfall._ratio(self._claimed(book), self._received(book))
-    return [
-        self._claimed(book),
-        self._received(book),
-        book >> 224,
-        self._shortfall(loss),
-        self._debt(loss),
-        convert(self._is_insured(loss), uint256),
-        ratio,
-    ]
+    return ISettlement.CellState(
+        claims=self._claimed(book),
+        received=self._received(book),
+        open_claims=book >> 224,
+        shortfall=self._shortfall(loss),
+        debt=self._debt(loss),
+        insured=self._is_insured(loss),
+        ratio=ratio,
+    )

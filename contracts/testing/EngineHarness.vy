@@ -7,16 +7,12 @@
 
 from contracts.margin import basis
 
+from interfaces import IGreeksEngine
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 VAULTS: constant(uint256) = 40
 DIFFERENT: constant(uint256) = 255
-
-interface IGreeksEngine:
-    def terms(
-        legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256
-    ) -> int256[6]: view
 
 
 @external
@@ -52,14 +48,14 @@ def terms(
     legs: DynArray[DynArray[uint256, 16], VAULTS],
     snapshots: DynArray[IOracleAdapter.Snapshot, VAULTS],
     risks: DynArray[uint256, VAULTS],
-) -> DynArray[int256[6], VAULTS]:
+) -> DynArray[IGreeksEngine.Terms, VAULTS]:
     """
     @notice The terms of each vault's margin in the GREEKS model.
     @param engine The GreeksEngine. @param legs Leg words by vault. @param snapshots Prices by vault.
     @param risks Risk words by vault.
-    @return Six terms for each vault.
+    @return The terms of each vault.
     """
-    results: DynArray[int256[6], VAULTS] = []
+    results: DynArray[IGreeksEngine.Terms, VAULTS] = []
     for i: uint256 in range(len(legs), bound=VAULTS):
         results.append(staticcall IGreeksEngine(engine).terms(legs[i], snapshots[i], risks[i]))
     return results

@@ -3,7 +3,8 @@
 @title Test token that breaks its word
 @license AGPL-3.0-only
 @notice Ordinary until told otherwise: it can freeze addresses (transfers from or to them revert), answer false instead
-        of reverting, keep a fee of every transfer, or call somebody before it moves anything. For tests only.
+        of reverting, keep a fee of every transfer, refuse to change an allowance that is not zero as USDT does, or call
+        somebody before it moves anything. For tests only.
 """
 
 decimals: public(immutable(uint8))
@@ -17,6 +18,8 @@ frozen: public(HashMap[address, bool])
 quiet: public(bool)
 # kept of every transfer
 fee_bps: public(uint256)
+# an allowance changes only from zero or to zero
+strict: public(bool)
 # called once before the next transfer moves anything, as a hook of ERC-777 would be
 hook: address
 hook_data: Bytes[2048]
@@ -58,6 +61,14 @@ def misbehave(quiet: bool, fee_bps: uint256):
 
 
 @external
+def be_strict(strict: bool):
+    """
+    @notice Chooses whether an allowance may change from one amount to another.
+    """
+    self.strict = strict
+
+
+@external
 def arm(target: address, data: Bytes[2048]):
     """
     @notice Sets what is called, as this token, before the next transfer.
@@ -81,6 +92,9 @@ def approve(spender: address, amount: uint256) -> bool:
     """
     @notice Sets the allowance of a spender.
     """
+    if self.strict and amount != 0 and self.allowance[msg.sender][spender] != 0:
+        # USDT gives no reason
+        raw_revert(b"")
     self.allowance[msg.sender][spender] = amount
     return True
 

@@ -18,24 +18,15 @@ from interfaces import IOperators
 from interfaces import IOracleAdapter
 from interfaces import IVaultToken
 
+from contracts.math import scales
+from contracts.margin import gate_actions
 from contracts.vaults import leg
+from contracts.vaults import novation
 from contracts.governance import parameters
 from contracts.vaults import vault_state as state
+from contracts.vaults import permissions
 
 implements: IClearinghouse
-
-# modes of the margin gate
-TRADE: constant(uint256) = 0
-OWN: constant(uint256) = 1
-TAKE: constant(uint256) = 2
-
-# own actions that leave the legs as they are: the second checks a vault under its model, the third under a new one
-WITHDRAWAL: constant(uint256) = 0
-STAY: constant(uint256) = 1
-
-# permissions of operators
-WITHDRAW: constant(uint256) = 2
-MANAGE: constant(uint256) = 4
 
 CELL_SALT: constant(uint256) = 1 << 255
 # gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
@@ -119,21 +110,14 @@ def __init__(
 
 @internal
 @pure
-def _refuse(reason: String[32]):
-    # one revert for all reasons: half the bytes of a literal assert, and this contract is the tightest
-    raise reason
-
-
-@internal
-@pure
 def _refuse_transfer():
-    self._refuse("clearinghouse/transfer-refused")
+    novation._refuse("clearinghouse/transfer-refused")
 
 
 @internal
 @pure
 def _refuse_owner():
-    self._refuse("clearinghouse/not-owner")
+    novation._refuse("clearinghouse/not-owner")
 
 
 @internal
@@ -141,21 +125,21 @@ def _refuse_owner():
 def _check_idle():
     # inside a taker's callback only fills, deposits and novations between its own vaults are open
     if self.callback_taker != empty(address):
-        self._refuse("clearinghouse/in-callback")
+        novation._refuse("clearinghouse/in-callback")
 
 
 @internal
 @view
 def _check_role(role: address):
     if msg.sender != role:
-        self._refuse("clearinghouse/not-authorized")
+        novation._refuse("clearinghouse/not-authorized")
 
 
 @internal
 @view
 def _check_model(market: uint256, model: uint256):
     if not state._enables(self.tokens[market], model):
-        self._refuse("clearinghouse/model-disabled")
+        novation._refuse("clearinghouse/model-disabled")
 
 
 @internal
@@ -163,7 +147,7 @@ def _check_model(market: uint256, model: uint256):
 def _word(vault_id: uint256) -> uint256:
     word: uint256 = self.words[vault_id]
     if word == 0:
-        self._refuse("clearinghouse/unknown-vault")
+        novation._refuse("clearinghouse/unknown-vault")
     return word
 
 
@@ -213,7 +197,7 @@ def _balance(token: uint256, holder: address) -> uint256:
 @internal
 def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]) -> bool:
     """
-    @dev Like `_pay`, but a token that refuses is reported, not raised.
+    @dev Up to two amounts out of one custody, all or nothing; a token that refuses is reported, not raised.
     """
     if amounts[0] | amounts[1] == 0:
         return True
@@ -225,13 +209,18 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
         revert_on_failure=False,
     )
     if not paid and msg.gas <= HONEST_FAILURE_GAS:
-        self._refuse("clearinghouse/out-of-gas")
+        novation._refuse("clearinghouse/out-of-gas")
     return paid
 
 
 @internal
-def _pay(token: uint256, custody: address, to: address[2], amounts: uint256[2]):
-    if not self._try_pay(token, custody, to, amounts):
+def _try_pay_one(token: uint256, custody: address, to: address, amount: uint256) -> bool:
+    return self._try_pay(token, custody, [to, empty(address)], [amount, 0])
+
+
+@internal
+def _pay(token: uint256, custody: address, to: address, amount: uint256):
+    if not self._try_pay_one(token, custody, to, amount):
         self._refuse_transfer()
 
 
@@ -414,18 +403,23 @@ def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
 
 
 @internal
-def _end_flag(vault_id: uint256, word: uint256, terms: uint256, actor: address):
+def _end_flag(
+    vault_id: uint256, flagged: IClearinghouse.Vault, actor: address
+) -> IClearinghouse.Vault:
     """
     @dev Ends flag and mark and refills the deposit; what is missing comes out of the collateral by definition of C.
          A at the flag stays known: it caps what insurance pays for the vault at settlement.
+    @return The vault as it is now.
     """
-    self._store(
-        vault_id,
-        word & ~(state.FLAGGED | state.MARKED),
-        terms & ~(state.FLAG_TIMES_MASK | state.TIP_FLAG),
+    vault: IClearinghouse.Vault = flagged
+    key: uint256 = self._cell_key(state._market(vault.word), state._expiry(vault.terms))
+    vault.terms &= ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
+    vault.word = self._store(
+        vault_id, vault.word & ~state.FLAGGED_OR_MARKED, vault.terms
     )
-    self._record_deficit(vault_id, self._cell_key(state._market(word), state._expiry(terms)), 0)
+    self._record_deficit(vault_id, key, 0)
     log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
+    return vault
 
 
 @internal
@@ -438,7 +432,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     terms: uint256 = vault.terms
     market: uint256 = state._market(word)
     expiry: uint256 = state._expiry(terms)
-    if word & (state.FLAGGED | state.MARKED) == 0 or block.timestamp >= expiry:
+    if word & state.FLAGGED_OR_MARKED == 0 or block.timestamp >= expiry:
         return 0
     vault.balance = self._held(vault)
     token: uint256 = vault.token
@@ -452,10 +446,8 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         tip + state._deposit_missing(terms) * state._micro_native(token),
     )
     if outcome == 2:
-        self._end_flag(vault_id, word, terms, actor)
-        if self._try_pay(
-            token, vault.custody, [actor, empty(address)], [tip, 0]
-        ):
+        vault = self._end_flag(vault_id, vault, actor)
+        if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
     elif outcome == 3:
         return 0
@@ -476,42 +468,33 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
 
 
 @internal
-def _check(
-    vault_id: uint256,
-    mode: uint256,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-    moved: int256,
-    fee: uint256,
-    known: IMarginEngine.Assessment,
-) -> uint256[2]:
+def _stamp(
+    vault_id: uint256, vault: IClearinghouse.Vault, stamp: uint256
+) -> IClearinghouse.Vault:
     """
-    @dev Margins one vault after an action.
-    @return The vault word and the terms as they are now.
+    @dev A STATIC vault that took new risk keeps the ratios it was judged by.
+    @return The vault as it is now.
     """
-    return self._stamp(
-        vault_id,
-        vault,
-        staticcall IMarginGate(GATE).check(
-            mode, vault, old_legs, legs, prices, moved, fee, known
-        ),
-    )
+    stamped: IClearinghouse.Vault = vault
+    if stamp != 0:
+        stamped.terms = (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
+        stamped.word = self._store(vault_id, vault.word, stamped.terms)
+    return stamped
 
 
 @internal
-def _stamp(vault_id: uint256, vault: IClearinghouse.Vault, stamp: uint256) -> uint256[2]:
+def _check(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    before: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> uint256:
     """
-    @dev A STATIC vault that took new risk keeps the ratios it was judged by.
-    @return The vault word and the terms as they are now.
+    @dev Margins one vault after an action.
+    @return Stamp of a STATIC vault that took new risk, else 0.
     """
-    word: uint256 = vault.word
-    terms: uint256 = vault.terms
-    if stamp != 0:
-        terms = (terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
-        word = self._store(vault_id, word, terms)
-    return [word, terms]
+    return staticcall IMarginGate(GATE).check(change, vault, before, legs, prices)
 
 
 @internal
@@ -532,227 +515,206 @@ def _check_own(vault_id: uint256, vault: IClearinghouse.Vault, action: uint256):
 
 
 @internal
-def _novate(
-    mode: uint256,
-    ids: uint256[2],
+@view
+def _legs_in_cell(
+    vault_id: uint256, vault: IClearinghouse.Vault, expiry: uint256
+) -> DynArray[uint256, 16]:
+    """
+    @dev Legs of one side, which owes nothing to an old cell and is in this one or in none.
+    """
+    if vault.word & (state.DEBT | state.CLAIM) != 0:
+        novation._refuse("clearinghouse/unsettled")
+    # the terms of a vault without legs are zero
+    cell_expiry: uint256 = state._expiry(vault.terms)
+    if cell_expiry != 0 and cell_expiry != expiry:
+        novation._refuse("clearinghouse/wrong-cell")
+    return self._load_legs(vault_id, vault.word)
+
+
+@internal
+def _store_side(
+    vault_id: uint256,
+    loaded: IClearinghouse.Vault,
+    before: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
     expiry: uint256,
-    moved: DynArray[uint256, 16],
-    cash: int256,
-    fees: uint256[2],
-    fee_receiver: address,
-    prices: IOracleAdapter.Snapshot,
-    ends: bool,
-    defers: bool,
-    known: IMarginEngine.Assessment,
-) -> bool:
+) -> IClearinghouse.Vault:
     """
-    @dev Moves signed legs and cash from vault 0 to vault 1, writes both and the cell, then margins the sides that must
-         pass. A taker's tip for the end of a flag travels with the cash.
-    @return Whether the open interest of some series rose.
+    @dev Writes the legs of one side. A first leg locks the liquidation deposit, the last one to leave frees it.
+    @param loaded The vault before; `expiry` is that of its first leg.
+    @return The vault as it is now.
     """
-    if ids[0] == ids[1]:
-        self._refuse("clearinghouse/same-vault")
-    if block.timestamp >= expiry:
-        self._refuse("clearinghouse/expired")
-    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
-        self._refuse("clearinghouse/expiry-range")
-    vaults: IClearinghouse.Vault[2] = [self._load(ids[0]), self._load(ids[1])]
-    market: uint256 = state._market(vaults[0].word)
-    token: uint256 = vaults[0].token
-    if market != state._market(vaults[1].word):
-        self._refuse("clearinghouse/wrong-market")
-    old_legs: DynArray[uint256, 16][2] = [[], []]
-    for i: uint256 in range(2):
-        word: uint256 = vaults[i].word
-        if word & (state.DEBT | state.CLAIM) != 0:
-            self._refuse("clearinghouse/unsettled")
-        # the terms of a vault without legs are zero
-        cell_expiry: uint256 = state._expiry(vaults[i].terms)
-        if cell_expiry != 0 and cell_expiry != expiry:
-            self._refuse("clearinghouse/wrong-cell")
-        old_legs[i] = self._load_legs(ids[i], word)
+    vault: IClearinghouse.Vault = loaded
+    count: uint256 = len(legs)
+    self._store_legs(vault_id, before, legs)
+    if count != len(before):
+        if count == 0:
+            vault.terms = 0
+        elif len(before) == 0:
+            vault.terms = expiry | (
+                parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
+            )
+        vault.word = state._with_terms(
+            (vault.word & ~state.COUNT_MASK) | (count << state.COUNT_AT), vault.terms
+        )
+        self.words[vault_id] = vault.word
+    return vault
 
-    # legs, in memory
-    legs: DynArray[uint256, 16][2] = old_legs
-    lot: int256 = convert(state._lot(token), int256)
-    gross: int256 = 0
-    open_interest: int256 = 0
-    raised: bool = False
-    hint: uint256 = 0
-    # no leg of vault 1 is among those still to come: it began empty, and all so far lie in vault 0 in this order
-    apart: bool = len(old_legs[1]) == 0
-    for item: uint256 in moved:
-        signed: int256 = -leg._quantity(item)
-        key: uint256 = leg._key(item)
-        is_cash: bool = leg._kind(item) == leg.CASH
-        # bits above the word would be margined as one leg and stored as another
-        if item > leg.LEG_MASK or (not is_cash and signed % lot != 0):
-            self._refuse("clearinghouse/not-a-lot")
-        change: int256 = 0
-        for i: uint256 in range(2):
-            # legs mostly keep their order; a search copies all of them. Where there is none, `hint` is the end
-            count: uint256 = len(legs[i])
-            position: uint256 = hint
-            if i == 0 or not apart:
-                if hint >= count or leg._key(legs[i][hint]) != key:
-                    apart = False
-                    if count != 0:
-                        position = leg._find(legs[i], key, hint)
-            # quantities are int64: sums of a few of them are far from the end of int256
-            old: int256 = 0
-            if position != count:
-                old = leg._quantity(legs[i][position])
-            new: int256 = unsafe_add(old, signed)
-            word: uint256 = leg._pack(key, new)
-            if position != count:
-                legs[i][position] = word
-            else:
-                if position >= leg.MAX_LEGS:
-                    self._refuse("clearinghouse/too-many-legs")
-                legs[i].append(word)
-            change = unsafe_add(change, unsafe_sub(abs(new), abs(old)))
-            signed = unsafe_sub(0, signed)
-        hint = unsafe_add(hint, 1)
-        gross += change
-        if not is_cash:
-            open_interest += change
-            raised = raised or change > 0
 
-    # effects: vaults, cell, market
-    tip: uint256 = 0
-    for i: uint256 in range(2):
-        kept: DynArray[uint256, 16] = []
-        for item: uint256 in legs[i]:
-            if item & (2**64 - 1) != 0:
-                kept.append(item)
-        legs[i] = kept
-        count: uint256 = len(kept)
-        old_count: uint256 = len(old_legs[i])
-        self._store_legs(ids[i], old_legs[i], kept)
-        word: uint256 = vaults[i].word
-        terms: uint256 = vaults[i].terms
-        ended: bool = False
-        if mode == TAKE and i == 0 and (ends or count == 0):
-            tip = min(self._tip_amount(terms, state.TIP_END, token), self._held(vaults[0]))
-            ended = True
-        if ended or (count == 0 and word & (state.FLAGGED | state.MARKED) != 0):
-            self._end_flag(ids[i], word, terms, msg.sender)
-            word = self.words[ids[i]]
-            terms = self._terms(ids[i], word)
-        if count != old_count:
-            # a first leg locks the liquidation deposit, the last one to leave frees it
-            if count == 0:
-                terms = 0
-            elif old_count == 0:
-                terms = expiry | (
-                    parameters._liquidation_deposit(vaults[0].risk) << state.DEPOSIT_AT
-                )
-            word = state._with_terms((word & ~state.COUNT_MASK) | (count << state.COUNT_AT), terms)
-            self.words[ids[i]] = word
-        vaults[i].word = word
-        vaults[i].terms = terms
-    cell_key: uint256 = self._cell_key(market, expiry)
+@internal
+def _store_cell(market: uint256, expiry: uint256, gross: int256, open_interest: int256):
     if gross != 0:
-        self.cells[cell_key] = leg._unsigned(leg._signed(self.cells[cell_key]) + gross)
+        key: uint256 = self._cell_key(market, expiry)
+        self.cells[key] = leg._unsigned(leg._signed(self.cells[key]) + gross)
     if open_interest != 0:
         self.open_interests[market] = leg._unsigned(
             leg._signed(self.open_interests[market]) + open_interest
         )
 
-    # tokens: one clone call where the payer's cash covers the other's fee
-    net: int256 = cash + convert(tip, int256)
-    forward: uint256 = convert(max(net, 0), uint256)
-    back: uint256 = convert(max(-net, 0), uint256)
-    due: uint256[2] = fees
-    if forward >= due[1]:
-        forward -= due[1]
-        due = [due[0] + due[1], 0]
-    elif back >= due[0]:
-        back -= due[0]
-        due = [0, due[0] + due[1]]
-    custody: address[2] = [
-        vaults[0].custody, vaults[1].custody
-    ]
-    charged: uint256[2] = fees
-    if not (
-        self._try_pay(token, custody[0], [custody[1], fee_receiver], [forward, due[0]])
-        and self._try_pay(token, custody[1], [custody[0], fee_receiver], [back, due[1]])
-    ):
-        if mode != TAKE:
+
+@internal
+def _exchange(
+    token: uint256,
+    custody: address[2],
+    cash: int256,
+    charged: uint256[2],
+    fee_receiver: address,
+    is_take: bool,
+) -> uint256[2]:
+    """
+    @dev Moves the tokens of a novation.
+    @return Fees charged to giver and receiver [native].
+    """
+    fees: uint256[2] = charged
+    for i: uint256 in range(2):
+        due: novation.Payments = novation._payments(cash, fees)
+        if self._try_pay(
+            token, custody[0], [custody[1], fee_receiver], [due.to_receiver, due.giver_pays]
+        ) and self._try_pay(
+            token, custody[1], [custody[0], fee_receiver], [due.to_giver, due.receiver_pays]
+        ):
+            break
+        if i == 1 or not is_take:
             self._refuse_transfer()
-        # a pot that its token's issuer froze stops no take: the cut, all of it due from vault 0, stays there
-        charged = [0, 0]
-        self._pay(token, custody[0], [custody[1], empty(address)], [forward, 0])
-        self._pay(token, custody[1], [custody[0], empty(address)], [back, 0])
+        # a pot that its token's issuer froze stops no take: the cut, all of it due from the giver, stays there
+        fees = [0, 0]
+    return fees
+
+
+@internal
+def _novate(
+    action: uint256,
+    order: IClearinghouse.Novation,
+    prices: IOracleAdapter.Snapshot,
+    take: IClearinghouse.Take,
+) -> bool:
+    """
+    @dev Moves signed legs and cash from the giver to the receiver, writes both and the cell, then margins the sides that
+         must pass.
+    @return Whether the open interest of some series rose.
+    """
+    if order.giver == order.receiver:
+        novation._refuse("clearinghouse/same-vault")
+    if block.timestamp >= order.expiry:
+        novation._refuse("clearinghouse/expired")
+    if order.expiry % scales.HOUR != 0 or order.expiry >= 2**20 * scales.HOUR:
+        novation._refuse("clearinghouse/expiry-range")
+
+    # load
+    ids: uint256[2] = [order.giver, order.receiver]
+    vaults: IClearinghouse.Vault[2] = [self._load(ids[0]), self._load(ids[1])]
+    market: uint256 = state._market(vaults[0].word)
+    token: uint256 = vaults[0].token
+    if market != state._market(vaults[1].word):
+        novation._refuse("clearinghouse/wrong-market")
+    before: DynArray[uint256, 16][2] = [
+        self._legs_in_cell(ids[0], vaults[0], order.expiry),
+        self._legs_in_cell(ids[1], vaults[1], order.expiry),
+    ]
+
+    # decide
+    moved: novation.Moved = novation._move(
+        before, order.legs, convert(state._lot(token), int256)
+    )
+
+    # apply
+    tip: uint256 = 0
+    for i: uint256 in range(2):
+        is_empty: bool = len(moved.legs[i]) == 0
+        ends_flag: bool = is_empty and vaults[i].word & state.FLAGGED_OR_MARKED != 0
+        if action == gate_actions.TAKE and i == 0 and (is_empty or take.ends_flag):
+            ends_flag = True
+            tip = min(
+                self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
+            )
+        if ends_flag:
+            vaults[i] = self._end_flag(ids[i], vaults[i], msg.sender)
+        vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
+    self._store_cell(market, order.expiry, moved.gross, moved.open_interest)
+    # the tip for the end of a flag travels with the cash
+    charged: uint256[2] = self._exchange(
+        token,
+        [vaults[0].custody, vaults[1].custody],
+        order.cash + convert(tip, int256),
+        order.fees,
+        order.fee_receiver,
+        action == gate_actions.TAKE,
+    )
     if tip != 0:
-        self._log_tip(ids[0], custody[1], state.TIP_END, tip)
+        self._log_tip(ids[0], vaults[1].custody, state.TIP_END, tip)
 
     # gates
-    received: int256 = -cash
+    received: int256 = -order.cash
     for i: uint256 in range(2):
         vaults[i].balance = self._held(vaults[i])
-        vaults[i].cell = self._indebted(cell_key, self.tokens[market])
+        vaults[i].cell = self._indebted(self._cell_key(market, order.expiry), self.tokens[market])
         if self.deferred_id == ids[i]:
             # novating in a callback may create risk: `finish` then asks what any new risk is asked
-            if not defers:
-                self.deferred_mode = OWN
-        elif mode != TAKE or i == 1:
-            now: uint256[2] = self._check(
-                ids[i], mode, vaults[i], old_legs[i], legs[i], prices, received, fees[i], known
+            if not take.deferred:
+                self.deferred_mode = gate_actions.OWN
+        elif action != gate_actions.TAKE or i == 1:
+            stamp: uint256 = self._check(
+                IMarginGate.Change(
+                    action=action, received=received, fee=order.fees[i], known=take.known
+                ),
+                vaults[i],
+                before[i],
+                moved.legs[i],
+                prices,
             )
-            vaults[i].word = now[0]
-            vaults[i].terms = now[1]
-        received = cash
-        self._log_state(ids[i], vaults[i], legs[i])
+            vaults[i] = self._stamp(ids[i], vaults[i], stamp)
+        received = order.cash
+        self._log_state(ids[i], vaults[i], moved.legs[i])
     log IClearinghouse.Novated(
-        from_id=ids[0], to_id=ids[1], cash=cash, fees=charged, fee_receiver=fee_receiver, legs=moved
+        from_id=ids[0],
+        to_id=ids[1],
+        cash=order.cash,
+        fees=charged,
+        fee_receiver=order.fee_receiver,
+        legs=order.legs,
     )
-    if gross != 0 or open_interest != 0:
-        self._log_cell(market, expiry)
-    return raised
+    if moved.gross != 0 or moved.open_interest != 0:
+        self._log_cell(market, order.expiry)
+    return moved.raised
 
 
 @external
 @nonreentrant
 def novate(
-    from_id: uint256,
-    to_id: uint256,
-    expiry: uint256,
-    legs: DynArray[uint256, 16],
-    cash: int256,
-    fees: uint256[2],
-    fee_receiver: address,
-    snapshot: IOracleAdapter.Snapshot,
-) -> (uint256, uint256):
+    order: IClearinghouse.Novation, snapshot: IOracleAdapter.Snapshot
+) -> IClearinghouse.OpenInterest:
     """
     @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
     @dev Keeps INV-01, INV-02, INV-05.
-    @param from_id Vault whose quantities change by the opposite of `legs`.
-    @param to_id Vault whose quantities change by `legs`.
-    @param expiry Expiry of all legs [unix seconds]; an empty vault takes it.
-    @param legs Leg words (vaults/leg).
-    @param cash Tokens from `from_id` to `to_id` (negative: the other way) [native].
-    @param fees Charged to from and to [native]; the Exchange charges none to a side of negative equity.
-    @param fee_receiver Receives the fees.
+    @param order What moves; the Exchange charges no fee to a side of negative equity.
     @param snapshot Prices of the cell, read by the caller in this transaction.
-    @return (1 if the open interest of some series was raised else 0, open interest of the market after).
+    @return Whether the open interest of some series was raised, and that of the market after.
     """
     self._check_role(EXCHANGE)
-    raised: bool = self._novate(
-        TRADE,
-        [from_id, to_id],
-        expiry,
-        legs,
-        cash,
-        fees,
-        fee_receiver,
-        snapshot,
-        False,
-        False,
-        empty(IMarginEngine.Assessment),
+    raised: bool = self._novate(gate_actions.TRADE, order, snapshot, empty(IClearinghouse.Take))
+    return IClearinghouse.OpenInterest(
+        raised=raised, contracts=self.open_interests[state._market(self.words[order.giver])]
     )
-    market: uint256 = state._market(self.words[from_id])
-    return (1 if raised else 0), self.open_interests[market]
 
 
 # --- owner -------------------------------------------------------------------------------------------------------
@@ -770,9 +732,9 @@ def open(market: uint256, model: uint256, owner: address) -> uint256:
     """
     self._check_idle()
     if msg.sender != owner and msg.sender != EXCHANGE:
-        self._refuse("clearinghouse/not-authorized")
+        novation._refuse("clearinghouse/not-authorized")
     if market >= 65536 or self.tokens[market] == 0:
-        self._refuse("clearinghouse/unknown-market")
+        novation._refuse("clearinghouse/unknown-market")
     self._check_model(market, model)
     vault_id: uint256 = self.next_id
     self.next_id = vault_id + 1
@@ -800,7 +762,7 @@ def _deposit(payer: address, vault_id: uint256, amount: uint256):
     log IClearinghouse.Deposited(
         vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
     )
-    if word & (state.FLAGGED | state.MARKED) != 0:
+    if word & state.FLAGGED_OR_MARKED != 0:
         self._cure(vault_id, payer)
 
 
@@ -841,23 +803,23 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     @param receiver Who gets them.
     """
     self._check_idle()
-    word: uint256 = self._authorized(vault_id, WITHDRAW)
+    word: uint256 = self._authorized(vault_id, permissions.WITHDRAW)
     if word & state.DEBT != 0:
-        self._refuse("clearinghouse/in-debt")
+        novation._refuse("clearinghouse/in-debt")
     vault: IClearinghouse.Vault = self._read(vault_id, word)
     token: uint256 = vault.token
     terms: uint256 = vault.terms
     custody: address = vault.custody
     balance: uint256 = self._balance(token, custody)
     if balance < amount:
-        self._refuse("clearinghouse/low-balance")
+        novation._refuse("clearinghouse/low-balance")
     balance -= amount
     if state._collateral(balance, terms, token) < 0:
-        self._refuse("clearinghouse/deposit-locked")
+        novation._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         vault.balance = balance
-        self._check_own(vault_id, vault, WITHDRAWAL)
-    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+        self._check_own(vault_id, vault, gate_actions.WITHDRAWAL)
+    self._pay(token, custody, receiver, amount)
     log IClearinghouse.Withdrawn(vault_id=vault_id, receiver=receiver, amount=amount, balance=balance)
 
 
@@ -870,14 +832,14 @@ def set_model(vault_id: uint256, model: uint256):
     @param model Margin model (vaults/vault_state) among those the market enables.
     """
     self._check_idle()
-    word: uint256 = self._authorized(vault_id, MANAGE)
+    word: uint256 = self._authorized(vault_id, permissions.MANAGE)
     self._check_model(state._market(word), model)
     # healthy under the old model first: a laxer one is no way out of a margin call
     for i: uint256 in range(2):
         if state._count(word) != 0:
             vault: IClearinghouse.Vault = self._load(vault_id)
             vault.balance = self._held(vault)
-            self._check_own(vault_id, vault, STAY + i)
+            self._check_own(vault_id, vault, gate_actions.STAY + i)
         if i == 0:
             self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
     self._log_vault(vault_id)
@@ -894,33 +856,34 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     @param legs Leg words.
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
-    word: uint256 = self._authorized(from_id, MANAGE)
+    word: uint256 = self._authorized(from_id, permissions.MANAGE)
     # a manager may regroup within one owner's vaults, and carries nothing out of them
-    if (word ^ self._authorized(to_id, MANAGE)) & state.OWNER_MASK != 0:
+    if (word ^ self._authorized(to_id, permissions.MANAGE)) & state.OWNER_MASK != 0:
         self._refuse_owner()
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
-        self._refuse("clearinghouse/in-callback")
+        novation._refuse("clearinghouse/in-callback")
     expiry: uint256 = state._expiry(state._plain_terms(word))
     if expiry == 0:
-        self._refuse("clearinghouse/no-legs")
+        novation._refuse("clearinghouse/no-legs")
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
     raised: bool = self._novate(
-        OWN,
-        [from_id, to_id],
-        expiry,
-        legs,
-        cash,
-        [0, 0],
-        empty(address),
+        gate_actions.OWN,
+        IClearinghouse.Novation(
+            giver=from_id,
+            receiver=to_id,
+            expiry=expiry,
+            legs=legs,
+            cash=cash,
+            fees=[0, 0],
+            fee_receiver=empty(address),
+        ),
         prices,
-        False,
-        False,
-        empty(IMarginEngine.Assessment),
+        empty(IClearinghouse.Take),
     )
     # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
     if raised:
-        self._refuse("clearinghouse/opens-interest")
+        novation._refuse("clearinghouse/opens-interest")
 
 
 @external
@@ -945,14 +908,14 @@ def close(vault_id: uint256, receiver: address):
     self._check_idle()
     word: uint256 = self._authorized(vault_id, 0)
     if state._count(word) != 0:
-        self._refuse("clearinghouse/has-legs")
+        novation._refuse("clearinghouse/has-legs")
     if word & (state.DEBT | state.CLAIM) != 0:
-        self._refuse("clearinghouse/unsettled")
+        novation._refuse("clearinghouse/unsettled")
     token: uint256 = self.tokens[state._market(word)]
     custody: address = self._clone(vault_id)
     amount: uint256 = self._balance(token, custody)
     self.words[vault_id] = 0
-    self._pay(token, custody, [receiver, empty(address)], [amount, 0])
+    self._pay(token, custody, receiver, amount)
     extcall IVaultToken(VAULT_TOKEN).mirror(msg.sender, empty(address), vault_id)
     log IClearinghouse.VaultClosed(vault_id=vault_id, owner=msg.sender, amount=amount)
 
@@ -972,9 +935,9 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
     if state._owner(word) != sender:
         self._refuse_owner()
     if receiver == empty(address):
-        self._refuse("clearinghouse/zero-owner")
+        novation._refuse("clearinghouse/zero-owner")
     if word & state.EPOCH_MASK == state.EPOCH_MASK:
-        self._refuse("clearinghouse/epochs-exhausted")
+        novation._refuse("clearinghouse/epochs-exhausted")
     word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
     self.words[vault_id] = word
     log IClearinghouse.VaultTransferred(
@@ -1021,9 +984,7 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
         token: uint256 = vault.token
         tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(vault))
-        if self._try_pay(
-            token, vault.custody, [actor, empty(address)], [tip, 0]
-        ):
+        if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
     log IClearinghouse.VaultFlagged(
         vault_id=vault_id, flagger=actor, margin=margin, equity=equity, clock=clock
@@ -1034,50 +995,25 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
 @external
 @nonreentrant
 def take(
-    from_id: uint256,
-    to_id: uint256,
-    legs: DynArray[uint256, 16],
-    cash: int256,
-    cut: uint256,
-    insurance: address,
-    ends: bool,
-    deferred: bool,
+    order: IClearinghouse.Novation,
+    terms: IClearinghouse.Take,
     snapshot: IOracleAdapter.Snapshot,
-    known: IMarginEngine.Assessment,
 ):
     """
     @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
     @dev The end tip goes into the taker's vault with the cash. Keeps INV-02, INV-09.
-    @param from_id The flagged vault.
-    @param to_id The taker's vault.
-    @param legs Leg words as the taker's vault receives them.
-    @param cash Tokens from the flagged vault to the taker's; negative when the taker pays [native].
-    @param cut Tokens from the flagged vault to `insurance` [native].
-    @param insurance Insurance pot of the market.
-    @param ends The vault is back at its target: refill the deposit and end the flag.
-    @param deferred The gate of `to_id` waits for `finish`; opens the callback window for its owner.
+    @param order What moves from the flagged vault to the taker's: legs as the taker receives them, cash, negative when
+           the taker pays, and insurance's cut as the fee of the giver.
+    @param terms What the Liquidator knows of it.
     @param snapshot Prices of the cell.
-    @param known Assessment of the taker's side as far as it is known (MarginGate.check), else zeros.
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
-    if deferred:
-        self.callback_taker = state._owner(self.words[to_id])
-        self.deferred_id = to_id
-        self.deferred_mode = TAKE
-    self._novate(
-        TAKE,
-        [from_id, to_id],
-        state._expiry(state._plain_terms(self.words[from_id])),
-        legs,
-        cash,
-        [cut, 0],
-        insurance,
-        snapshot,
-        ends,
-        deferred,
-        known,
-    )
+    if terms.deferred:
+        self.callback_taker = state._owner(self.words[order.receiver])
+        self.deferred_id = order.receiver
+        self.deferred_mode = gate_actions.TAKE
+    self._novate(gate_actions.TAKE, order, snapshot, terms)
 
 
 @external
@@ -1090,14 +1026,26 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
     """
     self._check_role(LIQUIDATOR)
     if self.deferred_id != to_id:
-        self._refuse("clearinghouse/not-deferred")
+        novation._refuse("clearinghouse/not-deferred")
     self.deferred_id = 0
     self.callback_taker = empty(address)
     vault: IClearinghouse.Vault = self._load(to_id)
     vault.balance = self._held(vault)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, vault.word)
     # no legs of before: all of it is new risk to a STATIC vault
-    self._check(to_id, self.deferred_mode, vault, [], legs, snapshot, 0, 0, empty(IMarginEngine.Assessment))
+    stamp: uint256 = self._check(
+        IMarginGate.Change(
+            action=self.deferred_mode,
+            received=0,
+            fee=0,
+            known=empty(IMarginEngine.Assessment),
+        ),
+        vault,
+        [],
+        legs,
+        snapshot,
+    )
+    self._stamp(to_id, vault, stamp)
 
 
 @external
@@ -1145,19 +1093,19 @@ def settle(
     terms: uint256 = self._terms(vault_id, word)
     expiry: uint256 = state._expiry(terms)
     if state._count(word) == 0:
-        self._refuse("clearinghouse/no-legs")
+        novation._refuse("clearinghouse/no-legs")
     if block.timestamp < expiry:
-        self._refuse("clearinghouse/not-expired")
+        novation._refuse("clearinghouse/not-expired")
     market: uint256 = state._market(word)
     token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
 
-    if word & (state.FLAGGED | state.MARKED) != 0:
+    if word & state.FLAGGED_OR_MARKED != 0:
         self._record_deficit(vault_id, key, 0)
     self.cells[key] -= gross
     if open_interest != 0:
         self.open_interests[market] -= open_interest
-    word &= ~(state.COUNT_MASK | state.FLAGGED | state.MARKED | state.TERMS_MASK)
+    word &= ~(state.COUNT_MASK | state.FLAGGED_OR_MARKED | state.TERMS_MASK)
     if net > 0:
         word |= state.CLAIM
     self.words[vault_id] = word
@@ -1207,7 +1155,7 @@ def pay_from_cell(market: uint256, expiry: uint256, to: address, amount: uint256
     custody: address = self._clone(salt)
     if not custody.is_contract:
         custody = self._create(salt)
-    return self._try_pay(self.tokens[market], custody, [to, empty(address)], [amount, 0])
+    return self._try_pay_one(self.tokens[market], custody, to, amount)
 
 
 @external
@@ -1227,9 +1175,7 @@ def repay(vault_id: uint256, expiry: uint256, amount: uint256) -> uint256:
     custody: address = self._clone(vault_id)
     cell: address = self._clone(CELL_SALT | self._cell_key(market, expiry))
     before: uint256 = self._balance(token, cell)
-    self._pay(
-        token, custody, [cell, empty(address)], [min(amount, self._balance(token, custody)), 0]
-    )
+    self._pay(token, custody, cell, min(amount, self._balance(token, custody)))
     self._log_vault(vault_id)
     return self._balance(token, cell) - before
 
@@ -1268,12 +1214,12 @@ def list_market(market: uint256, token_word: uint256, risk: uint256, engines: ad
     """
     self._check_role(PARAMETERS)
     if market >= 65536 or self.tokens[market] != 0:
-        self._refuse("clearinghouse/market-exists")
+        novation._refuse("clearinghouse/market-exists")
     word: uint256 = token_word
     for model: uint256 in range(3):
         if engines[model] != empty(address):
             if engines[model] != ENGINES[model]:
-                self._refuse("clearinghouse/unknown-engine")
+                novation._refuse("clearinghouse/unknown-engine")
             word |= 1 << (state.MODELS_AT + model)
     self.tokens[market] = word
     self._configure(market, risk)
@@ -1289,7 +1235,7 @@ def configure(market: uint256, risk: uint256):
     """
     self._check_role(PARAMETERS)
     if self.tokens[market] == 0:
-        self._refuse("clearinghouse/unknown-market")
+        novation._refuse("clearinghouse/unknown-market")
     self._configure(market, risk)
 
 

@@ -14,6 +14,7 @@ from snekmate.utils import eip712_domain_separator as domain
 from interfaces import IClearinghouse
 from interfaces import IOperators
 
+from contracts.vaults import permissions as permission_bits
 from contracts.vaults import signature as signer_of
 from contracts.vaults import vault_state as state
 
@@ -23,7 +24,6 @@ initializes: domain
 # EIP-5267
 exports: domain.eip712Domain
 
-ALL: constant(uint256) = 7
 GRANT_TYPEHASH: constant(bytes32) = keccak256(
     "Grant(uint256 vault_id,address owner,uint256 epoch,address operator,uint256 permissions,uint256 expiry,uint256 nonce,uint256 deadline)"
 )
@@ -82,7 +82,7 @@ def _digest(
 def _grant(
     vault_id: uint256, epoch: uint256, operator: address, permissions: uint256, expiry: uint256
 ):
-    assert permissions <= ALL, "operators/unknown-permission"
+    assert permissions <= permission_bits.ALL, "operators/unknown-permission"
     assert expiry < 2**64, "operators/expiry-range"
     # every change uses the nonce up: a revocation kills the signatures that are still out
     nonce: uint256 = (self.grants[vault_id][epoch][operator] >> NONCE_AT) + 1
@@ -141,7 +141,7 @@ def _permissions(vault_id: uint256, epoch: uint256, operator: address) -> uint25
     granted: uint256 = self.grants[vault_id][epoch][operator]
     if block.timestamp > (granted >> EXPIRY_AT) & (2**64 - 1):
         return 0
-    return granted & ALL
+    return granted & permission_bits.ALL
 
 
 @external

@@ -6,6 +6,7 @@
         vault, so a leg is 128 bits `kind 2 | strike 62 | quantity 64`. Strike in 1e-8 quote per underlying,
         quantity a signed count of 1e-6 contracts (CASH: 1e-6 quote units).
 """
+from contracts.math import payoff
 
 CALL: constant(uint256) = 0
 PUT: constant(uint256) = 1
@@ -14,11 +15,12 @@ CASH: constant(uint256) = 3
 
 MAX_LEGS: constant(uint256) = 16
 STRIKE_WAD: constant(uint256) = 10**10     # 1e-8 -> wad
+SIGNED_STRIKE_WAD: constant(int256) = 10**10
 QUANTITY_WAD: constant(uint256) = 10**12   # 1e-6 -> wad
 MAX_QUANTITY: constant(int256) = 2**63 - 1
 
-QUANTITY_MASK: constant(uint256) = 2**64 - 1
-STRIKE_MASK: constant(uint256) = 2**62 - 1
+QUANTITY_MASK: constant(uint256) = payoff.QUANTITY_MASK
+STRIKE_MASK: constant(uint256) = payoff.STRIKE_MASK
 LEG_MASK: constant(uint256) = 2**128 - 1
 
 

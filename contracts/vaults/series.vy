@@ -5,13 +5,13 @@
 @notice Series are not registered: a series may be opened when its expiry lies on the grid, its strike on the tick and
         near spot, and the market is not paused (protocol section 2). Pure: values in, verdict out.
 """
+from contracts.math import scales
 from contracts.vaults import leg
 
-DAY: constant(uint256) = 86400
 EXPIRY_HOUR: constant(uint256) = 8 * 3600        # 08:00 UTC
-DAILY_REACH: constant(uint256) = 7 * DAY
-WEEKLY_REACH: constant(uint256) = 56 * DAY
-MONTHLY_REACH: constant(uint256) = 366 * DAY
+DAILY_REACH: constant(uint256) = 7 * scales.DAY
+WEEKLY_REACH: constant(uint256) = 56 * scales.DAY
+MONTHLY_REACH: constant(uint256) = 366 * scales.DAY
 STRIKE_REACH: constant(uint256) = 10             # strikes lie within [1/10, 10] of spot
 
 # 1970-01-01 was a Thursday
@@ -41,12 +41,12 @@ def _on_grid(expiry: uint256, now: uint256) -> bool:
     @notice True for 08:00 UTC: any day up to 7 days out, Fridays up to 8 weeks, a month's last Friday up to a year.
     @param expiry Later than `now` [unix seconds].
     """
-    if expiry % DAY != EXPIRY_HOUR:
+    if expiry % scales.DAY != EXPIRY_HOUR:
         return False
     ahead: uint256 = expiry - now
     if ahead <= DAILY_REACH:
         return True
-    day: uint256 = expiry // DAY
+    day: uint256 = expiry // scales.DAY
     if ahead > MONTHLY_REACH or day % 7 != FRIDAY:
         return False
     return ahead <= WEEKLY_REACH or self._month(day) != self._month(day + 7)

@@ -16,6 +16,7 @@
 """
 from interfaces import IClearinghouse
 
+from contracts.math import scales
 from contracts.governance import parameters
 
 # bit offsets in the vault word
@@ -34,13 +35,13 @@ EPOCH_MASK: constant(uint256) = 65535 << 192
 TERMS_MASK: constant(uint256) = ((2**48 - 1) << 208) | (1 << 187)
 EXPIRY_AT: constant(uint256) = 208
 LOCKED_AT: constant(uint256) = 228
-HOUR: constant(uint256) = 3600
 
 # flags of the vault word, in place
 FLAGGED: constant(uint256) = 1 << 188
 MARKED: constant(uint256) = 2 << 188   # wound down: no withdrawals, no new risk
 DEBT: constant(uint256) = 4 << 188     # owes its cell a failed pay-in
 CLAIM: constant(uint256) = 8 << 188    # holds a claim that is not fully paid
+FLAGGED_OR_MARKED: constant(uint256) = FLAGGED | MARKED
 
 # models
 ES: constant(uint256) = 0
@@ -265,7 +266,7 @@ def _plain_terms(word: uint256) -> uint256:
     """
     @notice Terms of a vault as far as its vault word tells them: expiry and full liquidation deposit.
     """
-    return ((word >> EXPIRY_AT) & (2**20 - 1)) * HOUR | ((word >> LOCKED_AT) << DEPOSIT_AT)
+    return ((word >> EXPIRY_AT) & (2**20 - 1)) * scales.HOUR | ((word >> LOCKED_AT) << DEPOSIT_AT)
 
 
 @internal
@@ -285,7 +286,7 @@ def _with_terms(word: uint256, terms: uint256) -> uint256:
     """
     new: uint256 = (
         (word & ~TERMS_MASK)
-        | ((self._expiry(terms) // HOUR) << EXPIRY_AT)
+        | ((self._expiry(terms) // scales.HOUR) << EXPIRY_AT)
         | (self._deposit(terms) << LOCKED_AT)
     )
     if self._notes(terms) != 0:

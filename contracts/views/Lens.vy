@@ -10,11 +10,14 @@ from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
 from interfaces import IExpiryPrices
+from interfaces import IGreeksEngine
 from interfaces import IInsuranceFund
 from interfaces import ILens
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
+from contracts.math import payoff
+from contracts.math import scales
 from contracts.vaults import leg
 from contracts.margin import standing
 from contracts.governance import parameters
@@ -31,15 +34,8 @@ interface IParameters:
 interface IStaticEngine:
     def dynamic() -> address: view
 
-interface IGreeksEngine:
-    def terms(
-        legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: uint256
-    ) -> int256[6]: view
-
 # vaults per call; ids and states are bounded by this
 MAX_VAULTS: constant(uint256) = 200
-NO_COLLATERAL: constant(int256) = min_value(int256)
-WAD: constant(uint256) = 10**18
 
 MARGIN_CALL: constant(uint256) = 16
 LIQUIDATABLE: constant(uint256) = 32
@@ -116,7 +112,7 @@ def _required(
             assessed: IMarginEngine.Assessment = known
             if model != 0 or vol != 0:
                 assessed = staticcall IMarginEngine(engine).assess(
-                    legs, current, state._engine_risk(vault), NO_COLLATERAL
+                    legs, current, state._engine_risk(vault), standing.NO_COLLATERAL
                 )
             numbers: standing.Standing = standing._resolve(
                 assessed,
@@ -127,7 +123,7 @@ def _required(
                 True,
             )
             needed: int256 = numbers.im + equity - numbers.backing
-            if len(legs) <= 4 and assessed.v_min != standing.UNBOUNDED:
+            if len(legs) <= 4 and assessed.v_min != payoff.UNBOUNDED:
                 # so few legs need no more than pays their worst settlement
                 needed = min(needed, equity - collateral - assessed.v_min)
             required = max(required, needed)
@@ -163,7 +159,7 @@ def _describe(
 
     engine: address = vault.engine
     result.v_min = staticcall IMarginEngine(engine).max_loss(legs)
-    if result.v_min != standing.UNBOUNDED and result.collateral >= -result.v_min:
+    if result.v_min != payoff.UNBOUNDED and result.collateral >= -result.v_min:
         result.status |= COVERED
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(result.market, expiry)
     if prices.seconds == 0:
@@ -178,7 +174,7 @@ def _describe(
         return result
 
     assessed: IMarginEngine.Assessment = staticcall IMarginEngine(engine).assess(
-        legs, prices, state._engine_risk(vault), NO_COLLATERAL
+        legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     numbers: standing.Standing = standing._resolve(
         assessed,
@@ -197,11 +193,11 @@ def _describe(
     if result.maintenance_margin != 0 or result.equity < 0:
         result.health = 0
         if result.equity > 0:
-            result.health = convert(result.equity, uint256) * WAD // result.maintenance_margin
+            result.health = convert(result.equity, uint256) * scales.WAD // result.maintenance_margin
     if result.status & COVERED == 0:
         if result.equity < convert(result.maintenance_margin, int256):
             result.status |= LIQUIDATABLE
-        if result.health < 12 * WAD // 10:
+        if result.health < 12 * scales.WAD // 10:
             result.status |= MARGIN_CALL
     return result
 
@@ -371,12 +367,12 @@ def preview_new(
 
 @external
 @view
-def greeks_terms(vault_id: uint256) -> int256[6]:
+def greeks_terms(vault_id: uint256) -> IGreeksEngine.Terms:
     """
     @notice What the maintenance margin of a GREEKS vault is made of, before the max-loss cap: the larger of the first five
             together and the last.
     @param vault_id A vault of the GREEKS model, with legs that have not expired.
-    @return (delta, gamma, vega, theta, floor, 0.7 of the ES model's margin) [wad].
+    @return The terms [wad].
     """
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
@@ -402,7 +398,7 @@ def _is_safe(
     moved.spot = spot
     moved.forward = prices.forward * spot // prices.spot
     assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
-        legs, moved, state._engine_risk(vault), NO_COLLATERAL
+        legs, moved, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     numbers: standing.Standing = standing._resolve(
         assessed,
@@ -437,7 +433,7 @@ def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
     collateral: int256 = state._collateral(
         vault.balance, vault.terms, vault.token
     )
-    if v_min != standing.UNBOUNDED and collateral >= -v_min:
+    if v_min != payoff.UNBOUNDED and collateral >= -v_min:
         return found[0], found[1]
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(vault.word), state._expiry(vault.terms)
@@ -448,13 +444,13 @@ def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
         return spot, spot
     for side: uint256 in range(2):
         safe: uint256 = spot
-        step: uint256 = WAD // 100
+        step: uint256 = scales.WAD // 100
         for i: uint256 in range(64):
             if i >= 20:
                 step = step * 11 // 10
-            next: uint256 = safe * (WAD + step) // WAD
+            next: uint256 = safe * (scales.WAD + step) // scales.WAD
             if side == 0:
-                next = safe * WAD // (WAD + step)
+                next = safe * scales.WAD // (scales.WAD + step)
             if next > 20 * spot or next < spot // 20:
                 break
             if self._is_safe(vault, legs, prices, next):

@@ -4,27 +4,20 @@
 @title Order lens: what would become of signed orders
 @license AGPL-3.0-only
 @notice Tells, for many orders in one call and without ever reverting, whether they can be filled, how much of them and
-        with which reason a fill would be refused. Decides by the very rules of the Exchange (exchange/order_rules), in
-        its order; limits and margins are those of TradeLimits and the gate themselves. Views only; owns nothing,
-        nothing depends on it.
+        with which reason a fill would be refused. Whether an order stands it decides by the very rules of the Exchange
+        (exchange/order_rules); what a fill of it would meet FillCheck tells. Views only; owns nothing, nothing depends
+        on it.
 @dev What only the token knows (a frozen account) shows at the fill alone.
 """
 from interfaces import IClearinghouse
 from interfaces import IExchange
-from interfaces import IMarginEngine
-from interfaces import IMarginGate
-from interfaces import IOperators
-from interfaces import IOracleAdapter
 from interfaces import IOrderLens
-from interfaces import ITradeLimits
 
+from contracts.math import scales
 from contracts.vaults import leg
 from contracts.exchange import order as order_form
 from contracts.exchange import order_pricing as pricing
 from contracts.exchange import order_rules as rules
-from contracts.governance import parameters
-from contracts.oracle import snapshot as price_of
-from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
 
 implements: IOrderLens
@@ -38,16 +31,6 @@ FILLED: constant(uint256) = 4
 CANCELLED: constant(uint256) = 5
 EXPIRED: constant(uint256) = 6
 
-# mode of the margin gate
-GATE_TRADE: constant(uint256) = 0
-# permissions of operators; an owner has them all
-TRADE: constant(uint256) = 1
-WITHDRAW: constant(uint256) = 2
-ALL: constant(uint256) = 7
-# why TradeLimits is asked
-KEY: constant(uint256) = 1
-CAPS: constant(uint256) = 2
-FLAGS: constant(uint256) = state.FLAGGED | state.MARKED
 CHECK: constant(bytes4) = method_id(
     "check_fill((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint8),uint256,address,uint256,bool)",
     output_type=bytes4,
@@ -58,28 +41,17 @@ HALVINGS: constant(uint256) = 8
 MAX_BALANCE: constant(uint256) = 2**127
 
 CLEARINGHOUSE: immutable(address)
-ORACLE: immutable(address)
 EXCHANGE: immutable(address)
 OPERATORS: immutable(address)
-LIMITS: immutable(address)
-GATE: immutable(address)
+FILL_CHECK: immutable(address)
 
 
 @deploy
-def __init__(
-    clearinghouse: address,
-    oracle: address,
-    exchange: address,
-    operators: address,
-    limits: address,
-    gate: address,
-):
+def __init__(clearinghouse: address, exchange: address, operators: address, fill_check: address):
     CLEARINGHOUSE = clearinghouse
-    ORACLE = oracle
     EXCHANGE = exchange
     OPERATORS = operators
-    LIMITS = limits
-    GATE = gate
+    FILL_CHECK = fill_check
 
 
 @internal
@@ -116,234 +88,6 @@ def _over_gcd(a: uint256, b: uint256) -> uint256:
 
 
 @internal
-@pure
-def _refuse(reason: String[32]):
-    if len(reason) != 0:
-        raise reason
-
-
-@internal
-@view
-def _rights(vault_id: uint256, word: uint256, account: address) -> uint256:
-    """
-    @dev What an account may do for a vault, as the Exchange sees it.
-    """
-    if word == 0:
-        return 0
-    if state._owner(word) == account:
-        return ALL
-    return staticcall IOperators(OPERATORS).permissions_of(vault_id, state._epoch(word), account)
-
-
-@internal
-@pure
-def _joined(
-    held: DynArray[uint256, 16], moved: DynArray[uint256, 16], receives: bool
-) -> DynArray[uint256, 16]:
-    """
-    @dev Legs of a vault after a fill.
-    """
-    legs: DynArray[uint256, 16] = held
-    for item: uint256 in moved:
-        quantity: int256 = leg._quantity(item)
-        if not receives:
-            quantity = -quantity
-        at: uint256 = leg._find(legs, leg._key(item), 0)
-        if at == len(legs):
-            if at == leg.MAX_LEGS:
-                self._refuse("clearinghouse/too-many-legs")
-            legs.append(leg._pack(leg._key(item), quantity))
-        else:
-            legs[at] = leg._pack(leg._key(item), leg._quantity(legs[at]) + quantity)
-    kept: DynArray[uint256, 16] = []
-    for item: uint256 in legs:
-        if leg._quantity(item) != 0:
-            kept.append(item)
-    return kept
-
-
-@internal
-@pure
-def _growth(
-    moved: DynArray[uint256, 16],
-    buyer: DynArray[uint256, 16],
-    seller: DynArray[uint256, 16],
-) -> (int256, bool):
-    """
-    @dev By how much the open interest of the market rises [1e-6 contracts], and whether that of some series does.
-    """
-    growth: int256 = 0
-    raised: bool = False
-    for item: uint256 in moved:
-        if leg._kind(item) == leg.CASH:
-            continue
-        quantity: int256 = leg._quantity(item)
-        at: uint256 = leg._find(buyer, leg._key(item), 0)
-        old: int256 = leg._quantity(buyer[at]) if at < len(buyer) else 0
-        change: int256 = abs(old + quantity) - abs(old)
-        at = leg._find(seller, leg._key(item), 0)
-        old = leg._quantity(seller[at]) if at < len(seller) else 0
-        change += abs(old - quantity) - abs(old)
-        growth += change
-        raised = raised or change > 0
-    return growth, raised
-
-
-@external
-@view
-def check_fill(
-    order: IExchange.Order, size: uint256, taker: address, taker_vault: uint256, opens: bool
-):
-    """
-    @notice Reverts as a fill of this size would, in the words and the order of the Exchange; says nothing of the
-            signature, of what is left, nor of the limits that a caller gives.
-    @param order An order that stands (`order_states`).
-    @param size Packages [1e-6], as many as the order allows.
-    @param taker Who would fill; of no meaning without a vault.
-    @param taker_vault The vault to fill into; 0: any, then only the maker's side is looked at.
-    @param opens Without a taker's vault: whether one without legs is thought of, so that the fill may raise open interest.
-    """
-    market: uint256 = leg._market_of(order.legs[0].series)
-    expiry: uint256 = leg._expiry_of(order.legs[0].series)
-    # maker, taker
-    ids: uint256[2] = [order.maker_vault, taker_vault]
-    rights: uint256[2] = [ALL, ALL]
-    vaults: IClearinghouse.Vault[2] = empty(IClearinghouse.Vault[2])
-    held: DynArray[uint256, 16][2] = [[], []]
-    vaults[0], held[0] = pricing._load(CLEARINGHOUSE, order.maker_vault)
-    rights[0] = self._rights(order.maker_vault, vaults[0].word, order.signer)
-    if taker_vault != 0:
-        if taker_vault == order.maker_vault:
-            self._refuse("exchange/same-vault")
-        rights[1] = self._rights(
-            taker_vault, staticcall IClearinghouse(CLEARINGHOUSE).vault_word(taker_vault), taker
-        )
-        if rights[1] & TRADE == 0:
-            self._refuse("exchange/not-taker-owner")
-        vaults[1], held[1] = pricing._load(CLEARINGHOUSE, taker_vault)
-
-    if order.flags & order_form.REDUCE_ONLY != 0 and size > rules._reducible(
-        order.legs, order.is_bid, vaults[0].terms, held[0]
-    ):
-        self._refuse("exchange/reduce-only")
-    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
-    self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
-
-    token: uint256 = vaults[0].token
-    trading: uint256 = staticcall IExchange(EXCHANGE).trading(market)
-    terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
-    if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
-        self._refuse("exchange/maker-fee")
-    fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
-    received: int256[2] = [terms.cash, -terms.cash]
-    if not order.is_bid:
-        received = [-terms.cash, terms.cash]
-    for i: uint256 in range(2):
-        if vaults[i].word & FLAGS != 0:
-            if staticcall ITradeLimits(LIMITS).is_negative(ids[i], prices):
-                fees[i] = 0
-    for i: uint256 in range(2):
-        # caps are the maker's
-        why: uint256 = CAPS if i == 0 else 0
-        if rights[i] & WITHDRAW == 0:
-            why |= KEY
-        if why != 0:
-            counter: uint256 = (
-                staticcall IExchange(EXCHANGE).epoch_for(ids[i], []) >> rules.EPOCH_BITS
-            )
-            lost: uint256 = staticcall ITradeLimits(LIMITS).preview_check(
-                ids[i],
-                why,
-                counter,
-                terms.legs,
-                order.is_bid == (i == 0),
-                received[i],
-                fees[i],
-                prices,
-            )
-
-    # the Clearinghouse
-    if expiry % state.HOUR != 0 or expiry >= 2**20 * state.HOUR:
-        self._refuse("clearinghouse/expiry-range")
-    if taker_vault != 0 and state._market(vaults[1].word) != market:
-        self._refuse("clearinghouse/wrong-market")
-    seller: uint256 = 1 if order.is_bid else 0
-    for n: uint256 in range(2):
-        i: uint256 = n ^ seller
-        if ids[i] == 0:
-            continue
-        if vaults[i].word & (state.DEBT | state.CLAIM) != 0:
-            self._refuse("clearinghouse/unsettled")
-        cell_expiry: uint256 = state._expiry(vaults[i].terms)
-        if cell_expiry != 0 and cell_expiry != expiry:
-            self._refuse("clearinghouse/wrong-cell")
-    lot: uint256 = state._lot(token)
-    for item: uint256 in terms.legs:
-        if leg._kind(item) != leg.CASH and convert(abs(leg._quantity(item)), uint256) % lot != 0:
-            self._refuse("clearinghouse/not-a-lot")
-    legs: DynArray[uint256, 16][2] = [[], []]
-    for n: uint256 in range(2):
-        i: uint256 = n ^ seller
-        if ids[i] == 0:
-            continue
-        legs[i] = self._joined(held[i], terms.legs, i != seller)
-    for n: uint256 in range(2):
-        i: uint256 = n ^ seller
-        if ids[i] == 0:
-            continue
-        fee: int256 = convert(fees[i], int256)
-        vault: IClearinghouse.Vault = vaults[i]
-        gets: int256 = received[i]
-        # the seller pays before it receives, unless its fee can be kept back
-        if i == seller and gets < fee:
-            gets = min(gets, 0)
-        balance: int256 = convert(vault.balance, int256)
-        if balance + gets < fee:
-            self._refuse("clearinghouse/transfer-refused")
-        vault.balance = convert(balance + received[i] - fee, uint256)
-        if len(legs[i]) == 0:
-            # the last leg ends a flag and frees the deposit
-            vault.word &= ~FLAGS
-            vault.terms = 0
-        elif len(held[i]) == 0:
-            vault.terms = expiry | (
-                parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
-            )
-        vault.cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
-        vaults[i] = vault
-    for n: uint256 in range(2):
-        i: uint256 = n ^ seller
-        if ids[i] == 0:
-            continue
-        stamp: uint256 = staticcall IMarginGate(GATE).check(
-            GATE_TRADE,
-            vaults[i],
-            held[i],
-            legs[i],
-            prices,
-            received[i],
-            fees[i],
-            empty(IMarginEngine.Assessment),
-        )
-
-    if taker_vault == 0:
-        if not opens:
-            return
-        # a taker without legs adds risk, which needs an active price
-        if not price_of._is_active(prices):
-            self._refuse("margin/price-not-active")
-    growth: int256 = 0
-    raised: bool = False
-    growth, raised = self._growth(terms.legs, held[1 ^ seller], held[seller])
-    if raised:
-        self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
-        cap: uint256 = trading_word._oi_cap(trading)
-        open_interest: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[2]
-        if cap != 0 and convert(open_interest, int256) + growth > convert(cap, int256):
-            self._refuse("exchange/open-interest-cap")
-
-
-@internal
 @view
 def _refusal(
     order: IExchange.Order, size: uint256, taker: address, taker_vault: uint256, opens: bool
@@ -354,7 +98,7 @@ def _refusal(
     passed: bool = False
     answer: Bytes[192] = b""
     passed, answer = raw_call(
-        self,
+        FILL_CHECK,
         abi_encode(order, size, taker, taker_vault, opens, method_id=CHECK),
         max_outsize=192,
         is_static_call=True,
@@ -430,7 +174,7 @@ def _state(
         taker,
         filled | (rules.CANCELLED if cancelled else 0),
         word,
-        self._rights(order.maker_vault, word, order.signer),
+        rules._rights(OPERATORS, order.maker_vault, word, order.signer),
         least >> rules.EPOCH_BITS,
     )
     if len(reason) != 0:
@@ -474,7 +218,7 @@ def _state(
     pays: bool = order.is_bid == (order.price > 0)
     if order.premium_style == order_form.UPFRONT and order.iv == 0 and order.price != 0 and pays:
         free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
-        most = min(most, free * order_form.MICRO // convert(abs(order.price), uint256))
+        most = min(most, free * scales.MICRO // convert(abs(order.price), uint256))
     step: uint256 = self._step(order.legs, state._lot(vault.token))
     most -= most % step
     # the least size of whole lots, unless what is left has none

@@ -48,6 +48,13 @@ def test_readme__targets__exist_and_run_what_they_say(target, runs):
     assert runs in done.stdout
 
 
+def test_readme__environment__is_entered_as_it_says():
+    assert "`. .venv/bin/activate`" in README and "`make shell`" in README
+    assert (ROOT / ".venv" / "bin" / "activate").exists()
+    done = subprocess.run(["make", "-n", "shell"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and ". .venv/bin/activate" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     """A deployed and funded market, two weeks before the expiry that the docs trade."""
@@ -129,11 +136,11 @@ def test_picture__of_a_report__has_both_charts(tmp_path):
         f"<section><h2>Health of every vault</h2>{svg.format(300)}</section>"
     )
     out = tmp_path / "picture.svg"
-    command = [sys.executable, str(ROOT / "docs" / "picture.py"), str(report), str(out)]
-    subprocess.run(command, check=True)
+    command = [sys.executable, "-m", "bulkhead.report.picture", str(report), str(out)]
+    subprocess.run(command, cwd=ROOT, check=True)
     assert out.read_text().count("<line/>") == 2 and "1 desk (maker)" in out.read_text()
     report.write_text("<p>nothing</p>")
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "no section" in done.stderr
 
 

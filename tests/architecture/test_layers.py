@@ -14,6 +14,8 @@ STANDARD = ("event Transfer:", "event Approval:", "event ApprovalForAll:")
 #: The words that travel: modules of their rooms which everybody may read, and which read nothing above them.
 WORDS = (
     "vaults.leg",
+    "vaults.permissions",
+    "margin.gate_actions",
     "vaults.series",
     "vaults.vault_state",
     "governance.parameters",
@@ -34,6 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "liquidation": PAST,
     "settlement": ("liquidation.auction", "liquidation.waterfall"),
     "views": (
+        "vaults.novation",
         "exchange.order",
         "exchange.order_pricing",
         "exchange.order_rules",

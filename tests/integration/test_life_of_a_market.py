@@ -121,7 +121,7 @@ def test_life__crash_to_settlement__everybody_gets_their_own(market, people):
     market.Settlement.claim_many(vaults, sender=keeper)
     assert [market.legs(v) for v in vaults] == [[]] * 4
     cell = market.Settlement.cell_state(1, market.expiry)
-    assert cell[6] == WAD, "every claim is paid in full"
+    assert cell.ratio == WAD, "every claim is paid in full"
     custody = market.Clearinghouse.cell_custody(1, market.expiry)
     assert market.token.balanceOf(custody) <= len(vaults), "no more than dust is left"
 

@@ -23,7 +23,7 @@ from bulkhead.chain.lens import CellView
 from bulkhead.chain.rpc import to_bytes, to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.chain.words import Model, Terms
-from bulkhead.keeper.command import settings_of
+from bulkhead.cli.keeper import settings_of
 from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.index import GRID, SIGMA_DRIFT, TIME_DRIFT, Index, Shelf

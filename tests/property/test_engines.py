@@ -99,7 +99,7 @@ def test_terms__random_vaults__contract_equals_mirror_and_make_up_the_margin(eng
         found = engines.harness.call("terms", engines.by_model[Model.GREEKS], *columns(some)[:3])
         for c, words in zip(some, found, strict=True):
             terms = exact.terms(c.legs, c.snapshot, c.risk)
-            assert list(words) == list(dataclasses.astuple(terms))
+            assert list(words.values()) == list(dataclasses.astuple(terms))
             assert terms.margin == exact.assess(c.legs, c.snapshot, c.risk, model=Model.GREEKS).margin
             assert min(terms.delta + terms.gamma, terms.vega, terms.theta, terms.floor, terms.es) >= 0
 

@@ -53,9 +53,9 @@ def test_callback_and_take_aimed_at_novate__are_refused(world):
     world.move(1500)
     world.flag(vault, KEEPER)
     words, ch = world.snapshot().words(), world.clearinghouse
-    data = ch.novate.prepare_calldata(vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER, words)
+    data = ch.novate.prepare_calldata((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), words)
     calls = (
-        (ch.novate, (vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER, words)),
+        (ch.novate, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), words)),
         (ch.take, (vault, into, [put(2000, -1)], 10**9, 0, TAKER, True, False, words, [0] * 9)),
         (ch.finish, (into, words)),
     )

@@ -96,7 +96,7 @@ def test_fee_token__claims_share_what_arrived(hostile):
     world.token.misbehave(False, 100)
     world.expire(1700)
     world.settlement.settle_many([vault, second, world.maker_id])
-    received = world.settlement.cell_state(MARKET, EXPIRY)[1]
+    received = world.settlement.cell_state(MARKET, EXPIRY).received
     assert received == world.balance(world.cell)
     paid = world.settlement.claim(second) + world.settlement.claim(world.maker_id)
     assert paid <= received
@@ -109,7 +109,7 @@ def test_fee_token__insurance__counts_what_arrived(hostile):
     world.token.misbehave(False, 100)
     world.expire(1200)
     world.settlement.settle_many([vault, world.maker_id])
-    assert world.settlement.cell_state(MARKET, EXPIRY)[1] == world.balance(world.cell)
+    assert world.settlement.cell_state(MARKET, EXPIRY).received == world.balance(world.cell)
 
 
 def test_close__with_an_unpaid_claim__is_refused(world):

@@ -1,6 +1,6 @@
 """Writes orders.json: typed-data vectors that any EIP-712 implementation must reproduce.
 
-Run `python tests/vectors/make_orders.py` after a change of the order type; a test compares file and code.
+Run `python -m tests.vectors.make_orders` after a change of the order type; a test compares file and code.
 """
 
 from __future__ import annotations

@@ -197,13 +197,7 @@ class World:
         amount = round(quote * 10**6) * self.unit // 10**6
         with boa.env.prank(self.at["Exchange"]):
             self.clearinghouse.novate(
-                seller,
-                buyer,
-                expiry,
-                list(legs),
-                -amount,
-                [0, 0],
-                "0x" + "00" * 20,
+                (seller, buyer, expiry, list(legs), -amount, [0, 0], "0x" + "00" * 20),
                 self.snapshot().words(),
             )
 

@@ -10,10 +10,11 @@ import boa
 import pytest
 from eth_account import Account
 
+from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import SviSlice, total_variance_float
 from bulkhead.risk.words import Snapshot
 from bulkhead.vol import surface as vol
-from bulkhead.vol.surface import DAY, HOUR, YEAR, Surface
+from bulkhead.vol.surface import HOUR, Surface
 from tests.worlds.system import System
 
 #: Keys whose addresses ascend.

@@ -243,13 +243,7 @@ class System:
         market = self.markets[0]
         with boa.env.prank(self.at["Exchange"]):
             return self.clearinghouse.novate(
-                from_id,
-                to_id,
-                expiry,
-                list(legs),
-                -self.native(quote),
-                list(fees),
-                self.at["Exchange"],
+                (from_id, to_id, expiry, list(legs), -self.native(quote), list(fees), self.at["Exchange"]),
                 self.oracle.observe(market.index, expiry),
             )
 

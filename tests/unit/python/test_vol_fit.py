@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import SviSlice, total_variance_float
 from bulkhead.vol import options, surface
 from bulkhead.vol.fit import fit_chain, fit_expiry
 from bulkhead.vol.fit import surface as build
 from bulkhead.vol.options import Chain, expiry
 from bulkhead.vol.publish import plan
-from bulkhead.vol.surface import DAY, HOUR, YEAR, SurfaceError
+from bulkhead.vol.surface import HOUR, SurfaceError
 
 NOW = 1_799_928_000 // DAY * DAY + 12 * 3600
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkhead.risk import series_grid
+from bulkhead.risk.words import Kind
 from tests.contracts import deployer
 from tests.worlds.exchange import DAY, WAD, leg_word
 
@@ -39,6 +41,7 @@ def test_on_grid__every_day_of_a_year_ahead__as_the_calendar_says(harness: Any, 
     days = [first + timedelta(days=i) for i in range(400)]
     found = harness.on_grid([int(day.timestamp()) for day in days], int(now.timestamp()))
     assert list(found) == [allowed(day, now) for day in days]
+    assert list(found) == [series_grid.on_grid(int(day.timestamp()), int(now.timestamp())) for day in days]
     assert 7 <= sum(found) <= 7 + 8 + 12
 
 
@@ -71,7 +74,9 @@ def test_on_grid__leap_day__is_the_last_friday_of_its_month(harness: Any) -> Non
 )
 def test_strike_valid__edges__are_a_tenth_and_ten_times_spot(harness: Any, kind: int, strike: int, valid: bool) -> None:
     assert harness.strike_valid(leg_word(kind, strike, 10**6), 10**8, 2000 * WAD) == valid
+    assert series_grid.strike_valid(Kind(kind), strike, 10**8, 2000 * WAD) == valid
 
 
 def test_strike_valid__market_without_a_tick__is_closed(harness: Any) -> None:
     assert not harness.strike_valid(leg_word(2, 0, 10**6), 0, 2000 * WAD)
+    assert not series_grid.strike_valid(Kind.FUTURE, 0, 0, 2000 * WAD)

@@ -327,7 +327,7 @@ def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -
         system.clearinghouse.deposit(other, 10**11)
     with boa.env.prank(system.at["Exchange"]):
         system.clearinghouse.novate(
-            other, desk, EXPIRY, [Leg(Kind.CALL, STRIKE, 10**6).pack()], 0, [0, 0], system.at["Exchange"],
+            (other, desk, EXPIRY, [Leg(Kind.CALL, STRIKE, 10**6).pack()], 0, [0, 0], system.at["Exchange"]),
             system.oracle.observe(2, EXPIRY),
         )  # fmt: skip
     vault.totalAssets()

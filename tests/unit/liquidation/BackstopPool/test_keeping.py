@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import boa
 import pytest
-from tests.unit.BackstopPool.test_absorb import absorb, flagged, initial
 
 from bulkhead.risk.auction import WAD
 from tests.contracts import deployer, write
 from tests.evm import Env
+from tests.unit.liquidation.BackstopPool.test_absorb import absorb, flagged, initial
 from tests.worlds.liquidation import EXPIRY, MARKET, address, unchanged
 from tests.worlds.system import System
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import boa
 import pytest
-from tests.unit.BackstopPool.test_absorb import LIVE, absorb, flagged
 
 from bulkhead.risk.words import Status
 from tests.contracts import deployer
 from tests.evm import Env
+from tests.unit.liquidation.BackstopPool.test_absorb import LIVE, absorb, flagged
 from tests.worlds.liquidation import World, address, put
 
 DAY = 86_400

@@ -61,7 +61,7 @@ def test_check__static_taker__keeps_the_larger_of_its_ratios(system, trader, des
     high = 375 | 250 << 10 | 250 << 20
     words[1] = words[1] & ~((2**30 - 1) << 225) | high << 225
     prices = list(system.oracle.snapshot(1, EXPIRY))
-    assert system.MarginGate.check(2, words, legs, legs, prices, 0, 0, ZEROS) == high
+    assert system.MarginGate.check((2, 0, 0, ZEROS), words, legs, legs, prices) == high
 
 
 def test_set_model__below_maintenance__is_no_way_out(system, trader, desk):

@@ -90,15 +90,15 @@ def test_check__taker__is_gated_at_initial_margin_and_never_flagged(system, shor
     words, legs = system.clearinghouse.load(vault)
     prices = system.oracle.snapshot(1, EXPIRY)
     gate = system.MarginGate
-    assert gate.check(2, words, [], legs, prices, 0, 0, ZEROS) == 0
+    assert gate.check((2, 0, 0, ZEROS), words, [], legs, prices) == 0
     poor = list(words)
     poor[6] = 20 * 10**6
     with boa.reverts("margin/taker-below-initial"):
-        gate.check(2, poor, [], legs, prices, 0, 0, ZEROS)
+        gate.check((2, 0, 0, ZEROS), poor, [], legs, prices)
     flagged = list(words)
     flagged[0] |= 1 << 188
     with boa.reverts("margin/flagged"):
-        gate.check(2, flagged, [], legs, prices, 0, 0, ZEROS)
+        gate.check((2, 0, 0, ZEROS), flagged, [], legs, prices)
 
 
 def test_check__vol_above_its_ramp__initial_margin_uses_the_larger(system, short):
@@ -106,12 +106,12 @@ def test_check__vol_above_its_ramp__initial_margin_uses_the_larger(system, short
     words, legs = system.clearinghouse.load(vault)
     prices = list(system.oracle.snapshot(1, EXPIRY))
     gate = system.MarginGate
-    assert gate.check(1, words, legs, legs, prices, 0, 0, ZEROS) == 0
+    assert gate.check((1, 0, 0, ZEROS), words, legs, legs, prices) == 0
     prices[4] = 3 * prices[3]
     with boa.reverts("margin/below-initial"):
-        gate.check(1, words, legs, legs, prices, 0, 0, ZEROS)
+        gate.check((1, 0, 0, ZEROS), words, legs, legs, prices)
     # taking over creates no risk: it is gated at ramped values
-    assert gate.check(2, words, legs, legs, prices, 0, 0, ZEROS) == 0
+    assert gate.check((2, 0, 0, ZEROS), words, legs, legs, prices) == 0
 
 
 def test_check__recorded_deficit_of_the_cell__does_not_back_initial_margin(system, trader, maker):
@@ -125,10 +125,10 @@ def test_check__recorded_deficit_of_the_cell__does_not_back_initial_margin(syste
     # equity a little above IM, by less than the value
     words[6] -= (state.equity - state.initial_margin) // 10**12 - 15 * 10**6
     prices = system.oracle.snapshot(1, EXPIRY)
-    assert system.MarginGate.check(1, words, legs, legs, prices, 0, 0, ZEROS) == 0
+    assert system.MarginGate.check((1, 0, 0, ZEROS), words, legs, legs, prices) == 0
     words[7] |= (20 * 10**6) << 112
     with boa.reverts("margin/below-initial"):
-        system.MarginGate.check(1, words, legs, legs, prices, 0, 0, ZEROS)
+        system.MarginGate.check((1, 0, 0, ZEROS), words, legs, legs, prices)
     # the maintenance side never counts it
     assert system.MarginGate.review(words, legs, 0)[0] in (1, 2)
 

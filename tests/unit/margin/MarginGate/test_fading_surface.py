@@ -48,7 +48,7 @@ def least_balance(world: SurfaceWorld, vault: int, facts: Snapshot) -> int:
     while high - low > 1000:
         words[6] = (low + high) // 2
         try:
-            world.MarginGate.check(1, words, legs, legs, facts.words(), 0, 0, [0] * 9)
+            world.MarginGate.check((1, 0, 0, [0] * 9), words, legs, legs, facts.words())
             high = words[6]
         except boa.BoaError:
             low = words[6]

@@ -83,7 +83,7 @@ def test_check__rounded_take__never_passes_what_its_assessment_would_refuse(gate
     least = least_collateral(moved, snapshot, risk, deficit)
     # 18 decimals and no deposit: the balance is C; without an engine only the bound can pass a vault
     words = [1, 0, 18 << 160 | lot << 176, risk.pack(), EMPTY, EMPTY, ENOUGH, deficit // 10**12 << 112]
-    call = (TAKE, words, [], [leg.pack() for leg in moved], snapshot.words(), 0, 0, known)
+    call = ((TAKE, 0, 0, known), words, [], [leg.pack() for leg in moved], snapshot.words())
     assert gate.check(*call) == 0
     if least > 0:
         words[6] = least - 1

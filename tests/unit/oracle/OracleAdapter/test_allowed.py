@@ -192,7 +192,7 @@ def test_outage__of_one_market__never_reaches_the_other(cast):
     assert before.is_active
     with boa.env.prank(system.at["Exchange"]):
         system.clearinghouse.novate(
-            vault, other, EXPIRY, [put(60_000, 1)], 0, [0, 0], system.at["Exchange"], system.oracle.observe(2, EXPIRY)
+            (vault, other, EXPIRY, [put(60_000, 1)], 0, [0, 0], system.at["Exchange"]), system.oracle.observe(2, EXPIRY)
         )
     assert len(system.legs(vault)) == 1
     system.wait(600)

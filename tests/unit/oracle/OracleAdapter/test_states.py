@@ -140,6 +140,8 @@ def test_snapshot__answers_of_odd_shape__unreachable_or_refused(world: OracleWor
         assert facts.reason == reason
         assert facts.is_fresh == (reason == FINE)
         assert facts[SPOT] == 2000 * WAD
+    # code that was set is not undone with the test
+    boa.env.set_code(feed.address, b"")
 
 
 def test_snapshot__feeds_burn_their_gas__bounded(world: OracleWorld) -> None:

@@ -9,9 +9,9 @@ import boa
 import pytest
 
 from bulkhead.risk import svi
+from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Snapshot, Status
 from bulkhead.vol import surface as vol
-from bulkhead.vol.surface import DAY
 from tests.worlds.surface import (
     ACCOUNTS,
     KEYS,
@@ -307,7 +307,7 @@ def test_snapshot__every_expiry_has_passed__flat(settled):
 def test_snapshot__publishers_gone__goes_on_and_fades(settled):
     settled.set_publishers([], 0)
     at = kept(settled).expiries[4]
-    assert not settled.snapshot(at).status & Status.SURFACE_LIVE  # still mixed with the fallback surface
+    assert settled.snapshot(at).status & Status.SURFACE_LIVE
     settled.wait(3601, 2000)
     settled.observe()
     settled.pass_hours(1)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from eth_account import Account
 
+from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import SviSlice, total_variance_float
 from bulkhead.vol import surface as vol
-from bulkhead.vol.surface import DAY, Surface
+from bulkhead.vol.surface import Surface
 from tests.worlds.surface import ACCOUNTS, KEYS, SurfaceWorld, grid, smile, surface
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -389,7 +390,7 @@ def test_publish__same_near_smile_and_other_wings__refused_beyond_the_near_strik
     made = settled.moved(0.6)
     lane, at = 4, made.expiries[4]
     square = (vol.growth(settled.cap_bps * 10**14, settled.now - settled.in_force()[0].made_at) / 10**18) ** 2
-    deviation = 0.6 * ((at - settled.now) / vol.YEAR) ** 0.5
+    deviation = 0.6 * ((at - settled.now) / YEAR) ** 0.5
     near = np.array([-2.5, -1.25, 0, 1.25, 2.5]) * deviation
     whole = smile(0.6, at - settled.now, **fields)
     old = total_variance_float(made.slices[lane].floats(), near)
@@ -417,7 +418,7 @@ def test_publish__smile_lowest_between_two_strikes__its_bottom_is_capped(settled
     settled.wait(3600, 2000)
     made = settled.moved(0.6)
     lane, at = 4, made.expiries[4]
-    w = 0.36 * (at - settled.now) / vol.YEAR
+    w = 0.36 * (at - settled.now) / YEAR
     deviation = w**0.5
     kink = SviSlice.from_floats(0.45 * w, 0.75 * deviation, -0.1, 0.62 * deviation, 0.05 * deviation)
     refused(

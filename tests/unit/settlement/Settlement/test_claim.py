@@ -41,7 +41,7 @@ def test_claim__short_cell__pays_the_same_ratio_to_all(world):
         world.trade(vault, winner, [put(2000, 0.5 * (i + 1))], 20)
     world.expire(1000)
     world.settlement.settle_many([vault, *winners])
-    received = world.settlement.cell_state(MARKET, EXPIRY)[1]
+    received = world.settlement.cell_state(MARKET, EXPIRY).received
     assert received < 3000 * world.unit
     paid = [world.settlement.claim(winner) for winner in winners]
     for i, amount in enumerate(paid):
@@ -183,7 +183,7 @@ def test_insure__pot_refused_at_the_last_settle__can_be_drawn_later(world):
     balance = freeze(world, world.cell)
     world.settlement.settle(world.maker_id)
     thaw(world, world.cell, balance)
-    assert world.settlement.cell_state(MARKET, EXPIRY)[5] == 0
+    assert world.settlement.cell_state(MARKET, EXPIRY).insured == 0
     first = world.settlement.claim(world.maker_id)
     assert world.settlement.insure(MARKET, EXPIRY) == 120 * world.unit
     assert first + world.settlement.claim(world.maker_id) == balance + 120 * world.unit

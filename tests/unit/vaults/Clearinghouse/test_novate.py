@@ -200,13 +200,7 @@ def test_novate__second_market__no_word_of_the_first_changes(system, pair, trade
     a, b = system.open(trader, 50_000, other), system.open(maker, 90_000, other)
     with boa.env.prank(system.at["Exchange"]):
         system.clearinghouse.novate(
-            a,
-            b,
-            EXPIRY,
-            [put(30_000, 1)],
-            -5 * 10**18,
-            [0, 0],
-            system.at["Exchange"],
+            (a, b, EXPIRY, [put(30_000, 1)], -5 * 10**18, [0, 0], system.at["Exchange"]),
             system.oracle.observe(2, EXPIRY),
         )
     assert [system.words(v) for v in pair] == before
@@ -229,4 +223,4 @@ def test_novate__stale_price_worthless_legs__give_nothing_away(system, pair, tra
 def test_novate__expiry_the_vault_word_cannot_hold__refused(system, pair, expiry):
     with boa.env.prank(system.at["Exchange"]), boa.reverts("clearinghouse/expiry-range"):
         prices = system.snapshot(EXPIRY).words()
-        system.clearinghouse.novate(*pair, expiry, [put(2000, 1)], 0, [0, 0], system.at["Exchange"], prices)
+        system.clearinghouse.novate((*pair, expiry, [put(2000, 1)], 0, [0, 0], system.at["Exchange"]), prices)

@@ -194,8 +194,8 @@ def test_release__of_settlement__ends_debt_and_claim(system, trader):
 
 
 ROLE_CALLS = {
-    "novate": (1, 2, 1, [], 0, [0, 0], EMPTY, [0] * 17),
-    "take": (1, 2, [], 0, 0, EMPTY, False, False, [0] * 17, [0] * 9),
+    "novate": ((1, 2, 1, [], 0, [0, 0], EMPTY), [0] * 17),
+    "take": ((1, 2, 1, [], 0, [0, 0], EMPTY), ([0] * 9, False, False), [0] * 17),
     "finish": (1, [0] * 17),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),

@@ -100,7 +100,7 @@ def least_equity(system, vault, words, legs):
     while high - low > 1:
         words[6] = (low + high) // 2
         try:
-            system.MarginGate.check(1, words, legs, legs, prices, 0, 0, [0] * 9)
+            system.MarginGate.check((1, 0, 0, [0] * 9), words, legs, legs, prices)
             high = words[6]
         except boa.BoaError:
             low = words[6]

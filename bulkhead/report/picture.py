@@ -1,4 +1,4 @@
-"""The README's picture from the demo's report: `make picture`, or `python docs/picture.py REPORT.html OUT.svg`."""
+"""The README's picture out of the demo's report (`make picture`)."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def compose(page: str) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        raise SystemExit("usage: python docs/picture.py REPORT.html OUT.svg")
+        raise SystemExit("usage: python -m bulkhead.report.picture REPORT.html OUT.svg")
     Path(sys.argv[2]).write_text(compose(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,162 @@
+"""`bulkhead order ...`: sign, look at, fill and cancel orders."""
+
+from __future__ import annotations
+
+import re
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from bulkhead.chain import reasons
+from bulkhead.chain.errors import BadInput
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, show
+
+if TYPE_CHECKING:
+    from bulkhead.client import SignedOrder
+
+#: How the hash of an order is written.
+HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+
+
+@click.group()
+def order() -> None:
+    """Sign, fill, cancel and inspect orders."""
+
+
+def _signed(path: str) -> SignedOrder:
+    from bulkhead.client import SignedOrder
+
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}.") from None
+    return SignedOrder.from_json(text)
+
+
+@order.command("sign", cls=PackageCommand)
+@click.argument("vault_id", type=int)
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("legs", nargs=-1, required=True)
+@click.option("--expiry", required=True, help="Of the series: a date (08:00 UTC), an ISO time or unix seconds.")
+@click.option("--price", type=Amount(), required=True, help="Quote units per package.")
+@click.option("--size", type=Amount(), required=True, help="Packages.")
+@click.option("--good-for", type=int, default=300, show_default=True, help="Seconds from the newest block.")
+@click.option("--deferred", is_flag=True, help="The premium is a cash leg instead of tokens.")
+@chain_options
+@key_option()
+def order_sign(
+    vault_id: int,
+    side: str,
+    legs: tuple[str, ...],
+    expiry: str,
+    price: Decimal,
+    size: Decimal,
+    good_for: int,
+    deferred: bool,
+    place: Place,
+) -> None:
+    """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
+    from bulkhead.orders import PremiumStyle
+
+    style = PremiumStyle.DEFERRED if deferred else PremiumStyle.UPFRONT
+    client = place.client()
+    signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, premium_style=style)
+    click.echo(signed.to_json())
+
+
+@order.command("fill")
+@click.argument("file")
+@click.option("--vault", "vault_id", type=int, help="Own vault; without it one is opened.")
+@click.option("--size", type=Amount(), help="Packages; without it all that is left.")
+@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
+@click.option("--limit", type=Amount(), help="Worst price per package.")
+@chain_options
+@key_option()
+def order_fill(
+    file: str, vault_id: int | None, size: Decimal | None, deposit: Decimal, limit: Decimal | None, place: Place
+) -> None:
+    """Fill a signed order (FILE, or - for standard input)."""
+    client = place.client()
+    click.echo(client.orders.fill(_signed(file), vault_id, size, deposit, limit_price=limit))
+
+
+@order.command("state")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--vault", "vault_id", type=int, default=0, help="Own vault to fill into; both sides are looked at.")
+@chain_options
+@key_option()
+def order_state(files: tuple[str, ...], vault_id: int, place: Place) -> None:
+    """Whether orders can be filled, and how much of them."""
+    client = place.client() if vault_id else place.reader()
+    states = client.orders.states([_signed(file) for file in files], vault_id)
+    for file, (status, fillable, reason) in zip(files, states, strict=True):
+        click.echo(f"{file}: {status}, {fillable} packages" + (f". {reasons.sentence(reason)}" if reason else ""))
+
+
+@order.command("cancel")
+@click.argument("which", metavar="ORDERS", nargs=-1, required=True)
+@chain_options
+@key_option()
+def order_cancel(which: tuple[str, ...], place: Place) -> None:
+    """Cancel ORDERS (files, - or hashes 0x...) that the key has signed."""
+    found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
+    click.echo(place.client().orders.cancel(found).hash)
+
+
+@order.command("preview")
+@click.argument("file")
+@click.option("--vault", "vault_id", type=int, help="Own vault that would take; without it the maker's side is shown.")
+@click.option("--size", type=Amount(), help="Packages; without it the whole order.")
+@click.option("--deposit", type=Amount(), help="Show a new vault that would take, opened with this much.")
+@click.option("--model", default="ES", show_default=True, help="Margin model of the new vault: ES, GREEKS or STATIC.")
+@chain_options
+def order_preview(
+    file: str, vault_id: int | None, size: Decimal | None, deposit: Decimal | None, model: str, place: Place
+) -> None:
+    """What filling an order (FILE, or -) would do to a vault: premium, fee, margins, liquidation prices."""
+    found = place.reader().orders.preview(_signed(file), vault_id, size, deposit, model)
+    table = Table(box=None, show_header=False)
+    health = "no margin needed" if found.after.health is None else f"{found.after.health:.4f}"
+    prices = ["none" if at is None else f"{at:,.2f}" for at in (found.liquidation_below, found.liquidation_above)]
+    for name, value in (
+        ("price", f"{found.price:,.6f}"),
+        ("premium", f"{found.premium:,.6f}"),
+        ("fee", f"{found.fee:,.6f}"),
+        ("equity after", f"{found.after.equity:,.6f}"),
+        ("maintenance margin", f"{found.after.maintenance_margin:,.6f}"),
+        ("initial margin", f"{found.after.initial_margin:,.6f}"),
+        ("health", health),
+        ("passes", "yes" if found.passes else "no"),
+        *([("a fill would meet", reasons.sentence(found.refusal))] if found.refusal else []),
+        ("liquidated below, above", ", ".join(prices)),
+    ):
+        table.add_row(name, value)
+    show(table)
+
+
+@order.command("close")
+@click.argument("vault_id", type=int)
+@click.argument("files", nargs=-1, required=True)
+@chain_options
+@key_option()
+def order_close(vault_id: int, files: tuple[str, ...], place: Place) -> None:
+    """Take orders into VAULT_ID, all or none, and only if it ends without legs."""
+    client = place.client()
+    click.echo(client.orders.close_all(vault_id, [_signed(file) for file in files]).hash)
+
+
+@order.command("roll")
+@click.argument("vault_id", type=int)
+@click.argument("closing")
+@click.argument("opening")
+@click.option("--into", type=int, default=0, help="Own vault to open in; without it one is opened.")
+@chain_options
+@key_option()
+def order_roll(vault_id: int, closing: str, opening: str, into: int, place: Place) -> None:
+    """Close VAULT_ID against one order and open against another with the freed tokens, in one transaction."""
+    client = place.client()
+    click.echo(client.orders.roll(vault_id, _signed(closing), _signed(opening), into))

@@ -1,0 +1,105 @@
+"""`bulkhead demo`, `replay` and `drill`: prices of the past through the real contracts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from bulkhead.chain.errors import BulkheadError
+
+if TYPE_CHECKING:
+    from bulkhead.replay.run import Plot
+
+
+def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
+    from bulkhead.replay import scenario
+    from bulkhead.replay.bars import read_bars
+    from bulkhead.replay.run import Plot
+
+    if data is None:
+        return Plot.of(scenario.bars(), scenario.LABEL, "ETH")
+    return Plot.of(read_bars(data, asset, prefer=symbol), f"prices from {Path(data).name}", symbol)
+
+
+@click.command()
+@click.option("--data", help="OHLC file (.csv or .csv.gz) instead of the bundled scenario.")
+@click.option("--asset", help="Prefix of the price columns, when the file has several.")
+@click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+@click.option("--report", type=Path, default=Path("out/demo.html"), show_default=True, help="HTML report to write.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+@click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
+def demo(data: str | None, asset: str | None, symbol: str, report: Path, keeper_log: Path | None, ape: bool) -> None:
+    """A market on an Anvil of its own through a crash, with a keeper process, to the last claim."""
+    from bulkhead.demo import Options, play
+
+    # a log file has no width of its own
+    console = Console() if sys.stdout.isatty() else Console(width=132)
+    play(_plot(data, asset, symbol), Options(report, keeper_log, ape), console)
+
+
+@click.command()
+@click.argument("file", required=False)
+@click.option("--asset", help="Prefix of the price columns, when the file has several.")
+@click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+@click.option("--json", "json_path", type=Path, help="File for the outcome per vault and the totals.")
+@click.option("--report", type=Path, help="HTML report to write.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+def replay(
+    file: str | None,
+    asset: str | None,
+    symbol: str,
+    json_path: Path | None,
+    report: Path | None,
+    keeper_log: Path | None,
+) -> None:
+    """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
+    from bulkhead.keeper.log import JsonLog
+    from bulkhead.replay.run import InlineKeeper, run
+    from bulkhead.report import write
+
+    plot = _plot(file, asset, symbol)
+    with (keeper_log or Path(os.devnull)).open("w") as stream:
+        record = run(plot, lambda stage: InlineKeeper(stage, JsonLog(stream)))
+    if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(json.dumps(record.to_json(), indent=1) + "\n")
+    if report is not None:
+        write(record, report)
+    taken = [v for v in record.vaults if v.takes]
+    click.echo(
+        f"{len(plot.rounds)} rounds, {len(record.vaults)} vaults, {len(taken)} taken over, insurance used "
+        f"{record.amount(record.totals['insurance_used']):,.2f}, conservation difference "
+        f"{record.totals['conservation_difference']} native units, {record.seconds:.0f} s"
+    )
+    for check in record.checks:
+        click.echo(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}")
+    if not record.passed:
+        raise BulkheadError("The replay ran, but not every check passed.")
+
+
+@click.command()
+@click.argument("file", required=False)
+@click.option("--asset", help="Prefix of the price columns, when the file has several.")
+@click.option("--vaults", type=click.IntRange(1, 5000), default=300, show_default=True, help="Vaults of the crowd.")
+@click.option("--hours", type=float, default=0.0, help="Only the stretch of so many hours with the deepest fall.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the crowd's cushions.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+def drill(file: str | None, asset: str | None, vaults: int, hours: float, seed: int, keeper_log: Path | None) -> None:
+    """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper: what was missed, late, wasted?"""
+    from bulkhead.replay import scenario
+    from bulkhead.replay.bars import read_bars
+    from bulkhead.replay.drill import run_drill, window
+
+    bars = read_bars(file, asset, prefer="ETH") if file is not None else scenario.bars()
+    with (keeper_log or Path(os.devnull)).open("w") as stream:
+        found = run_drill(window(bars, hours), vaults, stream, seed, lambda text: click.echo(text, err=True))
+    for line in found.lines():
+        click.echo(line)
+    if not found.passed:
+        raise BulkheadError(f"Missed: {found.missed}; late: {found.late}; gas reverted: {found.gas_reverted}.")

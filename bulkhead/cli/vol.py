@@ -1,0 +1,105 @@
+"""`bulkhead vol ...`: fit SVI to option chains, publish surfaces, report the error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from bulkhead.chain import reasons
+from bulkhead.chain.errors import BadInput
+from bulkhead.cli.common import Place, chain_options, key_option, moment, secret, show
+
+if TYPE_CHECKING:
+    from bulkhead.vol import options
+
+
+@click.group()
+def vol() -> None:
+    """Vol surfaces: fit SVI to option chains, publish, report the error."""
+
+
+def _chain_at(file: Path, asset: str, at: str | None) -> options.Chain:
+    from bulkhead.vol import options
+
+    chains = options.read(file, asset)
+    if at is not None:
+        chains = [chain for chain in chains if moment(chain.made_at).startswith(at)]
+    if not chains:
+        raise BadInput(f"{file.name} has no quotes of {asset}{f' at {at}' if at else ''}.")
+    return chains[-1]
+
+
+@vol.command("fit")
+@click.argument("file", type=Path)
+@click.option("--asset", default="ETH", show_default=True, help="Underlying, as the file names it.")
+@click.option("--at", help="Beginning of the time of the quotes, e.g. 2026-01-14; the last ones when left out.")
+def vol_fit(file: Path, asset: str, at: str | None) -> None:
+    """Fit the chain in FILE (.parquet, .csv, .csv.gz) and show smiles and errors."""
+    from bulkhead.risk.svi import total_variance_float
+    from bulkhead.vol.fit import fit_chain
+
+    chain = _chain_at(file, asset, at)
+    table = Table(box=None, title=f"{asset}, quotes of {moment(chain.made_at)}")
+    for name in ("expiry", "strikes", "at the money", "a", "b", "rho", "m", "sigma", "median", "p95, vol points"):
+        table.add_column(name, justify="right")
+    for fit in fit_chain(chain):
+        errors = sorted(abs(float(error)) * 100 for error in fit.inner)
+        middle = float(total_variance_float(fit.slice.floats(), 0.0) / fit.tau) ** 0.5
+        table.add_row(
+            moment(fit.expiry.at), str(len(fit.expiry.k)), f"{middle:.1%}",
+            *(f"{number:.5f}" for number in fit.slice.floats()),
+            f"{errors[len(errors) // 2]:.2f}" if errors else "-",
+            f"{errors[min(len(errors) * 19 // 20, len(errors) - 1)]:.2f}" if errors else "-",
+        )  # fmt: skip
+    show(table)
+
+
+@vol.command("publish")
+@click.argument("file", type=Path)
+@click.option("--market", required=True, help="Symbol or index of the market.")
+@click.option("--asset", help="Underlying, as the file names it; the market's symbol when left out.")
+@click.option("--at", help="Beginning of the time of the quotes; the last ones when left out.")
+@click.option(
+    "--publishers-env", default="BULKHEAD_PUBLISHER_KEYS", show_default=True,
+    help="Environment variable with the publishers' keys, comma between them.",
+)  # fmt: skip
+@chain_options
+@key_option()
+def vol_publish(file: Path, market: str, asset: str | None, at: str | None, publishers_env: str, place: Place) -> None:
+    """Fit the chain in FILE, sign with the publishers' keys and put the surface in force, as far as the cap allows."""
+    from bulkhead.vol import surface as surfaces
+    from bulkhead.vol.publish import plan, publish
+
+    connection = place.connection()
+    entry = connection.deployment.market(int(market) if market.isdigit() else market)
+    keys = [key.strip() for key in secret(publishers_env).split(",") if key.strip()]
+    sender = place.sender(connection)
+    before, in_force = surfaces.decode(entry.index, connection["OracleAdapter"].call("surface", entry.index))
+    cap_bps = int(connection["VolSurface"].call("settings", entry.index)[4])
+    made_at = connection.rpc.timestamp()
+    try:
+        made = plan(
+            _chain_at(file, asset or entry.symbol, at), entry.index, made_at, before if in_force else None, cap_bps
+        )
+    except surfaces.SurfaceError as error:
+        raise BadInput(f"No surface can be made of these quotes: {reasons.sentence(str(error))}") from None
+    receipt = publish(connection, sender, made, keys)
+    click.echo(
+        f"{receipt.hash}: {len(made.surface.expiries)} expiries, 30-day vol {made.surface.sigma_atm() / 10**18:.1%}, "
+        f"{made.share:.0%} of the way to the quotes, {receipt.gas_used:,} gas"
+    )
+
+
+@vol.command("report")
+@click.option("--data", type=Path, default=Path("../shared/data/deribit"), show_default=True, help="Folder of chains.")
+@click.option(
+    "--out", type=Path, default=Path("docs"), show_default=True, help="Folder for vol-fit.md and vol-fit.svg."
+)
+def vol_report(data: Path, out: Path) -> None:
+    """Fit every chain of a folder and write how far the fits are off."""
+    from bulkhead.vol.report import write
+
+    click.echo(f"{len(write(data, out))} expiries fitted; {out / 'vol-fit.md'}")

@@ -1,0 +1,40 @@
+"""Packages: what the buyer of one receives, as text such as "call:200" and as legs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bulkhead.chain.errors import BadInput
+from bulkhead.client.amounts import Number, to_quantity, to_strike
+from bulkhead.risk.words import Kind, Leg
+
+
+@dataclass(frozen=True)
+class PackageLeg:
+    """One leg of a package: how many contracts of a series the buyer of one package receives."""
+
+    kind: Kind
+    strike: Decimal
+    ratio: int
+
+    @classmethod
+    def parse(cls, text: str) -> PackageLeg:
+        """From "call:200", "-put:160", "2*call:200", "future" or "-cash"."""
+        sign = -1 if text.startswith("-") else 1
+        body = text.lstrip("+-")
+        count, _, rest = body.rpartition("*")
+        name, _, strike = rest.partition(":")
+        try:
+            return cls(Kind[name.upper()], Decimal(strike or 0), sign * int(count or 1))
+        except (KeyError, ValueError, ArithmeticError):
+            raise BadInput(f"{text!r} is not a leg: write call:200, -put:160, 2*call:200, future or -future.") from None
+
+    def moved(self, amount: Number) -> int:
+        """Leg word of `amount` packages of this leg."""
+        return Leg(self.kind, to_strike(self.strike), self.ratio * to_quantity(amount)).pack()
+
+
+def package_leg(leg: PackageLeg | str) -> PackageLeg:
+    """A leg, or the text of one."""
+    return PackageLeg.parse(leg) if isinstance(leg, str) else leg

@@ -1,0 +1,162 @@
+"""What a trade would do to a vault, before anything is signed or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR, Decimal
+
+from bulkhead import pricing
+from bulkhead.chain import system
+from bulkhead.chain.connection import Connection
+from bulkhead.chain.errors import BadInput
+from bulkhead.chain.lens import CellView, VaultView, described, read_cells, read_vaults, vault_view
+from bulkhead.chain.words import Model
+from bulkhead.client.amounts import Number, from_wad, parse_model, to_decimal, to_native
+from bulkhead.client.fill_check import Fill, check_fill
+from bulkhead.client.packages import PackageLeg, package_leg
+from bulkhead.client.vault_info import VaultInfo
+from bulkhead.orders import Order, PremiumStyle
+from bulkhead.risk import exact, static
+from bulkhead.risk.liquidation_price import exact_prices
+from bulkhead.risk.words import Leg, RiskWord, Series, Snapshot
+
+
+@dataclass(frozen=True)
+class FillPreview:
+    """What a fill would do to one side, before anything is signed or sent.
+
+    Attributes:
+        price: Quote units per package.
+        premium: What the buyer pays [quote].
+        fee: What this side pays [quote].
+        after: The vault after the fill, initial margin included.
+        passes: Equity after covers the initial margin, and nothing else stands against the fill.
+        refusal: The reason that a fill would meet now, "" for none. On the maker's side also one that those who close
+            a position do not meet.
+        liquidation_below: Nearest spot below at which the vault would be liquidatable, None when there is none.
+        liquidation_above: The same above.
+    """
+
+    price: Decimal
+    premium: Decimal
+    fee: Decimal
+    after: VaultInfo
+    passes: bool
+    refusal: str
+    liquidation_below: Decimal | None
+    liquidation_above: Decimal | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """Which side of a fill is looked at: the maker's, unless a vault or a deposit is named.
+
+    Attributes:
+        vault_id: Existing vault that would take.
+        deposit: Quote tokens of a vault that would be opened to take.
+        model: Margin model of that vault.
+    """
+
+    vault_id: int | None = None
+    deposit: Number | None = None
+    model: str = "ES"
+
+    @property
+    def is_maker(self) -> bool:
+        """The maker's own side."""
+        return self.vault_id is None and self.deposit is None
+
+
+def _after(chain: Connection, vault_id: int, expiry: int, legs: Sequence[int], tokens: int) -> VaultView:
+    """An existing vault after it received legs [words] and tokens [native]."""
+    seen = vault_view(chain["Lens"].call("preview", vault_id, expiry, legs, tokens))
+    if not isinstance(seen, VaultView):
+        raise seen
+    return seen
+
+
+def _after_opening(chain: Connection, side: Side, series: Series, legs: Sequence[int], tokens: int) -> VaultView:
+    """A vault opened with legs [words] and tokens [native]."""
+    chosen = parse_model(side.model)
+    engine = system.engines({name: one.address for name, one in chain.deployment.contracts.items()})[chosen]
+    return described(chain["Lens"].call("preview_new", series.market, int(chosen), engine, series.expiry, legs, tokens))
+
+
+def trade_preview(
+    chain: Connection, view: VaultView, expiry: int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number
+) -> VaultInfo:
+    """A vault after legs (of so many contracts each) and quote tokens have moved into it at the present price."""
+    market = chain.market(view.market)
+    moved = [package_leg(leg).moved(amount) for leg, amount in legs]
+    tokens = int(to_decimal(cash).scaleb(market.decimals).to_integral_value(rounding=ROUND_FLOOR))
+    return VaultInfo.of(_after(chain, view.vault_id, expiry, moved, tokens), market)
+
+
+def _vault(chain: Connection, vault_id: int) -> VaultView:
+    (view,) = read_vaults(chain, [vault_id])
+    if not isinstance(view, VaultView):
+        raise view
+    return view
+
+
+def fill_preview(chain: Connection, order: Order, signature: bytes | None, size: int | None, side: Side) -> FillPreview:
+    """What a fill would do to one side.
+
+    Args:
+        chain: The deployment.
+        order: The order.
+        signature: Its signature, None before it is signed.
+        size: Packages [1e-6], None for all that is left.
+        side: Whose vault is looked at.
+
+    Raises:
+        BadInput: The side names a vault and a deposit.
+        Reverted: The order cannot be filled, whatever margin and tokens there are.
+    """
+    if side.vault_id is not None and side.deposit is not None:
+        raise BadInput("A fill goes into an existing vault or into a new one with a deposit, not into both.")
+    fill = Fill(order, signature, size)
+    if side.vault_id is not None:
+        fill = replace(fill, taker=_vault(chain, side.vault_id).owner, vault_id=side.vault_id)
+    packages, refusal = check_fill(chain, fill)
+    series = Series.unpack(order.legs[0].series)
+    market = chain.market(series.market)
+    (cell,) = read_cells(chain, [(series.market, series.expiry)]).values()
+    fees = pricing.Fees.unpack(int(chain["Exchange"].call("trading", series.market)))
+    terms = pricing.terms(order, packages, market.decimals, fees, cell.snapshot)
+    legs, cash = terms.received(order.is_bid == side.is_maker)
+    fee = terms.maker_fee if side.is_maker else terms.taker_fee
+    moved = [leg.pack() for leg in legs if leg.quantity]
+    if side.deposit is not None:
+        tokens = to_native(side.deposit, market.decimals)
+        after = _after_opening(chain, side, series, moved, tokens + cash - fee)
+    else:
+        subject = order.maker_vault if side.vault_id is None else side.vault_id
+        after = _after(chain, subject, series.expiry, moved, cash - fee)
+    below, above = _liquidation_prices(after, cell)
+    deferred = order.premium_style == PremiumStyle.DEFERRED
+    return FillPreview(
+        price=from_wad(terms.price),
+        premium=Decimal(terms.premium).scaleb(-6 if deferred else -market.decimals),
+        fee=Decimal(fee).scaleb(-market.decimals),
+        after=VaultInfo.of(after, market),
+        passes=not refusal and (after.covered or after.equity >= after.initial_margin),
+        refusal=refusal,
+        liquidation_below=below,
+        liquidation_above=above,
+    )
+
+
+def _liquidation_prices(view: VaultView, cell: CellView) -> tuple[Decimal | None, Decimal | None]:
+    if not view.legs or not view.priced:
+        return None, None
+    risk = RiskWord.unpack(cell.risk)
+    if view.model == Model.STATIC:
+        risk = risk.stamped(static.stamp(risk, max(cell.snapshot.sigma, cell.snapshot.sigma_now)))
+
+    def engine(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> exact.Assessment:
+        return exact.assess(legs, snapshot, risk, model=view.model)
+
+    found = exact_prices(view.legs, cell.snapshot, risk, view.collateral, engine)
+    return tuple(None if at is None else from_wad(at) for at in found)  # type: ignore[return-value]

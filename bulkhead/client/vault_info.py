@@ -1,0 +1,75 @@
+"""A vault as a person reads it: in quote units, with one word for its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bulkhead.chain.connection import Market
+from bulkhead.chain.lens import VaultView
+from bulkhead.chain.words import Model
+from bulkhead.client.amounts import from_wad
+from bulkhead.risk.words import Leg
+
+
+@dataclass(frozen=True)
+class VaultInfo:
+    """A vault in quote units.
+
+    Attributes:
+        vault_id: Its id.
+        owner: Its owner.
+        market: Symbol of its market.
+        model: Margin model.
+        expiry: Expiry of its cell [unix seconds], 0 without legs.
+        custody: Address that holds its tokens.
+        balance: Tokens there.
+        collateral: C, the balance less the liquidation deposit.
+        value: Mark of the legs.
+        equity: E = C + value.
+        maintenance_margin: MM.
+        initial_margin: What equity must reach to withdraw or to add risk, in a STATIC vault by ES as well.
+        health: E / MM, None when no margin is needed.
+        state: One word: empty, healthy, covered, margin-call, liquidatable, flagged, expired, claim or debt.
+        legs: Its legs.
+        priced: False when the price is not fresh; then value and margins are those of the last price.
+    """
+
+    vault_id: int
+    owner: str
+    market: str
+    model: str
+    expiry: int
+    custody: str
+    balance: Decimal
+    collateral: Decimal
+    value: Decimal
+    equity: Decimal
+    maintenance_margin: Decimal
+    initial_margin: Decimal
+    health: Decimal | None
+    state: str
+    legs: tuple[Leg, ...]
+    priced: bool
+
+    @classmethod
+    def of(cls, view: VaultView, market: Market) -> VaultInfo:
+        """A vault of integers in quote units."""
+        return cls(
+            vault_id=view.vault_id,
+            owner=view.owner,
+            market=market.symbol,
+            model=Model(view.model).name,
+            expiry=view.expiry,
+            custody=view.custody,
+            balance=Decimal(view.balance).scaleb(-market.decimals),
+            collateral=from_wad(view.collateral),
+            value=from_wad(view.value),
+            equity=from_wad(view.equity),
+            maintenance_margin=from_wad(view.maintenance_margin),
+            initial_margin=from_wad(view.initial_margin),
+            health=None if view.health is None else from_wad(view.health),
+            state=view.state,
+            legs=view.legs,
+            priced=view.fresh,
+        )
