@@ -205,6 +205,10 @@ SENTENCES: dict[str, str] = {
     "operators/signature-expired": "The signed grant was to be handed in earlier.",
     "operators/unknown-permission": "There are three permissions: 1 trade, 2 withdraw, 4 manage.",
     "operators/unknown-vault": "There is no such vault, or it has been closed.",
+    # ExpiryPrices
+    "expiry/before-window": "The settlement window of that expiry has not begun.",
+    "expiry/gas": "Too little gas for a fair attempt at reading the feed; send more.",
+    "expiry/only-oracle": "Only OracleAdapter may do that.",
     # OracleAdapter
     "oracle/already-listed": "The market's feeds are listed already.",
     "oracle/bounds": "A feed's bounds are wider than the rule or than the aggregator's own, or its price is not between them.",

@@ -18,11 +18,8 @@ from bulkhead.risk.coefficients import LN2
 from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
 from bulkhead.risk.scales import WAD, YEAR
 
-<<<<<<< HEAD
 Floats = NDArray[np.float64]
 
-WAD = 10**18
-YEAR = 365 * 86400
 #: A return between two instants counts at most 20 % [Q64].
 MAX_LOG_RETURN = ONE // 5
 #: Returns are taken between whole ten minutes of the clock [seconds].
@@ -34,9 +31,6 @@ REVERSION = 8 * 86400
 MAX_SECONDS = 2**40
 LANE = 2**64 - 1
 LANE_UNIT = 10
-=======
-MAX_RETURN = ONE // 10
->>>>>>> main
 MAX_VARIANCE = 100 * WAD
 #: sigma_m and the anchors of the fallback surface are stored in this unit [wad].
 VOL_UNIT = 10**6
