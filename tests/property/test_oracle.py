@@ -94,9 +94,7 @@ def test_window__observed_at_any_times__prefix_of_the_expiry_price(data: st.Data
 
 
 @SETTINGS
-@given(
-    steps=st.lists(st.tuples(st.integers(0, 7200), ANSWERS, st.integers(0, 4)), min_size=1, max_size=40)
-)
+@given(steps=st.lists(st.tuples(st.integers(0, 7200), ANSWERS, st.integers(0, 4)), min_size=1, max_size=40))
 def test_poke__any_rounds_in_any_portions__the_reference(steps: list[tuple[int, int, int]]) -> None:
     with boa.env.anchor():
         world = OracleWorld(fallback=False)
