@@ -211,7 +211,7 @@ SENTENCES: dict[str, str] = {
     "expiry/only-oracle": "Only OracleAdapter may do that.",
     # OracleAdapter
     "oracle/already-listed": "The market's feeds are listed already.",
-    "oracle/bounds": "A feed's bounds are wider than the rule or than the aggregator's own, or its price is not between them.",
+    "oracle/bounds": "A feed's bounds are wider than allowed, or its price is not between them.",
     "oracle/feed-decimals": "A feed has more decimals than the adapter can scale.",
     "oracle/fallback-exists": "The market has a fallback feed; drop it first.",
     "oracle/feed-kind": "There is no such kind of feed.",

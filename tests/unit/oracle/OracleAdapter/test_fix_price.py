@@ -495,3 +495,8 @@ def test_fix__zero_window__price_in_force(make_world: Callable[..., OracleWorld]
     go(world, 1)
     world.push(9000)
     assert fix(world, hint) == 2000 * WAD
+
+
+def test_carry__stranger__reverts(lone: OracleWorld) -> None:
+    with boa.reverts("expiry/only-oracle"):
+        lone.expiries.carry((1, EXPIRY, EXPIRY - WINDOW, 0, int(lone.primary.address, 16)))
