@@ -207,7 +207,6 @@ SENTENCES: dict[str, str] = {
     "operators/unknown-vault": "There is no such vault, or it has been closed.",
     # ExpiryPrices
     "expiry/before-window": "The settlement window of that expiry has not begun.",
-    "expiry/gas": "Too little gas for a fair attempt at reading the feed; send more.",
     "expiry/only-oracle": "Only OracleAdapter may do that.",
     # OracleAdapter
     "oracle/already-listed": "The market's feeds are listed already.",

@@ -460,7 +460,7 @@ def _ask_sum(feed: uint256, start: uint256, upto: uint256) -> (bool, IPullFeed.S
         is_static_call=True,
         revert_on_failure=False,
     )
-    assert success or gas_before >= BROUGHT_GAS_NEEDED, "expiry/gas"
+    assert success or gas_before >= BROUGHT_GAS_NEEDED, "oracle/gas"
     if not success or len(answer) < 192:
         return False, empty(IPullFeed.Samples)
     return True, IPullFeed.Samples(

@@ -8,6 +8,7 @@ import boa
 import pytest
 
 from tests.contracts import deployer
+from tests.evm import Env
 from tests.worlds.oracle import (
     ACTIVE,
     AHEAD,
@@ -111,37 +112,38 @@ def test_snapshot__feed_without_code__unreachable(world: OracleWorld) -> None:
     assert world.look().reason == UNREACHABLE
 
 
-def test_snapshot__answers_of_odd_shape__unreachable_or_refused(world: OracleWorld, raw: Callable[..., bytes]) -> None:
-    feed = world.feed()
-    for age in (60, 0):
-        feed.push(2000 * 10**8, world.now - age)
-    world.list(2, feed)
-    # what was an honest feed at listing answers anything from now on
-    boa.env.set_code(feed.address, boa.env.get_code(deployer("HostileAggregator").deploy().address))
-    hostile = deployer("HostileAggregator").at(feed.address)
-    good = (2**64 + 1, 2000 * 10**8, world.now, world.now, 2**64 + 1)
-    cases = [
-        (raw(), UNREACHABLE),
-        (raw(*good[:4]), UNREACHABLE),
-        (raw(*good)[:-1], UNREACHABLE),
-        (raw(*good), FINE),
-        (raw(*good, *([2**256 - 1] * 200)), FINE),  # longer than it should be
-        (raw(2**80, *good[1:]), UNREACHABLE),
-        (raw(good[0], -(2**255), *good[2:]), BAD_ANSWER),
-        (raw(good[0], 2**255 - 1, *good[2:]), BAD_ANSWER),
-        (raw(good[0], 2**96 // 10**10 + 1, *good[2:]), BAD_ANSWER),
-        (raw(*good[:3], 2**256 - 1, good[4]), FUTURE),
-        (raw(*good[:3], 0, good[4]), INCOMPLETE),
-        (raw(*good[:4], good[4] - 1), INCOMPLETE),  # answered in an earlier round
-    ]
-    for answer, reason in cases:
-        hostile.set_answer(answer)
-        facts = world.look(market=2)
-        assert facts.reason == reason
-        assert facts.is_fresh == (reason == FINE)
-        assert facts[SPOT] == 2000 * WAD
-    # code that was set is not undone with the test
-    boa.env.set_code(feed.address, b"")
+def test_snapshot__answers_of_odd_shape__unreachable_or_refused(raw: Callable[..., bytes]) -> None:
+    # code that was set is not undone by an anchor
+    with boa.swap_env(Env()):
+        world = OracleWorld()
+        feed = world.feed()
+        for age in (60, 0):
+            feed.push(2000 * 10**8, world.now - age)
+        world.list(2, feed)
+        # what was an honest feed at listing answers anything from now on
+        boa.env.set_code(feed.address, boa.env.get_code(deployer("HostileAggregator").deploy().address))
+        hostile = deployer("HostileAggregator").at(feed.address)
+        good = (2**64 + 1, 2000 * 10**8, world.now, world.now, 2**64 + 1)
+        cases = [
+            (raw(), UNREACHABLE),
+            (raw(*good[:4]), UNREACHABLE),
+            (raw(*good)[:-1], UNREACHABLE),
+            (raw(*good), FINE),
+            (raw(*good, *([2**256 - 1] * 200)), FINE),  # longer than it should be
+            (raw(2**80, *good[1:]), UNREACHABLE),
+            (raw(good[0], -(2**255), *good[2:]), BAD_ANSWER),
+            (raw(good[0], 2**255 - 1, *good[2:]), BAD_ANSWER),
+            (raw(good[0], 2**96 // 10**10 + 1, *good[2:]), BAD_ANSWER),
+            (raw(*good[:3], 2**256 - 1, good[4]), FUTURE),
+            (raw(*good[:3], 0, good[4]), INCOMPLETE),
+            (raw(*good[:4], good[4] - 1), INCOMPLETE),  # answered in an earlier round
+        ]
+        for answer, reason in cases:
+            hostile.set_answer(answer)
+            facts = world.look(market=2)
+            assert facts.reason == reason
+            assert facts.is_fresh == (reason == FINE)
+            assert facts[SPOT] == 2000 * WAD
 
 
 def test_snapshot__feeds_burn_their_gas__bounded(world: OracleWorld) -> None:
