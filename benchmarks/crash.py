@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from bulkhead.replay.bars import read_bars
-from bulkhead.replay.history import read_history
-from bulkhead.replay.rounds import Round, rounds_of
+from bulkhead.replay.price_paths.bars import read_bars
+from bulkhead.replay.price_paths.history import read_history
+from bulkhead.replay.price_paths.rounds import Round, rounds_of
 from bulkhead.risk import crash, peers
-from bulkhead.risk.batch import Model
+from bulkhead.risk.words import Model
 
 ROOT = Path(__file__).resolve().parents[1]
 CRASHES = {
@@ -288,7 +288,7 @@ initial margin at the start of each file; seed {seed}, {asset}. The oracle write
 0.5 % or an hour has passed; keepers act some blocks of 12 s after a round; a taker takes in the first block in
 which what a take leaves it at the mark pays 0.7 % of the notional it must hedge. Owners do nothing. Insurance
 starts with 50 bp of the notional; its caps are those of [parameters.md](parameters.md). Everything runs in the
-vectorised mirror (`bulkhead/risk/crash.py`), takes in the auction's own integers.
+vectorised mirror (`bulkhead/risk/crash`), takes in the auction's own integers.
 `python -m benchmarks.crash --chain 100` plays a sample of each crash through the contracts instead and compares
 every flag, take, settlement and claim with the exact mirror to the wei.
 """

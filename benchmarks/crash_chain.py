@@ -1,7 +1,7 @@
 """A sample of random vaults of each crash through the real contracts on Anvil, compared with the mirrors.
 
 `python -m benchmarks.crash --chain 100`. Every vault is opened through a signed order. Then the feed writes its rounds
-and a desk does what the play of bulkhead/risk/crash.py does: it flags some blocks after a round, and takes in the first
+and a desk does what the play of bulkhead/risk/crash does: it flags some blocks after a round, and takes in the first
 block in which what a take leaves it pays its cost. Which vaults are below their margin it asks of the vectorised
 mirror, the contracts then decide. Each flag and take is compared with the exact mirror to the wei (equity, MM, bonus
 share, fraction, cash, cut, legs) and with the vectorised mirror in relative terms; settlement, claims and the sum of
@@ -21,10 +21,11 @@ import numpy as np
 from bulkhead.chain.contract import Contract, Log
 from bulkhead.client import MAX_UINT
 from bulkhead.replay.audit import Audit
-from bulkhead.replay.cast import NOTIONAL, TRADERS, Part, PartLeg
-from bulkhead.replay.rounds import Round, quiet_rounds
-from bulkhead.replay.run import Plot, Replay, choose_expiry
-from bulkhead.replay.stage import Stage
+from bulkhead.replay.market import LocalMarket
+from bulkhead.replay.participants import NOTIONAL, TRADERS, PlannedLeg, PlannedVault
+from bulkhead.replay.price_paths.path import PricePath, choose_expiry
+from bulkhead.replay.price_paths.rounds import Round, quiet_rounds
+from bulkhead.replay.run import Replay
 from bulkhead.risk import auction, batch
 from bulkhead.risk.crash import BLOCK, Settings
 from bulkhead.risk.words import BPS, WAD, Kind, RiskWord, Snapshot
@@ -43,21 +44,21 @@ GAS = 5_000_000
 NO_LIMITS = [-(2**200), 0, 0, 0, 0]
 
 
-def parts(count: int, seed: int) -> list[Part]:
+def random_vaults(count: int, seed: int) -> list[PlannedVault]:
     """Random vaults of one to three legs for the replay's traders."""
     draw = random.Random(seed)
     found = []
     for i in range(count):
-        legs: dict[tuple[Kind, str], PartLeg] = {}
+        legs: dict[tuple[Kind, str], PlannedLeg] = {}
         shape = draw.random()
         if shape < 0.15:
-            legs[Kind.FUTURE, "0"] = PartLeg(Kind.FUTURE, Decimal(0), 1)
+            legs[Kind.FUTURE, "0"] = PlannedLeg(Kind.FUTURE, Decimal(0), 1)
         while not legs or (shape >= 0.15 and len(legs) < 1 + int(shape * 3)):
             kind, strike = draw.choice([Kind.CALL, Kind.PUT]), draw.choice(STRIKES)
-            legs.setdefault((kind, strike), PartLeg(kind, Decimal(strike), draw.choice([-1, 1, 1])))
+            legs.setdefault((kind, strike), PlannedLeg(kind, Decimal(strike), draw.choice([-1, 1, 1])))
         deferred = shape < 0.15 or draw.random() < 0.2
         who = TRADERS[i % len(TRADERS)]
-        found.append(Part(who, f"random {i + 1}", tuple(legs.values()), draw.random() < 0.4, deferred, CUSHION))
+        found.append(PlannedVault(who, f"random {i + 1}", tuple(legs.values()), draw.random() < 0.4, deferred, CUSHION))
     return found
 
 
@@ -112,37 +113,37 @@ class Desk:
         refused: Transactions that the contracts refused.
     """
 
-    stage: Stage
+    local: LocalMarket
     expiry: int
     settings: Settings = field(default_factory=Settings)
     refused: int = 0
 
     def __post_init__(self) -> None:
-        chain = self.stage.chain
+        chain = self.local.chain
         self.draw = random.Random(self.settings.seed)
-        self.client = self.stage.people["keeper"]
-        self.vault_id = self.client.vaults.open(self.stage.market.symbol, deposit=CAPITAL)
-        market = self.stage.market.index
+        self.client = self.local.people["keeper"]
+        self.vault_id = self.client.vaults.open(self.local.market.symbol, deposit=CAPITAL)
+        market = self.local.market.index
         self.terms = auction.LiquidationTerms.unpack(int(chain["Liquidator"].call("market_word", market)))
         self.risk = RiskWord.unpack(int(chain["Clearinghouse"].call("market", market)[1]))
         self.due: dict[int, int] = {}
-        self.now = self.seen = self.stage.now()
+        self.now = self.seen = self.local.now()
         self.settled = False
 
     def send(self, at: int, contract: Contract, name: str, *arguments: object) -> bool:
         """One transaction in a block of its own, not before `at`."""
         self.now = max(at, self.now + 1)
-        self.stage.anvil.set_next_timestamp(self.now)
+        self.local.anvil.set_next_timestamp(self.now)
         me = self.client.signer
-        sent = self.stage.anvil.send_as(me.address, contract.address, contract.encode(name, *arguments), GAS)
-        while (found := self.stage.chain.rpc.call("eth_getTransactionReceipt", sent)) is None:
+        sent = self.local.anvil.send_as(me.address, contract.address, contract.encode(name, *arguments), GAS)
+        while (found := self.local.chain.rpc.call("eth_getTransactionReceipt", sent)) is None:
             time.sleep(0.001)
         me.forget_nonce()
         return int(found["status"], 16) == 1
 
     def poke(self, at: int) -> None:
         """Folds the rounds and lets the market's clock run."""
-        self.send(at, self.stage.chain["OracleAdapter"], "poke", self.stage.market.index, 16)
+        self.send(at, self.local.chain["OracleAdapter"], "poke", self.local.market.index, 16)
         self.seen = self.now
 
     def look(self, replay: Sampled, until: int) -> None:
@@ -151,11 +152,11 @@ class Desk:
         vaults = [replay.book.vaults[i] for i in replay.sampled if replay.book.vaults[i].legs]
         if not vaults:
             return
-        oracle = self.stage.chain["OracleAdapter"]
-        snapshot = Snapshot(**oracle.call("snapshot", self.stage.market.index, self.expiry))
+        oracle = self.local.chain["OracleAdapter"]
+        snapshot = Snapshot(**oracle.call("snapshot", self.local.market.index, self.expiry))
         book, cells = replay.flat(), batch.Cells.of([snapshot])
         found = batch.assess(book, cells, self.risk, threads=1)
-        held = np.array([v.balance / self.stage.unit - v.terms.deposit_held / 1e6 for v in vaults])
+        held = np.array([v.balance / self.local.unit - v.terms.deposit_held / 1e6 for v in vaults])
         standing = batch.resolve(found, book, cells, self.risk, held)
         below = (standing.equity < standing.maintenance_margin) & (held < -found.v_min)
         plans = []
@@ -194,7 +195,7 @@ class Desk:
         return own + max(g * margin - own, 0.0)
 
     def _act(self, plans: list[tuple[int, int, str]], until: int) -> None:
-        liquidator = self.stage.chain["Liquidator"]
+        liquidator = self.local.chain["Liquidator"]
         for at, vault_id, act in plans:
             while at - self.seen > LOOK_SECONDS and self.seen + LOOK_SECONDS < until:
                 self.poke(self.seen + LOOK_SECONDS)
@@ -210,14 +211,14 @@ class Desk:
 
     def settle_down(self) -> None:
         """After the expiry: the price, every settlement, every claim. Before it there is nothing to do unasked."""
-        if self.settled or self.stage.now() < self.expiry:
+        if self.settled or self.local.now() < self.expiry:
             return
-        self.now = self.stage.now()
-        settlement, market = self.stage.chain["Settlement"], self.stage.market.index
-        window = [r for r in self.stage.rounds if r[1] <= self.expiry - 1800][-1:]
-        window += [r for r in self.stage.rounds if self.expiry - 1800 < r[1] <= self.expiry]
+        self.now = self.local.now()
+        settlement, market = self.local.chain["Settlement"], self.local.market.index
+        window = [r for r in self.local.rounds if r[1] <= self.expiry - 1800][-1:]
+        window += [r for r in self.local.rounds if self.expiry - 1800 < r[1] <= self.expiry]
         self.send(self.now, settlement, "fix", market, self.expiry, [number for number, _, _ in window])
-        count = int(self.stage.chain["Clearinghouse"].call("next_id"))
+        count = int(self.local.chain["Clearinghouse"].call("next_id"))
         for name in ("settle_many", "claim_many"):
             for first in range(1, count, 50):
                 self.send(self.now, settlement, name, list(range(first, min(first + 50, count))))
@@ -249,12 +250,12 @@ class Sampled(Replay):
         """Every round, and what the desk makes of it before the next."""
         desk = self.keeper
         assert isinstance(desk, Desk)
-        self.sampled = [i for i in self.cast if self.cast[i].who != "maker"]
-        stamps = [point.at for point in self.plot.rounds[1:]] + [self.plot.expiry]
-        desk.now = self.stage.now()
-        for point, following in zip(self.plot.rounds, stamps, strict=True):
-            desk.now = self.stage.push(point, desk.now)
-            desk.look(self, min(following, self.plot.expiry - 1))
+        self.sampled = [i for i in self.vaults if self.vaults[i].who != "maker"]
+        stamps = [point.at for point in self.path.rounds[1:]] + [self.path.expiry]
+        desk.now = self.local.now()
+        for point, following in zip(self.path.rounds, stamps, strict=True):
+            desk.now = self.local.push(point, desk.now)
+            desk.look(self, min(following, self.path.expiry - 1))
             self._follow()
 
 
@@ -264,14 +265,16 @@ def play(rounds: list[Round], count: int, symbol: str, seed: int) -> dict[str, A
     expiry = choose_expiry(rounds[0].at, rounds[-1].at)
     played = [r for r in rounds if r.at < expiry]
     played += quiet_rounds(played[-1], expiry)
-    with Stage(symbol, played[0]) as stage:
-        mint = stage.people["deployer"].signer
+    with LocalMarket(symbol, played[0]) as local:
+        mint = local.people["deployer"].signer
         for role in ("maker", "keeper", *TRADERS):
-            mint.execute(stage.market.token, "mint", stage.people[role].address, PURSE * stage.unit)
-        stage.push(played[0])
-        desk = Desk(stage, expiry, Settings(seed=seed))
-        replay = Sampled(stage, Plot("crash", symbol, played[1:], expiry), desk, parts=parts(count, seed))
-        watch = replay.audit = Watch(stage.chain)
+            mint.execute(local.market.token, "mint", local.people[role].address, PURSE * local.unit)
+        local.push(played[0])
+        desk = Desk(local, expiry, Settings(seed=seed))
+        replay = Sampled(
+            local, PricePath("crash", symbol, played[1:], expiry), desk, planned=random_vaults(count, seed)
+        )
+        watch = replay.audit = Watch(local.chain)
         replay.open()
         opened = time.monotonic() - begun
         replay.play()

@@ -256,7 +256,7 @@ class Bench:
         desk = self.maker.vaults.open("ETH", deposit=100_000)
         vault_id = self.trader.vaults.open("ETH", deposit=1_000)
         clearinghouse = self.chain["Clearinghouse"]
-        self.note("deposit", self.trader.signer.execute(clearinghouse, "deposit", vault_id, 10**9))
+        self.note("deposit", self.trader.signer.execute(clearinghouse, "deposit", vault_id, self.trader.address, 10**9))
         call = Series(1, Kind.CALL, EXPIRY, 2_100 * 10**8).pack()
         self.note("fill_existing", self.fill(self.sign(desk, [(call, 1)], True, 60, 1), self.trader, vault_id))
         self.note("withdraw", self.withdraw(vault_id, 10**6))

@@ -35,8 +35,8 @@ CALLS = {"CALL", "STATICCALL", "DELEGATECALL", "CREATE", "CREATE2"}
 MEMORY = {"MLOAD", "MSTORE", "MSTORE8", "MCOPY", "CALLDATALOAD", "CALLDATACOPY", "CODECOPY", "RETURNDATACOPY"}
 #: From here on an access of storage or of an account is a cold one.
 COLD = 2_000
-#: How the traced operations are reached: stages of `Bench` in order.
-STAGES = ("trading", "crash", "settlement", "surfaces")
+#: How the traced operations are reached: phases of `Bench` in order.
+PHASES = ("trading", "crash", "settlement", "surfaces")
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def trace(operations: list[str]) -> Iterator[Traced]:
     """
     with Anvil(timestamp=gas.START, extra=("--steps-tracing",)) as chain:
         bench = gas.Bench(chain)
-        for stage in STAGES:
-            getattr(bench, stage)()
+        for phase in PHASES:
+            getattr(bench, phase)()
             if set(operations) <= bench.receipts.keys():
                 break
         else:

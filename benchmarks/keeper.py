@@ -7,7 +7,7 @@ moment before the block with the new price was mined. Posts are all HTTP posts o
 blocks are those in which nothing was sent or in flight, nor in the block before. Memory is the process's peak resident
 set.
 
-The second part has the same keeper, in this process, know `--crowd` vaults: the real ones and copies of them that are
+The second part has the same keeper, in this process, know `--many` vaults: the real ones and copies of them that are
 far from their edge, and times a tick whose price forces every one of them to be revalued.
 
 Nothing here is asserted: the goals are printed beside the figures.
@@ -21,7 +21,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -35,16 +34,16 @@ from bulkhead.chain.lens import read_cells
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.index import Shelf
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.crowd import Crowd, Member, members
 from bulkhead.replay.drill import HISTORY
-from bulkhead.replay.process import KeeperProcess
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.stage import PUSH_GAS, Stage
+from bulkhead.replay.keepers import KeeperProcess
+from bulkhead.replay.many_vaults import ManyVaults, Member, members
+from bulkhead.replay.market import PUSH_GAS, LocalMarket
+from bulkhead.replay.participants import ROLES
+from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.risk import batch
 from bulkhead.risk.liquidation_price import liquidation_prices
 from bulkhead.risk.words import WAD, RiskWord
@@ -56,26 +55,26 @@ SPOT = 200 * 10**8
 QUIET, BETWEEN = 15, 4
 
 
-def crowd_of(count: int, thin: int) -> list[Member]:
+def spread_of(count: int, thin: int) -> list[Member]:
     """Mostly well-margined vaults; `thin` short puts are nearer to their edge, each at its own price."""
     near = [Member(0, Decimal(str(round(1.1 + 0.9 * i / thin, 5)))) for i in range(thin)]
     return near + members(count - thin, least=4.0, most=8.0)
 
 
-def edges(stage: Stage, crowd: Crowd) -> np.ndarray:
+def edges(local: LocalMarket, vaults: ManyVaults) -> np.ndarray:
     """Liquidation prices below spot, highest first [quote]."""
-    view = read_cells(stage.chain, [crowd.cell])[crowd.cell]
-    records = [r for r in stage.chain.book().vaults.values() if r.vault_id in crowd.opened]
-    shelf = Shelf.of([r for r in records if crowd.opened[r.vault_id].cushion < 2], view.decimals)
+    view = read_cells(local.chain, [vaults.cell])[vaults.cell]
+    records = [r for r in local.chain.book().vaults.values() if r.vault_id in vaults.opened]
+    shelf = Shelf.of([r for r in records if vaults.opened[r.vault_id].cushion < 2], view.decimals)
     cells = batch.Cells.of([view.snapshot])
     down, _ = liquidation_prices(shelf.book, cells, RiskWord.unpack(view.risk), shelf.held)
     return np.sort(down)[::-1]
 
 
-def ticks(stage: Stage, prices: list[int]) -> dict[int, float]:
+def ticks(local: LocalMarket, prices: list[int]) -> dict[int, float]:
     """Blocks every second, with a new price now and then; the moment before each priced block was mined, by block."""
-    rpc, feed = stage.anvil.rpc, stage.feed.address
-    pusher = stage.people["deployer"].address
+    rpc, feed = local.anvil.rpc, local.feed.address
+    pusher = local.people["deployer"].address
     started: dict[int, float] = {}
     due = time.monotonic()
     for number in range(QUIET + BETWEEN * len(prices) + QUIET):
@@ -84,7 +83,7 @@ def ticks(stage: Stage, prices: list[int]) -> dict[int, float]:
         priced = number >= QUIET and rest == 0 and turn < len(prices)
         now = int(rpc.block()["timestamp"], 16)
         if priced:
-            data = stage.feed.encode("push", prices[turn], now)
+            data = local.feed.encode("push", prices[turn], now)
             plan = {"from": pusher, "to": feed, "data": "0x" + data.hex(), "gas": hex(PUSH_GAS)}
             # ahead of everything else in the block
             rpc.call("eth_sendTransaction", {**plan, "maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": hex(10**11)})
@@ -97,23 +96,22 @@ def ticks(stage: Stage, prices: list[int]) -> dict[int, float]:
     return started
 
 
-def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]:
+def live(local: LocalMarket, vaults: ManyVaults, rounds: int, unsafe: int) -> dict[str, Any]:
     """Part one: latency, posts and memory of a keeper process."""
-    rpc = stage.anvil.rpc
-    found = edges(stage, crowd)
+    rpc = local.anvil.rpc
+    found = edges(local, vaults)
     # a hundredth of a percent below the edge of the last vault that is to fall
     prices = [int(found[min((i + 1) * unsafe, len(found)) - 1] * 0.9999 * 10**8) for i in range(rounds)]
     rpc.call("evm_setAutomine", False)
     rpc.call("evm_setBlockGasLimit", hex(500_000_000))
-    with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
-        began = time.monotonic()
-        with KeeperProcess(stage, anvil.key(ROLES.index("keeper")), Path(folder), ("flag", "poke")) as process:
-            process.wait_for(lambda line: line["event"] == "tick")
-            ready = time.monotonic() - began
-            started = ticks(stage, prices)
-            time.sleep(1)
-            memory = process.peak_megabytes()
-            process.stop()
+    began = time.monotonic()
+    with KeeperProcess(local, ("flag", "poke")) as process:
+        process.wait_for(lambda line: line["event"] == "tick")
+        ready = time.monotonic() - began
+        started = ticks(local, prices)
+        time.sleep(1)
+        memory = process.peak_megabytes()
+        process.stop()
     sent = [line for line in process.events("sent") if line["call"] == "Liquidator.flag" and line["version"] == 1]
     seconds = [line["time"] - started[line["block"]] for line in sent if line["block"] in started]
     looks = process.events("tick")
@@ -125,7 +123,7 @@ def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     ended = {name: len(process.events(name)) for name in ("mined", "reverted", "bug", "read-failed", "unknown")}
     per_tick = [sum(line["block"] == block for line in sent) for block in started]
     return {
-        "vaults": len(crowd.opened),
+        "vaults": len(vaults.opened),
         "ready_seconds": round(ready, 1),
         "flags": len(seconds),
         "flags_late": len(sent) - len(seconds),
@@ -145,23 +143,23 @@ def live(stage: Stage, crowd: Crowd, rounds: int, unsafe: int) -> dict[str, Any]
     }
 
 
-async def many(stage: Stage, count: int) -> dict[str, Any]:
+async def many(local: LocalMarket, count: int) -> dict[str, Any]:
     """Part two: one tick that revalues `count` vaults, in this process."""
     with open(os.devnull, "w") as stream:  # noqa: PTH123
         account = account_from_key(anvil.key(ROLES.index("keeper")))
         keeper = await assemble(
-            stage.chain.deployment, [Node(stage.anvil.url, 60)], account, ":memory:", JsonLog(stream),
+            local.chain.deployment, [Node(local.anvil.url, 60)], account, ":memory:", JsonLog(stream),
             Policy(roles=frozenset({"flag"})),
         )  # fmt: skip
         await keeper.tick()
-        follower, index = keeper.observer.follower, keeper.observer.index
-        models = [r for r in follower.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
-        first = max(follower.book.vaults) + 1
-        for i in range(max(count - len(follower.book.vaults), 0)):
+        discovery, index = keeper.observer.discovery, keeper.observer.index
+        models = [r for r in discovery.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
+        first = max(discovery.book.vaults) + 1
+        for i in range(max(count - len(discovery.book.vaults), 0)):
             copy = replace(models[i % len(models)], vault_id=first + i)
             # far from the edge: what is measured is finding that out, not reading a hundred thousand vaults
-            follower.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
-            index.change(copy.vault_id, follower.book.vaults[copy.vault_id])
+            discovery.book.vaults[copy.vault_id] = replace(copy, balance=copy.balance * 4)
+            index.change(copy.vault_id, discovery.book.vaults[copy.vault_id])
         began = time.monotonic()
         view = next(iter(keeper.observer.views.items()))
         index.near(dict([view]))
@@ -169,21 +167,21 @@ async def many(stage: Stage, count: int) -> dict[str, Any]:
         drawn = time.monotonic() - began
         quiet = []
         for _ in range(5):
-            stage.anvil.mine()
+            local.anvil.mine()
             began = time.monotonic()
             await keeper.tick()
             quiet.append(time.monotonic() - began)
         spot = int(view[1].snapshot.spot / 10**10 * 0.95)
         revalued, before = [], index.revalued
         for i in range(5):
-            stage.push(Round(stage.now() + 1, spot * (100 - 4 * (i % 2)) // 100))
+            local.push(Round(local.now() + 1, spot * (100 - 4 * (i % 2)) // 100))
             began = time.monotonic()
             await keeper.tick()
             revalued.append(time.monotonic() - began)
-        known = len(index)
+        held = len(index)
         await keeper.close()
     return {
-        "vaults": known,
+        "vaults": held,
         "grid_seconds": round(drawn, 1),
         "quiet_tick_ms": round(max(quiet) * 1000),
         "revaluing_tick_ms": round(max(revalued) * 1000),
@@ -219,22 +217,22 @@ def main() -> None:
     """Runs both parts and prints them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vaults", type=int, default=10_000)
-    parser.add_argument("--crowd", type=int, default=100_000)
+    parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--unsafe", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with Stage("ETH", Round(START, SPOT), history=HISTORY) as stage:
-        stage.push(Round(START, SPOT))
-        stage.push(Round(START + 60, SPOT))
-        crowd = Crowd(stage, EXPIRY)
+    with LocalMarket("ETH", Round(START, SPOT), history=HISTORY) as local:
+        local.push(Round(START, SPOT))
+        local.push(Round(START + 60, SPOT))
+        vaults = ManyVaults(local, EXPIRY)
         began = time.monotonic()
-        crowd.open(crowd_of(options.vaults, min(options.rounds * options.unsafe * 11 // 10, options.vaults)))
+        vaults.open(spread_of(options.vaults, min(options.rounds * options.unsafe * 11 // 10, options.vaults)))
         print(f"{options.vaults} vaults opened in {time.monotonic() - began:.0f} s", file=sys.stderr)
         found: dict[str, Any] = {"unsafe": options.unsafe}
-        found["live"] = live(stage, crowd, options.rounds, options.unsafe)
-        stage.anvil.rpc.call("evm_setAutomine", True)
-        found["many"] = asyncio.run(many(stage, options.crowd))
+        found["live"] = live(local, vaults, options.rounds, options.unsafe)
+        local.anvil.rpc.call("evm_setAutomine", True)
+        found["many"] = asyncio.run(many(local, options.many))
     show(found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -11,6 +11,10 @@ class NodeUnavailable(BulkheadError):
     """The node did not answer, or answered with something that is not JSON-RPC."""
 
 
+class NodeTimeout(NodeUnavailable):
+    """The node did not answer in time."""
+
+
 class RpcError(BulkheadError):
     """The node answered with a JSON-RPC error that is not a revert."""
 

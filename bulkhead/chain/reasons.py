@@ -156,7 +156,6 @@ SENTENCES: dict[str, str] = {
     "limits/vega-cap": "The maker's cap on filled vega is used up until it raises its counter.",
     # Liquidator
     "liquidator/already-flagged": "The vault is flagged already.",
-    "liquidator/already-marked": "The vault is wound down already.",
     "liquidator/expired": "The vault's expiry has passed; it is settled instead.",
     "liquidator/healthy": "The vault is not liquidatable: its equity covers its maintenance margin, or its collateral "
     "its worst case.",
@@ -167,12 +166,11 @@ SENTENCES: dict[str, str] = {
     "liquidator/not-flagged": "The vault is not flagged.",
     "liquidator/not-owner": "The vault to take into is not yours.",
     "liquidator/nothing-moves": "The share is so small that no leg would move.",
+    "liquidator/out-of-gas": "A take-over failed for want of gas; send the batch with more.",
     "liquidator/past-deadline": "The take-over's deadline has passed.",
     "liquidator/price-not-active": "The oracle's price is stale, disputed or in its grace period: nothing is "
     "liquidated.",
-    "liquidator/solvent": "The vault is not insolvent.",
     "liquidator/still-unhealthy": "The vault is still below its maintenance margin.",
-    "liquidator/too-early": "The auction has not reached its end.",
     "liquidator/unknown-vault": "There is no such vault, or it has been closed.",
     "liquidator/zero-fraction": "The share to take is zero.",
     # MakerVault and QuoteBoard
@@ -289,7 +287,9 @@ SENTENCES: dict[str, str] = {
     "vault-token/not-approved": "You are neither the owner of the vault nor approved for it.",
     "vault-token/not-authorized": "Only the Clearinghouse may do that.",
     "vault-token/not-owner": "Only the owner of the vault may do that.",
+    "vault-token/other-contents": "The vault is not what was agreed upon: legs, flags, claim or epoch have changed.",
     "vault-token/receiver-refused": "The receiving contract does not take vaults.",
+    "vault-token/too-few-tokens": "The vault holds fewer tokens than were agreed upon.",
     "vault-token/unknown-vault": "There is no such vault, or it has been closed.",
     "vault-token/zero-owner": "The empty address owns no vaults.",
     # the test token

@@ -11,12 +11,16 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import to_checksum_address
 
 from bulkhead.chain.contract import Contract, Log, decode_logs
-from bulkhead.chain.errors import BadInput, NoFunds, Reverted, RpcError, TransactionLost
+from bulkhead.chain.errors import BadInput, BulkheadError, NoFunds, Reverted, RpcError, TransactionLost
 from bulkhead.chain.rpc import Rpc, call_of, to_int
+from bulkhead.chain.wording import SEND, Meaning, least_tip, meaning, meaning_of
 
 #: Head room on the node's gas estimate: state may move between estimate and inclusion.
 GAS_SHARE = 1.3
-TIP = 10**9
+#: What a node suggests as a tip counts between these [wei]: chains ask for nothing, or for 25 gwei and more.
+TIP_FLOOR, TIP_CAP = 0, 100 * 10**9
+#: Part of a transaction that tells what is paid per gas.
+Fees = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,27 @@ def account_from_key(key: str) -> LocalAccount:
 class Sender:
     """Sends for one account, one transaction after the other."""
 
-    def __init__(self, rpc: Rpc, account: LocalAccount, wait_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        rpc: Rpc,
+        account: LocalAccount,
+        wait_seconds: float = 60.0,
+        tip_floor: int = TIP_FLOOR,
+        tip_cap: int = TIP_CAP,
+    ) -> None:
+        """Sends through a node.
+
+        Args:
+            rpc: The node.
+            account: Who signs.
+            wait_seconds: How long a receipt is waited for.
+            tip_floor: Least priority fee per gas [wei].
+            tip_cap: Most that the node's suggestion counts for [wei].
+        """
         self.rpc = rpc
         self.account = account
         self.wait_seconds = wait_seconds
+        self.tip_floor, self.tip_cap = tip_floor, tip_cap
         self._nonce: int | None = None
 
     @property
@@ -94,53 +115,108 @@ class Sender:
         plan: dict[str, Any] = {"from": self.address, "data": "0x" + data.hex()}
         if to is not None:
             plan["to"] = to
-        try:
-            header, coins, *rest = self.rpc.batch_strict(
-                [
-                    ("eth_getBlockByNumber", ("latest", False)),
-                    ("eth_getBalance", (self.address, "latest")),
-                    *([("eth_estimateGas", (plan,))] if gas is None else []),
-                ]
-            )
-        except RpcError as error:
-            raise self._funds(error) from error
-        limit = int(to_int(rest[0]) * GAS_SHARE) if gas is None else gas
-        fee = 2 * to_int(header.get("baseFeePerGas", "0x0")) + TIP
-        limit = min(limit, to_int(header["gasLimit"]))
-        if to_int(coins) < limit * fee:
-            raise NoFunds(
-                f"{self.address} holds {to_int(coins) / 1e18:.6f} coins and may need {limit * fee / 1e18:.6f} for gas."
-            )
-        nonce = self._next_nonce()
-        signed = self.account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self.rpc.chain_id,
-                "nonce": nonce,
-                "gas": limit,
-                "maxFeePerGas": fee,
-                "maxPriorityFeePerGas": TIP,
-                "value": 0,
-                "data": data,
-                **({"to": to_checksum_address(to)} if to is not None else {}),
-            }
+        header, coins, tip, price, *rest = self.rpc.batch(
+            [
+                ("eth_getBlockByNumber", ("latest", False)),
+                ("eth_getBalance", (self.address, "latest")),
+                ("eth_maxPriorityFeePerGas", ()),
+                ("eth_gasPrice", ()),
+                *([("eth_estimateGas", (plan,))] if gas is None else []),
+            ]
         )
+        for answer in (header, coins, *rest):
+            if isinstance(answer, BulkheadError):
+                raise self._funds(answer) from answer
+        limit = int(to_int(rest[0]) * GAS_SHARE) if gas is None else gas
+        limit = min(limit, to_int(header["gasLimit"]))
+        fees = self._fees(header, tip, price)
+        most = limit * max(fees.values())
+        if to_int(coins) < most:
+            raise NoFunds(
+                f"{self.address} holds {to_int(coins) / 1e18:.6f} coins and may need {most / 1e18:.6f} for gas."
+            )
+        parts = {"chainId": self.rpc.chain_id, "gas": limit, "value": 0, "data": data, **fees}
+        if to is not None:
+            parts["to"] = to_checksum_address(to)
+        try:
+            return self._broadcast(parts)
+        except RpcError as error:
+            better = self._answer_to(error, parts)
+            if better is None:
+                raise self._funds(error) from error
+            try:
+                return self._broadcast(better)
+            except RpcError as again:
+                raise self._funds(again) from again
+
+    def _fees(self, header: dict[str, Any], tip: Any, price: Any) -> Fees:
+        """What to pay per gas [wei]: by EIP-1559, or a plain price where blocks have no base fee.
+
+        Args:
+            header: The newest block.
+            tip: The node's suggestion, or why there is none.
+            price: The node's gas price, or why there is none.
+        """
+        if "baseFeePerGas" not in header:
+            if isinstance(price, BulkheadError):
+                raise price
+            return {"gasPrice": max(to_int(price), self.tip_floor)}
+        base = to_int(header["baseFeePerGas"])
+        if isinstance(tip, BulkheadError):
+            # no suggestion: what gas costs beyond the base fee
+            tip = 0 if isinstance(price, BulkheadError) else max(to_int(price) - base, 0)
+        else:
+            tip = to_int(tip)
+        return self._priced(base, max(min(tip, self.tip_cap), self.tip_floor))
+
+    @staticmethod
+    def _priced(base: int, tip: int) -> Fees:
+        return {"maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
+
+    def _broadcast(self, parts: dict[str, Any]) -> str:
+        """Signs at the next nonce and sends; returns the hash.
+
+        Raises:
+            RpcError: The node refused it.
+            NodeUnavailable: It may or may not have it.
+        """
+        nonce = self._next_nonce()
+        typed = {} if "gasPrice" in parts else {"type": 2}
+        signed = self.account.sign_transaction({**parts, **typed, "nonce": nonce})
         try:
             sent = str(self.rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex()))
         except RpcError as error:
             # the node may or may not have it: ask for the nonce again rather than guess
             self.forget_nonce()
-            raise self._funds(error) from error
+            if meaning_of(error) is not Meaning.KNOWN:
+                raise
+            return "0x" + bytes(signed.hash).hex()
         except Exception:
             self.forget_nonce()
             raise
         self._nonce = nonce + 1
         return sent
 
-    def _funds(self, error: RpcError) -> Exception:
-        if "insufficient funds" in error.node_message.lower():
-            return NoFunds(f"{self.address} has not enough coins to pay for gas.")
-        return error
+    def _answer_to(self, error: RpcError, parts: dict[str, Any]) -> dict[str, Any] | None:
+        """The same transaction as a node would take it after a refusal; None when nothing helps."""
+        said = meaning_of(error)
+        if said in (Meaning.USED, Meaning.OCCUPIED):
+            # somebody else with this key was faster: the nonce is asked for again, once
+            return parts
+        wanted = least_tip(error.node_message)
+        if said is Meaning.UNDERPRICED and "maxFeePerGas" in parts and parts["maxPriorityFeePerGas"] < wanted:
+            more = min(wanted, self.tip_cap) - parts["maxPriorityFeePerGas"]
+            if more > 0:
+                return {
+                    **parts,
+                    "maxFeePerGas": parts["maxFeePerGas"] + more,
+                    "maxPriorityFeePerGas": parts["maxPriorityFeePerGas"] + more,
+                }
+        return None
+
+    def _funds(self, error: BulkheadError) -> BulkheadError:
+        said = isinstance(error, RpcError) and meaning(SEND, error.code, error.node_message)
+        return NoFunds(f"{self.address} has not enough coins to pay for gas.") if said is Meaning.POOR else error
 
     def wait(self, transaction: str) -> Receipt:
         """Receipt of a transaction.

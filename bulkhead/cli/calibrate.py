@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.common import show
-from bulkhead.replay.history import read_history
+from bulkhead.replay.price_paths.history import read_history
 from bulkhead.risk import calibration
 
 
@@ -21,7 +21,7 @@ from bulkhead.risk import calibration
 @click.argument("files", nargs=-1, required=True, type=Path)
 @click.option("--hours", default=14, show_default=True, type=click.IntRange(1, 48), help="Length of a return.")
 @click.option("--half-life", default=calibration.HALF_LIFE_HOURS, show_default=True, help="Of the vol forecast, hours.")
-@click.option("--asset", help="Prefix of the price columns, when a CSV file has several.")
+@click.option("--asset", help="Prefix of the price columns, when a file has several.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def calibrate(files: tuple[Path, ...], hours: int, half_life: float, asset: str | None, as_json: bool) -> None:
     """Scenario nodes and probabilities from FILES of hourly bars, beside the defaults.

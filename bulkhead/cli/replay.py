@@ -14,21 +14,22 @@ from rich.console import Console
 from bulkhead.chain.errors import BulkheadError
 
 if TYPE_CHECKING:
-    from bulkhead.replay.run import Plot
+    from bulkhead.replay.price_paths.path import PricePath
 
 
-def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
-    from bulkhead.replay import scenario
-    from bulkhead.replay.bars import read_bars
-    from bulkhead.replay.run import Plot
+def _price_path(data: str | None, asset: str | None, symbol: str) -> PricePath:
+    from bulkhead.replay import scenarios
+    from bulkhead.replay.price_paths.bars import read_prices
+    from bulkhead.replay.price_paths.path import PricePath
 
     if data is None:
-        return Plot.of(scenario.bars(), scenario.LABEL, "ETH")
-    return Plot.of(read_bars(data, asset, prefer=symbol), f"prices from {Path(data).name}", symbol)
+        return PricePath.of(scenarios.bars(), scenarios.LABEL, "ETH")
+    prices = read_prices(data, asset, prefer=symbol)
+    return PricePath.of(prices.bars, prices.source(symbol), symbol)
 
 
 @click.command()
-@click.option("--data", help="OHLC file (.csv or .csv.gz) instead of the bundled scenario.")
+@click.option("--data", help="File of price bars instead of the bundled scenario.")
 @click.option("--asset", help="Prefix of the price columns, when the file has several.")
 @click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
 @click.option("--report", type=Path, default=Path("out/demo.html"), show_default=True, help="HTML report to write.")
@@ -36,11 +37,13 @@ def _plot(data: str | None, asset: str | None, symbol: str) -> Plot:
 @click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
 def demo(data: str | None, asset: str | None, symbol: str, report: Path, keeper_log: Path | None, ape: bool) -> None:
     """A market on an Anvil of its own through a crash, with a keeper process, to the last claim."""
-    from bulkhead.demo import Options, play
+    from bulkhead.replay.demo import Options, play
+    from bulkhead.report.outputs import check_outputs
 
+    check_outputs(report, keeper_log)
     # a log file has no width of its own
     console = Console() if sys.stdout.isatty() else Console(width=132)
-    play(_plot(data, asset, symbol), Options(report, keeper_log, ape), console)
+    play(_price_path(data, asset, symbol), Options(report, keeper_log, ape), console)
 
 
 @click.command()
@@ -59,21 +62,24 @@ def replay(
     keeper_log: Path | None,
 ) -> None:
     """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
-    from bulkhead.keeper.log import JsonLog
-    from bulkhead.replay.run import InlineKeeper, run
+    from bulkhead.keeper.json_log import JsonLog
+    from bulkhead.replay.keepers import InlineKeeper
+    from bulkhead.replay.run import run
     from bulkhead.report import write
+    from bulkhead.report.outputs import check_outputs
 
-    plot = _plot(file, asset, symbol)
+    check_outputs(json_path, report, keeper_log)
+    path = _price_path(file, asset, symbol)
+    click.echo(f"{path.source[:1].upper()}{path.source[1:]}.", err=True)
     with (keeper_log or Path(os.devnull)).open("w") as stream:
-        record = run(plot, lambda stage: InlineKeeper(stage, JsonLog(stream)))
+        record = run(path, lambda local: InlineKeeper(local, JsonLog(stream)))
     if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(record.to_json(), indent=1) + "\n")
     if report is not None:
         write(record, report)
     taken = [v for v in record.vaults if v.takes]
     click.echo(
-        f"{len(plot.rounds)} rounds, {len(record.vaults)} vaults, {len(taken)} taken over, insurance used "
+        f"{len(path.rounds)} rounds, {len(record.vaults)} vaults, {len(taken)} taken over, insurance used "
         f"{record.amount(record.totals['insurance_used']):,.2f}, conservation difference "
         f"{record.totals['conservation_difference']} native units, {record.seconds:.0f} s"
     )
@@ -86,17 +92,19 @@ def replay(
 @click.command()
 @click.argument("file", required=False)
 @click.option("--asset", help="Prefix of the price columns, when the file has several.")
-@click.option("--vaults", type=click.IntRange(1, 5000), default=300, show_default=True, help="Vaults of the crowd.")
+@click.option("--vaults", type=click.IntRange(1, 5000), default=300, show_default=True, help="How many vaults.")
 @click.option("--hours", type=float, default=0.0, help="Only the stretch of so many hours with the deepest fall.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the crowd's cushions.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the cushions of the vaults.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
 def drill(file: str | None, asset: str | None, vaults: int, hours: float, seed: int, keeper_log: Path | None) -> None:
     """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper: what was missed, late, wasted?"""
-    from bulkhead.replay import scenario
-    from bulkhead.replay.bars import read_bars
+    from bulkhead.replay import scenarios
     from bulkhead.replay.drill import run_drill, window
+    from bulkhead.replay.price_paths.bars import read_bars
+    from bulkhead.report.outputs import check_outputs
 
-    bars = read_bars(file, asset, prefer="ETH") if file is not None else scenario.bars()
+    check_outputs(keeper_log)
+    bars = read_bars(file, asset, prefer="ETH") if file is not None else scenarios.bars()
     with (keeper_log or Path(os.devnull)).open("w") as stream:
         found = run_drill(window(bars, hours), vaults, stream, seed, lambda text: click.echo(text, err=True))
     for line in found.lines():

@@ -37,7 +37,7 @@ def _chain_at(file: Path, asset: str, at: str | None) -> options.Chain:
 @click.option("--asset", default="ETH", show_default=True, help="Underlying, as the file names it.")
 @click.option("--at", help="Beginning of the time of the quotes, e.g. 2026-01-14; the last ones when left out.")
 def vol_fit(file: Path, asset: str, at: str | None) -> None:
-    """Fit the chain in FILE (.parquet, .csv, .csv.gz) and show smiles and errors."""
+    """Fit the chain in FILE and show smiles and errors."""
     from bulkhead.risk.svi import total_variance_float
     from bulkhead.vol.fit import fit_chain
 

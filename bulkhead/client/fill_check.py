@@ -1,4 +1,4 @@
-"""Whether an order can be filled, as OrderLens says it, and whom it would still pass."""
+"""Whether an order can be filled, as OrderLens and FillCheck say it, and whom it would still pass."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _refused(reason: str) -> Reverted:
 
 def _lens_refusal(chain: Connection, fill: Fill, size: int, opens: bool) -> str:
     try:
-        chain["OrderLens"].call("check_fill", fill.order.to_tuple(), size, fill.taker, fill.vault_id, opens)
+        chain["FillCheck"].call("check_fill", fill.order.to_tuple(), size, fill.taker, fill.vault_id, opens)
     except Reverted as error:
         if not error.reason:
             raise

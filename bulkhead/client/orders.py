@@ -256,7 +256,7 @@ class Orders:
         account = self._account
         if isinstance(one, SignedOrder):
             self._check_domain(one)
-            if one.order.signer != account.address:
+            if one.order.signer.lower() != account.address.lower():
                 raise BadInput(
                     f"The order was signed by {one.order.signer}; only that key can cancel it, and this is "
                     f"{account.address}."

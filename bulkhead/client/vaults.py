@@ -39,21 +39,21 @@ class Vaults:
         clearinghouse = account.chain["Clearinghouse"]
         if amount:
             account.ensure_allowance(found, clearinghouse, amount)
-        receipt = account.signer.execute(clearinghouse, "open", found.index, int(parse_model(model)), account.address)
-        vault_id = next(
+        receipt = account.signer.execute(
+            clearinghouse, "open", found.index, int(parse_model(model)), account.address, amount
+        )
+        return next(
             int(log.values.vault_id) for log in receipt.logs(account.chain.contracts) if log.event == "VaultOpened"
         )
-        if amount:
-            account.signer.execute(clearinghouse, "deposit", vault_id, amount)
-        return vault_id
 
     def deposit(self, vault_id: int, amount: Number) -> Receipt:
-        """Puts quote tokens into any vault."""
-        market = self._account.chain.market(self.view(vault_id).market)
+        """Puts quote tokens into any vault; refused if it has changed hands since it was looked at."""
+        view = self.view(vault_id)
+        market = self._account.chain.market(view.market)
         clearinghouse = self._account.chain["Clearinghouse"]
         native = to_native(amount, market.decimals)
         self._account.ensure_allowance(market, clearinghouse, native)
-        return self._account.signer.execute(clearinghouse, "deposit", vault_id, native)
+        return self._account.signer.execute(clearinghouse, "deposit", vault_id, view.owner, native)
 
     def withdraw(self, vault_id: int, amount: Number, receiver: str | None = None) -> Receipt:
         """Takes collateral out of an own vault."""
@@ -82,7 +82,7 @@ class Vaults:
         if len(moved) > MAX_LEGS:
             raise BadInput(f"A vault holds at most {MAX_LEGS} legs.")
         calls = [
-            clearinghouse.encode("open", view.market, int(view.model), account.address),
+            clearinghouse.encode("open", view.market, int(view.model), account.address, 0),
             clearinghouse.encode("transfer_legs", vault_id, new, moved, to_native(cash, market.decimals)),
         ]
         account.signer.execute(clearinghouse, "multicall", calls)

@@ -1,4 +1,5 @@
 """The keeper: watches every vault and does, for pay, what keeps the market safe and settled.
 
-`state` reads the chain, `decide` is pure and says what to do, `actions` carries it out, `service` loops.
+`discovery`, `registry`, `index` and `observe` read the chain, `decide` and `takes` are pure and say what to do,
+`executor` and `sender` carry it out, `service` loops.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from bulkhead.keeper.sender import Report
+from bulkhead.keeper.outcomes import Report
 
 
 class Alerts:

@@ -21,7 +21,6 @@ MAX_UINT = 2**256 - 1
 SINGLE: dict[type, tuple[str, str]] = {
     plan.Flag: ("Liquidator", "flag"),
     plan.Clear: ("Liquidator", "clear"),
-    plan.WindDown: ("Liquidator", "wind_down"),
     plan.Absorb: ("Pool", "absorb"),
     plan.Refill: ("Pool", "refill"),
     plan.Tidy: ("Pool", "collect"),
@@ -106,9 +105,10 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             spender = chain["Clearinghouse"].address
             return "Token", "approve", (spender, MAX_UINT), f"approve:{action.market}"
         case plan.Open():
-            return "Clearinghouse", "open", (action.market, 0, keeper), f"open:{action.market}"
+            return "Clearinghouse", "open", (action.market, 0, keeper, 0), f"open:{action.market}"
         case plan.TopUp():
-            return "Clearinghouse", "multicall", (_guarded(chain, keeper, action),), f"deposit:{action.vault_id}"
+            # names the owner, so what is signed does not depend on a node's word for whose vault it is
+            return "Clearinghouse", "deposit", (action.vault_id, keeper, action.amount), f"deposit:{action.vault_id}"
         case plan.Take():
             return _take(now, action)
         case plan.Fix():
@@ -121,7 +121,7 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             return "Settlement", "sweep", action.cell, f"sweep:{_cell(action.cell)}"
         case plan.Refresh():
             if action.vault_id:
-                return "Liquidator", "refresh", (action.vault_id,), f"refresh:{action.vault_id}"
+                return "Liquidator", "refresh", ([action.vault_id],), f"refresh:{action.vault_id}"
             return "InsuranceFund", "refresh", action.cell, f"refresh:{_cell(action.cell)}"
         case plan.Advance():
             return "RiskParameters", "advance", (action.market, action.name), f"advance:{action.market}:{action.name}"
@@ -129,18 +129,6 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             return "Clearinghouse", "close", (action.vault_id, keeper), f"close:{action.vault_id}"
         case _:
             raise TypeError(f"no call for {action!r}")
-
-
-def _guarded(chain: Connection, keeper: str, action: plan.TopUp) -> list[bytes]:
-    """A deposit that only goes through for a vault of the keeper's: withdrawing nothing is refused to anybody else.
-
-    Which vaults are the keeper's is known from a node alone; what is signed must not depend on its honesty.
-    """
-    house = chain["Clearinghouse"]
-    return [
-        house.encode("deposit", action.vault_id, action.amount),
-        house.encode("withdraw", action.vault_id, 0, keeper),
-    ]
 
 
 def _take(now: int, action: plan.Take) -> tuple[str, str, tuple[object, ...], str]:

@@ -97,7 +97,10 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=0.25, gt=0)
 
     # --- gas
-    tip_gwei: Decimal = Field(default=Decimal(1), ge=0)
+    #: Priority fees are what nodes suggest, from here
+    tip_floor_gwei: Decimal = Field(default=Decimal(0), ge=0)
+    #: up to here.
+    tip_cap_gwei: Decimal = Field(default=Decimal(100), ge=0)
     #: Most of the expected gain that gas may cost.
     gas_share: Decimal = Field(default=Decimal("0.5"), ge=0, le=1)
     #: Most per gas for duties that bring nothing, and the least cap of all.
@@ -167,7 +170,9 @@ class Settings(BaseSettings):
     def fees(self) -> FeePolicy:
         """What to pay."""
         return FeePolicy(
-            tip=int(self.tip_gwei * GWEI),
+            tip=int(self.tip_floor_gwei * GWEI),
+            tip_floor=int(self.tip_floor_gwei * GWEI),
+            tip_cap=int(self.tip_cap_gwei * GWEI),
             share=int(self.gas_share.scaleb(18)),
             duty_cap=int(self.duty_cap_gwei * GWEI),
             top_cap=int(self.top_cap_gwei * GWEI),

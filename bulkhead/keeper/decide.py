@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bulkhead.chain.lens import MARKED, VaultView
+from bulkhead.chain.lens import VaultView
 from bulkhead.keeper.plan import (
     Absorb,
     Action,
@@ -29,7 +29,6 @@ from bulkhead.keeper.plan import (
     Take,
     Tidy,
     TopUp,
-    WindDown,
 )
 from bulkhead.keeper.takes import plan_takes
 from bulkhead.risk.auction import LiquidationTerms
@@ -69,7 +68,6 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
         ("tend", _top_ups),
         ("take", plan_takes),
         ("absorb", _absorbs),
-        ("wind_down", _wind_downs),
         # after what was decided on this very state: a poke may move the margins a little
         ("poke", _pokes),
         ("fix", _fixes),
@@ -211,18 +209,6 @@ def _of_pool(state: KeeperState, vault: VaultView) -> bool:
     return vault.owner.lower() == market.pool.lower() and vault.epoch == 0
 
 
-def _wind_downs(state: KeeperState, policy: Policy) -> list[Action]:
-    found: list[Action] = []
-    for vault_id, quote in sorted(state.quotes.items()):
-        vault = state.vaults.get(vault_id)
-        if vault is None or quote.reason or vault.equity >= 0 or vault.status & MARKED or not policy.mine(vault_id):
-            continue
-        terms = _terms(state, vault_id)
-        if terms is not None and quote.elapsed >= terms.path(vault.expiry - vault.flagged_at)[1]:
-            found.append(WindDown(vault_id))
-    return found
-
-
 def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
     found: list[Action] = []
     left = {index: market.wallet for index, market in state.markets.items()}
@@ -244,7 +230,7 @@ def _fixes(state: KeeperState, policy: Policy) -> list[Action]:
     # a call that cannot finish may still carry a long proof forward, or start the wait of a silent feed
     return [
         Fix(cell, proof.hints)
-        for cell, proof in sorted(state.proofs.items())
+        for cell, proof in sorted(state.expiry_proofs.items())
         if policy.mine(cell[0]) and (proof.final or state.now - proof.tried_at >= FIX_SECONDS)
     ]
 

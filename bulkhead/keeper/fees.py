@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkhead.risk.scales import WAD
 
 GWEI = 10**9
 #: A replacement pays an eighth more on both fees: every node accepts that.
 BUMP_UP = 9, 8
+#: Where the cap leaves no room for what a node suggests, so much or more is tried all the same [wei]: suggestions go by
+#: what others have paid, which in a crash is more than it takes.
+USUAL_TIP = GWEI
+#: The least tip that is tried where less was refused [wei].
+LEAST_STEP = GWEI // 10
 #: Gas limits carry this much headroom, so the expected use is the limit over it.
 GAS_SHARE = 1.3
 
@@ -18,7 +23,9 @@ class FeePolicy:
     """How much to pay for inclusion.
 
     Attributes:
-        tip: Priority fee of a first send [wei].
+        tip: Priority fee of a first send, as nodes suggest it, between the next two [wei].
+        tip_floor: Least priority fee [wei].
+        tip_cap: Most that a suggestion counts for [wei].
         share: Most of the expected gain to spend on gas [wad].
         duty_cap: Most per gas for what brings nothing, and the least cap of all [wei].
         top_cap: Most per gas for anything [wei].
@@ -26,12 +33,23 @@ class FeePolicy:
         bump_blocks: Blocks after which an unmined transaction is looked at again.
     """
 
-    tip: int = GWEI
+    tip: int = 0
+    tip_floor: int = 0
+    tip_cap: int = 100 * GWEI
     share: int = WAD // 2
     duty_cap: int = 50 * GWEI
     top_cap: int = 2_000 * GWEI
     coin_price: int = 0
     bump_blocks: int = 2
+
+    def suggested(self, tip: int) -> FeePolicy:
+        """The same with the tip that a node suggests [wei], as far as floor and cap allow."""
+        return replace(self, tip=max(min(tip, self.tip_cap), self.tip_floor))
+
+    def refused(self, tip: int, wanted: int) -> FeePolicy:
+        """The same after a node has refused a tip: it pays what that wants, if it says so, or the double [wei]."""
+        floor = min(max(wanted, 2 * tip, LEAST_STEP), self.tip_cap)
+        return replace(self, tip=max(self.tip, floor), tip_floor=max(self.tip_floor, floor))
 
     def cap(self, worth: int, gas: int) -> int:
         """Most to pay per gas [wei] for something worth that much [wad quote] with that gas limit."""
@@ -43,8 +61,8 @@ class FeePolicy:
 
     def first(self, base_fee: int, cap: int) -> tuple[int, int] | None:
         """(max fee, tip) of a first send [wei]; None when the cap does not pay for the next block."""
-        tip = min(self.tip, cap)
-        if base_fee * 9 // 8 + tip > cap:
+        tip = min(self.tip, cap - base_fee * 9 // 8)
+        if tip < max(min(self.tip, USUAL_TIP), self.tip_floor):
             return None
         return min(2 * base_fee + tip, cap), tip
 
@@ -52,7 +70,7 @@ class FeePolicy:
         """(max fee, tip) of a replacement [wei]; None when it would exceed the cap."""
         up, down = BUMP_UP
         fee = max(-(-max_fee * up // down), min(2 * base_fee + self.tip, cap))
-        more = -(-tip * up // down)
+        more = max(-(-tip * up // down), self.tip_floor)
         if fee > cap:
             return None
         return fee, min(more, fee)

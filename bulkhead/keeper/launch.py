@@ -16,13 +16,16 @@ from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.rpc import Rpc
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.config import Settings, journal_path, listen_on
+from bulkhead.keeper.executor import Executor, SenderExecutor
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node, Providers
+from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.sender import Sender
-from bulkhead.keeper.service import Hands, Keeper, OwnHands, Pace, Tick
+from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
 
 NO_SHARD = "Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({})."
@@ -55,7 +58,7 @@ async def assemble(
     coin_market: str = "ETH",
     head_lag: int = 2,
     alerts: Alerts | None = None,
-    hands: Hands | None = None,
+    executor: Executor | None = None,
     dry_run: bool = False,
     pace: Pace | None = None,
 ) -> Keeper:
@@ -72,7 +75,7 @@ async def assemble(
         coin_market: Market whose spot is the price of the native coin, when `fees` names none.
         head_lag: Blocks that a node may be behind.
         alerts: Whom it tells.
-        hands: Who sends, when not its own sender.
+        executor: Who sends, when not its own sender.
         dry_run: Only say what it would do.
         pace: How often it does what.
 
@@ -96,7 +99,7 @@ async def assemble(
         await providers.close()
         raise
     sender = Sender(providers, account, book, paid, log)
-    keeper = Keeper(chain, providers, sender, log, policy, alerts, hands, dry_run, pace)
+    keeper = Keeper(chain, providers, sender, log, policy, alerts, executor, dry_run, pace)
     keeper.coin_market = coin
     return keeper
 
@@ -118,7 +121,7 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
         settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
     )  # fmt: skip
     if settings.redis and not settings.dry_run:
-        keeper.hands = queue_hands(settings, keeper)
+        keeper.executor = queue_executor(settings, keeper)
     if once:
         try:
             done = await keeper.tick()
@@ -144,17 +147,17 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     return keeper.last
 
 
-def queue_hands(settings: Settings, keeper: Keeper) -> Hands:
-    """Hands that share the work with the workers behind a Redis.
+def queue_executor(settings: Settings, keeper: Keeper) -> Executor:
+    """An executor that shares the work with the workers behind a Redis.
 
     Raises:
         BadInput: The extra is not installed.
     """
     try:
-        from bulkhead.keeper.shard import QueueHands
+        from bulkhead.keeper.shard import QueueExecutor
     except ImportError as error:
         raise BadInput(NO_SHARD.format(error)) from None
-    return QueueHands(settings.redis, settings.workers, keeper.providers, OwnHands(keeper.sender), keeper.log)
+    return QueueExecutor(settings.redis, settings.workers, keeper.providers, SenderExecutor(keeper.sender), keeper.log)
 
 
 async def work(settings: Settings, stream: TextIO, index: int) -> None:

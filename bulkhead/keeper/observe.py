@@ -14,14 +14,16 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
-from bulkhead.keeper.asking import Asker, Look, Wanted
-from bulkhead.keeper.follow import Follower
+from bulkhead.keeper.discovery import Discovery
+from bulkhead.keeper.expiry_proofs import ExpiryProver
 from bulkhead.keeper.index import Index
-from bulkhead.keeper.known import Known
-from bulkhead.keeper.plan import ROLES, KeeperState, MarketView, Proof, Quote
-from bulkhead.keeper.proofs import Prover
-from bulkhead.keeper.providers import Head, Providers, decode
-from bulkhead.keeper.sender import Outcome, Sender
+from bulkhead.keeper.node import Head
+from bulkhead.keeper.outcomes import Outcome
+from bulkhead.keeper.plan import ROLES, ExpiryProof, KeeperState, MarketView, Quote
+from bulkhead.keeper.providers import Providers, decode
+from bulkhead.keeper.queries import Look, LookQueries, QueryBatch
+from bulkhead.keeper.registry import VaultRegistry
+from bulkhead.keeper.sender import Sender
 from bulkhead.risk.words import WAD
 
 #: Every vault is read again on chain within this time, as long as that takes no more than so many at one look, and
@@ -38,7 +40,7 @@ class Observer:
     """Keeps book, index and account up to date.
 
     Attributes:
-        follower: Book of vaults by the logs.
+        discovery: Book of vaults by the logs.
         index: Which of them may be near their edge.
         known: What is known of each vault.
         asker: Writes the queries.
@@ -55,14 +57,14 @@ class Observer:
         self.providers = providers
         self.sender = sender
         # a flagged vault is read again at every block only for those who act on it
-        self._quoting = bool(roles & {"take", "absorb", "wind_down"})
+        self._quoting = bool(roles & {"take", "absorb"})
         self._minding = self._quoting or bool(roles & {"clear", "refresh"})
-        self.follower = Follower(chain, providers)
+        self.discovery = Discovery(chain, providers)
         self.index = Index()
         pools = {m.backstop.lower() for m in chain.deployment.markets.values() if m.backstop}
-        self.known = Known(self.follower, self.index, frozenset({sender.address.lower(), *pools}))
-        self.asker = Asker(chain, sender.address, self.follower)
-        self.prover = Prover(chain, providers)
+        self.registry = VaultRegistry(self.discovery, self.index, frozenset({sender.address.lower(), *pools}))
+        self.queries = LookQueries(chain, sender.address, self.discovery)
+        self.prover = ExpiryProver(chain, providers)
         self.outcomes: list[Outcome] = []
         self.views: dict[Cell, CellView] = {}
         self.watch: set[int] = set()
@@ -75,14 +77,14 @@ class Observer:
     @property
     def problems(self) -> list[str]:
         """What could not be read in the last look."""
-        return self.known.problems
+        return self.registry.problems
 
     def _cells(self) -> set[Cell]:
-        return self.known.cells() | (self.follower.notes.settled - self._swept)
+        return self.registry.cells() | (self.discovery.notes.settled - self._swept)
 
     def _minded(self) -> set[int]:
         """Flagged vaults that this keeper does something about."""
-        return self.known.flagged if self._minding else set()
+        return self.registry.flagged if self._minding else set()
 
     # --- one look -----------------------------------------------------------------------------------------------
 
@@ -92,26 +94,26 @@ class Observer:
         Raises:
             BulkheadError: The nodes failed for the whole; nothing is known then, and nothing forgotten.
         """
-        self.known.problems, self.outcomes = [], []
-        if not self.asker.markets:
-            await self.asker.meet_markets(self.providers, head.number)
-            self.follower.notes.recorded.update(self.asker.recorded)
-        reorgs = self.follower.reorgs
-        await self.follower.catch_up(head)
-        vaults, notes = self.follower.book.vaults, self.follower.notes
-        first = Wanted()
-        self.asker.cells(first, self._cells())
-        self.asker.quotes(first, vaults, self._minded() if self._quoting else (), head)
-        self.asker.shortages(first, vaults, self.known.kept if self._quoting else ())
-        self.asker.account(first)
-        self.asker.claims(first, self.views, notes.claims, notes.settled - self._swept)
-        self.asker.vaults(first, self.known.existing(self.watch | self.known.kept | self._minded()))
-        follow, account = self.follower.calls(head), self.sender.calls(head)
+        self.registry.problems, self.outcomes = [], []
+        if not self.queries.markets:
+            await self.queries.meet_markets(self.providers, head.number)
+            self.discovery.notes.recorded.update(self.queries.recorded)
+        reorgs = self.discovery.reorgs
+        await self.discovery.catch_up(head)
+        vaults, notes = self.discovery.book.vaults, self.discovery.notes
+        first = QueryBatch()
+        self.queries.cells(first, self._cells())
+        self.queries.quotes(first, vaults, self._minded() if self._quoting else (), head)
+        self.queries.shortages(first, vaults, self.registry.kept if self._quoting else ())
+        self.queries.account(first)
+        self.queries.claims(first, self.views, notes.claims, notes.settled - self._swept)
+        self.queries.vaults(first, self.registry.existing(self.watch | self.registry.kept | self._minded()))
+        follow, account = self.discovery.calls(head), self.sender.calls(head)
         views = [query.request(head.number) for query in first.queries]
         answers = await self.providers.read([*follow, *account, *views], head.number, len(follow))
-        await self.follower.take_in(head, answers[: len(follow)])
-        if self.follower.reorgs > reorgs:
-            kept = self.follower.kept
+        await self.discovery.take_in(head, answers[: len(follow)])
+        if self.discovery.reorgs > reorgs:
+            kept = self.discovery.kept
             self.problems.append(f"the chain was reorganised after block {kept}")
             self.sender.reorganised(kept)
             account_answers = await self.providers.read(self.sender.calls(head), head.number)
@@ -122,8 +124,8 @@ class Observer:
             role, _, market = outcome.attempt.key.partition(":")
             if role == "poke" and not outcome.reason:
                 # one that moved nothing leaves no event
-                self.follower.notes.recorded[int(market)] = head.timestamp
-        self.known.take_changes()
+                self.discovery.notes.recorded[int(market)] = head.timestamp
+        self.registry.take_changes()
         look = Look()
         replies = answers[len(follow) + len(account) :]
         self._sort(look, first, [decode(q, r) for q, r in zip(first.queries, replies, strict=True)])
@@ -132,29 +134,29 @@ class Observer:
 
     async def _complete(self, look: Look, head: Head) -> None:
         """Reads what the logs or the index have brought up, and single vaults of chunks that failed."""
-        missing = Wanted()
-        self.asker.cells(missing, self._cells() - set(look.cells))
+        missing = QueryBatch()
+        self.queries.cells(missing, self._cells() - set(look.cells))
         self._sort(look, missing, await self.providers.read_each(missing.queries, head.number))
         # of a cell whose price could not be read every vault is near
-        near = self.index.near(look.cells) | self.known.suspects
-        self.known.problems += self.index.problems
+        near = self.index.near(look.cells) | self.registry.suspects
+        self.registry.problems += self.index.problems
         if not self._minding:
-            near -= self.known.flagged
+            near -= self.registry.flagged
         self.watch = near
-        due = self.known.existing(near | self.known.kept | self._minded())
-        second = Wanted()
+        due = self.registry.existing(near | self.registry.kept | self._minded())
+        second = QueryBatch()
         quoted = self._minded() - set(look.quotes) if self._quoting else set()
-        self.asker.quotes(second, self.follower.book.vaults, quoted, head)
-        self.asker.vaults(second, due - set(look.vaults) - set(look.again))
+        self.queries.quotes(second, self.discovery.book.vaults, quoted, head)
+        self.queries.vaults(second, due - set(look.vaults) - set(look.again))
         again, look.again = look.again, []
-        self.asker.vaults(second, set(again) & due, chunk=1)
+        self.queries.vaults(second, set(again) & due, chunk=1)
         await self._ask(look, second, head)
         await self._singly(look, head)
         for vault_id in look.vaults:
-            self.known.checked_at[vault_id] = head.timestamp
+            self.registry.checked_at[vault_id] = head.timestamp
         self.views = {**{c: v for c, v in self.views.items() if c in self._cells()}, **look.cells}
 
-    async def _ask(self, look: Look, wanted: Wanted, head: Head) -> None:
+    async def _ask(self, look: Look, wanted: QueryBatch, head: Head) -> None:
         """Asks and sorts; when no node answers, every answer is that."""
         if not wanted.queries:
             return
@@ -168,14 +170,14 @@ class Observer:
     async def _singly(self, look: Look, head: Head) -> None:
         """One vault that breaks a call must not hide the others."""
         ids, look.again = look.again, []
-        alone = Wanted()
-        self.asker.vaults(alone, ids, chunk=1)
+        alone = QueryBatch()
+        self.queries.vaults(alone, ids, chunk=1)
         await self._ask(look, alone, head)
         look.again = []
 
     # --- answers --------------------------------------------------------------------------------------------------
 
-    def _sort(self, look: Look, wanted: Wanted, replies: Sequence[Any]) -> None:
+    def _sort(self, look: Look, wanted: QueryBatch, replies: Sequence[Any]) -> None:
         for (name, what), reply in zip(wanted.names, replies, strict=True):
             if name == "vaults":
                 self._sort_vaults(look, what, reply)
@@ -203,9 +205,9 @@ class Observer:
             return
         for vault_id, state in zip(ids, [reply] if failed else reply, strict=True):
             view = state if failed else self._view(vault_id, state)
-            if not self.known.confirm(vault_id, view):
-                look.unknown[vault_id] = self.follower.book.vaults[vault_id].cell
-            elif not isinstance(view, BulkheadError) and vault_id in self.follower.book.vaults:
+            if not self.registry.confirm(vault_id, view):
+                look.unknown[vault_id] = self.discovery.book.vaults[vault_id].cell
+            elif not isinstance(view, BulkheadError) and vault_id in self.discovery.book.vaults:
                 look.vaults[vault_id] = view
                 look.unknown.pop(vault_id, None)
 
@@ -221,23 +223,24 @@ class Observer:
         return view
 
     async def _state(self, look: Look, head: Head) -> KeeperState:
-        now, notes, numbers = head.timestamp, self.follower.notes, look.numbers
-        due = {cell: tuple(sorted(ids)) for cell, ids in self.known.members.items() if cell[1] <= now}
+        now, notes, numbers = head.timestamp, self.discovery.notes, look.numbers
+        due = {cell: tuple(sorted(ids)) for cell, ids in self.registry.members.items() if cell[1] <= now}
+        unpriced = [cell for cell, view in look.cells.items() if cell in due and view.expiry_price == 0]
         return KeeperState(
             block=head.number,
             now=now,
             keeper=self.sender.address,
-            markets={i: self._market(i, numbers) for i in self.asker.markets},
+            markets={i: self._market(i, numbers) for i in self.queries.markets},
             cells=look.cells,
             vaults=look.vaults,
             unknown=look.unknown,
             quotes=look.quotes,
-            proofs=await self._proofs([c for c, v in look.cells.items() if c in due and v.expiry_price == 0], head),
+            expiry_proofs=await self._expiry_proofs(unpriced, head),
             claims={i: (c, numbers.get(("claim", i), 0)) for i, c in notes.claims.items() if ("claim", i) in numbers},
             shortages={i: amount for (name, i), amount in numbers.items() if name == "shortage"},
-            busy=frozenset(c[0] for c in self.known.members if c[1] > now),
+            busy=frozenset(c[0] for c in self.registry.members if c[1] > now),
             due=due,
-            debts=tuple(sorted(self.known.debts)),
+            debts=tuple(sorted(self.registry.debts)),
             swept=self._sweepable(numbers),
             refreshed=dict(self._refreshed),
             ramps={key: due for key, (_, due) in notes.ramps.items()},
@@ -247,16 +250,16 @@ class Observer:
         return MarketView(
             market=index,
             new_rounds=numbers.get(("poke", index), 0),
-            native=self.asker.markets[index].native,
+            native=self.queries.markets[index].native,
             wallet=numbers.get(("wallet", index), 0),
-            recorded_at=self.follower.notes.recorded.get(index, 0),
+            recorded_at=self.discovery.notes.recorded.get(index, 0),
             allowance=numbers.get(("allowance", index), 0),
             pool=self.chain.deployment.market(index).backstop,
         )
 
-    async def _proofs(self, cells: Sequence[Cell], head: Head) -> dict[Cell, Proof]:
+    async def _expiry_proofs(self, cells: Sequence[Cell], head: Head) -> dict[Cell, ExpiryProof]:
         found = {cell: await self.prover.look(cell, head.number) for cell in cells}
-        self.known.problems += self.prover.problems
+        self.registry.problems += self.prover.problems
         self.prover.problems = []
         return found
 
@@ -282,7 +285,7 @@ class Observer:
             BulkheadError: The nodes failed; the vaults stay due.
         """
         passed = min(head.timestamp - self._reconciled_at, RECONCILE_SECONDS)
-        budget = min(math.ceil(len(self.known) * passed / RECONCILE_SECONDS), MOST_A_SECOND * passed, MOST_AT_ONCE)
+        budget = min(math.ceil(len(self.registry) * passed / RECONCILE_SECONDS), MOST_A_SECOND * passed, MOST_AT_ONCE)
         gathers = budget < LEAST_AT_ONCE and passed < GATHER_SECONDS
         if passed < 0 or gathers or (not spare and passed < PATIENT_SECONDS):
             self._reconciled_at = min(self._reconciled_at, head.timestamp)
@@ -290,13 +293,13 @@ class Observer:
         counted = None
         if not self._queue:
             counted = self.chain["Clearinghouse"].query("next_id")
-            self._queue = self.known.to_check()
+            self._queue = self.registry.to_check()
         chosen = self._due(budget, head.timestamp)
         self._reconciled_at = head.timestamp
         if not chosen and counted is None:
             return 0
-        wanted, look = Wanted(), Look()
-        self.asker.vaults(wanted, chosen)
+        wanted, look = QueryBatch(), Look()
+        self.queries.vaults(wanted, chosen)
         queries: list[Query] = [*wanted.queries, *([counted] if counted is not None else ())]
         try:
             answers = await self.providers.read_each(queries, head.number)
@@ -308,21 +311,21 @@ class Observer:
             self._queue.extend(chosen)
             raise
         for vault_id, view in look.vaults.items():
-            self.known.checked_at[vault_id] = head.timestamp
+            self.registry.checked_at[vault_id] = head.timestamp
             if view.liquidatable and not view.flagged and vault_id not in self.watch:
-                self.known.differs(
+                self.registry.differs(
                     f"vault {vault_id}: the Lens finds it liquidatable and the index did not, "
                     f"E {view.equity / WAD:.2f}, MM {view.maintenance_margin / WAD:.2f}"
                 )
-                self.known.suspects.add(vault_id)
+                self.registry.suspects.add(vault_id)
         return len(chosen)
 
     def _due(self, budget: int, now: int) -> list[int]:
         chosen: list[int] = []
         while self._queue and len(chosen) < budget:
             vault_id = self._queue.pop()
-            recent = now - self.known.checked_at.get(vault_id, 0) < RECONCILE_SECONDS // 2
-            if vault_id in self.follower.book.vaults and not recent:
+            recent = now - self.registry.checked_at.get(vault_id, 0) < RECONCILE_SECONDS // 2
+            if vault_id in self.discovery.book.vaults and not recent:
                 chosen.append(vault_id)
         return chosen
 
@@ -330,11 +333,11 @@ class Observer:
         """The logs must tell of as many vaults as the chain has opened; if not, they are read again from the start."""
         if isinstance(following, BulkheadError):
             raise following
-        book = self.follower.book
+        book = self.discovery.book
         told = len(book.vaults) + len(book.closed)
         lacking, before, self._lacking = following - 1 - told, self._lacking, following - 1 - told
         if lacking:
-            self.known.differs(f"the logs tell of {told} vaults, the chain has opened {following - 1}")
+            self.registry.differs(f"the logs tell of {told} vaults, the chain has opened {following - 1}")
         if lacking != before and lacking:
             # once: logs that a node has lost for good are not there the next time either
-            self.follower.restart()
+            self.discovery.restart()

@@ -11,7 +11,7 @@ from bulkhead.risk.words import WAD
 
 #: What a keeper can be asked to do; each part can be left to others.
 ROLES = (
-    "flag", "take", "absorb", "clear", "settle", "claim", "wind_down", "poke", "fix", "sweep", "refresh", "tend",
+    "flag", "take", "absorb", "clear", "settle", "claim", "poke", "fix", "sweep", "refresh", "tend",
     "advance",
 )  # fmt: skip
 
@@ -96,7 +96,7 @@ class MarketView:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ExpiryProof:
     """How far the expiry price of a cell is from being proven.
 
     Attributes:
@@ -123,7 +123,7 @@ class KeeperState:
         vaults: Vaults confirmed on chain at this block, by id: those near their edge, flagged ones, the keeper's own.
         unknown: Vaults that must be confirmed and whose numbers could not be read: id -> cell.
         quotes: Of flagged vaults, by id.
-        proofs: How expired cells without a price stand.
+        expiry_proofs: How expired cells without a price stand.
         claims: Open claims: id -> (cell, tokens due now [native]).
         shortages: Tokens that vaults of backstop pools lack for their initial margin [native].
         busy: Markets in which live vaults hold legs.
@@ -142,7 +142,7 @@ class KeeperState:
     vaults: Mapping[int, VaultView] = field(default_factory=dict)
     unknown: Mapping[int, Cell] = field(default_factory=dict)
     quotes: Mapping[int, Quote] = field(default_factory=dict)
-    proofs: Mapping[Cell, Proof] = field(default_factory=dict)
+    expiry_proofs: Mapping[Cell, ExpiryProof] = field(default_factory=dict)
     claims: Mapping[int, tuple[Cell, int]] = field(default_factory=dict)
     shortages: Mapping[int, int] = field(default_factory=dict)
     busy: frozenset[int] = frozenset()
@@ -214,10 +214,6 @@ class Clear(OneVault):
     """End the flag of a vault that is back at its target."""
 
     worth: int = 0
-
-
-class WindDown(OneVault):
-    """Mark an insolvent vault that nobody took."""
 
 
 class Repay(OneVault):
@@ -333,6 +329,6 @@ class Advance:
 
 
 Action = (
-    Poke | Flag | Clear | WindDown | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
+    Poke | Flag | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
     | Repay | Sweep | Refresh | Collect | Advance
 )  # fmt: skip

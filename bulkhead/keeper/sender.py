@@ -7,8 +7,9 @@ lost answer and not after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +18,10 @@ from eth_account.signers.local import LocalAccount
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
 from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import call_of, to_hex, to_int
+from bulkhead.chain.wording import Meaning, least_tip, meaning_of
 from bulkhead.keeper.calls import Call
-from bulkhead.keeper.fees import GAS_SHARE, FeePolicy
+from bulkhead.keeper.estimates import gas_limits
+from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import (
     CANCELLED,
     FOREIGN,
@@ -31,54 +34,22 @@ from bulkhead.keeper.journal import (
     JournalUnavailable,
     Send,
 )
-from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.node import Head
+from bulkhead.keeper.nonces import Nonces
+from bulkhead.keeper.outcomes import Counts, Outcome, Report
+from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.signing import Signer
+from bulkhead.keeper.turns import Turns, fitting
 
 EMPTY_GAS = 21_000
-#: Blocks before something refused is asked again, when it can wait.
-PATIENT_BLOCKS = 4
+#: Asks for a priority fee that is included soon.
+TIP = "eth_maxPriorityFeePerGas"
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
-#: Blocks for which what has ended is remembered, so that a node that is behind starts nothing again.
-REMEMBER_BLOCKS = 256
-#: Gas limits that a node is asked for at one look, and the share of a block's gas that duties in flight may need: what
-#: is urgent must wait neither for a node that estimates nor behind nonces that fill whole blocks.
-MOST_ASKED, DUTY_SHARE = 64, 4
+#: Share of a block's gas that duties in flight may need: what is urgent must not wait behind nonces that fill blocks.
+DUTY_SHARE = 4
 #: An empty transaction that outbids an unknown one starts at this multiple of the usual tip, and grows by it.
 OUTBID = 4
-#: What nodes say of a transaction that they have already, of a nonce for which another one waits, of a nonce that was
-#: used, and of an account without coins.
-KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
-TAKEN = ("replacement transaction underpriced", "could not replace existing", "replacementnotallowed")
-USED = ("nonce too low", "oldnonce")
-POOR = ("insufficient funds", "insufficientfunds", "upfront cost exceeds")
-
-#: Tells the log about one step: event name and fields.
-Report = Callable[..., None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one attempt ended."""
-
-    attempt: Attempt
-    reason: str = ""
-
-
-@dataclass
-class Counts:
-    """What the sender did so far."""
-
-    sent: int = 0
-    bumped: int = 0
-    mined: int = 0
-    reverted: int = 0
-    refused: int = 0
-    cancelled: int = 0
-    foreign: int = 0
-    gas: int = 0
-    gas_reverted: int = 0
-    poor: int = 0
 
 
 class Sender:
@@ -87,6 +58,7 @@ class Sender:
     Attributes:
         balance: Native coin of the account at the newest look [wei].
         counts: For the metrics.
+        nonces: What is in flight.
     """
 
     def __init__(
@@ -98,25 +70,15 @@ class Sender:
         self.report = report
         self.balance = 0
         self.counts = Counts()
+        self._tip_told = True
         self._signer = Signer(account, providers.deployment.chain_id)
-        self._chain_nonce: int | None = None
-        self._least_nonce = 0
-        self._open: dict[int, Attempt] = {}
-        self._keys: dict[str, Attempt] = {}
-        self._ended: dict[str, int] = {}
-        self._recent: list[Attempt] = []
-        self._occupied: dict[int, int] = {}
+        self.nonces = Nonces(journal.open())
         self._bids: dict[int, int] = {}
         self._duties: set[str] = set()
-        self._asked_at: dict[str, int] = {}
-        self._waits: dict[str, int] = {}
-        self._doubted: dict[str, int] = {}
-        self._refused: dict[str, int] = {}
+        self._turns = Turns()
         self._asked: list[tuple[Attempt, str]] = []
-        for attempt in journal.open():
-            self._hold(attempt)
-        if self._open:
-            report("resumed", nonces=sorted(self._open), keys=sorted(self._keys))
+        if self.pending:
+            report("resumed", nonces=sorted(self.nonces.open), keys=self.nonces.keys)
 
     @property
     def address(self) -> str:
@@ -126,26 +88,15 @@ class Sender:
     @property
     def pending(self) -> list[Attempt]:
         """Attempts in flight, by nonce."""
-        return [self._open[n] for n in sorted(self._open)]
+        return self.nonces.pending
 
     def busy(self, key: str, block: int) -> bool:
         """Whether a key is in flight, or has ended at a block that this state does not know yet."""
-        return key in self._keys or self._ended.get(key, -1) >= block
-
-    def _hold(self, attempt: Attempt) -> None:
-        self._open[attempt.nonce] = attempt
-        self._keys[attempt.key] = attempt
+        return self.nonces.busy(key, block)
 
     def _release(self, attempt: Attempt, state: str, block: int = 0) -> None:
-        attempt.state = state
-        self._open.pop(attempt.nonce, None)
+        self.nonces.release(attempt, state, block)
         self._duties.discard(attempt.id)
-        if self._keys.get(attempt.key) is attempt:
-            del self._keys[attempt.key]
-        if block:
-            self._recent.append(attempt)
-        if block and state == MINED:
-            self._ended[attempt.key] = block - 1
 
     def _note(self, attempts: Iterable[Attempt]) -> None:
         """Writes down how attempts ended. A journal that lags only makes the next start ask for receipts again."""
@@ -157,12 +108,13 @@ class Sender:
     # --- watching ---------------------------------------------------------------------------------------------
 
     def calls(self, head: Head) -> list[RpcCall]:
-        """What to read at a block: nonce, balance, receipts of what is in flight."""
+        """What to read at a block: nonce, balance, a tip to pay, receipts of what is in flight."""
         self._asked = [(a, s.hash) for a in self.pending for s in a.sends]
         block = to_hex(head.number)
         return [
             ("eth_getTransactionCount", (self.address, block)),
             ("eth_getBalance", (self.address, block)),
+            *([(TIP, ())] if self._tip_told else []),
             *(("eth_getTransactionReceipt", (found,)) for _, found in self._asked),
         ]
 
@@ -175,13 +127,15 @@ class Sender:
         for answer in answers[:2]:
             if isinstance(answer, BulkheadError):
                 raise answer
-        self._chain_nonce, self.balance = to_int(answers[0]), to_int(answers[1])
-        self._occupied = {n: b for n, b in self._occupied.items() if n >= self._chain_nonce}
-        self._bids = {n: b for n, b in self._bids.items() if n >= self._chain_nonce}
+        nonce, self.balance = to_int(answers[0]), to_int(answers[1])
+        told = list(answers[2:])
+        if self._tip_told:
+            self._take_tip(told.pop(0))
+        self._bids = {n: b for n, b in self._bids.items() if n >= nonce}
         ended: list[Outcome] = []
         found: dict[str, dict[str, Any]] = {}
         unknown: set[str] = set()
-        for (attempt, _), answer in zip(self._asked, answers[2:], strict=True):
+        for (attempt, _), answer in zip(self._asked, told, strict=True):
             if isinstance(answer, dict):
                 found[attempt.id] = answer
             elif answer is not None:
@@ -192,7 +146,7 @@ class Sender:
                 outcome = self._mined(attempt, receipt, head)
                 if outcome is not None:
                     ended.append(outcome)
-            elif attempt.nonce < self._chain_nonce and attempt.id not in unknown:
+            elif attempt.nonce < nonce and attempt.id not in unknown:
                 attempt.missing_since = attempt.missing_since or head.number
                 if head.number - attempt.missing_since >= FOREIGN_BLOCKS:
                     self._release(attempt, FOREIGN)
@@ -200,14 +154,18 @@ class Sender:
                     ended.append(Outcome(attempt, f"nonce {attempt.nonce} was used by somebody else"))
         if ended:
             self._note(o.attempt for o in ended)
-        old = head.number - REMEMBER_BLOCKS
-        self._asked_at = {k: b for k, b in self._asked_at.items() if b > old}
-        self._waits = {k: b for k, b in self._waits.items() if b > old}
-        self._ended = {k: b for k, b in self._ended.items() if b > old}
-        self._refused = {k: b for k, b in self._refused.items() if b > head.number - PATIENT_BLOCKS}
-        self._doubted = {k: b for k, b in self._doubted.items() if b > old}
-        self._recent = [a for a in self._recent if a.mined_block > old]
+        self.nonces.seen(nonce, head.number)
+        self._turns.forget(head.number)
         return ended
+
+    def _take_tip(self, answer: Any) -> None:
+        """Takes in the tip that a node suggests; without one the last, or the floor, stays."""
+        if isinstance(answer, RpcError):
+            # not asked again: one node after the other would be, at every look
+            self._tip_told = meaning_of(answer) is not Meaning.UNSUPPORTED
+        elif isinstance(answer, str):
+            with contextlib.suppress(NodeUnavailable):
+                self.fees = self.fees.suggested(to_int(answer))
 
     def _mined(self, attempt: Attempt, receipt: dict[str, Any], head: Head) -> Outcome | None:
         try:
@@ -218,9 +176,9 @@ class Sender:
             return None  # garbage: asked again at the next look
         if block > head.number:
             # the look is at an older block: what it decides must not start this again
-            self._ended[attempt.key] = block - 1
+            self.nonces.ended(attempt.key, block)
         attempt.mined_block, attempt.gas_used = block, used
-        self._least_nonce = max(self._least_nonce, attempt.nonce + 1)
+        self.nonces.used(attempt.nonce)
         cancelled = any(s.cancels and s.hash.lower() == name.lower() for s in attempt.sends)
         self.counts.gas += used * price
         state = CANCELLED if cancelled else MINED if well else REVERTED
@@ -230,8 +188,7 @@ class Sender:
         elif state == CANCELLED:
             self.counts.cancelled += 1
         else:
-            # the look was wrong about this once: the next time the node is asked first
-            self._doubted[attempt.key] = block
+            self._turns.doubt(attempt.key, block)
             self.counts.reverted += 1
             self.counts.gas_reverted += used * price
         self.report(
@@ -242,14 +199,7 @@ class Sender:
 
     def reorganised(self, kept: int) -> None:
         """Everything mined after block `kept` may be unmined, well or not: its nonce is in flight again."""
-        self._least_nonce = 0
-        again = [a for a in self._recent if a.mined_block > kept]
-        self._recent = [a for a in self._recent if a.mined_block <= kept]
-        for attempt in again:
-            attempt.state, attempt.mined_block, attempt.missing_since, attempt.accepted = OPEN, 0, 0, False
-            self._ended.pop(attempt.key, None)
-            if attempt.nonce not in self._open:
-                self._hold(attempt)
+        again = self.nonces.reorganised(kept)
         if again:
             self._note(again)
             self.report("unmined", nonces=[a.nonce for a in again], kept=kept)
@@ -269,55 +219,30 @@ class Sender:
         Returns:
             (attempts sent, calls not sent with the reason).
         """
-        wanted: list[Call] = []
-        keys: set[str] = set()
-        for call in calls:
-            waits = call.patient and head.number - self._refused.get(call.key, -PATIENT_BLOCKS) < PATIENT_BLOCKS
-            if not waits and not self.busy(call.key, head.number) and call.key not in keys:
-                keys.add(call.key)
-                wanted.append(call)
+        wanted = self._turns.wanted(calls, lambda key: self.busy(key, head.number), head.number)
         if not wanted:
             return [], []
-        known = [(c, c.gas) for c in wanted if c.gas is not None and c.key not in self._doubted]
+        known = [(c, c.gas) for c in wanted if c.gas is not None and self._turns.sure(c)]
         attempts, refused = await self._send(known, head)
-        sure = {call.key for call, _ in known}
-        asked = [call for call in wanted if call.key not in sure]
-        if attempts:
-            # a block that costs this many posts already leaves duties to the next, though not for ever
-            asked = [c for c in asked if not c.patient or self._has_waited(c.key, head.number)]
-        asked.sort(key=lambda call: self._asked_at.get(call.key, -1))
-        asked = asked[:MOST_ASKED]
-        self._asked_at.update({call.key: head.number for call in asked})
-        for call in asked:
-            self._waits.pop(call.key, None)
-        ready, impossible = await self._simulate(asked)
-        self._refused.update({call.key: head.number for call, _ in impossible if call.patient})
-        more, dear = await self._send(self._fitting(ready, head), head)
+        unsure = [call for call in wanted if not self._turns.sure(call)]
+        asked = self._turns.to_ask(unsure, bool(attempts), head.number)
+        ready, failed = await gas_limits(self.providers, self.address, asked)
+        self.counts.refused += sum(isinstance(error, Reverted) for _, error in failed)
+        impossible = [(call, str(error)) for call, error in failed]
+        self._turns.refused((call for call, _ in impossible), head.number)
+        more, dear = await self._send(fitting(ready, self._room(head), not self._duties), head)
         return attempts + more, [*refused, *impossible, *dear]
 
-    def _has_waited(self, key: str, block: int) -> bool:
-        """Whether a duty has made way for what is urgent for long enough."""
-        return block - self._waits.setdefault(key, block) >= PATIENT_BLOCKS
-
-    def _fitting(self, ready: Sequence[tuple[Call, int]], head: Head) -> list[tuple[Call, int]]:
-        """Without the duties that would fill the next block, or the nonces before what is urgent."""
-        room = head.gas_limit // DUTY_SHARE - sum(a.gas for a in self._open.values() if a.id in self._duties)
-        found: list[tuple[Call, int]] = []
-        idle = not self._duties
-        for call, gas in ready:
-            if call.patient:
-                if gas > room and not idle:
-                    continue
-                room, idle = room - gas, False
-            found.append((call, gas))
-        return found
+    def _room(self, head: Head) -> int:
+        """Gas that duties may still need in the next block; what is urgent must not wait behind them."""
+        return head.gas_limit // DUTY_SHARE - sum(a.gas for a in self.pending if a.id in self._duties)
 
     async def _send(
         self, ready: Sequence[tuple[Call, int]], head: Head
     ) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         attempts: list[Attempt] = []
         refused: list[tuple[Call, str]] = []
-        spend = sum(a.gas * a.last.max_fee for a in self._open.values())
+        spend = sum(a.gas * a.last.max_fee for a in self.nonces.open.values())
         for call, gas in ready:
             cap = self.fees.cap(call.worth, gas)
             fees = self.fees.first(head.base_fee, cap)
@@ -349,39 +274,6 @@ class Sender:
             raise
         await self._broadcast(attempts, head, first=True)
 
-    async def _simulate(self, calls: Sequence[Call]) -> tuple[list[tuple[Call, int]], list[tuple[Call, str]]]:
-        """Gas limits by a node, in the order of the calls."""
-        if not calls:
-            return [], []
-        plans: list[RpcCall] = [
-            ("eth_estimateGas", ({"from": self.address, "to": c.to, "data": "0x" + c.data.hex()},)) for c in calls
-        ]
-        try:
-            answers = await self.providers.read(plans)
-        except NodeUnavailable as error:
-            answers = [error] * len(calls)
-        ready: list[tuple[Call, int]] = []
-        refused: list[tuple[Call, str]] = []
-        for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, str):
-                try:
-                    ready.append((call, int(to_int(answer) * GAS_SHARE) + call.room))
-                except NodeUnavailable as error:
-                    refused.append((call, str(error)))
-            else:
-                self.counts.refused += isinstance(answer, Reverted)
-                refused.append((call, str(answer)))
-        return ready, refused
-
-    def _next_nonce(self) -> int:
-        if self._chain_nonce is None:
-            raise NodeUnavailable("The account's nonce is not known yet.")
-        # receipts and nodes may know of more than the block that was looked at
-        nonce = max(self._chain_nonce, self._least_nonce)
-        while nonce in self._open or nonce in self._occupied:
-            nonce += 1
-        return nonce
-
     def _sign_first(self, call: Call, gas: int, cap: int, fees: tuple[int, int], head: Head) -> Attempt:
         attempt = Attempt(
             id=uuid4().hex[:12],
@@ -390,14 +282,14 @@ class Sender:
             to=call.to,
             data=call.data,
             gas=min(gas, head.gas_limit),
-            nonce=self._next_nonce(),
+            nonce=self.nonces.next(),
             cap=cap,
             state=OPEN,
             planned_block=head.number,
             fields=call.fields(),
         )
         attempt.sends.append(self._sign(attempt, fees, head))
-        self._hold(attempt)
+        self.nonces.hold(attempt)
         if call.patient:
             self._duties.add(attempt.id)
         return attempt
@@ -436,22 +328,25 @@ class Sender:
             first: Block of a first send, None for a later one.
         """
         complaints = [answer for answer in said if isinstance(answer, BulkheadError)]
-        words = " ".join(e.node_message for e in complaints if isinstance(e, RpcError)).lower()
-        if any(isinstance(answer, str) for answer in said) or any(word in words for word in KNOWN):
+        meant = {meaning_of(e) for e in complaints if isinstance(e, RpcError)}
+        if any(isinstance(answer, str) for answer in said) or Meaning.KNOWN in meant:
             attempt.accepted = True
             return ""
         attempt.accepted = False
+        if Meaning.UNDERPRICED in meant:
+            wanted = max(least_tip(e.node_message) for e in complaints if isinstance(e, RpcError))
+            self.fees = self.fees.refused(attempt.last.tip, wanted)
         if any(isinstance(e, RpcError) for e in complaints) and len(complaints) == len(said) and first:
-            if any(word in words for word in TAKEN):
+            if Meaning.OCCUPIED in meant:
                 # somebody else with this key has a transaction waiting at this nonce
-                self._occupied[attempt.nonce] = first.number
+                self.nonces.occupied[attempt.nonce] = first.number
                 self._release(attempt, FOREIGN)
-            elif any(word in words for word in POOR):
+            elif Meaning.POOR in meant:
                 self.counts.poor += 1
                 self._release(attempt, REJECTED)
-            elif any(word in words for word in USED):
+            elif Meaning.USED in meant:
                 # brand-new bytes at a used nonce: nobody will ever mine them
-                self._least_nonce = max(self._least_nonce, attempt.nonce + 1)
+                self.nonces.used(attempt.nonce)
                 self._release(attempt, FOREIGN)
             # whatever else: the next look tells from receipts and the nonce
         return "; ".join(str(e) for e in complaints) or "no node answered"
@@ -481,7 +376,7 @@ class Sender:
 
     def _behind(self, attempt: Attempt) -> int:
         """The most that anything waiting behind an attempt's nonce may pay per gas [wei]."""
-        return max((a.cap for a in self._open.values() if a.nonce > attempt.nonce), default=0)
+        return max((a.cap for a in self.nonces.open.values() if a.nonce > attempt.nonce), default=0)
 
     def _blocks(self, attempt: Attempt, head: Head) -> bool:
         """Whether an attempt's own cap no longer pays for a block, and something behind it would."""
@@ -496,20 +391,20 @@ class Sender:
         A journal may be lost, with a transaction of an older price still in the pools: everything else would wait
         behind it for as long as that price does not do.
         """
-        nonce = self._chain_nonce
-        if nonce is None or nonce in self._open or not self._open:
+        nonce = self.nonces.on_chain
+        if nonce is None or nonce in self.nonces.open or not self.nonces.open:
             return
-        if head.number - self._occupied.get(nonce, head.number) < self.fees.bump_blocks:
+        if head.number - self.nonces.occupied.get(nonce, head.number) < self.fees.bump_blocks:
             return
         bid = self._bids[nonce] = self._bids.get(nonce, 0) + 1
-        cap = max(self.fees.duty_cap, max(a.cap for a in self._open.values()))
+        cap = max(self.fees.duty_cap, max(a.cap for a in self.nonces.open.values()))
         attempt = Attempt(
             id=uuid4().hex[:12], key=f"unblock:{nonce}", name="unblock", to=self.address, data=b"", gas=EMPTY_GAS,
             nonce=nonce, cap=cap, state=OPEN, planned_block=head.number, fields={"action": "unblock"},
         )  # fmt: skip
         fees = cap, min(max(self.fees.tip, 1) * OUTBID**bid, cap)
         attempt.sends.append(self._sign(attempt, fees, head, cancels=True))
-        self._hold(attempt)
+        self.nonces.hold(attempt)
         await self._commit([attempt], head)
 
     def _renew(self, attempt: Attempt, purposeless: bool, head: Head) -> None:

@@ -10,22 +10,23 @@ import asyncio
 import signal
 import time
 import traceback
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.decide import BUGS, decide
+from bulkhead.keeper.executor import Executor, SenderExecutor
 from bulkhead.keeper.journal import JournalUnavailable
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.json_log import JsonLog
+from bulkhead.keeper.node import Head
 from bulkhead.keeper.observe import Observer
 from bulkhead.keeper.plan import Action, Fix, KeeperState, Policy, Refresh
-from bulkhead.keeper.providers import Head, Providers
+from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.schedule import BlockSchedule, Pace
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.telemetry import Health, Metrics
 from bulkhead.risk.words import WAD
@@ -36,30 +37,10 @@ MOST_CALLS = 20
 MOST_APART = 20
 #: A node of which lately this share of posts failed is told of.
 MOST_FAILING = 0.8
-#: A node that announces blocks is asked all the same after so long without one, before their rhythm is known.
-SILENCE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often what is done.
-
-    Attributes:
-        poll: Pause between polls for a new block [seconds].
-        check: All nodes are asked for their head this often [seconds].
-        retry: A tick that failed is repeated after so long without a new block [seconds].
-    """
-
-    poll: float = 0.25
-    check: float = 5.0
-    retry: float = 1.0
 
 
 #: A block that has cost so many posts leaves reconciling to a later one.
 POSTS_A_BLOCK = 3
-#: Share of the interval between blocks after which the next one is asked for. Less than all of it: blocks that wait for
-#: the keeper come at its own pace, which it must not learn and keep.
-EARLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -81,34 +62,6 @@ class Tick:
     pending: int = 0
 
 
-class Hands(Protocol):
-    """Who carries planned calls out: the keeper's own sender, or workers behind a queue."""
-
-    async def submit(self, calls: Sequence[Call], head: Head) -> tuple[int, list[tuple[Call, str]]]:
-        """Sends; returns how many went out, and what did not with the reason."""
-        ...
-
-    async def close(self) -> None:
-        """Ends what it holds."""
-        ...
-
-
-class OwnHands:
-    """The keeper's own sender."""
-
-    def __init__(self, sender: Sender) -> None:
-        self.sender = sender
-
-    async def submit(self, calls: Sequence[Call], head: Head) -> tuple[int, list[tuple[Call, str]]]:
-        """Sends through the sender."""
-        attempts, refused = await self.sender.submit(calls, head)
-        return len(attempts), refused
-
-    async def close(self) -> None:
-        """Closes the journal."""
-        self.sender.journal.close()
-
-
 class Keeper:
     """A keeper for one deployment.
 
@@ -120,8 +73,8 @@ class Keeper:
         ticked: Set after every tick.
         last: The last tick.
         coin_market: Market whose spot is the price of the native coin; -1 leaves that price as it is.
-        followed: Newest block that was acted on, and what follows a tick done; -1 before the first.
-        arrivals: When the last blocks came [monotonic seconds].
+        completed: Newest block that was acted on, and what follows a tick done; -1 before the first.
+        schedule: When the next block is due.
     """
 
     def __init__(
@@ -132,26 +85,26 @@ class Keeper:
         log: JsonLog,
         policy: Policy | None = None,
         alerts: Alerts | None = None,
-        hands: Hands | None = None,
+        executor: Executor | None = None,
         dry_run: bool = False,
         pace: Pace | None = None,
     ) -> None:
         self.chain, self.providers, self.sender, self.log = chain, providers, sender, log
         self.policy = policy or Policy()
         self.alerts = alerts or Alerts("", 900.0, log)
-        self.hands: Hands = hands or OwnHands(sender)
+        self.executor: Executor = executor or SenderExecutor(sender)
         self.dry_run = dry_run
         self.pace = pace or Pace()
+        self.schedule = BlockSchedule(self.pace.poll)
         self.coin_market = -1
         self.observer = Observer(chain, providers, sender, self.policy.roles)
         self.health = Health()
         self.metrics = Metrics()
         self.ticked = asyncio.Event()
         self.last = Tick(-1, 0, 0, 0)
-        self.followed = -1
+        self.completed = -1
         self._stop = asyncio.Event()
         self._seen: Head | None = None
-        self.arrivals: deque[float] = deque(maxlen=9)
         self._checked_at = 0.0
         self._posts = 0
         self._drawing: asyncio.Task[None] | None = None
@@ -198,7 +151,7 @@ class Keeper:
 
     def _tell_problems(self, head: Head) -> None:
         """Logs what could not be read, or differed, since the last time."""
-        problems, self.observer.known.problems = self.observer.problems, []
+        problems, self.observer.registry.problems = self.observer.problems, []
         for problem in problems:
             self.metrics.problems.inc()
             self.log("unknown", block=head.number, reason=problem)
@@ -234,7 +187,7 @@ class Keeper:
                 # what cannot be written as a call must not keep the others from going out
                 self._bug(error, action=kind(action), block=head.number)
         try:
-            sent, refused = await self.hands.submit(calls, head) if calls else (0, [])
+            sent, refused = await self.executor.submit(calls, head) if calls else (0, [])
         except BulkheadError as error:
             if isinstance(error, JournalUnavailable):
                 self.alerts("journal", self.sender.address, f"Nothing can be sent: {error}")
@@ -261,7 +214,7 @@ class Keeper:
         if self.observer.index.due and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self.observer.index.draw())
         told = 0
-        for vault_id, view in self.observer.known.margin_calls.items():
+        for vault_id, view in self.observer.registry.margin_calls.items():
             told += self.alerts(
                 "margin-call", vault_id, f"Vault {vault_id} is below 1.2 times its maintenance margin.",
                 owner=view.owner, equity=round(view.equity / WAD, 2), margin=round(view.maintenance_margin / WAD, 2),
@@ -274,12 +227,12 @@ class Keeper:
             elif node.failing > MOST_FAILING:
                 self.alerts("node-down", node.name, "A node does not answer; the keeper lives on the others.")
         self._posts = self.providers.posts
-        self.log("followed", block=head.number, reconciled=reconciled, posts=self._posts)
+        self.log("completed", block=head.number, reconciled=reconciled, posts=self._posts)
 
     def _report(self, state: KeeperState, tick: Tick, seconds: float, head: Head) -> None:
         flagged = sum(v.flagged for v in state.vaults.values())
         unsafe = sum(v.liquidatable for v in state.vaults.values())
-        known = len(self.observer.follower.book.vaults)
+        vaults = len(self.observer.discovery.book.vaults)
         self.health.finished, self.health.finished_at = head.number, time.monotonic()
         self.health.head = max(self.health.head, head.number)
         m, counts = self.metrics, self.sender.counts
@@ -287,8 +240,8 @@ class Keeper:
         m.finished.set(head.number)
         m.lag.set(max(time.time() - head.timestamp, 0.0))
         for name, count in (
-            ("known", known), ("near", len(state.vaults)), ("unknown", len(state.unknown)), ("liquidatable", unsafe),
-            ("flagged", flagged), ("margin-call", len(self.observer.known.margin_calls)),
+            ("open", vaults), ("near", len(state.vaults)), ("unknown", len(state.unknown)), ("liquidatable", unsafe),
+            ("flagged", flagged), ("margin-call", len(self.observer.registry.margin_calls)),
         ):  # fmt: skip
             m.vaults.labels(name).set(count)
         m.pending.set(tick.pending)
@@ -298,16 +251,18 @@ class Keeper:
         m.gas.labels("reverted").set(counts.gas_reverted)
         m.balance.set(self.sender.balance)
         for market in state.markets.values():
-            m.tokens.labels(self.observer.asker.markets[market.market].symbol).set(market.wallet * market.native / WAD)
+            m.tokens.labels(self.observer.queries.markets[market.market].symbol).set(
+                market.wallet * market.native / WAD
+            )
         for node in self.providers.nodes:
             m.posts.labels(node.name).set(node.posts)
             m.failures.labels(node.name).set(node.failures)
             m.node_head.labels(node.name).set(node.head)
-        m.mismatches.set(self.observer.known.mismatches)
-        m.reorgs.set(self.observer.follower.reorgs)
+        m.mismatches.set(self.observer.registry.mismatches)
+        m.reorgs.set(self.observer.discovery.reorgs)
         m.alerts.set(self.alerts.told)
         self.log(
-            "tick", block=head.number, now=state.now, vaults=known, near=len(state.vaults), unknown=len(state.unknown),
+            "tick", block=head.number, now=state.now, vaults=vaults, near=len(state.vaults), unknown=len(state.unknown),
             liquidatable=unsafe, flagged=flagged, planned=tick.planned, sent=tick.sent, failed=tick.failed,
             pending=tick.pending, milliseconds=round(seconds * 1000), posts=self.providers.posts,
         )  # fmt: skip
@@ -340,9 +295,10 @@ class Keeper:
                 done = await self.tick(head)
                 if done.block >= 0:
                     await self.after(head)
-                    self._seen, self.followed = head, head.number
+                    self._seen, self.completed = head, head.number
                 retry_at = time.monotonic() + self.pace.retry if done.failed else 0.0
-                await self._pause(min(self.patience(), self.pace.retry) if done.failed else self.patience())
+                patience = self.schedule.patience(self.providers.listening)
+                await self._pause(min(patience, self.pace.retry) if done.failed else patience)
             except BulkheadError as error:
                 self._cannot_see(error)
                 await self._pause(self.pace.poll)
@@ -358,7 +314,7 @@ class Keeper:
             self._drawing.cancel()
             await asyncio.gather(self._drawing, return_exceptions=True)
         await self.alerts.close()
-        await self.hands.close()
+        await self.executor.close()
         await self.providers.close()
 
     async def watch(self, seconds: float) -> None:
@@ -386,38 +342,18 @@ class Keeper:
         last = self._seen
         if last is None or (head.hash != last.hash and (head.number >= last.number or check)):
             if last is None or head.number != last.number:
-                self.arrivals.append(time.monotonic())
-            self.health.news_at, self.health.interval = time.monotonic(), self.interval
+                self.schedule.arrived()
+            self.health.news_at, self.health.interval = time.monotonic(), self.schedule.interval
             return head
         if retry_at and now >= retry_at:
             return head
-        await self._pause(self.patience())
+        await self._pause(self.schedule.patience(self.providers.listening))
         return None
 
     def _compare_heads(self) -> None:
         heads = {node.name: node.head for node in self.providers.nodes if node.verified}
         if max(heads.values()) - min(heads.values()) > MOST_APART:
             self.alerts("heads-apart", self.sender.address, "Nodes differ about the newest block.", heads=heads)
-
-    @property
-    def interval(self) -> float:
-        """Seconds between blocks, 0 while they come irregularly."""
-        gaps = sorted(b - a for a, b in pairwise(self.arrivals))
-        if len(gaps) < 4:
-            return 0.0
-        middle = gaps[len(gaps) // 2]
-        return middle if gaps[-2] - gaps[1] < 0.3 * middle else 0.0
-
-    def patience(self) -> float:
-        """How long to wait before asking again: until the next block is due, when blocks come regularly."""
-        listening = self.providers.listening
-        if not self.interval or not self.arrivals:
-            return max(self.pace.poll, SILENCE_SECONDS) if listening else self.pace.poll
-        since = time.monotonic() - self.arrivals[-1]
-        if listening:
-            # a node will say so; this is only in case it does not
-            return max(self.interval * 5 / 4 - since, self.pace.poll)
-        return max(self.interval * EARLY - since, min(self.pace.poll, self.interval / 10))
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -428,7 +364,4 @@ class Keeper:
     def summary(self) -> dict[str, Any]:
         """What the keeper did so far."""
         counts = self.sender.counts
-        return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.known.mismatches}
-
-
-__all__ = ["Hands", "Keeper", "OwnHands", "Tick", "kind"]
+        return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.registry.mismatches}

@@ -29,10 +29,12 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import BUGS
-from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay, WindDown
-from bulkhead.keeper.providers import Head, Providers
-from bulkhead.keeper.sender import Report, Sender
-from bulkhead.keeper.service import OwnHands
+from bulkhead.keeper.executor import SenderExecutor
+from bulkhead.keeper.node import Head
+from bulkhead.keeper.outcomes import Report
+from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay
+from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.sender import Sender
 
 TASK = "bulkhead:send"
 #: A worker counts as alive for so long after its last heartbeat, and beats so often [seconds].
@@ -46,7 +48,7 @@ UNFIT_SECONDS = 30.0
 #: Pause before Redis is asked again after it has failed [seconds].
 REDIS_REST = 0.5
 #: What can be sent by any account.
-SHARED = (Flag, Clear, WindDown, Absorb, Refresh, Repay)
+SHARED = (Flag, Clear, Absorb, Refresh, Repay)
 
 
 class Names:
@@ -112,14 +114,14 @@ def owner_of(vault_id: int, count: int, alive: Sequence[int]) -> int:
     return worker if worker in alive else alive[vault_id // count % len(alive)]
 
 
-class QueueHands:
+class QueueExecutor:
     """Puts shared actions into the workers' queues, and sends the rest itself.
 
     Attributes:
         queued: Actions put into queues so far.
     """
 
-    def __init__(self, url: str, workers: int, providers: Providers, own: OwnHands, report: Report) -> None:
+    def __init__(self, url: str, workers: int, providers: Providers, own: SenderExecutor, report: Report) -> None:
         self.names = names_of(providers)
         self.workers = workers
         self.own = own
@@ -221,7 +223,7 @@ class Worker:
         self.names = names_of(providers)
         self._redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
         self._broker = PatientBroker(url, self.names.queue(index), report)
-        self._followed_at = self._unfit_until = 0.0
+        self._caught_up_at = self._unfit_until = 0.0
 
         async def send(body: dict[str, Any], head: dict[str, Any]) -> None:
             await self._send(body, head)
@@ -264,7 +266,7 @@ class Worker:
     def fit(self) -> bool:
         """Whether it follows the chain and can send: only then does it claim its shard."""
         now = time.monotonic()
-        return now >= self._unfit_until and now - self._followed_at < ALIVE_SECONDS
+        return now >= self._unfit_until and now - self._caught_up_at < ALIVE_SECONDS
 
     async def _give_back(self, call: Call) -> None:
         """Leaves a task, and for a while the shard, to the others; the watcher queues anew what is still due."""
@@ -275,8 +277,8 @@ class Worker:
     async def run(self, poll_seconds: float = 0.25) -> None:
         """Works until `stop`."""
         self.report("started", worker=self.index, keeper=self.sender.address)
-        await self._follow(await self.providers.head())
-        self._followed_at = time.monotonic()
+        await self._catch_up(await self.providers.head())
+        self._caught_up_at = time.monotonic()
         await self._broker.startup()
         tasks = [asyncio.create_task(run_receiver_task(self._broker)), asyncio.create_task(self._beat())]
         try:
@@ -285,9 +287,9 @@ class Worker:
                 try:
                     head = await self.providers.head()
                     if head.number != last:
-                        await self._follow(head)
+                        await self._catch_up(head)
                         last = head.number
-                    self._followed_at = time.monotonic()
+                    self._caught_up_at = time.monotonic()
                 except BulkheadError as error:
                     self.report("read-failed", reason=str(error), worker=self.index)
                 except BUGS as error:
@@ -304,7 +306,7 @@ class Worker:
             await self._redis.aclose()
             self.report("stopped", worker=self.index)
 
-    async def _follow(self, head: Head) -> None:
+    async def _catch_up(self, head: Head) -> None:
         self._newest = max(self._newest, head.number)
         async with self._lock:
             answers = await self.providers.read(self.sender.calls(head), head.number)

@@ -12,26 +12,22 @@ bonus when it became unsafe.
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TextIO
 
-from bulkhead.chain import anvil
 from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_vaults
 from bulkhead.chain.rpc import to_bytes
 from bulkhead.keeper.index import Shelf
-from bulkhead.replay.bars import Bar
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.crowd import Crowd, members
-from bulkhead.replay.process import KeeperProcess
-from bulkhead.replay.rounds import Round, rounds_of
-from bulkhead.replay.run import choose_expiry
-from bulkhead.replay.stage import PUSH_GAS, Stage
+from bulkhead.replay.keepers import KeeperProcess
+from bulkhead.replay.many_vaults import ManyVaults, members
+from bulkhead.replay.market import PUSH_GAS, LocalMarket
+from bulkhead.replay.price_paths.bars import Bar
+from bulkhead.replay.price_paths.path import choose_expiry
+from bulkhead.replay.price_paths.rounds import Round, rounds_of
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, RiskWord
 
@@ -52,7 +48,7 @@ class Outcome:
     Attributes:
         rounds: Rounds played.
         blocks: Blocks mined.
-        vaults: Vaults of the crowd.
+        vaults: How many were opened.
         unsafe: Times a vault became unsafe.
         flagged: Flags that were mined.
         taken: Takes that were mined.
@@ -123,18 +119,20 @@ def window(bars: Sequence[Bar], hours: float) -> list[Bar]:
 
 
 class Drill:
-    """One drill on a stage."""
+    """One drill on a local market."""
 
-    def __init__(self, stage: Stage, keeper: KeeperProcess, crowd: Crowd, tell: Callable[[str], None]) -> None:
-        self.stage, self.keeper, self.crowd, self.tell = stage, keeper, crowd, tell
-        self.outcome = Outcome(vaults=len(crowd.opened))
-        self.own = stage.people["keeper"].address.lower()
+    def __init__(
+        self, local: LocalMarket, keeper: KeeperProcess, many: ManyVaults, tell: Callable[[str], None]
+    ) -> None:
+        self.local, self.keeper, self.many, self.tell = local, keeper, many, tell
+        self.outcome = Outcome(vaults=len(many.opened))
+        self.own = local.people["keeper"].address.lower()
         self._since: dict[int, tuple[int, bool]] = {}
-        self._rpc = stage.anvil.rpc
-        self._book = stage.chain.book()
+        self._rpc = local.anvil.rpc
+        self._book = local.chain.book()
         self._shelf: Shelf | None = None
         self._read = 0
-        self._now = stage.now()
+        self._now = local.now()
 
     def play(self, rounds: Sequence[Round]) -> Outcome:
         """Every round."""
@@ -158,13 +156,13 @@ class Drill:
     def _block(self, at: int, answer: int | None = None) -> bool:
         """Mines a block, lets the keeper act, checks; returns whether something is unsafe, flagged or in flight."""
         if answer is not None:
-            pusher = self.stage.people["deployer"].address
-            data = self.stage.feed.encode("push", answer, at)
-            plan = {"from": pusher, "to": self.stage.feed.address, "data": "0x" + data.hex(), "gas": hex(PUSH_GAS)}
+            pusher = self.local.people["deployer"].address
+            data = self.local.feed.encode("push", answer, at)
+            plan = {"from": pusher, "to": self.local.feed.address, "data": "0x" + data.hex(), "gas": hex(PUSH_GAS)}
             # the round is the first thing in its block
             fees = {"maxFeePerGas": hex(10**13), "maxPriorityFeePerGas": hex(10**12)}
             self._rpc.call("eth_sendTransaction", {**plan, **fees})
-        self.stage.anvil.mine(at)
+        self.local.anvil.mine(at)
         self._now = at
         self.outcome.blocks += 1
         block = self._rpc.block_number()
@@ -172,12 +170,12 @@ class Drill:
         busy = self._check(block)
         tick, self._read = self.keeper.wait_for_look(block, self._read)
         # Anvil may answer a read at its newest block from the block that it is just mining
-        _, self._read = self.keeper.wait_for(lambda line: line["event"] == "followed", self._read)
+        _, self._read = self.keeper.wait_for(lambda line: line["event"] == "completed", self._read)
         return busy or tick["pending"] > 0
 
     def _check(self, block: int) -> bool:
         """Who is unsafe and unflagged at a block, by an observer of its own; whether anything is unsafe or flagged."""
-        cell, chain = self.crowd.cell, self.stage.chain
+        cell, chain = self.many.cell, self.local.chain
         query = chain["Lens"].query("market", *cell)
         span = {"address": [c.address for c in chain.speakers.values()], "toBlock": hex(block),
                 "fromBlock": hex(self._book.block + 1)}  # fmt: skip
@@ -189,7 +187,7 @@ class Drill:
         if not view.active:
             return False
         near = self._near(view)
-        views = [v for v in read_vaults(self.stage.chain, near, block) if isinstance(v, VaultView)]
+        views = [v for v in read_vaults(self.local.chain, near, block) if isinstance(v, VaultView)]
         if len(views) != len(near):
             raise BulkheadError("The Lens could not tell about every vault of the drill.")
         unsafe = {v.vault_id: v for v in views if v.liquidatable and v.owner.lower() != self.own}
@@ -225,10 +223,11 @@ class Drill:
     def _finish(self) -> None:
         o = self.outcome
         o.missed = sorted(i for i, (first, covered) in self._since.items() if covered)
-        done = self.keeper.stop()
+        self.keeper.stop()
+        done = self.keeper.last_line()
         o.gas, o.gas_reverted, o.reverted = done["gas"], done["gas_reverted"], done["reverted"]
         o.mismatches, o.bugs = done["mismatches"], len(self.keeper.events("bug"))
-        logs = self.stage.chain.logs()
+        logs = self.local.chain.logs()
         o.flagged = sum(log.event == "VaultFlagged" for log in logs)
         o.taken = sum(log.event == "VaultTaken" for log in logs)
         o.load = os.getloadavg()[0]
@@ -241,34 +240,31 @@ def run_drill(
     seed: int = 1,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
-    """Plays bars against a crowd and a keeper.
+    """Plays bars against many vaults and a keeper.
 
     Args:
         bars: The crash.
-        vaults: Size of the crowd.
+        vaults: How many are opened.
         stream: Where the keeper's lines are copied to.
-        seed: Of the crowd's cushions.
+        seed: Of their cushions.
         tell: Hears of progress.
     """
     started = time.monotonic()
     rounds = rounds_of(bars)
     expiry = choose_expiry(rounds[0].at, rounds[-1].at)
-    with (
-        Stage("ETH", rounds[0], history=HISTORY) as stage,
-        tempfile.TemporaryDirectory(prefix="bulkhead-drill-") as folder,
-    ):
-        stage.push(rounds[0])
-        stage.push(Round(rounds[0].at + 60, rounds[0].answer))
-        crowd = Crowd(stage, expiry)
-        crowd.open(members(vaults, seed, least=1.12, most=2.2))
-        minter = stage.people["deployer"].signer
+    with LocalMarket("ETH", rounds[0], history=HISTORY) as local:
+        local.push(rounds[0])
+        local.push(Round(rounds[0].at + 60, rounds[0].answer))
+        many = ManyVaults(local, expiry)
+        many.open(members(vaults, seed, least=1.12, most=2.2))
+        minter = local.people["deployer"].signer
         minter.forget_nonce()
-        minter.execute(stage.market.token, "mint", stage.people["keeper"].address, 10**8 * stage.unit)
-        rpc = stage.anvil.rpc
+        minter.execute(local.market.token, "mint", local.people["keeper"].address, 10**8 * local.unit)
+        rpc = local.anvil.rpc
         rpc.call("evm_setAutomine", False)
         rpc.call("evm_setBlockGasLimit", hex(200_000_000))
-        with KeeperProcess(stage, anvil.key(ROLES.index("keeper")), Path(folder), stream=stream) as keeper:
+        with KeeperProcess(local, stream=stream) as keeper:
             keeper.wait_for(lambda line: line["event"] == "tick")
-            outcome = Drill(stage, keeper, crowd, tell).play([r for r in rounds[1:] if r.at < expiry])
+            outcome = Drill(local, keeper, many, tell).play([r for r in rounds[1:] if r.at < expiry])
     outcome.seconds = time.monotonic() - started
     return outcome

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from bulkhead.report.charts import COLOURS, Chart, Line, Mark, draw, legend, thin
 from bulkhead.report.model import RunRecord, TakeRecord, VaultRecord
-from bulkhead.report.svg import COLOURS, Chart, Line, Mark, draw, legend, thin
 
 STYLE = """
 :root{--bg:#fbfaf7;--card:#fff;--ink:#1d2430;--dim:#68707d;--line:#e3e1da;--rule:#9aa1ab;--good:#1d7f55;--bad:#b93c22}

@@ -30,14 +30,14 @@ class Setting:
     Attributes:
         spot: S [wad].
         forward: F [wad].
-        known: w*P, the part of the settlement price already known [wad].
+        averaged: w*P, the part of the settlement price that has been averaged already [wad].
         base: F - w*P, the part still open [wad].
         root: sqrt(tau), 0 when less than 1 % of the settlement window is left [Q64].
     """
 
     spot: int
     forward: int
-    known: int
+    averaged: int
     base: int
     root: int
 
@@ -95,16 +95,16 @@ def setting_of(snapshot: Snapshot) -> Setting:
         raise ValueError("es/zero-spot")
     if snapshot.seconds == 0:
         raise ValueError("es/expired")
-    known = 0
+    averaged = 0
     if share:
         if share >= WAD:
             raise ValueError("es/window-share")
-        known = share * snapshot.window_average // WAD
-        forward = known + (WAD - share) * spot // WAD
+        averaged = share * snapshot.window_average // WAD
+        forward = averaged + (WAD - share) * spot // WAD
     if (spot | forward | snapshot.window_average) >= MAX_PRICE or snapshot.seconds >= MAX_TENOR:
         raise ValueError("es/snapshot-range")
     root = sqrt_ratio(snapshot.seconds, YEAR) if share <= MAX_SHARE else 0
-    return Setting(spot, forward, known, forward - known, root)
+    return Setting(spot, forward, averaged, forward - averaged, root)
 
 
 def _vol(word: int) -> int:
@@ -114,7 +114,7 @@ def _vol(word: int) -> int:
 
 
 def iv_at(snapshot: Snapshot, base: int, strike: int) -> int:
-    """Implied vol of the surface [wad] at a strike less the known part, of the open part of the forward."""
+    """Implied vol of the surface [wad] at a strike less the averaged part, of the open part of the forward."""
     if not snapshot.status & Status.SURFACE_SVI:
         return _vol(snapshot.surface_near)
     surface = snapshot.surface_near, snapshot.surface_far, snapshot.surface_weight
@@ -138,7 +138,7 @@ def mark_legs(legs: Sequence[Leg], snapshot: Snapshot, setting: Setting) -> Mark
             slope -= quantity
             constant += quantity * strike
         short += max(-quantity, 0)
-        inner = strike - setting.known
+        inner = strike - setting.averaged
         if inner <= 0:
             slope += quantity
             constant -= quantity * strike
@@ -165,7 +165,7 @@ def mark_legs(legs: Sequence[Leg], snapshot: Snapshot, setting: Setting) -> Mark
         gamma = divide(divide((curvature * growth >> 64) * WAD, snapshot.spot) * WAD, UNITS) >> 64
         vega = divide((setting.base * phis >> 64) * setting.root >> 64, UNITS)
         theta = divide(divide((setting.base * phi_vols >> 64) * (ONE // 2), setting.root), -UNITS * WAD)
-    if snapshot.rate and setting.known == 0:
+    if snapshot.rate and setting.averaged == 0:
         theta -= divide(snapshot.rate * divide(snapshot.spot * delta, WAD), WAD)
     return Marks(value, calls, longs, slope, short, delta, gamma, vega, theta, tuple(options))
 

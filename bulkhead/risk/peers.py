@@ -4,7 +4,7 @@ Each rule answers, for every position of one expiry, what equity its owner must 
 collateral plus the mark of all legs, as in our own models, so that all numbers compare. Where a rule gives no credit
 for a long option, its mark is part of the requirement; where it adds the mark of a short one, that cancels.
 
-Formulas and numbers are facts copied from public documents and tests; `tests/unit/python/test_peers.py` checks each
+Formulas and numbers are facts copied from public documents and tests; `tests/unit/risk/test_peers.py` checks each
 rule against its venue's own test cases before anything is compared. What a venue does not say (dated futures at
 Deribit, Opyn and the flat ratios) follows Derive's rule for perpetuals.
 """
@@ -56,7 +56,7 @@ class Positions:
         """The vaults of a book, at the prices of their cells or at other spots."""
         cell = book.cell
         spot = cells.spot[cell] if spots is None else np.broadcast_to(np.asarray(spots, np.float64), (len(book),))
-        forward = cells.base[cell] * (spot / cells.spot[cell]) + cells.known[cell]
+        forward = cells.base[cell] * (spot / cells.spot[cell]) + cells.averaged[cell]
         with np.errstate(divide="ignore"):
             log_ratio = np.where(book.strike > 0, np.log(forward[book.owner] / book.strike), 0.0)
         iv = cells.vols(cell[book.owner], log_ratio)

@@ -16,7 +16,7 @@ import numpy as np
 from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import Floats, SviSlice, total_variance_float
 from bulkhead.vol.options import Chain, Expiry
-from bulkhead.vol.surface import HOUR, MAX_EXPIRIES, MAX_TENOR, MIN_TENOR, Surface, SurfaceError, check
+from bulkhead.vol.surface import HOUR, MAX_EXPIRIES, MAX_TENOR, MIN_TENOR, Surface, SurfaceError, check_slices
 
 #: Checked strikes in standard deviations: VolSurface's own, and points between and beyond for a margin; then in
 #: log-moneyness. Vols have bounds at the near ones only.
@@ -166,21 +166,21 @@ def fit_chain(chain: Chain, expiries: Sequence[int] | None = None) -> list[Fit]:
 
 
 def _lift(smile: SviSlice, at: int, made_at: int, fits: Sequence[Fit]) -> SviSlice:
-    """The smile, raised by the least that the contract's own checks want."""
+    """The smile, raised by the least that the contract's own checks of it and the one before want."""
     expiries = (*(fit.expiry.at for fit in fits[-1:]), at)
+    reason = ""
     step = max(abs(smile.a) // 10**5, 10)
     for tries in range(60):
         raised = SviSlice(smile.a + (step * (2**tries - 1) if tries else 0), smile.b, smile.rho, smile.m, smile.sigma)
         try:
-            check(Surface(0, made_at, expiries, (*(fit.slice for fit in fits[-1:]), raised)))
+            check_slices(Surface(0, made_at, expiries, (*(fit.slice for fit in fits[-1:]), raised)))
         except SurfaceError as error:
-            if str(error) in ("surface/too-short", "surface/too-long"):
-                return raised
-            if str(error) not in ("surface/calendar", "surface/butterfly", "surface/vol-range"):
+            reason = str(error)
+            if reason not in ("surface/calendar", "surface/butterfly", "surface/vol-range"):
                 raise
             continue
         return raised
-    raise SurfaceError("surface/calendar")
+    raise SurfaceError(reason)
 
 
 def surface(chain: Chain, market: int, fits: Sequence[Fit], made_at: int | None = None) -> Surface:

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bulkhead import tables
 from bulkhead.chain.errors import BadInput
 from bulkhead.risk.scales import YEAR
 from bulkhead.risk.svi import Floats
+from bulkhead.tables import Row, Table
 
-#: Columns a chain file must have; the names are Deribit's.
-COLUMNS = ("currency", "expiry_datetime", "strike", "futures_price", "mark_iv", "delta", "snap_ts")
+#: Columns of a chain, by the names of Deribit's files, and what others call them.
+COLUMNS = {
+    "currency": ("currency", "base_currency", "asset", "underlying"),
+    "expiry_datetime": ("expiry_datetime", "expiry", "expiration_timestamp", "expiration", "expiry_date", "maturity"),
+    "strike": ("strike", "strike_price"),
+    "futures_price": ("futures_price", "underlying_price", "forward", "forward_price"),
+    "mark_iv": ("mark_iv", "markiv", "iv", "implied_volatility", "implied_vol"),
+    "snap_ts": ("snap_ts", "creation_timestamp", "timestamp", "ts", "time", "datetime", "date"),
+    "instrument_name": ("instrument_name", "instrument", "symbol"),
+    "option_type": ("option_type", "type"),
+}
+#: What the name of an instrument says as well.
+DERIVED = ("currency", "expiry_datetime", "strike")
+#: Deribit's BTC-27MAR26-100000-C, XRP_USDC-27MAR26-2d5-P.
+_INSTRUMENT = re.compile(
+    r"(?P<currency>[A-Z0-9]+)(_[A-Z0-9]+)?-(?P<expiry>\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(d\d+)?)-(?P<kind>[CP])"
+)
+EXPIRY_HOUR = 8
+#: Quotes this close to one another are of one chain: interfaces stamp each instrument.
+TOGETHER_SECONDS = 60
+#: Largest vol of a surface; vols whose median is above it are in percent.
+MOST_SHARE = 5.0
 
 
 @dataclass(frozen=True)
@@ -58,42 +81,143 @@ class Chain:
 
 
 def read(path: Path, asset: str) -> list[Chain]:
-    """Chains of one asset in a .parquet, .csv or .csv.gz file, by time.
+    """Chains of one asset in a file, by time: a table of any kind that `bulkhead.tables` reads.
+
+    Columns are found by their names in Deribit's files and answers; currency, expiry and strike may come out of the
+    names of the instruments. Vols are shares or, when even their median lies above any vol a surface may hold, percent.
 
     Raises:
-        BadInput: No such file, or not such columns.
+        BadInput: No such file, or not such columns; a sentence with the line.
     """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise BadInput("Reading a chain needs pandas: install bulkhead[data].") from None
     if not path.exists():
         raise BadInput(f"There is no option chain at {path}.")
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise BadInput(f"{path.name} is no option chain: it has no column {', '.join(missing)}.")
-    table = table[table.currency == asset].copy()
-    for name in ("snap_ts", "expiry_datetime"):
-        stamps = pd.to_datetime(table[name], utc=True)
-        table[name] = (stamps - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    chains = [Chain(asset, int(when), _expiries(part, int(when))) for when, part in table.groupby("snap_ts", sort=True)]
+    table = tables.read(path)
+    quotes = _quotes(table, asset)
+    vols = sorted(quote.iv for quote in quotes)
+    percent = bool(vols) and vols[len(vols) // 2] > MOST_SHARE
+    chains = [_chain(asset, group, 100 if percent else 1) for group in _moments(quotes)]
     return [chain for chain in chains if chain.expiries]
 
 
-def _expiries(table: Any, made_at: int) -> tuple[Expiry, ...]:
+@dataclass(frozen=True)
+class _Quote:
+    made_at: int
+    expiry: int
+    strike: float
+    forward: float
+    iv: float
+    kind: str
+
+
+def _quotes(table: Table, asset: str) -> list[_Quote]:
+    """The rows of one asset that have a vol, by time."""
+    columns = {name: table.column(names) for name, names in COLUMNS.items()}
+    derived = () if columns["instrument_name"] is None else DERIVED
+    optional = ("instrument_name", "option_type", *derived)
+    missing = [name for name, column in columns.items() if column is None and name not in optional]
+    if missing:
+        raise BadInput(f"{table.name} is no option chain: it has no column {', '.join(missing)}.")
+    found = [quote for row in table.rows if (quote := _quote(_Fields(table, row, columns), asset)) is not None]
+    return sorted(found, key=lambda quote: quote.made_at)
+
+
+class _Fields:
+    """The fields of one row by the names of `COLUMNS`, each error with its line."""
+
+    def __init__(self, table: Table, row: Row, columns: Mapping[str, int | None]) -> None:
+        self._table, self._row, self._columns = table, row, columns
+        self._needed = max(column for column in columns.values() if column is not None) + 1
+
+    def get(self, name: str) -> Any:
+        """A field, None when the table has no such column or the row nothing in it."""
+        column = self._columns[name]
+        if column is None:
+            return None
+        value = self._table.field(self._row, column, self._needed)
+        return None if tables.is_missing(value) else value
+
+    def number(self, name: str) -> float | None:
+        """A field as a number."""
+        value = self.get(name)
+        if value is None or isinstance(value, float):
+            return value
+        try:
+            return float(tables.number(value, self._table.decimal_comma))
+        except ValueError as error:
+            raise self.wrong(name, value, error) from None
+
+    def moment(self, name: str, hour: int = 0) -> int | None:
+        """A field as a time [unix seconds]."""
+        value = self.get(name)
+        try:
+            return None if value is None else tables.moment(value, hour)
+        except ValueError as error:
+            raise self.wrong(name, value, error) from None
+
+    def wrong(self, name: str, value: object, error: object) -> BadInput:
+        """What is wrong with a field."""
+        shown = repr(value) if isinstance(value, str) else f"'{value}'"
+        return BadInput(f"{self._table.at(self._row.number)}: {name} {shown} is {error}.")
+
+
+def _quote(fields: _Fields, asset: str) -> _Quote | None:
+    """The quote of a row; None when it is of another asset, or has no vol or forward."""
+    instrument = fields.get("instrument_name")
+    parts = None if instrument is None else _INSTRUMENT.fullmatch(str(instrument))
+    currency = fields.get("currency") or (parts and parts["currency"])
+    if str(currency).upper() != asset.upper():
+        return None
+    iv, forward = fields.number("mark_iv"), fields.number("futures_price")
+    if iv is None or iv <= 0 or forward is None:
+        return None
+    strike, at = fields.number("strike"), fields.moment("expiry_datetime", EXPIRY_HOUR)
+    made_at = fields.moment("snap_ts")
+    if parts is not None:
+        strike = float(parts["strike"].replace("d", ".")) if strike is None else strike
+        try:
+            at = tables.moment(parts["expiry"]) if at is None else at
+        except ValueError as error:
+            raise fields.wrong("instrument_name", instrument, error) from None
+    if strike is None or at is None or made_at is None:
+        values = {"strike": strike, "expiry_datetime": at, "snap_ts": made_at}
+        raise fields.wrong(next(name for name, value in values.items() if value is None), "", "missing")
+    kind = str(fields.get("option_type") or (parts["kind"] if parts else ""))[:1].upper()
+    return _Quote(made_at, at, strike, forward, iv, kind)
+
+
+def _moments(quotes: Sequence[_Quote]) -> list[list[_Quote]]:
+    """Quotes that were taken together: within a minute, and each option once."""
+    groups: list[list[_Quote]] = []
+    seen: dict[tuple[int, float, str], int] = {}
+    for quote in quotes:
+        option = (quote.expiry, quote.strike, quote.kind)
+        again = seen.get(option, quote.made_at) != quote.made_at
+        if not groups or again or quote.made_at - groups[-1][-1].made_at > TOGETHER_SECONDS:
+            groups.append([])
+            seen = {}
+        groups[-1].append(quote)
+        seen[option] = quote.made_at
+    return groups
+
+
+def _chain(asset: str, quotes: Sequence[_Quote], unit: int) -> Chain:
+    """The chain of quotes taken together, at the time of the last."""
+    made_at = quotes[-1].made_at
+    by_expiry: dict[int, dict[float, _Quote]] = {}
+    for quote in quotes:
+        usable = 0.01 < quote.iv / unit < 8 and quote.forward > 0 and quote.strike > 0
+        if usable and quote.expiry > made_at:
+            # calls and puts of one strike share their mark vol
+            by_expiry.setdefault(quote.expiry, {}).setdefault(quote.strike, quote)
     found = []
-    for at, part in table.groupby("expiry_datetime", sort=True):
-        clean = part[(part.mark_iv > 0.01) & (part.mark_iv < 8) & (part.futures_price > 0) & (part.strike > 0)]
-        # calls and puts of one strike share their mark vol
-        clean = clean.drop_duplicates("strike").sort_values("strike")
-        if len(clean) < 5 or at <= made_at:
+    for at, by_strike in sorted(by_expiry.items()):
+        if len(by_strike) < 5:
             continue
-        forward = float(clean.futures_price.median())
-        found.append(
-            expiry(int(at), forward, (int(at) - made_at) / YEAR, clean.strike.tolist(), clean.mark_iv.tolist())
-        )
-    return tuple(found)
+        strikes = sorted(by_strike)
+        forward = float(np.median([by_strike[strike].forward for strike in strikes]))
+        ivs = [by_strike[strike].iv / unit for strike in strikes]
+        found.append(expiry(at, forward, (at - made_at) / YEAR, strikes, ivs))
+    return Chain(asset, made_at, tuple(found))
 
 
 def expiry(at: int, forward: float, tau: float, strikes: Sequence[float], ivs: Sequence[float]) -> Expiry:

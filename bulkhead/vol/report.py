@@ -12,8 +12,9 @@ import numpy as np
 
 from bulkhead.risk.svi import total_variance_float
 from bulkhead.vol import options
-from bulkhead.vol.fit import Fit, fit_chain
+from bulkhead.vol.fit import Fit, fit_chain, surface
 from bulkhead.vol.options import Chain
+from bulkhead.vol.surface import SurfaceError, check
 
 BUCKETS = ((0, 2), (2, 7), (7, 30), (30, 90), (90, 400))
 #: Goals [vol points].
@@ -56,10 +57,20 @@ def rows(chain: Chain, fits: Sequence[Fit]) -> list[Row]:
     return found
 
 
+def refusal(chain: Chain, fits: Sequence[Fit]) -> str:
+    """Why the contract would refuse the surface of a chain, empty when it takes it."""
+    try:
+        check(surface(chain, 0, fits))
+    except SurfaceError as error:
+        return str(error)
+    return ""
+
+
 def write(folder: Path, out: Path, assets: Sequence[str] = ("BTC", "ETH")) -> list[Row]:
     """Fits every chain below `folder`, writes vol-fit.md and vol-fit.svg into `out`."""
     found: list[Row] = []
     shown: tuple[Chain, list[Fit]] | None = None
+    refused: list[str] = []
     chains: list[tuple[str, Chain]] = []
     for path in sorted(folder.glob("deribit_chain*_202*")):
         if "2020" in path.name:
@@ -69,25 +80,28 @@ def write(folder: Path, out: Path, assets: Sequence[str] = ("BTC", "ETH")) -> li
     with ProcessPoolExecutor() as pool:
         for (name, chain), fits in zip(chains, pool.map(fit_chain, [c for _, c in chains]), strict=True):
             found += rows(chain, fits)
+            if reason := refusal(chain, fits):
+                refused.append(f"{chain.asset} at {chain.made_at}: {reason}")
             if chain.asset == "ETH" and name.startswith("deribit_chain_"):
                 shown = (chain, fits)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "vol-fit.md").write_text(table(found, len(chains)))
+    (out / "vol-fit.md").write_text(table(found, len(chains), refused))
     if shown is not None:
         (out / "vol-fit.svg").write_text(picture(*shown))
     return found
 
 
-def table(found: Sequence[Row], chains: int) -> str:
+def table(found: Sequence[Row], chains: int, refused: Sequence[str]) -> str:
     """The page."""
     lines = [
         "# How well SVI fits real chains",
         "",
         f"Written by `bulkhead vol report`: {chains} Deribit chains (BTC and ETH, weekly, December 2025 to August",
         f"2026), {len(found)} expiries, fitted to mark vols with the arbitrage checks of VolSurface as constraints;",
-        "every fit here passes the contract's own checks. Error is fitted less quoted vol at strikes with a forward",
-        "delta of 5 to 95 %, in vol points. Goal for each expiry: "
-        f"median at most {MEDIAN}, 95th percentile at most {TAIL}.",
+        f"{chains - len(refused)} of {chains} surfaces pass the contract's own checks"
+        + (f" (refused: {'; '.join(refused)})." if refused else "."),
+        "Error is fitted less quoted vol at strikes with a forward delta of 5 to 95 %, in vol points.",
+        f"Goal for each expiry: median at most {MEDIAN}, 95th percentile at most {TAIL}.",
         "",
         "![Quotes and fits of one chain](vol-fit.svg)",
         "",

@@ -214,6 +214,11 @@ def check(surface: Surface, before: Surface | None = None, cap_bps: int = 0) -> 
     if before is not None and surface.made_at <= before.made_at:
         raise SurfaceError("surface/not-newer")
     _check_index(surface, before)
+    return check_slices(surface, before, cap_bps)
+
+
+def check_slices(surface: Surface, before: Surface | None = None, cap_bps: int = 0) -> tuple[int, int]:
+    """The checks of `check` on the smiles alone, whatever expiries there are; the same arguments and result."""
     low, high = MAX_VARIANCE, 0
     previous: SviSlice | None = None
     for expiry, part in zip(surface.expiries, surface.slices, strict=True):

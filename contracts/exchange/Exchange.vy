@@ -185,10 +185,10 @@ def _fill(
     seller: uint256 = order.maker_vault
     buyer: uint256 = taker_vault
     # a side that trades its way out of negative equity pays no fee; only a flagged vault can be so far
-    if maker_word & state.FLAGGED_OR_MARKED != 0:
+    if maker_word & state.FLAGGED != 0:
         if staticcall ITradeLimits(LIMITS).is_negative(order.maker_vault, prices):
             terms.maker_fee = 0
-    if taker_word & state.FLAGGED_OR_MARKED != 0:
+    if taker_word & state.FLAGGED != 0:
         if staticcall ITradeLimits(LIMITS).is_negative(taker_vault, prices):
             terms.taker_fee = 0
     fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
@@ -222,7 +222,7 @@ def _fill(
             terms.taker_fee,
             prices,
         )
-    open_interest: IClearinghouse.OpenInterest = extcall IClearinghouse(CLEARINGHOUSE).novate(
+    outcome: IClearinghouse.Outcome = extcall IClearinghouse(CLEARINGHOUSE).novate(
         IClearinghouse.Novation(
             giver=seller,
             receiver=buyer,
@@ -234,10 +234,10 @@ def _fill(
         ),
         prices,
     )
-    if open_interest.raised:
+    if outcome.raised:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
-        if cap != 0 and open_interest.contracts > cap:
+        if cap != 0 and outcome.open_interest > cap:
             self._refuse("exchange/open-interest-cap")
 
     log IExchange.OrderFilled(
@@ -248,8 +248,8 @@ def _fill(
         filled=filled + size,
         price=terms.price,
         premium=terms.premium,
-        maker_fee=terms.maker_fee,
-        taker_fee=terms.taker_fee,
+        maker_fee=outcome.fees[1] if order.is_bid else outcome.fees[0],
+        taker_fee=outcome.fees[0] if order.is_bid else outcome.fees[1],
     )
     return digest
 
@@ -278,12 +278,18 @@ def fill(
 
 
 @internal
-def _open(legs: DynArray[IExchange.OrderLeg, 4], model: uint256) -> uint256:
+def _open(legs: DynArray[IExchange.OrderLeg, 4], model: uint256, amount: uint256) -> uint256:
+    self._check_legs(legs)
+    return extcall IClearinghouse(CLEARINGHOUSE).open(
+        leg._market_of(legs[0].series), model, msg.sender, amount
+    )
+
+
+@internal
+@pure
+def _check_legs(legs: DynArray[IExchange.OrderLeg, 4]):
     if len(legs) == 0:
         self._refuse("order/no-legs")
-    return extcall IClearinghouse(CLEARINGHOUSE).open(
-        leg._market_of(legs[0].series), model, msg.sender
-    )
 
 
 @external
@@ -307,7 +313,7 @@ def open_and_fill(
     @param permit ERC-2612 approval of the Clearinghouse, v = 0 for none; its failure is ignored.
     @return Id of the new vault.
     """
-    vault_id: uint256 = self._open(order.legs, model)
+    self._check_legs(order.legs)
     if permit.v != 0:
         token: uint256 = (
             staticcall IClearinghouse(CLEARINGHOUSE).market(leg._market_of(order.legs[0].series))
@@ -327,8 +333,7 @@ def open_and_fill(
             ),
             revert_on_failure=False,
         )
-    if deposit != 0:
-        extcall IClearinghouse(CLEARINGHOUSE).deposit_from(msg.sender, vault_id, deposit)
+    vault_id: uint256 = self._open(order.legs, model, deposit)
     self._fill(order, signature, vault_id, size, limit_price, max_fee)
     return vault_id
 
@@ -356,7 +361,7 @@ def fill_many(
         vault_id = one.taker_vault
         if last == 0:
             if vault_id == 0:
-                vault_id = self._open(one.order.legs, model)
+                vault_id = self._open(one.order.legs, model, 0)
             if amount != 0:
                 self._move(
                     fills[0].taker_vault, vault_id, leg._expiry_of(one.order.legs[0].series), amount

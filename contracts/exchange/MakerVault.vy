@@ -222,7 +222,7 @@ def open_desk(model: uint256) -> uint256:
     self._check_keeper()
     if len(self._desks) == MAX_DESKS:
         self._refuse("maker/too-many-desks")
-    vault_id: uint256 = extcall IClearinghouse(CLEARINGHOUSE).open(market, model, self)
+    vault_id: uint256 = extcall IClearinghouse(CLEARINGHOUSE).open(market, model, self, 0)
     self._desks.append(vault_id)
     log IMakerVault.DeskOpened(vault_id=vault_id)
     return vault_id
@@ -238,7 +238,7 @@ def fund(vault_id: uint256, amount: uint256):
     """
     self._check_keeper()
     self._check_desk(vault_id)
-    extcall IClearinghouse(CLEARINGHOUSE).deposit(vault_id, amount)
+    extcall IClearinghouse(CLEARINGHOUSE).deposit(vault_id, self, amount)
     log IMakerVault.DeskFunded(vault_id=vault_id, amount=amount)
 
 

@@ -557,7 +557,7 @@ def _add(vault_id: uint256, expiry: uint256, amount: uint256):
     if (added + amount) * scales.WAD > (idle + added) * CELL_SHARE:
         self._refuse("backstop/cell-cap")
     self.cell_added[expiry] = added + amount
-    extcall IClearinghouse(CLEARINGHOUSE).deposit(vault_id, amount)
+    extcall IClearinghouse(CLEARINGHOUSE).deposit(vault_id, self, amount)
 
 
 @internal
@@ -594,7 +594,7 @@ def _receiver(
         assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
         result: standing.Standing = empty(standing.Standing)
         fresh: uint256 = self._new_legs(legs, moved)
-        barred: uint256 = state.FLAGGED | state.MARKED | state.DEBT | state.CLAIM
+        barred: uint256 = state.FLAGGED | state.DEBT | state.CLAIM
         if (
             len(legs) != 0
             and vault.word & barred == 0
@@ -608,7 +608,7 @@ def _receiver(
                 return into, fresh
     if len(self._vaults) == MAX_VAULTS:
         self._refuse("backstop/no-slot")
-    into = extcall IClearinghouse(CLEARINGHOUSE).open(market, state.ES, self)
+    into = extcall IClearinghouse(CLEARINGHOUSE).open(market, state.ES, self, 0)
     self._vaults.append(into)
     self.cell_vault[expiry] = into
     self.value_before = 0

@@ -23,6 +23,7 @@ from contracts.margin import basis
 from contracts.margin import standing
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
+from contracts.vaults import tolerance
 from contracts.vaults import vault_state as state
 
 implements: ILiquidator
@@ -306,10 +307,11 @@ def _try_take(
 ) -> (bool, Bytes[256]):
     """
     @dev The one Clearinghouse call; a refusal is returned so that a batch can go on.
+    @return Whether it was done, and what insurance got or the refusal.
     """
     done: bool = False
-    refusal: Bytes[256] = b""
-    done, refusal = raw_call(
+    answer: Bytes[256] = b""
+    done, answer = raw_call(
         CLEARINGHOUSE,
         abi_encode(
             IClearinghouse.Novation(
@@ -332,7 +334,7 @@ def _try_take(
         max_outsize=256,
         revert_on_failure=False,
     )
-    return done, refusal
+    return done, answer
 
 
 @internal
@@ -349,7 +351,7 @@ def _top_up(case: Case, deal: Deal, into_id: uint256) -> uint256:
 
 
 @internal
-def _log_taken(case: Case, deal: Deal, into_id: uint256, top_up: uint256):
+def _log_taken(case: Case, deal: Deal, into_id: uint256, cut: uint256, top_up: uint256):
     log ILiquidator.VaultTaken(
         vault_id=case.vault_id,
         into_id=into_id,
@@ -357,7 +359,7 @@ def _log_taken(case: Case, deal: Deal, into_id: uint256, top_up: uint256):
         fraction=deal.plan.fraction,
         bonus_share=deal.beta,
         cash=deal.plan.cash,
-        cut=deal.plan.cut,
+        cut=cut,
         top_up=top_up,
         equity=case.result.equity,
         margin=convert(case.result.mm, uint256),
@@ -365,6 +367,24 @@ def _log_taken(case: Case, deal: Deal, into_id: uint256, top_up: uint256):
 
 
 # --- entries -----------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _is_flagged(vault_id: uint256) -> bool:
+    # asked first: a flag that comes second costs its sender little
+    return staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) & state.FLAGGED != 0
+
+
+@internal
+def _flag(case: Case, clock: uint256):
+    extcall IClearinghouse(CLEARINGHOUSE).flag(
+        case.vault_id,
+        msg.sender,
+        clock,
+        convert(case.result.mm, uint256),
+        case.result.equity,
+    )
 
 
 @external
@@ -375,17 +395,41 @@ def flag(vault_id: uint256):
     @dev Keeps INV-06, INV-13.
     @param vault_id The vault.
     """
+    assert not self._is_flagged(vault_id), "liquidator/already-flagged"
     case: Case = empty(Case)
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
-    assert case.vault.word & state.FLAGGED == 0, "liquidator/already-flagged"
-    extcall IClearinghouse(CLEARINGHOUSE).flag(
-        vault_id,
-        msg.sender,
-        prices.clock,
-        convert(case.result.mm, uint256),
-        case.result.equity,
-    )
+    self._flag(case, prices.clock)
+
+
+@external
+def flag_many(vault_ids: DynArray[uint256, 32]) -> uint256:
+    """
+    @notice `flag` for several vaults; what is not liquidatable, or flagged already, is skipped.
+    @dev Nothing is caught here: whatever an item needs, the call needs, so the least gas that passes flags them all.
+    @param vault_ids The vaults.
+    @return Bit i is set when vault i was flagged.
+    """
+    flagged: uint256 = 0
+    cell: uint256 = max_value(uint256)
+    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
+    for i: uint256 in range(len(vault_ids), bound=32):
+        if self._is_flagged(vault_ids[i]):
+            continue
+        reason: uint256 = 0
+        case: Case = empty(Case)
+        reason, case = self._load(vault_ids[i])
+        if reason != DONE:
+            continue
+        key: uint256 = (self._market(case) << 40) | self._expiry(case)
+        if key != cell:
+            prices = extcall IOracleAdapter(ORACLE).observe(self._market(case), self._expiry(case))
+            cell = key
+        reason, case = self._assess(case, prices)
+        if reason == DONE:
+            self._flag(case, prices.clock)
+            flagged |= 1 << i
+    return flagged
 
 
 @external
@@ -422,13 +466,13 @@ def take(
 
     deferred: bool = len(data) != 0 or deal.plan.top_up != 0
     done: bool = False
-    refusal: Bytes[256] = b""
-    done, refusal = self._try_take(case, deal, into_id, into_word, prices, deferred)
+    answer: Bytes[256] = b""
+    done, answer = self._try_take(case, deal, into_id, into_word, prices, deferred)
     if not done:
-        raw_revert(refusal)
+        raw_revert(answer)
     top_up: uint256 = self._top_up(case, deal, into_id)
     received: int256 = deal.plan.cash + convert(top_up, int256)
-    self._log_taken(case, deal, into_id, top_up)
+    self._log_taken(case, deal, into_id, abi_decode(answer, uint256), top_up)
     if deferred:
         if len(data) != 0:
             # a fixed selector on the caller, never on a given address
@@ -491,10 +535,15 @@ def take_many(
         if deal.reason != DONE or not self._within(deal, limits, prices.spot):
             continue
         done: bool = False
-        refusal: Bytes[256] = b""
-        done, refusal = self._try_take(case, deal, into_ids[i], into_word, prices, False)
+        answer: Bytes[256] = b""
+        gas_before: uint256 = msg.gas
+        done, answer = self._try_take(case, deal, into_ids[i], into_word, prices, False)
+        # a batch goes on without what fails, but not for want of gas
+        assert done or tolerance._believed(gas_before, tolerance.ITEM), "liquidator/out-of-gas"
         if done:
-            self._log_taken(case, deal, into_ids[i], self._top_up(case, deal, into_ids[i]))
+            self._log_taken(
+                case, deal, into_ids[i], abi_decode(answer, uint256), self._top_up(case, deal, into_ids[i])
+            )
             taken |= 1 << i
     return taken
 
@@ -509,50 +558,26 @@ def clear(vault_id: uint256) -> uint256:
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
     assert word != 0, "liquidator/unknown-vault"
-    assert word & (state.FLAGGED | state.MARKED) != 0, "liquidator/not-flagged"
+    assert word & state.FLAGGED != 0, "liquidator/not-flagged"
     result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
     assert result != 0, "liquidator/still-unhealthy"
     return result
 
 
 @external
-def refresh(vault_id: uint256) -> uint256:
+def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
-    @notice `clear` that does not mind a vault that is still unhealthy: the deficit its cell counts is recorded anew.
-    @param vault_id The vault.
-    @return 2 flag ended, 1 clock set back, 0 neither.
+    @notice `clear` for several vaults that does not mind those still unhealthy: the deficit that their cell counts, and
+            the largest A since the flag, are recorded anew at an active price.
+    @param vault_ids The vaults; what is not flagged is passed over.
+    @return Bit i is set when the flag of vault i ended or its clock was set back.
     """
-    return extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
-
-
-@external
-def wind_down(vault_id: uint256):
-    """
-    @notice Marks an insolvent vault that nobody took by t2: no withdrawals, no new risk, its deficit counts in its
-            cell until it is cured, taken or settled. Open to anyone; only sets the mark.
-    @dev Protocol section 6.8. The loss can still grow until expiry; the waterfall of section 7 applies there.
-    @param vault_id The vault.
-    """
-    case: Case = empty(Case)
-    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
-    case, prices = self._liquidatable(vault_id)
-    word: uint256 = case.vault.word
-    terms: uint256 = case.vault.terms
-    assert word & state.FLAGGED != 0, "liquidator/not-flagged"
-    assert word & state.MARKED == 0, "liquidator/already-marked"
-    equity: int256 = case.result.equity
-    assert equity < 0, "liquidator/solvent"
-    t1: uint256 = 0
-    t2: uint256 = 0
-    t1, t2 = auction._path(
-        self.market_word[self._market(case)], self._expiry(case) - state._flagged_at(terms)
-    )
-    assert self._elapsed(terms, prices) >= t2, "liquidator/too-early"
-    # a second flag is the mark; clock and A stay those of the first
-    extcall IClearinghouse(CLEARINGHOUSE).flag(
-        vault_id, msg.sender, state._flag_clock(terms), state._flag_margin(terms), equity
-    )
-    log ILiquidator.VaultWoundDown(vault_id=vault_id, equity=equity)
+    changed: uint256 = 0
+    for i: uint256 in range(len(vault_ids), bound=32):
+        if self._is_flagged(vault_ids[i]):
+            if extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender) != 0:
+                changed |= 1 << i
+    return changed
 
 
 # --- views -------------------------------------------------------------------------------------------------------

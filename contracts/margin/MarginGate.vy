@@ -330,7 +330,7 @@ def _is_fair_close(
 def _check_own(
     vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
 ):
-    assert vault.word & state.FLAGGED_OR_MARKED == 0, "margin/flagged"
+    assert vault.word & state.FLAGGED == 0, "margin/flagged"
     assert price._is_active(prices), "margin/price-not-active"
     assert self._meets_initial(vault, legs, prices, True, known), "margin/below-initial"
 
@@ -354,7 +354,7 @@ def check(
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
     active: bool = price._is_active(snapshot)
-    flagged: bool = vault.word & state.FLAGGED_OR_MARKED != 0
+    flagged: bool = vault.word & state.FLAGGED != 0
     fresh: bool = price._is_fresh(snapshot)
     is_static: bool = state._model(vault.word) == state.STATIC
     closes: bool = change.action == gate_actions.TRADE and self._closer_to_zero(old_legs, legs)

@@ -22,6 +22,7 @@ from contracts.math import scales
 from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.vaults import novation
+from contracts.vaults import tolerance
 from contracts.governance import parameters
 from contracts.vaults import vault_state as state
 from contracts.vaults import permissions
@@ -29,8 +30,6 @@ from contracts.vaults import permissions
 implements: IClearinghouse
 
 CELL_SALT: constant(uint256) = 1 << 255
-# gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
-HONEST_FAILURE_GAS: constant(uint256) = 10_000
 
 # --- immutables: roles and the clone target --------------------------------------------------------------------
 VAULT_TARGET: immutable(address)
@@ -201,6 +200,7 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
     """
     if amounts[0] | amounts[1] == 0:
         return True
+    gas_before: uint256 = msg.gas
     paid: bool = raw_call(
         custody,
         abi_encode(
@@ -208,7 +208,7 @@ def _try_pay(token: uint256, custody: address, to: address[2], amounts: uint256[
         ),
         revert_on_failure=False,
     )
-    if not paid and msg.gas <= HONEST_FAILURE_GAS:
+    if not paid and not tolerance._believed(gas_before, tolerance.TOKEN_CALL):
         novation._refuse("clearinghouse/out-of-gas")
     return paid
 
@@ -415,7 +415,7 @@ def _end_flag(
     key: uint256 = self._cell_key(state._market(vault.word), state._expiry(vault.terms))
     vault.terms &= ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
     vault.word = self._store(
-        vault_id, vault.word & ~state.FLAGGED_OR_MARKED, vault.terms
+        vault_id, vault.word & ~state.FLAGGED, vault.terms
     )
     self._record_deficit(vault_id, key, 0)
     log IClearinghouse.FlagEnded(vault_id=vault_id, actor=actor)
@@ -432,7 +432,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     terms: uint256 = vault.terms
     market: uint256 = state._market(word)
     expiry: uint256 = state._expiry(terms)
-    if word & state.FLAGGED_OR_MARKED == 0 or block.timestamp >= expiry:
+    if word & state.FLAGGED == 0 or block.timestamp >= expiry:
         return 0
     vault.balance = self._held(vault)
     token: uint256 = vault.token
@@ -577,28 +577,34 @@ def _exchange(
     token: uint256,
     custody: address[2],
     cash: int256,
-    charged: uint256[2],
+    planned: uint256[2],
     fee_receiver: address,
     is_take: bool,
 ) -> uint256[2]:
     """
-    @dev Moves the tokens of a novation.
+    @dev Moves the tokens of a novation. A protocol account that its token's issuer froze stops nobody: what it was due
+         stays with who owed it. A side that lacks the tokens is refused; a take then goes on without insurance's cut.
     @return Fees charged to giver and receiver [native].
     """
-    fees: uint256[2] = charged
-    for i: uint256 in range(2):
-        due: novation.Payments = novation._payments(cash, fees)
-        if self._try_pay(
-            token, custody[0], [custody[1], fee_receiver], [due.to_receiver, due.giver_pays]
-        ) and self._try_pay(
-            token, custody[1], [custody[0], fee_receiver], [due.to_giver, due.receiver_pays]
-        ):
-            break
-        if i == 1 or not is_take:
-            self._refuse_transfer()
-        # a pot that its token's issuer froze stops no take: the cut, all of it due from the giver, stays there
-        fees = [0, 0]
-    return fees
+    due: novation.Payments = novation._payments(cash, planned)
+    paid: bool = self._try_pay(
+        token, custody[0], [custody[1], fee_receiver], [due.to_receiver, due.giver_pays]
+    )
+    if paid and self._try_pay(
+        token, custody[1], [custody[0], fee_receiver], [due.to_giver, due.receiver_pays]
+    ):
+        return planned
+    payer: address = custody[1] if paid else custody[0]
+    needed: uint256 = due.to_giver + due.receiver_pays if paid else due.to_receiver + due.giver_pays
+    # the other side has paid, or nothing but tokens was missing
+    if (paid and due.to_receiver + due.giver_pays != 0) or (
+        not is_take and self._balance(token, payer) < needed
+    ):
+        self._refuse_transfer()
+    due = novation._payments(cash, [0, 0])
+    self._pay(token, custody[0], custody[1], due.to_receiver)
+    self._pay(token, custody[1], custody[0], due.to_giver)
+    return [0, 0]
 
 
 @internal
@@ -607,11 +613,10 @@ def _novate(
     order: IClearinghouse.Novation,
     prices: IOracleAdapter.Snapshot,
     take: IClearinghouse.Take,
-) -> bool:
+) -> IClearinghouse.Outcome:
     """
     @dev Moves signed legs and cash from the giver to the receiver, writes both and the cell, then margins the sides that
          must pass.
-    @return Whether the open interest of some series rose.
     """
     if order.giver == order.receiver:
         novation._refuse("clearinghouse/same-vault")
@@ -641,14 +646,16 @@ def _novate(
     tip: uint256 = 0
     for i: uint256 in range(2):
         is_empty: bool = len(moved.legs[i]) == 0
-        ends_flag: bool = is_empty and vaults[i].word & state.FLAGGED_OR_MARKED != 0
+        ends_flag: bool = is_empty and vaults[i].word & state.FLAGGED != 0
         if action == gate_actions.TAKE and i == 0 and (is_empty or take.ends_flag):
             ends_flag = True
             tip = min(
                 self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
             )
         if ends_flag:
-            vaults[i] = self._end_flag(ids[i], vaults[i], msg.sender)
+            # a taker ends it, or the owner who trades the last leg away
+            ender: uint256 = 1 if action == gate_actions.TAKE else i
+            vaults[i] = self._end_flag(ids[i], vaults[i], state._owner(vaults[ender].word))
         vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
     self._store_cell(market, order.expiry, moved.gross, moved.open_interest)
     # the tip for the end of a flag travels with the cash
@@ -675,7 +682,7 @@ def _novate(
         elif action != gate_actions.TAKE or i == 1:
             stamp: uint256 = self._check(
                 IMarginGate.Change(
-                    action=action, received=received, fee=order.fees[i], known=take.known
+                    action=action, received=received, fee=charged[i], known=take.known
                 ),
                 vaults[i],
                 before[i],
@@ -695,26 +702,25 @@ def _novate(
     )
     if moved.gross != 0 or moved.open_interest != 0:
         self._log_cell(market, order.expiry)
-    return moved.raised
+    return IClearinghouse.Outcome(
+        raised=moved.raised, open_interest=self.open_interests[market], fees=charged
+    )
 
 
 @external
 @nonreentrant
 def novate(
     order: IClearinghouse.Novation, snapshot: IOracleAdapter.Snapshot
-) -> IClearinghouse.OpenInterest:
+) -> IClearinghouse.Outcome:
     """
     @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
     @dev Keeps INV-01, INV-02, INV-05.
     @param order What moves; the Exchange charges no fee to a side of negative equity.
     @param snapshot Prices of the cell, read by the caller in this transaction.
-    @return Whether the open interest of some series was raised, and that of the market after.
+    @return What came of it.
     """
     self._check_role(EXCHANGE)
-    raised: bool = self._novate(gate_actions.TRADE, order, snapshot, empty(IClearinghouse.Take))
-    return IClearinghouse.OpenInterest(
-        raised=raised, contracts=self.open_interests[state._market(self.words[order.giver])]
-    )
+    return self._novate(gate_actions.TRADE, order, snapshot, empty(IClearinghouse.Take))
 
 
 # --- owner -------------------------------------------------------------------------------------------------------
@@ -722,12 +728,13 @@ def novate(
 
 @external
 @nonreentrant
-def open(market: uint256, model: uint256, owner: address) -> uint256:
+def open(market: uint256, model: uint256, owner: address, amount: uint256) -> uint256:
     """
-    @notice Opens an empty vault. The caller opens for itself; the Exchange for its caller.
+    @notice Opens a vault, empty or with a first deposit. The caller opens for itself; the Exchange for its caller.
     @param market Market index.
     @param model Margin model (vaults/vault_state) among those the market enables.
-    @param owner Owner of the new vault.
+    @param owner Owner of the new vault, who also pays the deposit.
+    @param amount First deposit [native], approved to this contract by the owner; 0 for none.
     @return The new vault id (ERC-721 token id, never reused).
     """
     self._check_idle()
@@ -747,12 +754,17 @@ def open(market: uint256, model: uint256, owner: address) -> uint256:
     log IClearinghouse.VaultOpened(
         vault_id=vault_id, owner=owner, market=market, model=model, custody=custody
     )
+    if amount != 0:
+        self._deposit(owner, vault_id, owner, amount)
     return vault_id
 
 
 @internal
-def _deposit(payer: address, vault_id: uint256, amount: uint256):
+def _deposit(payer: address, vault_id: uint256, owner: address, amount: uint256):
     word: uint256 = self._word(vault_id)
+    # ids are a counter: after a reorganisation the same one can be somebody else's
+    if state._owner(word) != owner:
+        self._refuse_owner()
     token: uint256 = self.tokens[state._market(word)]
     custody: address = self._clone(vault_id)
     if not extcall IERC20(state._token(token)).transferFrom(
@@ -762,34 +774,22 @@ def _deposit(payer: address, vault_id: uint256, amount: uint256):
     log IClearinghouse.Deposited(
         vault_id=vault_id, payer=payer, amount=amount, balance=self._balance(token, custody)
     )
-    if word & state.FLAGGED_OR_MARKED != 0:
+    if word & state.FLAGGED != 0:
         self._cure(vault_id, payer)
 
 
 @external
 @nonreentrant
-def deposit(vault_id: uint256, amount: uint256):
+def deposit(vault_id: uint256, owner: address, amount: uint256):
     """
     @notice Moves tokens from the caller into the vault. Works in every state until the vault is closed; ends a
             flag, or sets its clock back, when the price allows to tell.
     @dev Keeps INV-08. Anyone may deposit for anyone.
     @param vault_id The vault.
+    @param owner Whose vault it is meant to be; refused when it is another's.
     @param amount Tokens [native], approved to this contract.
     """
-    self._deposit(msg.sender, vault_id, amount)
-
-
-@external
-@nonreentrant
-def deposit_from(payer: address, vault_id: uint256, amount: uint256):
-    """
-    @notice `deposit` on behalf of the Exchange's caller. Only Exchange.
-    @param payer Account that approved this contract; the Exchange passes its own caller only.
-    @param vault_id The vault.
-    @param amount Tokens [native].
-    """
-    self._check_role(EXCHANGE)
-    self._deposit(payer, vault_id, amount)
+    self._deposit(msg.sender, vault_id, owner, amount)
 
 
 @external
@@ -867,7 +867,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     if expiry == 0:
         novation._refuse("clearinghouse/no-legs")
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
-    raised: bool = self._novate(
+    outcome: IClearinghouse.Outcome = self._novate(
         gate_actions.OWN,
         IClearinghouse.Novation(
             giver=from_id,
@@ -882,7 +882,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
         empty(IClearinghouse.Take),
     )
     # regrouping opens nothing: what opens interest goes through the Exchange, its caps and its pauses
-    if raised:
+    if outcome.raised:
         novation._refuse("clearinghouse/opens-interest")
 
 
@@ -952,8 +952,7 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
 @nonreentrant
 def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equity: int256):
     """
-    @notice Writes a flag and pays the flagger's tip; marks a vault that is flagged already as wound down. Only
-            Liquidator, which has checked the condition.
+    @notice Writes a flag and pays the flagger's tip. Only Liquidator, which has checked the condition.
     @param vault_id The vault.
     @param actor Who flagged and gets the tip.
     @param clock Market clock now [seconds].
@@ -965,18 +964,16 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     vault: IClearinghouse.Vault = self._load(vault_id)
     word: uint256 = vault.word
     terms: uint256 = vault.terms
-    # flagging a flagged vault marks it as wound down: MARKED is the next bit
     self._store(
         vault_id,
-        word | state.FLAGGED | ((word & state.FLAGGED) << 1),
+        word | state.FLAGGED,
         (terms & ~state.FLAG_MASK)
         | (clock << state.FLAG_CLOCK_AT)
         | (block.timestamp << state.FLAGGED_AT_AT)
         | (min(margin // 10**12, 2**64 - 1) << state.FLAG_MARGIN_AT)
         | state.TIP_FLAG,
     )
-    # only flagged vaults have a recorded deficit
-    if equity < 0 or word & state.FLAGGED != 0:
+    if equity < 0:
         self._record_deficit(
             vault_id, self._cell_key(state._market(word), state._expiry(terms)), equity
         )
@@ -998,7 +995,7 @@ def take(
     order: IClearinghouse.Novation,
     terms: IClearinghouse.Take,
     snapshot: IOracleAdapter.Snapshot,
-):
+) -> uint256:
     """
     @notice Liquidation: moves legs and cash of a flagged vault into the taker's. Only Liquidator.
     @dev The end tip goes into the taker's vault with the cash. Keeps INV-02, INV-09.
@@ -1006,6 +1003,7 @@ def take(
            the taker pays, and insurance's cut as the fee of the giver.
     @param terms What the Liquidator knows of it.
     @param snapshot Prices of the cell.
+    @return What insurance got [native].
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
@@ -1013,7 +1011,8 @@ def take(
         self.callback_taker = state._owner(self.words[order.receiver])
         self.deferred_id = order.receiver
         self.deferred_mode = gate_actions.TAKE
-    self._novate(gate_actions.TAKE, order, snapshot, terms)
+    outcome: IClearinghouse.Outcome = self._novate(gate_actions.TAKE, order, snapshot, terms)
+    return outcome.fees[0]
 
 
 @external
@@ -1045,7 +1044,8 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
         legs,
         snapshot,
     )
-    self._stamp(to_id, vault, stamp)
+    if stamp != 0:
+        self._log_state(to_id, self._stamp(to_id, vault, stamp), legs)
 
 
 @external
@@ -1100,12 +1100,12 @@ def settle(
     token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
 
-    if word & state.FLAGGED_OR_MARKED != 0:
+    if word & state.FLAGGED != 0:
         self._record_deficit(vault_id, key, 0)
     self.cells[key] -= gross
     if open_interest != 0:
         self.open_interests[market] -= open_interest
-    word &= ~(state.COUNT_MASK | state.FLAGGED_OR_MARKED | state.TERMS_MASK)
+    word &= ~(state.COUNT_MASK | state.FLAGGED | state.TERMS_MASK)
     if net > 0:
         word |= state.CLAIM
     self.words[vault_id] = word

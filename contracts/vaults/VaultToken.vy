@@ -109,6 +109,64 @@ def safeTransferFrom(
         ), "vault-token/receiver-refused"
 
 
+@internal
+@view
+def _contents(token_id: uint256) -> (bytes32, uint256):
+    """
+    @dev (hash of what the vault is and holds but its tokens, its tokens [native]).
+    """
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
+    legs: DynArray[uint256, 16] = []
+    vault, legs = staticcall CLEARINGHOUSE.load(token_id)
+    digest: bytes32 = keccak256(
+        abi_encode(
+            state._market(vault.word),
+            state._model(vault.word),
+            state._expiry(vault.terms),
+            (vault.terms & state.STAMP_MASK) >> state.STAMP_AT,
+            legs,
+            vault.word & state.FLAGGED != 0,
+            vault.word & state.DEBT != 0,
+            vault.word & state.CLAIM != 0,
+            state._epoch(vault.word),
+        )
+    )
+    return digest, vault.balance
+
+
+@external
+@view
+def contents(token_id: uint256) -> bytes32:
+    """
+    @notice What a buyer binds a transfer to: market, model, expiry, stamp, leg words, whether flagged, in debt or with a
+            claim, epoch. Tokens are not in it: a gift cannot block a sale.
+    @param token_id The vault id.
+    @return keccak256 of the ABI encoding of these, in this order.
+    """
+    digest: bytes32 = empty(bytes32)
+    tokens: uint256 = 0
+    digest, tokens = self._contents(token_id)
+    return digest
+
+
+@external
+def transfer_with(token_id: uint256, receiver: address, digest: bytes32, least: uint256):
+    """
+    @notice Transfers a vault only as it was agreed upon: its contents are those of `digest` and it holds at least
+            `least` tokens.
+    @param token_id The vault id; the caller owns it or may transfer it.
+    @param receiver Owner from now on.
+    @param digest `contents` when the two agreed.
+    @param least Tokens at the vault's address, its liquidation deposit included [native].
+    """
+    now: bytes32 = empty(bytes32)
+    tokens: uint256 = 0
+    now, tokens = self._contents(token_id)
+    assert now == digest, "vault-token/other-contents"
+    assert tokens >= least, "vault-token/too-few-tokens"
+    self._transfer(self._owner_of(token_id), receiver, token_id)
+
+
 @external
 def approve(approved: address, token_id: uint256):
     """

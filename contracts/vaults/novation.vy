@@ -76,13 +76,20 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], lot: i
             old: int256 = 0
             if position != count:
                 old = leg._quantity(result.legs[i][position])
+            elif count == leg.MAX_LEGS:
+                # a roll in a full vault: a leg that this move has closed makes room
+                apart = False
+                for j: uint256 in range(16):
+                    if result.legs[i][j] & leg.QUANTITY_MASK == 0:
+                        position = j
+                        break
+                if position == count:
+                    self._refuse("clearinghouse/too-many-legs")
             new: int256 = unsafe_add(old, signed)
             word: uint256 = leg._pack(key, new)
             if position != count:
                 result.legs[i][position] = word
             else:
-                if position >= leg.MAX_LEGS:
-                    self._refuse("clearinghouse/too-many-legs")
                 result.legs[i].append(word)
             change = unsafe_add(change, unsafe_sub(abs(new), abs(old)))
             signed = unsafe_sub(0, signed)
@@ -99,26 +106,18 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], lot: i
 @pure
 def _payments(cash: int256, fees: uint256[2]) -> Payments:
     """
-    @notice Who pays what to whom, out of one custody where the payer's cash covers the other's fee.
+    @notice Who pays what to whom. A fee is kept back from the cash its side receives, so nobody needs more tokens than
+            it owes on balance.
     @param cash Tokens from the giver to the receiver, negative for the other way [native].
     @param fees Of giver and receiver [native].
     """
     forward: uint256 = convert(max(cash, 0), uint256)
     back: uint256 = convert(max(-cash, 0), uint256)
-    if forward >= fees[1]:
-        return Payments(
-            to_receiver=forward - fees[1],
-            giver_pays=fees[0] + fees[1],
-            to_giver=back,
-            receiver_pays=0,
-        )
-    if back >= fees[0]:
-        return Payments(
-            to_receiver=forward,
-            giver_pays=0,
-            to_giver=back - fees[0],
-            receiver_pays=fees[0] + fees[1],
-        )
+    # one of the two is 0: what the payer pays of the other's fee
+    kept: uint256[2] = [min(fees[0], back), min(fees[1], forward)]
     return Payments(
-        to_receiver=forward, giver_pays=fees[0], to_giver=back, receiver_pays=fees[1]
+        to_receiver=forward - kept[1],
+        giver_pays=fees[0] - kept[0] + kept[1],
+        to_giver=back - kept[0],
+        receiver_pays=fees[1] - kept[1] + kept[0],
     )

@@ -38,10 +38,9 @@ LOCKED_AT: constant(uint256) = 228
 
 # flags of the vault word, in place
 FLAGGED: constant(uint256) = 1 << 188
-MARKED: constant(uint256) = 2 << 188   # wound down: no withdrawals, no new risk
+# 2 << 188 is not used
 DEBT: constant(uint256) = 4 << 188     # owes its cell a failed pay-in
 CLAIM: constant(uint256) = 8 << 188    # holds a claim that is not fully paid
-FLAGGED_OR_MARKED: constant(uint256) = FLAGGED | MARKED
 
 # models
 ES: constant(uint256) = 0

@@ -119,7 +119,7 @@ def _due(
     result: Side = side
     result.received = received
     result.fee = fee
-    if side.vault.word & state.FLAGGED_OR_MARKED != 0 and staticcall ITradeLimits(LIMITS).is_negative(side.id, prices):
+    if side.vault.word & state.FLAGGED != 0 and staticcall ITradeLimits(LIMITS).is_negative(side.id, prices):
         result.fee = 0
     return result
 
@@ -194,7 +194,7 @@ def _check_margin(
     after.cell = cell
     if len(legs) == 0:
         # the last leg ends a flag and frees the deposit
-        after.word &= ~state.FLAGGED_OR_MARKED
+        after.word &= ~state.FLAGGED
         after.terms = 0
     elif len(side.legs) == 0:
         after.terms = expiry | (

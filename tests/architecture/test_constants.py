@@ -77,7 +77,7 @@ def test_models__are_those_of_the_contracts():
 
 def test_vault_word__flags_are_those_of_the_contracts():
     known = values("contracts/vaults/vault_state.vy")
-    for name in ("FLAGGED", "MARKED", "DEBT", "CLAIM"):
+    for name in ("FLAGGED", "DEBT", "CLAIM"):
         word = VaultWord.unpack(known[name])
         assert [f for f in ("flagged", "marked", "debt", "claim") if getattr(word, f)] == [name.lower()]
         assert getattr(lens, name) == known[name] >> known["FLAGS_AT"]

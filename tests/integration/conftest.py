@@ -66,8 +66,8 @@ class Market:
     def open(self, owner: Any, dollars: int) -> int:
         """A vault with money in it."""
         vault_id = self.Clearinghouse.next_id()
-        self.Clearinghouse.open(1, 0, owner, sender=owner)
-        self.Clearinghouse.deposit(vault_id, dollars * DOLLAR, sender=owner)
+        self.Clearinghouse.open(1, 0, owner, 0, sender=owner)
+        self.Clearinghouse.deposit(vault_id, owner, dollars * DOLLAR, sender=owner)
         return vault_id
 
     def sign(self, maker: Any, vault_id: int, kind: Kind, strike: int, **fields: Any) -> tuple[Any, bytes]:

@@ -11,8 +11,8 @@ from eth_account import Account
 
 from bulkhead.chain import anvil
 from bulkhead.cli import main
-from bulkhead.replay.cast import MAKER, ROLES
-from tests.worlds.stage import EXPIRY, START, opened, undone
+from bulkhead.replay.participants import MAKER, ROLES
+from tests.worlds.local_market import EXPIRY, START, opened, undone
 
 STRANGER = "0x" + "17" * 32
 
@@ -21,7 +21,7 @@ STRANGER = "0x" + "17" * 32
 def market(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli")
     with opened(folder / "log") as replay:
-        replay.stage.chain.deployment.save(folder / "addresses.json")
+        replay.local.chain.deployment.save(folder / "addresses.json")
         replay.folder = folder
         yield replay
 
@@ -41,7 +41,7 @@ def run(*arguments: object, key: str | None = None):
 
 def at(scene) -> tuple[str, ...]:
     """Options that name the scene's node and deployment."""
-    return ("--rpc", scene.stage.anvil.url, "--deployment", str(scene.folder))
+    return ("--rpc", scene.local.anvil.url, "--deployment", str(scene.folder))
 
 
 def refused(result, sentence: str) -> None:
@@ -56,12 +56,12 @@ def key_of(role: str) -> str:
 
 
 def vault_of(scene, title: str) -> int:
-    return next(v.vault_id for v in scene.cast.values() if v.title == title)
+    return next(v.vault_id for v in scene.vaults.values() if v.title == title)
 
 
 def signed(scene, tmp_path: Path, *options: str) -> Path:
     """An order of the maker in a file."""
-    maker = next(i for i, v in scene.cast.items() if v.who == MAKER)
+    maker = next(i for i, v in scene.vaults.items() if v.who == MAKER)
     result = run("order", "sign", maker, "sell", "call:220", "--expiry", EXPIRY, "--price", "3.5", "--size", "2",
                  *options, *at(scene), key=key_of(MAKER))  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -84,8 +84,8 @@ def test_vault_show__open_vault__tells_its_state(scene):
 
 
 def test_vault_list__of_one_owner__lists_only_theirs(scene):
-    owner = scene.stage.people["Ada"].address
-    assert len(json.loads(run("vault", "list", "--json", *at(scene)).stdout)) == len(scene.cast)
+    owner = scene.local.people["Ada"].address
+    assert len(json.loads(run("vault", "list", "--json", *at(scene)).stdout)) == len(scene.vaults)
     found = json.loads(run("vault", "list", "--owner", owner, "--json", *at(scene)).stdout)
     assert [v["owner"] for v in found] == [owner, owner]
     assert "short put" not in run("vault", "list", *at(scene)).stdout
@@ -131,33 +131,33 @@ def test_keeper_run__once__has_nothing_to_do_in_a_quiet_market(scene, tmp_path):
 def test_wrong_network__is_named(scene, tmp_path):
     content = json.loads((scene.folder / "addresses.json").read_text())
     (tmp_path / "addresses.json").write_text(json.dumps({**content, "network": "sepolia", "chain_id": 11155111}))
-    result = run("markets", "--rpc", scene.stage.anvil.url, "--deployment", tmp_path)
+    result = run("markets", "--rpc", scene.local.anvil.url, "--deployment", tmp_path)
     refused(result, "serves chain 31337, but the deployment on sepolia is on chain 11155111")
 
 
 def test_missing_deployment__no_file__says_what_to_do(scene, tmp_path):
-    refused(run("markets", "--rpc", scene.stage.anvil.url, "--deployment", tmp_path / "none"), "There is no deployment")
+    refused(run("markets", "--rpc", scene.local.anvil.url, "--deployment", tmp_path / "none"), "There is no deployment")
 
 
 def test_missing_deployment__no_code__names_the_contracts(scene, tmp_path):
     content = json.loads((scene.folder / "addresses.json").read_text())
     content["contracts"]["Lens"]["address"] = "0x" + "12" * 20
     (tmp_path / "addresses.json").write_text(json.dumps(content))
-    result = run("markets", "--rpc", scene.stage.anvil.url, "--deployment", tmp_path)
+    result = run("markets", "--rpc", scene.local.anvil.url, "--deployment", tmp_path)
     refused(result, "The chain has no code at the address of Lens")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"network": "x"}'])
 def test_missing_deployment__garbage__is_a_sentence(scene, tmp_path, text):
     (tmp_path / "addresses.json").write_text(text)
-    refused(run("markets", "--rpc", scene.stage.anvil.url, "--deployment", tmp_path), "addresses.json is not")
+    refused(run("markets", "--rpc", scene.local.anvil.url, "--deployment", tmp_path), "addresses.json is not")
 
 
 def test_abi_mismatch__other_sources__is_named(scene, tmp_path):
     content = json.loads((scene.folder / "addresses.json").read_text())
     content["contracts"]["Lens"]["abi_sha256"] = "0" * 64
     (tmp_path / "addresses.json").write_text(json.dumps(content))
-    result = run("markets", "--rpc", scene.stage.anvil.url, "--deployment", tmp_path)
+    result = run("markets", "--rpc", scene.local.anvil.url, "--deployment", tmp_path)
     refused(result, "Lens on local was built from other sources")
 
 
@@ -172,21 +172,21 @@ def test_no_funds__without_coins__is_refused_before_sending(scene):
 
 
 def test_no_funds__without_tokens__says_how_many_are_missing(scene):
-    scene.stage.anvil.set_balance(Account.from_key(STRANGER).address, 10**18)
+    scene.local.anvil.set_balance(Account.from_key(STRANGER).address, 10**18)
     result = run("vault", "open", "--deposit", "100", *at(scene), key=STRANGER)
     refused(result, "holds 0.000000 quote tokens of ETH and needs 100.000000")
 
 
 def test_expired_order__is_a_sentence(scene, tmp_path):
     file = signed(scene, tmp_path, "--good-for", "5")
-    scene.stage.anvil.mine(scene.stage.now() + 60)
+    scene.local.anvil.mine(scene.local.now() + 60)
     assert "expired, 0.000000 packages. The order has expired." in run("order", "state", file, *at(scene)).stdout
     refused(run("order", "fill", file, "--deposit", "100", *at(scene), key=key_of("Boris")), "The order has expired.")
 
 
 def test_stale_oracle__stops_new_risk_with_a_sentence(scene, tmp_path):
     file = signed(scene, tmp_path, "--good-for", "100000")
-    scene.stage.anvil.mine(START + 3 * 3600)
+    scene.local.anvil.mine(START + 3 * 3600)
     result = run("order", "fill", file, "--deposit", "100", *at(scene), key=key_of("Boris"))
     # whichever side of the fill is looked at first
     refused(result, "The oracle's price is ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import crash_chain
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 
 #: Thursday 12 March 2020, 04:00 UTC: four hours before an expiry.
 START = 1_583_985_600

@@ -7,10 +7,10 @@ import pytest
 from bulkhead.chain import anvil
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.governance import Governance
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.stage import Stage, deploy_plainly
+from bulkhead.replay.market import LocalMarket, deploy_plainly
+from bulkhead.replay.price_paths.rounds import Round
 from tests.integration.test_command_line import refused, run
-from tests.worlds.stage import SPOT, START
+from tests.worlds.local_market import SPOT, START
 
 DAY = 86_400
 OWNER, PROPOSER, ANYONE = anvil.key(0), anvil.key(15), anvil.key(16)
@@ -23,13 +23,13 @@ def under_a_timelock(chain, content):
 @pytest.fixture(scope="module", params=[deploy_plainly, under_a_timelock], ids=["account", "timelock"])
 def opened(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("govern")
-    with Stage("ETH", Round(START, SPOT), request.param) as stage:
-        stage.chain.deployment.save(folder / "addresses.json")
-        yield stage, ("--rpc", stage.anvil.url, "--deployment", str(folder))
+    with LocalMarket("ETH", Round(START, SPOT), request.param) as local:
+        local.chain.deployment.save(folder / "addresses.json")
+        yield local, ("--rpc", local.anvil.url, "--deployment", str(folder))
 
 
 @pytest.fixture
-def stage(opened):
+def local(opened):
     found, at = opened
     kept = found.anvil.snapshot()
     yield found, at
@@ -41,12 +41,12 @@ def stage(opened):
 locked = pytest.mark.parametrize("opened", [under_a_timelock], indirect=True, ids=["timelock"])
 
 
-def value(stage: Stage, name: str) -> int:
-    return int(stage.chain["RiskParameters"].call("parameter", 1, name))
+def value(local: LocalMarket, name: str) -> int:
+    return int(local.chain["RiskParameters"].call("parameter", 1, name))
 
 
-def later(stage: Stage, seconds: int) -> None:
-    stage.push(Round(stage.now() + seconds, SPOT))
+def later(local: LocalMarket, seconds: int) -> None:
+    local.push(Round(local.now() + seconds, SPOT))
 
 
 def propose(at: tuple[str, ...], name: str, number: int) -> str:
@@ -55,7 +55,7 @@ def propose(at: tuple[str, ...], name: str, number: int) -> str:
     return str(made.stdout.split()[1])
 
 
-def carry_out(found: Stage, at: tuple[str, ...], name: str, number: int) -> None:
+def carry_out(found: LocalMarket, at: tuple[str, ...], name: str, number: int) -> None:
     """A change by whoever owns the parameters."""
     if Governance(found.chain).timelock is None:
         assert run("govern", "set", "ETH", name, number, *at, key=OWNER).stdout == "changed\n"
@@ -66,15 +66,15 @@ def carry_out(found: Stage, at: tuple[str, ...], name: str, number: int) -> None
     assert done.stdout == f"done: RiskParameters.set_parameter(1, {name}, {number})\n", done.output
 
 
-def test_govern__plain_parameter__changes(stage):
-    found, at = stage
+def test_govern__plain_parameter__changes(local):
+    found, at = local
     carry_out(found, at, "phi_bps", 250)
     assert value(found, "phi_bps") == 250
     assert "phi_bps 250 bp of MM, default 200" in run("govern", "show", "ETH", *at).stdout
 
 
-def test_govern__ramped_parameter__goes_by_steps_that_anyone_may_make(stage):
-    found, at = stage
+def test_govern__ramped_parameter__goes_by_steps_that_anyone_may_make(local):
+    found, at = local
     carry_out(found, at, "iv_floor_bps", 4_060)
     assert value(found, "iv_floor_bps") == 4_000
     assert "iv_floor_bps 4000 -> 4060, at least 2 hours" in run("govern", "show", "ETH", *at).stdout
@@ -87,16 +87,16 @@ def test_govern__ramped_parameter__goes_by_steps_that_anyone_may_make(stage):
     assert "->" not in run("govern", "show", "ETH", *at).stdout
 
 
-def test_govern_advance__stale_price__is_refused_with_the_reason(stage):
-    found, at = stage
+def test_govern_advance__stale_price__is_refused_with_the_reason(local):
+    found, at = local
     carry_out(found, at, "iv_floor_bps", 5_000)
     found.anvil.mine(found.now() + 3 * 3_600)
     refused(run("govern", "advance", "ETH", *at, key=ANYONE), "ramps stand still")
     assert value(found, "iv_floor_bps") == 4_000
 
 
-def test_govern_set__stranger__is_refused(stage):
-    found, at = stage
+def test_govern_set__stranger__is_refused(local):
+    found, at = local
     sentence = "not-owner" if Governance(found.chain).timelock is None else "missing role"
     refused(run("govern", "set", "ETH", "dust", 20, *at, key=ANYONE), sentence)
 
@@ -109,13 +109,13 @@ def test_govern_set__stranger__is_refused(stage):
         (("DOGE", "dust", 1), "There is no market 'DOGE'"),
     ],
 )
-def test_govern_set__what_cannot_be__is_a_sentence(stage, arguments, sentence):
-    refused(run("govern", "set", *arguments, *stage[1], key=OWNER), sentence)
+def test_govern_set__what_cannot_be__is_a_sentence(local, arguments, sentence):
+    refused(run("govern", "set", *arguments, *local[1], key=OWNER), sentence)
 
 
 @locked
-def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(stage):
-    found, at = stage
+def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(local):
+    found, at = local
     proposal = propose(at, "dust", 20)
     assert proposal[:10] in run("govern", "show", "ETH", *at).stdout
     later(found, DAY)
@@ -129,8 +129,8 @@ def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(stage):
 
 
 @locked
-def test_govern_cancel__open_proposal__never_comes(stage):
-    found, at = stage
+def test_govern_cancel__open_proposal__never_comes(local):
+    found, at = local
     proposal = propose(at, "dust", 20)
     done = run("govern", "cancel", proposal[:8], *at, key=PROPOSER)
     assert done.stdout == "cancelled: RiskParameters.set_parameter(1, dust, 20)\n"
@@ -139,8 +139,8 @@ def test_govern_cancel__open_proposal__never_comes(stage):
 
 
 @locked
-def test_govern_execute__batch_by_other_means__is_carried_out_whole(stage):
-    found, at = stage
+def test_govern_execute__batch_by_other_means__is_carried_out_whole(local):
+    found, at = local
     lock, parameters = found.chain["Timelock"], found.chain["RiskParameters"]
     calls = [parameters.encode("set_parameter", 1, name, n) for name, n in (("t2_seconds", 1_000), ("t1_seconds", 400))]
     batch = ([parameters.address] * 2, [0, 0], calls, bytes(32), bytes(32))
@@ -154,8 +154,8 @@ def test_govern_execute__batch_by_other_means__is_carried_out_whole(stage):
 
 
 @locked
-def test_govern_show__calls_that_nobody_knows__are_shown_as_they_are(stage):
-    found, _ = stage
+def test_govern_show__calls_that_nobody_knows__are_shown_as_they_are(local):
+    found, _ = local
     rules, token = Governance(found.chain), found.market.token.address
     assert rules.describe(token, b"\x12\x34\x56\x78") == f"{token}, call 0x12345678"
     lens = found.chain["Lens"].address

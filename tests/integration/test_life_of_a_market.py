@@ -73,7 +73,7 @@ def test_oracle__stale_feed__stops_opening_and_withdrawing_but_not_deposits(mark
     assert market.fill_refusal(ann, own, sold, size=5 * CONTRACT) == "margin/price-not-active"
     assert market.refusal("Clearinghouse", "withdraw", own, DOLLAR, ann, sender=ann) == "margin/price-not-active"
     before = market.custody(own)
-    market.Clearinghouse.deposit(own, DOLLAR, sender=ann)
+    market.Clearinghouse.deposit(own, ann, DOLLAR, sender=ann)
     assert market.custody(own) == before + DOLLAR
 
 

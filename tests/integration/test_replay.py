@@ -12,16 +12,18 @@ import pytest
 
 from bulkhead.keeper.plan import ROLES, Policy
 from bulkhead.keeper.service import JsonLog
-from bulkhead.replay import scenario
-from bulkhead.replay.bars import parse_bars
-from bulkhead.replay.run import InlineKeeper, Plot, run
+from bulkhead.replay import scenarios
+from bulkhead.replay.keepers import InlineKeeper
+from bulkhead.replay.price_paths.bars import parse_bars
+from bulkhead.replay.price_paths.path import PricePath
+from bulkhead.replay.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def an_hour_of_the_crash() -> str:
     """The bundled reconstruction around its first collapse, as a file of five-minute bars."""
-    path = [bar for bar in scenario.bars() if 9.9 * 3600 <= bar.at - scenario.bars()[0].at <= 11.2 * 3600]
+    path = [bar for bar in scenarios.bars() if 9.9 * 3600 <= bar.at - scenarios.bars()[0].at <= 11.2 * 3600]
     lines = [f"{b.at},{b.open / 1e8:.2f},{b.high / 1e8:.2f},{b.low / 1e8:.2f},{b.close / 1e8:.2f}" for b in path]
     return "ts,open,high,low,close\n" + "\n".join(lines) + "\n"
 
@@ -58,10 +60,10 @@ def test_replay__of_a_file__writes_every_vault_and_conserves_every_token(prices,
 
 
 def test_replay__nobody_takes__insurance_pays_within_its_caps_and_claims_share_the_rest(prices):
-    plot = Plot.of(parse_bars(prices.read_text(), prices.name), "a test", "ETH")
+    path = PricePath.of(parse_bars(prices.read_text(), prices.name), "a test", "ETH")
     policy = Policy(roles=frozenset(ROLES) - {"take"})
     with Path(os.devnull).open("w") as stream:
-        record = run(plot, lambda stage: InlineKeeper(stage, JsonLog(stream), policy))
+        record = run(path, lambda local: InlineKeeper(local, JsonLog(stream), policy))
     assert record.passed, [check for check in record.checks if not check.passed]
     used = record.totals["insurance_used"]
     assert 0 < used <= record.totals["insurance_added"] // 4
@@ -72,6 +74,17 @@ def test_replay__nobody_takes__insurance_pays_within_its_caps_and_claims_share_t
     assert 0.5 < record.recovery < 1
     untouched = next(vault for vault in record.vaults if vault.title == "fully paid long call")
     assert untouched.equity_end == sum(flow.amount for flow in untouched.flows) > 0
+
+
+def test_replay__coin_of_ten_billionths__is_told_in_bundles_and_every_check_passes(tmp_path):
+    """As Binance's klines of the cheapest coins: milliseconds, no header."""
+    rows = [f"{(1_584_000_000 + 3600 * i) * 1000},{9 - i % 3}E-10,9E-10,7E-10,{9 - i % 2}E-10,1" for i in range(6)]
+    file = tmp_path / "coin.csv"
+    file.write_text("\n".join(rows))
+    done = bulkhead("replay", file, "--symbol", "COIN", "--json", tmp_path / "new" / "out.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "each of 1,000,000,000 COIN" in done.stderr
+    assert (tmp_path / "new" / "out.json").exists()
 
 
 def test_demo__with_ape_and_a_keeper_process__ends_with_a_report_that_opens_offline(prices, tmp_path):

@@ -13,17 +13,17 @@ from click.testing import CliRunner
 from bulkhead.chain import anvil
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
-from bulkhead.replay.rounds import Round
-from bulkhead.replay.stage import Stage
-from tests.worlds.stage import SPOT, START
+from bulkhead.replay.market import LocalMarket
+from bulkhead.replay.price_paths.rounds import Round
+from tests.worlds.local_market import SPOT, START
 from tests.worlds.surface import ACCOUNTS, KEYS
 
 DAY = 86_400
 
 
 @pytest.fixture(scope="module")
-def stage():
-    with Stage("ETH", Round(START, SPOT)) as built:
+def local():
+    with LocalMarket("ETH", Round(START, SPOT)) as built:
         built.push(Round(START, SPOT))
         owner = Sender(built.chain.rpc, account_from_key(anvil.key(0)))
         owner.execute(built.chain["VolSurface"], "set_publishers", 1, ACCOUNTS, 2, 3600, 1000)
@@ -47,32 +47,32 @@ def chain_file(folder: Path, now: int, vol: float, days: tuple[int, ...] = (2, 9
     return path
 
 
-def run(stage: Stage, folder: Path, *arguments: object, keys: str | None = None):
-    stage.chain.deployment.save(folder / "addresses.json")
+def run(local: LocalMarket, folder: Path, *arguments: object, keys: str | None = None):
+    local.chain.deployment.save(folder / "addresses.json")
     environment = {"BULKHEAD_KEY": anvil.key(5), "BULKHEAD_PUBLISHER_KEYS": keys}
     return CliRunner(mix_stderr=False).invoke(
         main,
-        ["vol", *(str(a) for a in arguments), "--rpc", stage.anvil.url, "--deployment", str(folder)],
+        ["vol", *(str(a) for a in arguments), "--rpc", local.anvil.url, "--deployment", str(folder)],
         env=environment,
         catch_exceptions=False,
     )
 
 
-def test_vol_publish__first_and_next__in_force_as_far_as_the_cap_goes(stage, tmp_path):
-    now = stage.chain.rpc.timestamp()
+def test_vol_publish__first_and_next__in_force_as_far_as_the_cap_goes(local, tmp_path):
+    now = local.chain.rpc.timestamp()
     file = chain_file(tmp_path, now, 0.7)
-    result = run(stage, tmp_path, "publish", file, "--market", "ETH", keys=",".join(KEYS[:2]))
+    result = run(local, tmp_path, "publish", file, "--market", "ETH", keys=",".join(KEYS[:2]))
     assert result.exit_code == 0, result.stderr
     assert "3 expiries" in result.stdout and "100% of the way" in result.stdout
-    facts = stage.chain["OracleAdapter"].call("snapshot", 1, now // DAY * DAY + 8 * 3600 + 9 * DAY)
+    facts = local.chain["OracleAdapter"].call("snapshot", 1, now // DAY * DAY + 8 * 3600 + 9 * DAY)
     assert facts.status & 96 == 96  # live, and a smile
 
-    result = run(stage, tmp_path, "publish", file, "--market", "ETH", keys=KEYS[0])
+    result = run(local, tmp_path, "publish", file, "--market", "ETH", keys=KEYS[0])
     assert result.exit_code == 1
     assert "1 of the 2 signatures" in result.stderr
-    result = run(stage, tmp_path, "publish", file, "--market", "ETH", keys=f"{KEYS[0]},0x{'17' * 32}")
+    result = run(local, tmp_path, "publish", file, "--market", "ETH", keys=f"{KEYS[0]},0x{'17' * 32}")
     assert "is no publisher of market 1" in result.stderr
-    result = run(stage, tmp_path, "publish", tmp_path / "none.csv", "--market", "ETH", keys=",".join(KEYS[:2]))
+    result = run(local, tmp_path, "publish", tmp_path / "none.csv", "--market", "ETH", keys=",".join(KEYS[:2]))
     assert "There is no option chain" in result.stderr
 
 

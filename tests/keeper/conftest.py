@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.keeper.world import world
-from tests.worlds.stage import opened, undone
+from tests.worlds.local_market import opened, undone
 
 
 @pytest.fixture(scope="module")

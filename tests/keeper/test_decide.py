@@ -6,26 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE, MARKED, CellView, VaultView
-from bulkhead.chain.words import Model
+from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE
 from bulkhead.keeper.decide import BATCH, CLOCK_SECONDS, FIX_SECONDS, QUIET_SECONDS, REFRESH_SECONDS, decide
 from bulkhead.keeper.plan import (
     ROLES,
     Absorb,
     Advance,
-    Approve,
     Claim,
     Clear,
     Collect,
+    ExpiryProof,
     Fix,
     Flag,
-    KeeperState,
     MarketView,
     Open,
     Poke,
     Policy,
-    Proof,
-    Quote,
     Refill,
     Refresh,
     Repay,
@@ -34,49 +30,23 @@ from bulkhead.keeper.plan import (
     Take,
     Tidy,
     TopUp,
-    WindDown,
 )
 from bulkhead.risk.auction import LiquidationTerms
-from bulkhead.risk.words import WAD, Kind, Leg, Snapshot, Status
-
-KEEPER = "0x" + "aa" * 20
-OTHER = "0x" + "bb" * 20
-NOW, EXPIRY = 1_000_000, 2_000_000
-POOL = "0x" + "dd" * 20
-CELL = (1, EXPIRY)
-LEGS = (Leg(Kind.PUT, 160 * 10**8, -100 * 10**6),)
-MICRO = 10**12
-
-
-def vault(
-    vault_id: int, owner: str = OTHER, equity: int = 150, margin: int = 100, status: int = 0, **other
-) -> VaultView:
-    fields = {
-        "vault_id": vault_id, "owner": owner, "market": 1, "model": Model.ES, "expiry": EXPIRY, "epoch": 0,
-        "custody": "0x" + "cc" * 20, "balance": 10**9, "status": status, "flagged_at": 0, "deposit": 10 * 10**6,
-        "collateral": 300 * WAD, "value": equity * WAD - 300 * WAD, "equity": equity * WAD,
-        "maintenance_margin": margin * WAD, "initial_margin": margin * WAD * 5 // 4, "target": margin * WAD * 9 // 8,
-        "v_min": None, "delta": 0, "health": equity * WAD // margin if margin else None, "legs": LEGS,
-    }  # fmt: skip
-    return VaultView(**{**fields, **other})
-
-
-def cell(status: int = 3, price: int = 0, expiry: int = EXPIRY) -> CellView:
-    snapshot = Snapshot(200 * WAD, 200 * WAD, 0, WAD, status=status)
-    return CellView((1, expiry), snapshot, price, 1, 0, 0, 0, 6, 10**4, 0)
-
-
-def quote(fraction: int = WAD, cash: int = 40 * 10**6, bonus: int = 30, equity: int = 90, **other) -> Quote:
-    return Quote(**{"reason": 0, "fraction": fraction, "cash": cash, "top_up": 0, "bonus_share": bonus * WAD // 100,
-                    "equity": equity * WAD, "margin": 100 * WAD, **other})  # fmt: skip
-
-
-def state(*vaults: VaultView, **other) -> KeeperState:
-    fields = {
-        "block": 7, "now": NOW, "keeper": KEEPER, "markets": {1: MarketView(1, 0, MICRO, 10**9, NOW)},
-        "cells": {CELL: cell()}, "vaults": {v.vault_id: v for v in vaults},
-    }  # fmt: skip
-    return KeeperState(**{**fields, **other})
+from bulkhead.risk.words import WAD, Kind, Leg, Status
+from tests.keeper.states import (
+    CELL,
+    EXPIRY,
+    FLAGGED_90,
+    KEEPER,
+    MICRO,
+    NOW,
+    POOL,
+    cell,
+    empty,
+    quote,
+    state,
+    vault,
+)
 
 
 def test_decide__quiet_market__does_nothing():
@@ -163,18 +133,6 @@ def test_clears__vault_back_at_its_target__with_the_deposit_refilled():
     assert decide(state(covered), Policy()) == [Clear(1, 3 * WAD)]
 
 
-FLAGGED_90 = vault(1, equity=90, status=FLAGGED | LIQUIDATABLE)
-TAKES = Policy(roles=frozenset({"take"}))
-
-
-def empty(vault_id: int = 5, collateral: int = 0) -> VaultView:
-    """An own vault without legs."""
-    return vault(
-        vault_id, owner=KEEPER, legs=(), expiry=0, margin=0, equity=collateral, collateral=collateral * WAD,
-        initial_margin=0, maintenance_margin=0, value=0,
-    )  # fmt: skip
-
-
 def test_advances__ramp_whose_step_is_due__is_pushed_on_unless_its_market_has_no_price():
     ramps = {(1, "tail_bps"): NOW, (1, "iv_floor_bps"): NOW + 1, (2, "tail_bps"): NOW - 5}
     assert decide(state(ramps=ramps), Policy()) == [Advance(1, "tail_bps"), Advance(2, "tail_bps")]
@@ -183,103 +141,13 @@ def test_advances__ramp_whose_step_is_due__is_pushed_on_unless_its_market_has_no
     assert decide(state(ramps=ramps), Policy(roles=frozenset({"poke"}))) == []
 
 
-@pytest.mark.parametrize("changed", [quote(bonus=9), quote(cash=-400 * 10**6), quote(fraction=10**10, cash=0)])
-def test_takes__bonus_too_small_or_no_profit__prepares_a_vault_and_waits(changed):
-    assert decide(state(FLAGGED_90, quotes={1: changed}), TAKES) == [Open(1)]
-    assert decide(state(FLAGGED_90, empty(), quotes={1: changed}), TAKES) == []
-    assert decide(state(FLAGGED_90, quotes={1: replace(changed, reason=4)}), TAKES) == []
-
-
-def test_takes__no_allowance__approves_first():
-    bare = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=0)}
-    quotes = {1: quote(cash=240 * 10**6)}
-    assert decide(state(FLAGGED_90, empty(), quotes=quotes, markets=bare), TAKES) == [Approve(1)]
-
-
-def test_takes__worth_it__deposits_what_the_margin_of_the_new_legs_needs_then_takes():
-    # v = -210, C = 300: the whole vault pays 240 for -210 of legs, a gain of 30 at mark
-    quotes = {1: quote(cash=240 * 10**6)}
-    (deposit,) = decide(state(FLAGGED_90, empty(), quotes=quotes), TAKES)
-    # IM 125 less the gain of 30, the deposit of a new vault, and a quarter of the need on top
-    assert deposit == TopUp(5, 1, (125 - 30 + 10) * 10**6 + (125 - 30) * 10**6 // 4)
-    (take,) = decide(state(FLAGGED_90, empty(collateral=105), quotes=quotes), TAKES)
-    assert isinstance(take, Take) and take.into_id == 5 and take.fractions == (WAD,) and take.profit == 30 * WAD
-    least, bonus, most, low, high = take.limits
-    assert least < 240 * 10**6 and bonus == 30 * WAD // 100 and most == 0
-    assert low == 196 * WAD and high == 204 * WAD
-
-
-def test_takes__part_of_a_vault__is_good_for_less_of_it_at_the_same_bonus():
-    """At a better price less goes over, for fewer tokens: the bonus share is what the gain of a part hangs on."""
-    own = vault(5, owner=KEEPER, equity=1000, margin=100)
-    part = quote(fraction=3 * WAD // 10, cash=72 * 10**6, bonus=30)
-    (take,) = decide(state(FLAGGED_90, own, quotes={1: part}), TAKES)
-    least, bonus, *_ = take.limits
-    assert 72 * 10**6 // 5 < least <= 72 * 10**6 // 4 and bonus == 30 * WAD // 100
-    # a part that costs tokens may not cost more for that, and a whole vault is what is there
-    (costly,) = decide(
-        state(vault(1, equity=400, status=FLAGGED | LIQUIDATABLE), own, quotes={1: replace(part, cash=-20 * 10**6)}),
-        TAKES,
-    )
-    assert -22 * 10**6 < costly.limits[0] < -20 * 10**6
-    (whole,) = decide(state(FLAGGED_90, own, quotes={1: quote(cash=240 * 10**6)}), TAKES)
-    assert whole.limits[0] > 230 * 10**6
-
-
-def test_takes__own_vault_of_the_cell_with_free_equity__needs_no_deposit():
-    own = vault(5, owner=KEEPER, equity=1000, margin=100)
-    (take,) = decide(state(FLAGGED_90, own, quotes={1: quote(cash=240 * 10**6)}), TAKES)
-    assert isinstance(take, Take) and take.into_id == 5
-
-
-def test_takes__wallet_too_small__asks_for_less_but_never_for_a_part_of_an_insolvent_vault():
-    purse = {1: MarketView(1, 0, MICRO, 40 * 10**6, NOW)}
-    quotes = {1: quote(cash=240 * 10**6)}
-    assert decide(state(FLAGGED_90, empty(), quotes=quotes, markets=purse), TAKES) == [TopUp(5, 1, 40 * 10**6)]
-    bare = {1: MarketView(1, 0, MICRO, 0, NOW)}
-    (take,) = decide(state(FLAGGED_90, empty(collateral=40), quotes=quotes, markets=bare), TAKES)
-    assert isinstance(take, Take) and 0 < take.fractions[0] < WAD
-    thin = {1: quote(cash=240 * 10**6, equity=20)}
-    assert decide(state(FLAGGED_90, empty(collateral=40), quotes=thin, markets=bare), TAKES) == []
-    assert decide(state(FLAGGED_90, quotes=quotes, markets=bare), TAKES) == []
-
-
-def test_takes__two_vaults_of_one_cell__go_in_one_transaction_worst_first():
-    first, second = (vault(i, equity=90, status=FLAGGED | LIQUIDATABLE) for i in (1, 2))
-    quotes = {1: quote(cash=240 * 10**6), 2: quote(cash=240 * 10**6, equity=80)}
-    (take,) = decide(state(first, second, empty(collateral=500), quotes=quotes), TAKES)
-    assert isinstance(take, Take) and take.vault_ids == (2, 1)
-
-
-def test_takes__more_strikes_than_a_vault_holds__takes_what_fits():
-    def strikes(first: int) -> tuple[Leg, ...]:
-        return tuple(Leg(Kind.PUT, (first + i) * 10**8, -(10**6)) for i in range(10))
-
-    vaults = [vault(i, equity=90, status=FLAGGED | LIQUIDATABLE, legs=strikes(100 * i)) for i in (1, 2)]
-    quotes = {i: quote(cash=240 * 10**6) for i in (1, 2)}
-    (take,) = decide(state(*vaults, empty(collateral=500), quotes=quotes), TAKES)
-    assert isinstance(take, Take) and take.vault_ids == (1,)
-
-
-# --- auctions nobody wants ------------------------------------------------------------------------------------------
-
 TERMS = LiquidationTerms(
     bonus_start=WAD // 50, bonus_middle=WAD // 2, t1_seconds=120, t2_seconds=900, vault_cap=WAD, cell_cap=WAD // 4,
     day_cap=WAD // 2, top_up=WAD // 4, backstop_from=WAD // 5, minimum=100,
 )  # fmt: skip
+
+
 INSOLVENT = vault(1, equity=-5, status=FLAGGED | LIQUIDATABLE, flagged_at=NOW - 900)
-
-
-def test_wind_downs__insolvent_until_the_end_of_the_auction__are_marked_once():
-    cells = {CELL: replace(cell(), liquidation=TERMS.pack())}
-    late = {1: quote(equity=-5, elapsed=900)}
-    policy = Policy(roles=frozenset({"wind_down"}))
-    assert decide(state(INSOLVENT, cells=cells, quotes=late), policy) == [WindDown(1)]
-    assert decide(state(INSOLVENT, cells=cells, quotes={1: quote(equity=-5, elapsed=899)}), policy) == []
-    marked = replace(INSOLVENT, status=INSOLVENT.status | MARKED)
-    assert decide(state(marked, cells=cells, quotes=late), policy) == []
-    solvent = replace(INSOLVENT, equity=5 * WAD)
-    assert decide(state(solvent, cells=cells, quotes=late), policy) == []
 
 
 def test_absorbs__vaults_of_the_pool__are_refilled_and_closed():
@@ -385,8 +253,8 @@ def test_top_ups__own_vault_near_its_margin__is_brought_back():
 
 def test_expiry__fix_settle_claim_collect__in_their_turn():
     due = state(now=EXPIRY, cells={CELL: cell()}, due={CELL: (1, 2, 9)})
-    proof = Proof((77,), True, 0)
-    assert decide(replace(due, proofs={CELL: proof}), Policy()) == [Fix(CELL, (77,))]
+    proof = ExpiryProof((77,), True, 0)
+    assert decide(replace(due, expiry_proofs={CELL: proof}), Policy()) == [Fix(CELL, (77,))]
     fixed = replace(due, cells={CELL: cell(price=WAD)})
     assert decide(fixed, Policy()) == [Settle((1, 2, 9))]
     done = state(claims={1: (CELL, 5), 2: (CELL, 0)}, now=EXPIRY)
@@ -397,8 +265,8 @@ def test_expiry__fix_settle_claim_collect__in_their_turn():
 
 
 def test_fixes__proof_that_cannot_finish__is_retried_but_not_at_every_block():
-    waiting = Proof((), False, EXPIRY)
-    due = state(vault(1), now=EXPIRY + FIX_SECONDS - 1, proofs={CELL: waiting})
+    waiting = ExpiryProof((), False, EXPIRY)
+    due = state(vault(1), now=EXPIRY + FIX_SECONDS - 1, expiry_proofs={CELL: waiting})
     assert decide(due, Policy()) == []
     assert decide(replace(due, now=EXPIRY + FIX_SECONDS), Policy()) == [Fix(CELL, ())]
 
@@ -422,7 +290,7 @@ def test_roles__each_can_be_left_to_others(role):
         cells={CELL: replace(cell(), liquidation=TERMS.pack()), (1, 5): cell(price=WAD, expiry=5)},
         due={(1, 5): (6,)},
         claims={8: ((1, 5), 3)},
-        proofs={(1, 6): Proof((), True, 0)},
+        expiry_proofs={(1, 6): ExpiryProof((), True, 0)},
         shortages={10: 50 * 10**6},
         debts=(9,),
         ramps={(1, "tail_bps"): 0},

@@ -1,19 +1,19 @@
-"""The short form of `bulkhead drill`: a crowd through the deepest hours of the bundled crash."""
+"""The short form of `bulkhead drill`: many vaults through the deepest hours of the bundled crash."""
 
 from __future__ import annotations
 
-from bulkhead.replay import scenario
+from bulkhead.replay import scenarios
 from bulkhead.replay.drill import run_drill, window
 
 
 def test_window__hours_of_a_crash__are_those_of_the_fall():
-    bars = scenario.bars()
+    bars = scenarios.bars()
     part = window(bars, 2)
     assert len(part) < len(bars) and max(b.high for b in part) > 1.1 * min(b.low for b in part)
     assert window(bars, 0) == bars
 
 
-def test_drill__crowd_in_the_fall__no_vault_is_missed_or_late():
-    found = run_drill(window(scenario.bars(), 0.6), 40)
+def test_drill__many_vaults_in_the_fall__no_vault_is_missed_or_late():
+    found = run_drill(window(scenarios.bars(), 0.6), 40)
     assert found.passed, found
     assert found.unsafe > 0 and found.flagged > 0 and found.worst <= 2 and found.mismatches == 0

@@ -20,7 +20,7 @@ import pytest
 
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.sender import Sender, account_from_key
-from bulkhead.keeper import follow
+from bulkhead.keeper import discovery, logs
 from bulkhead.keeper.fees import GWEI
 from bulkhead.keeper.journal import Journal
 from tests.keeper.proxy import FaultProxy
@@ -52,7 +52,7 @@ def faulty(place: World, switch: Callable[[FaultProxy], None], posts: int = 1) -
 
 def test_keeper__no_fault__flags_within_two_blocks(place):
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             place.crash()
             assert await place.rescued()
             await place.step()
@@ -147,7 +147,7 @@ def test_keeper__only_node_is_stale__acts_when_it_catches_up(place):
 def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
     async def play() -> None:
         # flags of a chain that disappears must not count
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             place.crash()
             place.mine(2)
             await seen(keeper, place.node.block_number())
@@ -159,7 +159,7 @@ def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
             place.node.call("anvil_reorg", 6, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued()
         place.check_sends()
 
@@ -167,21 +167,21 @@ def test_keeper__reorg_of_six_blocks__flags_again_what_was_unflagged(place):
 
 
 def test_keeper__reorg_deeper_than_it_remembers__reads_everything_again(place, monkeypatch):
-    monkeypatch.setattr(follow, "MEMORY", 3)
+    monkeypatch.setattr(discovery, "MEMORY", 3)
     # and not in one range that a node would refuse
-    monkeypatch.setattr(follow, "LOG_BLOCKS", 40)
+    monkeypatch.setattr(logs, "LOG_BLOCKS", 40)
 
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             place.crash()
             await place.step(8)
             assert place.flagged() == place.unsafe
             place.node.call("anvil_reorg", 8, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued()
-            assert keeper.observer.follower.book.vaults == place.chain.book().vaults
+            assert keeper.observer.discovery.book.vaults == place.chain.book().vaults
         place.check_sends()
 
     asyncio.run(play())
@@ -205,7 +205,7 @@ def test_keeper__lost_transactions__are_sent_again(place):
 
 def test_keeper__stuck_transactions__pay_an_eighth_more_every_two_blocks(place):
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             place.crash()
             head = place.mine()
             await seen(keeper, head)
@@ -243,14 +243,14 @@ def test_keeper__accepted_but_answered_with_an_error__is_not_sent_as_another(pla
 
 def test_keeper__empty_wallet__says_so_and_acts_once_it_is_filled(place):
     async def play() -> None:
-        place.scene.stage.anvil.set_balance(place.address, 10**12)
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        place.scene.local.anvil.set_balance(place.address, 10**12)
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             place.crash()
             await place.step(2)
             assert place.flagged() == set() and keeper.sender.counts.poor > 0 and not keeper.sender.pending
             said = [line for _, stream in place.keepers for line in lines(stream) if line["event"] == "alert"]
             assert [line["kind"] for line in said].count("no-funds") == 1
-            place.scene.stage.anvil.set_balance(place.address, 10**19)
+            place.scene.local.anvil.set_balance(place.address, 10**19)
             assert await place.rescued()
         place.check_sends()
 
@@ -259,7 +259,7 @@ def test_keeper__empty_wallet__says_so_and_acts_once_it_is_filled(place):
 
 def test_keeper__nonce_used_by_somebody_else__takes_the_next(place):
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             nonce = int(place.node.call("eth_getTransactionCount", place.address, "latest"), 16)
             rival = Sender(place.node, account_from_key(KEY))
             place.crash()
@@ -279,9 +279,9 @@ def test_keeper__nonce_used_by_somebody_else__takes_the_next(place):
 @pytest.mark.parametrize("rivals", [1, 2])
 def test_keepers__racing__each_vault_is_flagged_once(place, rivals):
     async def play() -> None:
-        url = place.scene.stage.anvil.url
+        url = place.scene.local.anvil.url
         for key in RIVALS[:rivals]:
-            place.scene.stage.anvil.set_balance(str(account_from_key(key).address), 10**20)
+            place.scene.local.anvil.set_balance(str(account_from_key(key).address), 10**20)
         async with AsyncExitStack() as stack:
             keepers = [await stack.enter_async_context(place.keeper(url, key=k)) for k in (KEY, *RIVALS[:rivals])]
             place.crash()
@@ -317,7 +317,7 @@ def test_keeper__node_restarted_with_an_empty_pool__goes_on(place, tmp_path):
                 assert await place.rescued(3)
                 assert keeper.sender.counts.sent == 2
                 place.check_sends()
-                node.target, place.node = place.scene.stage.anvil.url, place.scene.stage.anvil.rpc
+                node.target, place.node = place.scene.local.anvil.url, place.scene.local.anvil.rpc
 
     asyncio.run(play())
 
@@ -337,8 +337,8 @@ def started(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 def test_keeper__killed_at_random_moments__sends_nothing_twice(place, tmp_path):
     where, journal = tmp_path / "addresses.json", tmp_path / "journal.sqlite"
-    place.scene.stage.chain.deployment.save(where)
-    command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--rpc", place.scene.stage.anvil.url, "--deployment",
+    place.scene.local.chain.deployment.save(where)
+    command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--rpc", place.scene.local.anvil.url, "--deployment",
                str(where), "--key-env", "THE_KEY", "--poll", "0.01", "--roles", "flag", "--journal",
                str(journal)]  # fmt: skip
     chance = random.Random(7)

@@ -9,9 +9,9 @@ import pytest
 from bulkhead.chain.pool import PoolView, read_pool
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Keeper
-from bulkhead.replay.rounds import Round
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.world import fall, keep, settle
-from tests.worlds.stage import EXPIRY, opened
+from tests.worlds.local_market import EXPIRY, opened
 
 #: What the pool's one depositor puts in [quote].
 DEPOSIT = 200_000
@@ -25,11 +25,11 @@ def scene(tmp_path_factory):
 
 
 def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
-    stage, market = scene.stage, scene.stage.market
-    pool = stage.chain.backstop(stage.chain.deployment.market(market.symbol))
-    amount = DEPOSIT * stage.unit
-    insurer, keeper_address = stage.people["insurer"], stage.people["keeper"].address
-    minter = stage.people["deployer"].signer
+    local, market = scene.local, scene.local.market
+    pool = local.chain.backstop(local.chain.deployment.market(market.symbol))
+    amount = DEPOSIT * local.unit
+    insurer, keeper_address = local.people["insurer"], local.people["keeper"].address
+    minter = local.people["deployer"].signer
     minter.forget_nonce()  # the node signs for the feed with this account
     minter.execute(market.token, "mint", insurer.address, amount)
     insurer.ensure_allowance(market, pool, amount)
@@ -45,23 +45,23 @@ def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
         # the pool wants a fifth of the margin: auctions pay that after a while
         for _ in range(20):
             if pool.call("vaults"):
-                seen.append(read_pool(stage.chain, market.symbol))
+                seen.append(read_pool(local.chain, market.symbol))
                 break
-            stage.anvil.mine(stage.now() + 30)
+            local.anvil.mine(local.now() + 30)
             await settle(keeper)
         # further down, what was taken over lacks initial margin
         for price in (170, 164, 158):
-            stage.push(Round(stage.now() + 30, price * 10**8))
+            local.push(Round(local.now() + 30, price * 10**8))
             await settle(keeper)
         for at in (EXPIRY - 3_000, EXPIRY - 1_200, EXPIRY + 60):
-            stage.push(Round(at, 158 * 10**8))
+            local.push(Round(at, 158 * 10**8))
             await settle(keeper)
         for _ in range(4):
-            stage.anvil.mine(stage.now() + 60)
+            local.anvil.mine(local.now() + 60)
             await settle(keeper)
 
-    fresh = read_pool(stage.chain, market.symbol)
-    assert (fresh.assets, fresh.idle, fresh.vaults) == (amount, amount, ()) and fresh.share_price == stage.unit
+    fresh = read_pool(local.chain, market.symbol)
+    assert (fresh.assets, fresh.idle, fresh.vaults) == (amount, amount, ()) and fresh.share_price == local.unit
     assert fresh.room == fresh.cap - amount and fresh.shares == DEPOSIT * whole
     (request,) = fresh.queue
     assert (request.owner, request.shares, request.least) == (insurer.address, 3 * whole, 5)
@@ -71,7 +71,7 @@ def test_keeper__pool_with_money__absorbs_refills_and_collects(scene):
     assert [v.owner for v in filled.vaults] == [pool.address] and filled.vaults[0].legs
     assert filled.assets is not None and filled.assets > amount > filled.idle
     assert filled.share_price is not None and filled.redemption_price is not None
-    assert filled.share_price > max(stage.unit, filled.redemption_price)
+    assert filled.share_price > max(local.unit, filled.redemption_price)
     assert counted(said, "mined", "Pool.absorb") >= 1
     assert counted(said, "mined", "Pool.refill") >= 1
     assert counted(said, "mined", "Pool.collect") >= 1

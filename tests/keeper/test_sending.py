@@ -15,16 +15,17 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import decide
 from bulkhead.keeper import sender as sending
+from bulkhead.keeper.executor import SenderExecutor
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.journal import Journal
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper, OwnHands
-from bulkhead.replay.rounds import Round
+from bulkhead.keeper.service import Keeper
+from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.risk.words import WAD
 from tests.keeper.proxy import SEND, FaultProxy
 from tests.keeper.world import FLAGS, KEY, RIVALS, World, automine, lines, seen, until, world
-from tests.worlds.stage import EXPIRY, START
+from tests.worlds.local_market import EXPIRY, START
 
 #: Coins so cheap that a flag is worth hundreds of gwei of gas.
 RICH = FeePolicy(coin_price=10 * WAD)
@@ -60,7 +61,7 @@ async def step(place: World, gwei: int) -> None:
 
 def test_spike__gas_at_500_gwei__holds_back_and_says_so_and_flags_within_two_blocks_of_its_end(place):
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             priced(place, 500)
             place.crash()
             assert place.unsafe and place.flagged() == set()
@@ -90,9 +91,9 @@ def test_spike__a_duty_waits_at_its_cap__what_is_worth_more_does_not_wait_behind
     roles = Policy(roles=frozenset({"flag", "poke"}))
 
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url, policy=roles, fees=RICH) as keeper:
+        async with place.keeper(place.scene.local.anvil.url, policy=roles, fees=RICH) as keeper:
             automine(place.node, True)
-            place.scene.stage.push(Round(START + 300, 199 * 10**8))
+            place.scene.local.push(Round(START + 300, 199 * 10**8))
             automine(place.node, False)
             await step(place, 40)
             # one that brings nothing is in flight when gas leaves its cap behind
@@ -116,7 +117,7 @@ def test_spike__a_duty_waits_at_its_cap__what_is_worth_more_does_not_wait_behind
 
 def test_fees__coin_gets_dearer__what_gas_may_cost_follows(place):
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             assert keeper.sender.fees.coin_price == 200 * WAD
             place.crash()
             await place.step()
@@ -132,6 +133,7 @@ class Underpriced(FaultProxy):
     """A node that wants a larger tip than the keeper offers at first."""
 
     least = 12 * GWEI // 10
+    words = "transaction underpriced"
 
     async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         from eth_account.typed_transactions import TypedTransaction
@@ -144,18 +146,62 @@ class Underpriced(FaultProxy):
             return int(parts["maxPriorityFeePerGas"]) < self.least
 
         refused = [c for c in calls if cheap(c)]
-        error = {"code": -32000, "message": "transaction underpriced: tip needed 1200000000, tip permitted 1000000000"}
         found = {a["id"]: a for a in await super()._forward([c for c in calls if c not in refused])}
+        error = {"code": -32000, "message": self.words}
         told = [{"jsonrpc": "2.0", "id": c["id"], "error": error} for c in refused]
         return [*found.values(), *told]
 
 
-def test_broadcast__node_that_wants_a_larger_tip__gets_it_and_no_nonce_is_left_out(place):
+@pytest.mark.parametrize(
+    ("least", "words", "blocks"),
+    [
+        (12 * GWEI // 10, "transaction underpriced: tip needed 1200000000, tip permitted 1000000000", 8),
+        (12 * GWEI // 10, "FeeTooLow, EffectivePriorityFeePerGas too low", 8),
+        # Polygon's: the first replacement pays what is wanted
+        (25 * GWEI, "transaction underpriced: gas tip cap 1000000000, minimum needed 25000000000", 4),
+    ],
+)
+def test_broadcast__node_that_wants_a_larger_tip__gets_it_and_no_nonce_is_left_out(place, least, words, blocks):
     async def play() -> None:
-        node = Underpriced(place.scene.stage.anvil.url)
+        node = Underpriced(place.scene.local.anvil.url)
+        node.least, node.words = least, words
         async with node, place.keeper(node.url):
             place.crash()
-            assert await place.rescued(8)
+            assert await place.rescued(blocks)
+        place.check_sends()
+
+    asyncio.run(play())
+
+
+class Suggesting(FaultProxy):
+    """A node that suggests a tip of its own, or knows no such method."""
+
+    tip: int | None = 0
+    asked = 0
+
+    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+        head = {"jsonrpc": "2.0", "id": call["id"]}
+        if call["method"] != "eth_maxPriorityFeePerGas":
+            return super()._twist(call, answer)
+        self.asked += 1
+        if self.tip is None:
+            return {**head, "error": {"code": -32601, "message": "Method not found"}}
+        return {**head, "result": hex(self.tip)}
+
+
+@pytest.mark.parametrize(("tip", "paid"), [(0, 0), (30 * GWEI, 30 * GWEI), (10**18, 40 * GWEI), (None, GWEI // 2)])
+def test_fees__tip_that_a_node_suggests__is_paid_between_floor_and_cap(place, tip, paid):
+    async def play() -> None:
+        node = Suggesting(place.scene.local.anvil.url)
+        node.tip = tip
+        floor = GWEI // 2 if tip is None else 0
+        fees = FeePolicy(tip=floor, tip_floor=floor, tip_cap=40 * GWEI)
+        async with node, place.keeper(node.url, fees=fees):
+            place.crash()
+            assert await place.rescued()
+            assert {line["tip"] for line in said(place, "sent")} == {paid}
+            if tip is None:
+                assert node.asked == 1
         place.check_sends()
 
     asyncio.run(play())
@@ -165,7 +211,7 @@ def test_broadcast__unknown_transaction_waits_at_the_next_nonce_for_a_price_of_t
     """A journal that was lost with its machine, while a transaction of calmer times is still in the pools."""
 
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url, fees=RICH) as keeper:
+        async with place.keeper(place.scene.local.anvil.url, fees=RICH) as keeper:
             nonce = int(place.node.call("eth_getTransactionCount", place.address, "latest"), 16)
             priced(place, 30)
             place.crash()
@@ -200,7 +246,7 @@ def test_submit__node_that_does_not_estimate__keeps_no_flag_from_going_out(place
     roles = Policy(roles=frozenset({"flag", "poke"}))
 
     async def play() -> None:
-        node = Sluggish(place.scene.stage.anvil.url)
+        node = Sluggish(place.scene.local.anvil.url)
         async with node, place.keeper(node.url, policy=roles, timeout=0.5):
             place.crash()
             assert await place.rescued()
@@ -217,10 +263,10 @@ def test_submit__many_duties__leave_room_in_the_block_and_get_their_turn(place, 
     async def play() -> None:
         nonlocal most
         roles = Policy(roles=frozenset({"fix", "settle"}))
-        async with place.keeper(place.scene.stage.anvil.url, policy=roles) as keeper:
+        async with place.keeper(place.scene.local.anvil.url, policy=roles) as keeper:
             automine(place.node, True)
             for at in (EXPIRY - 3_000, EXPIRY - 1_200, EXPIRY + 60):
-                place.scene.stage.push(Round(at, 200 * 10**8))
+                place.scene.local.push(Round(at, 200 * 10**8))
             automine(place.node, False)
             for _ in range(40):
                 await place.step()
@@ -248,7 +294,7 @@ class Behind(FaultProxy):
 
 def test_maintain__node_that_is_behind_finds_no_purpose__the_flag_stays(place):
     async def play() -> None:
-        node = Behind(place.scene.stage.anvil.url)
+        node = Behind(place.scene.local.anvil.url)
         async with node, place.keeper(node.url) as keeper:
             node.old = hex(place.node.block_number())
             place.crash()
@@ -267,8 +313,8 @@ def test_maintain__node_that_is_behind_finds_no_purpose__the_flag_stays(place):
 def test_reorganised__transactions_that_had_reverted__leave_no_gap_of_nonces(place):
     async def play() -> None:
         rival = str(account_from_key(RIVALS[0]).address)
-        place.scene.stage.anvil.set_balance(rival, 10**20)
-        async with place.keeper(place.scene.stage.anvil.url) as keeper:
+        place.scene.local.anvil.set_balance(rival, 10**20)
+        async with place.keeper(place.scene.local.anvil.url) as keeper:
             place.crash()
             await seen(keeper, place.node.block_number())
             # a rival is faster, so that the keeper's flags revert
@@ -283,7 +329,7 @@ def test_reorganised__transactions_that_had_reverted__leave_no_gap_of_nonces(pla
             place.node.call("anvil_reorg", 2, [])
             place.node.call("anvil_dropAllTransactions")
             assert place.flagged() == set()
-            await until(lambda: keeper.observer.follower.reorgs > 0, "the keeper has not noticed")
+            await until(lambda: keeper.observer.discovery.reorgs > 0, "the keeper has not noticed")
             assert await place.rescued(4)
 
     asyncio.run(play())
@@ -294,7 +340,7 @@ def test_reorganised__transactions_that_had_reverted__leave_no_gap_of_nonces(pla
 
 def test_journal__that_cannot_be_written__sends_nothing_and_tells_and_goes_on_once_it_can(place, tmp_path):
     async def play() -> None:
-        async with place.keeper(place.scene.stage.anvil.url, journal=str(tmp_path / "journal.sqlite")) as keeper:
+        async with place.keeper(place.scene.local.anvil.url, journal=str(tmp_path / "journal.sqlite")) as keeper:
             disk = keeper.sender.journal._db
             disk.execute("PRAGMA query_only=ON")
             place.crash()
@@ -356,15 +402,15 @@ def kill(keeper: Keeper, point: str) -> None:
 
 @pytest.mark.parametrize("point", ["before the journal", "before the send", "before the answer", "before the receipt"])
 def test_keeper__killed_at_any_point_of_a_send__flags_each_vault_once_and_leaves_no_gap(place, tmp_path, point):
+    from bulkhead.keeper.json_log import JsonLog
     from bulkhead.keeper.launch import assemble
-    from bulkhead.keeper.log import JsonLog
 
     path = tmp_path / "journal.sqlite"
 
     async def first() -> None:
         with (tmp_path / "log").open("w") as stream:
             keeper = await assemble(
-                place.scene.stage.chain.deployment, [Node(place.scene.stage.anvil.url)], account_from_key(KEY),
+                place.scene.local.chain.deployment, [Node(place.scene.local.anvil.url)], account_from_key(KEY),
                 str(path), JsonLog(stream), FLAGS,
             )  # fmt: skip
             kill(keeper, point)
@@ -379,8 +425,8 @@ def test_keeper__killed_at_any_point_of_a_send__flags_each_vault_once_and_leaves
                 await keeper.providers.close()
 
     async def second() -> None:
-        async with place.keeper(place.scene.stage.anvil.url, journal=str(path)) as keeper:
-            assert isinstance(keeper.hands, OwnHands)
+        async with place.keeper(place.scene.local.anvil.url, journal=str(path)) as keeper:
+            assert isinstance(keeper.executor, SenderExecutor)
             assert await place.rescued(3)
             await place.step(2)
             assert not keeper.sender.pending

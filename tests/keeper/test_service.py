@@ -18,25 +18,25 @@ import pytest
 from aiohttp import web
 
 from bulkhead.chain.connection import Connection
-from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
-from bulkhead.keeper import asking, service, telemetry
+from bulkhead.keeper import service, telemetry
 from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of
 from bulkhead.keeper.decide import QUIET_SECONDS
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
-from bulkhead.keeper.observe import PATIENT_SECONDS
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Action, Flag, Policy
-from bulkhead.keeper.providers import Node, Providers
-from bulkhead.keeper.sender import PATIENT_BLOCKS
-from bulkhead.keeper.service import Keeper, Pace, Tick
+from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.schedule import Pace
+from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
-from bulkhead.replay.rounds import Round
+from bulkhead.keeper.turns import PATIENT_BLOCKS
+from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, PATIENCE, Play, fall, flagged, keep, lines, seen, settle
+from tests.keeper.world import KEY, PATIENCE, fall, flagged, keep, seen, settle
 
 
 def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_suits(scene):
@@ -46,7 +46,7 @@ def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_s
         await settle(keeper)
         assert flagged(scene) == unsafe
         for _ in range(4):
-            scene.stage.anvil.mine(scene.stage.now() + 15)
+            scene.local.anvil.mine(scene.local.now() + 15)
             await settle(keeper)
 
     _, said = keep(scene, play)
@@ -61,7 +61,7 @@ def test_tick__two_unsafe_vaults__are_flagged_at_once_and_taken_when_the_bonus_s
 
 def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(scene):
     """By a keeper that saw the ramp begin, and by one that reads of it in old logs."""
-    parameters, owner = scene.stage.chain["RiskParameters"], scene.stage.people["deployer"].signer
+    parameters, owner = scene.local.chain["RiskParameters"], scene.local.people["deployer"].signer
     owner.forget_nonce()
     owner.execute(parameters, "set_parameter", 1, "iv_floor_bps", 4_100)
     advance = Policy(roles=frozenset({"advance"}))
@@ -70,7 +70,7 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
         return int(parameters.call("parameter", 1, "iv_floor_bps"))
 
     async def hour(keeper: Keeper) -> int:
-        scene.stage.push(Round(scene.stage.now() + 3_600, 200 * 10**8))
+        scene.local.push(Round(scene.local.now() + 3_600, 200 * 10**8))
         await settle(keeper)
         return value()
 
@@ -78,7 +78,7 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
         await settle(keeper)
         # when the ramp began it cannot know: the first step is tried at once and again after some blocks
         assert value() < 4_010
-        scene.stage.anvil.rpc.call("anvil_mine", hex(PATIENT_BLOCKS))
+        scene.local.anvil.rpc.call("anvil_mine", hex(PATIENT_BLOCKS))
         assert [await hour(keeper) for _ in range(2)] == pytest.approx([4_040, 4_080], abs=10)
 
     async def starting(keeper: Keeper) -> None:
@@ -88,7 +88,7 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
         assert len(said()) == sent
 
     def said() -> list[int]:
-        return [int(log.values.value) for log in scene.stage.chain.logs() if log.event == "ParameterChanged"]
+        return [int(log.values.value) for log in scene.local.chain.logs() if log.event == "ParameterChanged"]
 
     keep(scene, watching, policy=advance)
     keep(scene, starting, policy=advance)
@@ -97,123 +97,11 @@ def test_tick__parameter_on_its_way__is_pushed_on_every_hour_until_it_is_there(s
 
 def test_tick__dry_run__sends_nothing_and_says_what_it_would(scene):
     unsafe = fall(scene)
-    head = scene.stage.anvil.rpc.block_number()
+    head = scene.local.anvil.rpc.block_number()
     done, said = keep(scene, lambda keeper: keeper.tick(), dry_run=True)
-    assert done.sent == 0 and scene.stage.anvil.rpc.block_number() == head
+    assert done.sent == 0 and scene.local.anvil.rpc.block_number() == head
     would = [line for line in said if line["event"] == "would"]
     assert {line["vault_id"] for line in would if line["action"] == "flag"} == unsafe
-
-
-class Blind(FaultProxy):
-    """A node that fails every read of one vault by the Lens."""
-
-    lens, word = "", ""
-
-    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answers = await super()._forward(calls)
-        for call, answer in zip(calls, answers, strict=True):
-            if call["method"] == "eth_call" and call["params"][0]["to"].lower() == self.lens:
-                data = call["params"][0]["data"][10:]
-                if self.word in [data[i : i + 64] for i in range(128, len(data), 64)]:
-                    answer.pop("result", None)
-                    answer["error"] = {"code": -32000, "message": "missing trie node"}
-        return answers
-
-
-def blinded(scene, vault_id: int, play: Play) -> tuple[Any, list[dict[str, Any]]]:
-    """`keep` through a node that cannot read one vault."""
-    stream = io.StringIO()
-
-    async def run() -> Any:
-        proxy = Blind(scene.stage.anvil.url)
-        proxy.lens, proxy.word = scene.stage.chain["Lens"].address.lower(), f"{vault_id:064x}"
-        async with proxy:
-            keeper = await assemble(
-                scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
-            )
-            try:
-                return await play(keeper)
-            finally:
-                await keeper.close()
-
-    return asyncio.run(run()), lines(stream)
-
-
-def test_tick__vault_that_cannot_be_read__is_flagged_all_the_same(scene):
-    unsafe = fall(scene)
-    hidden = max(unsafe)
-    _, said = blinded(scene, hidden, lambda keeper: keeper.tick())
-    assert any(line["event"] == "unknown" and f"vault {hidden}" in line["reason"] for line in said)
-    sent = [line for line in said if line["event"] == "sent" and line["action"] == "flag"]
-    assert {line["vault_id"]: line["certain"] for line in sent}[hidden] is False
-    assert {line["vault_id"] for line in sent} == unsafe
-
-
-class Selective(FaultProxy):
-    """A node that fails every call of one function, or answers it with an empty list."""
-
-    to, selector, empty = "", "", False
-
-    def spoil(self, contract: Contract, function: str, arguments: tuple[object, ...], empty: bool = False) -> None:
-        """From now on."""
-        self.to, self.empty = contract.address.lower(), empty
-        self.selector = "0x" + contract.encode(function, *arguments)[:4].hex()
-
-    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
-        told = super()._twist(call, answer)
-        if call["method"] != "eth_call" or call["params"][0]["to"].lower() != self.to:
-            return told
-        if not call["params"][0]["data"].startswith(self.selector):
-            return told
-        head = {"jsonrpc": "2.0", "id": call["id"]}
-        if self.empty:
-            return {**head, "result": f"0x{32:064x}{0:064x}"}
-        return {**head, "error": {"code": -32000, "message": "missing trie node"}}
-
-
-@pytest.mark.parametrize(
-    ("function", "arguments", "empty"),
-    [("market", (1, 1), False), ("vaults", ([1],), False), ("vaults", ([1],), True)],
-)
-def test_tick__what_the_lens_cannot_tell__hides_no_unsafe_vault(scene, function, arguments, empty):
-    """Prices of a cell fail, or every vault does, or a node describes none: unknown is never healthy."""
-    lens = scene.stage.chain["Lens"]
-    stream = io.StringIO()
-
-    async def run() -> set[int]:
-        proxy = Selective(scene.stage.anvil.url)
-        async with proxy:
-            keeper = await assemble(
-                scene.stage.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
-            )
-            try:
-                # it has seen the market at its old price
-                await keeper.tick()
-                proxy.spoil(lens, function, arguments, empty)
-                unsafe = fall(scene)
-                await settle(keeper)
-                return unsafe
-            finally:
-                await keeper.close()
-
-    unsafe = asyncio.run(run())
-    assert flagged(scene) == unsafe
-    assert not [line for line in lines(stream) if line["event"] == "bug"]
-
-
-def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_logged(scene):
-    safe = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
-
-    async def play(keeper: Keeper) -> Tick:
-        await keeper.tick()
-        # near its edge by what the keeper believes, and then unreadable
-        keeper.observer.known.suspects.add(safe)
-        return await keeper.tick()
-
-    done, said = blinded(scene, safe, play)
-    failures = [line for line in said if line["event"] == "action-failed"]
-    assert done.failed == 1 and [f["vault_id"] for f in failures] == [safe]
-    assert "liquidator/healthy" in failures[0]["reason"] and flagged(scene) == set()
 
 
 def test_tick__node_gone__is_logged_and_nothing_is_assumed(scene):
@@ -230,7 +118,7 @@ def test_tick__poke_that_moved_nothing__is_not_repeated_in_the_next_block(scene)
     async def play(keeper: Keeper) -> list[int]:
         # when the clock was recorded last a keeper that starts asks the oracle: the logs' blocks tell no time
         first = [(await keeper.tick()).planned for _ in range(2)]
-        scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
+        scene.local.anvil.mine(scene.local.now() + QUIET_SECONDS)
         return first + [(await keeper.tick()).planned for _ in range(3)]
 
     planned, said = keep(scene, play, policy=Policy(roles=frozenset({"poke"})))
@@ -239,7 +127,7 @@ def test_tick__poke_that_moved_nothing__is_not_repeated_in_the_next_block(scene)
 
 
 def test_tick__keeper_that_starts_long_after_the_last_record__pokes_at_once(scene):
-    scene.stage.anvil.mine(scene.stage.now() + QUIET_SECONDS)
+    scene.local.anvil.mine(scene.local.now() + QUIET_SECONDS)
 
     async def play(keeper: Keeper) -> list[int]:
         return [(await keeper.tick()).planned for _ in range(2)]
@@ -268,48 +156,6 @@ def test_after__node_that_is_down_or_all_of_them__is_told(scene):
     assert told == [("node-down", "127.0.0.1:1"), ("blind", account_from_key(KEY).address)]
 
 
-def test_observer__state_by_logs__is_that_of_the_lens(scene):
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        head = await keeper.providers.head()
-        while await keeper.observer.reconcile(head):
-            pass
-        assert len(keeper.observer.follower.book.vaults) == len(scene.cast)
-        assert keeper.observer.problems == [] and keeper.observer.known.mismatches == 0
-
-    keep(scene, play, policy=Policy(roles=frozenset()))
-
-
-def test_reconcile__logs_that_tell_of_too_few_vaults__are_read_again(scene):
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        book = keeper.observer.follower.book
-        lost = max(book.vaults)
-        del book.vaults[lost]
-        await keeper.observer.reconcile(await keeper.providers.head())
-        assert keeper.observer.known.mismatches == 1
-        await keeper.tick()
-        assert lost in keeper.observer.follower.book.vaults
-
-    keep(scene, play, policy=Policy(roles=frozenset()))
-
-
-def test_reconcile__block_with_no_post_to_spare__waits_for_a_later_one_but_not_for_ever(scene):
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        observer = keeper.observer
-        observer.known.checked_at.clear()
-        head = await keeper.providers.head()
-        assert await observer.reconcile(head) > 0
-        observer.known.checked_at.clear()
-        soon = replace(head, timestamp=head.timestamp + PATIENT_SECONDS - 1)
-        posts = keeper.providers.posts
-        assert await observer.reconcile(soon, spare=False) == 0 and keeper.providers.posts == posts
-        assert await observer.reconcile(replace(head, timestamp=head.timestamp + PATIENT_SECONDS), spare=False) > 0
-
-    keep(scene, play, policy=Policy(roles=frozenset()))
-
-
 def test_after__block_in_which_vaults_came_near_their_edge__costs_three_posts_at_most(scene):
     """Head, look, and the vaults that were far before; reconciling waits."""
     fall(scene)
@@ -319,10 +165,10 @@ def test_after__block_in_which_vaults_came_near_their_edge__costs_three_posts_at
         await keeper.after(await keeper.providers.head())
         costs = []
         for turn in range(6):
-            scene.stage.anvil.mine(scene.stage.now() + 12)
+            scene.local.anvil.mine(scene.local.now() + 12)
             if turn % 2:
                 keeper.observer.watch.clear()
-            keeper.observer.known.checked_at.clear()
+            keeper.observer.registry.checked_at.clear()
             before = keeper.providers.posts
             head = await keeper.providers.head()
             await keeper.tick(head)
@@ -334,74 +180,17 @@ def test_after__block_in_which_vaults_came_near_their_edge__costs_three_posts_at
     costs, said = keep(scene, play, policy=Policy(roles=frozenset()))
     assert [looked for looked, _ in costs] == [2, 3] * 3
     assert max(all_of_it for _, all_of_it in costs) == 3
-    assert sum(line["reconciled"] > 0 for line in said if line["event"] == "followed") >= 2
+    assert sum(line["reconciled"] > 0 for line in said if line["event"] == "completed") >= 2
 
 
 def test_patience__blocks_that_wait_for_the_keeper__are_asked_for_sooner_than_they_came(scene):
     async def play(keeper: Keeper) -> None:
         now = time.monotonic()
-        keeper.arrivals.extend(now - 2.0 * i for i in reversed(range(9)))
-        assert keeper.interval == pytest.approx(2.0)
-        assert keeper.patience() < 2.0 * 0.95
+        keeper.schedule.arrivals.extend(now - 2.0 * i for i in reversed(range(9)))
+        assert keeper.schedule.interval == pytest.approx(2.0)
+        assert keeper.schedule.patience(False) < 2.0 * 0.95
 
     keep(scene, play)
-
-
-def test_reconcile__vault_whose_legs_the_logs_have_lost__is_found_and_flagged(scene):
-    hidden = next(v.vault_id for v in scene.cast.values() if v.title == "short put")
-
-    async def play(keeper: Keeper) -> set[int]:
-        await keeper.tick()
-        follower = keeper.observer.follower
-        follower.book.vaults[hidden] = replace(follower.book.vaults[hidden], word=None, terms=None, legs=())
-        follower.touched.add(hidden)
-        unsafe = fall(scene)
-        await settle(keeper)
-        assert flagged(scene) == unsafe - {hidden}
-        keeper.observer.known.checked_at.clear()
-        for _ in range(2):
-            # a round is more than fits one look
-            keeper.observer._reconciled_at = 0
-            await keeper.observer.reconcile(await keeper.providers.head())
-        await settle(keeper)
-        return unsafe
-
-    unsafe, _ = keep(scene, play, policy=Policy(roles=frozenset({"flag"})))
-    assert flagged(scene) == unsafe
-
-
-def test_reconcile__logs_lost_for_good__are_not_read_again_and_again(scene):
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        for restarts in (True, False):
-            # what a node has lost is missing after the next reading too
-            book = keeper.observer.follower.book
-            del book.vaults[max(book.vaults)]
-            keeper.observer._queue.clear()
-            keeper.observer._reconciled_at = 0
-            await keeper.observer.reconcile(await keeper.providers.head())
-            assert (keeper.observer.follower.book is not book) == restarts
-            await keeper.tick()
-        assert keeper.observer.known.mismatches == 2
-
-    keep(scene, play, policy=Policy(roles=frozenset()))
-
-
-def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkeypatch):
-    """Nodes bound the gas of a call, and whoever holds sixteen legs makes his the dearest."""
-    monkeypatch.setattr(asking, "MOST_LEGS", 3)
-
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        book = keeper.observer.follower.book.vaults
-        wanted = asking.Wanted()
-        keeper.observer.asker.vaults(wanted, book)
-        parts = [ids for _, ids in wanted.names]
-        assert sorted(i for ids in parts for i in ids) == sorted(book)
-        assert all(len(ids) == 1 or sum(len(book[i].legs) for i in ids) <= 3 for ids in parts)
-        assert 1 < len(parts) < len(book)
-
-    keep(scene, play, policy=Policy(roles=frozenset()))
 
 
 def test_tick__action_that_cannot_be_written_as_a_call__keeps_no_other_from_going_out(scene, monkeypatch):
@@ -419,29 +208,12 @@ def test_tick__action_that_cannot_be_written_as_a_call__keeps_no_other_from_goin
     assert any(line["event"] == "bug" and "poison" in line["reason"] for line in said)
 
 
-def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
-    vault_id = next(v.vault_id for v in scene.cast.values() if v.title == "short call")
-
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        record = keeper.observer.follower.book.vaults[vault_id]
-        trader = scene.stage.people["Boris"]
-        trader.signer.execute(scene.stage.market.token, "transfer", record.custody, 5 * 10**6)
-        await keeper.tick()
-        keeper.observer.known.checked_at.clear()
-        while await keeper.observer.reconcile(await keeper.providers.head()):
-            pass
-        assert keeper.observer.follower.book.vaults[vault_id].balance == record.balance + 5 * 10**6
-
-    keep(scene, play, policy=Policy(roles=frozenset()))
-
-
 def test_start__node_of_another_chain_or_without_the_contracts__is_never_asked(scene):
-    deployment = scene.stage.chain.deployment
+    deployment = scene.local.chain.deployment
     houses = {**deployment.contracts, "Lens": replace(deployment.contracts["Lens"], address="0x" + "12" * 20)}
 
     async def start(wanted: Deployment) -> None:
-        providers = Providers([Node(scene.stage.anvil.url)], wanted)
+        providers = Providers([Node(scene.local.anvil.url)], wanted)
         try:
             await providers.start()
         finally:
@@ -474,8 +246,8 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
         task = asyncio.create_task(keeper.run())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
             for _ in range(3):
-                scene.stage.anvil.mine(scene.stage.now() + 40)
-                await seen(keeper, scene.stage.anvil.rpc.block_number())
+                scene.local.anvil.mine(scene.local.now() + 40)
+                await seen(keeper, scene.local.anvil.rpc.block_number())
             async with session.get("/healthz") as reply:
                 assert reply.status == 200, await reply.text()
             keeper.health.head += 3
@@ -485,7 +257,7 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
                 page = await reply.text()
         for name in ("lag_seconds", "tick_seconds_count", "vaults", "transactions_total", "gas_wei", "balance_wei"):
             assert f"bulkhead_keeper_{name}" in page
-        assert 'bulkhead_keeper_vaults{state="known"} 9.0' in page
+        assert 'bulkhead_keeper_vaults{state="open"} 9.0' in page
         keeper.stop()
         await task
         await pages.stop()
@@ -509,18 +281,18 @@ def test_healthz__node_that_hangs_or_is_gone__is_503_and_200_again_when_it_is_ba
         raise AssertionError(f"/healthz never became {wanted}")
 
     async def run() -> None:
-        proxy = FaultProxy(scene.stage.anvil.url)
+        proxy = FaultProxy(scene.local.anvil.url)
         async with proxy:
             node = Node(proxy.url, timeout_seconds=20)
             keeper = await assemble(
-                scene.stage.chain.deployment, [node], account_from_key(KEY), ":memory:", JsonLog(io.StringIO()),
+                scene.local.chain.deployment, [node], account_from_key(KEY), ":memory:", JsonLog(io.StringIO()),
                 Policy(roles=frozenset({"flag"})), pace=Pace(0.02, 5.0, 0.05),
             )  # fmt: skip
             pages = Server(keeper.metrics, keeper.health, "127.0.0.1", 0)
             await pages.start()
             task = asyncio.create_task(keeper.run())
             async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
-                await seen(keeper, scene.stage.anvil.rpc.block_number())
+                await seen(keeper, scene.local.anvil.rpc.block_number())
                 await status(session, 200)
                 for switch, value in (("down", True), ("hang", 3.0)):
                     setattr(proxy, switch, value)
@@ -537,11 +309,11 @@ def test_healthz__node_that_hangs_or_is_gone__is_503_and_200_again_when_it_is_ba
 def test_process__sigterm__ends_cleanly(scene, tmp_path):
     unsafe = fall(scene)
     where = tmp_path / "addresses.json"
-    scene.stage.chain.deployment.save(where)
+    scene.local.chain.deployment.save(where)
     settings = tmp_path / "keeper.toml"
     settings.write_text(
         f'deployment = "{where}"\nkey_env = "THE_KEY"\npoll_seconds = 0.02\njournal = "{tmp_path / "journal.sqlite"}"\n'
-        f'[[providers]]\nurl = "{scene.stage.anvil.url}/"\n'
+        f'[[providers]]\nurl = "{scene.local.anvil.url}/"\n'
     )
     command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--config", str(settings)]
     process = subprocess.Popen(

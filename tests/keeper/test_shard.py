@@ -19,16 +19,17 @@ from redis.exceptions import RedisError
 from bulkhead.chain.anvil import free_port
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import shard
+from bulkhead.keeper.executor import SenderExecutor
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
-from bulkhead.keeper.log import JsonLog
-from bulkhead.keeper.providers import Node, Providers
+from bulkhead.keeper.json_log import JsonLog
+from bulkhead.keeper.node import Node
+from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.sender import Sender
-from bulkhead.keeper.service import OwnHands
-from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueHands, Worker, owner_of
-from bulkhead.replay.crowd import Crowd, members
+from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueExecutor, Worker, owner_of
+from bulkhead.replay.many_vaults import ManyVaults, members
 from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
-from tests.worlds.stage import EXPIRY, opened
+from tests.worlds.local_market import EXPIRY, opened
 
 WORKERS = (KEY, *RIVALS)
 
@@ -89,7 +90,7 @@ def answers(client: Redis) -> bool:
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
     with opened(tmp_path_factory.mktemp("shards") / "log") as replay:
-        Crowd(replay.stage, EXPIRY).open(members(12, least=1.12, most=1.2))
+        ManyVaults(replay.local, EXPIRY).open(members(12, least=1.12, most=1.2))
         yield replay
 
 
@@ -97,7 +98,7 @@ def market(tmp_path_factory):
 def place(market):
     with world(market) as found:
         for key in WORKERS:
-            market.stage.anvil.set_balance(str(account_from_key(key).address), 10**20)
+            market.local.anvil.set_balance(str(account_from_key(key).address), 10**20)
         yield found
 
 
@@ -106,8 +107,8 @@ class Crew:
 
     def __init__(self, place: World, redis: str) -> None:
         self.place, self.redis = place, redis
-        self.url = place.scene.stage.anvil.url
-        self.deployment = place.scene.stage.chain.deployment
+        self.url = place.scene.local.anvil.url
+        self.deployment = place.scene.local.chain.deployment
         self.stream = io.StringIO()
         self.workers: list[Worker] = []
         self.tasks: list[asyncio.Task[None]] = []
@@ -137,12 +138,12 @@ class Crew:
         for worker in self.workers:
             await worker.providers.close()
 
-    async def watch(self, stack: AsyncExitStack) -> QueueHands:
+    async def watch(self, stack: AsyncExitStack) -> QueueExecutor:
         """A keeper that queues."""
         keeper = await stack.enter_async_context(self.place.keeper(self.url))
-        hands = QueueHands(self.redis, 3, keeper.providers, OwnHands(keeper.sender), keeper.log)
-        keeper.hands = hands
-        return hands
+        executor = QueueExecutor(self.redis, 3, keeper.providers, SenderExecutor(keeper.sender), keeper.log)
+        keeper.executor = executor
+        return executor
 
     def keys(self, event: str) -> list[str]:
         """What the workers have told of one event."""
@@ -172,11 +173,11 @@ def test_workers__three_behind_one_queue__each_flags_its_own_vaults_once(place, 
             crew = await stack.enter_async_context(Crew(place, redis))
             for index in range(3):
                 await crew.hire(index)
-            hands = await crew.watch(stack)
+            executor = await crew.watch(stack)
             place.crash(170)
             assert len({i % 3 for i in place.unsafe}) == 3, place.unsafe
             await crew.rescue()
-            assert hands.queued == len(place.unsafe)
+            assert executor.queued == len(place.unsafe)
             for worker in crew.workers:
                 mined = [d for d, well, _ in place.transactions(worker.sender.address) if well and len(d) > 2]
                 assert len(mined) == sum(i % 3 == worker.index for i in place.unsafe)
@@ -189,10 +190,10 @@ def test_workers__one_is_gone__the_others_take_its_vaults(place, redis):
         async with AsyncExitStack() as stack:
             crew = await stack.enter_async_context(Crew(place, redis))
             await crew.hire(0)
-            hands = await crew.watch(stack)
+            executor = await crew.watch(stack)
             place.crash()
             await crew.rescue()
-            assert hands.queued == len(place.unsafe)
+            assert executor.queued == len(place.unsafe)
 
     asyncio.run(play())
 
@@ -206,21 +207,21 @@ def test_workers__one_dies_with_tasks_in_its_queue__they_are_queued_anew_and_its
     async def play() -> None:
         async with AsyncExitStack() as stack:
             crew = await stack.enter_async_context(Crew(place, redis))
-            hands = await crew.watch(stack)
-            names = hands.names
+            executor = await crew.watch(stack)
+            names = executor.names
             with Redis.from_url(redis) as client:
                 for index in range(3):  # beats that outlive their workers
                     client.set(names.beat(index), 1)
                 place.crash(170)
                 await place.step()
                 count = len(place.unsafe)
-                assert hands.queued == count and place.flagged() == set()
+                assert executor.queued == count and place.flagged() == set()
                 await until(lambda: not client.keys(names.lease("*")), "leases do not end")
                 monkeypatch.setattr(shard, "LEASE_SECONDS", PATIENCE)
                 client.delete(names.beat(1), names.beat(2))
                 place.mine(STALE_BLOCKS)
                 await place.step()
-                assert hands.queued == 2 * count and place.flagged() == set()
+                assert executor.queued == 2 * count and place.flagged() == set()
                 await crew.hire(0)
                 await crew.rescue()
                 # what was planned for it before is dropped, what the watcher has queued anew is sent
@@ -235,13 +236,13 @@ def test_workers__one_without_coins__leaves_its_vaults_to_the_others_and_says_so
             crew = await stack.enter_async_context(Crew(place, redis))
             for index in range(2):
                 await crew.hire(index)
-            place.scene.stage.anvil.set_balance(crew.workers[0].sender.address, 0)
-            hands = await crew.watch(stack)
+            place.scene.local.anvil.set_balance(crew.workers[0].sender.address, 0)
+            executor = await crew.watch(stack)
             place.crash(170)
             await place.step()
             await until(lambda: not crew.workers[0].fit, "the poor worker claims its shard")
             await crew.rescue()
-            assert hands.queued > len(place.unsafe) and crew.workers[1].fit
+            assert executor.queued > len(place.unsafe) and crew.workers[1].fit
             assert [line["kind"] for line in lines(crew.stream) if line["event"] == "alert"] == ["no-funds"]
 
     asyncio.run(play())
@@ -254,7 +255,7 @@ def test_worker__without_a_node__is_not_fit(place, redis):
             await crew.hire(0)
             (worker,) = crew.workers
             assert worker.fit
-            worker._followed_at -= shard.ALIVE_SECONDS
+            worker._caught_up_at -= shard.ALIVE_SECONDS
             worker.providers.nodes[0].url = "http://127.0.0.1:1"
             assert not worker.fit
 
@@ -285,10 +286,10 @@ def test_watcher__no_redis_or_no_worker__works_alone(place, redis, gone):
     async def play(url: str) -> None:
         async with AsyncExitStack() as stack:
             crew = Crew(place, url)
-            hands = await crew.watch(stack)
+            executor = await crew.watch(stack)
             place.crash()
             assert await place.rescued()
-            assert hands.queued == 0
+            assert executor.queued == 0
 
     asyncio.run(play(f"redis://127.0.0.1:{free_port()}/0" if gone == "redis" else redis))
     place.check_sends()

@@ -16,16 +16,17 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
-from bulkhead.keeper.log import JsonLog
+from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.providers import Node
-from bulkhead.keeper.service import Keeper, Pace, Tick
-from bulkhead.replay.cast import ROLES
-from bulkhead.replay.rounds import Round
+from bulkhead.keeper.schedule import Pace
+from bulkhead.keeper.service import Keeper, Tick
+from bulkhead.replay.participants import ROLES
+from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.replay.run import Replay
 from tests.keeper.proxy import FaultProxy
-from tests.worlds.stage import START, undone
+from tests.worlds.local_market import START, undone
 
 KEY = anvil.key(ROLES.index("keeper"))
 #: Keepers besides the first, when several race: accounts with coins and no part in the play.
@@ -47,7 +48,7 @@ class World:
 
     def __init__(self, scene: Replay) -> None:
         self.scene = scene
-        self.node: Rpc = scene.stage.anvil.rpc
+        self.node: Rpc = scene.local.anvil.rpc
         self.first = self.node.block_number()
         self.unsafe: set[int] = set()
         self.keepers: list[tuple[Keeper, io.StringIO]] = []
@@ -55,12 +56,12 @@ class World:
     @property
     def chain(self) -> Connection:
         """The deployment, asked directly."""
-        return Connection(self.node, self.scene.stage.chain.deployment)
+        return Connection(self.node, self.scene.local.chain.deployment)
 
     def crash(self, price: int = 178) -> None:
         """A round that makes some vaults unsafe: at 178 the short put and the leveraged future."""
         automine(self.node, True)
-        self.scene.stage.push(Round(START + 600, price * 10**8))
+        self.scene.local.push(Round(START + 600, price * 10**8))
         automine(self.node, False)
         views = read_vaults(self.chain, list(self.chain.book().vaults))
         self.unsafe = {v.vault_id for v in views if isinstance(v, VaultView) and v.liquidatable}
@@ -132,7 +133,7 @@ class World:
         nodes = [Node(url, timeout_seconds=timeout) for url in urls]
         options = {"policy": FLAGS, "pace": Pace(0.02, 0.1, 0.05), **options}
         keeper = await assemble(
-            self.scene.stage.chain.deployment, nodes, account_from_key(key), journal, JsonLog(stream), **options
+            self.scene.local.chain.deployment, nodes, account_from_key(key), journal, JsonLog(stream), **options
         )
         task = asyncio.create_task(keeper.run())
         self.keepers.append((keeper, stream))
@@ -157,20 +158,20 @@ async def until(holds: Callable[[], bool], otherwise: str) -> None:
 
 async def seen(keeper: Keeper, head: int) -> None:
     """Waits until a keeper has acted on a block, replacements included."""
-    await until(lambda: keeper.followed >= head, f"the keeper has not seen block {head}")
+    await until(lambda: keeper.completed >= head, f"the keeper has not seen block {head}")
 
 
 def fall(scene: Replay, price: int = 178) -> set[int]:
     """A round that makes the short put and the leveraged future unsafe; returns their ids."""
-    scene.stage.push(Round(START + 600, price * 10**8))
-    unsafe = {v.vault_id for v in scene.cast.values() if v.title in ("short put", "leveraged future")}
+    scene.local.push(Round(START + 600, price * 10**8))
+    unsafe = {v.vault_id for v in scene.vaults.values() if v.title in ("short put", "leveraged future")}
     assert len(unsafe) == 2
     return unsafe
 
 
 def flagged(scene: Replay) -> set[int]:
     """Vaults with an open flag."""
-    return {v.vault_id for v in scene.stage.chain.book().vaults.values() if v.flagged}
+    return {v.vault_id for v in scene.local.chain.book().vaults.values() if v.flagged}
 
 
 Play = Callable[[Keeper], Awaitable[Any]]
@@ -181,10 +182,10 @@ def keep(scene: Replay, play: Play, url: str = "", **options: Any) -> tuple[Any,
     stream = io.StringIO()
 
     async def run() -> Any:
-        nodes = [Node(url or scene.stage.anvil.url, timeout_seconds=30)]
+        nodes = [Node(url or scene.local.anvil.url, timeout_seconds=30)]
         account = account_from_key(KEY)
         log = JsonLog(stream)
-        keeper = await assemble(scene.stage.chain.deployment, nodes, account, ":memory:", log, **options)
+        keeper = await assemble(scene.local.chain.deployment, nodes, account, ":memory:", log, **options)
         try:
             return await play(keeper)
         finally:
@@ -218,18 +219,18 @@ def automine(node: Rpc, on: bool) -> None:
 def world(market: Replay) -> Iterator[World]:
     """A world on a shared chain; what happens inside is undone."""
     with undone(market) as scene:
-        automine(scene.stage.anvil.rpc, False)
+        automine(scene.local.anvil.rpc, False)
         try:
             yield World(scene)
         finally:
-            scene.stage.anvil.rpc.call("anvil_dropAllTransactions")
-            automine(scene.stage.anvil.rpc, True)
+            scene.local.anvil.rpc.call("anvil_dropAllTransactions")
+            automine(scene.local.anvil.rpc, True)
 
 
 @asynccontextmanager
 async def proxied(world: World, count: int = 1) -> AsyncIterator[list[FaultProxy]]:
     """Proxies before the world's node."""
-    proxies = [FaultProxy(world.scene.stage.anvil.url, seed) for seed in range(1, count + 1)]
+    proxies = [FaultProxy(world.scene.local.anvil.url, seed) for seed in range(1, count + 1)]
     for proxy in proxies:
         await proxy.__aenter__()
     try:

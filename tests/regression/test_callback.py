@@ -31,9 +31,9 @@ def flagged(world):
 
 def opened(world, taker, quote=0):
     vault = world.clearinghouse.next_id()
-    taker.act(world.clearinghouse.address, world.clearinghouse.open.prepare_calldata(MARKET, 0, taker.address))
+    taker.act(world.clearinghouse.address, world.clearinghouse.open.prepare_calldata(MARKET, 0, taker.address, 0))
     if quote:
-        act(taker, world.clearinghouse, "deposit", vault, quote * world.unit)
+        act(taker, world.clearinghouse, "deposit", vault, taker.address, quote * world.unit)
     return vault
 
 
@@ -47,7 +47,7 @@ def step(contract, name, *arguments, required=False):
 
 def test_callback__deposits_the_margin__passes(world, flagged, taker):
     into = opened(world, taker)
-    taker.script([step(world.clearinghouse, "deposit", into, 1000 * world.unit, required=True)])
+    taker.script([step(world.clearinghouse, "deposit", into, taker.address, 1000 * world.unit, required=True)])
     taker.take(world.liquidator.address, flagged, WAD, into, b"x")
     assert taker.calls() == 1 and world.legs(into) != []
     assert not world.is_flagged(flagged)
@@ -82,7 +82,7 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
     closed = [
         step(ch, "withdraw", spare, 1, taker.address),
         step(ch, "close", idle, taker.address),
-        step(ch, "open", MARKET, 0, taker.address),
+        step(ch, "open", MARKET, 0, taker.address, 0),
         step(ch, "novate", (flagged, into, EXPIRY, [put(2000, -0.1)], 10**9, [0, 0], OWNER), words),
         step(ch, "take", (flagged, into, EXPIRY, [put(2000, -0.1)], 0, [0, 0], OWNER), ([0] * 9, True, False), words),
         step(ch, "finish", into, words),
@@ -92,7 +92,7 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
         step(liq, "take", flagged, WAD, into, LIMITS, FOREVER, b""),
         step(liq, "flag", other),
         step(liq, "clear", flagged),
-        step(liq, "wind_down", flagged),
+        step(liq, "flag_many", [flagged, other]),
         step(settlement, "settle", other),
         step(settlement, "claim", other),
         step(fund, "deposit", MARKET, 10**6),
@@ -100,9 +100,9 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
         step(fund, "draw", MARKET, EXPIRY, 0, taker.address, 1),
     ]
     allowed = [
-        step(ch, "deposit", spare, world.unit),
-        step(ch, "deposit", into, world.unit),
-        step(ch, "deposit", flagged, world.unit),
+        step(ch, "deposit", spare, taker.address, world.unit),
+        step(ch, "deposit", into, taker.address, world.unit),
+        step(ch, "deposit", flagged, OWNER, world.unit),
     ]
     taker.script(closed + allowed)
     taker.take(liq.address, flagged, WAD // 10, into, b"x")
@@ -178,7 +178,7 @@ def test_callback__new_risk_in_the_window__is_judged_as_new_risk(world, flagged,
     spare, into = opened(world, taker, 3000), opened(world, taker, 11)
     world.trade(spare, world.maker(), [put(2000, 1)], 0)
     world.move(1500)
-    taker.script([step(world.clearinghouse, "deposit", into, 1)])
+    taker.script([step(world.clearinghouse, "deposit", into, taker.address, 1)])
     with boa.reverts("margin/taker-below-initial"):
         taker.take(world.liquidator.address, flagged, WAD // 10, into, b"x")
     more = step(world.clearinghouse, "transfer_legs", spare, into, [put(2000, -0.01)], 0, required=True)

@@ -126,7 +126,7 @@ def test_close__with_an_unpaid_claim__is_refused(world):
 
 
 def test_dust_vaults__cannot_hold_up_a_cell(world):
-    """A crowd of one-lot vaults only costs their owner: anyone settles them and is tipped for each."""
+    """Many one-lot vaults only costs their owner: anyone settles them and is tipped for each."""
     dust = []
     for i in range(6):
         vault = world.open(address(f"dust{i}"), 60)

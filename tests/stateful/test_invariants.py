@@ -33,7 +33,7 @@ EXPIRIES = (weekly(1), weekly(2))
 STRIKES = (1400, 1700, 2000, 2300, 2800)
 ACTORS = [Account.from_key(bytes([i + 1]) * 32) for i in range(4)]
 SERIES = [(Kind.FUTURE, 0)] + [(kind, strike) for kind in (Kind.CALL, Kind.PUT) for strike in STRIKES]
-FLAGGED, MARKED, DEBT = 1 << 188, 2 << 188, 4 << 188
+FLAGGED, DEBT = 1 << 188, 4 << 188
 LIMITS = [-(2**255), 0, 0, 0, 0]
 FOREVER = 2**40
 FEED_HEARTBEAT = 3600  # of the feed in tests/worlds/system.py
@@ -154,7 +154,7 @@ class Bulkheads(RuleBasedStateMachine):
         self.read = None
         self._mint(payer, quote)
         with boa.env.prank(payer):
-            self.system.clearinghouse.deposit(vault, quote * 10**6)
+            self.system.clearinghouse.deposit(vault, self.system.owner_of(vault), quote * 10**6)
 
     def _owner(self, vault: int) -> str:
         return "0x" + f"{self._all()[vault][0][0] & (2**160 - 1):040x}"
@@ -204,7 +204,7 @@ class Bulkheads(RuleBasedStateMachine):
         words, _ = self._all()[vault]
         legs = self._legs(vault)
         expiry = words[1] & (2**40 - 1)
-        flagged = bool(words[0] & (FLAGGED | MARKED))
+        flagged = bool(words[0] & FLAGGED)
         deposit = words[1] >> 184 & (2**40 - 1)
         held = deposit - (deposit * 50 // 100 if words[1] >> 224 & 1 else 0)
         collateral = (words[6] - held) * 10**12
@@ -587,15 +587,15 @@ class Bulkheads(RuleBasedStateMachine):
         if self._all()[into][0][1] & (2**40 - 1) not in (0, expiry):
             return
         closed = [
-            (liquidator, "flag", vault), (liquidator, "flag", other), (liquidator, "refresh", vault),
-            (liquidator, "take", vault, share, into, LIMITS, FOREVER, b""), (liquidator, "wind_down", vault),
-            (house, "withdraw", into, 1, me), (house, "close", spare, me), (house, "open", 1, 0, me),
+            (liquidator, "flag", vault), (liquidator, "flag", other), (liquidator, "refresh", [vault]),
+            (liquidator, "take", vault, share, into, LIMITS, FOREVER, b""), (liquidator, "flag_many", [vault]),
+            (house, "withdraw", into, 1, me), (house, "close", spare, me), (house, "open", 1, 0, me, 0),
             (house, "set_model", into, int(Model.GREEKS)), (self.system.settlement, "settle", other),
             (self.system.settlement, "claim", into), (self.system.oracle, "poke", 1, 4),
             (self.system.insurance, "deposit", 1, 1), (self.pool, "absorb", vault), (self.pool, "deposit", 10**6, me),
             (self.system.token_nft, "transferFrom", me, ACTORS[0].address, into),
         ]  # fmt: skip
-        calls = [*closed, (house, "deposit", into, 1)]
+        calls = [*closed, (house, "deposit", into, me, 1)]
         self.hostile.script(
             [(target.address, getattr(target, name).prepare_calldata(*rest), False) for target, name, *rest in calls]
         )
@@ -819,9 +819,7 @@ class Bulkheads(RuleBasedStateMachine):
             return
         for expiry in EXPIRIES:
             counted = self.system.clearinghouse.cell(1, expiry) >> 112
-            flagged = any(
-                words[1] & (2**40 - 1) == expiry and words[0] & (FLAGGED | MARKED) for words, _ in self._all().values()
-            )
+            flagged = any(words[1] & (2**40 - 1) == expiry and words[0] & FLAGGED for words, _ in self._all().values())
             assert counted == 0 or flagged
 
 

@@ -16,6 +16,7 @@ from bulkhead.chain import system
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot, Status
 from tests.contracts import deployer
+from tests.worlds.system import owner_of
 
 WAD = 10**18
 MARKET = 1
@@ -180,7 +181,7 @@ class World:
 
     def open(self, owner: str, quote: float = 0, model: int = 0) -> int:
         with boa.env.prank(owner):
-            vault_id = self.clearinghouse.open(MARKET, model, owner)
+            vault_id = self.clearinghouse.open(MARKET, model, owner, 0)
         if quote:
             self.deposit(vault_id, quote, owner)
         return vault_id
@@ -190,7 +191,7 @@ class World:
         self.token.mint(payer, amount)
         with boa.env.prank(payer):
             self.token.approve(self.clearinghouse.address, 2**256 - 1)
-            self.clearinghouse.deposit(vault_id, amount)
+            self.clearinghouse.deposit(vault_id, owner_of(self.clearinghouse, vault_id), amount)
 
     def trade(self, seller: int, buyer: int, legs: Sequence[int], quote: float = 0, expiry: int = EXPIRY) -> None:
         """The buyer gets the legs as signed and pays `quote` upfront."""

@@ -15,6 +15,7 @@ from typing import Any
 import boa
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain import system
@@ -56,6 +57,11 @@ def future(quantity: float) -> int:
 def cash(quote: float) -> int:
     """Leg word of cash."""
     return Leg(Kind.CASH, 0, round(quote * 10**6)).pack()
+
+
+def owner_of(clearinghouse: Any, vault_id: int) -> str:
+    """Owner of a vault by the ledger's word."""
+    return to_checksum_address(f"{clearinghouse.vault_word(vault_id) & (2**160 - 1):#042x}")
 
 
 @dataclass
@@ -183,7 +189,7 @@ class System:
         """A vault of `owner` with `quote` in it."""
         where = market or self.market
         with boa.env.prank(owner):
-            vault_id = int(self.clearinghouse.open(where.index, int(model), owner))
+            vault_id = int(self.clearinghouse.open(where.index, int(model), owner, 0))
         if quote:
             self.deposit(vault_id, quote, owner, where)
         return vault_id
@@ -192,7 +198,7 @@ class System:
         """Fresh money into a vault."""
         self.fund(payer, quote, market)
         with boa.env.prank(payer):
-            self.clearinghouse.deposit(vault_id, self.native(quote, market))
+            self.clearinghouse.deposit(vault_id, self.owner_of(vault_id), self.native(quote, market))
 
     def account(self) -> LocalAccount:
         """A key that can sign orders."""
@@ -246,6 +252,10 @@ class System:
                 (from_id, to_id, expiry, list(legs), -self.native(quote), list(fees), self.at["Exchange"]),
                 self.oracle.observe(market.index, expiry),
             )
+
+    def owner_of(self, vault_id: int) -> str:
+        """Owner of a vault."""
+        return owner_of(self.clearinghouse, vault_id)
 
     def words(self, vault_id: int) -> list[int]:
         """`Clearinghouse.load` words."""

@@ -322,9 +322,9 @@ def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -
     desk = vault.open_desk(0, sender=QUOTER.address)
     vault.fund(desk, 9 * 10**10, sender=QUOTER.address)
     with boa.env.prank(lender):
-        other = system.clearinghouse.open(2, 0, lender)
+        other = system.clearinghouse.open(2, 0, lender, 0)
         world.token.approve(system.clearinghouse.address, MAX)
-        system.clearinghouse.deposit(other, 10**11)
+        system.clearinghouse.deposit(other, lender, 10**11)
     with boa.env.prank(system.at["Exchange"]):
         system.clearinghouse.novate(
             (other, desk, EXPIRY, [Leg(Kind.CALL, STRIKE, 10**6).pack()], 0, [0, 0], system.at["Exchange"]),

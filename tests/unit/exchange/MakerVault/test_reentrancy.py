@@ -86,8 +86,8 @@ def test_callback_of_a_take__shares_are_not_priced() -> None:
         for contract, name, arguments in (
             (market.token, "approve", (market.clearinghouse.address, MAX)),
             (market.token, "approve", (vault.address, MAX)),
-            (market.clearinghouse, "open", (MARKET, 0, taker.address)),
-            (market.clearinghouse, "deposit", (into, 5_000 * market.unit)),
+            (market.clearinghouse, "open", (MARKET, 0, taker.address, 0)),
+            (market.clearinghouse, "deposit", (into, taker.address, 5_000 * market.unit)),
             (vault, "deposit", (market.unit, taker.address)),
         ):
             taker.act(contract.address, getattr(contract, name).prepare_calldata(*arguments))

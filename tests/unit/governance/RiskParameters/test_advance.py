@@ -182,7 +182,7 @@ def test_advance__inside_a_takers_callback__is_refused(system, parameters):
     desk, vault = system.open(boa.env.generate_address(), 500_000), system.open(owner, 600)
     system.novate(vault, desk, [put(2000, 1)], EXPIRY, 60)
     into = system.clearinghouse.next_id()
-    taker.act(system.clearinghouse.address, system.clearinghouse.open.prepare_calldata(1, 0, taker.address))
+    taker.act(system.clearinghouse.address, system.clearinghouse.open.prepare_calldata(1, 0, taker.address, 0))
     system.deposit(into, 5_000, boa.env.generate_address())
     aim(system, "short_floor_bps", 500)
     system.wait(HOUR, spot=1450)

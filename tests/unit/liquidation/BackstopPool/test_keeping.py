@@ -154,8 +154,8 @@ def test_callback__every_entry_that_prices_shares__is_closed(world, held):
 
     for spender in (clearinghouse.address, pool.address):
         act(world.token, "approve", spender, 2**256 - 1)
-    act(clearinghouse, "open", MARKET, 0, taker.address)
-    act(clearinghouse, "deposit", into, 5_000 * world.unit)
+    act(clearinghouse, "open", MARKET, 0, taker.address, 0)
+    act(clearinghouse, "deposit", into, taker.address, 5_000 * world.unit)
     tried = [
         ("deposit", world.unit, taker.address),
         ("mint", 10**12, taker.address),

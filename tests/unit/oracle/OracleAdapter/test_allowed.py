@@ -16,7 +16,7 @@ STATES = ("active", "grace", "stale")
 LOOSE = [-(2**200), 0, 0, 0, 0]
 
 
-class Cast:
+class Actors:
     """ETH with three vaults (healthy with much to spare, thin, rich), and BTC beside it."""
 
     def __init__(self) -> None:
@@ -49,13 +49,13 @@ class Cast:
 
 
 @pytest.fixture(scope="module")
-def built() -> Iterator[Cast]:
+def built() -> Iterator[Actors]:
     with boa.env.anchor():
-        yield Cast()
+        yield Actors()
 
 
 @pytest.fixture
-def cast(built: Cast) -> Iterator[Cast]:
+def actors(built: Actors) -> Iterator[Actors]:
     with boa.env.anchor():
         yield built
 
@@ -68,103 +68,103 @@ def refused_unless(allowed: bool, reason: str):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_open__only_active(cast, state):
-    cast.enter(state)
+def test_open__only_active(actors, state):
+    actors.enter(state)
     with refused_unless(state == "active", "margin/price-not-active"):
-        cast.system.novate(cast.rich, cast.healthy, [put(1900, 0.1)], EXPIRY, 0)
+        actors.system.novate(actors.rich, actors.healthy, [put(1900, 0.1)], EXPIRY, 0)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_withdraw__beyond_full_collateral__only_active(cast, state):
-    cast.enter(state)
-    with boa.env.prank(cast.trader), refused_unless(state == "active", "margin/price-not-active"):
-        cast.system.clearinghouse.withdraw(cast.healthy, cast.system.native(1_000), cast.trader)
+def test_withdraw__beyond_full_collateral__only_active(actors, state):
+    actors.enter(state)
+    with boa.env.prank(actors.trader), refused_unless(state == "active", "margin/price-not-active"):
+        actors.system.clearinghouse.withdraw(actors.healthy, actors.system.native(1_000), actors.trader)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_withdraw__what_full_collateral_leaves__always(cast, state):
-    cast.enter(state)
-    with boa.env.prank(cast.trader):
-        cast.system.clearinghouse.withdraw(cast.healthy, cast.system.native(500), cast.trader)
+def test_withdraw__what_full_collateral_leaves__always(actors, state):
+    actors.enter(state)
+    with boa.env.prank(actors.trader):
+        actors.system.clearinghouse.withdraw(actors.healthy, actors.system.native(500), actors.trader)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_close__at_the_last_price__always(cast, state):
-    cast.enter(state)
-    mark = -cast.system.state(cast.healthy).value / 1e18
-    cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark)
-    assert cast.system.legs(cast.healthy) == []
+def test_close__at_the_last_price__always(actors, state):
+    actors.enter(state)
+    mark = -actors.system.state(actors.healthy).value / 1e18
+    actors.system.novate(actors.rich, actors.healthy, [put(2000, 1)], EXPIRY, mark)
+    assert actors.system.legs(actors.healthy) == []
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_close__far_from_the_last_price__only_with_a_price_that_is_fresh(cast, state):
-    cast.enter(state)
-    mark = -cast.system.state(cast.healthy).value / 1e18
+def test_close__far_from_the_last_price__only_with_a_price_that_is_fresh(actors, state):
+    actors.enter(state)
+    mark = -actors.system.state(actors.healthy).value / 1e18
     with refused_unless(state != "stale", "margin/stale-close-price"):
-        cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+        actors.system.novate(actors.rich, actors.healthy, [put(2000, 1)], EXPIRY, mark + 300)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_deposit__always(cast, state):
-    cast.enter(state)
-    cast.system.deposit(cast.thin, 100, cast.trader)
+def test_deposit__always(actors, state):
+    actors.enter(state)
+    actors.system.deposit(actors.thin, 100, actors.trader)
 
 
-def flag(cast: Cast) -> None:
+def flag(actors: Actors) -> None:
     with boa.env.prank(boa.env.generate_address("keeper")):
-        cast.system.liquidator.flag(cast.thin)
+        actors.system.liquidator.flag(actors.thin)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_flag__only_active(cast, state):
-    cast.enter("active", 1700)
+def test_flag__only_active(actors, state):
+    actors.enter("active", 1700)
     if state == "grace":
-        cast.enter("grace", 1700)
+        actors.enter("grace", 1700)
     elif state == "stale":
-        cast.enter("stale")
+        actors.enter("stale")
     with refused_unless(state == "active", "liquidator/price-not-active"):
-        flag(cast)
+        flag(actors)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_take__only_active(cast, state):
-    cast.enter("active", 1700)
-    flag(cast)
-    cast.enter(state, 1700)
-    with boa.env.prank(cast.maker), refused_unless(state == "active", "liquidator/price-not-active"):
-        cast.system.liquidator.take(cast.thin, WAD, cast.rich, LOOSE, cast.system.now, b"")
+def test_take__only_active(actors, state):
+    actors.enter("active", 1700)
+    flag(actors)
+    actors.enter(state, 1700)
+    with boa.env.prank(actors.maker), refused_unless(state == "active", "liquidator/price-not-active"):
+        actors.system.liquidator.take(actors.thin, WAD, actors.rich, LOOSE, actors.system.now, b"")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_cure__with_full_collateral__always(cast, state):
-    cast.enter("active", 1700)
-    flag(cast)
-    cast.enter(state, 1700)
-    cast.system.deposit(cast.thin, 2_500, cast.trader)
-    assert cast.system.state(cast.thin).status & 1 == 0
+def test_cure__with_full_collateral__always(actors, state):
+    actors.enter("active", 1700)
+    flag(actors)
+    actors.enter(state, 1700)
+    actors.system.deposit(actors.thin, 2_500, actors.trader)
+    assert actors.system.state(actors.thin).status & 1 == 0
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_cure__with_equity_at_the_price__only_fresh(cast, state):
-    cast.enter("active", 1700)
-    flag(cast)
-    cast.enter(state, 1700)
-    cast.system.deposit(cast.thin, 1_000, cast.trader)
-    assert (cast.system.state(cast.thin).status & 1 == 0) == (state != "stale")
+def test_cure__with_equity_at_the_price__only_fresh(actors, state):
+    actors.enter("active", 1700)
+    flag(actors)
+    actors.enter(state, 1700)
+    actors.system.deposit(actors.thin, 1_000, actors.trader)
+    assert (actors.system.state(actors.thin).status & 1 == 0) == (state != "stale")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_clock_and_ramps__only_active(cast, state):
-    cast.enter(state)
-    before = cast.system.snapshot(0)
-    cast.system.wait(600)
-    after = cast.system.snapshot(0)
+def test_clock_and_ramps__only_active(actors, state):
+    actors.enter(state)
+    before = actors.system.snapshot(0)
+    actors.system.wait(600)
+    after = actors.system.snapshot(0)
     assert (after.clock > before.clock) == (state == "active")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_expiry__fix_and_settle__always(cast, state):
-    system = cast.system
+def test_expiry__fix_and_settle__always(actors, state):
+    system = actors.system
     system.wait(EXPIRY - 1000 - system.now, 1900)
     system.wait(1000 + 330)
     if state != "stale":
@@ -178,16 +178,16 @@ def test_expiry__fix_and_settle__always(cast, state):
         system.wait(5000)
     assert system.expiries.fix(1, EXPIRY, [system.market.feed.latest_id() - (0 if state == "stale" else 1)]) != 0
     system.settlement.fix(1, EXPIRY, [])
-    for vault in (cast.healthy, cast.thin, cast.rich):
+    for vault in (actors.healthy, actors.thin, actors.rich):
         system.settlement.settle(vault)
-    system.settlement.claim(cast.rich)
-    assert system.legs(cast.rich) == []
+    system.settlement.claim(actors.rich)
+    assert system.legs(actors.rich) == []
 
 
-def test_outage__of_one_market__never_reaches_the_other(cast):
-    system, market = cast.system, cast.other_market
-    cast.enter("stale")
-    vault, other = system.open(cast.trader, 90_000, market), system.open(cast.maker, 500_000, market)
+def test_outage__of_one_market__never_reaches_the_other(actors):
+    system, market = actors.system, actors.other_market
+    actors.enter("stale")
+    vault, other = system.open(actors.trader, 90_000, market), system.open(actors.maker, 500_000, market)
     before = system.snapshot(EXPIRY, market)
     assert before.is_active
     with boa.env.prank(system.at["Exchange"]):

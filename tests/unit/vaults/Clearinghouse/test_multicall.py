@@ -29,7 +29,7 @@ def quantities(system: System, vault_id: int) -> list[int]:
 def test_multicall__open_and_split__chosen_legs_and_collateral_move(system: System, trader: str, pair: int) -> None:
     new = system.clearinghouse.next_id()
     calls = [
-        encode(system, "open", 1, 0, trader),
+        encode(system, "open", 1, 0, trader, 0),
         encode(system, "transfer_legs", pair, new, [call(2000, 1), call(2200, -1)], system.native(1_000)),
     ]
     system.clearinghouse.multicall(calls, sender=trader)
@@ -70,8 +70,8 @@ def test_multicall__one_refused__nothing_happens_and_the_reason_comes_through(
 def test_multicall__by_a_stranger__has_a_strangers_rights(system: System, pair: int, stranger: str, maker: str) -> None:
     for data, reason in (
         (encode(system, "withdraw", pair, 1, stranger), "clearinghouse/not-owner"),
-        (encode(system, "open", 1, 0, maker), "clearinghouse/not-authorized"),
-        (encode(system, "deposit_from", maker, pair, 1), "clearinghouse/not-authorized"),
+        (encode(system, "open", 1, 0, maker, 0), "clearinghouse/not-authorized"),
+        (encode(system, "open", 1, 0, maker, 1), "clearinghouse/not-authorized"),
         (encode(system, "transfer_vault", pair, maker, stranger), "clearinghouse/not-authorized"),
         (encode(system, "configure", 1, 0), "clearinghouse/not-authorized"),
         (encode(system, "multicall", [encode(system, "withdraw", pair, 1, stranger)]), "clearinghouse/not-owner"),
@@ -85,7 +85,7 @@ def test_multicall__split_into_a_vault_someone_else_opened_first__reverts(
 ) -> None:
     new = system.clearinghouse.next_id()
     calls = [
-        encode(system, "open", 1, 0, trader),
+        encode(system, "open", 1, 0, trader, 0),
         encode(system, "transfer_legs", pair, new, [call(2000, 1)], 0),
     ]
     assert system.open(stranger) == new

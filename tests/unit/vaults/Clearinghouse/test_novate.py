@@ -45,11 +45,11 @@ def test_novate__opposite_trade__deletes_the_legs_and_frees_the_deposit(system, 
 
 def test_novate__counters__count_gross_quantity_and_open_interest(system, pair):
     a, b = pair
-    raised, open_interest = system.novate(a, b, [put(2000, 1), cash(7)], EXPIRY, 0)
-    assert (raised, open_interest) == (1, 2 * 10**6)
+    first = system.novate(a, b, [put(2000, 1), cash(7)], EXPIRY, 0)
+    assert (first.raised, first.open_interest) == (True, 2 * 10**6)
     assert system.clearinghouse.cell(1, EXPIRY) & (2**112 - 1) == 2 * (10**6 + 7 * 10**6)
-    raised, open_interest = system.novate(b, a, [put(2000, 0.5)], EXPIRY, 0)
-    assert (raised, open_interest) == (0, 10**6)
+    second = system.novate(b, a, [put(2000, 0.5)], EXPIRY, 0)
+    assert (second.raised, second.open_interest) == (False, 10**6)
 
 
 def test_novate__sixteen_legs__fit_and_a_seventeenth_does_not(system, pair):

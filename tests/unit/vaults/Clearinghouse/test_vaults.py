@@ -24,19 +24,19 @@ def test_open__owner__gets_a_numbered_vault_with_its_own_custody(system, trader)
 
 def test_open__for_somebody_else__refused(system, trader, stranger):
     with boa.env.prank(stranger), boa.reverts("clearinghouse/not-authorized"):
-        system.clearinghouse.open(1, 0, trader)
+        system.clearinghouse.open(1, 0, trader, 0)
 
 
 @pytest.mark.parametrize("market", [0, 2, 65536, 2**200])
 def test_open__unlisted_market__refused(system, trader, market):
     with boa.env.prank(trader), boa.reverts("clearinghouse/unknown-market"):
-        system.clearinghouse.open(market, 0, trader)
+        system.clearinghouse.open(market, 0, trader, 0)
 
 
 @pytest.mark.parametrize("model", [3, 16, 2**200])
 def test_open__model_without_engine__refused(system, trader, model):
     with boa.env.prank(trader), boa.reverts("clearinghouse/model-disabled"):
-        system.clearinghouse.open(1, model, trader)
+        system.clearinghouse.open(1, model, trader, 0)
 
 
 def test_deposit__anyone__lands_at_the_custody_address(system, trader, stranger):
@@ -48,7 +48,7 @@ def test_deposit__anyone__lands_at_the_custody_address(system, trader, stranger)
 
 def test_deposit__unknown_vault__refused(system, trader):
     with boa.env.prank(trader), boa.reverts("clearinghouse/unknown-vault"):
-        system.clearinghouse.deposit(7, 1)
+        system.clearinghouse.deposit(7, trader, 1)
 
 
 def test_deposit__donation__counts_for_that_vault_only(system, trader):
@@ -58,11 +58,22 @@ def test_deposit__donation__counts_for_that_vault_only(system, trader):
     assert system.balance(other) == 5 * 10**6
 
 
-def test_deposit_from__not_the_exchange__refused(system, trader, stranger):
-    vault = system.open(trader)
+def test_deposit__vault_of_another_owner__refused(system, trader, stranger):
+    """After a reorganisation an id may be somebody else's."""
+    vault = system.open(stranger)
     system.fund(trader, 10)
+    with boa.env.prank(trader), boa.reverts("clearinghouse/not-owner"):
+        system.clearinghouse.deposit(vault, trader, 10)
+    assert system.balance(vault) == 0
+
+
+def test_open__with_a_first_deposit__holds_it(system, trader, stranger):
+    system.fund(trader, 10)
+    with boa.env.prank(trader):
+        vault = system.clearinghouse.open(1, 0, trader, system.native(7))
+    assert system.balance(vault) == system.native(7) and system.owner_of(vault) == trader
     with boa.env.prank(stranger), boa.reverts("clearinghouse/not-authorized"):
-        system.clearinghouse.deposit_from(trader, vault, 10)
+        system.clearinghouse.open(1, 0, trader, system.native(3))
 
 
 def test_withdraw__without_legs__pays_everything_without_a_price(system, trader, stranger):
@@ -143,11 +154,11 @@ def test_list_market__some_models__no_other_can_be_chosen(system, trader):
     with boa.env.prank(system.at["RiskParameters"]):
         system.clearinghouse.list_market(7, word, 0, [EMPTY, system.at["GreeksEngine"], EMPTY])
     with boa.env.prank(trader):
-        vault = system.clearinghouse.open(7, 1, trader)
+        vault = system.clearinghouse.open(7, 1, trader, 0)
         for model in (0, 2):
             with boa.reverts("clearinghouse/model-disabled"):
-                system.clearinghouse.open(7, model, trader)
-    assert system.clearinghouse.load(vault)[0][4] == int(system.at["GreeksEngine"], 16)
+                system.clearinghouse.open(7, model, trader, 0)
+    assert system.clearinghouse.load(vault)[0].engine == system.at["GreeksEngine"]
 
 
 def test_close__empty_vault__pays_out_burns_and_never_comes_back(system, trader, stranger):

@@ -1,0 +1,44 @@
+"""Gas limits of calls by a node, which simulates them for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bulkhead.chain.errors import BulkheadError, NodeUnavailable
+from bulkhead.chain.rpc import Call as RpcCall
+from bulkhead.chain.rpc import to_int
+from bulkhead.keeper.calls import Call
+from bulkhead.keeper.fees import GAS_SHARE
+from bulkhead.keeper.providers import Providers
+
+
+async def gas_limits(
+    providers: Providers, sender: str, calls: Sequence[Call]
+) -> tuple[list[tuple[Call, int]], list[tuple[Call, BulkheadError]]]:
+    """(calls with their gas limits, calls that fail with the reason), both in the order of the calls.
+
+    Args:
+        providers: The nodes.
+        sender: Who would send them.
+        calls: The calls.
+    """
+    if not calls:
+        return [], []
+    plans: list[RpcCall] = [
+        ("eth_estimateGas", ({"from": sender, "to": c.to, "data": "0x" + c.data.hex()},)) for c in calls
+    ]
+    try:
+        answers = await providers.read(plans)
+    except NodeUnavailable as error:
+        answers = [error] * len(calls)
+    ready: list[tuple[Call, int]] = []
+    failed: list[tuple[Call, BulkheadError]] = []
+    for call, answer in zip(calls, answers, strict=True):
+        if isinstance(answer, BulkheadError):
+            failed.append((call, answer))
+            continue
+        try:
+            ready.append((call, int(to_int(answer) * GAS_SHARE) + call.room))
+        except NodeUnavailable as error:
+            failed.append((call, error))
+    return ready, failed

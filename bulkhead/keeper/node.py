@@ -1,0 +1,243 @@
+"""One node: raw batched JSON-RPC over asyncio, verified against the deployment, and how well it does lately."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.errors import AbiMismatch, BulkheadError, NodeUnavailable, WrongNetwork
+from bulkhead.chain.exchange import Post, Reply, exchange, seconds_of
+from bulkhead.chain.limits import NodeLimits
+from bulkhead.chain.messages import Call, to_int
+
+#: A node rests after a failure: so long at first, doubling up to the second [seconds].
+REST, LONGEST_REST = 0.1, 4.0
+#: How often something is sent again that a node finds too fast, and the longest wait before it: then the next node is
+#: asked [seconds].
+TRIES, LONGEST_PAUSE = 2, 1.0
+#: No honest answer is longer [bytes]: what is, is not read to its end.
+MOST_BYTES = 2**28
+#: Weight of the newest post in the averages of failures and of latency.
+WEIGHT = 0.2
+#: Asks for a block by what it is, not by its height: a node that does not have it can say nothing about it.
+BY_HASH = "eth_getBlockByHash"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A block header, as far as a keeper needs it."""
+
+    number: int
+    hash: str
+    parent: str
+    timestamp: int
+    base_fee: int
+    gas_limit: int
+
+    @classmethod
+    def of(cls, header: Any) -> Head:
+        """From a node's answer.
+
+        Raises:
+            NodeUnavailable: It is no header.
+        """
+        try:
+            return cls(
+                number=to_int(header["number"]),
+                hash=str(header["hash"]),
+                parent=str(header["parentHash"]),
+                timestamp=to_int(header["timestamp"]),
+                base_fee=to_int(header.get("baseFeePerGas", "0x0")),
+                gas_limit=to_int(header["gasLimit"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise NodeUnavailable(
+                f"The node sent something that is no block header ({type(error).__name__})."
+            ) from None
+
+
+class Node:
+    """One JSON-RPC endpoint.
+
+    Attributes:
+        name: Host and port: the rest of a URL may be a secret.
+        posts: HTTP posts so far.
+        failing: Share of posts that failed lately.
+        latency: Seconds that a post took lately.
+        behind: Blocks that its head was behind the newest lately.
+        head: Newest block it has told.
+        listening: It announces blocks by WebSocket just now.
+        verified: It serves the deployment.
+        refused: Why it never will, empty when it may.
+        limits: What it bears, learned from what it refused.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float = 5.0, ws: str = "") -> None:
+        self.url, self.ws = url, ws
+        parts = urlsplit(url)
+        self.name = f"{parts.hostname or 'node'}:{parts.port}" if parts.port else (parts.hostname or "node")
+        self.timeout = timeout_seconds
+        self.posts = 0
+        self.failures = 0
+        self.failing = 0.0
+        self.latency = 0.0
+        self.behind = 0.0
+        self.head = -1
+        self.listening = False
+        self.verified = False
+        self.refused = ""
+        self._rest = 0.0
+        self._rests_until = 0.0
+        self.limits = NodeLimits()
+        self._ids = itertools.count(1)
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Kept-alive connections, made in the running loop."""
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=8, keepalive_timeout=30),
+                headers={"content-type": "application/json"},
+            )
+        return self._http
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    @property
+    def resting(self) -> bool:
+        """Failed a moment ago."""
+        return time.monotonic() < self._rests_until
+
+    @property
+    def score(self) -> float:
+        """Smaller is better: seconds that an answer is expected to cost, a block behind counted as one."""
+        return self.latency + self.failing * self.timeout + self.behind
+
+    def note(self, well: bool, seconds: float, rest_seconds: float = 0.0) -> None:
+        """Takes the outcome of a post into the averages."""
+        self.failing += WEIGHT * ((not well) - self.failing)
+        if well:
+            self.latency += WEIGHT * (seconds - self.latency)
+            self._rest, self._rests_until = 0.0, 0.0
+            return
+        self.failures += 1
+        self._rest = min(max(self._rest * 2, REST), LONGEST_REST)
+        self._rests_until = time.monotonic() + max(self._rest, rest_seconds)
+
+    async def _post(self, post: Post) -> Reply:
+        pause = self.limits.pause()
+        if pause > LONGEST_PAUSE:
+            raise NodeUnavailable(f"The node {self.name} wants to be left alone.")
+        if pause:
+            await asyncio.sleep(pause)
+        self.posts += 1
+        started = time.monotonic()
+        try:
+            limit = aiohttp.ClientTimeout(total=self.timeout)
+            async with self.session.post(self.url, data=json.dumps(post.payload), timeout=limit) as reply:
+                wait = seconds_of(reply.headers.get("retry-after"))
+                found = Reply(reply.status, self._json(reply.status, await self._body(reply)), wait)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                post.timed_out(self.limits)
+            if isinstance(error, aiohttp.ClientConnectorError):
+                error = error.os_error
+            what = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise NodeUnavailable(
+                f"The node {self.name} does not answer ({what.replace(self.url, self.name)})."
+            ) from None
+        self.note(True, time.monotonic() - started)
+        return found
+
+    def _json(self, status: int, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError:
+            if status == 200:
+                raise NodeUnavailable(f"The node {self.name} answered something that is not JSON.") from None
+            return None
+
+    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
+        """All of an answer, up to a limit."""
+        parts, size = [], 0
+        async for part in reply.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise NodeUnavailable(f"The node {self.name} sends without end.")
+        return b"".join(parts)
+
+    async def batch(self, calls: Sequence[Call]) -> list[Any]:
+        """Many calls in as few posts as the node bears; an entry that failed is its exception.
+
+        Raises:
+            NodeUnavailable: A post got no answer, or the node refuses all of them.
+        """
+        work = exchange(calls, self.limits, self._ids, self.name, TRIES)
+        try:
+            posts = next(work)
+            while True:
+                posts = work.send(list(await asyncio.gather(*(self._post(post) for post in posts))))
+        except StopIteration as done:
+            results: list[Any] = done.value
+        except NodeUnavailable:
+            self.note(False, 0.0, min(self.limits.rest, LONGEST_REST))
+            raise
+        failed = [result for result in results if isinstance(result, NodeUnavailable)]
+        if failed:
+            self.note(False, 0.0, min(self.limits.rest, LONGEST_REST))
+            if len(failed) == len(results):
+                raise failed[0]
+        ignorant = NodeUnavailable(f"The node {self.name} does not know the block.")
+        asked = zip(calls, results, strict=True)
+        return [ignorant if method == BY_HASH and found is None else found for (method, _), found in asked]
+
+    async def newest(self) -> Head:
+        """Its newest header."""
+        (header,) = await self._one("eth_getBlockByNumber", "latest", False)
+        try:
+            found = Head.of(header)
+        except NodeUnavailable:
+            self.note(False, 0.0)
+            raise
+        self.head = found.number
+        return found
+
+    async def _one(self, method: str, *params: object) -> list[Any]:
+        results = await self.batch([(method, params)])
+        if isinstance(results[0], BulkheadError):
+            raise results[0]
+        return results
+
+    async def verify(self, deployment: Deployment) -> None:
+        """Asks for chain id and code once; a node of another chain is never asked again.
+
+        Raises:
+            WrongNetwork: It serves another chain.
+            MissingDeployment: The contracts are not there.
+            NodeUnavailable: It does not answer.
+        """
+        answers = await self.batch(deployment.check_calls())
+        for answer in answers:
+            if isinstance(answer, BulkheadError):
+                raise answer
+        try:
+            deployment.check_answers(self.name, to_int(answers[0]), answers[1:])
+        except (WrongNetwork, AbiMismatch) as error:
+            self.refused = str(error)
+            raise
+        self.verified = True

@@ -1,0 +1,156 @@
+"""What one look asks of the contracts, and what the answers have told so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bulkhead.chain.book import Cell, VaultRecord
+from bulkhead.chain.connection import Connection, Market
+from bulkhead.chain.contract import Query
+from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.lens import CHUNK, CellView, VaultView
+from bulkhead.chain.words import TokenWord
+from bulkhead.keeper.calls import POKE_ROUNDS
+from bulkhead.keeper.discovery import Discovery
+from bulkhead.keeper.node import Head
+from bulkhead.keeper.plan import Quote
+from bulkhead.keeper.providers import Providers
+from bulkhead.risk.words import WAD
+
+#: Legs in one call: the Lens assesses a vault up to three times, which for sixteen legs is more than a million of gas.
+MOST_LEGS = 200
+#: Where OracleAdapter's words of a market tell when its clock was recorded last: the word, and the lowest of 34 bits.
+STATE, RECORDED_AT = 3, 98
+#: Claims asked about at one look.
+MOST_CLAIMS = 100
+
+
+@dataclass
+class QueryBatch:
+    """Queries of one post and what each is for."""
+
+    queries: list[Query] = field(default_factory=list)
+    names: list[tuple[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, what: Any, query: Query) -> None:
+        """One more."""
+        self.names.append((name, what))
+        self.queries.append(query)
+
+
+@dataclass
+class Look:
+    """What the answers of one look have told so far.
+
+    Attributes:
+        vaults: Vaults read.
+        unknown: Vaults that could not be read, and their cells.
+        cells: Cells read.
+        quotes: Of flagged vaults.
+        numbers: Single figures, by what they are and what of.
+        again: Vaults of a chunk that failed: to be read one by one.
+    """
+
+    vaults: dict[int, VaultView] = field(default_factory=dict)
+    unknown: dict[int, Cell] = field(default_factory=dict)
+    cells: dict[Cell, CellView] = field(default_factory=dict)
+    quotes: dict[int, Quote] = field(default_factory=dict)
+    numbers: dict[tuple[str, Any], int] = field(default_factory=dict)
+    again: list[int] = field(default_factory=list)
+
+
+class LookQueries:
+    """Writes the queries of a deployment.
+
+    Attributes:
+        chain: The deployment.
+        keeper: The keeper's address.
+        discovery: Knows what the vaults hold.
+        markets: What never changes of each market, once `meet_markets` has read it.
+        recorded: When each market's clock had been recorded then [unix seconds].
+    """
+
+    def __init__(self, chain: Connection, keeper: str, discovery: Discovery) -> None:
+        self.chain, self.keeper, self.discovery = chain, keeper, discovery
+        self.markets: dict[int, Market] = {}
+        self.recorded: dict[int, int] = {}
+
+    async def meet_markets(self, providers: Providers, block: int) -> None:
+        """Reads what never changes of each market.
+
+        Raises:
+            BulkheadError: The node failed.
+        """
+        entries = list(self.chain.deployment.markets.values())
+        house, oracle = self.chain["Clearinghouse"], self.chain["OracleAdapter"]
+        queries = [house.query("market", e.index) for e in entries]
+        queries += [oracle.query("market_words", e.index) for e in entries]
+        answers = await providers.read_each(queries, block)
+        for answer in answers:
+            if isinstance(answer, BulkheadError):
+                raise answer
+        for entry, words, state in zip(entries, answers[: len(entries)], answers[len(entries) :], strict=True):
+            self.recorded[entry.index] = state[STATE] >> RECORDED_AT & 2**34 - 1
+            token = TokenWord.unpack(words[0])
+            self.markets[entry.index] = Market(
+                entry.index, entry.symbol, self.chain.token(token.token), token.decimals, token.lot, words[1], words[2]
+            )
+
+    def cells(self, wanted: QueryBatch, cells: Iterable[Cell]) -> None:
+        """Prices of cells."""
+        for cell in sorted(cells):
+            wanted.add("cell", cell, self.chain["Lens"].query("market", *cell))
+
+    def quotes(self, wanted: QueryBatch, vaults: Mapping[int, VaultRecord], ids: Iterable[int], head: Head) -> None:
+        """What taking flagged vaults would do."""
+        for vault_id in sorted(ids):
+            record = vaults.get(vault_id)
+            if record is not None and head.timestamp < record.expiry:
+                wanted.add("quote", vault_id, self.chain["Liquidator"].query("quote", vault_id, WAD))
+
+    def vaults(self, wanted: QueryBatch, ids: Iterable[int], chunk: int = CHUNK) -> None:
+        """States of vaults, so many a call, and so many legs: nodes bound the gas of a call."""
+        book, part, legs = self.discovery.book.vaults, list[int](), 0
+        for vault_id in sorted(ids):
+            more = len(book[vault_id].legs) if vault_id in book else 0
+            if part and (len(part) == chunk or legs + more > MOST_LEGS):
+                self._vaults(wanted, part)
+                part, legs = [], 0
+            part.append(vault_id)
+            legs += more
+        if part:
+            self._vaults(wanted, part)
+
+    def _vaults(self, wanted: QueryBatch, ids: list[int]) -> None:
+        wanted.add("vaults", tuple(ids), self.chain["Lens"].query("vaults", ids))
+
+    def shortages(self, wanted: QueryBatch, vaults: Mapping[int, VaultRecord], ids: Iterable[int]) -> None:
+        """Tokens that vaults of the backstop pools lack."""
+        for vault_id in sorted(ids):
+            record = vaults.get(vault_id)
+            if record is None or not record.legs or record.market not in self.markets:
+                continue
+            entry = self.chain.deployment.market(record.market)
+            if entry.backstop and record.owner.lower() == entry.backstop.lower():
+                wanted.add("shortage", vault_id, self.chain.backstop(entry).query("shortage", vault_id))
+
+    def account(self, wanted: QueryBatch) -> None:
+        """What the keeper could poke, and what it has."""
+        spender = self.chain["Clearinghouse"].address
+        for index, market in self.markets.items():
+            wanted.add("poke", index, self.chain["OracleAdapter"].query("poke", index, POKE_ROUNDS))
+            wanted.add("wallet", index, market.token.query("balanceOf", self.keeper))
+            wanted.add("allowance", index, market.token.query("allowance", self.keeper, spender))
+
+    def claims(
+        self, wanted: QueryBatch, views: Mapping[Cell, CellView], claims: Mapping[int, Cell], settled: Iterable[Cell]
+    ) -> None:
+        """What claims would pay, and which cells have dust to sweep."""
+        settlement = self.chain["Settlement"]
+        ready = {c for c, v in views.items() if v.gross == 0 and v.expiry_price}
+        for vault_id in sorted(i for i, cell in claims.items() if cell in ready)[:MOST_CLAIMS]:
+            wanted.add("claim", vault_id, settlement.query("claim", vault_id))
+        for cell in sorted((set(settled) & ready) - set(claims.values())):
+            wanted.add("sweep", cell, settlement.query("sweep", *cell))

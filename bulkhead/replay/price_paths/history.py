@@ -1,0 +1,32 @@
+"""Hourly closes of a file for calibration; the files are those of `bars`, and only times and closes are needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from bulkhead.chain.errors import BadInput
+from bulkhead.replay.price_paths.bars import read_closes
+from bulkhead.risk.calibration import HOUR, History
+
+
+def read_history(path: Path | str, asset: str | None = None) -> History:
+    """Hourly closes, oldest first.
+
+    Args:
+        path: A file of hourly bars.
+        asset: Prefix of the price columns, when the file has several.
+
+    Raises:
+        BadInput: A sentence that names the file.
+    """
+    name = Path(path).name
+    rows = read_closes(path, asset)
+    if len(rows) < 2:
+        raise BadInput(f"{name} has {len(rows)} bars; at least two are needed.")
+    seconds = Counter(b - a for (a, _), (b, _) in zip(rows, rows[1:], strict=False)).most_common(1)[0][0]
+    if seconds != HOUR:
+        raise BadInput(f"{name} holds bars of {seconds} seconds; calibration takes hourly ones.")
+    return History(name, np.array([at for at, _ in rows], np.float64), np.array([float(p) for _, p in rows]))

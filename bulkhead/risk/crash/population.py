@@ -1,0 +1,73 @@
+"""Random vaults that go through a crash."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from bulkhead.risk.batch import Book
+from bulkhead.risk.crash.tape import TENORS
+from bulkhead.risk.words import Kind
+
+#: Step of sizes [contracts].
+LOT = 0.01
+
+
+def population(count: int, spot: float, seed: int) -> Book:
+    """Random vaults of one to four legs, of all kinds, in all expiries.
+
+    A third are spreads, straddles and futures as people trade them, the rest are any legs at all. Sizes lie around
+    10,000 quote units of notional; strikes around spot, multiples of a hundredth of its power of ten.
+    """
+    draw = random.Random(seed)
+    tick = 10.0 ** (len(str(int(spot))) - 3)
+    kinds: list[int] = []
+    strikes: list[float] = []
+    sizes: list[float] = []
+    offsets, cell = [0], []
+
+    def strike(width: float) -> float:
+        return max(round(spot * float(np.exp(draw.gauss(0, width))) / tick) * tick, tick)
+
+    def add(kind: int, at: float, quantity: float) -> None:
+        key = [(k, s) for k, s in zip(kinds[offsets[-1] :], strikes[offsets[-1] :], strict=True)]
+        if (kind, at) not in key and quantity:
+            kinds.append(kind)
+            strikes.append(at)
+            sizes.append(quantity)
+
+    for _ in range(count):
+        size = max(round(10_000 * float(np.exp(draw.gauss(0, 1))) / spot / LOT), 1) * LOT
+        side = draw.choice([-1, -1, 1])
+        shape = draw.choice(["legs"] * 4 + ["spread", "straddle", "future", "deferred"])
+        if shape == "spread":
+            kind = draw.choice([Kind.CALL, Kind.PUT])
+            low = strike(0.1)
+            add(kind, low, side * size)
+            add(kind, low + tick * draw.randint(1, 20), -side * size)
+        elif shape == "straddle":
+            at = strike(0.05)
+            add(Kind.CALL, at, side * size)
+            add(Kind.PUT, at, side * size)
+        elif shape == "future":
+            add(Kind.FUTURE, 0.0, side * size)
+            add(Kind.CASH, 0.0, round(-side * size * spot, 6))
+        elif shape == "deferred":
+            add(draw.choice([Kind.CALL, Kind.PUT]), strike(0.1), size)
+            add(Kind.CASH, 0.0, -round(size * spot * draw.uniform(0.01, 0.08), 6))
+        else:
+            for _ in range(draw.randint(1, 4)):
+                room = 4 - (len(kinds) - offsets[-1])
+                futures = [Kind.FUTURE] if room >= 2 else []
+                kind = draw.choice([Kind.CALL, Kind.CALL, Kind.PUT, Kind.PUT, Kind.PUT, *futures])
+                part = max(round(size * draw.uniform(0.3, 1.0) / LOT), 1) * LOT
+                sign = draw.choice([-1, -1, 1])
+                add(kind, 0.0 if kind == Kind.FUTURE else strike(0.15), round(sign * part, 2))
+                if kind == Kind.FUTURE:
+                    add(Kind.CASH, 0.0, round(-sign * part * spot, 6))
+                if len(kinds) - offsets[-1] >= 4:
+                    break
+        offsets.append(len(kinds))
+        cell.append(draw.randrange(len(TENORS)))
+    return Book.flat(kinds, strikes, np.round(sizes, 6), offsets, cell)

@@ -1,0 +1,38 @@
+"""The names of the field in Python: nothing of a theatre, and no file that one cannot read at one go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+#: Words that once stood for participants, many vaults, a local market and the like.
+FORBIDDEN = {"cast", "crowd", "stage", "hands", "known", "asking", "proofs"}
+ROOMS = ("replay", "report", "risk")
+MOST_LINES = 400
+FILES = sorted(path for room in ROOMS for path in (ROOT / "bulkhead" / room).rglob("*.py"))
+
+
+def names_of(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_file__has_names_of_the_field_and_a_readable_length(path):
+    text = path.read_text()
+    # constants in capitals mirror those of the contracts
+    names = {name.strip("_") for name in names_of(ast.parse(text)) if not name.isupper()}
+    found = {path.stem, *(name.lower() for name in names)} & FORBIDDEN
+    assert not found, f"{path.name}: {found}"
+    assert len(text.splitlines()) <= MOST_LINES, f"{path.name} is long"

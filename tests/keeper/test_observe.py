@@ -1,0 +1,250 @@
+"""One look: what cannot be read counts as unhealthy, and what logs or index got wrong is found on chain."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bulkhead.chain.contract import Contract
+from bulkhead.chain.sender import account_from_key
+from bulkhead.keeper import queries
+from bulkhead.keeper.json_log import JsonLog
+from bulkhead.keeper.launch import assemble
+from bulkhead.keeper.node import Node
+from bulkhead.keeper.observe import PATIENT_SECONDS
+from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.service import Keeper, Tick
+from tests.keeper.proxy import FaultProxy
+from tests.keeper.world import KEY, Play, fall, flagged, keep, lines, settle
+
+
+class Blind(FaultProxy):
+    """A node that fails every read of one vault by the Lens."""
+
+    lens, word = "", ""
+
+    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answers = await super()._forward(calls)
+        for call, answer in zip(calls, answers, strict=True):
+            if call["method"] == "eth_call" and call["params"][0]["to"].lower() == self.lens:
+                data = call["params"][0]["data"][10:]
+                if self.word in [data[i : i + 64] for i in range(128, len(data), 64)]:
+                    answer.pop("result", None)
+                    answer["error"] = {"code": -32000, "message": "missing trie node"}
+        return answers
+
+
+def blinded(scene, vault_id: int, play: Play) -> tuple[Any, list[dict[str, Any]]]:
+    """`keep` through a node that cannot read one vault."""
+    stream = io.StringIO()
+
+    async def run() -> Any:
+        proxy = Blind(scene.local.anvil.url)
+        proxy.lens, proxy.word = scene.local.chain["Lens"].address.lower(), f"{vault_id:064x}"
+        async with proxy:
+            keeper = await assemble(
+                scene.local.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
+            )
+            try:
+                return await play(keeper)
+            finally:
+                await keeper.close()
+
+    return asyncio.run(run()), lines(stream)
+
+
+def test_tick__vault_that_cannot_be_read__is_flagged_all_the_same(scene):
+    unsafe = fall(scene)
+    hidden = max(unsafe)
+    _, said = blinded(scene, hidden, lambda keeper: keeper.tick())
+    assert any(line["event"] == "unknown" and f"vault {hidden}" in line["reason"] for line in said)
+    sent = [line for line in said if line["event"] == "sent" and line["action"] == "flag"]
+    assert {line["vault_id"]: line["certain"] for line in sent}[hidden] is False
+    assert {line["vault_id"] for line in sent} == unsafe
+
+
+class Selective(FaultProxy):
+    """A node that fails every call of one function, or answers it with an empty list."""
+
+    to, selector, empty = "", "", False
+
+    def spoil(self, contract: Contract, function: str, arguments: tuple[object, ...], empty: bool = False) -> None:
+        """From now on."""
+        self.to, self.empty = contract.address.lower(), empty
+        self.selector = "0x" + contract.encode(function, *arguments)[:4].hex()
+
+    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+        told = super()._twist(call, answer)
+        if call["method"] != "eth_call" or call["params"][0]["to"].lower() != self.to:
+            return told
+        if not call["params"][0]["data"].startswith(self.selector):
+            return told
+        head = {"jsonrpc": "2.0", "id": call["id"]}
+        if self.empty:
+            return {**head, "result": f"0x{32:064x}{0:064x}"}
+        return {**head, "error": {"code": -32000, "message": "missing trie node"}}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "empty"),
+    [("market", (1, 1), False), ("vaults", ([1],), False), ("vaults", ([1],), True)],
+)
+def test_tick__what_the_lens_cannot_tell__hides_no_unsafe_vault(scene, function, arguments, empty):
+    """Prices of a cell fail, or every vault does, or a node describes none: unknown is never healthy."""
+    lens = scene.local.chain["Lens"]
+    stream = io.StringIO()
+
+    async def run() -> set[int]:
+        proxy = Selective(scene.local.anvil.url)
+        async with proxy:
+            keeper = await assemble(
+                scene.local.chain.deployment, [Node(proxy.url)], account_from_key(KEY), ":memory:", JsonLog(stream)
+            )
+            try:
+                # it has seen the market at its old price
+                await keeper.tick()
+                proxy.spoil(lens, function, arguments, empty)
+                unsafe = fall(scene)
+                await settle(keeper)
+                return unsafe
+            finally:
+                await keeper.close()
+
+    unsafe = asyncio.run(run())
+    assert flagged(scene) == unsafe
+    assert not [line for line in lines(stream) if line["event"] == "bug"]
+
+
+def test_tick__healthy_vault_that_cannot_be_read__is_refused_by_the_chain_and_logged(scene):
+    safe = next(v.vault_id for v in scene.vaults.values() if v.title == "short call")
+
+    async def play(keeper: Keeper) -> Tick:
+        await keeper.tick()
+        # near its edge by what the keeper believes, and then unreadable
+        keeper.observer.registry.suspects.add(safe)
+        return await keeper.tick()
+
+    done, said = blinded(scene, safe, play)
+    failures = [line for line in said if line["event"] == "action-failed"]
+    assert done.failed == 1 and [f["vault_id"] for f in failures] == [safe]
+    assert "liquidator/healthy" in failures[0]["reason"] and flagged(scene) == set()
+
+
+def test_observer__state_by_logs__is_that_of_the_lens(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        head = await keeper.providers.head()
+        while await keeper.observer.reconcile(head):
+            pass
+        assert len(keeper.observer.discovery.book.vaults) == len(scene.vaults)
+        assert keeper.observer.problems == [] and keeper.observer.registry.mismatches == 0
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__logs_that_tell_of_too_few_vaults__are_read_again(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        book = keeper.observer.discovery.book
+        lost = max(book.vaults)
+        del book.vaults[lost]
+        await keeper.observer.reconcile(await keeper.providers.head())
+        assert keeper.observer.registry.mismatches == 1
+        await keeper.tick()
+        assert lost in keeper.observer.discovery.book.vaults
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__block_with_no_post_to_spare__waits_for_a_later_one_but_not_for_ever(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        observer = keeper.observer
+        observer.registry.checked_at.clear()
+        head = await keeper.providers.head()
+        assert await observer.reconcile(head) > 0
+        observer.registry.checked_at.clear()
+        soon = replace(head, timestamp=head.timestamp + PATIENT_SECONDS - 1)
+        posts = keeper.providers.posts
+        assert await observer.reconcile(soon, spare=False) == 0 and keeper.providers.posts == posts
+        assert await observer.reconcile(replace(head, timestamp=head.timestamp + PATIENT_SECONDS), spare=False) > 0
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__vault_whose_legs_the_logs_have_lost__is_found_and_flagged(scene):
+    hidden = next(v.vault_id for v in scene.vaults.values() if v.title == "short put")
+
+    async def play(keeper: Keeper) -> set[int]:
+        await keeper.tick()
+        discovery = keeper.observer.discovery
+        discovery.book.vaults[hidden] = replace(discovery.book.vaults[hidden], word=None, terms=None, legs=())
+        discovery.touched.add(hidden)
+        unsafe = fall(scene)
+        await settle(keeper)
+        assert flagged(scene) == unsafe - {hidden}
+        keeper.observer.registry.checked_at.clear()
+        for _ in range(2):
+            # a round is more than fits one look
+            keeper.observer._reconciled_at = 0
+            await keeper.observer.reconcile(await keeper.providers.head())
+        await settle(keeper)
+        return unsafe
+
+    unsafe, _ = keep(scene, play, policy=Policy(roles=frozenset({"flag"})))
+    assert flagged(scene) == unsafe
+
+
+def test_reconcile__logs_lost_for_good__are_not_read_again_and_again(scene):
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        for restarts in (True, False):
+            # what a node has lost is missing after the next reading too
+            book = keeper.observer.discovery.book
+            del book.vaults[max(book.vaults)]
+            keeper.observer._queue.clear()
+            keeper.observer._reconciled_at = 0
+            await keeper.observer.reconcile(await keeper.providers.head())
+            assert (keeper.observer.discovery.book is not book) == restarts
+            await keeper.tick()
+        assert keeper.observer.registry.mismatches == 2
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkeypatch):
+    """Nodes bound the gas of a call, and whoever holds sixteen legs makes his the dearest."""
+    monkeypatch.setattr(queries, "MOST_LEGS", 3)
+
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        book = keeper.observer.discovery.book.vaults
+        wanted = queries.QueryBatch()
+        keeper.observer.queries.vaults(wanted, book)
+        parts = [ids for _, ids in wanted.names]
+        assert sorted(i for ids in parts for i in ids) == sorted(book)
+        assert all(len(ids) == 1 or sum(len(book[i].legs) for i in ids) <= 3 for ids in parts)
+        assert 1 < len(parts) < len(book)
+
+    keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
+    vault_id = next(v.vault_id for v in scene.vaults.values() if v.title == "short call")
+
+    async def play(keeper: Keeper) -> None:
+        await keeper.tick()
+        record = keeper.observer.discovery.book.vaults[vault_id]
+        trader = scene.local.people["Boris"]
+        trader.signer.execute(scene.local.market.token, "transfer", record.custody, 5 * 10**6)
+        await keeper.tick()
+        keeper.observer.registry.checked_at.clear()
+        while await keeper.observer.reconcile(await keeper.providers.head()):
+            pass
+        assert keeper.observer.discovery.book.vaults[vault_id].balance == record.balance + 5 * 10**6
+
+    keep(scene, play, policy=Policy(roles=frozenset()))

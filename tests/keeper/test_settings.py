@@ -1,0 +1,149 @@
+"""Settings from file, environment and options; what cannot be used is a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+from bulkhead.chain import anvil
+from bulkhead.chain.errors import BadInput
+from bulkhead.cli.keeper import settings_of
+from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
+from bulkhead.risk.words import WAD
+
+
+def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeypatch):
+    file = tmp_path / "keeper.toml"
+    file.write_text(
+        'poll_seconds = 3.0\nroles = ["flag"]\nmin_bonus = "0.2"\n[[providers]]\nurl = "https://a.example/v2/k"\n'
+    )
+    monkeypatch.setenv("BULKHEAD_KEEPER_MIN_BONUS", "0.3")
+    monkeypatch.setenv("BULKHEAD_KEEPER_POLL_SECONDS", "4")
+    found = load(file, poll_seconds=5.0, roles=None)
+    assert (found.poll_seconds, found.min_bonus, found.roles) == (5.0, Decimal("0.3"), ["flag"])
+    assert found.policy.min_bonus == 3 * WAD // 10 and found.policy.roles == frozenset({"flag"})
+    assert found.fees().share == WAD // 2
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("roles = ['dance']", "There is no role 'dance'"),
+        ("min_bonus = 2", "Setting min_bonus"),
+        ("poll = 3", "There is no setting poll"),
+        ("providers = []", "Setting providers"),
+        ("[[providers]]\nurl = 'http://x'\nws = 'http://x'", "ws starts with ws://"),
+        ("x = ", "is not TOML"),
+        ("[[providers]]\nurl = 'ftp://x'", "starts with http"),
+        ("[[providers]]\nurl = 'http://x:99999/key'", "names a host"),
+    ],
+)
+def test_settings__that_cannot_be_used__are_sentences(tmp_path, content, sentence):
+    file = tmp_path / "keeper.toml"
+    file.write_text(content)
+    with pytest.raises(BadInput, match=sentence.replace("(", "\\(")):
+        load(file)
+
+
+def test_settings__secrets__come_from_environment_or_keystore_and_are_listed(tmp_path, monkeypatch):
+    key = anvil.key(3)
+    store = tmp_path / "key.json"
+    store.write_text(json.dumps(Account.encrypt(key, "a long password", kdf="pbkdf2", iterations=2)))
+    monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "a long password")
+    monkeypatch.setenv("BULKHEAD_WEBHOOK", "https://hooks.example/services/T0KEN/abcdefgh12")
+    found = load(None, keystore=store, providers=[
+        {"url": "https://node.example/v2/my-api-key"}, {"url": "https://someuser:x@node.example/?key=in-the-query&v=2"},
+    ])  # fmt: skip
+    account = found.account()
+    assert account.address == Account.from_key(key).address
+    secrets = found.secrets(account)
+    for secret in (key.removeprefix("0x"), "a long password", "my-api-key", "abcdefgh12", "someuser", "in-the-query"):
+        assert secret in secrets
+    monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "wrong")
+    with pytest.raises(BadInput, match="cannot be opened"):
+        found.account()
+
+
+def test_journal_path__default__is_one_file_per_chain_and_account(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert journal_path(load(None), 10, "0xAbcdef0123").name == "keeper-10-abcdef01.sqlite"
+    assert journal_path(load(None, journal="here.sqlite"), 10, "0xAbcdef0123").name == "here.sqlite"
+
+
+def test_listen_on__host_and_port__or_a_sentence():
+    assert listen_on("0.0.0.0:9100") == ("0.0.0.0", 9100) and listen_on(":0") == ("127.0.0.1", 0)
+    with pytest.raises(BadInput, match="Setting listen: listen wants host:port"):
+        load(None, listen="here")
+
+
+def test_settings__environment_only__takes_lists_with_commas_or_as_json(monkeypatch):
+    monkeypatch.setenv("BULKHEAD_KEEPER_ROLES", "flag, take")
+    monkeypatch.setenv("BULKHEAD_KEEPER_PROVIDERS", "https://a.example/k1,https://b.example")
+    found = load(None)
+    assert found.roles == ["flag", "take"] and [p.url for p in found.providers] == [
+        "https://a.example/k1", "https://b.example",
+    ]  # fmt: skip
+    monkeypatch.setenv("BULKHEAD_KEEPER_ROLES", '["poke"]')
+    monkeypatch.setenv("BULKHEAD_KEEPER_PROVIDERS", '[{"url": "https://a.example", "ws": "wss://a.example"}]')
+    found = load(None)
+    assert found.roles == ["poke"] and found.providers[0].ws == "wss://a.example"
+    monkeypatch.setenv("BULKHEAD_KEEPER_PROVIDERS", "[{")
+    with pytest.raises(BadInput, match="Setting providers: "):
+        load(None)
+
+
+def test_settings__nodes_of_other_commands__do_not_replace_those_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("BULKHEAD_RPC_URL", "http://local.example")
+    monkeypatch.setenv("BULKHEAD_DEPLOYMENT", "elsewhere")
+    file = tmp_path / "keeper.toml"
+    file.write_text(
+        'deployment = "here"\n[[providers]]\nurl = "https://a.example"\n[[providers]]\nurl = "https://b.example"\n'
+    )
+    found = settings_of(file, (), {})
+    assert found.deployment == "here" and [p.url for p in found.providers] == ["https://a.example", "https://b.example"]
+    found = settings_of(None, (), {})
+    assert found.deployment == "elsewhere" and [p.url for p in found.providers] == ["http://local.example"]
+
+
+def test_settings__every_one__has_a_row_in_the_runbook(monkeypatch):
+    runbook = (Path(__file__).parents[2] / "docs" / "keeper-runbook.md").read_text()
+    table = runbook.split("| setting | default |")[1].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.M))
+    assert set(rows) == set(Settings.model_fields)
+    for name in ("BULKHEAD_RPC_URL", "BULKHEAD_DEPLOYMENT"):
+        monkeypatch.delenv(name, raising=False)
+    found = load(None)
+    for name, told in rows.items():
+        value = getattr(found, name)
+        shown = {"providers": RPC, "roles": "all", "dry_run": "false"}.get(name, str(value or "none"))
+        shown = "0" if name in ("coin_price", "tip_floor_gwei") else shown
+        assert told.strip().strip("`") == shown, name
+
+
+def test_settings__mistyped_variable__is_named(monkeypatch):
+    monkeypatch.setenv("BULKHEAD_KEEPER_KEY_2", "the key of another keeper")
+    load(None)
+    monkeypatch.setenv("BULKHEAD_KEEPER_MINBONUS", "0.3")
+    with pytest.raises(BadInput, match="BULKHEAD_KEEPER_MINBONUS is in the environment, but there is no such setting"):
+        load(None)
+
+
+@pytest.mark.parametrize("name", ["keystore", "password"])
+def test_settings__keystore_that_cannot_be_opened__says_what_is_wrong(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "wrong")
+    store = tmp_path / "key.json"
+    if name == "password":
+        store.write_text(json.dumps(Account.encrypt(anvil.key(3), "right", kdf="pbkdf2", iterations=2)))
+    with pytest.raises(BadInput, match="No such file" if name == "keystore" else "PASSWORD is wrong"):
+        load(None, keystore=store).account()
+
+
+def test_settings__redis_that_is_none__is_a_sentence(monkeypatch):
+    monkeypatch.setenv("BULKHEAD_REDIS_URL", "localhost:6379")
+    with pytest.raises(BadInput, match="has to start with redis://"):
+        _ = load(None).redis

@@ -1,0 +1,164 @@
+"""The client's sender: tips as chains want them, a nonce asked for again once, and coins that are missing."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
+
+from bulkhead.chain import anvil
+from bulkhead.chain.errors import NoFunds, RpcError
+from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.sender import Sender, account_from_key
+
+GWEI = 10**9
+TO = "0x" + "11" * 20
+
+
+class Chain:
+    """A node that refuses what its chain would not take.
+
+    Attributes:
+        suggested: What it suggests as a tip [wei]; None knows no such method.
+        least: The least tip that it takes [wei].
+        nonce: The next nonce of the account, which somebody else may have moved on.
+        base: Base fee [wei]; None for a chain without one.
+    """
+
+    def __init__(self, suggested=GWEI, least=0, base=GWEI):
+        self.suggested, self.least, self.base = suggested, least, base
+        self.nonce = 0
+        self.sent: list[dict] = []
+        self.words = {"nonce": (-32000, "nonce too low"), "price": "gas tip cap {tip}, minimum needed {least}"}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        calls = body if isinstance(body, list) else [body]
+        told = [{"jsonrpc": "2.0", "id": c["id"], **self.answer(c["method"], c["params"])} for c in calls]
+        return httpx.Response(200, json=told if isinstance(body, list) else told[0])
+
+    def answer(self, method, params):
+        if method == "eth_getBlockByNumber":
+            return {
+                "result": {
+                    "gasLimit": hex(30_000_000),
+                    **({} if self.base is None else {"baseFeePerGas": hex(self.base)}),
+                }
+            }
+        if method == "eth_maxPriorityFeePerGas":
+            if self.suggested is None:
+                return {"error": {"code": -32601, "message": "the method does not exist/is not available"}}
+            return {"result": hex(self.suggested)}
+        if method == "eth_sendRawTransaction":
+            return self.take(HexBytes(params[0]))
+        known = {
+            "eth_getBalance": 10**20, "eth_estimateGas": 100_000, "eth_chainId": 137, "eth_gasPrice": 3 * GWEI,
+            "eth_getTransactionCount": self.nonce,
+        }  # fmt: skip
+        return {"result": hex(known[method])}
+
+    def take(self, raw):
+        if raw[0] == 2:
+            parts = TypedTransaction.from_bytes(raw).as_dict()
+            tip, nonce = int(parts["maxPriorityFeePerGas"]), int(parts["nonce"])
+            if tip < self.least:
+                said = "transaction underpriced: " + self.words["price"].format(tip=tip, least=self.least)
+                return {"error": {"code": -32000, "message": said}}
+            if nonce < self.nonce:
+                code, message = self.words["nonce"]
+                return {"error": {"code": code, "message": message}}
+            self.nonce = nonce + 1
+            self.sent.append({"tip": tip, "nonce": nonce, "fee": int(parts["maxFeePerGas"])})
+        else:
+            self.sent.append({"by": Account.recover_transaction(raw)})
+        return {"result": "0x" + "ab" * 32}
+
+
+def sender(chain, **options) -> Sender:
+    return Sender(Rpc("http://node", transport=httpx.MockTransport(chain)), account_from_key(anvil.key(3)), **options)
+
+
+@pytest.mark.parametrize("tip", [0, GWEI // 100, 30 * GWEI])
+def test_send__tip__is_what_the_node_suggests(tip):
+    chain = Chain(suggested=tip, least=tip)
+    sender(chain).send(TO, b"")
+    assert chain.sent == [{"tip": tip, "nonce": 0, "fee": 2 * GWEI + tip}]
+
+
+def test_send__suggestion__counts_between_floor_and_cap():
+    dear, free = Chain(suggested=500 * GWEI), Chain(suggested=0)
+    sender(dear, tip_cap=40 * GWEI).send(TO, b"")
+    sender(free, tip_floor=2 * GWEI).send(TO, b"")
+    assert (dear.sent[0]["tip"], free.sent[0]["tip"]) == (40 * GWEI, 2 * GWEI)
+
+
+def test_send__node_that_suggests_nothing__is_paid_what_gas_costs_beyond_the_base_fee():
+    chain = Chain(suggested=None, least=GWEI)
+    sender(chain).send(TO, b"")
+    assert chain.sent[0]["tip"] == 2 * GWEI
+
+
+def test_send__tip_found_too_low__is_raised_once_to_what_is_wanted():
+    chain = Chain(suggested=GWEI, least=25 * GWEI)
+    sender(chain).send(TO, b"")
+    assert chain.sent[0]["tip"] == 25 * GWEI
+    chain = Chain(suggested=GWEI, least=25 * GWEI)
+    with pytest.raises(RpcError, match="underpriced"):
+        sender(chain, tip_cap=10 * GWEI).send(TO, b"")
+
+
+def test_send__chain_without_base_fee__gets_a_plain_price():
+    chain = Chain(base=None)
+    account = account_from_key(anvil.key(3))
+    sender(chain).send(TO, b"")
+    assert chain.sent == [{"by": account.address}]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (-32000, "nonce too low: next nonce 5, tx nonce 0"),
+        (-32010, "OldNonce, Current nonce: 5, nonce of rejected tx: 0"),
+        (-32001, "Nonce too low"),
+        (-32000, "replacement transaction underpriced"),
+    ],
+)
+def test_send__other_process_of_the_key_was_faster__asks_for_the_nonce_again_once(code, message):
+    chain = Chain()
+    chain.words["nonce"] = (code, message)
+    mine = sender(chain)
+    mine.send(TO, b"")
+    chain.nonce = 5
+    mine.send(TO, b"")
+    assert [sent["nonce"] for sent in chain.sent] == [0, 5]
+    # a node that never takes one is not asked for ever
+    tries = []
+    chain.take = lambda raw: tries.append(raw) or {"error": {"code": code, "message": message}}
+    with pytest.raises(RpcError):
+        mine.send(TO, b"")
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "insufficient funds for gas * price + value",
+        "InsufficientFunds, Account balance: 0",
+        "Upfront cost exceeds account balance",
+    ],
+)
+def test_send__no_coins__is_said_whatever_the_words(message):
+    chain = Chain()
+    chain.take = lambda raw: {"error": {"code": -32000, "message": message}}
+    with pytest.raises(NoFunds, match="has not enough coins"):
+        sender(chain).send(TO, b"")
+
+
+def test_send__node_that_has_it_already__is_no_failure():
+    chain = Chain()
+    chain.take = lambda raw: {"error": {"code": -32000, "message": "already known"}}
+    assert sender(chain).send(TO, b"").startswith("0x")
