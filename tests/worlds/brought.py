@@ -13,7 +13,7 @@ from eth_utils import keccak
 from bulkhead.chain.parameters import feeds_argument
 from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
-from tests.worlds.oracle import EMPTY, START, UNIT
+from tests.worlds.oracle import EMPTY, START, UNIT, deploy_oracle
 
 MINUTE = 60
 PYTH_ID = bytes.fromhex("ff" * 32)
@@ -121,12 +121,7 @@ class BroughtMarket:
             world.bring(at, world.sample(2000, at))
         self.spot(2000)
         self.parameters = boa.env.generate_address("parameters")
-        address = boa.env.generate_address("oracle")
-        self.expiry_prices = deployer("ExpiryPrices").deploy(address)
-        parts = (deployer(name).deploy().address for name in ("FeedCheck", "VolFolder"))
-        self.oracle = deployer("OracleAdapter").deploy(
-            self.parameters, EMPTY, self.expiry_prices.address, *parts, override_address=address
-        )
+        self.expiry_prices, self.oracle = deploy_oracle(self.parameters, EMPTY)
         feeds = feeds_argument((world.feed.address, fallback, EMPTY), (3600, 3600), kinds=(2, 0))
         self.oracle.list_market(1, feeds, OracleWord(**word).pack(), sender=self.parameters)
 
