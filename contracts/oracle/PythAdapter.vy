@@ -41,7 +41,7 @@ interface IPyth:
 
 MAX_UPDATES: constant(uint256) = 8
 MAX_UPDATE: constant(uint256) = 4096
-MAX_SAMPLES: constant(uint256) = 32
+MAX_SAMPLES: constant(uint256) = pull_rounds.MAX_SAMPLES
 DECIMALS: constant(int256) = 8
 # a Pyth price has no signers of its own: there is one, or none
 SIGNED: constant(uint256) = 1

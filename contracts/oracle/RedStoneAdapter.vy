@@ -38,7 +38,7 @@ struct Signed:
 MARKER: constant(bytes9) = 0x000002ed57011e0000
 MAX_PAYLOAD: constant(uint256) = 4096
 MAX_PAYLOADS: constant(uint256) = 8
-MAX_SAMPLES: constant(uint256) = 32
+MAX_SAMPLES: constant(uint256) = pull_rounds.MAX_SAMPLES
 MAX_SIGNERS: constant(uint256) = 8
 MAX_POINTS: constant(uint256) = 16
 

@@ -19,7 +19,7 @@ interface IFeed:
     def decimals() -> uint8: view
 
 
-PHASE: constant(uint256) = 1 << 64
+FIRST_PHASE: constant(uint256) = 1 << 64
 TIME_MASK: constant(uint256) = 2**64 - 1
 MAX_ANSWER: constant(uint256) = 2**127 - 1
 # the source gets this much gas for each question; a failure counts only if it really got it
@@ -102,7 +102,7 @@ def decimals() -> uint8:
 def _round(number: uint256) -> (uint80, int256, uint256, uint256, uint80):
     word: uint256 = self.rounds[number]
     assert word != 0, "recorder/no-round"
-    id: uint80 = convert(PHASE | number, uint80)
+    id: uint80 = convert(FIRST_PHASE | number, uint80)
     stamp: uint256 = word & TIME_MASK
     return id, convert(word >> 64, int256), stamp, stamp, id
 

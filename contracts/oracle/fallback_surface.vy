@@ -11,9 +11,10 @@
 """
 
 from contracts.math import fixed
+from contracts.math import scales
 
-ONE: constant(uint256) = 2**64
-WAD: constant(uint256) = 10**18
+ONE: constant(uint256) = scales.Q64
+WAD: constant(uint256) = scales.WAD
 REVERSION: constant(uint256) = 8 * 86400
 MIN_IV: constant(uint256) = 10**16
 MAX_IV: constant(uint256) = 10**19

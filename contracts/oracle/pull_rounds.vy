@@ -11,11 +11,11 @@
      the one before in force. Four samples share a word: a settlement window is some eight reads.
 """
 
+from contracts.math import scales
 from interfaces import IPullFeed
 
 DECIMALS: constant(uint8) = 8
 PHASE: constant(uint256) = 1 << 64
-BPS: constant(uint256) = 10_000
 MINUTE: constant(uint256) = 60
 # a price brought later than this after its making is no spot [s]
 MAX_DELAY: constant(uint256) = 60
@@ -23,9 +23,11 @@ MAX_DELAY: constant(uint256) = 60
 MAX_LATE: constant(uint256) = 90 * 60
 # how far back a sample is in force, in minutes
 REACH: constant(uint256) = 48
+# most samples that one call brings
+MAX_SAMPLES: constant(uint256) = 32
 MAX_MINUTES: constant(uint256) = 120
 MAX_PRICE: constant(uint256) = 2**60 - 1
-LANE: constant(uint256) = 2**64 - 1
+SAMPLE_MASK: constant(uint256) = 2**64 - 1
 SIGNERS: constant(uint256) = 15
 TIME_MASK: constant(uint256) = 2**40 - 1
 
@@ -68,7 +70,7 @@ def _is_sure(price: uint256, half_width: uint256, max_width_bps: uint256) -> boo
         price != 0
         and price <= MAX_PRICE
         and half_width <= MAX_PRICE
-        and half_width * BPS <= price * max_width_bps
+        and half_width * scales.BPS_IN_ONE <= price * max_width_bps
     )
 
 
@@ -106,7 +108,7 @@ def _keep_sample(
     minute: uint256 = at // MINUTE
     place: uint256 = (minute % 4) * 64
     word: uint256 = self.words[minute // 4]
-    self.words[minute // 4] = (word & ~(LANE << place)) | (((price << 4) | signers) << place)
+    self.words[minute // 4] = (word & ~(SAMPLE_MASK << place)) | (((price << 4) | signers) << place)
     known: uint256 = self.spot
     if minute > known >> 160:
         self.spot = (known & (2**160 - 1)) | (minute << 160)
@@ -122,7 +124,7 @@ def _sample(minute: uint256) -> uint256:
     """
     @notice price 60 [1e-8] | signers 4, or 0.
     """
-    return (self.words[minute // 4] >> ((minute % 4) * 64)) & LANE
+    return (self.words[minute // 4] >> ((minute % 4) * 64)) & SAMPLE_MASK
 
 
 @internal
@@ -171,7 +173,7 @@ def _samples(start: uint256, upto: uint256, all_signers: uint256) -> IPullFeed.S
             break
         if i != 0 and minute % 4 == 0:
             word = self.words[minute // 4]
-        lane: uint256 = (word >> unsafe_mul(minute % 4, 64)) & LANE
+        lane: uint256 = (word >> unsafe_mul(minute % 4, 64)) & SAMPLE_MASK
         if lane != 0:
             found.price = lane >> 4
             found.last = since
@@ -227,7 +229,7 @@ def getRoundData(round_id: uint80) -> (uint80, int256, uint256, uint256, uint80)
     @return (roundId, answer [1e-8], startedAt, updatedAt, answeredInRound); reverts when there is none.
     """
     assert convert(round_id, uint256) >> 64 == 1, "pull/no-round"
-    minute: uint256 = convert(round_id, uint256) & LANE
+    minute: uint256 = convert(round_id, uint256) & SAMPLE_MASK
     price: uint256 = self._sample(minute) >> 4
     assert price != 0, "pull/no-round"
     return round_id, convert(price, int256), minute * MINUTE, minute * MINUTE, round_id

@@ -13,6 +13,7 @@
 """
 
 from contracts.math import fixed
+from contracts.math import scales
 from contracts.oracle import oracle_word
 
 
@@ -39,10 +40,10 @@ struct Vols:  # what a snapshot needs [wad]
 
 INSTANT: constant(uint256) = 600
 
-ONE: constant(uint256) = 2**64
-LN2: constant(uint256) = 12786308645202655660  # [Q64]
-WAD: constant(uint256) = 10**18
-YEAR: constant(uint256) = 365 * 86400
+ONE: constant(uint256) = scales.Q64
+LN_TWO: constant(uint256) = 12786308645202655660  # fixed.LN_TWO, unsigned [Q64]
+WAD: constant(uint256) = scales.WAD
+YEAR: constant(uint256) = scales.YEAR
 YOUNG: constant(uint256) = 7 * 86400
 GROWN: constant(uint256) = 60 * 86400
 
@@ -51,7 +52,7 @@ MAX_RETURN: constant(int256) = 2**64 // 5  # [Q64]
 MAX_VARIANCE: constant(uint256) = 100 * 10**18  # vol of 1000 %
 MAX_RATIO: constant(uint256) = 100 * 10**18
 UNIT: constant(uint256) = 10
-LANE: constant(uint256) = 2**64 - 1
+VARIANCE_MASK: constant(uint256) = 2**64 - 1
 
 
 @internal
@@ -69,9 +70,9 @@ def _pack(variances: Variances) -> uint256:
 @pure
 def _unpack(word: uint256) -> Variances:
     return Variances(
-        fast=unsafe_mul(word & LANE, UNIT),
-        day=unsafe_mul((word >> 64) & LANE, UNIT),
-        week=unsafe_mul((word >> 128) & LANE, UNIT),
+        fast=unsafe_mul(word & VARIANCE_MASK, UNIT),
+        day=unsafe_mul((word >> 64) & VARIANCE_MASK, UNIT),
+        week=unsafe_mul((word >> 128) & VARIANCE_MASK, UNIT),
         long=unsafe_mul(word >> 192, UNIT),
     )
 
@@ -129,7 +130,7 @@ def _decays(elapsed: uint256, params: uint256, age: uint256) -> Decays:
     @notice What is left of each variance after `elapsed` seconds that end at `age`. Those of one instant are the same for
             every instant of a market older than 60 days and 10 minutes; younger, only `long` changes.
     """
-    passed: uint256 = unsafe_mul(LN2, max(elapsed, 1))
+    passed: uint256 = unsafe_mul(LN_TWO, max(elapsed, 1))
     return Decays(
         fast=self._left(unsafe_div(passed, oracle_word._half_life_fast(params))),
         day=self._left(unsafe_div(passed, oracle_word._half_life_day(params))),
@@ -146,17 +147,17 @@ def _long(elapsed: uint256, age: uint256) -> uint256:
     """
     before: uint256 = unsafe_sub(age, min(elapsed, age))
     if before >= GROWN:
-        return self._left(unsafe_div(unsafe_mul(LN2, elapsed), GROWN))
+        return self._left(unsafe_div(unsafe_mul(LN_TWO, elapsed), GROWN))
     young: uint256 = unsafe_sub(min(age, YOUNG), min(before, YOUNG))
     grown: uint256 = unsafe_sub(max(age, GROWN), GROWN)
     exponent: uint256 = unsafe_add(
-        unsafe_div(unsafe_mul(LN2, young), YOUNG), unsafe_div(unsafe_mul(LN2, grown), GROWN)
+        unsafe_div(unsafe_mul(LN_TWO, young), YOUNG), unsafe_div(unsafe_mul(LN_TWO, grown), GROWN)
     )
     if age > YOUNG:
         growth: int256 = fixed._ln_ratio(
             convert(min(age, GROWN), int256), convert(max(before, YOUNG), int256)
         )
-        exponent = unsafe_add(exponent, unsafe_mul(LN2, convert(max(growth, 0), uint256)) >> 64)
+        exponent = unsafe_add(exponent, unsafe_mul(LN_TWO, convert(max(growth, 0), uint256)) >> 64)
     return self._left(exponent)
 
 
