@@ -88,10 +88,10 @@ def _in_phase(base: int, last: int | None, start: int) -> Search:
 def _look(base: int, places: list[int], last: int | None) -> Generator[list[int], Sequence[int], list[tuple[int, int]]]:
     """(round, stamp) of the first readable round at or behind each place, (place, 0) where eight in a row are not."""
     runs = [list(range(n, n + END_OF_PHASE if last is None else min(n + END_OF_PHASE, last + 1))) for n in places]
-    stamps = dict(zip(asked := _flat(runs), (yield [base + n for n in asked]), strict=True))
-    return [
-        next(((n, stamps[n]) for n in run if stamps[n]), (place, 0)) for place, run in zip(places, runs, strict=True)
-    ]
+    asked = sorted({n for run in runs for n in run})
+    stamps = dict(zip(asked, (yield [base + n for n in asked]), strict=True))
+    readable = [[n for n in run if stamps[n]] for run in runs]
+    return [(ns[0], stamps[ns[0]]) if ns else (place, 0) for place, ns in zip(places, readable, strict=True)]
 
 
 def _double(base: int, held: int, start: int) -> Generator[list[int], Sequence[int], tuple[int, int]]:
