@@ -91,6 +91,18 @@ class FeedScript:
         counts = scripted.kind == ANSWERS and scripted.stamp != 0 and self.least < price < self.most
         return price if counts else 0
 
+    def clamped(self, now: int) -> frozenset[int]:
+        """Ids of the rounds shown whose answer is at or beyond a bound."""
+        scale = 10 ** (18 - DECIMALS)
+        return frozenset(
+            r.id
+            for r in self.rounds
+            if r.shown_at <= now
+            and r.kind == ANSWERS
+            and 0 < r.answer * scale < 2**96
+            and not self.least < r.answer * scale < self.most
+        )
+
     def history(self, now: int) -> History:
         """What it answers at a moment, as the mirror takes it."""
         shown = {r.id: Round(r.id, self.price(r), r.stamp) for r in self.rounds if r.shown_at <= now}
@@ -146,12 +158,14 @@ class Temper:
         )
 
 
-def random_script(rng: random.Random, expiry: int, temper: Temper | None = None) -> FeedScript:
-    """A feed around one window, from up to two hours before it to a quarter of an hour behind it."""
+def random_script(
+    rng: random.Random, expiry: int, temper: Temper | None = None, until: int | None = None
+) -> FeedScript:
+    """A feed around one window, from up to two hours before it to a quarter of an hour behind it, or to `until`."""
     temper = temper or Temper.draw(rng)
     start = expiry - WINDOW
     changes = sorted(rng.randrange(start - 900, expiry + 200) for _ in range(rng.choice([0, 0, 0, 1, 1, 2])))
-    ends = [*changes, expiry + 900]
+    ends = [*changes, until or expiry + 900]
     rounds: list[ScriptedRound] = []
     at, price = start - rng.randrange(600, 7200), 2000 * UNIT
     for number, end in enumerate(ends):
@@ -218,3 +232,37 @@ def hints_of(rng: random.Random, ids: Sequence[int]) -> list[int]:
     """Hints that lie: ids of the feed, ids next to them, of phases that do not exist, and no ids at all."""
     lies = [*rng.sample(ids, min(3, len(ids))), rng.choice(ids) + 1, rng.choice(ids) + PHASE, rng.randrange(2**80)]
     return rng.sample(lies, rng.randrange(1, len(lies)))
+
+
+def silent(script: FeedScript, since: int, until: int) -> FeedScript:
+    """The same feed without the rounds that it would have made in some time."""
+    return replace(script, rounds=tuple(r for r in script.rounds if not since <= r.stamp < until))
+
+
+def random_pair(rng: random.Random, expiry: int, heartbeat: int) -> tuple[FeedScript, FeedScript]:
+    """Two feeds around one window, with what decides between them.
+
+    One may be lower than the other, fall silent before or inside the window and speak again hours later, or answer at
+    a bound.
+    """
+    start = expiry - WINDOW
+    pair = []
+    for _ in range(2):
+        temper = Temper(gap=rng.choice([120, 600, 1800]), bad=0, skips=0)
+        script = random_script(rng, expiry, temper, until=expiry + 2 * heartbeat)
+        level = rng.choice([0.6, 0.93, 0.97, 1, 1])
+        script = replace(
+            script, strange=(0, 0), rounds=tuple(replace(r, answer=int(r.answer * level)) for r in script.rounds)
+        )
+        if rng.random() < 0.6:
+            death = rng.choice([rng.randrange(start - heartbeat, start + 1), rng.randrange(start, expiry + 600)])
+            script = silent(
+                script, death, rng.choice([expiry, expiry + heartbeat, death + heartbeat * 11 // 10, 2**40])
+            )
+        if rng.random() < 0.2:
+            highest = max((r.answer for r in script.rounds), default=2000 * UNIT)
+            # contracts keep a bound in 22 bits
+            most = (highest - rng.randrange(3) * UNIT) * 10 ** (18 - DECIMALS)
+            script = replace(script, most=most >> most.bit_length() - 22 << most.bit_length() - 22)
+        pair.append(script)
+    return pair[0], pair[1]

@@ -1,0 +1,188 @@
+"""Settlement windows played through the real ExpiryPrices: what is shown, observed, proven, lied about and asked."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boa
+
+from bulkhead.risk.settlement_average import NoPriceInForceError, average_price, price_seconds, round_at
+from bulkhead.risk.volatility import OracleWord
+from tests.contracts import deployer
+from tests.worlds.feeds import PHASE, SETTLE_DELAY, UNIT, FeedScript, PlayedFeed, ScriptedRound, hints_of
+
+EMPTY = "0x" + "00" * 20
+EXPIRY = 1_800_000_000  # 2027-01-15 08:00 UTC
+#: No window of a script needs more calls of 48 rounds.
+MOST_CALLS = 40
+#: A heartbeat that no script outlives [seconds].
+PATIENT = 200_000
+NO_FEED = (EMPTY, 0, 0, 0, 0)
+
+
+class Oracle:
+    """OracleAdapter and ExpiryPrices alone, with any number of markets."""
+
+    def __init__(self) -> None:
+        self.parameters = boa.env.generate_address("parameters")
+        self.adapter: Any = deployer("OracleAdapter").deploy(self.parameters, boa.env.generate_address("surface"))
+        self.expiry_prices: Any = deployer("ExpiryPrices").deploy(self.adapter.address)
+        self.markets = 0
+
+    def list(self, primary: PlayedFeed, fallback: PlayedFeed | None = None, heartbeat: int = PATIENT) -> int:
+        """A new market on feeds that show a history by now; its index."""
+        self.markets += 1
+        feeds = [
+            (feed.address, heartbeat, 50, feed.script.least, feed.script.most) if feed is not None else NO_FEED
+            for feed in (primary, fallback)
+        ]
+        self.adapter.list_market(self.markets, (*feeds, EMPTY, 0), OracleWord().pack(), sender=self.parameters)
+        return self.markets
+
+    def live_sum(self, market: int, expiry: int) -> int | None:
+        """Sum of the primary's open window [wad * seconds], None while rounds are missing in it."""
+        terms = self.adapter.cell_terms(market, expiry)
+        window = (market, expiry, expiry - terms.window, terms.delay, terms.primary)
+        live = self.expiry_prices.average(window)
+        return int(live.sum) if live.is_complete else None
+
+
+@dataclass
+class Cell:
+    """One expiry of one market whose primary plays a script."""
+
+    oracle: Oracle
+    feed: PlayedFeed
+    market: int
+
+    @property
+    def script(self) -> FeedScript:
+        """What the feed plays."""
+        return self.feed.script
+
+    def live_sum(self) -> int | None:
+        """Sum of the open window by the contract [wad * seconds], None while rounds are missing in it."""
+        return self.oracle.live_sum(self.market, self.script.expiry)
+
+    def fix(self, hints: list[int]) -> int:
+        """One call of `fix`: the price [wad], 0 until it is final."""
+        return int(self.oracle.expiry_prices.fix(self.market, self.script.expiry, hints))
+
+    def fix_honestly(self, now: int) -> int:
+        """Calls with the one hint that a keeper finds off chain, until the price stands."""
+        try:
+            hints = [round_at(self.script.history(now), self.script.start).id]
+        except NoPriceInForceError:
+            hints = []
+        for _ in range(MOST_CALLS):
+            if price := self.fix(hints):
+                return price
+        return 0
+
+    def molest(self, rng: random.Random) -> None:
+        """One call by somebody who would like another price."""
+        action = rng.choice(["fix", "fix", "observe", "poke"])
+        if action == "fix":
+            self.fix(hints_of(rng, [r.id for r in self.script.rounds]))
+        elif action == "observe":
+            self.oracle.adapter.observe(self.market, self.script.expiry)
+        else:
+            self.oracle.adapter.poke(self.market, rng.randrange(300))
+
+
+def with_past(script: FeedScript) -> FeedScript:
+    """The same feed with two rounds before all others: what a feed must show to be listed."""
+    first = script.rounds[0]
+    past = tuple(
+        ScriptedRound(first.shown_at - age, first.id // PHASE * PHASE + n, 2000 * UNIT, first.shown_at - age)
+        for n, age in ((1, 9000), (2, 8900))
+    )
+    moved = [replace(r, id=r.id + 2) if r.id >> 64 == first.id >> 64 else r for r in script.rounds]
+    return replace(script, rounds=(*past, *moved))
+
+
+def move_to(now: int, *feeds: PlayedFeed) -> None:
+    """Time goes on, and the feeds with it."""
+    boa.env.timestamp = now
+    for feed in feeds:
+        feed.show(now)
+
+
+def play(oracle: Oracle, rng: random.Random, script: FeedScript, tally: Counter[str]) -> None:
+    """One feed seen by three markets: nobody looks at one, one is observed, one is attacked.
+
+    At every look each shows the mirror's sum or, while rounds are missing in it, none; at the end all three give the
+    mirror's price.
+    """
+    script = with_past(script)
+    feed = PlayedFeed(script)
+    move_to(script.rounds[1].shown_at, feed)
+    quiet, observed, attacked = (Cell(oracle, feed, oracle.list(feed)) for _ in range(3))
+    for now in sorted(rng.sample(range(script.start - 60, script.expiry), 8)):
+        move_to(now, feed)
+        if rng.random() < 0.5:
+            oracle.adapter.observe(observed.market, script.expiry)
+        for _ in range(rng.randrange(3)):
+            if now > script.start:
+                attacked.molest(rng)
+        if now > script.start:
+            compare_live(now, (quiet, observed, attacked), tally)
+    for now in sorted(rng.sample(range(script.expiry, script.expiry + SETTLE_DELAY), 2)):
+        move_to(now, feed)
+        attacked.molest(rng)
+    now = max(script.expiry + SETTLE_DELAY + rng.choice([0, 0, rng.randrange(600)]), script.strange[1])
+    move_to(now, feed)
+    compare_final(now, rng, (quiet, observed, attacked), tally)
+
+
+def compare_live(now: int, cells: tuple[Cell, ...], tally: Counter[str]) -> None:
+    """Every market shows the mirror's sum, or none; where none, a few calls of anyone bring it."""
+    script = cells[0].script
+    history = script.history(now)
+    try:
+        expected = price_seconds(history, script.start, now)
+    except NoPriceInForceError:
+        expected = None
+    newest = history.rounds[history.newest]
+    is_told = expected is not None and newest.price != 0 and script.decimals(now) == script.decimals(0)
+    for number, cell in enumerate(cells):
+        shown = cell.live_sum()
+        if shown is None and is_told:
+            with boa.env.anchor():
+                cell.fix_honestly(now)
+                shown = cell.live_sum()
+            tally["cured"] += 1
+            assert shown is not None, ("calls do not complete the sum", number, now - script.start)
+        if shown not in (None, expected) and falls_back(script, now):
+            with boa.env.anchor():
+                cell.fix_honestly(now)
+                shown = cell.live_sum()
+            tally["false start replaced"] += 1
+        if shown is not None:
+            tally["live"] += 1
+            assert shown == expected, ("live", number, now - script.start, shown, expected)
+
+
+def falls_back(script: FeedScript, now: int) -> bool:
+    """Whether stamps go back over the window's start: then a start may be false until somebody names the true one."""
+    stamps = [r.stamp for r in script.history(now).rounds.values() if r.price]
+    return any(a > script.start >= b for a, b in itertools.pairwise(stamps))
+
+
+def compare_final(now: int, rng: random.Random, cells: tuple[Cell, ...], tally: Counter[str]) -> None:
+    """All markets settle at the mirror's price, the attacked one after one more lie."""
+    script = cells[0].script
+    try:
+        expected = average_price(script.history(now), script.start, script.expiry)
+    except NoPriceInForceError:
+        expected = 0
+    for number, cell in enumerate(cells):
+        if number == len(cells) - 1 and not falls_back(script, now):
+            cell.molest(rng)
+        price = cell.fix_honestly(now)
+        tally["final" if price else "none"] += 1
+        assert price == expected, ("final", number, price, expected)
