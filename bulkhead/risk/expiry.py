@@ -78,7 +78,7 @@ class Lived:
         average: Settlement average [wad].
         last: Round in force at the expiry.
         after: Counted rounds later than the expiry.
-        has_own: Whether a round of its own lies inside the window.
+        has_own: Whether a counted round is stamped inside the window.
         counts: Whether its average may be the price.
     """
 
@@ -100,7 +100,8 @@ def live_through(source: Source, terms: Terms) -> Lived | None:
     counts = last.stamp + source.age_limit >= terms.expiry and not _is_clamped(source, terms, rounds[0].id)
     average = average_price(source.history, terms.start, terms.expiry)
     after = tuple(reading for reading in rounds if reading.stamp > terms.expiry)
-    return Lived(average, last, after, len(inside) > 1, counts)
+    has_own = any(terms.start <= reading.stamp < terms.expiry for reading in inside)
+    return Lived(average, last, after, has_own, counts)
 
 
 def settle(
@@ -126,7 +127,7 @@ def settle(
         deadline = first.last.stamp + primary.age_limit
         arbiter = next((reading for reading in first.after if reading.stamp <= deadline), None)
         if arbiter is not None:
-            witness = _before(rival, arbiter.stamp)
+            witness = _in_force_after(rival, arbiter.stamp)
             follows = abs(arbiter.price - witness) < abs(arbiter.price - first.last.price)
             return (rival.average, Origin.FALLBACK) if follows else (first.average, Origin.PRIMARY)
         return (rival.average, Origin.FALLBACK) if now > deadline else None
@@ -138,9 +139,9 @@ def settle(
 
 
 def _is_clamped(source: Source, terms: Terms, begun: int) -> bool:
-    """Whether an answer inside the window was at or beyond a bound."""
+    """Whether an answer of the window, after the round in force at its start, was at or beyond a bound."""
     rounds = (source.history.rounds.get(id) for id in source.clamped if begun < id <= source.history.newest)
-    return any(reading is not None and terms.start < reading.stamp <= terms.expiry for reading in rounds)
+    return any(reading is not None and reading.stamp <= terms.expiry for reading in rounds)
 
 
 def _is_in_doubt(first: Lived, second: Lived, terms: Terms) -> bool:
@@ -149,9 +150,9 @@ def _is_in_doubt(first: Lived, second: Lived, terms: Terms) -> bool:
     return not first.has_own and second.has_own and apart
 
 
-def _before(lived: Lived, at: int) -> int:
-    """The last price of a feed before a moment after the expiry [wad]."""
-    return next((reading.price for reading in reversed(lived.after) if reading.stamp < at), lived.last.price)
+def _in_force_after(lived: Lived, at: int) -> int:
+    """A feed's price in force at a moment after the expiry [wad]."""
+    return next((reading.price for reading in reversed(lived.after) if reading.stamp <= at), lived.last.price)
 
 
 def _last_resort(

@@ -9,8 +9,10 @@ will ever show, and its older phases have no eight unreadable ids in a row.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import boa
@@ -105,8 +107,12 @@ class FeedScript:
 
     def history(self, now: int) -> History:
         """What it answers at a moment, as the mirror takes it."""
-        shown = {r.id: Round(r.id, self.price(r), r.stamp) for r in self.rounds if r.shown_at <= now}
+        shown = {reading.id: reading for shown_at, reading in self._readings if shown_at <= now}
         return History(shown, max(shown, default=0))
+
+    @cached_property
+    def _readings(self) -> list[tuple[int, Round]]:
+        return [(r.shown_at, Round(r.id, self.price(r), r.stamp)) for r in self.rounds]
 
 
 class PlayedFeed:
@@ -235,8 +241,15 @@ def hints_of(rng: random.Random, ids: Sequence[int]) -> list[int]:
 
 
 def silent(script: FeedScript, since: int, until: int) -> FeedScript:
-    """The same feed without the rounds that it would have made in some time."""
-    return replace(script, rounds=tuple(r for r in script.rounds if not since <= r.stamp < until))
+    """The same feed without the rounds that it would have made in some time, numbered without a gap."""
+    kept = [r for r in script.rounds if not since <= r.stamp < until]
+    numbers = Counter[int]()
+    rounds = []
+    for scripted in kept:
+        phase = scripted.id // PHASE
+        numbers[phase] += 1
+        rounds.append(replace(scripted, id=phase * PHASE + numbers[phase]))
+    return replace(script, rounds=tuple(rounds))
 
 
 def random_pair(rng: random.Random, expiry: int, heartbeat: int) -> tuple[FeedScript, FeedScript]:

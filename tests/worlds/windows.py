@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import boa
 
+from bulkhead.chain.system import create_address
+from bulkhead.risk.expiry import LAST_RESORT_SECONDS, Origin, Source, Terms, settle
 from bulkhead.risk.settlement_average import NoPriceInForceError, average_price, price_seconds, round_at
 from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
-from tests.worlds.feeds import PHASE, SETTLE_DELAY, UNIT, FeedScript, PlayedFeed, ScriptedRound, hints_of
+from tests.worlds.feeds import (
+    PHASE,
+    SETTLE_DELAY,
+    UNIT,
+    WINDOW,
+    FeedScript,
+    PlayedFeed,
+    ScriptedRound,
+    hints_of,
+    random_pair,
+)
 
 EMPTY = "0x" + "00" * 20
 EXPIRY = 1_800_000_000  # 2027-01-15 08:00 UTC
@@ -21,7 +35,10 @@ EXPIRY = 1_800_000_000  # 2027-01-15 08:00 UTC
 MOST_CALLS = 40
 #: A heartbeat that no script outlives [seconds].
 PATIENT = 200_000
-NO_FEED = (EMPTY, 0, 0, 0, 0)
+#: When listed feeds begin to show rounds, before the expiry [seconds].
+PAST = 20_000
+NO_FEED = (EMPTY, 0, 0, 0, 0, 0)
+ORACLE_WORD = OracleWord().pack() | SETTLE_DELAY << 200
 
 
 class Oracle:
@@ -29,55 +46,65 @@ class Oracle:
 
     def __init__(self) -> None:
         self.parameters = boa.env.generate_address("parameters")
-        self.adapter: Any = deployer("OracleAdapter").deploy(self.parameters, boa.env.generate_address("surface"))
-        self.expiry_prices: Any = deployer("ExpiryPrices").deploy(self.adapter.address)
+        # the two know one another: a deployer of their own makes the second address known before the first creation
+        deployer_address = boa.env.generate_address("deployer of an oracle")
+        with boa.env.prank(deployer_address):
+            self.adapter: Any = deployer("OracleAdapter").deploy(
+                self.parameters, boa.env.generate_address("surface"), create_address(deployer_address, 1)
+            )
+            self.expiry_prices: Any = deployer("ExpiryPrices").deploy(self.adapter.address)
+        assert self.expiry_prices.address == create_address(deployer_address, 1)
         self.markets = 0
 
     def list(self, primary: PlayedFeed, fallback: PlayedFeed | None = None, heartbeat: int = PATIENT) -> int:
         """A new market on feeds that show a history by now; its index."""
         self.markets += 1
         feeds = [
-            (feed.address, heartbeat, 50, feed.script.least, feed.script.most) if feed is not None else NO_FEED
+            (feed.address, heartbeat, 50, feed.script.least, feed.script.most, 0) if feed is not None else NO_FEED
             for feed in (primary, fallback)
         ]
-        self.adapter.list_market(self.markets, (*feeds, EMPTY, 0), OracleWord().pack(), sender=self.parameters)
+        self.adapter.list_market(self.markets, (*feeds, EMPTY, 0), ORACLE_WORD, sender=self.parameters)
         return self.markets
-
-    def live_sum(self, market: int, expiry: int) -> int | None:
-        """Sum of the primary's open window [wad * seconds], None while rounds are missing in it."""
-        terms = self.adapter.cell_terms(market, expiry)
-        window = (market, expiry, expiry - terms.window, terms.delay, terms.primary)
-        live = self.expiry_prices.average(window)
-        return int(live.sum) if live.is_complete else None
 
 
 @dataclass
 class Cell:
-    """One expiry of one market whose primary plays a script."""
+    """One expiry of one market whose feeds play scripts."""
 
     oracle: Oracle
-    feed: PlayedFeed
+    feeds: tuple[PlayedFeed, ...]
     market: int
 
     @property
     def script(self) -> FeedScript:
-        """What the feed plays."""
-        return self.feed.script
+        """What its primary plays."""
+        return self.feeds[0].script
+
+    @cached_property
+    def _window(self) -> tuple[int, ...]:
+        terms = self.oracle.adapter.cell_terms(self.market, self.script.expiry)
+        return self.market, self.script.expiry, self.script.start, terms.delay, terms.primary
 
     def live_sum(self) -> int | None:
         """Sum of the open window by the contract [wad * seconds], None while rounds are missing in it."""
-        return self.oracle.live_sum(self.market, self.script.expiry)
+        live = self.oracle.expiry_prices.average(self._window)
+        return int(live.sum) if live.is_complete else None
 
     def fix(self, hints: list[int]) -> int:
         """One call of `fix`: the price [wad], 0 until it is final."""
         return int(self.oracle.expiry_prices.fix(self.market, self.script.expiry, hints))
 
+    def origins(self) -> list[Origin]:
+        """Where a price came from that the last call fixed."""
+        logs = self.oracle.expiry_prices.get_logs()
+        return [Origin(log.source) for log in logs if type(log).__name__ == "ExpiryPriceFixed"]
+
     def fix_honestly(self, now: int) -> int:
-        """Calls with the one hint that a keeper finds off chain, until the price stands."""
-        try:
-            hints = [round_at(self.script.history(now), self.script.start).id]
-        except NoPriceInForceError:
-            hints = []
+        """Calls with the one hint for each feed that a keeper finds off chain, until the price stands."""
+        hints = []
+        for feed in self.feeds:
+            with contextlib.suppress(NoPriceInForceError):
+                hints.append(round_at(feed.script.history(now), self.script.start).id)
         for _ in range(MOST_CALLS):
             if price := self.fix(hints):
                 return price
@@ -87,7 +114,7 @@ class Cell:
         """One call by somebody who would like another price."""
         action = rng.choice(["fix", "fix", "observe", "poke"])
         if action == "fix":
-            self.fix(hints_of(rng, [r.id for r in self.script.rounds]))
+            self.fix(hints_of(rng, [r.id for feed in self.feeds for r in feed.script.rounds]))
         elif action == "observe":
             self.oracle.adapter.observe(self.market, self.script.expiry)
         else:
@@ -95,13 +122,14 @@ class Cell:
 
 
 def with_past(script: FeedScript) -> FeedScript:
-    """The same feed with two rounds before all others: what a feed must show to be listed."""
-    first = script.rounds[0]
+    """The same feed with two rounds long before all others: what a feed must show to be listed."""
+    base = script.rounds[0].id // PHASE * PHASE if script.rounds else PHASE
+    lowest = min([2000 * UNIT, script.most // 10**10, *(r.answer for r in script.rounds if script.price(r))])
     past = tuple(
-        ScriptedRound(first.shown_at - age, first.id // PHASE * PHASE + n, 2000 * UNIT, first.shown_at - age)
-        for n, age in ((1, 9000), (2, 8900))
+        ScriptedRound(script.expiry - age, base + n, lowest * 99 // 100, script.expiry - age)
+        for n, age in ((1, PAST), (2, PAST - 100))
     )
-    moved = [replace(r, id=r.id + 2) if r.id >> 64 == first.id >> 64 else r for r in script.rounds]
+    moved = [replace(r, id=r.id + 2) if r.id // PHASE * PHASE == base else r for r in script.rounds]
     return replace(script, rounds=(*past, *moved))
 
 
@@ -121,8 +149,8 @@ def play(oracle: Oracle, rng: random.Random, script: FeedScript, tally: Counter[
     script = with_past(script)
     feed = PlayedFeed(script)
     move_to(script.rounds[1].shown_at, feed)
-    quiet, observed, attacked = (Cell(oracle, feed, oracle.list(feed)) for _ in range(3))
-    for now in sorted(rng.sample(range(script.start - 60, script.expiry), 8)):
+    quiet, observed, attacked = (Cell(oracle, (feed,), oracle.list(feed)) for _ in range(3))
+    for now in sorted(rng.sample(range(script.start - 60, script.expiry), 6)):
         move_to(now, feed)
         if rng.random() < 0.5:
             oracle.adapter.observe(observed.market, script.expiry)
@@ -186,3 +214,27 @@ def compare_final(now: int, rng: random.Random, cells: tuple[Cell, ...], tally: 
         price = cell.fix_honestly(now)
         tally["final" if price else "none"] += 1
         assert price == expected, ("final", number, price, expected)
+
+
+def play_pair(oracle: Oracle, rng: random.Random, heartbeat: int, tally: Counter[str]) -> None:
+    """Two feeds and one cell that anybody calls at any time: what is fixed, and when, is what the mirror decides."""
+    scripts = [with_past(script) for script in random_pair(rng, EXPIRY, heartbeat)]
+    feeds = (PlayedFeed(scripts[0]), PlayedFeed(scripts[1]))
+    move_to(EXPIRY - PAST + 100, *feeds)
+    cell = Cell(oracle, feeds, oracle.list(*feeds, heartbeat=heartbeat))
+    terms = Terms(EXPIRY, settle_delay=SETTLE_DELAY)
+    last_resort = EXPIRY + LAST_RESORT_SECONDS
+    times = [rng.randrange(EXPIRY - WINDOW + 1, EXPIRY) for _ in range(3)]
+    times += [rng.randrange(EXPIRY, last_resort + heartbeat) for _ in range(4)]
+    times += [EXPIRY + SETTLE_DELAY - 1, EXPIRY + SETTLE_DELAY, last_resort - 1, last_resort]
+    for now in sorted(times):
+        move_to(now, *feeds)
+        expected = settle(*(Source(s.history(now), heartbeat, s.clamped(now)) for s in scripts), terms, now)
+        if rng.random() < 0.3:
+            cell.molest(rng)
+        if now < EXPIRY + SETTLE_DELAY - 1 or rng.random() < 0.7:
+            price = cell.fix_honestly(now)
+            assert price == (expected[0] if expected else 0), (now - EXPIRY, price, expected)
+            for origin in cell.origins():
+                assert expected and origin == expected[1], (now - EXPIRY, origin, expected)
+                tally[origin.name] += 1
