@@ -31,8 +31,8 @@ from tests.worlds.feeds import (
 
 EMPTY = "0x" + "00" * 20
 EXPIRY = 1_800_000_000  # 2027-01-15 08:00 UTC
-#: No window of a script needs more calls of 48 rounds.
-MOST_CALLS = 40
+#: Rounds that one call walks.
+WALK = 48
 #: A heartbeat that no script outlives [seconds].
 PATIENT = 200_000
 #: When listed feeds begin to show rounds, before the expiry [seconds].
@@ -105,7 +105,7 @@ class Cell:
         for feed in self.feeds:
             with contextlib.suppress(NoPriceInForceError):
                 hints.append(round_at(feed.script.history(now), self.script.start).id)
-        for _ in range(MOST_CALLS):
+        for _ in range(3 + max(len(feed.script.rounds) for feed in self.feeds) // WALK):
             if price := self.fix(hints):
                 return price
         return 0

@@ -45,8 +45,12 @@ def test_settle__primary_older_than_its_heartbeat_at_expiry__the_fallback() -> N
 def test_settle__primary_at_a_bound_inside_the_window__the_fallback() -> None:
     inside = source((100, -2000), (1, -900), (100, -800), clamped=(2,))
     assert settle(inside, OTHER, TERMS, FIXING) == (300, Origin.FALLBACK)
-    for at in (-1900, 1):
-        outside = source((100, -2000), (1, at), clamped=(2,))
+    # in force at the start, though it came before it
+    assert settle(source((100, -2000), (1, -1900), clamped=(2,)), OTHER, TERMS, FIXING) == (300, Origin.FALLBACK)
+    for outside in (
+        source((100, -2000), (1, 1), clamped=(2,)),
+        source((100, -2000), (1, -1900), (100, -1850), clamped=(2,)),
+    ):
         assert settle(outside, source((100, -2000)), TERMS, FIXING) == (100, Origin.PRIMARY)
 
 
