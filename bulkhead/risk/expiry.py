@@ -124,10 +124,11 @@ def settle(
         rival = second if second is not None and second.counts else None
         if rival is None or not _is_in_doubt(first, rival, terms):
             return first.average, Origin.PRIMARY
-        deadline = first.last.stamp + primary.age_limit
+        # no later than the last resort, or there would be two prices
+        deadline = min(first.last.stamp + primary.age_limit, terms.expiry + LAST_RESORT_SECONDS)
         arbiter = next((reading for reading in first.after if reading.stamp <= deadline), None)
         if arbiter is not None:
-            witness = _in_force_after(rival, arbiter.stamp)
+            witness = _last_before(rival, arbiter.stamp)
             follows = abs(arbiter.price - witness) < abs(arbiter.price - first.last.price)
             return (rival.average, Origin.FALLBACK) if follows else (first.average, Origin.PRIMARY)
         return (rival.average, Origin.FALLBACK) if now > deadline else None
@@ -150,9 +151,9 @@ def _is_in_doubt(first: Lived, second: Lived, terms: Terms) -> bool:
     return not first.has_own and second.has_own and apart
 
 
-def _in_force_after(lived: Lived, at: int) -> int:
-    """A feed's price in force at a moment after the expiry [wad]."""
-    return next((reading.price for reading in reversed(lived.after) if reading.stamp <= at), lived.last.price)
+def _last_before(lived: Lived, at: int) -> int:
+    """The last price of a feed before a moment after the expiry [wad]."""
+    return next((reading.price for reading in reversed(lived.after) if reading.stamp < at), lived.last.price)
 
 
 def _last_resort(

@@ -70,6 +70,7 @@ class FeedScript:
         least: Bound below [wad]; an answer at it is no price.
         most: Bound above [wad].
         strange: When the feed shows other decimals than at listing: (from, to) [unix seconds].
+        strange_decimals: Those decimals.
     """
 
     start: int
@@ -78,6 +79,7 @@ class FeedScript:
     least: int = 100 * WAD
     most: int = 100_000 * WAD
     strange: tuple[int, int] = (0, 0)
+    strange_decimals: int = 18
 
     def newest(self, now: int) -> int:
         """Id of the newest round shown, 0 before the first."""
@@ -85,7 +87,7 @@ class FeedScript:
 
     def decimals(self, now: int) -> int:
         """Decimals shown."""
-        return 18 if self.strange[0] <= now < self.strange[1] else DECIMALS
+        return self.strange_decimals if self.strange[0] <= now < self.strange[1] else DECIMALS
 
     def price(self, scripted: ScriptedRound) -> int:
         """What a round counts with [wad], 0 when it does not."""
@@ -125,6 +127,12 @@ class PlayedFeed:
         for scripted in script.rounds:
             number = scripted.id >> 64 << 20 | scripted.id & 2**20 - 1
             boa.env.set_storage(self.address, _FIRST_SLOT + number, scripted.word)
+
+    def forget(self, phase: int) -> None:
+        """Makes all rounds of a phase unreadable, as a proxy does that no longer knows the aggregator."""
+        for scripted in self.script.rounds:
+            if scripted.id // PHASE == phase:
+                boa.env.set_storage(self.address, _FIRST_SLOT + (phase << 20) + scripted.id % PHASE, 0)
 
     def show(self, now: int) -> None:
         """Moves the feed to a moment."""

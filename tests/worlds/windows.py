@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any
 
 import boa
+import pytest
 
-from bulkhead.chain.system import create_address
+from bulkhead.chain import system
 from bulkhead.risk.expiry import LAST_RESORT_SECONDS, Origin, Source, Terms, settle
 from bulkhead.risk.settlement_average import NoPriceInForceError, average_price, price_seconds, round_at
 from bulkhead.risk.volatility import OracleWord
@@ -31,6 +32,8 @@ from tests.worlds.feeds import (
 
 EMPTY = "0x" + "00" * 20
 EXPIRY = 1_800_000_000  # 2027-01-15 08:00 UTC
+#: What an oracle is made of.
+ROOM = ("OracleAdapter", "ExpiryPrices", "FeedCheck", "VolFolder")
 #: Rounds that one call walks.
 WALK = 48
 #: A heartbeat that no script outlives [seconds].
@@ -45,15 +48,16 @@ class Oracle:
     """OracleAdapter and ExpiryPrices alone, with any number of markets."""
 
     def __init__(self) -> None:
-        self.parameters = boa.env.generate_address("parameters")
-        # the two know one another: a deployer of their own makes the second address known before the first creation
-        deployer_address = boa.env.generate_address("deployer of an oracle")
-        with boa.env.prank(deployer_address):
-            self.adapter: Any = deployer("OracleAdapter").deploy(
-                self.parameters, boa.env.generate_address("surface"), create_address(deployer_address, 1)
-            )
-            self.expiry_prices: Any = deployer("ExpiryPrices").deploy(self.adapter.address)
-        assert self.expiry_prices.address == create_address(deployer_address, 1)
+        origin = boa.env.generate_address("deployer of an oracle")
+        names = [name for name, _ in system.CONTRACTS if name in ROOM]
+        at = system.predict(boa.env.generate_address("deployer of all else"), 0)
+        at |= {name: system.create_address(origin, nonce) for nonce, name in enumerate(names)}
+        config = system.SystemConfig(EMPTY, EMPTY, (), ())
+        with boa.env.prank(origin):
+            made = {n: deployer(n).deploy(*system.constructor_arguments(n, at, config)) for n in names}
+        self.parameters = at["RiskParameters"]
+        self.adapter: Any = made["OracleAdapter"]
+        self.expiry_prices: Any = made["ExpiryPrices"]
         self.markets = 0
 
     def list(self, primary: PlayedFeed, fallback: PlayedFeed | None = None, heartbeat: int = PATIENT) -> int:
@@ -65,6 +69,13 @@ class Oracle:
         ]
         self.adapter.list_market(self.markets, (*feeds, EMPTY, 0), ORACLE_WORD, sender=self.parameters)
         return self.markets
+
+
+def new_oracle() -> Oracle:
+    """A fresh oracle; skips where a deployment has none whose expiry prices are a contract of their own."""
+    if "ExpiryPrices" not in dict(system.CONTRACTS):
+        pytest.skip("no ExpiryPrices in bulkhead/chain/system.py yet")
+    return Oracle()
 
 
 @dataclass
@@ -150,7 +161,7 @@ def play(oracle: Oracle, rng: random.Random, script: FeedScript, tally: Counter[
     feed = PlayedFeed(script)
     move_to(script.rounds[1].shown_at, feed)
     quiet, observed, attacked = (Cell(oracle, (feed,), oracle.list(feed)) for _ in range(3))
-    for now in sorted(rng.sample(range(script.start - 60, script.expiry), 6)):
+    for now in sorted(rng.sample(range(script.start - 60, script.expiry), 5)):
         move_to(now, feed)
         if rng.random() < 0.5:
             oracle.adapter.observe(observed.market, script.expiry)
