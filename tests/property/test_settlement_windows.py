@@ -78,6 +78,7 @@ def test_window__random_feeds_observers_and_liars__the_mirror_to_the_unit(oracle
             raise AssertionError(f"world {seed}: {error}") from error
     # most looks find the sum complete, nearly every world settles
     assert tally["live"] > 10 * BATCH
+    assert tally["fresh"] > 2.5 * BATCH
     assert tally["final"] > 2.8 * BATCH
 
 

@@ -32,6 +32,8 @@ from tests.worlds.feeds import (
 
 EMPTY = "0x" + "00" * 20
 EXPIRY = 1_800_000_000  # 2027-01-15 08:00 UTC
+#: Lowest status bit of a snapshot.
+FRESH = 1
 #: What an oracle is made of.
 ROOM = ("OracleAdapter", "ExpiryPrices", "FeedCheck", "VolFolder")
 #: Rounds that one call walks.
@@ -204,6 +206,18 @@ def compare_live(now: int, cells: tuple[Cell, ...], tally: Counter[str]) -> None
         if shown is not None:
             tally["live"] += 1
             assert shown == expected, ("live", number, now - script.start, shown, expected)
+    compare_snapshot(now, cells[now % len(cells)], tally)
+
+
+def compare_snapshot(now: int, cell: Cell, tally: Counter[str]) -> None:
+    """A snapshot shows the same sum, divided, and is fresh only where the sum is complete."""
+    shown = cell.live_sum()
+    snapshot = cell.oracle.adapter.snapshot(cell.market, cell.script.expiry)
+    is_fresh = bool(snapshot.status & FRESH)
+    assert shown is not None or not is_fresh, ("fresh without its sum", now - cell.script.start)
+    if is_fresh:
+        tally["fresh"] += 1
+        assert snapshot.window_average == shown // (now - cell.script.start), ("snapshot", now - cell.script.start)
 
 
 def falls_back(script: FeedScript, now: int) -> bool:
