@@ -6,13 +6,23 @@ import boa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkhead.risk.expiry import best_hint, expiry_price
+from bulkhead.risk.settlement_average import History, average_price, round_at
 from bulkhead.risk.volatility import Realised, Round
 from tests.worlds.oracle import PHASE, START, UNIT, OracleWorld, real_rounds
 
 WINDOW = 1800
 ANSWERS = st.one_of(st.sampled_from([-1, 0]), st.integers(3 * UNIT, 10**12))
 SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def best_hint(rounds: list[Round], expiry: int, window: int) -> int:
+    """Id of the round in force at the window's start."""
+    return round_at(History.of(rounds), expiry - window).id
+
+
+def expiry_price(rounds: list[Round], expiry: int, window: int) -> int:
+    """The mirror's settlement average [wad]."""
+    return average_price(History.of(rounds), expiry - window, expiry)
 
 
 def adversarial(rounds: list[Round]) -> st.SearchStrategy[list[int]]:
