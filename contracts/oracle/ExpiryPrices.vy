@@ -701,7 +701,8 @@ def _with(
         progress.integral += known.price * (reading.stamp - max(known.stamp, window.start))
         progress.stamp = reading.stamp
         progress.price = reading.price
-        progress.own = True
+        # the window ends before the expiry's second
+        progress.own = known.own or reading.stamp < window.expiry
     return progress
 
 

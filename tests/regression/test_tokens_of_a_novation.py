@@ -1,4 +1,4 @@
-"""Who pays whom when legs move: nobody needs more tokens than it owes on balance, and no protocol account can be in the way."""
+"""Who pays whom when legs move: nobody needs more than it owes on balance, no protocol account is in the way."""
 
 from __future__ import annotations
 
