@@ -49,7 +49,7 @@ def stamp(sigma: float) -> tuple[float, float, float]:
 def stand(legs: list[Leg], model: Model, at: Snapshot) -> margin.Standing:
     """One vault without collateral under a model, by the exact mirror [wad]."""
     risk = RISK.stamped(static.stamp(RISK, at.sigma))
-    return margin.resolve(exact.assess(legs, at, risk, model=model), 0, 0, risk, at)
+    return margin.resolve(exact.assess(legs, at, risk, model=model), 0, risk, at)
 
 
 def scenarios() -> list[tuple[float, float, float, float, float]]:
@@ -172,7 +172,7 @@ def page() -> str:
     mm = es.maintenance_margin / WAD
     shortfall = worst_mean(rows)
     spread = exact.assess(PUT_SPREAD, at, RISK)
-    spread_at = margin.resolve(spread, 0, 0, RISK, at)
+    spread_at = margin.resolve(spread, 0, RISK, at)
     a, b, _ = stamp(SIGMA)
     whole = terms["move"] + terms["vega"] + terms["floor"]
     numbers = {

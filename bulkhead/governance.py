@@ -54,6 +54,7 @@ class Notice:
     Attributes:
         id: Of the operation, 32 bytes.
         ready_at: When it may be executed [unix seconds].
+        lapses_at: From when on it may not any more [unix seconds].
         calls: (address, call data) in order.
         words: The calls in words.
         predecessor: Operation that must come first, zeros for none.
@@ -62,6 +63,7 @@ class Notice:
 
     id: bytes
     ready_at: int
+    lapses_at: int
     calls: tuple[tuple[str, bytes], ...]
     words: tuple[str, ...]
     predecessor: bytes
@@ -121,17 +123,18 @@ class Governance:
             elif log.event == "CallSalt":
                 salts[log.values["id"]] = log.values["salt"]
         stamps = read(self.chain.rpc, [lock.query("get_timestamp", key) for key in calls])
+        ends = read(self.chain.rpc, [lock.query("lapses_at", key) for key in calls])
         found = [
-            self._notice(key, stamp, [parts[i] for i in sorted(parts)], salts.get(key, NOTHING))
-            for (key, parts), stamp in zip(calls.items(), stamps, strict=True)
+            self._notice(key, (stamp, end), [parts[i] for i in sorted(parts)], salts.get(key, NOTHING))
+            for (key, parts), stamp, end in zip(calls.items(), stamps, ends, strict=True)
             if stamp > 1  # 0: cancelled, 1: done
         ]
         return sorted(found, key=lambda notice: notice.ready_at)
 
-    def _notice(self, key: bytes, ready_at: int, parts: Sequence[Any], salt: bytes) -> Notice:
+    def _notice(self, key: bytes, times: tuple[int, int], parts: Sequence[Any], salt: bytes) -> Notice:
         made = tuple((str(part["target"]), bytes(part["payload"])) for part in parts)
         words = tuple(self.describe(target, data) for target, data in made)
-        return Notice(key, ready_at, made, words, bytes(parts[0]["predecessor"]), salt)
+        return Notice(key, *times, made, words, bytes(parts[0]["predecessor"]), salt)
 
     def describe(self, target: str, data: bytes) -> str:
         """A call in words: contract, function and arguments, as far as the deployment knows them."""
@@ -183,6 +186,8 @@ class Governance:
         if notice.ready_at > now:
             hours = (notice.ready_at - now) / 3600
             raise BadInput(f"Proposal 0x{notice.id.hex()[:8]} is not due for another {hours:.1f} hours.")
+        if notice.lapses_at <= now:
+            raise BadInput(f"Proposal 0x{notice.id.hex()[:8]} has lapsed; cancel it and propose it again.")
         end = (notice.predecessor, notice.salt)
         (target, data), *more = notice.calls
         if not more and bytes(lock.call("hash_operation", target, 0, data, *end)) == notice.id:

@@ -72,7 +72,7 @@ class MakerInputs:
 
 
 #: Delay of a timelock [seconds]: default, least and greatest, as `contracts/governance/Timelock.vy` bounds it.
-TIMELOCK_SECONDS = (2 * 86_400, 2 * 86_400, 30 * 86_400)
+TIMELOCK_SECONDS = (8 * 86_400, 8 * 86_400, 30 * 86_400)
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,6 @@ SENTENCES: dict[str, str] = {
     # InsuranceFund
     "implied/expired": "An expired option implies no volatility.",
     "implied/price-range": "No volatility gives the option that price.",
-    "insurance/below-reserve": "That much of the fund is reserved for deficits that are known already.",
     "insurance/cooling-down": "The withdrawal's waiting time is not over.",
     "insurance/in-callback": "This is not allowed while a take-over's callback runs.",
     "insurance/not-authorized": "Only the Liquidator and the Settlement may draw insurance.",
@@ -194,7 +193,7 @@ SENTENCES: dict[str, str] = {
     "margin/flagged": "The vault is flagged for liquidation: deposit, or trade its risk down.",
     "margin/price-not-active": "The oracle's price is stale, disputed or in its grace period: no new risk, and no "
     "withdrawal beyond full collateral.",
-    "margin/stale-close-price": "The oracle's price is not fresh, and the closing price is too far from the last one.",
+    "margin/stale-close-price": "No price is active, and the close gives away too much at the last undisputed one.",
     "margin/taker-below-initial": "The taker's vault would be below its initial margin; deposit more or take less.",
     # Operators
     "operators/bad-signature": "The grant was not signed by the vault's owner, or has been used or revoked.",
@@ -252,7 +251,8 @@ SENTENCES: dict[str, str] = {
     "parameters/not-guardian": "Only the guardian may do that.",
     "parameters/not-owner": "Only the owner of the parameters may do that.",
     "parameters/not-paused": "Opening is not paused in this market.",
-    "parameters/pause-too-soon": "The guardian has to wait as long as the last pause lasted before the next.",
+    "parameters/pause-days": "A pause of opening is for 1 to 14 days.",
+    "parameters/pause-too-soon": "The guardian may pause opening for at most 14 days in any 28.",
     "parameters/price-not-active": "The market's price is unusable or in grace: ramps stand still.",
     "parameters/stray-bits": "A parameter word has bits that mean nothing.",
     "parameters/token-decimals": "The quote token must have 6 to 18 decimals.",
@@ -273,12 +273,15 @@ SENTENCES: dict[str, str] = {
     "settlement/nothing-due": "The claim has been paid as far as the cell's recovery ratio goes.",
     "settlement/nothing-to-insure": "No insurance is due to this expiry.",
     "settlement/nothing-to-sweep": "There is nothing left over in this expiry's account.",
+    "settlement/out-of-gas": "Too little gas to tell an unknown vault from a lack of gas; send more.",
     "settlement/price-not-fixed": "The expiry price is not final yet.",
     "settlement/transfer-refused": "The token refused the transfer; it can be tried again.",
     "settlement/unknown-vault": "There is no such vault, or it has been closed.",
     # Timelock
-    "timelock/delay-range": "A timelock's delay is between 2 and 30 days.",
+    "timelock/delay-range": "A timelock's delay is between 8 and 30 days.",
     "timelock/empty-proposer": "A proposer must not be the empty address.",
+    "timelock/lapsed": "The proposal was due more than 14 days ago; cancel it and propose it again.",
+    "timelock/length": "The lists of a batch are not of one length.",
     "timelock/no-proposer": "A timelock needs a proposer.",
     # Vault and VaultToken
     "vault/only-controller": "A custody account obeys its controller only.",

@@ -61,7 +61,7 @@ class SystemConfig:
 
     Attributes:
         owner: Account that may change bounded parameters until it hands them on, to a timelock at best.
-        guardian: Account that may pause opening, for 14 days at most.
+        guardian: Account that may pause opening, at most 14 days in any 28.
         nodes: The 12 scenario nodes z, ascending [wad, standard deviations].
         weights: Their probabilities [wad], summing to 1e18.
     """

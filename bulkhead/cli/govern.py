@@ -46,7 +46,8 @@ def govern_show(market: str, place: Place) -> None:
     for ramp in rules.ramps(market):
         click.echo(f"{ramp.parameter.name} {ramp.value} -> {ramp.target}, at least {ramp.hours:.0f} hours")
     for notice in rules.notices() if rules.timelock is not None else ():
-        click.echo(f"0x{notice.id.hex()[:8]} from {moment(notice.ready_at)}: {'; '.join(notice.words)}")
+        times = f"from {moment(notice.ready_at)} to {moment(notice.lapses_at)}"
+        click.echo(f"0x{notice.id.hex()[:8]} {times}: {'; '.join(notice.words)}")
 
 
 @govern.command("set")

@@ -122,7 +122,7 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
         case plan.Refresh():
             if action.vault_id:
                 return "Liquidator", "refresh", ([action.vault_id],), f"refresh:{action.vault_id}"
-            return "InsuranceFund", "refresh", action.cell, f"refresh:{_cell(action.cell)}"
+            return "InsuranceFund", "reserve", action.cell, f"refresh:{_cell(action.cell)}"
         case plan.Advance():
             return "RiskParameters", "advance", (action.market, action.name), f"advance:{action.market}:{action.name}"
         case plan.Collect():

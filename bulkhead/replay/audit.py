@@ -45,7 +45,7 @@ class Case:
     def standing(self) -> margin.Standing:
         """Where the mirror sees it."""
         assessed = exact.assess(self.legs, self.snapshot, self.risk)
-        return margin.resolve(assessed, self.collateral, 0, self.risk, self.snapshot)
+        return margin.resolve(assessed, self.collateral, self.risk, self.snapshot)
 
 
 def case_of(chain: Connection, vault_id: int, block: int) -> Case:

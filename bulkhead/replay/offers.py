@@ -68,7 +68,7 @@ class MarketTerms:
 
     def standing(self, legs: Sequence[Leg]) -> margin.Standing:
         """Margins and value of legs without collateral."""
-        return margin.resolve(exact.assess(legs, self.snapshot, self.risk), 0, 0, self.risk, self.snapshot)
+        return margin.resolve(exact.assess(legs, self.snapshot, self.risk), 0, self.risk, self.snapshot)
 
 
 @dataclass(frozen=True)

@@ -201,8 +201,8 @@ def split_legs(legs: Sequence[int], fraction: int, lot: int) -> tuple[list[int],
 
 
 def draw_room(fund: int, first: int, drawn: int, cap: int) -> int:
-    """What one insurance cap leaves [native]: a share of the smaller of the fund now and at the first draw."""
-    return max(min(fund, first) * cap // WAD - drawn, 0)
+    """What one insurance cap leaves [native]: a share of the fund now plus what was drawn, at most of `first`."""
+    return max(min(fund + drawn, first) * cap // WAD - drawn, 0)
 
 
 def due_native(amount: int, claims: int, received: int) -> int:

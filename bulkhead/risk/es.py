@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
 from bulkhead.risk.coefficients import MOVE
 from bulkhead.risk.fixed import divide, exp_q64
-from bulkhead.risk.marks import UNITS, floor_of, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.marks import UNITS, decay_of, floor_of, mark_legs, move_of, setting_of, vol_scale
 from bulkhead.risk.nodes import NODES, WEIGHTS
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, phi_38
 from bulkhead.risk.payoff import covered, max_loss
@@ -95,7 +95,10 @@ def assess(
         for j, price in enumerate(shocked):
             losses[2 * j + branch] = marks.calls - marks.slope * (price - setting.base) - (sums[j] >> 38)
 
-    margin = shortfall(losses, weights, risk.tail_bps * 10**14) + floor_of(risk, setting.spot, marks.short)
+    margin = shortfall(losses, weights, risk.tail_bps * 10**14)
+    if marks.longs:
+        margin = max(margin, decay_of(marks, setting, snapshot.seconds, risk))
+    margin += floor_of(risk, setting.spot, marks.short)
     return Assessment(
         value=divide(marks.value, UNITS),
         margin=(margin + UNITS - 1) // UNITS,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -183,8 +182,8 @@ def exact_prices(
         return None, None
 
     def bad(spot: int) -> bool:
-        moved = replace(snapshot, spot=spot, forward=snapshot.forward * spot // snapshot.spot)
-        standing = margin.resolve(engine(legs, moved, risk), collateral, 0, risk, moved)
+        moved = snapshot.at(spot)
+        standing = margin.resolve(engine(legs, moved, risk), collateral, risk, moved)
         return standing.equity < standing.maintenance_margin
 
     if bad(snapshot.spot):

@@ -20,14 +20,12 @@ class Standing:
         equity: E = C + v, signed.
         maintenance_margin: A, after the max-loss cap.
         initial_margin: IM with concentration and, when asked for, proximity.
-        backing: Equity that counts for IM: a positive value less the cell's deficit.
         target: R_t, the equity a liquidation restores.
     """
 
     equity: int
     maintenance_margin: int
     initial_margin: int
-    backing: int
     target: int
 
     @property
@@ -54,17 +52,15 @@ def _mul_up(a: int, b: int) -> int:
 def resolve(
     assessment: Assessment,
     collateral: int,
-    deficit: int,
     risk: RiskWord,
     snapshot: Snapshot,
     proximity: bool = False,
 ) -> Standing:
-    """Equity, MM, IM, backing and target of a vault (margin._resolve).
+    """Equity, MM, IM and target of a vault (margin._resolve).
 
     Args:
         assessment: What the engine returned; not a `covered` one.
         collateral: C [wad].
-        deficit: D_cell [wad].
         risk: Risk parameters of the market.
         snapshot: Prices of the cell.
         proximity: The action withdraws or adds risk: IM grows below a health of 1.5.
@@ -92,14 +88,9 @@ def resolve(
         if health < 3 * WAD // 2:
             distance = min(3 * WAD // 2 - health, WAD // 2)
             im = _mul_up(im, WAD + risk.proximity_bps * BPS * 2 * distance // WAD)
-    # who may not be sure of the price answers for both ends of it (section 8)
-    im += _mul_up(abs(assessment.delta), snapshot.half_width)
 
-    backing = equity
-    if assessment.value > 0 and deficit != 0:
-        backing = collateral + max(assessment.value - deficit, 0)
     target = min(_mul_up(mm, (WAD + ratio) // 2), room)
-    return Standing(equity, mm, min(im, room), backing, target)
+    return Standing(equity, mm, min(im, room), target)
 
 
 def required(
@@ -107,36 +98,37 @@ def required(
     snapshot: Snapshot,
     risk: RiskWord,
     collateral: int,
-    deficit: int = 0,
     model: Model = Model.ES,
 ) -> int:
     """What equity must reach to withdraw or to add risk [wad] (Lens._required, what MarginGate asks in row 1 of 5.5).
 
     By the vault's own model and, of a STATIC vault, by ES as well; each also at the current vol and at the surface as
-    it was last live.
+    it was last live, and at each point of an uncertain price.
 
     Args:
         legs: Legs of one cell.
         snapshot: Prices of the cell.
         risk: Risk parameters of the market; a STATIC vault brings its own ratios (`RiskWord.stamped`).
         collateral: C [wad].
-        deficit: D_cell [wad].
         model: The vault's margin model.
     """
     if not legs:
         return 0
-    seen, needed = [snapshot], [0]
-    if snapshot.sigma_now > snapshot.sigma:
-        seen.append(replace(snapshot, sigma=snapshot.sigma_now))
-    if snapshot.status & Status.SURFACE_SVI and snapshot.surface_weight >> 64:
-        live = seen[-1].surface_weight & (2**64 - 1)
-        seen.append(replace(seen[-1], surface_weight=live))
+    seen, needed = [], [0]
+    for prices in snapshot.points():
+        here = [prices]
+        if snapshot.sigma_now > snapshot.sigma:
+            here.append(replace(prices, sigma=snapshot.sigma_now))
+        if snapshot.status & Status.SURFACE_SVI and snapshot.surface_weight >> 64:
+            live = snapshot.surface_weight & (2**64 - 1)
+            here.append(replace(here[-1], surface_weight=live))
+        seen += here
     equity = collateral + assess(legs, snapshot, risk, model=model).value
     for engine in (model, Model.ES) if model == Model.STATIC else (model,):
         for prices in seen:
             found = assess(legs, prices, risk, model=engine)
-            standing = resolve(found, collateral, deficit, risk, prices, proximity=True)
-            asked = standing.initial_margin + equity - standing.backing
+            standing = resolve(found, collateral, risk, prices, proximity=True)
+            asked = standing.initial_margin + equity - standing.equity
             if len(legs) <= 4 and found.v_min != UNBOUNDED:
                 # so few legs need no more than pays their worst settlement
                 asked = min(asked, equity - collateral - found.v_min)

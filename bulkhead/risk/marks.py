@@ -186,6 +186,16 @@ def move_of(risk: RiskWord, snapshot: Snapshot) -> int:
     return divide(sqrt_ratio(horizon(risk, snapshot.seconds), YEAR) * _vol(snapshot.sigma), WAD)
 
 
+def decay_of(marks: Marks, setting: Setting, seconds: int, risk: RiskWord) -> int:
+    """What the legs lose over the horizon when neither forward nor vols move [wad * 1e-6], negative when they gain."""
+    root = sqrt_ratio(max(seconds - risk.horizon_seconds, 0), YEAR)
+    later = sum(
+        option.quantity * call_price(setting.base, option.strike, divide(option.iv * root, WAD))[0]
+        for option in marks.options
+    )
+    return marks.calls - later
+
+
 def vol_scale(seconds: int, root: int) -> int:
     """sqrt(30 days / max(tenor, 2 days)) [Q64]."""
     return divide(MONTH_ROOT, root) if seconds > 2 * DAY else LARGEST_SCALE

@@ -258,6 +258,30 @@ class Snapshot:
         """Fresh, not degraded and not in grace."""
         return bool(self.status & Status.ACTIVE)
 
+    @property
+    def is_usable(self) -> bool:
+        """Active, and its half-width at most a tenth of spot: what rows 1 and 3 of 5.5 ask (snapshot._is_usable)."""
+        return self.is_active and self.seconds != 0 and self.half_width * 10 <= self.spot
+
+    def at(self, spot: int) -> Snapshot:
+        """The snapshot with another spot, its forward moved along, all else as it is (snapshot._at)."""
+        if spot == self.spot:
+            return self
+        forward = spot
+        if self.window_share:
+            known = self.window_share * self.window_average
+            forward = (known + (WAD - min(self.window_share, WAD)) * spot) // WAD
+        elif self.spot:
+            forward = self.forward * spot // self.spot
+        return replace(self, spot=spot, forward=forward)
+
+    def points(self) -> list[Snapshot]:
+        """The prices at which an uncertain one is assessed, spot itself first (snapshot._points)."""
+        spots = [self.spot]
+        if self.half_width * 400 > self.spot:
+            spots += [self.spot - min(self.half_width, self.spot // 2), self.spot + self.half_width]
+        return [self.at(spot) for spot in spots]
+
 
 #: (field, bits) of the risk word from its low end, as in governance/parameters.
 _RISK_LAYOUT = (

@@ -5,7 +5,8 @@
 @license AGPL-3.0-only
 @notice Two checks that few fills need, outside the Exchange because it is tight. A key that may trade and not withdraw
         cannot trade value out of a vault: each fill by it costs the vault at mark at most 1 % of notional and the fee,
-        and all of a day (UTC) together at most 5 % of its equity, fees included. A maker may cap the net delta and
+        and all of a day (UTC) together at most 5 % of its equity, fees included; tokens paid for what comes back only
+        at expiry count as lost. The mark is asked at an active price, at each point of an uncertain one. A maker may cap the net delta and
         vega that others fill before a new counter. Owns: what was lost and what was used. Holds no tokens.
         Trusts: Exchange, Clearinghouse.
 @dev Mark is the vault's own engine at the prices of the fill; what a mark does not know, these limits do not either.
@@ -16,6 +17,7 @@ from interfaces import IOracleAdapter
 from interfaces import ITradeLimits
 
 from contracts.margin import standing
+from contracts.math import payoff
 from contracts.math import scales
 from contracts.exchange import order_rules
 from contracts.vaults import leg
@@ -28,6 +30,9 @@ implements: ITradeLimits
 FILL_SHARE: constant(uint256) = 100    # one part in
 DAY_SHARE: constant(uint256) = 20
 HALF: constant(uint256) = 2**128 - 1
+CASH_WAD: constant(int256) = 10**12
+# what a payoff is beyond so many times spot counts for nothing
+FAR: constant(uint256) = 4
 
 CLEARINGHOUSE: immutable(address)
 EXCHANGE: immutable(address)
@@ -93,6 +98,36 @@ def _equity(vault: IClearinghouse.Vault, held: DynArray[uint256, 16], prices: IO
 
 
 @internal
+@pure
+def _locked(
+    held: DynArray[uint256, 16], legs: DynArray[uint256, 16], receives: bool, paid: int256, spot: uint256
+) -> int256:
+    """
+    @dev Of the tokens that a fill pays, what comes back at expiry whatever the price: CASH, or options that add up to it
+         [wad]. The owner cannot use it until then, so to a key it counts as lost; CASH that repays what the vault owes does not.
+    """
+    if paid <= 0:
+        return 0
+    signed: DynArray[uint256, 16] = legs
+    claim: int256 = 0
+    for i: uint256 in range(len(legs), bound=16):
+        quantity: int256 = leg._quantity(legs[i])
+        if not receives:
+            quantity = -quantity
+            signed[i] = leg._pack(leg._key(legs[i]), quantity)
+        if leg._kind(legs[i]) == leg.CASH:
+            claim = quantity
+    owed: int256 = 0
+    for item: uint256 in held:
+        if leg._kind(item) == leg.CASH:
+            owed = max(-leg._quantity(item), 0)
+    certain: int256 = max(
+        claim * CASH_WAD, payoff._least_up_to(signed, convert(spot * FAR // leg.STRIKE_WAD, int256))
+    )
+    return min(paid, max(certain - min(owed, max(claim, 0)) * CASH_WAD, 0))
+
+
+@internal
 @view
 def _key_loss(
     vault_id: uint256,
@@ -107,26 +142,31 @@ def _key_loss(
     """
     @dev What trade-only keys would have cost the vault today after this fill [wad]; 0 when it costs nothing.
     """
-    # without a fresh price nobody can tell what a trade costs: the owner may still close
-    assert price._is_fresh(prices), "limits/key-needs-price"
-    engine: IMarginEngine = IMarginEngine(vault.engine)
+    # without an active price nobody can tell what a trade costs: the owner may still close
+    assert price._is_usable(prices), "limits/key-needs-price"
     native: int256 = convert(state._native_wad(vault.token), int256)
-    value: int256 = staticcall engine.value(legs, prices)
-    gain: int256 = (value if receives else -value) + cash * native
-    allowed: uint256 = self._notional(legs, prices.spot) // FILL_SHARE
-    assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
-    gain -= convert(fee, int256) * native
-    if gain >= 0:
-        return 0
-    equity: int256 = self._equity(vault, held, prices)
+    received: int256 = cash * native
+    charged: int256 = convert(fee, int256) * native
     today: uint256 = block.timestamp // scales.DAY
-    lost: uint256 = convert(-gain, uint256)
     before: uint256 = self.losses[vault_id]
-    if before >> 128 == today:
-        lost += before & HALF
-    # gains do not make room for losses, or a key could wash value out through a friend
-    assert convert(lost * DAY_SHARE, int256) <= equity, "limits/key-day-loss"
-    return lost
+    lost_before: uint256 = before & HALF if before >> 128 == today else 0
+    locked: int256 = self._locked(held, legs, receives, -received, prices.spot)
+    most: uint256 = 0
+    points: DynArray[uint256, 3] = price._points(prices)
+    for spot: uint256 in points:
+        at: IOracleAdapter.Snapshot = price._at(prices, spot)
+        value: int256 = staticcall IMarginEngine(vault.engine).value(legs, at)
+        gain: int256 = (value if receives else -value) + received - locked
+        allowed: uint256 = self._notional(legs, spot) // FILL_SHARE
+        assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
+        gain -= charged
+        if gain >= 0:
+            continue
+        # gains do not make room for losses, or a key could wash value out through a friend
+        lost: uint256 = convert(-gain, uint256) + lost_before
+        assert convert(lost * DAY_SHARE, int256) <= self._equity(vault, held, at), "limits/key-day-loss"
+        most = max(most, lost)
+    return most
 
 
 @internal
@@ -289,7 +329,7 @@ def caps_of(
 @view
 def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
     """
-    @notice Whether C + v < 0: such a side pays no fee on its way out.
+    @notice Whether C + v < 0, at the undisputed price while none is active: such a side pays no fee on its way out.
     @param vault_id The vault.
     @param snapshot Prices of its cell.
     @return True when it owes more than it holds.
@@ -297,7 +337,11 @@ def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     held: DynArray[uint256, 16] = []
     vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return self._equity(vault, held, snapshot) < 0
+    if price._is_usable(snapshot):
+        return self._equity(vault, held, snapshot) < 0
+    if snapshot.undisputed == 0:
+        return False
+    return self._equity(vault, held, price._at(snapshot, snapshot.undisputed)) < 0
 
 
 @external

@@ -61,7 +61,8 @@ LIQUIDATION_END: constant(uint256) = 160
 ORACLE_END: constant(uint256) = 212
 
 PAUSED_UNTIL_AT: constant(uint256) = 208
-PAUSE_SECONDS: constant(uint256) = 14 * 86400
+MOST_PAUSED: constant(uint256) = 14   # days in any PAUSE_SPAN
+PAUSE_SPAN: constant(uint256) = 28
 
 MAX_MARKETS: constant(uint256) = 256
 MAX_LOT: constant(uint256) = 10**9          # 1000 contracts
@@ -100,6 +101,8 @@ guardian: public(address)
 _words: HashMap[uint256, uint256[4]]
 # changes on their way: market -> hash of the name -> target | last step << 80, 0 for none
 _ramps: HashMap[uint256, HashMap[uint256, uint256]]
+# market -> last paused day (UTC) 40 | bit i: opening was paused on the day i before that one 28
+_pauses: HashMap[uint256, uint256]
 # indices of the listed markets
 _markets: DynArray[uint256, MAX_MARKETS]
 # whether a market index is taken
@@ -329,6 +332,16 @@ def _replace(market: uint256, name: String[32], entry: uint256, number: uint256)
 
 
 @internal
+@view
+def _paused(market: uint256) -> (uint256, uint256):
+    """
+    @notice (last paused day, days paused up to it as bits).
+    """
+    word: uint256 = self._pauses[market]
+    return word >> PAUSE_SPAN, word & (2**PAUSE_SPAN - 1)
+
+
+@internal
 def _set_paused_until(market: uint256, until_at: uint256):
     word: uint256 = self._words[market][TRADING] & (2**PAUSED_UNTIL_AT - 1)
     self._store(market, TRADING, word | (until_at << PAUSED_UNTIL_AT))
@@ -433,12 +446,18 @@ def set_parameter(market: uint256, name: String[32], number: uint256):
 @external
 def resume_opening(market: uint256):
     """
-    @notice Ends a pause of opening before its time, and lets the guardian pause again at once. Only the owner.
+    @notice Ends a pause of opening before its time; days that it has not begun count as not paused. Only the owner.
     @param market Market index.
     """
     self._check_owner()
     self._check_listed(market)
     assert self._words[market][TRADING] >> PAUSED_UNTIL_AT != 0, "parameters/not-paused"
+    last: uint256 = 0
+    paused: uint256 = 0
+    last, paused = self._paused(market)
+    day: uint256 = block.timestamp // scales.DAY
+    if last > day:
+        self._pauses[market] = (day << PAUSE_SPAN) | (paused >> (last - day))
     self._set_paused_until(market, 0)
     log IRiskParameters.OpeningResumed(market=market)
 
@@ -539,18 +558,32 @@ def advance(market: uint256, name: String[32]) -> uint256:
 
 
 @external
-def pause_opening(market: uint256):
+def pause_opening(market: uint256, count: uint256 = MOST_PAUSED):
     """
-    @notice Stops fills that raise open interest in a market for 14 days. Only the guardian.
-    @dev A pause is followed by at least 14 days without one, unless the owner ends it: pausing again and again
-         must not add up to closing a market.
+    @notice Stops fills that raise open interest in a market until the end of a day (UTC). Only the guardian.
+    @dev At most 14 days in any 28, in parts: pausing again and again must not add up to closing a market. Whole days
+         are counted, so two part days at the ends of a span never make more than the full one they stand for.
     @param market Market index.
+    @param count Days, the current one included, 1 to 14.
     """
     assert msg.sender == self.guardian, "parameters/not-guardian"
     self._check_listed(market)
-    last: uint256 = self._words[market][TRADING] >> PAUSED_UNTIL_AT
-    assert last == 0 or block.timestamp >= last + PAUSE_SECONDS, "parameters/pause-too-soon"
-    until_at: uint256 = block.timestamp + PAUSE_SECONDS
+    assert count != 0 and count <= MOST_PAUSED, "parameters/pause-days"
+    last: uint256 = 0
+    paused: uint256 = 0
+    last, paused = self._paused(market)
+    end: uint256 = block.timestamp // scales.DAY + count - 1
+    if end > last:
+        paused = paused << min(end - last, PAUSE_SPAN)
+        last = end
+    # the new days end where the record does, or before it
+    paused = (paused | (((1 << count) - 1) << (last - end))) & (2**PAUSE_SPAN - 1)
+    days: uint256 = 0
+    for i: uint256 in range(PAUSE_SPAN):
+        days += (paused >> i) & 1
+    assert days <= MOST_PAUSED, "parameters/pause-too-soon"
+    self._pauses[market] = (last << PAUSE_SPAN) | paused
+    until_at: uint256 = (last + 1) * scales.DAY
     self._set_paused_until(market, until_at)
     log IRiskParameters.OpeningPaused(market=market, until_at=until_at)
 

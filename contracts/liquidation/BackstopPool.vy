@@ -230,7 +230,6 @@ def _assess(
     return assessed, standing._resolve(
         assessed,
         self._collateral(vault),
-        state._deficit(vault.cell),
         vault.risk,
         prices,
         False,
@@ -246,7 +245,7 @@ def _missing(vault: IClearinghouse.Vault, assessed: IMarginEngine.Assessment, re
     v_min: int256 = assessed.v_min
     if v_min != payoff.UNBOUNDED and self._collateral(vault) >= -v_min:
         return 0
-    lacking: int256 = result.im - result.backing
+    lacking: int256 = result.im - result.equity
     if lacking <= 0:
         return 0
     unit: uint256 = state._native_wad(vault.token)

@@ -13,22 +13,22 @@ from ethereum.ercs import IERC20
 from interfaces import IClearinghouse
 from interfaces import IInsuranceFund
 from interfaces import ILiquidator
+from interfaces import ISettlement
 from interfaces import IVault
 
 from contracts.math import scales
 from contracts.math import shares as share_math
 from contracts.liquidation import auction
-from contracts.vaults import vault_state as state
 from contracts.liquidation import waterfall
+from contracts.vaults import tolerance
+from contracts.vaults import vault_state as state
 
 implements: IInsuranceFund
 
 # a withdrawal waits so long, then is open so long: leaving before a known loss is no option
 COOLDOWN_SECONDS: constant(uint256) = 7 * scales.DAY
-WINDOW_SECONDS: constant(uint256) = 7 * scales.DAY
+WINDOW_SECONDS: constant(uint256) = 2 * scales.DAY
 LOW: constant(uint256) = 2**128 - 1
-# gas that must be left when a failed token call is believed to be the token's doing and not the caller's (63/64)
-HONEST_FAILURE_GAS: constant(uint256) = 20_000
 
 # --- immutables --------------------------------------------------------------------------------------------------
 VAULT_TARGET: immutable(address)
@@ -43,13 +43,13 @@ SETTLEMENT: immutable(address)
 total_shares: public(HashMap[uint256, uint256])
 # market -> depositor -> shares
 shares: public(HashMap[uint256, HashMap[address, uint256]])
-# market << 40 | expiry -> fund at the cell's first draw 128 | drawn 128 [native]
+# market << 40 | expiry -> fund at the cell's first draw after its expiry 128 | drawn 128 [native]
 cell_draws: HashMap[uint256, uint256]
 # market << 40 | day -> fund at the day's first draw 128 | drawn 128 [native]
 day_draws: HashMap[uint256, uint256]
 # market -> depositor -> requested at 40 | shares to withdraw 216
 requests: HashMap[uint256, HashMap[address, uint256]]
-# market << 40 | expiry -> deficit of the cell that the pot may have to pay, as last recorded [native]
+# market << 40 | expiry -> known losses of the cell that the pot may have to pay, as last recorded [native]
 reserves: public(HashMap[uint256, uint256])
 # market -> sum of `reserves`
 reserved: public(HashMap[uint256, uint256])
@@ -130,33 +130,65 @@ def _check_idle():
 
 @internal
 @view
-def _room(fund: uint256, draws: uint256, cap: uint256) -> uint256:
+def _cell_room(market: uint256, expiry: uint256, fund: uint256, word: uint256) -> uint256:
+    draws: uint256 = self.cell_draws[(market << 40) | expiry]
     first: uint256 = draws >> 128
     if first == 0:
-        first = fund
-    return waterfall._draw_room(fund, first, draws & LOW, cap)
+        # before expiry only what lies in the pot bounds the base
+        first = fund if block.timestamp >= expiry else max_value(uint256)
+    return waterfall._draw_room(fund, first, draws & LOW, auction._cell_cap(word))
 
 
 @internal
 @view
 def _available(market: uint256, expiry: uint256, fund: uint256) -> uint256:
     word: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
-    by_cell: uint256 = self._room(
-        fund, self.cell_draws[(market << 40) | expiry], auction._cell_cap(word)
-    )
-    by_day: uint256 = self._room(
-        fund, self.day_draws[(market << 40) | (block.timestamp // scales.DAY)], auction._day_cap(word)
-    )
-    return min(by_cell, by_day)
+    draws: uint256 = self.day_draws[(market << 40) | (block.timestamp // scales.DAY)]
+    first: uint256 = draws >> 128
+    if first == 0:
+        first = fund
+    by_day: uint256 = waterfall._draw_room(fund, first, draws & LOW, auction._day_cap(word))
+    return min(by_day, self._cell_room(market, expiry, fund, word))
 
 
 @internal
 @pure
-def _counted(draws: uint256, fund: uint256, amount: uint256) -> uint256:
+def _counted(draws: uint256, fund: uint256, amount: uint256, fixes: bool) -> uint256:
     first: uint256 = draws >> 128
-    if first == 0:
+    if first == 0 and fixes:
         first = fund
     return (first << 128) | ((draws & LOW) + amount)
+
+
+@internal
+def _reserve(market: uint256, expiry: uint256) -> uint256:
+    token_word: uint256 = 0
+    risk: uint256 = 0
+    open_interest: uint256 = 0
+    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    assert token_word != 0, "insurance/unknown-market"
+    key: uint256 = (market << 40) | expiry
+    unit: uint256 = state._native_wad(token_word)
+    deficit: uint256 = (
+        state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)) + unit - 1
+    ) // unit
+    room: uint256 = self._cell_room(
+        market,
+        expiry,
+        self._balance(state._token(token_word), self._pot(market)),
+        staticcall ILiquidator(LIQUIDATOR).market_word(market),
+    )
+    reserve: uint256 = min(
+        room, deficit + staticcall ISettlement(SETTLEMENT).insurable(market, expiry)
+    )
+    before: uint256 = self.reserves[key]
+    if reserve != before:
+        self.reserved[market] = self.reserved[market] + reserve - before
+        self.reserves[key] = reserve
+        log IInsuranceFund.ReserveRecorded(
+            market=market, expiry=expiry, reserve=reserve, total=self.reserved[market]
+        )
+    return reserve
 
 
 # --- entries -----------------------------------------------------------------------------------------------------
@@ -211,8 +243,8 @@ def request(market: uint256, amount: uint256):
 @nonreentrant
 def withdraw(market: uint256, receiver: address) -> uint256:
     """
-    @notice Pays out an announced withdrawal, 7 to 14 days after it was announced.
-    @dev At most the pot less the capped deficits of flagged and wound down vaults, as last recorded by `refresh`.
+    @notice Pays out an announced withdrawal, 7 to 9 days after it was announced.
+    @dev A share that leaves is priced at the pot less what known losses may cost it, as last recorded by `reserve`.
     @param market Market index.
     @param receiver Who gets the tokens.
     @return Tokens paid [native].
@@ -228,8 +260,8 @@ def withdraw(market: uint256, receiver: address) -> uint256:
     pot: address = self._open_pot(market)
     balance: uint256 = self._balance(token, pot)
     total: uint256 = self.total_shares[market]
-    paid: uint256 = amount * (balance + 1) // (total + share_math.VIRTUAL_SHARES)
-    assert paid + self.reserved[market] <= balance, "insurance/below-reserve"
+    reserved: uint256 = min(self.reserved[market], balance)
+    paid: uint256 = amount * (balance - reserved + 1) // (total + share_math.VIRTUAL_SHARES)
     self.requests[market][msg.sender] = 0
     self.shares[market][msg.sender] -= amount
     self.total_shares[market] = total - amount
@@ -246,35 +278,16 @@ def withdraw(market: uint256, receiver: address) -> uint256:
 
 
 @external
-def refresh(market: uint256, expiry: uint256) -> uint256:
+def reserve(market: uint256, expiry: uint256) -> uint256:
     """
-    @notice Records anew what a cell's known deficits may cost the pot, within the cell's cap. Open to anyone.
+    @notice Records anew what a cell's known losses may cost the pot: its recorded deficits and its insurable shortfall
+            not yet drawn, at most what the cell's cap leaves. Open to anyone; shares that leave bear their part of it.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
     @return Reserve of the cell [native].
     """
     self._check_idle()
-    token_word: uint256 = 0
-    risk: uint256 = 0
-    open_interest: uint256 = 0
-    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
-    assert token_word != 0, "insurance/unknown-market"
-    key: uint256 = (market << 40) | expiry
-    unit: uint256 = state._native_wad(token_word)
-    deficit: uint256 = (
-        state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)) + unit - 1
-    ) // unit
-    fund: uint256 = self._balance(state._token(token_word), self._pot(market))
-    word: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
-    reserve: uint256 = min(
-        deficit, self._room(fund, self.cell_draws[key], auction._cell_cap(word))
-    )
-    self.reserved[market] = self.reserved[market] + reserve - self.reserves[key]
-    self.reserves[key] = reserve
-    log IInsuranceFund.ReserveRecorded(
-        market=market, expiry=expiry, reserve=reserve, total=self.reserved[market]
-    )
-    return reserve
+    return self._reserve(market, expiry)
 
 
 @external
@@ -282,7 +295,8 @@ def refresh(market: uint256, expiry: uint256) -> uint256:
 def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amount: uint256) -> uint256:
     """
     @notice Pays up to `amount` within the cell's and the day's cap. Only Liquidator and Settlement.
-    @dev Keeps INV-10. The caps count from the smaller of the fund now and at the first draw, so refilling the pot
+    @dev Keeps INV-10. The caps are shares of the fund now plus what was drawn, for the day and for a cell past its
+         expiry never of more than the fund at the first draw: slices give what one draw gives, and refilling the pot
          between draws opens nothing.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
@@ -303,6 +317,7 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
     before: uint256 = self._balance(token, to)
     receivers: address[2] = [to, empty(address)]
     amounts: uint256[2] = [paid, 0]
+    gas_before: uint256 = msg.gas
     moved: bool = raw_call(
         pot,
         abi_encode(
@@ -314,10 +329,12 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
         revert_on_failure=False,
     )
     if not moved:
-        assert msg.gas > HONEST_FAILURE_GAS, "insurance/out-of-gas"
+        assert tolerance._believed(gas_before, tolerance.TOKEN_CALL), "insurance/out-of-gas"
         return 0
-    self.cell_draws[cell_key] = self._counted(self.cell_draws[cell_key], fund, paid)
-    self.day_draws[day_key] = self._counted(self.day_draws[day_key], fund, paid)
+    self.cell_draws[cell_key] = self._counted(
+        self.cell_draws[cell_key], fund, paid, block.timestamp >= expiry
+    )
+    self.day_draws[day_key] = self._counted(self.day_draws[day_key], fund, paid, True)
     if vault_id != 0:
         self.vault_draws[(vault_id << 40) | expiry] += paid
     log IInsuranceFund.InsuranceDrawn(
@@ -328,6 +345,9 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
         amount=paid,
         balance=self._balance(token, pot),
     )
+    if msg.sender == LIQUIDATOR and self.reserves[cell_key] != 0:
+        # a top-up has paid part of what was reserved; Settlement records after its own books
+        self._reserve(market, expiry)
     return self._balance(token, to) - before
 
 
@@ -344,6 +364,23 @@ def available(market: uint256, expiry: uint256) -> uint256:
     @return Tokens [native].
     """
     return self._available(market, expiry, self._balance(self._token(market), self._pot(market)))
+
+
+@external
+@view
+def cell_room(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice What the cell's own cap leaves to draw, whatever the day's cap says [native].
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens [native].
+    """
+    return self._cell_room(
+        market,
+        expiry,
+        self._balance(self._token(market), self._pot(market)),
+        staticcall ILiquidator(LIQUIDATOR).market_word(market),
+    )
 
 
 @external

@@ -128,7 +128,7 @@ def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
     case.assessed = staticcall IMarginEngine(engine).assess(
         case.legs, prices, state._engine_risk(case.vault), standing.NO_COLLATERAL
     )
-    case.result = standing._resolve(case.assessed, case.collateral, 0, risk, prices, False)
+    case.result = standing._resolve(case.assessed, case.collateral, risk, prices, False)
     v_min: int256 = case.assessed.v_min
     # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
     covered: bool = v_min != payoff.UNBOUNDED and case.collateral >= -v_min

@@ -8,7 +8,7 @@
 from contracts.math import scales
 from contracts.vaults import leg
 
-NEVER_FLAGGED_SHARE: constant(uint256) = 10  # a vault never flagged: 1/10 of the expiry price per contract
+UNFLAGGED_SHARE: constant(uint256) = 10  # a vault that is not flagged: 1/10 of the expiry price per contract
 
 
 @internal
@@ -39,44 +39,45 @@ def _payoff(legs: DynArray[uint256, 16], price: uint256) -> int256:
 @pure
 def _draw_room(fund: uint256, first: uint256, drawn: uint256, cap: uint256) -> uint256:
     """
-    @notice What one cap leaves: cumulative draws stay within a share of the smaller of the fund now and at first.
-    @param cap Share of the fund [wad].
+    @notice What one cap leaves: cumulative draws stay within a share of the fund now plus what was drawn, so that many
+            small draws give what one gives.
+    @param first Fund at the first draw that counts: the base is never more.
+    @param cap Share of the base [wad].
     """
-    limit: uint256 = min(fund, first) * cap // scales.WAD
-    if drawn >= limit:
-        return 0
-    return limit - drawn
+    limit: uint256 = min(fund + drawn, first) * cap // scales.WAD
+    return limit - min(drawn, limit)
 
 
 @internal
 @pure
-def _vault_room(
-    legs: DynArray[uint256, 16],
-    flag_margin: uint256,
-    price: uint256,
-    cap: uint256,
-    native: uint256,
-    drawn: uint256,
-) -> uint256:
+def _unflagged_risk(legs: DynArray[uint256, 16], price: uint256) -> uint256:
     """
-    @notice Most that insurance pays for one vault's shortfall.
-    @param flag_margin A at the vault's flag [wad], 0 when it has none.
+    @notice What stands for A in a vault that is not flagged when it is settled: a tenth of the expiry price for each
+            contract of its short options and its futures [wad].
+    @dev Long options lose nothing but their premium, which insurance does not pay.
     @param price Expiry price [wad].
-    @param cap Share of A [wad].
-    @param native Wad in one native unit.
-    @param drawn What top-ups have already paid for it.
     """
-    risk: uint256 = flag_margin
-    if risk == 0:
-        contracts: uint256 = 0
-        for word: uint256 in legs:
-            if leg._kind(word) != leg.CASH:
-                contracts += convert(abs(leg._quantity(word)), uint256)
-        risk = contracts * price // (10**6 * NEVER_FLAGGED_SHARE)
+    contracts: uint256 = 0
+    for word: uint256 in legs:
+        kind: uint256 = leg._kind(word)
+        quantity: int256 = leg._quantity(word)
+        if kind == leg.FUTURE or (kind != leg.CASH and quantity < 0):
+            contracts += convert(abs(quantity), uint256)
+    return contracts * price // (10**6 * UNFLAGGED_SHARE)
+
+
+@internal
+@pure
+def _vault_room(risk: uint256, cap: uint256, native: uint256, drawn: uint256) -> uint256:
+    """
+    @notice Most that insurance still pays for one vault [native].
+    @param risk Largest A recorded since the vault's flag, 0 included; without a flag `_unflagged_risk` [wad].
+    @param cap Share of it [wad].
+    @param native Wad in one native unit.
+    @param drawn What top-ups have already paid for the vault [native].
+    """
     limit: uint256 = risk * cap // (scales.WAD * native)
-    if drawn >= limit:
-        return 0
-    return limit - drawn
+    return limit - min(drawn, limit)
 
 
 @internal

@@ -3,7 +3,8 @@
 @title Margin engine: expected shortfall over 24 scenarios
 @license AGPL-3.0-only
 @notice Values the legs of one vault and their maintenance margin: 12 spot moves times 2 vol moves, full revaluation,
-        the weighted mean of the worst 1 % of outcomes, plus a floor for short options. Stateless.
+        the weighted mean of the worst 1 % of outcomes, at least what time alone takes, plus a floor for short options.
+        Stateless.
 @dev Model: protocol 5.1 and 5.2. Inside, quantities stay in 1e-6 contracts and prices in wad; sums are divided once.
      Every scenario is a sum over legs of a function of the leg alone, so the shortfall is subadditive (INV-07).
      Marks are exact (math/black76); scenarios read Phi from a table (math/phi_table), within 1e-8 of spot per leg.
@@ -42,8 +43,8 @@ LAST: constant(int256) = END - 1
 FRACTION: constant(int256) = phi_table.FRACTION
 
 # scenario nodes z [wad, standard deviations], ascending, and their probabilities [wad]
-Z: public(immutable(int256[12]))
-P: public(immutable(uint256[12]))
+Z: immutable(int256[12])
+P: immutable(uint256[12])
 # Phi as packed cubics, see math/phi_table
 TABLE: immutable(uint256[120])
 
@@ -584,6 +585,9 @@ def assess(
     # a call among the arguments would have them copied twice
     tail: uint256 = parameters._tail(risk)
     margin: int256 = self._shortfall(heads, seconds, tail)
+    if marks.longs != 0:
+        # only who holds options loses when nothing moves
+        margin = max(margin, marks_._decay(marks, snapshot.seconds, risk))
     margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
     result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result

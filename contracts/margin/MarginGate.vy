@@ -31,10 +31,18 @@ implements: IMarginGate
 interface IStaticEngine:
     def dynamic() -> address: view
 
-# share of the notional closed by which a closing fill may move equity while the price is not fresh
-STALE_TOLERANCE: constant(uint256) = 2 * 10**16
+# share of the notional closed by which a closing fill may lower equity while no price is active
+CLOSE_TOLERANCE: constant(uint256) = 5 * 10**15
 # no scenario moves the forward by more standard deviations (EsEngine)
 WORST_MOVE: constant(int256) = 20
+
+# what no row but the second lets through
+BARRED: constant(uint256) = state.FLAGGED | state.DEBT
+
+# what a row of the table says
+struct Verdict:
+    passes: bool
+    stamp: uint256  # ratios that a STATIC vault is judged by and keeps from now on, 0 when it keeps those it has
 
 # observed for actions that move no legs and need a price
 ORACLE: immutable(address)
@@ -78,7 +86,6 @@ def _full(
     return standing._resolve(
         self._assess(vault, legs, prices, standing.NO_COLLATERAL),
         collateral,
-        state._deficit(vault.cell),
         vault.risk,
         prices,
         False,
@@ -129,15 +136,15 @@ def _meets_initial(
     known: IMarginEngine.Assessment,
 ) -> bool:
     """
-    @dev The initial-margin test of the vault's own model; a STATIC vault answers to ES as well in actions of row 1.
+    @dev The initial-margin test of the vault's own model; a STATIC vault answers to ES as well.
     """
     if not self._meets(vault, legs, prices, row_one, known):
         return False
-    if not row_one or len(legs) == 0 or state._model(vault.word) != state.STATIC:
+    if len(legs) == 0 or state._model(vault.word) != state.STATIC:
         return True
     dynamic: IClearinghouse.Vault = vault
     dynamic.engine = staticcall IStaticEngine(vault.engine).dynamic()
-    return self._meets(dynamic, legs, prices, True, empty(IMarginEngine.Assessment))
+    return self._meets(dynamic, legs, prices, row_one, empty(IMarginEngine.Assessment))
 
 
 @internal
@@ -176,12 +183,11 @@ def _meets(
         result: standing.Standing = standing._resolve(
             assessed,
             collateral,
-            state._deficit(vault.cell),
             vault.risk,
             prices,
             row_one,
         )
-        if result.backing < result.im:
+        if result.equity < result.im:
             return False
     return True
 
@@ -243,27 +249,43 @@ def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]
 
 
 @internal
+@pure
+def _charged(change: IMarginGate.Change, vault: IClearinghouse.Vault) -> int256:
+    """
+    @dev The fee [wad].
+    """
+    return convert(change.fee * state._native_wad(vault.token), int256)
+
+
+@internal
+@pure
+def _collateral_before(change: IMarginGate.Change, vault: IClearinghouse.Vault) -> int256:
+    """
+    @dev C before a fill, by the deposit of now [wad].
+    """
+    native: int256 = convert(state._native_wad(vault.token), int256)
+    return self._collateral(vault) - change.received * native + self._charged(change, vault)
+
+
+@internal
 @view
 def _reduces_risk(
+    change: IMarginGate.Change,
     vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
-    moved: int256,
-    fee: uint256,
 ) -> bool:
     """
-    @dev Row 3 of 5.5: IM not higher and neither equity - MM nor equity/MM lower; below zero equity may not fall.
+    @dev IM not higher and neither equity - MM nor equity/MM lower; who owes more than he holds must be flagged, or he could
+         close until nothing is left for insurance to see.
     """
-    after: int256 = self._collateral(vault)
-    native: int256 = convert(state._native_wad(vault.token), int256)
-    charged: int256 = convert(fee, int256) * native
-    old: standing.Standing = self._full(vault, old_legs, prices, after - moved * native + charged)
-    new: standing.Standing = self._full(vault, legs, prices, after)
+    old: standing.Standing = self._full(vault, old_legs, prices, self._collateral_before(change, vault))
+    new: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
     if new.im > old.im:
         return False
-    if old.equity < 0:
-        return new.equity + charged >= old.equity
+    if new.equity < 0:
+        return self._is_flagged(vault) and new.equity + self._charged(change, vault) >= old.equity
     return (
         new.equity - new.mm >= old.equity - old.mm
         and new.equity * old.mm >= old.equity * new.mm
@@ -285,54 +307,250 @@ def _contracts(legs: DynArray[uint256, 16]) -> uint256:
 
 @internal
 @view
-def _value(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
-    if len(legs) == 0:
-        return 0
-    return staticcall IMarginEngine(vault.engine).value(legs, prices)
-
-
-@internal
-@view
-def _is_fair_close(
+def _gives_little_away(
+    change: IMarginGate.Change,
     vault: IClearinghouse.Vault,
     old_legs: DynArray[uint256, 16],
     legs: DynArray[uint256, 16],
     prices: IOracleAdapter.Snapshot,
-    moved: int256,
 ) -> bool:
     """
-    @dev A closing fill at the last known price: equity may not fall by more than 2 % of the notional closed, nor by more
-         than the MM that the close frees, so that closing worthless legs gives nothing away; and selling a hedge, which
-         asks for more MM, must leave a vault that pays its worst settlement (ADR 9).
+    @dev MM not higher, and equity falls by no more than the least of 0.5 % of the notional closed, the MM freed and what
+         equity is left, plus fee: what insurance would have to pay for is nobody's to give away (ADR 26).
     """
-    if prices.spot == 0:
+    old: standing.Standing = self._full(vault, old_legs, prices, self._collateral_before(change, vault))
+    new: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
+    if new.mm > old.mm or (new.equity < 0 and not self._is_flagged(vault)):
         return False
     closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
-    collateral: int256 = self._collateral(vault)
-    freed: int256 = (
-        self._full(vault, old_legs, prices, collateral).mm
-        - self._full(vault, legs, prices, collateral).mm
+    tolerated: int256 = convert(
+        closed * prices.spot // 10**6 * CLOSE_TOLERANCE // scales.WAD, int256
     )
-    if freed < 0 and not self._covered(vault, legs, 0):
-        return False
-    allowed: uint256 = min(
-        closed * prices.spot // 10**6 * STALE_TOLERANCE // scales.WAD, convert(max(freed, 0), uint256)
-    )
-    native: int256 = convert(state._native_wad(vault.token), int256)
-    change: int256 = (
-        self._value(vault, legs, prices) - self._value(vault, old_legs, prices) + moved * native
-    )
-    return change >= -convert(allowed, int256)
+    lost: int256 = old.equity - new.equity - self._charged(change, vault)
+    return lost <= min(min(tolerated, old.mm - new.mm), max(new.equity, 0))
+
+
+@internal
+@pure
+def _share_left(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> int256[2]:
+    """
+    @dev 1 - f, f the largest share by which one of the legs shrinks, as numerator and denominator.
+    """
+    least: int256[2] = [1, 1]
+    hint: uint256 = 0
+    for item: uint256 in old_legs:
+        old: int256 = leg._quantity(item)
+        new: int256 = 0
+        at: uint256 = leg._find(legs, leg._key(item), hint)
+        if at != len(legs):
+            new = leg._quantity(legs[at])
+            hint = at + 1
+        if (new > 0) != (old > 0):
+            new = 0
+        if abs(new) * least[1] < abs(old) * least[0]:
+            least = [abs(new), abs(old)]
+    return least
+
+
+@internal
+@pure
+def _is_flagged(vault: IClearinghouse.Vault) -> bool:
+    return vault.word & state.FLAGGED != 0
+
+
+@internal
+@pure
+def _judged(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot) -> (IClearinghouse.Vault, uint256):
+    """
+    @dev The vault as new risk is judged, and the stamp it then keeps: STATIC by the ratios of this moment.
+    """
+    if state._model(vault.word) != state.STATIC:
+        return vault, 0
+    stamp: uint256 = self._new_stamp(mode, vault, prices)
+    return self._stamped(vault, stamp), stamp
+
+
+# --- the rows of protocol section 5.5 ------------------------------------------------------------------------------
 
 
 @internal
 @view
-def _check_own(
-    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, known: IMarginEngine.Assessment
-):
-    assert vault.word & state.FLAGGED == 0, "margin/flagged"
-    assert price._is_active(prices), "margin/price-not-active"
-    assert self._meets_initial(vault, legs, prices, True, known), "margin/below-initial"
+def _may_add_risk(
+    vault: IClearinghouse.Vault,
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+    is_new: bool,
+) -> Verdict:
+    """
+    @dev Row 1: unflagged, no debt, an active price, equity >= IM at each point of it.
+    @param is_new The legs or the model are not what they were: a STATIC vault is stamped.
+    """
+    if vault.word & BARRED != 0 or not price._is_usable(prices):
+        return empty(Verdict)
+    judged: IClearinghouse.Vault = vault
+    stamp: uint256 = 0
+    if is_new:
+        judged, stamp = self._judged(gate_actions.OWN, vault, prices)
+    points: DynArray[uint256, 3] = price._points(prices)
+    for spot: uint256 in points:
+        if not self._meets_initial(
+            judged, legs, price._at(prices, spot), True, empty(IMarginEngine.Assessment)
+        ):
+            return empty(Verdict)
+    return Verdict(passes=True, stamp=stamp)
+
+
+@internal
+@pure
+def _may_withdraw(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> Verdict:
+    """
+    @dev Row 2, first form: no debt, and the vault pays its worst settlement out of its own collateral, whatever any price
+         says; also while flagged, and after expiry.
+    """
+    return Verdict(passes=vault.word & state.DEBT == 0 and self._covered(vault, legs, 0), stamp=0)
+
+
+@internal
+@pure
+def _may_close_fully_collateralised(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+) -> Verdict:
+    """
+    @dev Row 2 for a side that closes, at any price or none: its first form, or what stays pays at least 1-f of what was
+         there at every settlement price.
+    """
+    verdict: Verdict = self._may_withdraw(vault, legs)
+    if not verdict.passes and vault.word & state.DEBT == 0:
+        verdict.passes = payoff._keeps_share(
+            old_legs,
+            legs,
+            [self._collateral_before(change, vault), self._collateral(vault)],
+            self._share_left(old_legs, legs),
+        )
+    return verdict
+
+
+@internal
+@view
+def _may_reduce(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> Verdict:
+    """
+    @dev Row 3, for a side that closes: an active price, and at each point of it what lowers the requirement.
+    """
+    if not price._is_usable(prices):
+        return empty(Verdict)
+    points: DynArray[uint256, 3] = price._points(prices)
+    for spot: uint256 in points:
+        if not self._reduces_risk(change, vault, old_legs, legs, price._at(prices, spot)):
+            return empty(Verdict)
+    return Verdict(passes=True, stamp=0)
+
+
+@internal
+@view
+def _may_close_without_price(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> Verdict:
+    """
+    @dev Row 4, for a side that closes: no active price, and little given away at the undisputed one.
+    """
+    if price._is_usable(prices) or prices.undisputed == 0 or prices.seconds == 0:
+        return empty(Verdict)
+    return Verdict(
+        passes=self._gives_little_away(
+            change, vault, old_legs, legs, price._at(prices, prices.undisputed)
+        ),
+        stamp=0,
+    )
+
+
+@internal
+@view
+def _may_take(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+) -> Verdict:
+    """
+    @dev A take moves risk and creates none (section 6.5): unflagged, no debt, an active price, equity >= IM at ramped values.
+    """
+    if vault.word & BARRED != 0 or not price._is_active(prices):
+        return empty(Verdict)
+    judged: IClearinghouse.Vault = vault
+    stamp: uint256 = 0
+    judged, stamp = self._judged(gate_actions.TAKE, vault, prices)
+    passes: bool = change.known.basis == basis.ROUNDED and self._meets(
+        judged, legs, prices, False, self._bounded(vault, legs, prices, change.known)
+    )
+    if not passes:
+        passes = self._meets_initial(judged, legs, prices, False, change.known)
+    return Verdict(passes=passes, stamp=stamp)
+
+
+# --- which rows an action may use ----------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _may_trade(
+    change: IMarginGate.Change,
+    vault: IClearinghouse.Vault,
+    old_legs: DynArray[uint256, 16],
+    legs: DynArray[uint256, 16],
+    prices: IOracleAdapter.Snapshot,
+    closes: bool,
+) -> Verdict:
+    verdict: Verdict = empty(Verdict)
+    if not closes:
+        return self._may_add_risk(vault, legs, prices, True)
+    # who closes keeps the ratios of a STATIC vault if the risk shrinks by them; else the cheapest row comes first
+    is_static: bool = state._model(vault.word) == state.STATIC
+    if not is_static and len(legs) != 0:
+        verdict = self._may_add_risk(vault, legs, prices, True)
+    if not verdict.passes:
+        verdict = self._may_close_fully_collateralised(change, vault, old_legs, legs)
+    if not verdict.passes:
+        verdict = self._may_reduce(change, vault, old_legs, legs, prices)
+    if not verdict.passes and is_static:
+        verdict = self._may_add_risk(vault, legs, prices, True)
+    if not verdict.passes:
+        verdict = self._may_close_without_price(change, vault, old_legs, legs, prices)
+    return verdict
+
+
+@internal
+@pure
+def _check_deposit(change: IMarginGate.Change, vault: IClearinghouse.Vault, closes: bool):
+    """
+    @dev Value may back a margin, but tips are paid in tokens: closing may leave the deposit short, never spend it.
+    """
+    least: int256 = 0
+    if closes:
+        least = self._collateral_before(change, vault)
+    assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
+
+
+@internal
+@pure
+def _check_state(vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot):
+    """
+    @dev Names why a vault may take no new risk whatever its margin.
+    """
+    assert not self._is_flagged(vault), "margin/flagged"
+    assert price._is_usable(prices), "margin/price-not-active"
 
 
 @external
@@ -353,55 +571,28 @@ def check(
     @param snapshot Prices of the cell.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
-    active: bool = price._is_active(snapshot)
-    flagged: bool = vault.word & state.FLAGGED != 0
-    fresh: bool = price._is_fresh(snapshot)
-    is_static: bool = state._model(vault.word) == state.STATIC
     closes: bool = change.action == gate_actions.TRADE and self._closer_to_zero(old_legs, legs)
     if len(legs) != 0:
-        # value may back a margin, but the tips are paid in tokens: closing may leave the deposit short, never spend it
-        least: int256 = 0
-        if closes:
-            native: int256 = convert(state._native_wad(vault.token), int256)
-            least = self._collateral(vault) - (change.received - convert(change.fee, int256)) * native
-        assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
-    stamped: IClearinghouse.Vault = vault
-    stamp: uint256 = 0
-    if is_static and fresh and not (change.action == gate_actions.OWN and self._same(old_legs, legs)):
-        # who sells a hedge takes new risk: only what lowers the requirement keeps the ratios of old
-        if closes and self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee):
-            return 0
-        stamp = self._new_stamp(change.action, vault, snapshot)
-        stamped = self._stamped(vault, stamp)
-    if change.action == gate_actions.TAKE:
-        # no leg enters a vault whose liquidation deposit is not full
-        assert not flagged, "margin/flagged"
-        if change.known.basis == basis.ROUNDED and self._meets(
-            stamped, legs, snapshot, False, self._bounded(vault, legs, snapshot, change.known)
-        ):
-            return stamp
-        assert self._meets_initial(
-            stamped, legs, snapshot, False, change.known
-        ), "margin/taker-below-initial"
-        return stamp
-    if change.action == gate_actions.OWN:
-        self._check_own(stamped, legs, snapshot, change.known)
-        return stamp
+        self._check_deposit(change, vault, closes)
+    verdict: Verdict = empty(Verdict)
+    if change.action == gate_actions.TRADE:
+        verdict = self._may_trade(change, vault, old_legs, legs, snapshot, closes)
+    elif change.action == gate_actions.OWN:
+        verdict = self._may_add_risk(vault, legs, snapshot, not self._same(old_legs, legs))
+    else:
+        verdict = self._may_take(change, vault, legs, snapshot)
+    if verdict.passes:
+        return verdict.stamp
 
-    assert closes or not flagged, "margin/flagged"
-    assert closes or active, "margin/price-not-active"
-    if not fresh:
-        assert self._is_fair_close(
-            vault, old_legs, legs, snapshot, change.received
-        ), "margin/stale-close-price"
-        return 0
-    if len(legs) == 0:
-        return 0
-    if not flagged and self._meets_initial(stamped, legs, snapshot, True, change.known):
-        return stamp
-    assert closes, "margin/below-initial"
-    assert self._reduces_risk(vault, old_legs, legs, snapshot, change.received, change.fee), "margin/adds-risk"
-    return 0
+    if change.action == gate_actions.TAKE:
+        assert not self._is_flagged(vault), "margin/flagged"
+        assert price._is_active(snapshot), "margin/price-not-active"
+        raise "margin/taker-below-initial"
+    if not closes:
+        self._check_state(vault, snapshot)
+        raise "margin/below-initial"
+    assert price._is_usable(snapshot), "margin/stale-close-price"
+    raise "margin/adds-risk"
 
 
 @external
@@ -414,52 +605,58 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
     @param legs Its leg words.
     @return Stamp of a vault that is STATIC from now on, to be stored in its terms; 0 when nothing changes.
     """
-    # no price is needed: the vault pays its worst settlement out of its own collateral, whatever any price says
-    if action == gate_actions.WITHDRAWAL and self._covered(vault, legs, 0):
-        return 0
+    if action == gate_actions.WITHDRAWAL:
+        free: Verdict = self._may_withdraw(vault, legs)
+        if free.passes:
+            return free.stamp
     expiry: uint256 = state._expiry(vault.terms)
     assert block.timestamp < expiry, "margin/expired"
     assert self._collateral(vault) >= 0, "margin/deposit-not-full"
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(vault.word), expiry
     )
-    stamped: IClearinghouse.Vault = vault
-    stamp: uint256 = 0
-    if action == gate_actions.SWITCH and state._model(vault.word) == state.STATIC:
-        stamp = self._new_stamp(gate_actions.OWN, vault, prices)
-        stamped = self._stamped(vault, stamp)
-    self._check_own(stamped, legs, prices, empty(IMarginEngine.Assessment))
-    return stamp
+    verdict: Verdict = self._may_add_risk(
+        vault, legs, prices, action == gate_actions.SWITCH
+    )
+    if not verdict.passes:
+        self._check_state(vault, prices)
+        raise "margin/below-initial"
+    return verdict.stamp
 
 
 @external
 def review(
     vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], due: uint256
-) -> (uint256, int256, uint256):
+) -> IMarginGate.Review:
     """
-    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable or its price not active,
-            3 cannot tell.
+    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable, 3 cannot tell: the price
+            is not active.
     @param vault The vault (`Clearinghouse.load`).
     @param legs Its leg words.
     @param due What is missing of the deposit after the tip of this call [native].
-    @return (outcome, equity [wad], market clock [seconds]), the last two only where the outcome is 0 or 1.
+    @return The outcome; equity, margin and clock only where it is 0 or 1.
     """
     missing: int256 = convert(due * state._native_wad(vault.token), int256)
     # a fully collateralised vault needs no price
+    review: IMarginGate.Review = empty(IMarginGate.Review)
+    review.outcome = 2
     if self._covered(vault, legs, missing):
-        return 2, 0, 0
+        return review
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(vault.word), state._expiry(vault.terms)
     )
-    if not price._is_fresh(prices):
-        return 3, 0, 0
+    if not price._is_usable(prices):
+        review.outcome = 3
+        return review
     result: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
-    equity: int256 = result.equity
-    if equity >= result.target + missing:
-        return 2, 0, 0
-    # only a price at which liquidation would be open may set the auction back
-    healthy: bool = equity >= result.mm and price._is_active(prices)
-    return (1 if healthy else 0), equity, prices.clock
+    if result.equity >= result.target + missing:
+        return review
+    return IMarginGate.Review(
+        outcome=1 if result.equity >= result.mm else 0,
+        equity=result.equity,
+        margin=convert(result.mm, uint256),
+        clock=prices.clock,
+    )
 
 
 @external

@@ -58,14 +58,20 @@ def _worth(
         value: int256 = staticcall engine.value(legs, prices)
         worth: int256 = convert(vault.balance, int256) * unit + value
         return True, convert(max((worth + unit - 1) // unit, 0), uint256)
+    collateral: int256 = state._collateral(vault.balance, vault.terms, vault.token)
+    assessed: IMarginEngine.Assessment = staticcall engine.assess(
+        legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
+    )
     result: standing.Standing = standing._resolve(
-        staticcall engine.assess(legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL),
-        state._collateral(vault.balance, vault.terms, vault.token),
-        state._deficit(vault.cell),
+        assessed,
+        collateral,
         vault.risk,
         prices,
         False,
     )
+    backed: int256 = collateral + assessed.value
+    if assessed.value > 0:
+        backed = collateral + max(assessed.value - convert(state._deficit(vault.cell), int256), 0)
     # `//` truncates towards zero: down for what is positive
-    left: int256 = result.backing - (result.im * haircut + (scales.SIGNED_WAD - 1)) // scales.SIGNED_WAD
+    left: int256 = backed - (result.im * haircut + (scales.SIGNED_WAD - 1)) // scales.SIGNED_WAD
     return True, convert(max(left, 0) // unit, uint256)

@@ -230,6 +230,27 @@ def _move(risk: uint256, sigma: uint256, seconds: uint256) -> int256:
 
 @internal
 @pure
+def _decay(marks: Marks, seconds: uint256, risk: uint256) -> int256:
+    """
+    @notice What the legs lose over the horizon when neither forward nor vols move, negative when they gain; after the
+            last second options are worth their intrinsic value [wad * 1e-6].
+    @param seconds Time to expiry. @param risk Packed risk word.
+    """
+    horizon: uint256 = parameters._horizon_seconds(risk)
+    # an hour at least, so nothing is left of it in the window's last hundredth either
+    root: int256 = fixed._sqrt_ratio(unsafe_sub(max(seconds, horizon), horizon), YEAR)
+    lost: int256 = marks.calls
+    for i: uint256 in range(marks.count, bound=16):
+        term: int256 = marks.terms[i]
+        price: int256[4] = black76._price(
+            marks.setting.base, term >> 64, unsafe_div(unsafe_mul(marks.vols[i] & LOW, root), WAD)
+        )
+        lost = unsafe_sub(lost, unsafe_mul((term << 192) >> 192, price[0]))
+    return lost
+
+
+@internal
+@pure
 def _vol_scale(seconds: uint256, root: int256) -> int256:
     """
     @notice sqrt(30 days / max(tenor, 2 days)) [Q64].

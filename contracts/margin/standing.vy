@@ -24,7 +24,6 @@ struct Standing:
     equity: int256   # E = C + v, signed
     mm: int256       # A
     im: int256
-    backing: int256  # equity that counts for IM: a positive v less the cell's deficit, signed
     target: int256   # R_t
 
 
@@ -63,16 +62,15 @@ def _mul_up(a: uint256, b: uint256) -> uint256:
 def _resolve(
     assessment: IMarginEngine.Assessment,
     collateral: int256,
-    deficit: uint256,
     risk: uint256,
     prices: IOracleAdapter.Snapshot,
     proximity: bool,
 ) -> Standing:
     """
-    @notice Equity, MM, IM, backing and target of a vault.
+    @notice Equity, MM, IM and target of a vault. What the cell's flagged vaults owe enters none of them: inside a cell a
+            claim backs a debt in full, for settlement nets a vault's legs first (ADR 26).
     @param assessment Of any basis but COVERED.
     @param collateral C [wad].
-    @param deficit D_cell [wad].
     @param proximity The action withdraws or adds risk: IM grows below a health of 1.5.
     """
     value: int256 = assessment.value
@@ -99,18 +97,11 @@ def _resolve(
         if health < 3 * scales.WAD // 2:
             distance: uint256 = min(3 * scales.WAD // 2 - health, scales.WAD // 2)
             im = self._mul_up(im, scales.WAD + parameters._proximity(risk) * 2 * distance // scales.WAD)
-    if prices.half_width != 0:
-        # who may not be sure of the price answers for both ends of it (section 8)
-        im += self._mul_up(delta, prices.half_width)
 
-    backing: int256 = equity
-    if value > 0 and deficit != 0:
-        backing = collateral + max(value - convert(deficit, int256), 0)
     target: uint256 = min(self._mul_up(mm, (scales.WAD + kappa) // 2), room)
     return Standing(
         equity=equity,
         mm=leg._signed(mm),
         im=leg._signed(min(im, room)),
-        backing=backing,
         target=leg._signed(target),
     )

@@ -85,3 +85,80 @@ def _least(legs: DynArray[uint256, 16]) -> int256:
     if slope < 0:
         return UNBOUNDED
     return unsafe_mul(least, UNIT)
+
+
+@internal
+@pure
+def _at(legs: DynArray[uint256, 16], price: int256) -> int256:
+    """
+    @notice Payoff of the legs at one settlement price.
+    @param price [1e-8 quote, as a strike].
+    @return [1e-14 quote]
+    """
+    total: int256 = 0
+    for leg: uint256 in legs:
+        quantity: int256 = convert(convert(leg << 192, bytes32), int256) >> 192
+        strike: int256 = convert((leg >> 64) & STRIKE_MASK, int256)
+        kind: uint256 = leg >> 126
+        if kind == 0:
+            total += quantity * max(price - strike, 0)
+        elif kind == 1:
+            total += quantity * max(strike - price, 0)
+        elif kind == 2:
+            total += quantity * price
+        else:
+            total += quantity * CASH_UNIT
+    return total
+
+
+@internal
+@pure
+def _slope(legs: DynArray[uint256, 16]) -> int256:
+    """
+    @notice What the legs gain per unit of price beyond the last strike [1e-6 contracts].
+    """
+    total: int256 = 0
+    for leg: uint256 in legs:
+        kind: uint256 = leg >> 126
+        if kind == 0 or kind == 2:
+            total += convert(convert(leg << 192, bytes32), int256) >> 192
+    return total
+
+
+@internal
+@pure
+def _keeps_share(
+    before: DynArray[uint256, 16], after: DynArray[uint256, 16], held: int256[2], share: int256[2]
+) -> bool:
+    """
+    @notice Whether legs and collateral after pay at least a share of what they paid before, at every settlement price.
+    @param before Legs before; every strike of `after` is among theirs.
+    @param after Legs after.
+    @param held Collateral before and after [wad].
+    @param share Numerator and denominator.
+    """
+    if self._slope(after) * share[1] < self._slope(before) * share[0]:
+        return False
+    # both sides are linear between strikes: at 0 and at each strike is everywhere
+    for i: uint256 in range(len(before) + 1, bound=17):
+        price: int256 = 0
+        if i != 0:
+            price = convert((before[i - 1] >> 64) & STRIKE_MASK, int256)
+        left: int256 = self._at(after, price) * UNIT + held[1]
+        if left * share[1] < (self._at(before, price) * UNIT + held[0]) * share[0]:
+            return False
+    return True
+
+
+@internal
+@pure
+def _least_up_to(legs: DynArray[uint256, 16], highest: int256) -> int256:
+    """
+    @notice Least payoff over the settlement prices from 0 to `highest`, and at every strike.
+    @param highest [1e-8 quote, as a strike].
+    @return [wad]
+    """
+    least: int256 = min(self._at(legs, 0), self._at(legs, highest))
+    for leg: uint256 in legs:
+        least = min(least, self._at(legs, convert((leg >> 64) & STRIKE_MASK, int256)))
+    return least * UNIT

@@ -4,8 +4,9 @@
 @title Settlement: expiry price, pay-in, pay-out
 @license AGPL-3.0-only
 @notice After expiry every vault of a cell is netted to one number: losers pay into the cell's own custody, winners get a
-        claim. When the last vault is settled the cell draws insurance once, and every claim is paid at the same
-        recovery ratio (protocol section 7). Order of settling and claiming does not matter.
+        claim. When the last vault is settled the cell draws insurance, later again what only the day's cap held back,
+        and every claim is paid at the same recovery ratio (protocol section 7). Order of settling and claiming does
+        not matter.
         Owns the cells' books: claims, what was received, shortfalls, debts. Trusts Clearinghouse, OracleAdapter and
         InsuranceFund. Assumes nothing of the token: receipts are measured, refusals become debts or are retried.
 """
@@ -17,7 +18,9 @@ from interfaces import IExpiryPrices
 from interfaces import ISettlement
 
 from contracts.liquidation import auction
+from contracts.math import scales
 from contracts.vaults import leg
+from contracts.vaults import tolerance
 from contracts.vaults import vault_state as state
 from contracts.liquidation import waterfall
 
@@ -26,7 +29,11 @@ implements: ISettlement
 AMOUNT_MASK: constant(uint256) = 2**108 - 1
 TOTAL_MASK: constant(uint256) = 2**112 - 1
 OPEN_CLAIM: constant(uint256) = 1 << 224
-INSURED: constant(uint256) = 1 << 224
+# in the word of a cell's draws
+DRAWS_UNTIL_AT: constant(uint256) = 112
+DRAWS_ENDED: constant(uint256) = 1 << 152
+# what the day's cap held back can be drawn so long after the last vault was settled
+DRAW_SECONDS: constant(uint256) = 7 * scales.DAY
 # bytes of what `Clearinghouse.load` answers, at most: the vault, offset, count, legs
 LOADED: constant(uint256) = 32 * (8 + 2 + 16)
 
@@ -53,8 +60,11 @@ INSURANCE: immutable(address)
 market_word: public(HashMap[uint256, uint256])
 # market << 40 | expiry -> open claims 32 | received 112 | claims 112 [native]
 books: HashMap[uint256, uint256]
-# market << 40 | expiry -> insurance done 1 | outstanding debt 112 | insurable shortfall 112 [native]
+# market << 40 | expiry -> outstanding debt 112 | insurable shortfall 112 [native]
 losses: HashMap[uint256, uint256]
+# market << 40 | expiry -> draws ended 1 | open until 40 [unix seconds] | drawn of the shortfall 112 [native]; 0 before
+# the first draw
+draws: HashMap[uint256, uint256]
 # vault id -> expiry 40 | paid 108 | claim 108 [native]; 0 when it holds none
 claims: HashMap[uint256, uint256]
 # vault id -> expiry 40 | debt 108 [native]; 0 when it owes nothing
@@ -117,16 +127,21 @@ def _shortfall(loss: uint256) -> uint256:
 @internal
 @pure
 def _debt(loss: uint256) -> uint256:
-    return (loss >> 112) & TOTAL_MASK
+    return loss >> 112
 
 
 @internal
-@pure
-def _is_insured(loss: uint256) -> bool:
+@view
+def _insurable(key: uint256) -> uint256:
     """
-    @dev Nothing was short, or insurance has paid what its caps leave.
+    @dev Insurable shortfall that the cell may still draw [native]; 0 once its draws have ended.
     """
-    return loss & INSURED != 0 or loss & TOTAL_MASK == 0
+    draws: uint256 = self.draws[key]
+    if draws != 0 and (
+        draws & DRAWS_ENDED != 0 or block.timestamp >= (draws >> DRAWS_UNTIL_AT) & (2**40 - 1)
+    ):
+        return 0
+    return self._shortfall(self.losses[key]) - (draws & TOTAL_MASK)
 
 
 @internal
@@ -175,6 +190,7 @@ def _settle(vault_id: uint256) -> uint256:
     # asked once: `load` refuses only an id that nobody has
     known: bool = False
     loaded: Bytes[LOADED] = b""
+    gas_before: uint256 = msg.gas
     known, loaded = raw_call(
         CLEARINGHOUSE,
         abi_encode(vault_id, method_id=method_id("load(uint256)")),
@@ -183,6 +199,7 @@ def _settle(vault_id: uint256) -> uint256:
         revert_on_failure=False,
     )
     if not known:
+        assert tolerance._believed(gas_before, tolerance.ITEM), "settlement/out-of-gas"
         return UNKNOWN_VAULT
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     legs: DynArray[uint256, 16] = []
@@ -239,8 +256,12 @@ def _settle(vault_id: uint256) -> uint256:
         shortfall=shortfall,
         debt=debt,
     )
-    if self._shortfall(self.losses[key]) != 0 and self._gross(market, expiry) == 0:
+    draws: bool = self._shortfall(self.losses[key]) != 0 and self._gross(market, expiry) == 0
+    if draws:
         self._insure(market, expiry)
+    if draws or shortfall != 0 or vault.word & state.FLAGGED != 0:
+        # the vault's part moves from the recorded deficits to the shortfall, in the price of insurance shares as well
+        extcall IInsuranceFund(INSURANCE).reserve(market, expiry)
     return DONE
 
 
@@ -253,14 +274,16 @@ def _record_shortfall(
     shortfall: uint256,
 ):
     """
-    @dev What insurance may pay of it: at most 1.0 * A at the vault's flag, top-ups counted.
+    @dev What insurance may pay of it: at most 1.0 * A recorded since the vault's flag, top-ups counted. A flag with
+         A = 0 is a flag: its vault has a cap of 0.
     """
     market: uint256 = state._market(vault.word)
     expiry: uint256 = state._expiry(vault.terms)
+    risk: uint256 = state._flag_margin(vault.terms)
+    if vault.word & state.FLAGGED == 0:
+        risk = waterfall._unflagged_risk(legs, price)
     room: uint256 = waterfall._vault_room(
-        legs,
-        state._flag_margin(vault.terms),
-        price,
+        risk,
         auction._vault_cap(self.market_word[market]),
         state._native_wad(vault.token),
         staticcall IInsuranceFund(INSURANCE).vault_drawn(vault_id, expiry),
@@ -271,11 +294,11 @@ def _record_shortfall(
 @internal
 def _insure(market: uint256, expiry: uint256) -> uint256:
     """
-    @dev The cell's one draw. It is done when tokens came or the caps left nothing; a refusal by the token is not.
+    @dev One draw of a cell whose gross counter is 0. What the token refused, or only the day's cap held back, stays
+         open; the draws end when the shortfall is paid, the cell's cap is used up, or after 7 days.
     """
     key: uint256 = self._key(market, expiry)
-    loss: uint256 = self.losses[key]
-    wanted: uint256 = self._shortfall(loss)
+    wanted: uint256 = self._insurable(key)
     offered: uint256 = min(
         wanted, staticcall IInsuranceFund(INSURANCE).available(market, expiry)
     )
@@ -288,10 +311,25 @@ def _insure(market: uint256, expiry: uint256) -> uint256:
             staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry),
             offered,
         )
-    if amount != 0 or offered == 0:
-        self.losses[key] = loss | INSURED
+    draws: uint256 = self.draws[key]
+    if draws == 0:
+        draws = (block.timestamp + DRAW_SECONDS) << DRAWS_UNTIL_AT
+    if amount != 0:
+        # counted as it left the fund: a fee on transfer is the market's
+        draws += offered
         self.books[key] += amount << 112
-        log ISettlement.CellInsured(market=market, expiry=expiry, wanted=wanted, amount=amount)
+    if (amount != 0 and offered == wanted) or (
+        staticcall IInsuranceFund(INSURANCE).cell_room(market, expiry) == 0
+    ):
+        draws |= DRAWS_ENDED
+    self.draws[key] = draws
+    log ISettlement.CellInsured(
+        market=market,
+        expiry=expiry,
+        wanted=wanted,
+        amount=amount,
+        ended=draws & DRAWS_ENDED != 0,
+    )
     return amount
 
 
@@ -329,15 +367,17 @@ def settle_many(vault_ids: DynArray[uint256, 64]) -> uint256:
 @nonreentrant
 def insure(market: uint256, expiry: uint256) -> uint256:
     """
-    @notice Draws the cell's insurance when the draw at its last settlement could not move tokens. Open to anyone.
+    @notice Draws what an earlier draw left open: the token had refused, or only the day's cap held it back. Open to
+            anyone until the cell's draws have ended.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
     @return Tokens the cell received [native].
     """
-    loss: uint256 = self.losses[self._key(market, expiry)]
-    assert not self._is_insured(loss), "settlement/nothing-to-insure"
+    assert self._insurable(self._key(market, expiry)) != 0, "settlement/nothing-to-insure"
     assert self._gross(market, expiry) == 0, "settlement/cell-open"
-    return self._insure(market, expiry)
+    amount: uint256 = self._insure(market, expiry)
+    extcall IInsuranceFund(INSURANCE).reserve(market, expiry)
+    return amount
 
 
 # --- claims and debts --------------------------------------------------------------------------------------------
@@ -362,8 +402,8 @@ def _claim(vault_id: uint256) -> (uint256, uint256):
     loss: uint256 = self.losses[key]
     total: uint256 = waterfall._due(amount, self._claimed(book), self._received(book))
     due: uint256 = total - paid
-    # the ratio can rise no more once insurance has paid and no debt is left
-    final: bool = total == amount or (self._is_insured(loss) and self._debt(loss) == 0)
+    # the ratio can rise no more once the cell's draws have ended and no debt is left
+    final: bool = total == amount or (self._insurable(key) == 0 and self._debt(loss) == 0)
     if due == 0 and not final:
         return NOTHING_DUE, 0
 
@@ -422,6 +462,30 @@ def claim_many(vault_ids: DynArray[uint256, 64]) -> uint256:
         if reason == DONE:
             count += 1
     return count
+
+
+@external
+def give_up(vault_id: uint256):
+    """
+    @notice Ends the claim of a vault that is being closed; what it has not been paid goes to insurance with the last
+            sweep. Only Clearinghouse, before it forgets the vault.
+    @dev Keeps INV-12: a stranger's frozen debt holds nobody. The ratio of other claims stays.
+    @param vault_id The vault; nothing happens when it has no open claim.
+    """
+    assert msg.sender == CLEARINGHOUSE, "settlement/not-authorized"
+    word: uint256 = self.claims[vault_id]
+    if word == 0:
+        return
+    market: uint256 = state._market(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
+    self.claims[vault_id] = 0
+    self.books[self._key(market, word >> 216)] -= OPEN_CLAIM
+    log ISettlement.ClaimPaid(
+        vault_id=vault_id,
+        amount=0,
+        paid=(word >> 108) & AMOUNT_MASK,
+        claim=word & AMOUNT_MASK,
+        final=True,
+    )
 
 
 @external
@@ -508,6 +572,18 @@ def debt_of(vault_id: uint256) -> uint256:
 
 @external
 @view
+def insurable(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice Insurable shortfall of a cell that it may still draw [native]; 0 once its draws have ended.
+    @param market Market index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Tokens [native].
+    """
+    return self._insurable(self._key(market, expiry))
+
+
+@external
+@view
 def cell_state(market: uint256, expiry: uint256) -> ISettlement.CellState:
     """
     @notice What a cell has settled so far.
@@ -530,6 +606,6 @@ def cell_state(market: uint256, expiry: uint256) -> ISettlement.CellState:
         open_claims=book >> 224,
         shortfall=self._shortfall(loss),
         debt=self._debt(loss),
-        insured=self._is_insured(loss),
+        insured=self._insurable(key) == 0,
         ratio=ratio,
     )

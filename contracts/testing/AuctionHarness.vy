@@ -83,18 +83,20 @@ def draw_room(fund: uint256, first: uint256, drawn: uint256, cap: uint256) -> ui
 
 @external
 @pure
-def vault_room(
-    legs: DynArray[uint256, 16],
-    flag_margin: uint256,
-    price: uint256,
-    cap: uint256,
-    native: uint256,
-    drawn: uint256,
-) -> uint256:
+def unflagged_risk(legs: DynArray[uint256, 16], price: uint256) -> uint256:
+    """
+    @notice waterfall._unflagged_risk.
+    """
+    return waterfall._unflagged_risk(legs, price)
+
+
+@external
+@pure
+def vault_room(risk: uint256, cap: uint256, native: uint256, drawn: uint256) -> uint256:
     """
     @notice waterfall._vault_room.
     """
-    return waterfall._vault_room(legs, flag_margin, price, cap, native, drawn)
+    return waterfall._vault_room(risk, cap, native, drawn)
 
 
 @external

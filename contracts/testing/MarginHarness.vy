@@ -14,15 +14,15 @@ from contracts.margin import standing
 @external
 @pure
 def resolve(
-    assessment: IMarginEngine.Assessment, collateral: int256, deficit: uint256, risk: uint256, prices: IOracleAdapter.Snapshot, proximity: bool
+    assessment: IMarginEngine.Assessment, collateral: int256, risk: uint256, prices: IOracleAdapter.Snapshot, proximity: bool
 ) -> standing.Standing:
     """
-    @notice Equity, MM, IM, backing and target (margin/standing).
-    @param assessment What the engine returned. @param collateral C [wad]. @param deficit D_cell [wad].
+    @notice Equity, MM, IM and target (margin/standing).
+    @param assessment What the engine returned. @param collateral C [wad].
     @param risk Packed risk word. @param prices Snapshot. @param proximity The action withdraws or adds risk.
-    @return (equity, MM, IM, backing, target) [wad].
+    @return (equity, MM, IM, target) [wad].
     """
-    return standing._resolve(assessment, collateral, deficit, risk, prices, proximity)
+    return standing._resolve(assessment, collateral, risk, prices, proximity)
 
 
 @external

@@ -16,6 +16,7 @@ from interfaces import IMarginEngine
 from interfaces import IMarginGate
 from interfaces import IOperators
 from interfaces import IOracleAdapter
+from interfaces import ISettlement
 from interfaces import IVaultToken
 
 from contracts.math import scales
@@ -437,34 +438,35 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     vault.balance = self._held(vault)
     token: uint256 = vault.token
     tip: uint256 = self._tip_amount(terms, state.TIP_END, token)
-    outcome: uint256 = 0
-    equity: int256 = 0
-    clock: uint256 = 0
-    outcome, equity, clock = extcall IMarginGate(GATE).review(
+    review: IMarginGate.Review = extcall IMarginGate(GATE).review(
         vault,
         self._load_legs(vault_id, word),
         tip + state._deposit_missing(terms) * state._micro_native(token),
     )
-    if outcome == 2:
+    if review.outcome == 2:
         vault = self._end_flag(vault_id, vault, actor)
         if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
-    elif outcome == 3:
+    elif review.outcome == 3:
         return 0
     else:
-        self._record_deficit(vault_id, self._cell_key(market, expiry), equity)
-        if outcome == 0:
+        self._record_deficit(vault_id, self._cell_key(market, expiry), review.equity)
+        # the largest A since the flag caps what insurance pays
+        largest: uint256 = state._margin_field(review.margin)
+        if largest > (terms >> state.FLAG_MARGIN_AT) & (2**64 - 1):
+            terms = (terms & ~state.FLAG_MARGIN_MASK) | (largest << state.FLAG_MARGIN_AT)
+        elif review.outcome == 0:
             return 0
-        self._store(
-            vault_id,
-            word,
-            (terms & ~state.FLAG_TIMES_MASK)
-            | (clock << state.FLAG_CLOCK_AT)
-            | (block.timestamp << state.FLAGGED_AT_AT),
-        )
-        log IClearinghouse.FlagRestarted(vault_id=vault_id, clock=clock)
+        if review.outcome == 1:
+            terms = (
+                (terms & ~state.FLAG_TIMES_MASK)
+                | (review.clock << state.FLAG_CLOCK_AT)
+                | (block.timestamp << state.FLAGGED_AT_AT)
+            )
+            log IClearinghouse.FlagRestarted(vault_id=vault_id, clock=review.clock)
+        self._store(vault_id, word, terms)
     self._log_vault(vault_id)
-    return outcome
+    return review.outcome
 
 
 @internal
@@ -901,7 +903,8 @@ def multicall(calls: DynArray[Bytes[1024], 8]):
 @nonreentrant
 def close(vault_id: uint256, receiver: address):
     """
-    @notice Ends a vault without legs, debt and unpaid claim; all its tokens go to `receiver`.
+    @notice Ends a vault without legs and debt; all its tokens go to `receiver`, and what its claim has not been paid is
+            given up.
     @param vault_id A vault of the caller.
     @param receiver Who gets the tokens.
     """
@@ -909,8 +912,11 @@ def close(vault_id: uint256, receiver: address):
     word: uint256 = self._authorized(vault_id, 0)
     if state._count(word) != 0:
         novation._refuse("clearinghouse/has-legs")
-    if word & (state.DEBT | state.CLAIM) != 0:
+    if word & state.DEBT != 0:
         novation._refuse("clearinghouse/unsettled")
+    if word & state.CLAIM != 0:
+        # what it has not been paid is given up
+        extcall ISettlement(SETTLEMENT).give_up(vault_id)
     token: uint256 = self.tokens[state._market(word)]
     custody: address = self._clone(vault_id)
     amount: uint256 = self._balance(token, custody)
@@ -970,7 +976,7 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         (terms & ~state.FLAG_MASK)
         | (clock << state.FLAG_CLOCK_AT)
         | (block.timestamp << state.FLAGGED_AT_AT)
-        | (min(margin // 10**12, 2**64 - 1) << state.FLAG_MARGIN_AT)
+        | (state._margin_field(margin) << state.FLAG_MARGIN_AT)
         | state.TIP_FLAG,
     )
     if equity < 0:

@@ -52,6 +52,7 @@ EXPIRY_MASK: constant(uint256) = 2**40 - 1
 FLAG_CLOCK_AT: constant(uint256) = 40
 FLAGGED_AT_AT: constant(uint256) = 80
 FLAG_MARGIN_AT: constant(uint256) = 120
+FLAG_MARGIN_MASK: constant(uint256) = (2**64 - 1) << 120
 DEPOSIT_AT: constant(uint256) = 184
 STAMP_AT: constant(uint256) = 225
 STAMP_MASK: constant(uint256) = (2**30 - 1) << 225
@@ -121,9 +122,18 @@ def _flagged_at(terms: uint256) -> uint256:
 
 @internal
 @pure
+def _margin_field(margin: uint256) -> uint256:
+    """
+    @notice A [wad] as the terms hold it [1e-6].
+    """
+    return min(margin // 10**12, 2**64 - 1)
+
+
+@internal
+@pure
 def _flag_margin(terms: uint256) -> uint256:
     """
-    @notice A at the flag [wad].
+    @notice The largest A recorded since the flag [wad].
     """
     return ((terms >> FLAG_MARGIN_AT) & (2**64 - 1)) * 10**12
 

@@ -86,47 +86,45 @@ def _required(
 ) -> uint256:
     """
     @dev What equity, C and the value `known` tells, must reach for actions of row 1, as MarginGate asks: by the vault's own model and, of a STATIC vault,
-         by ES as well; each also at the current vol and at the surface as it was last live. Where the cell's recorded
-         deficit takes of what backs the margin, or value is another one there, equity here must reach that much more.
+         by ES as well; each also at the current vol and at the surface as it was last live, and at each point of an uncertain price.
+         Where value is another one there, equity here must reach that much more.
     """
     required: int256 = 0
     equity: int256 = collateral + known.value
-    engine: address = vault.engine
-    for model: uint256 in range(2):
-        if model == 1:
-            if state._model(vault.word) != state.STATIC:
-                break
-            engine = staticcall IStaticEngine(engine).dynamic()
-        current: IOracleAdapter.Snapshot = prices
-        for vol: uint256 in range(3):
-            if vol == 1:
-                if prices.sigma_now <= prices.sigma:
-                    continue
-                current.sigma = prices.sigma_now
-            if vol == 2:
-                if not price._is_fading(prices):
+    points: DynArray[uint256, 3] = price._points(prices)
+    for spot: uint256 in points:
+        at: IOracleAdapter.Snapshot = price._at(prices, spot)
+        engine: address = vault.engine
+        for model: uint256 in range(2):
+            if model == 1:
+                if state._model(vault.word) != state.STATIC:
                     break
-                current.surface_weight = svi_slice._without_fade(
-                    prices.surface_weight
+                engine = staticcall IStaticEngine(engine).dynamic()
+            current: IOracleAdapter.Snapshot = at
+            for vol: uint256 in range(3):
+                if vol == 1:
+                    if prices.sigma_now <= prices.sigma:
+                        continue
+                    current.sigma = prices.sigma_now
+                if vol == 2:
+                    if not price._is_fading(prices):
+                        break
+                    current.surface_weight = svi_slice._without_fade(
+                        prices.surface_weight
+                    )
+                assessed: IMarginEngine.Assessment = known
+                if spot != prices.spot or model != 0 or vol != 0:
+                    assessed = staticcall IMarginEngine(engine).assess(
+                        legs, current, state._engine_risk(vault), standing.NO_COLLATERAL
+                    )
+                numbers: standing.Standing = standing._resolve(
+                    assessed, collateral, vault.risk, at, True
                 )
-            assessed: IMarginEngine.Assessment = known
-            if model != 0 or vol != 0:
-                assessed = staticcall IMarginEngine(engine).assess(
-                    legs, current, state._engine_risk(vault), standing.NO_COLLATERAL
-                )
-            numbers: standing.Standing = standing._resolve(
-                assessed,
-                collateral,
-                state._deficit(vault.cell),
-                vault.risk,
-                prices,
-                True,
-            )
-            needed: int256 = numbers.im + equity - numbers.backing
-            if len(legs) <= 4 and assessed.v_min != payoff.UNBOUNDED:
-                # so few legs need no more than pays their worst settlement
-                needed = min(needed, equity - collateral - assessed.v_min)
-            required = max(required, needed)
+                needed: int256 = numbers.im + equity - numbers.equity
+                if len(legs) <= 4 and assessed.v_min != payoff.UNBOUNDED:
+                    # so few legs need no more than pays their worst settlement
+                    needed = min(needed, equity - collateral - assessed.v_min)
+                required = max(required, needed)
     return convert(required, uint256)
 
 
@@ -179,7 +177,6 @@ def _describe(
     numbers: standing.Standing = standing._resolve(
         assessed,
         result.collateral,
-        state._deficit(vault.cell),
         vault.risk,
         prices,
         True,
@@ -394,16 +391,13 @@ def _is_safe(
     """
     @dev E >= MM with spot moved, the forward in its ratio to it, and all else as it is.
     """
-    moved: IOracleAdapter.Snapshot = prices
-    moved.spot = spot
-    moved.forward = prices.forward * spot // prices.spot
+    moved: IOracleAdapter.Snapshot = price._at(prices, spot)
     assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
         legs, moved, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     numbers: standing.Standing = standing._resolve(
         assessed,
         state._collateral(vault.balance, vault.terms, vault.token),
-        0,
         vault.risk,
         moved,
         False,

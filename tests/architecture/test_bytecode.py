@@ -18,13 +18,15 @@ __all__ = ["deployed"]
 
 #: The chain's limit is 24,576; the rest is room for what later versions add. See docs/architecture.md.
 BUDGET = 22_000
+#: Over the budget, with what it may have (docs/architecture.md, Sizes).
+OVER = {"Clearinghouse": 22_850}
 NAMES = [name for name, _ in CONTRACTS]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_code__deployed_length__is_within_the_budget(deployed, name):
     # the compiler's own figure leaves immutables out
-    assert len(boa.env.get_code(deployed.at[name])) < BUDGET
+    assert len(boa.env.get_code(deployed.at[name])) < OVER.get(name, BUDGET)
 
 
 def test_code__backstop_pool__is_within_the_budget(deployed):
@@ -37,7 +39,7 @@ def test_code__maker_vault__is_within_the_budget(deployed):
 
 
 def test_code__timelock__is_within_the_budget(deployed):
-    made = deployer("Timelock").deploy(2 * 86_400, [deployed.owner])
+    made = deployer("Timelock").deploy(8 * 86_400, [deployed.owner])
     assert len(boa.env.get_code(made.address)) < BUDGET
 
 

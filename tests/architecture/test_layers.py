@@ -33,8 +33,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "margin": SURFACES,
     "vaults": (),
     "exchange": ("vaults.signature", *PAST),
-    "liquidation": PAST,
-    "settlement": ("liquidation.auction", "liquidation.waterfall"),
+    "liquidation": ("vaults.tolerance", *PAST),
+    "settlement": ("liquidation.auction", "liquidation.waterfall", "vaults.tolerance"),
     "views": (
         "vaults.novation",
         "exchange.order",

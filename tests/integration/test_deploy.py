@@ -63,7 +63,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     bounds = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20 * 10**6, "cap": 10**11}
     content["markets"]["ETH"]["maker"] = {"owner": FEED, "quoter": FEED, **bounds}
     # order of the inputs is order of listing
-    content["timelock"] = {"proposers": [FEED], "delay_seconds": 3 * 86_400}
+    content["timelock"] = {"proposers": [FEED], "delay_seconds": 9 * 86_400}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     done = run("deploy", "--url", node, "--out", out, "--inputs", path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -61,7 +61,7 @@ def carry_out(found: LocalMarket, at: tuple[str, ...], name: str, number: int) -
         assert run("govern", "set", "ETH", name, number, *at, key=OWNER).stdout == "changed\n"
         return
     proposal = propose(at, name, number)
-    later(found, 2 * DAY)
+    later(found, 8 * DAY)
     done = run("govern", "execute", proposal[:10], *at, key=PROPOSER)
     assert done.stdout == f"done: RiskParameters.set_parameter(1, {name}, {number})\n", done.output
 
@@ -118,7 +118,7 @@ def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(local):
     found, at = local
     proposal = propose(at, "dust", 20)
     assert proposal[:10] in run("govern", "show", "ETH", *at).stdout
-    later(found, DAY)
+    later(found, 7 * DAY)
     refused(run("govern", "execute", proposal, *at, key=PROPOSER), "is not due for another 24.0 hours")
     later(found, DAY)
     refused(run("govern", "execute", proposal, *at, key=ANYONE), "missing role")
@@ -129,12 +129,22 @@ def test_govern_execute__before_its_time__is_refused_and_nothing_is_lost(local):
 
 
 @locked
+def test_govern_execute__fourteen_days_late__is_refused_and_can_be_cancelled(local):
+    found, at = local
+    proposal = propose(at, "dust", 20)
+    later(found, 22 * DAY)
+    refused(run("govern", "execute", proposal, *at, key=PROPOSER), "has lapsed; cancel it and propose it again")
+    assert run("govern", "cancel", proposal, *at, key=PROPOSER).exit_code == 0
+    assert value(found, "dust") == 10
+
+
+@locked
 def test_govern_cancel__open_proposal__never_comes(local):
     found, at = local
     proposal = propose(at, "dust", 20)
     done = run("govern", "cancel", proposal[:8], *at, key=PROPOSER)
     assert done.stdout == "cancelled: RiskParameters.set_parameter(1, dust, 20)\n"
-    later(found, 2 * DAY)
+    later(found, 8 * DAY)
     refused(run("govern", "execute", proposal, *at, key=PROPOSER), "No open proposal begins with")
 
 
@@ -145,8 +155,8 @@ def test_govern_execute__batch_by_other_means__is_carried_out_whole(local):
     calls = [parameters.encode("set_parameter", 1, name, n) for name, n in (("t2_seconds", 1_000), ("t1_seconds", 400))]
     batch = ([parameters.address] * 2, [0, 0], calls, bytes(32), bytes(32))
     sender = Sender(found.anvil.rpc, account_from_key(PROPOSER))
-    sender.execute(lock, "schedule_batch", *batch, 2 * DAY)
-    later(found, 2 * DAY)
+    sender.execute(lock, "schedule_batch", *batch, 8 * DAY)
+    later(found, 8 * DAY)
     (notice,) = Governance(found.chain).notices()
     assert [w.split("(1, ")[1] for w in notice.words] == ["t2_seconds, 1000)", "t1_seconds, 400)"]
     assert run("govern", "execute", notice.id.hex(), *at, key=PROPOSER).exit_code == 0

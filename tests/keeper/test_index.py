@@ -43,7 +43,7 @@ def unsafe(records: dict[int, VaultRecord], snapshot: Snapshot) -> set[int]:
     """By the exact mirror."""
     found = set()
     for vault_id, vault in records.items():
-        standing = margin.resolve(exact.assess(vault.legs, snapshot, RISK), vault.balance * 10**12, 0, RISK, snapshot)
+        standing = margin.resolve(exact.assess(vault.legs, snapshot, RISK), vault.balance * 10**12, RISK, snapshot)
         worst = exact.max_loss(vault.legs)
         covered = worst != exact.UNBOUNDED and vault.balance * 10**12 >= -worst
         if standing.equity < standing.maintenance_margin and not covered:
@@ -81,7 +81,7 @@ def test_index__volatility_and_time_creep__leave_no_unsafe_vault_out():
         itertools.product((Kind.PUT, Kind.CALL), range(110, 300, 15), (1.0045, 1.01, 1.02, 1.025)), 1
     ):
         legs = (Leg(kind, strike * 10**8, -(10**6)),)
-        bare = margin.resolve(exact.assess(legs, SNAPSHOT, RISK), 0, 0, RISK, SNAPSHOT)
+        bare = margin.resolve(exact.assess(legs, SNAPSHOT, RISK), 0, RISK, SNAPSHOT)
         wanted = bare.maintenance_margin * cushion - bare.equity
         records[i] = replace(record(i, 0, *legs), balance=int(wanted / 10**12))
         index.change(i, records[i])

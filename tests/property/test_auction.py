@@ -251,6 +251,17 @@ def test_draw_room__refilled_between_draws__stays_within_first(harness, fund, fi
     assert drawn <= first * cap // WAD
 
 
+@given(fund=st.integers(0, 10**30), pieces=st.lists(st.integers(1, 10**29), max_size=8), bound=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_draw_room__in_pieces__is_what_one_draw_leaves(harness, fund, pieces, bound):
+    first = fund if bound else 2**256 - 1
+    whole, drawn = draw_room(fund, first, 0, WAD // 4), 0
+    for wanted in pieces:
+        room = harness.draw_room(fund - drawn, first, drawn, WAD // 4)
+        assert room == draw_room(fund - drawn, first, drawn, WAD // 4) == whole - drawn
+        drawn += min(wanted, room)
+
+
 @given(claims=st.lists(st.integers(1, 10**24), min_size=1, max_size=20), received=st.integers(0, 10**25))
 @settings(max_examples=150, deadline=None)
 def test_due__any_claims__never_more_than_received(claims, received):

@@ -100,13 +100,12 @@ def test_resolve__random_vaults__equals_exact(cases, book, cells, model, proximi
     draw = random.Random(7)
     found = batch.assess(book, cells, risk)
     collateral = [abs(float(found.value[i])) * draw.uniform(-0.2, 2) + 1 for i in range(len(cases))]
-    deficit = [abs(float(found.value[i])) * draw.choice([0, 0.3, 2]) for i in range(len(cases))]
-    got = batch.resolve(found, book, cells, risk, collateral, deficit, proximity)
+    got = batch.resolve(found, book, cells, risk, collateral, proximity)
     for i, (legs, snapshot) in enumerate(cases):
         assessment = exact.assess(legs, snapshot, risk, model=model)
-        true = margin.resolve(assessment, int(collateral[i] * WAD), int(deficit[i] * WAD), risk, snapshot, proximity)
+        true = margin.resolve(assessment, int(collateral[i] * WAD), risk, snapshot, proximity)
         size = 4 * notional(legs, snapshot)
-        for name in ("equity", "maintenance_margin", "backing", "target", "initial_margin"):
+        for name in ("equity", "maintenance_margin", "target", "initial_margin"):
             # near a health of 1.5 or of the scale the factors are continuous but steep
             room = size * (1e4 if name == "initial_margin" else 1)
             assert close(float(getattr(got, name)[i]), getattr(true, name), room), (i, name)

@@ -123,7 +123,7 @@ def plain(legs: list[Leg], snapshot: Snapshot) -> tuple[float, float]:
         d1 = math.log(f / k) / s + s / 2
         return float(f * norm.cdf(d1) - k * norm.cdf(d1 - s))
 
-    def worth(shock: float, vol: float) -> float:
+    def worth(shock: float, vol: float, years: float = years) -> float:
         base = (spot if share else forward) * math.exp(shock)
         price = share * average + (1 - share) * base if share else base
         total = 0.0
@@ -136,7 +136,7 @@ def plain(legs: list[Leg], snapshot: Snapshot) -> tuple[float, float]:
             else:
                 inner = (strike - share * average) / (1 - share)
                 call = max(price - strike, 0)
-                if inner > 0 and 1 - share >= 0.01:
+                if inner > 0 and 1 - share >= 0.01 and years > 0:
                     call = (1 - share) * black(base, inner, vol * math.sqrt(years))
                 total += quantity * (call if leg.kind == Kind.CALL else call - price + strike)
         return total
@@ -151,7 +151,8 @@ def plain(legs: list[Leg], snapshot: Snapshot) -> tuple[float, float]:
         total += loss * min(weight, left)
         left = max(left - weight, 0)
     short = sum(-leg.quantity for leg in legs if leg.kind <= Kind.PUT and leg.quantity < 0) / 1e6
-    return value, max(total / 0.01, 0) + 0.01 * spot * short
+    decay = value - worth(0, iv, max(snapshot.seconds - 14 * 3600, 0) / 31_536_000)
+    return value, max(total / 0.01, decay, 0) + 0.01 * spot * short
 
 
 @examples

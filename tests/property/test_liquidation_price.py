@@ -77,7 +77,7 @@ def test_exact_prices__random_vaults__split_good_from_bad_and_agree_with_floats(
 
         def bad(spot: int, legs=legs, snapshot=snapshot, collateral=collateral) -> bool:
             moved = dataclasses.replace(snapshot, spot=spot, forward=snapshot.forward * spot // snapshot.spot)
-            standing = margin.resolve(exact.assess(legs, moved, RISK), collateral, 0, RISK, moved)
+            standing = margin.resolve(exact.assess(legs, moved, RISK), collateral, RISK, moved)
             return standing.equity < standing.maintenance_margin
 
         prices = exact_prices(legs, snapshot, RISK, collateral)

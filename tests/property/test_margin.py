@@ -38,15 +38,15 @@ def case(seed: int) -> tuple[exact.Assessment, int, int, RiskWord, Snapshot, boo
     )
     found = exact.assess(random_legs(draw, draw.randint(1, 6), snapshot.spot), snapshot, risk)
     collateral = int(found.margin * draw.uniform(-1, 3)) - found.value
-    return found, collateral, draw.choice([0, draw.randint(0, 10**23)]), risk, snapshot, draw.random() < 0.5
+    return found, collateral, risk, snapshot, draw.random() < 0.5
 
 
 @examples
 @given(seed=seeds)
 def test_resolve__contract_equals_mirror(harness, seed):
-    found, collateral, deficit, risk, snapshot, proximity = case(seed)
-    got = harness.resolve(found.words(), collateral, deficit, risk.pack(), snapshot.words(), proximity)
-    assert list(got) == list(dataclasses.astuple(margin.resolve(found, collateral, deficit, risk, snapshot, proximity)))
+    found, collateral, risk, snapshot, proximity = case(seed)
+    got = harness.resolve(found.words(), collateral, risk.pack(), snapshot.words(), proximity)
+    assert list(got) == list(dataclasses.astuple(margin.resolve(found, collateral, risk, snapshot, proximity)))
     assert harness.kappa(snapshot.vol_ratio, risk.pack()) == margin.kappa(snapshot.vol_ratio, risk)
 
 
@@ -54,10 +54,10 @@ def test_resolve__contract_equals_mirror(harness, seed):
 @given(seed=seeds)
 def test_resolve__fully_collateralised__is_never_below_any_margin(seed):
     """INV-13: C >= -v_min implies E >= MM and E >= IM, whatever price, vol or parameters say."""
-    found, _, _, risk, snapshot, proximity = case(seed)
+    found, _, risk, snapshot, proximity = case(seed)
     if found.v_min == exact.UNBOUNDED:
         return
-    standing = margin.resolve(found, -found.v_min, 0, risk, snapshot, proximity)
+    standing = margin.resolve(found, -found.v_min, risk, snapshot, proximity)
     assert standing.equity >= standing.maintenance_margin
     assert standing.equity >= standing.initial_margin
     assert standing.equity >= standing.target
@@ -66,12 +66,11 @@ def test_resolve__fully_collateralised__is_never_below_any_margin(seed):
 @examples
 @given(seed=seeds)
 def test_resolve__order_of_margins(seed):
-    found, collateral, deficit, risk, snapshot, _ = case(seed)
-    plain = margin.resolve(found, collateral, deficit, risk, snapshot)
-    near = margin.resolve(found, collateral, deficit, risk, snapshot, proximity=True)
+    found, collateral, risk, snapshot, _ = case(seed)
+    plain = margin.resolve(found, collateral, risk, snapshot)
+    near = margin.resolve(found, collateral, risk, snapshot, proximity=True)
     assert plain.maintenance_margin <= plain.target <= plain.initial_margin <= near.initial_margin
     assert near.maintenance_margin == plain.maintenance_margin
-    assert plain.backing <= plain.equity
 
 
 def test_kappa__rises_linearly_from_1_to_3():
@@ -82,29 +81,31 @@ def test_kappa__rises_linearly_from_1_to_3():
 
 def test_resolve__covered__is_refused():
     with pytest.raises(ValueError, match="margin/covered"):
-        margin.resolve(exact.Assessment(0, 0, 0, 0, 0, 0, 0, 1), 0, 0, RiskWord(), calm())
+        margin.resolve(exact.Assessment(0, 0, 0, 0, 0, 0, 0, 1), 0, RiskWord(), calm())
 
 
 def test_health__infinite_zero_and_negative():
-    assert margin.Standing(1, 0, 0, 1, 0).health_wad is None
-    assert margin.Standing(-1, 0, 0, -1, 0).health_wad == 0
-    assert margin.Standing(-50, 100, 125, -50, 110).health_wad == -WAD // 2
+    assert margin.Standing(1, 0, 0, 0).health_wad is None
+    assert margin.Standing(-1, 0, 0, 0).health_wad == 0
+    assert margin.Standing(-50, 100, 125, 110).health_wad == -WAD // 2
 
 
 def test_resolve__concentration__at_most_doubles_the_initial_margin():
     snapshot, legs = calm(), [option(Kind.CALL, 2200, -1000), Leg(Kind.FUTURE, 0, 10**6)]
     found = exact.assess(legs, snapshot, RiskWord())
-    free = margin.resolve(found, 0, 0, RiskWord(), snapshot).initial_margin
-    tight = margin.resolve(found, 0, 0, RiskWord(liquidity_scale=1, lambda_bps=20_000), snapshot).initial_margin
+    free = margin.resolve(found, 0, RiskWord(), snapshot).initial_margin
+    tight = margin.resolve(found, 0, RiskWord(liquidity_scale=1, lambda_bps=20_000), snapshot).initial_margin
     assert abs(tight - 2 * free) <= 2
 
 
-def test_resolve__half_width__initial_margin_answers_for_both_ends_of_the_price():
+def test_required__uncertain_price__asks_at_both_ends_of_it():
+    """5.4: above 0.25 % of spot the margin is asked at spot and spot +- width; below nothing is added."""
     snapshot, legs = calm(), [option(Kind.PUT, 2000, -1)]
-    found = exact.assess(legs, snapshot, RiskWord())
-    sure, unsure = (
-        margin.resolve(found, 0, 0, RiskWord(), dataclasses.replace(snapshot, half_width=width))
-        for width in (0, 10 * WAD)
+    sure, within, unsure = (
+        margin.required(legs, dataclasses.replace(snapshot, half_width=width), RiskWord(), 300 * WAD)
+        for width in (0, 5 * WAD, 100 * WAD)
     )
-    assert unsure.initial_margin == sure.initial_margin - (-abs(found.delta) * 10 * WAD // WAD)
-    assert unsure == dataclasses.replace(sure, initial_margin=unsure.initial_margin)
+    low = snapshot.at(1900 * WAD)
+    lost = exact.assess(legs, snapshot, RiskWord()).value - exact.assess(legs, low, RiskWord()).value
+    assert sure == within
+    assert unsure == lost + margin.required(legs, low, RiskWord(), 300 * WAD)

@@ -27,7 +27,7 @@ LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 EXAMPLES, DECIMALS = (400, range(6, 19)) if LONG else (20, (6, 9, 18))
 STRIKES = (1500, 2000, 2600)
 KEEPER, BUYER = address("keeper"), address("buyer")
-DEBT, CLAIM = 4 << 188, 8 << 188
+FLAGGED, DEBT, CLAIM = 1 << 188, 4 << 188, 8 << 188
 TIP_FLAG = 1 << 224
 
 #: What the scenes came to, so that a run which tries nothing fails.
@@ -176,7 +176,9 @@ class Books:
                 if each is None:
                     each = max((final - leg.strike) * (1 if leg.kind == Kind.CALL else -1), 0)
                 exact += Fraction(leg.quantity * each, 10**14) * world.unit
-                contracts += abs(leg.quantity) if leg.kind != Kind.CASH else 0
+                # what a long option can lose is its premium, which insurance does not pay
+                if leg.kind == Kind.FUTURE or (leg.kind != Kind.CASH and leg.quantity < 0):
+                    contracts += abs(leg.quantity)
             net = exact.numerator // exact.denominator
             balance = held[custody]
             deposit = terms >> 184 & (2**40 - 1)
@@ -199,8 +201,8 @@ class Books:
             if net > 0:
                 claims[custody] = net
             elif -net > means:
-                flagged = terms >> 120 & (2**64 - 1)
-                risk = flagged * 10**12 if flagged else contracts * final * 10**10 // 10**7
+                flagged = (terms >> 120 & (2**64 - 1)) * 10**12
+                risk = flagged if words[0] & FLAGGED else contracts * final * 10**10 // 10**7
                 cap = risk // 10 ** (18 - world.decimals)  # 1.0 * A
                 cap -= min(world.fund.vault_drawn(vault, EXPIRY), cap)
                 wanted += min(-net - means, cap)

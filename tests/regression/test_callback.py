@@ -115,7 +115,7 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
         ("deposit", (MARKET, 10**6), b"insurance/in-callback"),
         ("request", (MARKET, 0), b"insurance/in-callback"),
         ("withdraw", (MARKET, OWNER), b"insurance/in-callback"),
-        ("refresh", (MARKET, EXPIRY), b"insurance/in-callback"),
+        ("reserve", (MARKET, EXPIRY), b"insurance/in-callback"),
     ],
 )
 def test_callback__shares_of_insurance__are_not_priced(world, flagged, taker, entry, arguments, reason):

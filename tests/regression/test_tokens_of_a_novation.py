@@ -1,4 +1,4 @@
-"""Who pays whom when legs move: nobody needs more than it owes on balance, no protocol account is in the way."""
+"""Who pays whom when legs move: nobody needs more tokens than it owes on balance, no protocol account is in the way."""
 
 from __future__ import annotations
 
@@ -147,6 +147,31 @@ def test_batch__least_gas_that_passes__does_every_item(batch, count):
 
         done = attempt(least_gas(attempt))
         assert done == (count if batch == "settle_many" else 2**count - 1)
+
+
+def test_take_many__little_less_gas__is_refused_for_want_of_it():
+    """What a caller with too little gas meets is a refusal of the whole batch, never a batch that did nothing."""
+    with boa.swap_env(Env()):
+        world = Market()
+        vault = world.short_put(350, OWNER)
+        world.move(1880)
+        world.flag(vault, KEEPER)
+        world.wait(60)
+        into = world.open(TAKER, 20_000)
+        limits, met = (-(2**255), 0, 0, 0, 0), set()
+
+        def attempt(gas: int) -> int:
+            with boa.env.prank(TAKER):
+                return world.liquidator.take_many([vault], [WAD], [into], limits, MAX, gas=gas)
+
+        least = least_gas(attempt)
+        for gas in range(least * 6 // 10, least, least // 100):
+            with boa.env.anchor():
+                try:
+                    assert attempt(gas) == 1
+                except boa.BoaError as error:
+                    met.add("liquidator/out-of-gas" in str(error))
+        assert True in met
 
 
 def test_flag_many__what_is_flagged_or_healthy__is_passed_over():

@@ -218,7 +218,7 @@ class Bulkheads(RuleBasedStateMachine):
         risk, model = RiskWord.unpack(words[3]), Model(words[0] >> 184 & 7)
         own = risk.stamped(words[1] >> 225) if model == Model.STATIC else risk
         assessed = exact.assess(legs, prices, own, model=model)
-        standing = margin.resolve(assessed, collateral, words[7] >> 112, risk, prices)
+        standing = margin.resolve(assessed, collateral, risk, prices)
         return View(
             legs,
             flagged,
@@ -588,7 +588,7 @@ class Bulkheads(RuleBasedStateMachine):
             return
         closed = [
             (liquidator, "flag", vault), (liquidator, "flag", other), (liquidator, "refresh", [vault]),
-            (liquidator, "take", vault, share, into, LIMITS, FOREVER, b""), (liquidator, "flag_many", [vault]),
+            (liquidator, "take", vault, share, into, LIMITS, FOREVER, b""),
             (house, "withdraw", into, 1, me), (house, "close", spare, me), (house, "open", 1, 0, me, 0),
             (house, "set_model", into, int(Model.GREEKS)), (self.system.settlement, "settle", other),
             (self.system.settlement, "claim", into), (self.system.oracle, "poke", 1, 4),

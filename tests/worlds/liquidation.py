@@ -135,6 +135,8 @@ class World:
         self.status = Status.FRESH | Status.ACTIVE
         self.clock = 1_000_000
         self.restart = 0
+        self.undisputed = 2000.0
+        self.width = 0.0
         self.refresh()
 
     # --- prices -------------------------------------------------------------------------------------------------
@@ -151,11 +153,13 @@ class World:
             sigma=round(self.sigma * WAD),
             sigma_now=round(self.sigma * WAD),
             vol_ratio=WAD,
+            half_width=round(self.width * 10**8) * 10**10,
             status=self.status,
             updated_at=self.now,
             clock=self.clock,
             surface_near=round(self.iv * WAD),
             restarted_at=self.restart,
+            undisputed=round(self.undisputed * 10**8) * 10**10,
         )
 
     @property
@@ -163,11 +167,13 @@ class World:
         return boa.env.evm.patch.timestamp
 
     def move(self, spot: float | None = None, **changes) -> None:
-        """Sets the spot or any of sigma, iv, status, restart."""
+        """Sets the spot or any of sigma, iv, status, restart, width; an active price is undisputed."""
         if spot is not None:
             self.spot = spot
         for name, value in changes.items():
             setattr(self, name, value)
+        if self.status & Status.ACTIVE:
+            self.undisputed = self.spot
         self.refresh()
 
     def wait(self, seconds: int, fresh: bool = True) -> None:

@@ -34,7 +34,6 @@ class Cells:
         far: The same of the farther expiry.
         weight: Share of the farther one in total variance.
         fade: Share of the flat iv in variance; 0 while the surface is live.
-        half_width: Confidence half-width of spot [quote].
     """
 
     spot: Floats
@@ -51,7 +50,6 @@ class Cells:
     far: Floats
     weight: Floats
     fade: Floats
-    half_width: Floats
 
     @classmethod
     def of(cls, snapshots: Sequence[Snapshot]) -> Cells:
@@ -83,7 +81,6 @@ class Cells:
             far=_slices([s.surface_far if c else 0 for s, c in zip(snapshots, curved, strict=True)]),
             weight=column([m.weight for m in mixes]),
             fade=column([m.fade for m in mixes]),
-            half_width=column([s.half_width for s in snapshots]),
         )
 
     @classmethod
@@ -129,7 +126,6 @@ class Cells:
             far=empty,
             weight=none,
             fade=none,
-            half_width=none,
         )
 
     def __len__(self) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bulkhead.risk import exact
-from bulkhead.risk.batch.arrays import DAY, Floats
+from bulkhead.risk.batch.arrays import DAY, YEAR, Floats, floats
 from bulkhead.risk.batch.options import Options
-from bulkhead.risk.batch.phi import CELLS_PER_UNIT, CENTRE, TINY, phi_of_cells
+from bulkhead.risk.batch.phi import CELLS_PER_UNIT, CENTRE, TINY, black76, phi_of_cells
 from bulkhead.risk.nodes import NODES, TAIL_NODE, WEIGHTS
 from bulkhead.risk.words import WAD, RiskWord
 
@@ -48,6 +48,19 @@ def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord) ->
             got -= less
             losses[which, branch] -= got.sum(axis=1)
     return _worst(np.ascontiguousarray(losses.reshape(2 * len(NODES), -1).T), risk.tail_bps / 1e4)
+
+
+def decay(options: Options, worth: Floats, risk: RiskWord) -> Floats:
+    """What every vault loses over the horizon when neither forward nor vols move; see `marks.decay_of`.
+
+    Args:
+        options: The options.
+        worth: Their value as calls now, one per vault [quote].
+        risk: Risk parameters of the market.
+    """
+    root = np.sqrt(np.maximum(options.seconds - risk.horizon_seconds, 0) / YEAR)
+    later = black76(options.base, options.strike, options.log_ratio, options.iv * root)[0]
+    return floats(worth - (options.quantity * later).sum(axis=0))
 
 
 def _worst(losses: Floats, tail: float) -> Floats:

@@ -23,14 +23,12 @@ class Standings:
         equity: E = C + v.
         maintenance_margin: A, after the max-loss cap.
         initial_margin: IM with concentration and, when asked for, proximity.
-        backing: Equity that counts for IM.
         target: R_t.
     """
 
     equity: Floats
     maintenance_margin: Floats
     initial_margin: Floats
-    backing: Floats
     target: Floats
 
     @property
@@ -58,11 +56,10 @@ def resolve(
     cells: Cells,
     risk: RiskWord,
     collateral: ArrayLike,
-    deficit: ArrayLike = 0.0,
     proximity: bool = False,
     spots: ArrayLike | None = None,
 ) -> Standings:
-    """Equity, MM, IM, backing and target of every vault (`margin.resolve`).
+    """Equity, MM, IM and target of every vault (`margin.resolve`).
 
     Args:
         found: What `assess` returned.
@@ -70,7 +67,6 @@ def resolve(
         cells: Prices of their cells.
         risk: Risk parameters of the market.
         collateral: C of each vault [quote].
-        deficit: D_cell, of each vault or of all [quote].
         proximity: The action withdraws or adds risk: IM grows below a health of 1.5.
         spots: Other spot prices, as given to `assess`.
     """
@@ -89,8 +85,5 @@ def resolve(
             distance = np.clip(1.5 - equity / mm, 0.0, 0.5)
         add = risk.proximity_bps / 1e4 * 2 * np.where((mm > 0) & (equity > 0), distance, 0.0)
         im = im * (1 + add)
-    im = im + np.abs(found.delta) * cells.half_width[book.cell]
-    lacking = np.broadcast_to(np.asarray(deficit, np.float64), (len(book),))
-    backing = np.where((found.value > 0) & (lacking > 0), held + np.maximum(found.value - lacking, 0.0), equity)
     theta = np.where(book.model == Model.STATIC, 1 + STATIC_KAPPA, 1 + ratio) / 2
-    return Standings(equity, mm, np.minimum(im, room), backing, np.minimum(mm * theta, room))
+    return Standings(equity, mm, np.minimum(im, room), np.minimum(mm * theta, room))

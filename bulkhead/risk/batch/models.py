@@ -129,7 +129,10 @@ class _Pass:
         if not by_static.all():
             options = Options(quantity, inner, log_ratio, iv, root, base, self.moves[cell], cells.seconds[cell])
             floor = risk.short_floor_bps / 1e4 * spot * short
-            margin = es.shortfall(options, worth, slope, risk) + floor
+            margin = es.shortfall(options, worth, slope, risk)
+            if (quantity > 0).any():
+                margin = np.maximum(margin, es.decay(options, worth, risk))
+            margin = margin + floor
             by_greeks = model == Model.GREEKS
             if by_greeks.any():
                 decayed = greeks.decay(out.theta[mine], options.seconds, risk)

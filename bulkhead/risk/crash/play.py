@@ -142,9 +142,12 @@ class Play:
         top_up = min(max(g * margin - own, 0.0), self._room(vault, at)) if g else 0.0
         return own + top_up
 
-    def _contracts(self, vault: int) -> float:
+    def _contracts(self, vault: int, risky: bool = False) -> float:
+        """Contracts of a vault's options and futures, or of its short options and futures alone."""
         mine = slice(int(self.book.offsets[vault]), int(self.book.offsets[vault + 1]))
-        return float(np.abs(self.quantity[mine][self.book.kind[mine] != CASH]).sum())
+        kind, quantity = self.book.kind[mine], self.quantity[mine]
+        counts = (kind != CASH) & ((kind == FUTURE) | (quantity < 0) | (not risky))
+        return float(np.abs(quantity[counts]).sum())
 
     def _take(self, vault: int, at: int, spot: float, need: _Case, beta: int, g: int) -> None:
         """Everything a taker may take, in the auction's integers."""
@@ -205,10 +208,12 @@ class Play:
 
     def _room(self, vault: int, at: int) -> float:
         """What insurance's caps leave for a vault now."""
-        return self.insurance.room(float(self.flag_margin[vault]), int(self.book.cell[vault]), at)
+        cell = int(self.book.cell[vault])
+        return self.insurance.room(float(self.flag_margin[vault]), cell, at, at >= self.expiries[cell])
 
     def _draw(self, vault: int, amount: float, at: int) -> None:
-        self.insurance.draw(int(self.book.cell[vault]), amount, at)
+        cell = int(self.book.cell[vault])
+        self.insurance.draw(cell, amount, at, at >= self.expiries[cell])
 
     def _settle(self, now: int) -> None:
         """Vaults of cells that have expired since the last round."""
@@ -234,8 +239,8 @@ class Play:
         for vault, short in zip(vaults[left < 0], -left[left < 0], strict=True):
             if short < 1e-6:
                 continue
-            if not self.ever_flagged[vault]:
-                self.flag_margin[vault] = 0.1 * self._contracts(int(vault)) * float(self.tape.price[-1])
+            if not self.flagged_at[vault]:
+                self.flag_margin[vault] = 0.1 * self._contracts(int(vault), True) * float(self.tape.price[-1])
             paid = min(float(short), self._room(int(vault), at))
             self._draw(int(vault), paid, at)
             self.out.insured += paid

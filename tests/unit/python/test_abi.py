@@ -46,10 +46,10 @@ def test_digest__order_of_entries__does_not_count():
 
 def test_encode__wrong_count_or_type__is_a_sentence():
     function = abi.load("Clearinghouse").function("deposit")
-    with pytest.raises(BadInput, match="deposit takes 2 arguments, not 1"):
+    with pytest.raises(BadInput, match="deposit takes 3 arguments, not 1"):
         function.encode([1])
     with pytest.raises(BadInput, match="arguments of deposit do not fit"):
-        function.encode([1, "many"])
+        function.encode([1, "0x" + "11" * 20, "many"])
 
 
 @st.composite

@@ -48,7 +48,7 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
 
 def test_parse__timelock__has_two_days_unless_said_and_no_owner_beside_it():
     made = parse({**GOOD, "timelock": {"proposers": [FEED]}}, "x")
-    assert (made.timelock.proposers, made.timelock.delay_seconds) == ((FEED,), 2 * 86_400)
+    assert (made.timelock.proposers, made.timelock.delay_seconds) == ((FEED,), 8 * 86_400)
     with pytest.raises(BadInput, match="owner and timelock are both named"):
         parse({**GOOD, "timelock": {"proposers": [FEED]}, "owner": FEED}, "x")
 

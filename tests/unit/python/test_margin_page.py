@@ -43,7 +43,7 @@ def test_cap__worked_example__no_more_than_the_spread_can_lose():
     assessed = exact.assess(page.PUT_SPREAD, at, page.RISK)
     assert assessed.v_min == -1_000 * WAD
     room = assessed.value - assessed.v_min
-    tight = margin.resolve(exact.assess(page.PUT_SPREAD, page.snapshot(sigma=3.0), page.RISK), 0, 0, page.RISK, at)
+    tight = margin.resolve(exact.assess(page.PUT_SPREAD, page.snapshot(sigma=3.0), page.RISK), 0, page.RISK, at)
     assert tight.maintenance_margin == tight.initial_margin == room
 
 

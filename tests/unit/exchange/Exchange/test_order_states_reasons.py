@@ -288,9 +288,12 @@ def _(world: World) -> Case:
 
 @case("margin/stale-close-price")
 def _(world: World) -> Case:
-    back = short(world)
+    desk = world.system.open(OTHER.address, 400)
+    sold = by(OTHER, world, maker_vault=desk)
+    world.fill(sold.order, 10**6, signature=sold.signature)
     world.stale()
-    return Case(world.order(price=500 * WAD, **back))
+    # deferred, and more than the vault holds
+    return by(OTHER, world, maker_vault=desk, is_bid=True, price=500 * WAD, premium_style=1, size=10**6, salt=77)
 
 
 # --- who fills -------------------------------------------------------------------------------------------------------

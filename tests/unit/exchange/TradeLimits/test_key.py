@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import boa
 import pytest
 from eth_account import Account
 
 from bulkhead import orders
 from bulkhead.orders import OrderLeg
-from bulkhead.risk.words import Kind, Leg
+from bulkhead.risk.words import Kind, Leg, Status
 from tests.worlds.exchange import DAY, EXPIRY, MAX, RICH, WAD, World, key
 
 BOT = Account.from_key(key(77))
@@ -162,6 +164,63 @@ def test_key__without_a_fresh_price__may_not_trade(world: World) -> None:
     world.fill(world.order(is_bid=True, price=24 * WAD))
 
 
+def look(world: World, legs: list[Leg], cash: float, receives: bool = True, **changes: int) -> int:
+    """`preview_check` of a key's fill of the maker's vault, at prices that are changed [wad lost]."""
+    snapshot = dataclasses.replace(world.system.snapshot(EXPIRY), **changes)
+    words = [leg.pack() for leg in legs]
+    return int(
+        world.limits.preview_check(world.maker_vault, 1, 0, words, receives, round(cash * 10**6), 0, snapshot.words())
+    )
+
+
+def test_key__price_fresh_but_not_active__may_not_trade(world: World) -> None:
+    """What a trade costs is not measured at a price that is disputed or in grace."""
+    calls = [Leg(Kind.CALL, 2000 * 10**8, -(10**7))]
+    fair = 10 * mark(world) / WAD
+    assert look(world, calls, fair + 1) == 0
+    for status in (Status.FRESH, Status.FRESH | Status.DEGRADED, Status.FRESH | Status.GRACE, 0):
+        for spot in (1_300 * WAD, 2_000 * WAD, 10**10):
+            with boa.reverts("limits/key-needs-price"):
+                look(world, calls, fair + 1, spot=spot, forward=spot, status=status)
+
+
+def test_key__uncertain_price__costs_what_it_may_cost_at_either_end(world: World) -> None:
+    calls = [Leg(Kind.CALL, 2000 * 10**8, -(10**7))]
+    fair = 10 * mark(world) / WAD
+    assert look(world, calls, fair + 1, half_width=5 * WAD) == 0
+    # at 2,100 the same calls are worth some 500 more
+    with boa.reverts("limits/key-fill-loss"):
+        look(world, calls, fair + 1, half_width=100 * WAD)
+    with boa.reverts("limits/key-needs-price"):
+        look(world, calls, fair + 1, half_width=201 * WAD)
+
+
+def test_key__tokens_paid_for_what_comes_back_at_expiry__count_as_lost(world: World) -> None:
+    """Equity at mark stays, but the owner cannot use them for months: CASH, a box of options, or a lot beside it."""
+    lot = Leg(Kind.CALL, 20_000 * 10**8, 10**4)
+    for sign in (1, -1):
+        for legs in (
+            [lot, Leg(Kind.CASH, 0, 99_999 * 10**6)],
+            [dataclasses.replace(lot, quantity=-(10**4)), Leg(Kind.CASH, 0, 99_999 * 10**6)],
+            [Leg(Kind.PUT, 1_000 * 10**8, -(10**4)), Leg(Kind.CASH, 0, 99_999 * 10**6)],
+        ):
+            given = [dataclasses.replace(leg, quantity=sign * leg.quantity) for leg in legs]
+            with boa.reverts("limits/key-fill-loss"):
+                look(world, given, -99_999, receives=sign == 1)
+    box = [
+        Leg(kind, strike * 10**8, sign * 10**8)
+        for kind, strike, sign in (
+            (Kind.CALL, 1_000, 1), (Kind.CALL, 3_000, -1), (Kind.PUT, 3_000, 1), (Kind.PUT, 1_000, -1),
+        )
+    ]  # fmt: skip
+    with boa.reverts("limits/key-fill-loss"):
+        look(world, box, -200_000)
+    # an option is no loan, a deferred premium is none either, and what repays a debt frees tokens
+    fair = mark(world) / WAD
+    assert look(world, [Leg(Kind.CALL, 2000 * 10**8, 10**6)], -fair) <= 10**12
+    assert look(world, [Leg(Kind.CALL, 2000 * 10**8, -(10**6)), Leg(Kind.CASH, 0, round(fair * 10**6))], 0) <= 10**12
+
+
 def test_key__may_cancel_and_bump_but_not_withdraw_or_manage(world: World) -> None:
     world.exchange.bump_epoch(world.maker_vault, 3, sender=BOT.address)
     world.exchange.cancel_series(world.maker_vault, world.series(), 4, sender=BOT.address)
@@ -193,6 +252,6 @@ def test_key__rolls_but_moves_no_tokens_between_vaults(world: World) -> None:
 
 def test_check__by_anyone_else__refused(world: World) -> None:
     with boa.reverts("limits/only-exchange"):
-        world.limits.check(1, 1, 0, [], True, 0, 0, [0] * 17, sender=world.maker.address)
+        world.limits.check(1, 1, 0, [], True, 0, 0, [0] * 18, sender=world.maker.address)
     with boa.reverts("limits/only-exchange"):
         world.limits.set_caps(1, 0, 1, 1, sender=world.maker.address)

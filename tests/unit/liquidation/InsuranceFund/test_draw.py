@@ -39,8 +39,8 @@ def test_draw__more_than_the_cell_cap__pays_a_quarter(world):
 def test_draw__several_cells_in_a_day__stay_within_half(world):
     world.insure(1000)
     paid = [draw(world, 10**30, expiry=EXPIRY + i) for i in range(4)]
-    # half of the smaller of the fund now and at first: 250, then half of 750 less 250, then nothing
-    assert paid == [250 * world.unit, 125 * world.unit, 0, 0]
+    # a quarter of what is left each time, and half of the fund at the day's first draw in all
+    assert paid == [round(share * world.unit) for share in (250, 187.5, 62.5, 0)]
 
 
 def test_draw__next_day__opens_again(world):
@@ -48,22 +48,45 @@ def test_draw__next_day__opens_again(world):
     for i in range(4):
         draw(world, 10**30, expiry=EXPIRY + i)
     world.wait(86_400)
-    assert draw(world, 10**30, expiry=EXPIRY + 9) == 625 * world.unit // 4
+    assert draw(world, 10**30, expiry=EXPIRY + 9) == 125 * world.unit
 
 
-def test_draw__caps_read_again_after_a_refill__stay(world):
-    """The base of a cap is the smaller of the fund now and at the first draw: refilling opens nothing."""
+def test_draw__refill_between_draws__opens_nothing_beyond_the_day(world):
+    """The base of the day's cap is never more than the fund at its first draw."""
     world.insure(1000)
     assert draw(world, 10**30) == 250 * world.unit
     world.insure(100_000)
-    assert draw(world, 10**30) == 0
-    assert world.fund.available(MARKET, EXPIRY) == 0
+    assert draw(world, 10**30) == 250 * world.unit
+    assert world.fund.available(MARKET, EXPIRY) == 0 < world.fund.cell_room(MARKET, EXPIRY)
 
 
-def test_draw__in_slices__pays_no_more_than_once(world):
+def test_draw__refill_past_expiry__opens_nothing(world):
+    """Nor is that of a cell past its expiry more than the fund at its first draw from then on."""
     world.insure(1000)
-    total = sum(draw(world, 10 * world.unit) for _ in range(40))
-    assert total <= 250 * world.unit
+    world.expire(1000)
+    assert draw(world, 10**30, "Settlement", vault=0) == 250 * world.unit
+    world.insure(100_000)
+    world.wait(86_400)
+    assert draw(world, 10**30, "Settlement", vault=0) == 0 == world.fund.cell_room(MARKET, EXPIRY)
+
+
+@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize("pieces", [1, 3, 40])
+def test_draw__in_slices__pays_what_one_draw_pays(world, pieces, expired):
+    world.insure(1000)
+    if expired:
+        world.expire(1000)
+    each = 250 * world.unit // pieces + 1
+    assert sum(draw(world, each) for _ in range(pieces + 1)) == 250 * world.unit
+    assert world.fund.cell_room(MARKET, EXPIRY) == 0
+
+
+def test_draw__top_ups_before_expiry__count_after_it(world):
+    world.insure(1000)
+    draw(world, 100 * world.unit)
+    world.expire(1000)
+    # a quarter of the 900 that are left, of which 100 are spent
+    assert draw(world, 10**30, "Settlement", vault=0) == 125 * world.unit
 
 
 def test_draw__empty_fund__pays_nothing(world):
@@ -83,14 +106,14 @@ def test_draw__token_refuses__pays_nothing_and_counts_nothing(world):
 
 
 def test_draw__little_gas__reverts_rather_than_pay_nothing(world):
+    """Whoever picks the gas must not make a willing token look like one that refuses."""
     world.insure(1000)
-    write("MockERC20", world.token.address, "balanceOf", 2**256 - 1, LOSER)
-    reasons = set()
+    starved = 0
     with boa.env.prank(world.at["Settlement"]):
-        for gas in range(12_000, 60_000, 1_000):
+        for gas in range(20_000, 200_000, 3_000):
             with boa.env.anchor():
                 try:
-                    world.fund.draw(MARKET, EXPIRY, 7, LOSER, 100, gas=gas)
+                    assert world.fund.draw(MARKET, EXPIRY, 7, LOSER, 100, gas=gas) == 100
                 except boa.BoaError as error:
-                    reasons.add("insurance/out-of-gas" in str(error))
-    assert True in reasons
+                    starved += "insurance/out-of-gas" in str(error)
+    assert starved

@@ -4,10 +4,11 @@ import boa
 import pytest
 
 from tests.contracts import write
-from tests.worlds.liquidation import EXPIRY, MARKET, address
+from tests.worlds.liquidation import EXPIRY, MARKET, WAD, address
 
 PAYER = address("insurer")
-WEEK = 7 * 86_400
+DAY = 86_400
+WEEK = 7 * DAY
 
 
 @pytest.fixture
@@ -66,12 +67,14 @@ def test_withdraw__before_the_cooldown__reverts(world, funded):
         withdraw(world)
 
 
-def test_withdraw__long_after__reverts(world, funded):
+def test_withdraw__two_days_after_the_cooldown__reverts(world, funded):
     """A standing request would be an exit option before every loss."""
     request(world, funded)
-    world.wait(2 * WEEK)
+    world.wait(WEEK + 2 * DAY)
     with boa.reverts("insurance/request-expired"):
         withdraw(world)
+    world.wait(-1)
+    assert withdraw(world) > 999 * world.unit
 
 
 def test_withdraw__nothing_requested__reverts(world, funded):
@@ -89,23 +92,86 @@ def test_request__more_than_held__reverts(world, funded):
         request(world, funded + 1)
 
 
-def test_withdraw__known_deficit__keeps_the_reserve(world, funded):
-    request(world, funded)
-    world.wait(WEEK)
-    vault = world.short_put(600)
-    world.move(1100)
+def loss(world, spot=1000):
+    """A flagged vault with a deficit beyond the cell's cap, recorded."""
+    vault = world.short_put(600, address("loser"))
+    world.move(spot)
     world.flag(vault, address("keeper"))
-    assert world.fund.refresh(MARKET, EXPIRY) == 250 * world.unit == world.fund.reserved(MARKET)
-    with boa.reverts("insurance/below-reserve"):
-        withdraw(world)
-    world.deposit(vault, 2000, address("friend"))
-    assert world.fund.refresh(MARKET, EXPIRY) == 0 == world.fund.reserved(MARKET)
-    assert withdraw(world) > 999 * world.unit
+    return vault
 
 
-def test_refresh__unknown_market__reverts(world):
+def test_withdraw__known_loss__is_in_the_price(world):
+    """Who leaves bears what who stays bears: nobody is repaid at par beside a recorded loss."""
+    world.insure(500, PAYER)
+    world.insure(500, address("second"))
+    for payer in (PAYER, address("second")):
+        request(world, world.fund.shares(MARKET, payer), payer)
+    world.wait(WEEK)
+    vault = loss(world)
+    assert world.fund.reserve(MARKET, EXPIRY) == 250 * world.unit == world.fund.reserved(MARKET)
+    with boa.env.anchor():
+        world.deposit(vault, 2000, address("friend"))
+        assert world.fund.reserve(MARKET, EXPIRY) == 0 == world.fund.reserved(MARKET)
+        assert withdraw(world) > 499 * world.unit
+    left = withdraw(world)
+    assert abs(left - 375 * world.unit) <= 1
+    # the cap is a quarter of what is there now, so the loss itself costs less than was kept back
+    world.fund.reserve(MARKET, EXPIRY)
+    assert withdraw(world, address("second")) >= left
+    assert world.balance(world.pot) >= 125 * world.unit
+
+
+def test_withdraw__deficit_below_the_cap__is_priced_as_it_is(world, funded):
+    request(world, funded // 2)
+    world.wait(WEEK)
+    vault = loss(world, 1350)
+    equity = world.standing(vault)[0]
+    missing = -equity * world.unit // WAD + 1
+    assert 0 < missing < 250 * world.unit
+    assert abs(world.fund.reserve(MARKET, EXPIRY) - missing) <= 1
+    assert abs(withdraw(world) - (1000 * world.unit - missing) // 2) <= 2
+
+
+def test_deposit__beside_a_known_loss__buys_at_the_whole_fund(world, funded):
+    loss(world)
+    world.fund.reserve(MARKET, EXPIRY)
+    world.insure(1000, address("second"))
+    assert abs(world.fund.shares(MARKET, address("second")) - funded) <= funded // 10**6
+
+
+def test_settle__flagged_vault__moves_its_part_in_the_same_call(world, funded):
+    """From the recorded deficits to the shortfall not yet drawn, and from there into what the cell was paid."""
+    vault = loss(world)
+    margin = world.words(vault)[1] >> 120 & (2**64 - 1)
+    assert world.fund.reserve(MARKET, EXPIRY) == 250 * world.unit > margin
+    world.expire(1000)
+    with boa.env.prank(address("keeper")):
+        world.settlement.settle(vault)
+    # the deficit counted whole, the shortfall up to what insurance pays for this vault
+    assert world.settlement.insurable(MARKET, EXPIRY) == margin == world.fund.reserved(MARKET)
+    world.settlement.settle(world.maker_id)
+    assert world.fund.reserved(MARKET) == 0 == world.fund.reserves(MARKET << 40 | EXPIRY)
+    assert world.balance(world.pot) == 1000 * world.unit - margin
+
+
+def test_settle__vault_never_recorded__is_reserved_for_at_once(world, funded):
+    vault = world.short_put(600)
+    world.expire(1200)
+    world.settlement.settle(vault)
+    assert world.fund.reserved(MARKET) == 120 * world.unit == world.settlement.insurable(MARKET, EXPIRY)
+
+
+def test_draw__top_up__lowers_the_reserve(world, funded):
+    loss(world)
+    before = world.fund.reserve(MARKET, EXPIRY)
+    with boa.env.prank(world.at["Liquidator"]):
+        world.fund.draw(MARKET, EXPIRY, 7, address("taker"), 100 * world.unit)
+    assert world.fund.reserved(MARKET) == before - 100 * world.unit
+
+
+def test_reserve__unknown_market__reverts(world):
     with boa.reverts("insurance/unknown-market"):
-        world.fund.refresh(77, EXPIRY)
+        world.fund.reserve(77, EXPIRY)
 
 
 def test_withdraw__token_refuses__reverts(world, funded):

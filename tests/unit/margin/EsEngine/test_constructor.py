@@ -27,10 +27,5 @@ def test_constructor__bad_nodes__reverts(blueprint, nodes, weights, reason):
         blueprint.deploy(list(nodes), list(weights))
 
 
-def test_constructor__defaults__are_readable(engine):
-    assert [engine.Z(i) for i in range(12)] == list(NODES)
-    assert [engine.P(i) for i in range(12)] == list(WEIGHTS)
-
-
 def test_runtime__fits_the_byte_budget(engine):
     assert len(boa.env.get_code(engine.address)) < 22_000

@@ -47,9 +47,9 @@ def test_check__static_vault_sells_its_hedge_in_a_crash__is_new_risk_at_the_rati
     # enough for the old ratios, not for those of the moment
     words[6] = 55_000 * 10**6
     with boa.reverts("margin/adds-risk"):
-        check(TRADE, words, spread, naked, prices, 0, 0, ZEROS)
+        check((TRADE, 0, 0, ZEROS), words, spread, naked, prices)
     words[6] = 120_000 * 10**6
-    stamp = check(TRADE, words, spread, naked, prices, 0, 0, ZEROS)
+    stamp = check((TRADE, 0, 0, ZEROS), words, spread, naked, prices)
     assert stamp & 1023 == 260
 
 
@@ -71,7 +71,7 @@ def test_set_model__below_maintenance__is_no_way_out(system, trader, desk):
     # healthy by the model it wants, not by the one it has
     risk, prices = RiskWord.unpack(system.words(vault)[3]), system.snapshot(EXPIRY)
     standing = {
-        m: margin.resolve(exact.assess(system.legs(vault), prices, risk, model=m), system.state(vault).collateral, 0,
+        m: margin.resolve(exact.assess(system.legs(vault), prices, risk, model=m), system.state(vault).collateral,
                           risk, prices, True)
         for m in (Model.ES, Model.GREEKS)
     }  # fmt: skip

@@ -29,7 +29,7 @@ def standing(system, vault, model, snapshot=None, proximity=False, stamp=None):
     used = risk.stamped(stamp_of(system, vault) if stamp is None else stamp) if model == Model.STATIC else risk
     collateral = system.state(vault).collateral
     found = exact.assess(system.legs(vault), prices, used, model=model)
-    return margin.resolve(found, collateral, 0, risk, prices, proximity)
+    return margin.resolve(found, collateral, risk, prices, proximity)
 
 
 @pytest.fixture
@@ -90,10 +90,10 @@ def test_check__higher_vol__stamps_new_risk_higher_and_takes_at_the_ramped_vol(s
     risk = risk_of(system, short)
     prices[3], prices[4] = 9 * WAD // 10, 12 * WAD // 10
     check = system.MarginGate.check
-    assert check(OWN, words, [], legs, prices, 0, 0, ZEROS) == static.stamp(risk, prices[4])
-    assert check(TAKE, words, [], legs, prices, 0, 0, ZEROS) == static.stamp(risk, prices[3])
+    assert check((OWN, 0, 0, ZEROS), words, [], legs, prices) == static.stamp(risk, prices[4])
+    assert check((TAKE, 0, 0, ZEROS), words, [], legs, prices) == static.stamp(risk, prices[3])
     # nothing new: the old stamp stays
-    assert check(OWN, words, legs, legs, prices, 0, 0, ZEROS) == 0
+    assert check((OWN, 0, 0, ZEROS), words, legs, legs, prices) == 0
 
 
 def test_set_parameter__of_static_ratios__never_touches_an_open_vault(system, short, trader, desk):
@@ -141,18 +141,18 @@ def test_withdraw__static_vault__needs_the_larger_of_static_and_es_initial_margi
 
         def meets(balance, model, found=found, prices=prices, used=used):
             collateral = (balance - 10 * 10**6) * 10**12
-            stand = margin.resolve(found[model], collateral, 0, used[Model.ES], prices, True)
-            return stand.backing >= stand.initial_margin
+            stand = margin.resolve(found[model], collateral, used[Model.ES], prices, True)
+            return stand.equity >= stand.initial_margin
 
         for balance in range(start - 500 * 10**6, start + 900 * 10**6, 100 * 10**6):
             words[6] = balance
             passes = {m: meets(balance, m) for m in used}
             binding |= {m for m in used if not passes[m] and all(passes[o] for o in used if o != m)}
             if all(passes.values()):
-                assert check(OWN, words, legs, legs, prices.words(), 0, 0, ZEROS) == 0
+                assert check((OWN, 0, 0, ZEROS), words, legs, legs, prices.words()) == 0
             else:
                 with boa.reverts("margin/below-initial"):
-                    check(OWN, words, legs, legs, prices.words(), 0, 0, ZEROS)
+                    check((OWN, 0, 0, ZEROS), words, legs, legs, prices.words())
     assert binding == {Model.STATIC, Model.ES}
 
 

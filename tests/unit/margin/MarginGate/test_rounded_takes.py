@@ -40,14 +40,14 @@ def scaled(assessment, fraction):
     ]
 
 
-def least_collateral(legs, snapshot, risk, deficit):
+def least_collateral(legs, snapshot, risk):
     """The smallest C with which the legs pass at initial margin, by the mirror."""
     assessed = es.assess(legs, snapshot, risk, FORCE_FULL)
 
     def passes(collateral):
-        standing = margin.resolve(assessed, collateral, deficit, risk, snapshot)
+        standing = margin.resolve(assessed, collateral, risk, snapshot)
         covered = len(legs) <= 4 and assessed.v_min != UNBOUNDED and collateral >= -assessed.v_min
-        return covered or standing.backing >= standing.initial_margin
+        return covered or standing.equity >= standing.initial_margin
 
     low, high = -ENOUGH, ENOUGH
     while high - low > 1:
@@ -80,7 +80,7 @@ def test_check__rounded_take__never_passes_what_its_assessment_would_refuse(gate
     snapshot, risk, legs, lot, fraction, moved = rounded_take(seed)
     deficit = random.Random(-seed).choice([0, 10**20, 10**24]) // 10**12 * 10**12
     known = scaled(es.assess(legs, snapshot, risk, FORCE_FULL), fraction)
-    least = least_collateral(moved, snapshot, risk, deficit)
+    least = least_collateral(moved, snapshot, risk)
     # 18 decimals and no deposit: the balance is C; without an engine only the bound can pass a vault
     words = [1, 0, 18 << 160 | lot << 176, risk.pack(), EMPTY, EMPTY, ENOUGH, deficit // 10**12 << 112]
     call = ((TAKE, 0, 0, known), words, [], [leg.pack() for leg in moved], snapshot.words())

@@ -8,7 +8,7 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Status
-from tests.worlds.system import System, put, weekly
+from tests.worlds.system import System, cash, put, weekly
 
 WAD = 10**18
 EXPIRY = weekly(2)
@@ -97,11 +97,19 @@ def test_close__at_the_last_price__always(actors, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_close__far_from_the_last_price__only_with_a_price_that_is_fresh(actors, state):
-    actors.enter(state)
-    mark = -actors.system.state(actors.healthy).value / 1e18
-    with refused_unless(state != "stale", "margin/stale-close-price"):
-        actors.system.novate(actors.rich, actors.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+def test_close__whole_and_paid_for__always_at_any_price(cast, state):
+    cast.enter(state)
+    mark = -cast.system.state(cast.healthy).value / 1e18
+    cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+    assert cast.system.legs(cast.healthy) == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_close__for_a_debt_beyond_what_is_held__never(cast, state):
+    cast.enter(state)
+    debt = cast.system.state(cast.healthy).collateral / 1e18 + 1
+    with boa.reverts("margin/adds-risk" if state == "active" else "margin/stale-close-price"):
+        cast.system.novate(cast.rich, cast.healthy, [put(2000, 1), cash(-debt)], EXPIRY)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -145,12 +153,12 @@ def test_cure__with_full_collateral__always(actors, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_cure__with_equity_at_the_price__only_fresh(actors, state):
-    actors.enter("active", 1700)
-    flag(actors)
-    actors.enter(state, 1700)
-    actors.system.deposit(actors.thin, 1_000, actors.trader)
-    assert (actors.system.state(actors.thin).status & 1 == 0) == (state != "stale")
+def test_cure__with_equity_at_the_price__only_active(cast, state):
+    cast.enter("active", 1700)
+    flag(cast)
+    cast.enter(state, 1700)
+    cast.system.deposit(cast.thin, 1_000, cast.trader)
+    assert (cast.system.state(cast.thin).status & 1 == 0) == (state == "active")
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -236,3 +236,38 @@ def test_sweep__token_refuses__reverts(world):
     freeze(world, world.pot)
     with boa.reverts("settlement/transfer-refused"):
         world.settlement.sweep(MARKET, EXPIRY)
+
+
+def give_up(world, vault, caller="Clearinghouse"):
+    with boa.env.prank(world.at[caller]):
+        world.settlement.give_up(vault)
+
+
+def test_give_up__claim_of_a_closed_vault__goes_to_insurance_and_changes_no_other(world):
+    winner = world.open(address("winner"), 300)
+    loser = world.short_put(600)
+    world.trade(loser, winner, [put(1500, 0.5)], 10)
+    world.expire(1400)
+    world.settlement.settle_many([loser, winner, world.maker_id])
+    state = world.settlement.cell_state(MARKET, EXPIRY)
+    mine = world.settlement.claim_of(winner)[1]
+    give_up(world, winner)
+    log = next(e for e in world.settlement.get_logs() if type(e).__name__ == "ClaimPaid")
+    assert (log.vault_id, log.amount, log.paid, log.claim, log.final) == (winner, 0, 0, mine, True)
+    after = world.settlement.cell_state(MARKET, EXPIRY)
+    assert (after.ratio, after.open_claims) == (state.ratio, state.open_claims - 1)
+    with boa.reverts("settlement/no-claim"):
+        world.settlement.claim(winner)
+    world.settlement.claim(world.maker_id)
+    assert world.settlement.sweep(MARKET, EXPIRY) >= mine * state.ratio // 10**18
+
+
+def test_give_up__no_claim__does_nothing(world):
+    give_up(world, world.maker())
+    assert world.settlement.cell_state(MARKET, EXPIRY).open_claims == 0
+
+
+def test_give_up__anyone_else__reverts(world):
+    for caller in ("Liquidator", "RiskParameters", "Exchange"):
+        with boa.reverts("settlement/not-authorized"):
+            give_up(world, world.maker(), caller)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import boa
@@ -152,6 +153,32 @@ def test_settle_many__price_not_fixed__settles_nothing(world):
     vault = world.short_put(600)
     world.expire()
     assert world.settlement.settle_many([vault]) == 0
+
+
+def test_settle_many__any_gas__settles_all_or_reverts(world):
+    """A node estimates the least gas with which a call succeeds: with it nothing may be skipped."""
+    vault = world.open(address("trader"), 30_000)
+    world.trade(vault, world.maker(), [put(1500 + 10 * i, 0.1) for i in range(16)])
+    world.expire(1700)
+    passed = 0
+    for gas in [*range(20_000, 60_000, 500), *range(60_000, 500_000, 15_000)]:
+        with boa.env.anchor(), contextlib.suppress(boa.BoaError):
+            assert world.settlement.settle_many([vault], gas=gas) == 1
+            passed += 1
+    assert passed
+
+
+@pytest.mark.parametrize(("gas", "believed"), [(1_000_000, False), (11_000_000, True)])
+def test_settle_many__vault_that_eats_all_gas__is_skipped_only_when_it_had_plenty(world, gas, believed):
+    vault = world.short_put(600)
+    world.expire(1700)
+    # an invalid instruction in place of the Clearinghouse: 63/64 of the gas are gone
+    boa.env.set_code(world.clearinghouse.address, b"\xfe")
+    if believed:
+        assert world.settlement.settle_many([vault], gas=gas) == 0
+    else:
+        with boa.reverts("settlement/out-of-gas"):
+            world.settlement.settle_many([vault], gas=gas)
 
 
 def test_configure__anyone_but_parameters__reverts(world):

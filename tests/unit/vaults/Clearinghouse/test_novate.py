@@ -178,20 +178,22 @@ def test_novate__fully_paid_long__needs_the_deposit_and_nothing_else(system, tra
         system.novate(short, second, [call(2000, 1)], EXPIRY, 80)
 
 
-def test_novate__stale_price__refuses_risk_and_lets_fair_closes_pass(system, pair):
+def test_novate__stale_price__refuses_risk_and_lets_through_what_costs_nobody_else(system, pair, trader):
     a, b = pair
-    system.novate(a, b, [put(2000, 1)], EXPIRY, 60)
+    thin = system.open(trader, 400)
+    system.novate(thin, b, [put(2000, 1)], EXPIRY, 60)
     system.wait(5 * 3600)
     with boa.reverts("margin/price-not-active"):
         system.novate(a, b, [put(2000, 1)], EXPIRY, 60)
-    mark = -system.state(a).value / 1e18
+    # a debt beyond what the vault holds
     with boa.reverts("margin/stale-close-price"):
-        system.novate(b, a, [put(2000, 1)], EXPIRY, mark + 41)
+        system.novate(b, thin, [put(2000, 1), cash(-600)], EXPIRY)
+    # half of the legs for half of the collateral, and the rest, which leaves nothing, at any price
     with boa.reverts("margin/stale-close-price"):
-        system.novate(b, a, [put(2000, 1)], EXPIRY, mark - 41)
-    system.novate(b, a, [put(2000, 0.5)], EXPIRY, mark / 2 + 19)
-    system.novate(b, a, [put(2000, 0.5)], EXPIRY, mark / 2 - 19)
-    assert system.legs(a) == []
+        system.novate(b, thin, [put(2000, 0.5)], EXPIRY, 225.000001)
+    system.novate(b, thin, [put(2000, 0.5)], EXPIRY, 225)
+    system.novate(b, thin, [put(2000, 0.5)], EXPIRY, 220)
+    assert system.legs(thin) == []
 
 
 def test_novate__second_market__no_word_of_the_first_changes(system, pair, trader, maker):
@@ -208,8 +210,8 @@ def test_novate__second_market__no_word_of_the_first_changes(system, pair, trade
 
 
 def test_novate__stale_price_worthless_legs__give_nothing_away(system, pair, trader, maker):
-    """2 % of the notional of worthless legs would let an accomplice strip a vault while the feed is down."""
-    a, b = pair
+    """A share of the notional of worthless legs would let an accomplice strip a vault while the feed is down."""
+    a, b = system.open(trader, 400), pair[1]
     system.novate(a, b, [put(2000, 1)], EXPIRY, 60)
     accomplice = system.open(maker, 5_000)
     system.novate(accomplice, a, [put(200, 5)], EXPIRY, 0)

@@ -180,10 +180,17 @@ def test_close__with_legs__refused(system, trader, maker):
         system.clearinghouse.close(vault, trader)
 
 
-@pytest.mark.parametrize("bit", [DEBT, CLAIM])
-def test_close__with_debt_or_unpaid_claim__refused(system, trader, bit):
+def test_close__with_an_open_claim__gives_it_up(system, trader):
     vault = system.open(trader, 100)
-    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | bit, vault)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | CLAIM, vault)
+    with boa.env.prank(trader):
+        system.clearinghouse.close(vault, trader)
+    assert system.clearinghouse.vault_word(vault) == 0
+
+
+def test_close__in_debt__refused(system, trader):
+    vault = system.open(trader, 100)
+    write("Clearinghouse", system.clearinghouse.address, "words", system.words(vault)[0] | DEBT, vault)
     with boa.env.prank(trader), boa.reverts("clearinghouse/unsettled"):
         system.clearinghouse.close(vault, trader)
 
@@ -205,9 +212,9 @@ def test_release__of_settlement__ends_debt_and_claim(system, trader):
 
 
 ROLE_CALLS = {
-    "novate": ((1, 2, 1, [], 0, [0, 0], EMPTY), [0] * 17),
-    "take": ((1, 2, 1, [], 0, [0, 0], EMPTY), ([0] * 9, False, False), [0] * 17),
-    "finish": (1, [0] * 17),
+    "novate": ((1, 2, 1, [], 0, [0, 0], EMPTY), [0] * 18),
+    "take": ((1, 2, 1, [], 0, [0, 0], EMPTY), ([0] * 9, False, False), [0] * 18),
+    "finish": (1, [0] * 18),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),
     "settle": (1, 0, 0, 0, 0, EMPTY),

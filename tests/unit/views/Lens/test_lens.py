@@ -129,35 +129,32 @@ def test_vaults__any_model__initial_margin_is_where_the_gate_passes(system, trad
         assert state.initial_margin == margin.required(system.legs(vault), snapshot, own, asked, model=model)
         if model == Model.STATIC:
             alone = margin.resolve(
-                exact.assess(system.legs(vault), snapshot, own, model=model), asked, 0, risk, snapshot, True
+                exact.assess(system.legs(vault), snapshot, own, model=model), asked, risk, snapshot, True
             )
             # an old stamp is no shelter: ES asks more when it is wild
             assert (state.initial_margin > alone.initial_margin) == restless
 
 
-def test_vaults__recorded_deficit__initial_margin_is_what_equity_must_reach(system, trader, maker):
-    """A margined long beside a vault that cannot pay: its value backs less, and the Lens says so."""
+def test_vaults__recorded_deficit__changes_no_margin(system, trader, maker):
+    """A margined long beside a vault that cannot pay: its claim backs its own debt in full (5.1)."""
     poor, long, other = system.open(trader, 800), system.open(trader, 900), system.open(maker, 500_000)
     # a future sold, so that no worst settlement caps the margin
     system.novate(other, long, [call(1_800, 1), cash(-150), future(-0.1)], EXPIRY, 0)
     system.novate(poor, other, [call(2_000, 4)], EXPIRY, 320)
-    before = system.state(long)
     system.wait(60, 2_400)
+    before = system.state(long)
     system.liquidator.flag(poor)
+    assert system.words(long)[7] >> 112 > 100 * 10**6
+    after = system.state(long)
+    assert (after.initial_margin, after.equity) == (before.initial_margin, before.equity)
     words, legs = system.clearinghouse.load(long)
-    words = list(words)
-    deficit = words[7] >> 112
-    assert deficit > 100 * 10**6
-    asked = least_equity(system, long, words, legs)
-    with boa.env.anchor():
-        state = system.state(long)
-        with boa.env.prank(trader):
-            system.clearinghouse.withdraw(long, (state.collateral - asked) // 10**12, trader)
-        state = system.state(long)
-        assert 0 <= state.equity - state.initial_margin < 2 * 10**12
-        assert state.initial_margin > before.initial_margin + 100 * 10**18
-        risk, held = RiskWord.unpack(words[3]), system.legs(long)
-        assert state.initial_margin == margin.required(held, system.snapshot(EXPIRY), risk, asked, deficit * 10**12)
+    asked = least_equity(system, long, list(words), legs)
+    with boa.env.prank(trader):
+        system.clearinghouse.withdraw(long, (after.collateral - asked) // 10**12, trader)
+    state = system.state(long)
+    assert 0 <= state.equity - state.initial_margin < 2 * 10**12
+    risk, held = RiskWord.unpack(words[3]), system.legs(long)
+    assert state.initial_margin == margin.required(held, system.snapshot(EXPIRY), risk, asked)
 
 
 @pytest.mark.parametrize("restless", [False, True], ids=["calm", "wild"])
