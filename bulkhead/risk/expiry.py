@@ -160,9 +160,9 @@ def _last_resort(
     primary: Source, fallback: Source | None, first: Lived | None, second: Lived | None, terms: Terms, undisputed: int
 ) -> tuple[int, Origin] | None:
     """What is known, however old."""
-    known = [lived.last for lived in (first, second) if lived is not None]
-    if known:
-        return max(known, key=lambda reading: reading.stamp).price, Origin.IN_FORCE
+    shown = [lived.last for lived in (first, second) if lived is not None]
+    if shown:
+        return max(shown, key=lambda reading: reading.stamp).price, Origin.IN_FORCE
     if undisputed:
         return undisputed, Origin.UNDISPUTED
     for source in (primary, fallback):

@@ -14,6 +14,7 @@
      Of brought prices nothing is kept: their adapter sums a window's samples in one call.
 """
 
+from contracts.math import scales
 from contracts.oracle import feeds
 from interfaces import IExpiryPrices
 from interfaces import IOracleAdapter
@@ -52,7 +53,7 @@ BROUGHT_GAS_NEEDED: constant(uint256) = 2_050_000
 LAST_RESORT_SECONDS: constant(uint256) = 6 * 3600
 # a feed that answers, and whose sum only needs calls, is waited for until then
 ANY_PRICE_SECONDS: constant(uint256) = 24 * 3600
-WAD: constant(uint256) = 10**18
+WAD: constant(uint256) = scales.WAD
 
 # sources of an expiry price
 FROM_PRIMARY: constant(uint256) = 1

@@ -9,6 +9,7 @@
      times of the price, and are rounded inwards.
 """
 
+from contracts.math import scales
 from contracts.oracle import feeds
 from contracts.oracle import oracle_word
 from interfaces import IFeedCheck
@@ -21,7 +22,7 @@ interface IFeed:
     def decimals() -> uint8: view
 
 
-WAD: constant(uint256) = 10**18
+WAD: constant(uint256) = scales.WAD
 # what their fields can hold
 MAX_HEARTBEAT: constant(uint256) = 200_000
 MAX_THRESHOLD: constant(uint256) = 1000

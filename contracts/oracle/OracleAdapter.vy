@@ -30,6 +30,7 @@ from interfaces import IOracleAdapter
 from interfaces import IVolFolder
 
 from contracts.math import fixed
+from contracts.math import scales
 from contracts.oracle import fallback_surface
 from contracts.oracle import feeds as feeds_
 from contracts.oracle import market_clock
@@ -104,11 +105,11 @@ struct Window:
     word: uint256             # of the cell
 
 
-WAD: constant(uint256) = 10**18
-ONE_Q64: constant(int256) = 2**64
-WAD_SIGNED: constant(int256) = 10**18
-YEAR: constant(int256) = 365 * 86400
-DAY: constant(uint256) = 86400
+WAD: constant(uint256) = scales.WAD
+ONE_Q64: constant(int256) = scales.SIGNED_Q64
+WAD_SIGNED: constant(int256) = scales.SIGNED_WAD
+YEAR: constant(int256) = scales.SIGNED_YEAR
+DAY: constant(uint256) = scales.DAY
 # 08:00 UTC
 HOUR_OF_EXPIRY: constant(uint256) = 28800
 

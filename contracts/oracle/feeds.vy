@@ -9,6 +9,8 @@
      Bounds are rounded inwards, so that the word is never wider than what was listed.
 """
 
+from contracts.math import scales
+
 
 # one round of a feed; `price` is 0 unless the round counts
 struct Reading:
@@ -50,7 +52,7 @@ MANTISSA: constant(uint256) = 2**22 - 1
 ROUND_ID_MASK: constant(uint256) = 2**80 - 1
 NUMBER_MASK: constant(uint256) = 2**64 - 1
 MAX_PRICE: constant(uint256) = 2**96 - 1
-BPS: constant(uint256) = 10**14
+BPS: constant(uint256) = scales.BPS
 # asks a feed for its newest round; no feed has a round 0
 NEWEST: constant(uint256) = 0
 
