@@ -269,8 +269,8 @@ class Snapshot:
             return self
         forward = spot
         if self.window_share:
-            known = self.window_share * self.window_average
-            forward = (known + (WAD - min(self.window_share, WAD)) * spot) // WAD
+            averaged = self.window_share * self.window_average
+            forward = (averaged + (WAD - min(self.window_share, WAD)) * spot) // WAD
         elif self.spot:
             forward = self.forward * spot // self.spot
         return replace(self, spot=spot, forward=forward)

@@ -123,7 +123,7 @@ HAS_SEQUENCER: constant(uint256) = 1 << 246
 HAS_SURFACE: constant(uint256) = 1 << 247
 FLAGS: constant(uint256) = 7 << 245
 CLOCK_BITS: constant(uint256) = 2**108 - 1
-TIME_MASK: constant(uint256) = 2**34 - 1
+TIME_MASK: constant(uint256) = market_clock.TIME_MASK
 # a change of these bits is worth an event: restart, apart_since, grace_until, outage
 EVENT_BITS: constant(uint256) = ((2**32 - 1) << 32) | ((2**68 - 1) << APART_AT) | OUTAGE
 
@@ -137,7 +137,7 @@ BASE_AT: constant(uint256) = 132
 INSTANT_AT: constant(uint256) = 228
 VOL_MASK: constant(uint256) = 2**44 - 1
 VOL_UNIT: constant(uint256) = 10**6
-MAX_VOL: constant(uint256) = 10**19
+MAX_ANCHOR: constant(uint256) = 10**19
 # a market may start at no more than 300 %
 MAX_FIRST_VOL: constant(uint256) = 3 * 10**18
 
@@ -832,7 +832,7 @@ def _towards(anchor: uint256, vol: uint256, growth: uint256) -> uint256:
     """
     @notice An anchor after one step of its ramp, in stored units.
     """
-    target: uint256 = unsafe_mul(unsafe_div(min(vol, MAX_VOL), VOL_UNIT), VOL_UNIT)
+    target: uint256 = unsafe_mul(unsafe_div(min(vol, MAX_ANCHOR), VOL_UNIT), VOL_UNIT)
     if target >= anchor:
         return min(target, self._grown(anchor, growth))
     return max(target, unsafe_mul(unsafe_div(unsafe_div(unsafe_mul(anchor, WAD), growth), VOL_UNIT), VOL_UNIT))

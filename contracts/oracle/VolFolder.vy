@@ -10,6 +10,7 @@
 """
 
 from contracts.oracle import feeds
+from contracts.oracle import market_clock
 from contracts.oracle import realised_vol
 from interfaces import IPullFeed
 from interfaces import IVolFolder
@@ -19,7 +20,7 @@ implements: IVolFolder
 # a feed further ahead than this is not walked but jumped to
 MAX_BEHIND: constant(uint256) = 2048
 MAX_ROUNDS: constant(uint256) = 256
-TIME_MASK: constant(uint256) = 2**34 - 1
+TIME_MASK: constant(uint256) = market_clock.TIME_MASK
 
 
 @external

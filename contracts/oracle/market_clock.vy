@@ -12,6 +12,8 @@
 MAX_GAP: constant(uint256) = 900
 MAX_FRESH: constant(uint256) = 1023
 BITS: constant(uint256) = 108
+# stamps of a market's words [unix seconds]
+TIME_MASK: constant(uint256) = 2**34 - 1
 
 
 struct Clock:
