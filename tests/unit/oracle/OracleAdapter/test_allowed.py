@@ -97,19 +97,19 @@ def test_close__at_the_last_price__always(actors, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_close__whole_and_paid_for__always_at_any_price(cast, state):
-    cast.enter(state)
-    mark = -cast.system.state(cast.healthy).value / 1e18
-    cast.system.novate(cast.rich, cast.healthy, [put(2000, 1)], EXPIRY, mark + 300)
-    assert cast.system.legs(cast.healthy) == []
+def test_close__whole_and_paid_for__always_at_any_price(actors, state):
+    actors.enter(state)
+    mark = -actors.system.state(actors.healthy).value / 1e18
+    actors.system.novate(actors.rich, actors.healthy, [put(2000, 1)], EXPIRY, mark + 300)
+    assert actors.system.legs(actors.healthy) == []
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_close__for_a_debt_beyond_what_is_held__never(cast, state):
-    cast.enter(state)
-    debt = cast.system.state(cast.healthy).collateral / 1e18 + 1
+def test_close__for_a_debt_beyond_what_is_held__never(actors, state):
+    actors.enter(state)
+    debt = actors.system.state(actors.healthy).collateral / 1e18 + 1
     with boa.reverts("margin/adds-risk" if state == "active" else "margin/stale-close-price"):
-        cast.system.novate(cast.rich, cast.healthy, [put(2000, 1), cash(-debt)], EXPIRY)
+        actors.system.novate(actors.rich, actors.healthy, [put(2000, 1), cash(-debt)], EXPIRY)
 
 
 @pytest.mark.parametrize("state", STATES)
