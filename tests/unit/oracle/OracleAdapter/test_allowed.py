@@ -153,12 +153,12 @@ def test_cure__with_full_collateral__always(actors, state):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_cure__with_equity_at_the_price__only_active(cast, state):
-    cast.enter("active", 1700)
-    flag(cast)
-    cast.enter(state, 1700)
-    cast.system.deposit(cast.thin, 1_000, cast.trader)
-    assert (cast.system.state(cast.thin).status & 1 == 0) == (state == "active")
+def test_cure__with_equity_at_the_price__only_active(actors, state):
+    actors.enter("active", 1700)
+    flag(actors)
+    actors.enter(state, 1700)
+    actors.system.deposit(actors.thin, 1_000, actors.trader)
+    assert (actors.system.state(actors.thin).status & 1 == 0) == (state == "active")
 
 
 @pytest.mark.parametrize("state", STATES)
