@@ -574,9 +574,8 @@ def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
     changed: uint256 = 0
     for i: uint256 in range(len(vault_ids), bound=32):
-        if self._is_flagged(vault_ids[i]):
-            if extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender) != 0:
-                changed |= 1 << i
+        if extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender) != 0:
+            changed |= 1 << i
     return changed
 
 

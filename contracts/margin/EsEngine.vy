@@ -655,10 +655,8 @@ def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
             low_body = max(heads[3], max(heads[4], heads[5]))
         else:
             high_body = max(heads[6], max(heads[7], heads[8]))
-    if shortfall <= 0:
-        return 0
     return unsafe_div(
-        unsafe_add(shortfall, convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
+        unsafe_add(max(shortfall, 0), convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
         convert(convert(tail, bytes32), int256),
     )
 

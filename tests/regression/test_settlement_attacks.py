@@ -112,17 +112,22 @@ def test_fee_token__insurance__counts_what_arrived(hostile):
     assert world.settlement.cell_state(MARKET, EXPIRY).received == world.balance(world.cell)
 
 
-def test_close__with_an_unpaid_claim__is_refused(world):
-    """Closing would burn the claim, or let it be paid to nobody."""
+def test_close__with_an_unpaid_claim__gives_it_up_and_nobody_is_paid_it(world):
+    """A stranger's frozen debt holds nobody (7.4); what is given up goes to insurance with the last sweep."""
     vault = world.short_put(600)
     world.expire(1700)
     world.settlement.settle(world.maker_id)
-    with boa.env.prank(address("maker")), boa.reverts("clearinghouse/unsettled"):
-        world.clearinghouse.close(world.maker_id, address("maker"))
-    world.settlement.settle(vault)
-    world.settlement.claim(world.maker_id)
+    claimed = world.settlement.claim_of(world.maker_id)[1]
+    assert claimed > 0
     with boa.env.prank(address("maker")):
         world.clearinghouse.close(world.maker_id, address("maker"))
+    assert world.settlement.claim_of(world.maker_id)[1] == 0
+    world.settlement.settle(vault)
+    with boa.reverts():
+        world.settlement.claim(world.maker_id)
+    pot = world.balance(world.pot)
+    world.settlement.sweep(MARKET, EXPIRY)
+    assert world.balance(world.pot) - pot == claimed
 
 
 def test_dust_vaults__cannot_hold_up_a_cell(world):
