@@ -304,7 +304,7 @@ class Bench:
         """The expiry's price, then vaults of one and sixteen legs."""
         for before in (2_400, 1_200, 300):
             self.push(self.price, EXPIRY - before)
-        self.push(self.price, EXPIRY + 60)
+        self.push(self.price, EXPIRY + 300)
         settlement = self.chain["Settlement"]
         self.note("fix", self.keeper.signer.execute(settlement, "fix", 1, EXPIRY, []))
         self.keeper.signer.execute(settlement, "settle", 1)

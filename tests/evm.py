@@ -32,6 +32,8 @@ PADDING = b"\0" * 33
 #: What a transaction costs before its first instruction: 21,000, 16 per byte of data that is not zero, else 4.
 INTRINSIC, BYTE, ZERO_BYTE = 21_000, 16, 4
 
+#: Code by its hash: titanoboa asks for it at every call, and to hash a large contract takes as long as to call it.
+_CODES: dict[bytes, bytes] = {}
 _REVERT = re.compile(r"Revert \{ gas_used: (\d+), output: 0x([0-9a-f]*) \}")
 _HALT = re.compile(r"Halt \{ reason: (.+), gas_used: (\d+) \}")
 
@@ -332,9 +334,12 @@ def _code(account: pyrevm.AccountInfo) -> bytes:
     """Code of an account. revm shows an empty one as a STOP, and pads what it has analysed with 33 zeros."""
     if account.code_hash == NO_CODE:
         return b""
-    code = bytes(account.code or b"")
-    padded = code.endswith(PADDING) and keccak(code[: -len(PADDING)]) == account.code_hash
-    return code[: -len(PADDING)] if padded else code
+    known = _CODES.get(account.code_hash)
+    if known is None:
+        code = bytes(account.code or b"")
+        padded = code.endswith(PADDING) and keccak(code[: -len(PADDING)]) == account.code_hash
+        known = _CODES[account.code_hash] = code[: -len(PADDING)] if padded else code
+    return known
 
 
 def _created(creator: str, nonce: int) -> Address:

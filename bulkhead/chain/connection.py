@@ -93,7 +93,11 @@ class Connection:
 
     def feed(self, market: MarketEntry) -> Contract:
         """The primary feed of a market."""
-        return Contract(self.rpc, abis.load("MockAggregator"), market.feeds[0])
+        return self.aggregator(market.feeds[0])
+
+    def aggregator(self, address: str) -> Contract:
+        """A price feed."""
+        return Contract(self.rpc, abis.load("MockAggregator"), address)
 
     def logs(self, first: int | None = None, last: int | str = "latest") -> list[Log]:
         """Decoded logs of the deployment's contracts, in chain order."""

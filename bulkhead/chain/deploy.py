@@ -73,6 +73,8 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
             if isinstance(feed, MockFeed):
                 name = f"{market.symbol}{role}Feed"
                 address = create(name, "MockAggregator", feed.decimals, f"{market.symbol} / USD {role.lower()}")
+                # a listing asks a feed for its history
+                steps.append(Invoke(name, "push", (feed.answer, now - 60)))
                 steps.append(Invoke(name, "push", (feed.answer, now)))
                 feed = address
             found.append(feed or EMPTY)
@@ -122,8 +124,9 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
     markets: dict[str, MarketEntry] = {}
     for market in inputs.markets:
         _, token, _, _, feeds, *_ = listed[market.index]
-        assert isinstance(feeds, list)
-        shown = tuple("" if feed == EMPTY else str(feed) for feed in feeds)
+        assert isinstance(feeds, tuple)
+        primary, fallback, sequencer, _ = feeds
+        shown = tuple("" if feed == EMPTY else str(feed) for feed in (primary[0], fallback[0], sequencer))
         backstop = created[f"{market.symbol}Backstop"].address
         maker = created[f"{market.symbol}Maker"].address if market.maker is not None else ""
         markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown, backstop, maker)

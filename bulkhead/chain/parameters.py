@@ -201,6 +201,7 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
         ("half_life_fast", 24, 21_600, 3_600, 43_200, "s", "6 h, drives kappa only"),
         ("half_life_day", 24, 86_400, 43_201, 259_200, "s", "24 h"),
         ("half_life_week", 24, 604_800, 259_201, 2_592_000, "s", "7 d; range-based estimators added nothing"),
+        ("settle_delay", 12, 300, 0, 3_600, "s", "proxies that show rounds late"),
     ),
 }
 
@@ -271,6 +272,40 @@ class ParameterSet:
 
 
 @dataclass(frozen=True)
+class ListedFeed:
+    """What a listing says of one feed.
+
+    Attributes:
+        source: Address of the feed, the empty address for none.
+        heartbeat: Longest time between two rounds [seconds]; 0 for no feed.
+        threshold_bps: Move at which it answers anew, least half-width of a fallback that counts.
+        least: Answers at or below are no price [wad]; 0 for the least that is allowed.
+        most: Answers at or above are no price [wad]; 0 for the most that is allowed.
+        kind: 0 keeps its rounds, 1 a RoundRecorder, 2 brought prices.
+    """
+
+    source: str
+    heartbeat: int
+    threshold_bps: int = 50
+    least: int = 0
+    most: int = 0
+    kind: int = 0
+
+    @property
+    def argument(self) -> tuple[str, int, int, int, int, int]:
+        """As the struct `IOracleAdapter.Feed`."""
+        return self.source, self.heartbeat, self.threshold_bps, self.least, self.most, self.kind
+
+
+def feeds_argument(
+    feeds: tuple[str, str, str], heartbeats: tuple[int, int], vol: int = 0, kinds: tuple[int, int] = (0, 0)
+) -> tuple[object, ...]:
+    """The struct `IOracleAdapter.Feeds`: primary, fallback, sequencer-uptime, and the vol that a market starts from."""
+    first, second = (ListedFeed(f, h, kind=k) for f, h, k in zip(feeds[:2], heartbeats, kinds, strict=True))
+    return first.argument, second.argument, feeds[2], vol
+
+
+@dataclass(frozen=True)
 class MarketListing:
     """What `RiskParameters.list_market` takes.
 
@@ -300,8 +335,7 @@ class MarketListing:
             self.token,
             self.lot,
             list(self.engines),
-            list(self.feeds),
-            list(self.heartbeats),
+            feeds_argument(self.feeds, self.heartbeats),
             *self.parameters.words,
         )
 

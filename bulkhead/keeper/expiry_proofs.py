@@ -1,17 +1,34 @@
-"""Where the proof of an expiry price can start: the feed round in force when the settlement window began."""
+"""Where the proof of an expiry price can start: the feed rounds in force when the settlement window began."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
-from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.contract import Contract
+from bulkhead.chain.errors import BulkheadError, Reverted
 from bulkhead.keeper.plan import ExpiryProof
 from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.round_search import find_in_posts, find_start
+from bulkhead.risk.settlement_average import PHASE_BITS
+from bulkhead.risk.words import FeedKind, FeedWord
 
-#: Rounds looked at in one post.
-SEARCH = 40
-#: Posts of one search: beyond that the proof is tried without a hint.
-MOST_POSTS = 60
+
+@dataclass(frozen=True)
+class _Found:
+    """What one search gave.
+
+    Attributes:
+        words: Feeds that keep rounds, of the cell's terms.
+        phases: Of the newest round of each of them, None while it does not answer.
+        hints: Rounds in force when the window began.
+    """
+
+    words: tuple[FeedWord, ...]
+    phases: tuple[int | None, ...]
+    hints: tuple[int, ...]
 
 
 class ExpiryProver:
@@ -27,39 +44,70 @@ class ExpiryProver:
         self.providers = providers
         self.tried_at: dict[Cell, int] = {}
         self.problems: list[str] = []
-        self._hints: dict[Cell, tuple[int, ...]] = {}
+        self._found: dict[Cell, _Found] = {}
 
     async def look(self, cell: Cell, block: int) -> ExpiryProof:
         """How the proof of a cell stands at a block."""
-        if cell not in self._hints:
+        if cell not in self._found:
             try:
-                self._hints[cell] = await self._search(cell, block)
+                self._found[cell] = await self._search(cell, block)
             except BulkheadError as error:
                 self.problems.append(f"hints for cell {cell}: {error}")
-        hints = self._hints.get(cell, ())
-        (price,) = await self.providers.read_each([self.chain["Settlement"].query("fix", *cell, list(hints))], block)
+        found = self._found.get(cell, _Found((), (), ()))
+        queries = [self.chain["Settlement"].query("fix", *cell, list(found.hints))]
+        queries += [self._feed(word).query("latestRoundData") for word in found.words]
+        price, *newest = await self.providers.read_each(queries, block)
+        if found.phases != _phases(newest):
+            # in a new phase progress is void and the start may be another
+            self._found.pop(cell, None)
         if isinstance(price, BulkheadError):
             self.problems.append(f"fix of cell {cell}: {price}")
-        return ExpiryProof(hints, isinstance(price, int) and price != 0, self.tried_at.get(cell, 0))
+        return ExpiryProof(found.hints, isinstance(price, int) and price != 0, self.tried_at.get(cell, 0))
 
-    async def _search(self, cell: Cell, block: int) -> tuple[int, ...]:
-        market, expiry = cell
-        feed = self.chain.feed(self.chain.deployment.market(market))
-        words, latest = await self.providers.read_each(
-            [self.chain["RiskParameters"].query("oracle", market), feed.query("latestRoundData")], block
-        )
-        for answer in (words, latest):
-            if isinstance(answer, BulkheadError):
-                raise answer
-        start = expiry - (words >> 112 & 65535)
-        newest = int(latest[0])
-        for _ in range(MOST_POSTS):
-            if not newest & (2**64 - 1):
-                break
-            ids = list(range(newest, max(newest - SEARCH, newest >> 64 << 64), -1))
-            for found in await self.providers.read_each([feed.query("getRoundData", i) for i in ids], block):
-                # a round that cannot be read is passed over: the contract does the same
-                if not isinstance(found, BulkheadError) and 0 < int(found[3]) <= start:
-                    return (int(found[0]),)
-            newest = ids[-1] - 1
-        return ()
+    def _feed(self, word: FeedWord) -> Contract:
+        return self.chain.aggregator(word.source)
+
+    async def _search(self, cell: Cell, block: int) -> _Found:
+        (terms,) = await self.providers.read_each([self.chain["OracleAdapter"].query("cell_terms", *cell)], block)
+        if isinstance(terms, BulkheadError):
+            raise terms
+        packed = [word for word in (terms.primary, terms.fallback_feed) if word]
+        words = tuple(word for word in map(FeedWord.unpack, packed) if word.kind != FeedKind.BROUGHT)
+        newest = await self.providers.read_each([self._feed(word).query("latestRoundData") for word in words], block)
+        hints = []
+        for word, latest in zip(words, newest, strict=True):
+            if isinstance(latest, BulkheadError):
+                _raise_unless_reverted(latest)
+                continue
+            hint = await self._start(word, int(latest[0]), cell[1] - terms.window, block)
+            if hint is not None:
+                hints.append(hint)
+        return _Found(words, _phases(newest), tuple(hints))
+
+    async def _start(self, word: FeedWord, newest: int, start: int, block: int) -> int | None:
+        """The round of one feed in force at the window's start."""
+        feed = self._feed(word)
+
+        async def stamps_of(ids: list[int]) -> list[int]:
+            rounds = await self.providers.read_each([feed.query("getRoundData", i) for i in ids], block)
+            return [_stamp(word, found) for found in rounds]
+
+        return await find_in_posts(find_start(newest, start), stamps_of)
+
+
+def _raise_unless_reverted(error: BulkheadError) -> None:
+    """A node's failure must not pass for a round that the feed does not have."""
+    if not isinstance(error, Reverted):
+        raise error
+
+
+def _stamp(word: FeedWord, found: Any) -> int:
+    """When a round was answered [unix seconds], 0 if it does not count."""
+    if isinstance(found, BulkheadError):
+        _raise_unless_reverted(found)
+        return 0
+    return int(found[3]) if word.least < int(found[1]) * 10 ** (18 - word.decimals) < word.most else 0
+
+
+def _phases(newest: list[Any]) -> tuple[int | None, ...]:
+    return tuple(None if isinstance(found, BulkheadError) else int(found[0]) >> PHASE_BITS for found in newest)

@@ -22,7 +22,7 @@ from bulkhead.risk.words import WAD
 #: Legs in one call: the Lens assesses a vault up to three times, which for sixteen legs is more than a million of gas.
 MOST_LEGS = 200
 #: Where OracleAdapter's words of a market tell when its clock was recorded last: the word, and the lowest of 34 bits.
-STATE, RECORDED_AT = 3, 98
+STATE, RECORDED_AT = 3, 108
 #: Claims asked about at one look.
 MOST_CLAIMS = 100
 

@@ -260,6 +260,10 @@ class Replay:
         last = self.path.rounds[-1]
         first_log = len(self.logs)
         self.local.push(Round(self.path.expiry + 60, last.answer))
+        chain = self.local.chain
+        word = int(chain["RiskParameters"].call("oracle", self.cell[0]))
+        # feeds may show rounds of the window until then
+        self.local.wait_until(self.path.expiry + PARAMETERS["settle_delay"].read(word))
         for _ in range(4):
             self.keeper.settle_down()
             self.local.wait_until(self.local.now() + 60)
@@ -270,10 +274,9 @@ class Replay:
                 "Everyone settled", not left, f"vaults not settled: {left}" if left else "no legs, claims or debts left"
             )
         )
-        chain = self.local.chain
-        price = int(chain["OracleAdapter"].call("expiry_price", *self.cell))
+        price = int(chain["ExpiryPrices"].call("price", *self.cell))
         state = chain["Settlement"].call("cell_state", *self.cell)
-        window = PARAMETERS["window_seconds"].read(int(chain["RiskParameters"].call("oracle", self.cell[0])))
+        window = PARAMETERS["window_seconds"].read(word)
         self.record.expiry_price = price / WAD
         self.record.recovery = state.ratio / WAD
         self.record.checks.append(self.audit.expiry_price(price, self.local.rounds, self.path.expiry, window))

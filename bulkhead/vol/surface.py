@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import isqrt
 from typing import Any
 
@@ -311,14 +312,16 @@ def decode(market: int, answer: Mapping[str, Any] | Sequence[Any]) -> tuple[Surf
     return Surface.from_words(market, word & (2**32 - 1), index, words), bool(in_force)
 
 
-def fade_after(fade: int, is_live: bool, ends_bps: tuple[int, int], flat: int, ramp: int, elapsed: int) -> int:
+def fade_after(
+    fade: int, is_live: bool, ends_bps: tuple[int, int], flats: tuple[int, int], ramp: int, elapsed: int
+) -> int:
     """The fade [wad] after `elapsed` seconds (surface._fade_after).
 
     Args:
         fade: Share of the flat iv in variance before [wad].
         is_live: Whether the surface comes back or goes.
         ends_bps: Lowest and highest iv of the surface, as its word has them [bps].
-        flat: Flat iv [wad].
+        flats: Flat iv of the nearest and of the farthest expiry there could be [wad].
         ramp: Largest relative move of a vol in one hour [wad].
         elapsed: Seconds since the last step; one hour counts at most.
     """
@@ -326,7 +329,7 @@ def fade_after(fade: int, is_live: bool, ends_bps: tuple[int, int], flat: int, r
         return fade
     share = 2 * ramp - ramp * ramp // WAD
     speed = WAD
-    for end in ends_bps:
+    for end, flat in product(ends_bps, flats):
         a, b = end * end * 10**10, flat * flat // WAD
         now = (a * (WAD - fade) + b * fade) // WAD
         if a != b:

@@ -58,7 +58,7 @@ ORACLE: constant(uint256) = 3
 RISK_END: constant(uint256) = 254
 TRADING_END: constant(uint256) = 208
 LIQUIDATION_END: constant(uint256) = 160
-ORACLE_END: constant(uint256) = 200
+ORACLE_END: constant(uint256) = 212
 
 PAUSED_UNTIL_AT: constant(uint256) = 208
 MOST_PAUSED: constant(uint256) = 14   # days in any PAUSE_SPAN
@@ -76,7 +76,7 @@ RATE_BASE: constant(uint256) = 1000
 
 # a table entry: hash of the name, high 72 bits | offset 1 | ramped 1 | word 6 | shift 8 | bits 8 | greatest 80 |
 # least 80
-COUNT: constant(uint256) = 43
+COUNT: constant(uint256) = 44
 NAME_AT: constant(uint256) = 184
 WORD_AT: constant(uint256) = 176
 SHIFT_AT: constant(uint256) = 168
@@ -190,6 +190,7 @@ def __init__(
         self._entry(keccak256("half_life_fast"), ORACLE, 128, 24, 3600, 43200),
         self._entry(keccak256("half_life_day"), ORACLE, 152, 24, 43201, 259200),
         self._entry(keccak256("half_life_week"), ORACLE, 176, 24, 259201, 2592000),
+        self._entry(keccak256("settle_delay"), ORACLE, 200, 12, 0, 3600),
     ]
 
 
@@ -285,6 +286,13 @@ def _check_listed(market: uint256):
 
 @internal
 @view
+def _check_feed(feed: IOracleAdapter.Feed):
+    assert feed.source.is_contract, "parameters/feed-no-code"
+    assert feed.heartbeat >= MIN_HEARTBEAT and feed.heartbeat <= MAX_HEARTBEAT, "parameters/heartbeat-range"
+
+
+@internal
+@view
 def _check_owner():
     assert msg.sender == ownable.owner, "parameters/not-owner"
 
@@ -348,8 +356,7 @@ def list_market(
     token: address,
     lot: uint256,
     engines: address[3],
-    feeds: address[3],
-    heartbeats: uint256[2],
+    feeds: IOracleAdapter.Feeds,
     risk: uint256,
     trading: uint256,
     liquidation: uint256,
@@ -362,8 +369,7 @@ def list_market(
     @param token Ordinary ERC-20 with 6 to 18 decimals (no fee, no rebase).
     @param lot Smallest step of option and future quantities [1e-6 contracts].
     @param engines Margin engines of the models ES, GREEKS and STATIC; empty disables a model.
-    @param feeds AggregatorV3 primary, fallback (may be empty), sequencer-uptime (may be empty).
-    @param heartbeats Of primary and fallback [seconds]; 0 for an empty fallback.
+    @param feeds Its feeds and the vol that it starts from.
     @param risk Packed risk parameters (governance/parameters).
     @param trading Packed trading parameters, not paused.
     @param liquidation Packed liquidation parameters.
@@ -381,14 +387,12 @@ def list_market(
             assert engines[model].is_contract, "parameters/engine-no-code"
             enabled = True
     assert enabled, "parameters/no-engine"
-    assert feeds[0].is_contract, "parameters/feed-no-code"
-    assert heartbeats[0] >= MIN_HEARTBEAT and heartbeats[0] <= MAX_HEARTBEAT, "parameters/heartbeat-range"
-    if feeds[1] != empty(address):
-        assert feeds[1].is_contract, "parameters/feed-no-code"
-        assert heartbeats[1] >= MIN_HEARTBEAT and heartbeats[1] <= MAX_HEARTBEAT, "parameters/heartbeat-range"
+    self._check_feed(feeds.primary)
+    if feeds.fallback_feed.source != empty(address):
+        self._check_feed(feeds.fallback_feed)
     else:
-        assert heartbeats[1] == 0, "parameters/heartbeat-range"
-    assert feeds[2] == empty(address) or feeds[2].is_contract, "parameters/feed-no-code"
+        assert feeds.fallback_feed.heartbeat == 0, "parameters/heartbeat-range"
+    assert feeds.sequencer == empty(address) or feeds.sequencer.is_contract, "parameters/feed-no-code"
     words: uint256[4] = [risk, trading, liquidation, oracle]
     self._check_all(words)
 
@@ -399,7 +403,7 @@ def list_market(
     self._words[market] = words
     token_word: uint256 = convert(token, uint256) | (decimals << 160) | (1 << 168) | (lot << 176)
     extcall IClearinghouse(CLEARINGHOUSE).list_market(market, token_word, risk, engines)
-    extcall IOracleAdapter(ORACLE_ADAPTER).list_market(market, feeds, heartbeats, oracle)
+    extcall IOracleAdapter(ORACLE_ADAPTER).list_market(market, feeds, oracle)
     extcall IConfigurable(EXCHANGE).configure(market, trading)
     extcall IConfigurable(LIQUIDATOR).configure(market, liquidation)
     extcall IConfigurable(SETTLEMENT).configure(market, liquidation)
@@ -456,6 +460,20 @@ def resume_opening(market: uint256):
         self._pauses[market] = (day << PAUSE_SPAN) | (paused >> (last - day))
     self._set_paused_until(market, 0)
     log IRiskParameters.OpeningResumed(market=market)
+
+
+@external
+def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
+    """
+    @notice Drops a market's fallback feed, or sets one where there is none. Only the owner.
+    @param market Market index.
+    @param feed The fallback; an empty source drops the one that is there.
+    """
+    self._check_owner()
+    self._check_listed(market)
+    if feed.source != empty(address):
+        self._check_feed(feed)
+    extcall IOracleAdapter(ORACLE_ADAPTER).set_fallback(market, feed)
 
 
 @external

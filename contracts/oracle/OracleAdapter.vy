@@ -1,162 +1,174 @@
 # pragma version 0.4.3
 # pragma optimize gas
 """
-@title Oracle adapter: spot, realised vol, market clock and expiry prices
+@title Oracle adapter: spot, realised vol, market clock
 @license AGPL-3.0-only
 @notice Reads AggregatorV3 feeds and says what their price may be used for. One `snapshot` returns every price fact
-        of a cell; docs/oracle.md has the table of states and what each allows (protocol sections 8, 5.3, 5.4, 7.1).
-@dev Owns: feeds, EWMAs, the ramp of sigma_m, the market clock, proofs of expiry prices, the vol surface in force.
-     Trusts RiskParameters for listing and parameters, VolSurface for surfaces that it has checked, nobody else. Assumes
-     of a feed only what it proves: a feed that reverts, lies about stamps, returns too little or burns its gas makes its
-     own market's price not fresh and touches nothing else. Never calls the protocol.
+        of a cell; docs/oracle.md has the table of states and what each allows (protocol sections 8, 5.3, 5.4, 6.9).
+@dev Owns: feeds, EWMAs, the ramps, the clocks, the last and the undisputed price, the vol surface in force. Trusts
+     RiskParameters for listing and parameters, VolSurface for surfaces that it has checked, ExpiryPrices for the sums of
+     settlement windows, nobody else. Assumes of a feed only what it proves: one that reverts, lies about stamps, returns
+     too little or burns its gas makes its own market's price not fresh and touches nothing else. Never calls the protocol.
 
-     Six words per market:
-       PRIMARY, FALLBACK  address 160 | age limit 32 [seconds] | scale to wad 60 | PRIMARY only: has a sequencer feed 1,
-                          has a surface 1
-       PARAMS             oracle/oracle_word
-       STATE              clock 32 | restart 32 | seen_at 34 | recorded_at 34 | degraded_since 34 | grace_until 34
-                          | sigma 54 [1e-15] | broken 1 | outage 1
-       ROUND              last folded round id 80 | its stamp 34 | its price 96 [wad] | flat iv 46 [1e-12]
-       VOLS               realised vols as a snapshot needs them, packed as in oracle/volatility: max(24 h, 7 d),
-                          6 h / 7 d (at least 1), 7 d [wad]
-     clock counts seconds in which the price was active, restart is the clock at the last gap above 900 s, seen_at the
-     last call that found the price active, recorded_at the last call that wrote.
+     Snapshot and observe are compositions: prices (feeds to one price and its condition), vols (with their ramps), clock,
+     cell (forward, window, surface). What a call happened to see is no state: age is read off stamps, a stale price is stale
+     since its stamp, and only what cannot be read later is recorded (feeds apart, an outage, the price last seen).
+
+     STATE       market_clock 108 | recorded_at 34 | apart_since 34 | grace_until 34 | broken_at 34 | outage 1 | has fallback 1
+                 | has sequencer feed 1 | has surface 1
+     SEEN        price 96 | stamp 34 of the primary's round last seen | it is undisputed 1 | listed_at 34
+     UNDISPUTED  price 96 | stamp 34, where that is not the round last seen
+     ANCHORS     sigma 44 | 7-day vol 44 | 60-day vol 44 [1e-12], ramped | price in force at the last folded instant 96 [wad]
+                 | that instant 24 [10 min]
+     CURSOR      id 80 | stamp 34 | price 96 of the last round that counted for realised vol
+     Cells       market_clock 108 (in the settlement window) | window 16 | settle delay 12 [seconds] | stamped 1
 """
 
+from interfaces import IExpiryPrices
+from interfaces import IFeedCheck
 from interfaces import IOracleAdapter
+from interfaces import IVolFolder
 
 from contracts.math import fixed
+from contracts.math import scales
+from contracts.oracle import fallback_surface
+from contracts.oracle import feeds as feeds_
+from contracts.oracle import market_clock
 from contracts.oracle import oracle_word
+from contracts.oracle import realised_vol
 from contracts.oracle import snapshot as layout
 from contracts.oracle import surface as surfaces_
 from contracts.oracle import svi_slice
-from contracts.oracle import volatility
 
 implements: IOracleAdapter
 
 
-interface IFeed:
-    def decimals() -> uint8: view
+# what is stored of a market; a fallback and an undisputed word are read only where STATE and SEEN say so
+struct Market:
+    primary: uint256     # feed words (oracle/feeds)
+    second: uint256
+    params: uint256      # oracle/oracle_word
+    state: uint256
+    seen: uint256
+    anchors: uint256
+    variances: uint256   # oracle/realised_vol
+    cursor: uint256
+    undisputed: uint256
 
 
-# one round of a feed as seen now; `price` is set for FINE and STALE only, `width` for feeds that tell one
-struct Reading:
-    reason: uint256
-    id: uint256
-    price: uint256
+# what the feeds give
+struct Prices:
+    primary: feeds_.Reading   # as read, or the round last seen when this one is older
+    reason: uint256           # why the price is not fresh or in dispute, FINE for none
+    second_reason: uint256
+    spot: uint256
     stamp: uint256
     width: uint256
+    fresh_until: uint256
+    is_fresh: bool
+    uses_second: bool
+    is_apart: bool
+    is_known: bool            # no fresh fallback disputes the price
+    apart_since: uint256
+    waiting_until: uint256    # 0 when nothing is waited for
+    is_down: bool             # the sequencer
+    up_since: uint256         # the sequencer, 0 without its feed
+    is_lost: bool             # every source is older than an outage allows
 
 
-# how far the average of a settlement window is proven: all rounds up to `id`, whose price is in force since `stamp`
-struct Proof:
-    id: uint256
-    stamp: uint256
-    price: uint256
-    integral: uint256  # sum of price * seconds from the window's start to `stamp` [wad * seconds]
-    done: bool         # the next round is later than the expiry
+# the market as a call leaves it
+struct Moment:
+    prices: Prices
+    clock: market_clock.Clock
+    is_active: bool
+    in_grace: bool
+    grace_until: uint256
+    broken_at: uint256
+    is_out: bool
+    status: uint256
+    undisputed: uint256
+    undisputed_at: uint256
+    sigma: uint256
+    sigma_now: uint256
+    ratio: uint256
+    week: uint256             # ramped anchors of the fallback surface [wad]
+    long: uint256
+    surface: uint256          # surface word or 0
 
 
-WAD: constant(uint256) = 10**18
-ONE_Q64: constant(int256) = 2**64
-YEAR: constant(int256) = 365 * 86400
+# a cell in its settlement window
+struct Window:
+    is_open: bool
+    start: uint256
+    length: uint256
+    delay: uint256
+    word: uint256             # of the cell
 
-# indices of a market's words
-PRIMARY: constant(uint256) = 0
-FALLBACK: constant(uint256) = 1
-PARAMS: constant(uint256) = 2
-STATE: constant(uint256) = 3
-ROUND: constant(uint256) = 4
-VOLS: constant(uint256) = 5
 
-# reason codes: bits 8..11 of the status say why the price is not active (or what is wrong with the primary),
-# bits 12..15 what is wrong with the fallback (1..5)
-FINE: constant(uint256) = 0
-UNREACHABLE: constant(uint256) = 1     # reverts, no code, answer too short
-BAD_ANSWER: constant(uint256) = 2      # answer <= 0, or absurdly large
-INCOMPLETE: constant(uint256) = 3      # round without a stamp, or answered in an earlier round
-FUTURE: constant(uint256) = 4          # stamp later than now
-STALE: constant(uint256) = 5           # older than heartbeat * 1.1
-APART: constant(uint256) = 6           # primary and fallback disagree
-SEQUENCER_DOWN: constant(uint256) = 7  # the uptime feed says down, or cannot answer
-GRACE: constant(uint256) = 8           # after an outage or a sequencer restart
-WAITING: constant(uint256) = 9         # two sources have not agreed again, and the failover delay still runs
-WINDOW_OPEN: constant(uint256) = 10    # rounds of the settlement window are missing in the average
+WAD: constant(uint256) = scales.WAD
+ONE_Q64: constant(int256) = scales.SIGNED_Q64
+WAD_SIGNED: constant(int256) = scales.SIGNED_WAD
+YEAR: constant(int256) = scales.SIGNED_YEAR
+DAY: constant(uint256) = scales.DAY
+# 08:00 UTC
+HOUR_OF_EXPIRY: constant(uint256) = 28800
 
-SCALE_AT: constant(uint256) = 192
-SCALE_MASK: constant(uint256) = 2**60 - 1
-HAS_SEQUENCER: constant(uint256) = 1 << 252
-HAS_SURFACE: constant(uint256) = 1 << 253
-ADDRESS_MASK: constant(uint256) = 2**160 - 1
+RECORDED_AT: constant(uint256) = 108
+APART_AT: constant(uint256) = 142
+GRACE_AT: constant(uint256) = 176
+BROKEN_AT: constant(uint256) = 210
+OUTAGE: constant(uint256) = 1 << 244
+HAS_FALLBACK: constant(uint256) = 1 << 245
+HAS_SEQUENCER: constant(uint256) = 1 << 246
+HAS_SURFACE: constant(uint256) = 1 << 247
+FLAGS: constant(uint256) = 7 << 245
+CLOCK_BITS: constant(uint256) = 2**108 - 1
+TIME_MASK: constant(uint256) = market_clock.TIME_MASK
+# a change of these bits is worth an event: restart, apart_since, grace_until, outage
+EVENT_BITS: constant(uint256) = ((2**32 - 1) << 32) | ((2**68 - 1) << APART_AT) | OUTAGE
 
-# bit offsets of STATE and ROUND
-RESTART_AT: constant(uint256) = 32
-SEEN_AT: constant(uint256) = 64
-RECORDED_AT: constant(uint256) = 98
-DEGRADED_AT: constant(uint256) = 132
-GRACE_AT: constant(uint256) = 166
-SIGMA_AT: constant(uint256) = 200
-BROKEN: constant(uint256) = 1 << 254
-OUTAGE: constant(uint256) = 1 << 255
-CLOCK_MASK: constant(uint256) = 2**32 - 1
-TIME_MASK: constant(uint256) = 2**34 - 1
-SIGMA_MASK: constant(uint256) = 2**54 - 1
-SIGMA_UNIT: constant(uint256) = 10**3
-# a change of these bits is worth an event: restart, degraded_since, grace_until, broken, outage
-EVENT_BITS: constant(uint256) = (
-    (CLOCK_MASK << RESTART_AT) | (((1 << 68) - 1) << DEGRADED_AT) | (3 << 254)
-)
+STAMP_AT: constant(uint256) = 96
+IS_UNDISPUTED: constant(uint256) = 1 << 130
+LISTED_AT: constant(uint256) = 131
 
-ROUND_ID_MASK: constant(uint256) = 2**80 - 1
-STAMP_AT: constant(uint256) = 80
-PRICE_AT: constant(uint256) = 114
-FLAT_AT: constant(uint256) = 210
-FLAT_UNIT: constant(uint256) = 10**6
-MAX_PRICE: constant(uint256) = 2**96 - 1
-# asks a feed for its newest round; no feed has a round 0
-NEWEST: constant(uint256) = 0
-# asks a sequencer's uptime feed; no round id has more than 80 bits
-UPTIME: constant(uint256) = 2**81
-MAX_RATIO: constant(uint256) = 100 * 10**18
-MIN_IV: constant(uint256) = 10**16
-MAX_IV: constant(uint256) = 10**19
+WEEK_AT: constant(uint256) = 44
+LONG_AT: constant(uint256) = 88
+BASE_AT: constant(uint256) = 132
+INSTANT_AT: constant(uint256) = 228
+VOL_MASK: constant(uint256) = 2**44 - 1
+VOL_UNIT: constant(uint256) = 10**6
+MAX_ANCHOR: constant(uint256) = 10**19
+# a market may start at no more than 300 %
+MAX_FIRST_VOL: constant(uint256) = 3 * 10**18
 
-# auctions measure time in which someone looked at least this often
-MAX_GAP: constant(uint256) = 900
-# a feed gets this much gas; a failure counts only if it really got it
-FEED_GAS: constant(uint256) = 300_000
-# 63/64 of what is left must still be FEED_GAS, with room for the call itself
-FEED_GAS_NEEDED: constant(uint256) = 320_000
-# a feed further ahead than this is not walked but jumped to
-MAX_BEHIND: constant(uint256) = 2048
-# rounds that one call looks at in a settlement window
-MAX_WALK: constant(uint256) = 48
-# a window summed from no more rounds than this is cheaper to sum again than to store
-FREE_WALK: constant(uint256) = 3
+CELL_WINDOW_AT: constant(uint256) = 108
+CELL_DELAY_AT: constant(uint256) = 124
+CELL_STAMPED: constant(uint256) = 1 << 136
+# no window is longer
+MAX_WINDOW: constant(uint256) = 65535
+
+# sources older than this, and than their own limit, are lost
+OUTAGE_SECONDS: constant(uint256) = 3600
 MAX_HORIZON: constant(uint256) = 10 * 365 * 86400
-# an unproven expiry falls back to the last good price before it, and a day later to any price
-LAST_RESORT_SECONDS: constant(uint256) = 6 * 3600
-ANY_PRICE_SECONDS: constant(uint256) = 24 * 3600
-
-# sources of an expiry price
-FROM_PRIMARY: constant(uint256) = 1
-FROM_FALLBACK: constant(uint256) = 2
-FROM_LAST_RESORT: constant(uint256) = 3
+# the expiry that a market alone is looked at for
+MARKET_TENOR: constant(uint256) = 30 * 86400
+# days on which nobody recorded anything, looked across for an undisputed price
+MAX_SILENT_DAYS: constant(uint256) = 400
 
 PARAMETERS: immutable(address)
 VOL_SURFACE: immutable(address)
+EXPIRY_PRICES: immutable(address)
+FEED_CHECK: immutable(address)
+VOL_FOLDER: immutable(address)
 
 # market -> its words
-markets: HashMap[uint256, uint256[6]]
+markets: HashMap[uint256, Market]
 # market -> uptime feed of its chain's sequencer
 sequencers: HashMap[uint256, address]
-# market -> EWMAs (oracle/volatility)
-variances: HashMap[uint256, uint256]
-# market << 64 | expiry -> two words each of primary's and fallback's proof:
-# id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16
-proofs: HashMap[uint256, uint256[4]]
-# market << 64 | expiry -> price | source << 248
-fixed_prices: HashMap[uint256, uint256]
+# market -> expiry -> its word
+cells: HashMap[uint256, HashMap[uint256, uint256]]
+# market -> day -> undisputed price before its 08:00, stored by the first call that recorded after it
+undisputed_at: HashMap[uint256, HashMap[uint256, uint256]]
 # market -> surface word, index word (oracle/surface)
 surfaces: HashMap[uint256, uint256[2]]
 # market << 16 | day of the expiry -> slice (oracle/svi_slice) | made_at << 224
@@ -164,58 +176,97 @@ slices: HashMap[uint256, uint256]
 
 
 @deploy
-def __init__(parameters: address, vol_surface: address):
+def __init__(parameters: address, vol_surface: address, expiry_prices: address, feed_check: address, vol_folder: address):
     """
     @param parameters RiskParameters, the only account that lists and configures markets.
     @param vol_surface VolSurface, the only account that sets a vol surface.
+    @param expiry_prices ExpiryPrices, which sums settlement windows.
+    @param feed_check FeedCheck, which says what a feed must show to be listed.
+    @param vol_folder VolFolder, which folds prices into realised vols.
     """
     PARAMETERS = parameters
     VOL_SURFACE = vol_surface
+    EXPIRY_PRICES = expiry_prices
+    FEED_CHECK = feed_check
+    VOL_FOLDER = vol_folder
 
 
 # --- listing -------------------------------------------------------------------------------------------------
 
 
 @external
-def list_market(market: uint256, feeds: address[3], heartbeats: uint256[2], word: uint256):
+def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     """
     @notice Registers the feeds of a market, once. Only RiskParameters.
-    @dev Vols start at the floor; the newest round of the primary, if it has one, is the first to return from.
+    @dev A feed must show a price and a history; one without history is wrapped in RoundRecorder. Bounds may be no wider than a
+         thousandth and a thousand times of spot, and than what the aggregator itself shows.
     @param market The market's index.
-    @param feeds AggregatorV3 primary, fallback (may be empty), sequencer-uptime (may be empty).
-    @param heartbeats Of primary and fallback [seconds].
+    @param feeds Its feeds and the vol that it starts from.
     @param word Packed oracle parameters (governance/parameters).
     """
     assert msg.sender == PARAMETERS, "oracle/only-parameters"
-    assert self.markets[market][PRIMARY] == 0, "oracle/already-listed"
-    assert feeds[0] != empty(address), "oracle/no-feed"
-    assert feeds[0] != feeds[1], "oracle/same-feed"
+    assert self.markets[market].primary == 0, "oracle/already-listed"
+    assert feeds.primary.source != empty(address), "oracle/no-feed"
+    assert feeds.primary.source != feeds.fallback_feed.source, "oracle/same-feed"
     assert oracle_word._is_sound(word), "oracle/parameters"
+    vol: uint256 = feeds.vol
+    if vol == 0:
+        vol = oracle_word._sigma_floor(word)
+    assert vol >= oracle_word._sigma_floor(word) and vol <= MAX_FIRST_VOL, "oracle/first-vol"
 
-    words: uint256[6] = empty(uint256[6])
-    words[PRIMARY] = self._feed_word(feeds[0], heartbeats[0])
-    if feeds[1] != empty(address):
-        words[FALLBACK] = self._feed_word(feeds[1], heartbeats[1])
-    if feeds[2] != empty(address):
-        words[PRIMARY] |= HAS_SEQUENCER
-        self.sequencers[market] = feeds[2]
-    words[PARAMS] = word
-    sigma: uint256 = oracle_word._sigma_floor(word)
-    variance: uint256 = sigma * sigma // WAD
-    variances: uint256 = volatility._pack(variance, variance, variance)
-    self.variances[market] = variances
-    words[VOLS] = self._vols(variances)
-    words[STATE] = (sigma // SIGMA_UNIT) << SIGMA_AT
-    flat: uint256 = self._flat_target(sigma, word)
-    newest: Reading = self._read(words[PRIMARY], NEWEST)
-    if newest.price != 0:
-        words[ROUND] = newest.id | (newest.stamp << STAMP_AT) | (newest.price << PRICE_AT)
-    words[ROUND] |= (flat // FLAT_UNIT) << FLAT_AT
+    words: Market = empty(Market)
+    words.primary = staticcall IFeedCheck(FEED_CHECK).word(feeds.primary)
+    words.params = word
+    if feeds.fallback_feed.source != empty(address):
+        words.second = staticcall IFeedCheck(FEED_CHECK).word(feeds.fallback_feed)
+        words.state |= HAS_FALLBACK
+    if feeds.sequencer != empty(address):
+        words.state |= HAS_SEQUENCER
+        self.sequencers[market] = feeds.sequencer
+    newest: feeds_.Reading = feeds_._read(words.primary, feeds_.NEWEST)
+    words.state |= block.timestamp << RECORDED_AT
+    words.seen = (
+        newest.price | (newest.stamp << STAMP_AT) | IS_UNDISPUTED | (block.timestamp << LISTED_AT)
+    )
+    words.cursor = self._cursor(newest.id, newest.stamp, newest.price)
+    words.variances = realised_vol._first(vol)
+    instant: uint256 = block.timestamp // realised_vol.INSTANT
+    words.anchors = self._pack_anchors(vol, vol, vol, newest.price, instant)
     self.markets[market] = words
     log IOracleAdapter.MarketListed(
-        market=market, primary=feeds[0], fallback_feed=feeds[1], sequencer_feed=feeds[2]
+        market=market,
+        primary=feeds.primary.source,
+        fallback_feed=feeds.fallback_feed.source,
+        sequencer_feed=feeds.sequencer,
     )
     log IOracleAdapter.MarketConfigured(market=market, word=word)
+
+
+@external
+def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
+    """
+    @notice Drops the fallback, or sets one where there is none. Only RiskParameters, whose owner's delay it waits out.
+    @dev A new one must agree with a fresh primary, unless the primary has been stale for 7 days.
+    @param market The market's index.
+    @param feed The fallback; an empty source drops the one that is there.
+    """
+    assert msg.sender == PARAMETERS, "oracle/only-parameters"
+    primary: uint256 = self.markets[market].primary
+    assert primary != 0, "oracle/unlisted-market"
+    state: uint256 = self.markets[market].state
+    if feed.source == empty(address):
+        assert state & HAS_FALLBACK != 0, "oracle/no-fallback"
+        self.markets[market].second = 0
+        # what was recorded of two feeds ends with the second
+        self.markets[market].state = state & ~(HAS_FALLBACK | (TIME_MASK << APART_AT))
+    else:
+        assert state & HAS_FALLBACK == 0, "oracle/fallback-exists"
+        second: uint256 = staticcall IFeedCheck(FEED_CHECK).fallback_word(
+            feed, primary, (self.markets[market].seen >> STAMP_AT) & TIME_MASK, self.markets[market].params
+        )
+        self.markets[market].second = second
+        self.markets[market].state = state | HAS_FALLBACK
+    log IOracleAdapter.FallbackSet(market=market, fallback_feed=feed.source)
 
 
 @external
@@ -226,9 +277,9 @@ def configure(market: uint256, word: uint256):
     @param word Packed oracle parameters (governance/parameters).
     """
     assert msg.sender == PARAMETERS, "oracle/only-parameters"
-    assert self.markets[market][PRIMARY] != 0, "oracle/unlisted-market"
+    assert self.markets[market].primary != 0, "oracle/unlisted-market"
     assert oracle_word._is_sound(word), "oracle/parameters"
-    self.markets[market][PARAMS] = word
+    self.markets[market].params = word
     log IOracleAdapter.MarketConfigured(market=market, word=word)
 
 
@@ -244,10 +295,10 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
     @param slices Slices in the order of the index.
     """
     assert msg.sender == VOL_SURFACE, "oracle/only-surface"
-    primary: uint256 = self.markets[market][PRIMARY]
-    assert primary != 0, "oracle/unlisted-market"
-    if primary & HAS_SURFACE == 0:
-        self.markets[market][PRIMARY] = primary | HAS_SURFACE
+    assert self.markets[market].primary != 0, "oracle/unlisted-market"
+    state: uint256 = self.markets[market].state
+    if state & HAS_SURFACE == 0:
+        self.markets[market].state = state | HAS_SURFACE
     fade: uint256 = WAD
     before: uint256 = self.surfaces[market][0]
     known: uint256 = self.surfaces[market][1]
@@ -272,175 +323,187 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
 @view
 def snapshot(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     """
-    @notice Every price fact of a cell as of now (oracle/snapshot). Never reverts for a listed market with gas
-            enough for its feeds; what the price may be used for is in its status word.
+    @notice Every price fact of a cell as of now. Never reverts for a listed market with gas enough for its feeds; what the
+            price may be used for is in its status word (oracle/snapshot).
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
-    @return The snapshot; status bits in oracle/snapshot.
+    @return The snapshot.
     """
-    words: uint256[6] = self._load(market)
-    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
-    state: uint256 = 0
-    round: uint256 = 0
-    walked: uint256 = 0
-    surface: uint256 = 0
-    facts, state, round, walked, surface = self._assess(
-        market, expiry, words, self._read(words[PRIMARY], NEWEST)
-    )
-    return facts
+    words: Market = self._load(market)
+    moment: Moment = self._moment(market, words)
+    window: Window = self._window_of(market, expiry, words.params)
+    live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
+    if window.is_open and moment.prices.is_fresh:
+        live = staticcall IExpiryPrices(EXPIRY_PRICES).average(
+            self._ask(market, expiry, window, words, moment.prices.uses_second)
+        )
+    return self._facts(market, expiry, words, moment, window, live)
 
 
 @external
 def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     """
-    @notice `snapshot`, and records the market clock, the ramps and the feed status on the way.
-    @dev In a settlement window it also stores how far the average is summed, when that was many rounds.
+    @notice `snapshot`, and records the clocks, the ramps and the condition of the feeds on the way.
+    @dev In a settlement window it also keeps how far the average is summed, when that was many rounds. The first observe of a
+         cell stamps its window's length and its delay.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The snapshot as after recording.
     """
-    words: uint256[6] = self._load(market)
-    newest: Reading = self._read(words[PRIMARY], NEWEST)
-    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
-    walked: uint256 = 0
-    facts, walked = self._observe(market, expiry, words, newest)
-    if walked > FREE_WALK:
-        self._keep_window(market, expiry, words, newest, facts.status)
+    words: Market = self._load(market)
+    self._record_rounds(words)
+    moment: Moment = self._moment(market, words)
+    if expiry != 0:
+        self._stamp(market, expiry, words.params)
+    window: Window = self._window_of(market, expiry, words.params)
+    live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
+    if window.is_open and moment.prices.is_fresh:
+        live = extcall IExpiryPrices(EXPIRY_PRICES).carry(
+            self._ask(market, expiry, window, words, moment.prices.uses_second)
+        )
+    facts: IOracleAdapter.Snapshot = self._facts(market, expiry, words, moment, window, live)
+    self._record(market, words, moment)
+    if window.is_open and facts.status & layout.ACTIVE != 0:
+        clock: market_clock.Clock = self._cell_clock(window, moment, True)
+        self.cells[market][expiry] = (window.word & ~CLOCK_BITS) | market_clock._pack(clock)
     return facts
 
 
 @external
 def poke(market: uint256, max_rounds: uint256) -> uint256:
     """
-    @notice Folds feed rounds newer than the last folded one into the realised vols, oldest first. Open to anyone.
-    @dev Rounds that cannot be read, or are older than the last one, are skipped. A new phase of the feed, or one
-         more than 2,048 rounds ahead, is jumped to: its newest round counts as one return.
+    @notice Folds into the realised vols the returns between whole ten minutes of the clock, oldest first, and records what
+            `observe` does. Open to anyone.
+    @dev Rounds that cannot be read, or are older than the last one, do not count. A new phase of the feed, or one more than
+         2,048 rounds ahead, is jumped to. Of brought prices an instant is folded ten minutes after it.
     @param market The market's index.
-    @param max_rounds Rounds to look at in this call, at most 256.
-    @return Number of rounds looked at; 0 when nothing was new.
+    @param max_rounds Rounds (of brought prices: instants) to look at in this call, at most 256.
+    @return Number of them looked at; 0 when nothing was new.
     """
-    words: uint256[6] = self._load(market)
-    newest: Reading = self._read(words[PRIMARY], NEWEST)
-    round: uint256 = words[ROUND]
-    cursor: uint256 = round & ROUND_ID_MASK
-    stamp: uint256 = (round >> STAMP_AT) & TIME_MASK
-    price: uint256 = (round >> PRICE_AT) & MAX_PRICE
-    variances: uint256 = self.variances[market]
-    looked: uint256 = 0
-
-    # a newest round that is bad now may be good later: it stays unfolded
-    if newest.reason != UNREACHABLE and newest.id != cursor:
-        last: uint256 = newest.id
-        if newest.price == 0:
-            last = unsafe_sub(max(last, 1), 1)
-        jump: bool = (
-            price == 0
-            or newest.id >> 64 != cursor >> 64
-            or newest.id < cursor
-            or unsafe_sub(newest.id, cursor) > MAX_BEHIND
+    words: Market = self._load(market)
+    self._record_rounds(words)
+    folding: IVolFolder.Folding = staticcall IVolFolder(VOL_FOLDER).fold(
+        IVolFolder.Folding(
+            feed=words.primary,
+            params=words.params,
+            listed_at=words.seen >> LISTED_AT,
+            variances=words.variances,
+            base=(words.anchors >> BASE_AT) & feeds_.MAX_PRICE,
+            instant=words.anchors >> INSTANT_AT,
+            cursor=self.markets[market].cursor,
+            looked=0,
+        ),
+        max_rounds,
+    )
+    if folding.looked != 0:
+        self.markets[market].cursor = folding.cursor
+    has_folded: bool = folding.instant != words.anchors >> INSTANT_AT
+    if has_folded:
+        self.markets[market].variances = folding.variances
+        words.variances = folding.variances
+        words.anchors = (
+            (words.anchors & (2**BASE_AT - 1)) | (folding.base << BASE_AT) | (folding.instant << INSTANT_AT)
         )
-        if jump:
-            # nothing between can be walked; without a usable newest round there is nothing to jump to
-            cursor = unsafe_sub(max(newest.id, 1), 1)
-            if newest.price == 0:
-                cursor = last
-        for i: uint256 in range(min(max_rounds, 256), bound=256):
-            if cursor == last:
-                break
-            looked = unsafe_add(looked, 1)
-            cursor = unsafe_add(cursor, 1)
-            reading: Reading = newest
-            if cursor != newest.id:
-                reading = self._read(words[PRIMARY], cursor)
-            if reading.price != 0 and reading.stamp >= stamp:
-                if price != 0:
-                    variances = volatility._fold(
-                        variances, price, reading.price, unsafe_sub(reading.stamp, stamp), words[PARAMS]
-                    )
-                price = reading.price
-                stamp = reading.stamp
-        if looked == 0:
-            cursor = round & ROUND_ID_MASK
-        round = cursor | (stamp << STAMP_AT) | (price << PRICE_AT) | ((round >> FLAT_AT) << FLAT_AT)
-
-    if looked != 0:
-        words[ROUND] = round
-        words[VOLS] = self._vols(variances)
-        self.markets[market][ROUND] = round
-        self.markets[market][VOLS] = words[VOLS]
-        self.variances[market] = variances
-    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
-    walked: uint256 = 0
-    facts, walked = self._observe(market, 0, words, newest)
-    if looked != 0:
+    self._record(market, words, self._moment(market, words))
+    if has_folded:
+        variances: realised_vol.Variances = realised_vol._unpack(words.variances)
         log IOracleAdapter.VolUpdated(
             market=market,
-            round_id=cursor,
-            spot=price,
-            variance_fast=volatility._fast(variances),
-            variance_day=volatility._day(variances),
-            variance_week=volatility._week(variances),
-            sigma=facts.sigma,
+            round_id=folding.cursor & feeds_.ROUND_ID_MASK,
+            spot=folding.base,
+            variance_fast=variances.fast,
+            variance_day=variances.day,
+            variance_week=variances.week,
+            variance_long=variances.long,
+            sigma=unsafe_mul(self.markets[market].anchors & VOL_MASK, VOL_UNIT),
         )
-    return looked
+    return folding.looked
 
 
-# --- expiry prices -------------------------------------------------------------------------------------------
+# --- cells ---------------------------------------------------------------------------------------------------
 
 
 @external
-def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
+def stamp_cell(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
     """
-    @notice Proves the time-weighted average price of the settlement window from the feed's own rounds.
-    @dev A useful hint is a round at or before the window's start, at best the one in force there; from it the
-         contract walks every round itself, so that hints decide how much work is done and never the price. Without
-         one it looks backwards, 48 rounds a call. May take several calls, also within the window; returns 0 until the
-         price is final. Anyone may call. The fallback feed is asked once the primary has been shown to have no round
-         within its heartbeat before expiry, or not to answer.
+    @notice `cell_terms`, kept from now on if nobody has observed the cell before.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds].
-    @param hints Round ids of the primary or fallback feed, ascending; useless ones are ignored.
-    @return Expiry price [wad], or 0.
+    @return Its terms.
     """
-    key: uint256 = self._key(market, expiry)
-    known: uint256 = self.fixed_prices[key]
-    if known != 0:
-        return known & MAX_PRICE
-    words: uint256[6] = self._load(market)
-    window: uint256 = self._window(key, words[PARAMS])
-    assert expiry >= window and block.timestamp > expiry - window, "oracle/before-window"
-    assert block.timestamp >= expiry or len(hints) != 0, "oracle/not-expired"
+    words: Market = self._load(market)
+    self._stamp(market, expiry, words.params)
+    return self._terms(market, expiry, words)
 
+
+@external
+@view
+def cell_terms(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
+    """
+    @notice What a cell settles by: stamped at its first observe, the parameters in force before it.
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds].
+    @return Its terms.
+    """
+    return self._terms(market, expiry, self._load(market))
+
+
+@external
+@view
+def undisputed_before(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice The last undisputed price before the last 08:00 UTC at or before an expiry, as recorded.
+    @param market The market's index.
+    @param expiry Expiry of the cell, passed [unix seconds].
+    @return Price [wad].
+    """
+    day: uint256 = self._day(expiry)
+    last: uint256 = self._day((self.markets[market].state >> RECORDED_AT) & TIME_MASK)
+    # nobody recorded between this day and the first one that has a price: it was the last one of both
+    for i: uint256 in range(MAX_SILENT_DAYS):
+        if day > last:
+            break
+        price: uint256 = self.undisputed_at[market][day]
+        if price != 0:
+            return price
+        day = unsafe_add(day, 1)
     price: uint256 = 0
-    usable: bool = False
-    source: uint256 = FROM_PRIMARY
-    price, usable = self._prove(key, 0, words[PRIMARY], expiry, window, hints)
-    if block.timestamp < expiry:
-        return 0
-    if price == 0 and not usable and words[FALLBACK] != 0:
-        source = FROM_FALLBACK
-        price, usable = self._prove(key, 2, words[FALLBACK], expiry, window, hints)
-    # while a feed can still give the price, an unfinished proof is no reason for another one
-    late: uint256 = unsafe_sub(block.timestamp, expiry)
-    if price == 0 and late >= LAST_RESORT_SECONDS and (not usable or late >= ANY_PRICE_SECONDS):
-        source = FROM_LAST_RESORT
-        price = self._last_resort(key, expiry, words)
-    if price != 0:
-        self.fixed_prices[key] = price | (source << 248)
-        log IOracleAdapter.ExpiryPriceFixed(market=market, expiry=expiry, price=price, source=source)
+    stamp: uint256 = 0
+    price, stamp = self._undisputed(market, self.markets[market].seen)
     return price
 
 
 @external
 @view
-def expiry_price(market: uint256, expiry: uint256) -> uint256:
+def condition(market: uint256, expiry: uint256) -> IOracleAdapter.Condition:
     """
-    @notice Final price of an expiry.
+    @notice Why the price of a cell is or is not fresh and active, and until when.
     @param market The market's index.
-    @param expiry Expiry of the cell [unix seconds].
-    @return Price [wad], 0 until fixed.
+    @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
+    @return The condition; reasons are named in oracle/feeds.
     """
-    return self.fixed_prices[self._key(market, expiry)] & MAX_PRICE
+    words: Market = self._load(market)
+    moment: Moment = self._moment(market, words)
+    window: Window = self._window_of(market, expiry, words.params)
+    status: uint256 = moment.status
+    if window.is_open and moment.prices.is_fresh:
+        live: IExpiryPrices.Live = staticcall IExpiryPrices(EXPIRY_PRICES).average(
+            self._ask(market, expiry, window, words, moment.prices.uses_second)
+        )
+        if not live.is_complete:
+            status = self._not_summed(status)
+    return IOracleAdapter.Condition(
+        is_fresh=status & layout.FRESH != 0,
+        is_active=status & layout.ACTIVE != 0,
+        uses_fallback=moment.prices.uses_second,
+        in_outage=moment.is_out,
+        reason=(status >> 8) & 15,
+        fallback_reason=(status >> 12) & 15,
+        fresh_until=moment.prices.fresh_until,
+        apart_since=moment.prices.apart_since,
+        waiting_until=moment.prices.waiting_until,
+        grace_until=moment.grace_until if moment.in_grace else 0,
+    )
 
 
 # --- reads for keepers and tests -----------------------------------------------------------------------------
@@ -448,37 +511,37 @@ def expiry_price(market: uint256, expiry: uint256) -> uint256:
 
 @external
 @view
-def market_words(market: uint256) -> uint256[6]:
+def market_words(market: uint256) -> uint256[9]:
     """
-    @notice The packed words of a market.
+    @notice The packed words of a market (layout in the title).
     @param market The market's index.
-    @return PRIMARY, FALLBACK, PARAMS, STATE, ROUND, VOLS (layout in the title); zeros when it is not listed.
+    @return Primary, fallback (oracle/feeds), parameters (oracle/oracle_word), STATE, SEEN, ANCHORS, variances
+            (oracle/realised_vol), CURSOR, UNDISPUTED; zeros when it is not listed.
     """
-    return self.markets[market]
+    words: Market = self.markets[market]
+    return [
+        words.primary,
+        words.second,
+        words.params,
+        words.state,
+        words.seen,
+        words.anchors,
+        words.variances,
+        words.cursor,
+        words.undisputed,
+    ]
 
 
 @external
 @view
-def realised_variances(market: uint256) -> (uint256, uint256, uint256):
+def realised_variances(market: uint256) -> (uint256, uint256, uint256, uint256):
     """
     @notice The stored EWMAs.
     @param market The market's index.
-    @return Annualised variances: fast, day, week [wad].
+    @return Annualised variances: fast, day, week, long [wad].
     """
-    packed: uint256 = self.variances[market]
-    return volatility._fast(packed), volatility._day(packed), volatility._week(packed)
-
-
-@external
-@view
-def proof(market: uint256, expiry: uint256) -> uint256[4]:
-    """
-    @notice How far the window of a cell is proven.
-    @param market The market's index.
-    @param expiry Expiry of the cell [unix seconds].
-    @return (id 80 | stamp 40 | price 96 | done 1, integral 128 | window 16) of the primary, then of the fallback.
-    """
-    return self.proofs[self._key(market, expiry)]
+    variances: realised_vol.Variances = realised_vol._unpack(self.markets[market].variances)
+    return variances.fast, variances.day, variances.week, variances.long
 
 
 @external
@@ -501,344 +564,469 @@ def surface(market: uint256) -> (uint256, uint256, uint256[16], bool):
     return word, index, slices, self._is_in_force(word, index)
 
 
-# --- feeds ---------------------------------------------------------------------------------------------------
+# --- which price ---------------------------------------------------------------------------------------------
 
 
 @internal
 @view
-def _feed_word(feed: address, heartbeat: uint256) -> uint256:
-    assert heartbeat != 0 and heartbeat < 2**31, "oracle/heartbeat"
-    decimals: uint256 = convert(staticcall IFeed(feed).decimals(), uint256)
-    assert decimals <= 18, "oracle/feed-decimals"
-    # a round may be a tenth older than the heartbeat
-    return convert(feed, uint256) | (heartbeat * 11 // 10 << 160) | (10 ** (18 - decimals) << SCALE_AT)
-
-
-@internal
-@view
-def _read(feed_word: uint256, asked: uint256) -> Reading:
-    """
-    @notice The newest round of a feed (NEWEST), or one of its history, where FINE and STALE are both good. A feed that
-            answers nonsense gives a reason, never a revert. Of an uptime feed (UPTIME) its answer and startedAt.
-    """
-    reading: Reading = Reading(reason=UNREACHABLE, id=0, price=0, stamp=0, width=0)
-    request: Bytes[36] = method_id("latestRoundData()", output_type=Bytes[4])
-    if asked != NEWEST and asked != UPTIME:
-        request = abi_encode(asked, method_id=method_id("getRoundData(uint80)", output_type=Bytes[4]))
-    gas_before: uint256 = msg.gas
-    success: bool = False
-    answer: Bytes[192] = b""
-    success, answer = raw_call(
-        convert(feed_word & ADDRESS_MASK, address),
-        request,
-        max_outsize=192,
-        gas=FEED_GAS,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    # who calls with little gas must not make a good feed look bad
-    assert success or gas_before >= FEED_GAS_NEEDED, "oracle/gas"
-    if not success or len(answer) < 160:
-        return reading
-    # (roundId, answer, startedAt, updatedAt, answeredInRound), and of a pull feed its confidence half-width
-    amount: uint256 = extract32(answer, 32, output_type=uint256)
-    if asked == UPTIME:
-        return Reading(reason=FINE, id=0, price=amount, stamp=extract32(answer, 64, output_type=uint256), width=0)
-    id: uint256 = extract32(answer, 0, output_type=uint256)
-    updated_at: uint256 = extract32(answer, 96, output_type=uint256)
-    if id > ROUND_ID_MASK or (asked != NEWEST and id != asked):
-        return reading
-    reading.id = id
-    scale: uint256 = (feed_word >> SCALE_AT) & SCALE_MASK
-    # a negative answer reads as a huge one
-    if amount == 0 or amount > unsafe_div(MAX_PRICE, scale):
-        reading.reason = BAD_ANSWER
-    elif updated_at == 0 or extract32(answer, 128, output_type=uint256) < id:
-        reading.reason = INCOMPLETE
-    elif updated_at > block.timestamp:
-        reading.reason = FUTURE
-    else:
-        reading.price = unsafe_mul(amount, scale)
-        if len(answer) == 192:
-            # a half-width beyond the price itself says no more than the price
-            reading.width = unsafe_mul(min(extract32(answer, 160, output_type=uint256), amount), scale)
-        reading.stamp = updated_at
-        reading.reason = FINE
-        if unsafe_sub(block.timestamp, updated_at) > self._age_limit(feed_word):
-            reading.reason = STALE
-    return reading
-
-
-@internal
-@pure
-def _age_limit(feed_word: uint256) -> uint256:
-    return (feed_word >> 160) & CLOCK_MASK
-
-
-@internal
-@view
-def _read_sequencer(feed: address, grace: uint256) -> uint256:
-    """
-    @notice FINE, SEQUENCER_DOWN or GRACE. An uptime feed answers 0 for up and keeps the last change in startedAt.
-    """
-    status: Reading = self._read(convert(feed, uint256), UPTIME)
-    # startedAt is 0 while an uptime feed has not heard from its chain
-    if status.reason != FINE or status.price != 0 or status.stamp == 0 or status.stamp > block.timestamp:
-        return SEQUENCER_DOWN
-    if unsafe_sub(block.timestamp, status.stamp) < grace:
-        return GRACE
-    return FINE
-
-
-# --- assessment ----------------------------------------------------------------------------------------------
-
-
-@internal
-@view
-def _load(market: uint256) -> uint256[6]:
-    words: uint256[6] = self.markets[market]
-    assert words[PRIMARY] != 0, "oracle/unlisted-market"
+def _load(market: uint256) -> Market:
+    words: Market = empty(Market)
+    words.primary = self.markets[market].primary
+    assert words.primary != 0, "oracle/unlisted-market"
+    words.params = self.markets[market].params
+    words.state = self.markets[market].state
+    words.seen = self.markets[market].seen
+    words.anchors = self.markets[market].anchors
+    words.variances = self.markets[market].variances
+    if words.state & HAS_FALLBACK != 0:
+        words.second = self.markets[market].second
     return words
 
 
 @internal
-@view
-def _assess(
-    market: uint256, expiry: uint256, words: uint256[6], primary: Reading
-) -> (IOracleAdapter.Snapshot, uint256, uint256, uint256, uint256):
+@pure
+def _are_apart(price: uint256, other: uint256, params: uint256) -> bool:
     """
-    @notice The snapshot of a cell, and the market's STATE, ROUND and surface word as a recording call leaves them.
-    @param primary Newest round of the primary feed.
-    @return (snapshot, STATE, ROUND, rounds read to sum the settlement window, surface word or 0).
+    @notice Whether two prices are further apart than the deviation allows; both below 2^96.
     """
-    params: uint256 = words[PARAMS]
-    state: uint256 = words[STATE]
-    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
-
-    # --- which price
-    fallback: Reading = Reading(reason=FINE, id=0, price=0, stamp=0, width=0)
-    sequencer: uint256 = FINE
-    if words[FALLBACK] != 0:
-        fallback = self._read(words[FALLBACK], NEWEST)
-    if words[PRIMARY] & HAS_SEQUENCER != 0:
-        sequencer = self._read_sequencer(self.sequencers[market], oracle_word._grace_seconds(params))
-    primary_fresh: bool = primary.reason == FINE
-    fallback_fresh: bool = words[FALLBACK] != 0 and fallback.reason == FINE
-    apart: bool = False
-    width: uint256 = 0
-    if primary_fresh and fallback_fresh:
-        distance: uint256 = unsafe_sub(primary.price, fallback.price)
-        if primary.price < fallback.price:
-            distance = unsafe_sub(fallback.price, primary.price)
-        # prices are below 2^96
-        if unsafe_mul(distance, WAD) > unsafe_mul(oracle_word._deviation(params), fallback.price):
-            apart = True
-            width = distance
-
-    # --- degraded until two sources agree or the delay is over
-    since: uint256 = (state >> DEGRADED_AT) & TIME_MASK
-    trouble: bool = apart or not primary_fresh
-    if not trouble and (fallback_fresh or words[FALLBACK] == 0):
-        since = 0
-    elif trouble and since == 0:
-        since = block.timestamp
-    waiting: bool = False
-    if since != 0:
-        waiting = block.timestamp < since + oracle_word._failover_seconds(params)
-    if not trouble and not waiting:
-        since = 0
-
-    fresh: bool = sequencer != SEQUENCER_DOWN
-    status: uint256 = 0
-    if primary_fresh or not fallback_fresh or waiting or not fresh:
-        facts.spot = primary.price
-        facts.updated_at = primary.stamp
-        facts.half_width = max(width, primary.width)
-        fresh = fresh and primary_fresh
-    else:
-        status = layout.FALLBACK_USED
-        facts.spot = fallback.price
-        facts.updated_at = fallback.stamp
-        facts.half_width = fallback.width
-    if facts.spot == 0:
-        # no usable answer at all: the last one that was folded, or whatever the fallback says
-        facts.spot = (words[ROUND] >> PRICE_AT) & MAX_PRICE
-        facts.updated_at = (words[ROUND] >> STAMP_AT) & TIME_MASK
-        if facts.spot == 0:
-            facts.spot = fallback.price
-            facts.updated_at = fallback.stamp
-
-    # --- an outage is the loss of every source; its end, as recorded, starts the grace
-    grace_until: uint256 = (state >> GRACE_AT) & TIME_MASK
-    outage: uint256 = state & OUTAGE
-    if sequencer == SEQUENCER_DOWN or not (primary_fresh or fallback_fresh):
-        outage = OUTAGE
-    elif outage != 0:
-        outage = 0
-        grace_until = block.timestamp + oracle_word._grace_seconds(params)
-    in_grace: bool = sequencer == GRACE or block.timestamp < grace_until
-    active: bool = fresh and not waiting and not in_grace
-
-    if fresh:
-        status |= layout.FRESH
-    if active:
-        status |= layout.ACTIVE
-    if since != 0:
-        status |= layout.DEGRADED
-    if in_grace:
-        status |= layout.GRACE
-    if facts.spot == 0:
-        status |= layout.NO_PRICE
-    reason: uint256 = primary.reason
-    if sequencer == SEQUENCER_DOWN:
-        reason = SEQUENCER_DOWN
-    elif reason == FINE:
-        if apart:
-            reason = APART
-        elif waiting:
-            reason = WAITING
-        elif in_grace:
-            reason = GRACE
-    status |= (reason << 8) | (fallback.reason << 12)
-
-    # --- the market clock
-    clock: uint256 = state & CLOCK_MASK
-    restart: uint256 = (state >> RESTART_AT) & CLOCK_MASK
-    seen_at: uint256 = (state >> SEEN_AT) & TIME_MASK
-    broken: uint256 = BROKEN
-    if active:
-        gap: uint256 = unsafe_sub(block.timestamp, seen_at)
-        if gap > MAX_GAP:
-            restart = clock
-        elif state & BROKEN == 0:
-            clock = unsafe_add(clock, gap)
-        seen_at = block.timestamp
-        broken = 0
-    facts.clock = clock
-    facts.restarted_at = restart
-
-    # --- vols
-    vols: uint256 = words[VOLS]
-    last: uint256 = words[ROUND]
-    last_price: uint256 = (last >> PRICE_AT) & MAX_PRICE
-    last_stamp: uint256 = (last >> STAMP_AT) & TIME_MASK
-    if (
-        primary.price != 0
-        and last_price != 0
-        and primary.id != last & ROUND_ID_MASK
-        and primary.stamp >= last_stamp
-    ):
-        # not poked yet: the newest round counts as one return
-        vols = self._vols(
-            volatility._fold(
-                self.variances[market],
-                last_price,
-                primary.price,
-                unsafe_sub(primary.stamp, last_stamp),
-                params,
-            )
-        )
-    flat: uint256 = unsafe_mul(last >> FLAT_AT, FLAT_UNIT)
-    elapsed: uint256 = 0
-    if active:
-        elapsed = unsafe_sub(block.timestamp, (state >> RECORDED_AT) & TIME_MASK)
-    surface: uint256 = 0
-    sigma_now: uint256 = max(volatility._fast(vols), oracle_word._sigma_floor(params))
-    if words[PRIMARY] & HAS_SURFACE != 0:
-        surface = self.surfaces[market][0]
-        surface = surfaces_._with_fade(
-            surface,
-            surfaces_._fade_after(surface, flat, oracle_word._ramp(params), block.timestamp, elapsed),
-        )
-        sigma_now = max(sigma_now, surfaces_._sigma_atm(surface))
-        if block.timestamp <= surfaces_._live_until(surface):
-            status |= layout.SURFACE_LIVE
-    # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
-    sigma_now = unsafe_mul(unsafe_div(sigma_now, SIGMA_UNIT), SIGMA_UNIT)
-    flat_target: uint256 = self._flat_target(volatility._week(vols), params)
-    sigma: uint256 = unsafe_mul((state >> SIGMA_AT) & SIGMA_MASK, SIGMA_UNIT)
-    if sigma < sigma_now or flat != flat_target:
-        # up by the ramp at most, and only while the price is active; sigma falls at once, the flat iv by the ramp
-        growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
-        sigma = min(sigma_now, sigma * growth // WAD // SIGMA_UNIT * SIGMA_UNIT)
-        flat = max(min(flat_target, flat * growth // WAD), flat * WAD // growth) // FLAT_UNIT * FLAT_UNIT
-    else:
-        sigma = sigma_now
-    facts.sigma = sigma
-    facts.sigma_now = sigma_now
-    facts.vol_ratio = volatility._day(vols)
-    facts.surface_near = flat
-
-    state_after: uint256 = (
-        clock
-        | (restart << RESTART_AT)
-        | (seen_at << SEEN_AT)
-        | (block.timestamp << RECORDED_AT)
-        | (since << DEGRADED_AT)
-        | (grace_until << GRACE_AT)
-        | (unsafe_div(sigma, SIGMA_UNIT) << SIGMA_AT)
-        | broken
-        | outage
+    return unsafe_mul(unsafe_sub(max(price, other), min(price, other)), WAD) > unsafe_mul(
+        oracle_word._deviation(params), other
     )
-    round_after: uint256 = (last & (2**210 - 1)) | (unsafe_div(flat, FLAT_UNIT) << FLAT_AT)
 
-    # --- the cell
-    walked: uint256 = 0
-    rate: int256 = oracle_word._rate(params)
-    facts.rate = rate
+
+@internal
+@view
+def _prices(market: uint256, words: Market) -> Prices:
+    """
+    @notice What the feeds give: one price, whether it is fresh, and what is wrong with it.
+    """
+    found: Prices = empty(Prices)
+    found.primary = feeds_._read_newest(words.primary)
+    seen_price: uint256 = words.seen & feeds_.MAX_PRICE
+    seen_at: uint256 = (words.seen >> STAMP_AT) & TIME_MASK
+    limit: uint256 = feeds_._age_limit(words.primary)
+    if found.primary.price != 0 and found.primary.stamp < seen_at:
+        # time does not step back: the round last seen stays in force at its own age
+        found.primary.price = seen_price
+        found.primary.stamp = seen_at
+        found.primary.width = 0
+        found.primary.reason = feeds_.STALE if block.timestamp > unsafe_add(seen_at, limit) else feeds_.FINE
+    found.spot = found.primary.price
+    found.stamp = found.primary.stamp
+    if found.spot == 0:
+        found.spot = seen_price
+        found.stamp = seen_at
+    primary_fresh: bool = found.primary.reason == feeds_.FINE
+    # stale since then, whoever looked when
+    stale_at: uint256 = unsafe_add(found.stamp, limit)
+    found.fresh_until = stale_at
+
+    sequencer: uint256 = feeds_.FINE
+    if words.state & HAS_SEQUENCER != 0:
+        sequencer, found.up_since = feeds_._read_sequencer(
+            self.sequencers[market], oracle_word._grace_seconds(words.params)
+        )
+        found.is_down = sequencer == feeds_.SEQUENCER_DOWN
+    second: feeds_.Reading = empty(feeds_.Reading)
+    if words.second != 0:
+        second = feeds_._read_newest(words.second)
+    found.second_reason = second.reason
+    second_fresh: bool = words.second != 0 and second.reason == feeds_.FINE
+    disputed: bool = second_fresh and self._are_apart(found.spot, second.price, words.params)
+    found.is_apart = primary_fresh and disputed
+    found.is_known = found.primary.price != 0 and not disputed and not found.is_down
+    found.width = found.primary.width
+    if found.is_apart:
+        found.width = max(
+            found.width, unsafe_sub(max(found.spot, second.price), min(found.spot, second.price))
+        )
+
+    failover: uint256 = oracle_word._failover_seconds(words.params)
+    found.apart_since = (words.state >> APART_AT) & TIME_MASK
+    if found.is_apart:
+        if found.apart_since == 0:
+            found.apart_since = block.timestamp
+    elif primary_fresh and second_fresh:
+        found.apart_since = 0
+    if found.apart_since != 0:
+        found.waiting_until = unsafe_add(found.apart_since, failover)
+    if not primary_fresh and words.second != 0:
+        found.waiting_until = max(found.waiting_until, unsafe_add(stale_at, failover))
+    if block.timestamp >= found.waiting_until:
+        found.waiting_until = 0
+    found.is_fresh = primary_fresh and not found.is_down
+    if not primary_fresh and second_fresh and found.waiting_until == 0 and not found.is_down:
+        found.uses_second = True
+        found.is_known = True
+        found.is_fresh = True
+        found.spot = second.price
+        found.stamp = second.stamp
+        found.fresh_until = unsafe_add(second.stamp, feeds_._age_limit(words.second))
+        found.width = max(
+            second.width, unsafe_div(unsafe_mul(second.price, feeds_._threshold(words.second)), WAD)
+        )
+
+    # lost: every source older than its limit and an hour
+    found.is_lost = not primary_fresh and not second_fresh and block.timestamp > (
+        max(stale_at, unsafe_add(found.stamp, OUTAGE_SECONDS))
+    )
+    if found.is_lost and second.price != 0:
+        found.is_lost = block.timestamp > unsafe_add(second.stamp, OUTAGE_SECONDS)
+
+    if sequencer == feeds_.SEQUENCER_DOWN:
+        found.reason = feeds_.SEQUENCER_DOWN
+    elif not primary_fresh:
+        found.reason = found.primary.reason
+    elif found.is_apart:
+        found.reason = feeds_.APART
+    elif found.waiting_until != 0:
+        found.reason = feeds_.WAITING
+    elif sequencer == feeds_.GRACE:
+        found.reason = feeds_.GRACE
+    return found
+
+
+# --- the market now ------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _moment(market: uint256, words: Market) -> Moment:
+    """
+    @notice The market as a recording call would leave it now.
+    """
+    now: Moment = empty(Moment)
+    now.prices = self._prices(market, words)
+    grace: uint256 = oracle_word._grace_seconds(words.params)
+    now.grace_until = (words.state >> GRACE_AT) & TIME_MASK
+    now.broken_at = (words.state >> BROKEN_AT) & TIME_MASK
+    if now.prices.is_down or now.prices.is_lost:
+        now.is_out = True
+    elif words.state & OUTAGE != 0:
+        # an outage ends with a fresh source, and grace begins
+        now.is_out = not now.prices.is_fresh
+        if not now.is_out:
+            now.grace_until = unsafe_add(block.timestamp, grace)
+    if now.is_out or now.prices.is_apart:
+        now.broken_at = block.timestamp
+    if now.prices.up_since != 0:
+        now.grace_until = max(now.grace_until, unsafe_add(now.prices.up_since, grace))
+    now.in_grace = block.timestamp < now.grace_until
+    now.is_active = (
+        now.prices.is_fresh and now.prices.waiting_until == 0 and not now.in_grace and not now.is_out
+    )
+    now.clock = market_clock._unpack(words.state)
+    if now.is_active:
+        now.clock = market_clock._seen(
+            now.clock,
+            block.timestamp,
+            max(now.broken_at, now.prices.up_since),
+            unsafe_sub(now.prices.fresh_until, block.timestamp),
+        )
+    now.undisputed, now.undisputed_at = self._undisputed(market, words.seen)
+    if now.prices.is_known:
+        price: uint256 = now.prices.primary.price
+        stamp: uint256 = now.prices.primary.stamp
+        if now.prices.uses_second:
+            price = now.prices.spot
+            stamp = now.prices.stamp
+        if stamp >= now.undisputed_at:
+            now.undisputed = price
+            now.undisputed_at = stamp
+    now.status = self._status(now)
+    return self._with_vols(market, words, now)
+
+
+@internal
+@pure
+def _status(now: Moment) -> uint256:
+    status: uint256 = 0
+    reason: uint256 = now.prices.reason
+    if now.prices.is_fresh:
+        status |= layout.FRESH
+    if now.is_active:
+        status |= layout.ACTIVE
+    if now.prices.primary.reason != feeds_.FINE or now.prices.is_apart or now.prices.waiting_until != 0:
+        status |= layout.DEGRADED
+    if now.in_grace:
+        status |= layout.GRACE
+        if reason == feeds_.FINE:
+            reason = feeds_.GRACE
+    if now.prices.uses_second:
+        status |= layout.FALLBACK_USED
+    return status | (reason << 8) | (now.prices.second_reason << 12)
+
+
+@internal
+@view
+def _with_vols(market: uint256, words: Market, moment: Moment) -> Moment:
+    """
+    @notice Realised vols with the return to the newest price, and the ramps of what is made of them.
+    """
+    now: Moment = moment
+    params: uint256 = words.params
+    variances: uint256 = words.variances
+    base: uint256 = (words.anchors >> BASE_AT) & feeds_.MAX_PRICE
+    base_at: uint256 = unsafe_mul(words.anchors >> INSTANT_AT, realised_vol.INSTANT)
+    price: uint256 = now.prices.primary.price
+    if price != 0 and base != 0 and price != base and now.prices.primary.stamp > base_at:
+        variances = staticcall IVolFolder(VOL_FOLDER).with_newest(
+            IVolFolder.Folding(
+                feed=0,
+                params=params,
+                listed_at=words.seen >> LISTED_AT,
+                variances=variances,
+                base=base,
+                instant=words.anchors >> INSTANT_AT,
+                cursor=0,
+                looked=0,
+            ),
+            price,
+        )
+    vols: realised_vol.Vols = realised_vol._vols(variances)
+    now.ratio = vols.ratio
+    now.week = unsafe_mul((words.anchors >> WEEK_AT) & VOL_MASK, VOL_UNIT)
+    now.long = unsafe_mul((words.anchors >> LONG_AT) & VOL_MASK, VOL_UNIT)
+    elapsed: uint256 = 0
+    if now.is_active:
+        elapsed = unsafe_sub(block.timestamp, (words.state >> RECORDED_AT) & TIME_MASK)
+    growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
+
+    now.sigma_now = max(vols.sigma, oracle_word._sigma_floor(params))
+    if words.state & HAS_SURFACE != 0:
+        factor: uint256 = oracle_word._flat_factor(params)
+        now.surface = self.surfaces[market][0]
+        now.surface = surfaces_._with_fade(
+            now.surface,
+            surfaces_._fade_after(
+                now.surface,
+                fallback_surface._iv(now.week, now.long, 0, factor),
+                fallback_surface._iv(now.week, now.long, 2**40, factor),
+                oracle_word._ramp(params),
+                block.timestamp,
+                elapsed,
+            ),
+        )
+        now.sigma_now = max(now.sigma_now, surfaces_._sigma_atm(now.surface))
+        if block.timestamp <= surfaces_._live_until(now.surface) and surfaces_._fade(now.surface) == 0:
+            now.status |= layout.SURFACE_LIVE
+    # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
+    now.sigma_now = unsafe_mul(unsafe_div(now.sigma_now, VOL_UNIT), VOL_UNIT)
+    # up by the ramp at most, and only while the price is active; sigma falls at once, the anchors by the ramp
+    now.sigma = unsafe_mul(words.anchors & VOL_MASK, VOL_UNIT)
+    now.sigma = min(now.sigma_now, self._grown(now.sigma, growth))
+    now.week = self._towards(now.week, vols.week, growth)
+    now.long = self._towards(now.long, vols.long, growth)
+    return now
+
+
+@internal
+@pure
+def _grown(vol: uint256, growth: uint256) -> uint256:
+    return unsafe_mul(unsafe_div(unsafe_mul(vol, growth), WAD * VOL_UNIT), VOL_UNIT)
+
+
+@internal
+@pure
+def _towards(anchor: uint256, vol: uint256, growth: uint256) -> uint256:
+    """
+    @notice An anchor after one step of its ramp, in stored units.
+    """
+    target: uint256 = unsafe_mul(unsafe_div(min(vol, MAX_ANCHOR), VOL_UNIT), VOL_UNIT)
+    if target >= anchor:
+        return min(target, self._grown(anchor, growth))
+    return max(target, unsafe_mul(unsafe_div(unsafe_div(unsafe_mul(anchor, WAD), growth), VOL_UNIT), VOL_UNIT))
+
+
+# --- the cell ------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _window_of(market: uint256, expiry: uint256, params: uint256) -> Window:
+    """
+    @notice The settlement window of a cell, if it is open.
+    """
+    window: Window = empty(Window)
+    if expiry <= block.timestamp or unsafe_sub(expiry, block.timestamp) > MAX_WINDOW:
+        return window
+    window.word = self.cells[market][expiry]
+    window.length = self._length(window.word, params)
+    window.delay = self._delay(window.word, params)
+    window.start = unsafe_sub(expiry, min(window.length, expiry))
+    window.is_open = block.timestamp > window.start
+    return window
+
+
+@internal
+@pure
+def _length(cell: uint256, params: uint256) -> uint256:
+    if cell & CELL_STAMPED != 0:
+        return (cell >> CELL_WINDOW_AT) & MAX_WINDOW
+    return oracle_word._window_seconds(params)
+
+
+@internal
+@pure
+def _delay(cell: uint256, params: uint256) -> uint256:
+    if cell & CELL_STAMPED != 0:
+        return (cell >> CELL_DELAY_AT) & (2**12 - 1)
+    return oracle_word._settle_delay(params)
+
+
+@internal
+@view
+def _terms(market: uint256, expiry: uint256, words: Market) -> IOracleAdapter.Terms:
+    cell: uint256 = self.cells[market][expiry]
+    return IOracleAdapter.Terms(
+        primary=words.primary,
+        fallback_feed=words.second,
+        window=self._length(cell, words.params),
+        delay=self._delay(cell, words.params),
+        deviation=oracle_word._deviation(words.params),
+    )
+
+
+@internal
+def _stamp(market: uint256, expiry: uint256, params: uint256):
+    """
+    @notice Keeps what a cell settles by: later changes of parameters are for later cells.
+    """
+    if self.cells[market][expiry] == 0:
+        self.cells[market][expiry] = (
+            (oracle_word._window_seconds(params) << CELL_WINDOW_AT)
+            | (oracle_word._settle_delay(params) << CELL_DELAY_AT)
+            | CELL_STAMPED
+        )
+
+
+@internal
+@pure
+def _ask(
+    market: uint256, expiry: uint256, window: Window, words: Market, uses_second: bool
+) -> IExpiryPrices.Window:
+    return IExpiryPrices.Window(
+        market=market,
+        expiry=expiry,
+        start=window.start,
+        delay=window.delay,
+        feed=words.second if uses_second else words.primary,
+    )
+
+
+@internal
+@pure
+def _not_summed(status: uint256) -> uint256:
+    """
+    @notice The status of a cell whose sum is more than one call away: what it would settle at is unknown, and other cells
+            do not care.
+    """
+    return (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (feeds_.WINDOW_OPEN << 8)
+
+
+@internal
+@view
+def _cell_clock(window: Window, moment: Moment, is_active: bool) -> market_clock.Clock:
+    """
+    @notice The clock of a cell in its window: it goes on from the market's at the window's start, and then counts looks
+            at this cell alone.
+    """
+    clock: market_clock.Clock = market_clock._unpack(window.word)
+    if clock.seen_at == 0:
+        passed: uint256 = unsafe_sub(block.timestamp, window.start)
+        clock = moment.clock
+        clock.value = unsafe_sub(clock.value, min(passed, clock.value))
+        return clock
+    if is_active:
+        return market_clock._seen(
+            clock,
+            block.timestamp,
+            max(moment.broken_at, moment.prices.up_since),
+            unsafe_sub(moment.prices.fresh_until, block.timestamp),
+        )
+    return clock
+
+
+@internal
+@view
+def _facts(
+    market: uint256,
+    expiry: uint256,
+    words: Market,
+    moment: Moment,
+    window: Window,
+    live: IExpiryPrices.Live,
+) -> IOracleAdapter.Snapshot:
+    """
+    @notice The snapshot of a cell.
+    """
+    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
+    facts.spot = moment.prices.spot
     facts.forward = facts.spot
+    facts.half_width = moment.prices.width
+    facts.updated_at = moment.prices.stamp
+    facts.sigma = moment.sigma
+    facts.sigma_now = moment.sigma_now
+    facts.vol_ratio = moment.ratio
+    facts.rate = oracle_word._rate(words.params)
+    facts.status = moment.status
+    facts.clock = moment.clock.value
+    facts.restarted_at = moment.clock.restarted_at
+    facts.undisputed = moment.undisputed
     if expiry > block.timestamp:
-        remaining: uint256 = expiry - block.timestamp
-        facts.seconds = remaining
-        if surface != 0 and (status & layout.SURFACE_LIVE != 0 or surfaces_._fade(surface) != WAD):
-            near: uint256 = 0
-            far: uint256 = 0
-            weight: uint256 = 0
-            near, far, weight = self._place(market, expiry, surface)
-            if near != 0:
-                status |= layout.SURFACE_SVI
-                facts.surface_near = near
-                facts.surface_far = far
-                facts.surface_weight = svi_slice._mix(weight, surfaces_._fade(surface), flat)
-        if remaining < oracle_word._window_seconds(params):
-            window: uint256 = 0
-            passed: uint256 = 0
-            average: uint256 = 0
-            complete: bool = True
-            if fresh:
-                slot: uint256 = 0
-                newest: Reading = primary
-                if status & layout.FALLBACK_USED != 0:
-                    slot = 2
-                    newest = fallback
-                window, passed, average, complete, walked = self._window_average(
-                    self._key(market, expiry), slot, words[unsafe_div(slot, 2)], newest, params, expiry
+        facts.seconds = unsafe_sub(expiry, block.timestamp)
+        if window.is_open:
+            if not live.is_complete:
+                if moment.prices.is_fresh:
+                    facts.status = self._not_summed(facts.status)
+            else:
+                passed: uint256 = unsafe_sub(block.timestamp, window.start)
+                facts.window_share = unsafe_div(unsafe_mul(passed, WAD), window.length)
+                facts.window_average = unsafe_div(live.sum, passed)
+                facts.forward = unsafe_div(
+                    unsafe_add(
+                        unsafe_mul(facts.window_average, passed),
+                        unsafe_mul(facts.spot, unsafe_sub(window.length, passed)),
+                    ),
+                    window.length,
                 )
-            if not complete:
-                # what this cell would settle at is unknown: its price is not fresh, other cells do not care
-                status = (status & ~(layout.FRESH | layout.ACTIVE | (15 << 8))) | (WINDOW_OPEN << 8)
-            elif passed != 0:
-                facts.window_share = passed * WAD // window
-                facts.window_average = average
-                facts.forward = (
-                    average * passed + facts.spot * (window - passed)
-                ) // window
-        elif rate != 0:
-            carry: int256 = rate * convert(min(remaining, MAX_HORIZON), int256) * ONE_Q64 // (
-                YEAR * convert(WAD, int256)
+            clock: market_clock.Clock = self._cell_clock(
+                window, moment, facts.status & layout.ACTIVE != 0
             )
-            facts.forward = (
-                facts.spot * convert(fixed._exp(carry), uint256)
-            ) >> 64
+            facts.clock = clock.value
+            facts.restarted_at = clock.restarted_at
+        elif facts.rate != 0:
+            carry: int256 = unsafe_div(
+                unsafe_mul(unsafe_mul(facts.rate, convert(min(facts.seconds, MAX_HORIZON), int256)), ONE_Q64),
+                YEAR * WAD_SIGNED,
+            )
+            facts.forward = unsafe_mul(facts.spot, convert(fixed._exp(carry), uint256)) >> 64
     elif expiry != 0:
-        price: uint256 = self.fixed_prices[self._key(market, expiry)] & MAX_PRICE
+        price: uint256 = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
         if price != 0:
             facts.forward = price
             facts.window_share = WAD
             facts.window_average = price
-    facts.undisputed = facts.spot
-    facts.status = status
-    return facts, state_after, round_after, walked, surface
+    flat: uint256 = fallback_surface._iv(
+        moment.week,
+        moment.long,
+        facts.seconds if expiry != 0 else MARKET_TENOR,
+        oracle_word._flat_factor(words.params),
+    )
+    facts.surface_near = flat
+    if facts.seconds != 0 and moment.surface != 0:
+        fade: uint256 = surfaces_._fade(moment.surface)
+        near: uint256 = 0
+        far: uint256 = 0
+        weight: uint256 = 0
+        if fade != WAD or block.timestamp <= surfaces_._live_until(moment.surface):
+            near, far, weight = self._place(market, expiry, moment.surface)
+        if near != 0:
+            facts.status |= layout.SURFACE_SVI
+            facts.surface_near = near
+            facts.surface_far = far
+            facts.surface_weight = svi_slice._mix(weight, fade, flat)
+    return facts
 
 
 @internal
@@ -893,373 +1081,117 @@ def _slice(market: uint256, at: uint256, left: uint256, surface: uint256) -> uin
     return svi_slice._scale(word, left, unsafe_sub(at, made_at))
 
 
-@internal
-@pure
-def _vols(variances: uint256) -> uint256:
-    """
-    @notice What a snapshot needs of the EWMAs: max(24 h, 7 d) vol, ratio of 6 h to 7 d, 7 d vol [wad].
-    """
-    fast: uint256 = volatility._fast(variances)
-    day: uint256 = volatility._day(variances)
-    week: uint256 = volatility._week(variances)
-    slow: uint256 = isqrt(unsafe_mul(week, WAD))
-    sigma: uint256 = slow
-    if day > week:
-        sigma = isqrt(unsafe_mul(day, WAD))
-    ratio: uint256 = WAD
-    if fast > week:
-        ratio = MAX_RATIO
-        if week != 0:
-            ratio = min(isqrt(fast * (WAD * WAD) // week), MAX_RATIO)
-    return volatility._pack(sigma, ratio, slow)
+# --- recording -----------------------------------------------------------------------------------------------
 
 
 @internal
 @pure
-def _flat_target(vol: uint256, params: uint256) -> uint256:
+def _day(at: uint256) -> uint256:
     """
-    @notice Flat iv of a market without a surface: the 7-day EWMA, which one round moves least, times a factor [wad].
+    @notice The day of the last 08:00 UTC at or before a moment.
     """
-    target: uint256 = unsafe_div(unsafe_mul(vol, oracle_word._flat_factor(params)), WAD)
-    # in stored units
-    return unsafe_mul(unsafe_div(min(max(target, MIN_IV), MAX_IV), FLAT_UNIT), FLAT_UNIT)
+    return unsafe_sub(max(at, HOUR_OF_EXPIRY), HOUR_OF_EXPIRY) // DAY
 
 
 @internal
-def _observe(
-    market: uint256, expiry: uint256, words: uint256[6], newest: Reading
-) -> (IOracleAdapter.Snapshot, uint256):
+@view
+def _undisputed(market: uint256, seen: uint256) -> (uint256, uint256):
     """
-    @notice Assesses and records.
-    @param words The market's words as stored.
-    @return (snapshot, rounds read to sum the settlement window).
+    @notice The undisputed price as stored, and its stamp.
     """
-    facts: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
-    state: uint256 = 0
-    round: uint256 = 0
-    walked: uint256 = 0
-    surface: uint256 = 0
-    facts, state, round, walked, surface = self._assess(market, expiry, words, newest)
-    before: uint256 = words[STATE]
-    if state != before:
-        self.markets[market][STATE] = state
-        if (state ^ before) & EVENT_BITS != 0:
+    word: uint256 = seen
+    if seen & IS_UNDISPUTED == 0:
+        word = self.markets[market].undisputed
+    return word & feeds_.MAX_PRICE, (word >> STAMP_AT) & TIME_MASK
+
+
+@internal
+@pure
+def _pack_anchors(sigma: uint256, week: uint256, long: uint256, base: uint256, instant: uint256) -> uint256:
+    return (
+        unsafe_div(sigma, VOL_UNIT)
+        | (unsafe_div(week, VOL_UNIT) << WEEK_AT)
+        | (unsafe_div(long, VOL_UNIT) << LONG_AT)
+        | (base << BASE_AT)
+        | (instant << INSTANT_AT)
+    )
+
+
+@internal
+@pure
+def _cursor(id: uint256, stamp: uint256, price: uint256) -> uint256:
+    return id | (stamp << 80) | (price << 114)
+
+
+@internal
+def _record_rounds(words: Market):
+    """
+    @notice Has RoundRecorders keep their newest answer; one that fails is believed only if it got its gas.
+    """
+    for feed: uint256 in [words.primary, words.second]:
+        if feeds_._kind(feed) == feeds_.RECORDER:
+            gas_before: uint256 = msg.gas
+            success: bool = raw_call(
+                feeds_._address(feed),
+                method_id("record()"),
+                gas=feeds_.FEED_GAS,
+                revert_on_failure=False,
+            )
+            assert success or gas_before >= feeds_.FEED_GAS_NEEDED, "oracle/gas"
+
+
+@internal
+def _record(market: uint256, words: Market, moment: Moment):
+    """
+    @notice Writes what a call leaves behind.
+    @param words As stored, but for instants that this call has folded.
+    """
+    last_day: uint256 = self._day((words.state >> RECORDED_AT) & TIME_MASK)
+    today: uint256 = self._day(block.timestamp)
+    price: uint256 = 0
+    stamp: uint256 = 0
+    price, stamp = self._undisputed(market, words.seen)
+    if today != last_day:
+        # the first call after an 08:00: what was undisputed before it is kept under it
+        self.undisputed_at[market][today] = price
+    state: uint256 = (
+        market_clock._pack(moment.clock)
+        | (block.timestamp << RECORDED_AT)
+        | (moment.prices.apart_since << APART_AT)
+        | (moment.grace_until << GRACE_AT)
+        | (moment.broken_at << BROKEN_AT)
+        | (words.state & FLAGS)
+    )
+    if moment.is_out:
+        state |= OUTAGE
+    if state != words.state:
+        self.markets[market].state = state
+        if (state ^ words.state) & EVENT_BITS != 0:
             log IOracleAdapter.StatusRecorded(
                 market=market,
-                status=facts.status,
-                clock=state & CLOCK_MASK,
-                restarted_at=(state >> RESTART_AT) & CLOCK_MASK,
+                status=moment.status,
+                clock=moment.clock.value,
+                restarted_at=moment.clock.restarted_at,
             )
-    if round != words[ROUND]:
-        self.markets[market][ROUND] = round
-    if surface != 0 and surface != self.surfaces[market][0]:
-        self.surfaces[market][0] = surface
-    return facts, walked
-
-
-# --- settlement window ---------------------------------------------------------------------------------------
-
-
-@internal
-@pure
-def _key(market: uint256, expiry: uint256) -> uint256:
-    return (market << 64) | expiry
-
-
-@internal
-@view
-def _window(key: uint256, params: uint256) -> uint256:
-    # a proof once begun keeps its window
-    if self.proofs[key][0] != 0:
-        return self.proofs[key][1] >> 128
-    if self.proofs[key][2] != 0:
-        return self.proofs[key][3] >> 128
-    return oracle_word._window_seconds(params)
-
-
-@internal
-@view
-def _load_proof(key: uint256, slot: uint256) -> Proof:
-    word: uint256 = self.proofs[key][slot]
-    return Proof(
-        id=word & ROUND_ID_MASK,
-        stamp=(word >> 80) & (2**40 - 1),
-        price=(word >> 120) & MAX_PRICE,
-        integral=self.proofs[key][slot + 1] & (2**128 - 1),
-        done=word >> 216 != 0,
+    seen: uint256 = words.seen
+    primary: feeds_.Reading = moment.prices.primary
+    if primary.price != 0:
+        seen = primary.price | (primary.stamp << STAMP_AT) | (words.seen >> LISTED_AT << LISTED_AT)
+    seen = seen & ~IS_UNDISPUTED
+    if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == (seen >> STAMP_AT) & TIME_MASK:
+        seen |= IS_UNDISPUTED
+    elif moment.undisputed != price or moment.undisputed_at != stamp or words.seen & IS_UNDISPUTED != 0:
+        self.markets[market].undisputed = moment.undisputed | (moment.undisputed_at << STAMP_AT)
+    if seen != words.seen:
+        self.markets[market].seen = seen
+    anchors: uint256 = self._pack_anchors(
+        moment.sigma,
+        moment.week,
+        moment.long,
+        (words.anchors >> BASE_AT) & feeds_.MAX_PRICE,
+        words.anchors >> INSTANT_AT,
     )
-
-
-@internal
-def _store_proof(key: uint256, slot: uint256, proof: Proof, window: uint256):
-    self.proofs[key][slot] = (
-        proof.id | (proof.stamp << 80) | (proof.price << 120) | (convert(proof.done, uint256) << 216)
-    )
-    self.proofs[key][slot + 1] = proof.integral | (window << 128)
-
-
-@internal
-@view
-def _window_average(
-    key: uint256, slot: uint256, feed_word: uint256, newest: Reading, params: uint256, expiry: uint256
-) -> (uint256, uint256, uint256, bool, uint256):
-    """
-    @notice Average price so far in an open settlement window (5.1).
-    @return (length of the window, elapsed seconds, average [wad], whether every round is in it, rounds read).
-    """
-    window: uint256 = self._window(key, params)
-    start: uint256 = expiry - window
-    if block.timestamp <= start:
-        return window, 0, 0, True, 0
-    proof: Proof = self._load_proof(key, slot)
-    complete: bool = False
-    steps: uint256 = 0
-    proof, complete, steps = self._sum_window(feed_word, newest, proof, start, expiry)
-    elapsed: uint256 = block.timestamp - start
-    if not complete:
-        return window, elapsed, 0, False, steps
-    integral: uint256 = proof.integral + proof.price * (block.timestamp - max(proof.stamp, start))
-    return window, elapsed, integral // elapsed, True, steps
-
-
-@internal
-def _keep_window(market: uint256, expiry: uint256, words: uint256[6], newest: Reading, status: uint256):
-    """
-    @notice Stores how far the average of an open window is summed.
-    """
-    slot: uint256 = 0
-    reading: Reading = newest
-    feed_word: uint256 = words[PRIMARY]
-    if status & layout.FALLBACK_USED != 0:
-        slot = 2
-        feed_word = words[FALLBACK]
-        reading = self._read(feed_word, NEWEST)
-    key: uint256 = self._key(market, expiry)
-    window: uint256 = self._window(key, words[PARAMS])
-    proof: Proof = self._load_proof(key, slot)
-    complete: bool = False
-    steps: uint256 = 0
-    proof, complete, steps = self._sum_window(feed_word, reading, proof, expiry - window, expiry)
-    if proof.id != 0:
-        self._store_proof(key, slot, proof, window)
-
-
-@internal
-@view
-def _sum_window(
-    feed_word: uint256, newest: Reading, known: Proof, start: uint256, expiry: uint256
-) -> (Proof, bool, uint256):
-    """
-    @notice Carries the average of an open window to the newest round.
-    @return (proof, whether it holds every round up to the newest, rounds read).
-    """
-    if known.price != 0:
-        return self._walk(feed_word, newest, known, start, expiry)
-    # nothing kept yet: sum backwards from the newest round to the one in force at the start
-    proof: Proof = Proof(id=newest.id, stamp=newest.stamp, price=newest.price, integral=0, done=False)
-    if newest.price == 0:
-        return empty(Proof), False, 0
-    upper: uint256 = newest.stamp
-    id: uint256 = newest.id
-    steps: uint256 = 0
-    for i: uint256 in range(MAX_WALK):
-        if upper <= start:
-            return proof, True, steps
-        if id & (2**64 - 1) <= 1:
-            break
-        id = unsafe_sub(id, 1)
-        steps = unsafe_add(steps, 1)
-        reading: Reading = self._read(feed_word, id)
-        if reading.price != 0 and reading.stamp <= upper:
-            # a price has 96 bits, a window 16
-            proof.integral += unsafe_mul(reading.price, unsafe_sub(upper, max(reading.stamp, start)))
-            upper = reading.stamp
-    if upper <= start:
-        return proof, True, steps
-    return empty(Proof), False, steps
-
-
-@internal
-@view
-def _walk(
-    feed_word: uint256, newest: Reading, known: Proof, start: uint256, expiry: uint256
-) -> (Proof, bool, uint256):
-    """
-    @notice Carries a proof forward, round by round, to the newest round or past the expiry.
-    @dev Rounds that cannot be read, or whose stamp is earlier than the one before, do not count. A phase that has
-         no next round has ended; the next one is entered only after the expiry, when no more rounds can appear in
-         the window, so that the result does not depend on when one looks.
-    @param newest Newest round of the feed; UNREACHABLE leaves the end of the feed unknown.
-    @return (proof, whether nothing is left to walk, rounds read).
-    """
-    proof: Proof = known
-    expired: bool = block.timestamp >= expiry
-    steps: uint256 = 0
-    for i: uint256 in range(MAX_WALK):
-        if proof.done:
-            return proof, True, steps
-        if newest.reason != UNREACHABLE and proof.id >= newest.id:
-            return proof, True, steps
-        next_id: uint256 = proof.id + 1
-        reading: Reading = newest
-        steps = unsafe_add(steps, 1)
-        if next_id != newest.id:
-            reading = self._read(feed_word, next_id)
-        if reading.price != 0:
-            if reading.stamp > expiry:
-                proof.done = True
-                return proof, True, steps
-            proof.id = next_id
-            if reading.stamp >= proof.stamp:
-                from_at: uint256 = max(proof.stamp, start)
-                if reading.stamp > from_at:
-                    proof.integral += proof.price * (reading.stamp - from_at)
-                proof.stamp = reading.stamp
-                proof.price = reading.price
-        elif newest.reason == UNREACHABLE:
-            return proof, False, steps
-        elif newest.id >> 64 != proof.id >> 64:
-            if not expired:
-                return proof, False, steps
-            proof.id = ((proof.id >> 64) + 1) << 64
-        elif next_id == newest.id:
-            # may still become readable while rounds of the window can appear
-            if not expired:
-                return proof, False, steps
-            proof.id = next_id
-        elif reading.reason == UNREACHABLE and self._is_mute(feed_word, newest):
-            return proof, False, steps
-        else:
-            proof.id = next_id
-    return proof, proof.done or proof.id == newest.id, steps
-
-
-@internal
-def _prove(
-    key: uint256,
-    slot: uint256,
-    feed_word: uint256,
-    expiry: uint256,
-    window: uint256,
-    hints: DynArray[uint256, 64],
-) -> (uint256, bool):
-    """
-    @notice Carries the proof of one feed as far as one call goes.
-    @return (price when final else 0, whether the feed can still give the price).
-    """
-    start: uint256 = expiry - window
-    oldest: uint256 = expiry - min(self._age_limit(feed_word), expiry)
-    newest: Reading = self._read(feed_word, NEWEST)
-    if newest.price != 0 and newest.stamp < oldest:
-        return 0, False
-    before: Proof = self._load_proof(key, slot)
-    proof: Proof = before
-    if proof.stamp <= start:
-        proof = self._begin(feed_word, newest, proof, start, hints)
-    complete: bool = False
-    steps: uint256 = 0
-    if proof.price != 0:
-        proof, complete, steps = self._walk(feed_word, newest, proof, start, expiry)
-    is_final: bool = complete and block.timestamp >= expiry
-    if is_final and proof.stamp >= oldest:
-        if window == 0:
-            return proof.price, True
-        integral: uint256 = proof.integral + proof.price * (expiry - max(proof.stamp, start))
-        return integral // window, True
-    if before.id != proof.id or proof.done:
-        self._store_proof(key, slot, proof, window)
-    return 0, not is_final and (complete or not self._is_mute(feed_word, newest))
-
-
-@internal
-@view
-def _is_mute(feed_word: uint256, newest: Reading) -> bool:
-    """
-    @notice Whether the feed cannot answer: no newest round, or a history that does not even know that one.
-    """
-    if newest.reason == UNREACHABLE:
-        return True
-    return self._read(feed_word, newest.id).reason == UNREACHABLE
-
-
-@internal
-@view
-def _begin(
-    feed_word: uint256, newest: Reading, known: Proof, start: uint256, hints: DynArray[uint256, 64]
-) -> Proof:
-    """
-    @notice The latest of the hinted rounds that is at or before the window's start, or the proof as it was. When
-            neither exists, looks for it backwards from the newest round, 48 rounds a call: a proof without a price is
-            how far that has come.
-    """
-    proof: Proof = known
-    id: uint256 = newest.id
-    if known.price == 0:
-        proof = empty(Proof)
-        # a search that came to the end of its phase begins again, as does one in a phase that is no longer the newest
-        if known.id >> 64 == id >> 64 and known.id & (2**64 - 1) > 1:
-            id = min(id, known.id)
-    if newest.price != 0 and newest.stamp <= start:
-        return Proof(id=newest.id, stamp=newest.stamp, price=newest.price, integral=0, done=False)
-    for hint: uint256 in hints:
-        if hint <= proof.id or hint > ROUND_ID_MASK:
-            continue
-        reading: Reading = self._read(feed_word, hint)
-        if reading.price == 0:
-            continue
-        if reading.stamp > start:
-            break
-        if reading.stamp < proof.stamp:
-            continue
-        phase: uint256 = hint >> 64
-        if newest.id >> 64 > phase:
-            # a later phase that already had rounds at the start is the one that counts
-            first: Reading = self._read(feed_word, ((phase + 1) << 64) + 1)
-            if first.price != 0 and first.stamp <= start:
-                continue
-        proof = Proof(id=hint, stamp=reading.stamp, price=reading.price, integral=0, done=False)
-    if proof.id != 0:
-        return proof
-    if newest.price == 0:
-        return known
-    for i: uint256 in range(MAX_WALK):
-        if id & (2**64 - 1) <= 1:
-            break
-        id = unsafe_sub(id, 1)
-        reading: Reading = self._read(feed_word, id)
-        if reading.price != 0 and reading.stamp <= start:
-            return Proof(id=id, stamp=reading.stamp, price=reading.price, integral=0, done=False)
-    return Proof(id=id, stamp=0, price=0, integral=0, done=False)
-
-
-@internal
-@view
-def _last_resort(key: uint256, expiry: uint256, words: uint256[6]) -> uint256:
-    """
-    @notice The newest price before expiry that this contract knows of; much later, any price at all.
-    """
-    best: uint256 = 0
-    best_at: uint256 = 0
-    for slot: uint256 in [0, 2]:
-        proof: Proof = self._load_proof(key, slot)
-        # a walk that did not end stands where whoever gave the hint chose, unless it is about to end
-        if (proof.done or unsafe_add(proof.stamp, 3600) > expiry) and proof.stamp > best_at:
-            best = proof.price
-            best_at = proof.stamp
-    last_at: uint256 = (words[ROUND] >> STAMP_AT) & TIME_MASK
-    last: uint256 = (words[ROUND] >> PRICE_AT) & MAX_PRICE
-    if last != 0 and last_at <= expiry and last_at > best_at:
-        best = last
-        best_at = last_at
-    any_price: uint256 = last
-    for feed_word: uint256 in [words[PRIMARY], words[FALLBACK]]:
-        newest: Reading = self._read(feed_word, NEWEST)  # a feed that is not there reads 0
-        if newest.price != 0 and newest.stamp <= expiry and newest.stamp > best_at:
-            best = newest.price
-            best_at = newest.stamp
-        if any_price == 0:
-            any_price = newest.price
-    if best == 0 and unsafe_sub(block.timestamp, expiry) >= ANY_PRICE_SECONDS:
-        best = any_price
-    return best
-
+    if anchors != self.markets[market].anchors:
+        self.markets[market].anchors = anchors
+    if moment.surface != 0 and moment.surface != self.surfaces[market][0]:
+        self.surfaces[market][0] = moment.surface

@@ -2,13 +2,15 @@
 """
 @title RedStone adapter: prices signed off chain, checked here, behind the AggregatorV3 face
 @license AGPL-3.0-only
-@notice One RedStone price as a feed that OracleAdapter can read: `update` takes payloads of RedStone's data service in the
-        caller's transaction, checks them (k of n named signers, one timestamp, median) and keeps what came of it as a
-        round (oracle/pull_rounds). Anyone may call.
-@dev Owns: its rounds. Trusts the signers named at deployment, as a quorum, within what they agree on; nobody else. A quorum
+@notice One RedStone price as a feed that OracleAdapter can read: payloads of RedStone's data service come in the caller's
+        transaction, are checked (k of n named signers, one timestamp, median) and stay as spot and samples
+        (oracle/pull_rounds). Anyone may call.
+@dev Owns: its samples. Trusts the signers named at deployment, as a quorum, within what they agree on; nobody else. A quorum
      that signs a false price is a false price; fewer signers than that move nothing beyond the spread allowed, because the
-     median of k lies between honest values while fewer than half of the k are false. The half-width of a round is the
-     distance from the median to the value farthest from it. Wire format and where its facts are from: docs/oracle.md.
+     median of k lies between honest values while fewer than half of the k are false. The half-width is the distance from the
+     median to the value farthest from it. The sample of a minute T are the packages stamped T; of two payloads for it that with
+     more signers counts, so whoever brings all of them leaves nobody a choice. Wire format and where its facts are from:
+     docs/oracle.md.
      Layout of a payload, from its end: marker 9 | size of metadata 3 | metadata | number of packages 2 | packages.
      A package, from its end: signature 65 | number of points 3 | size of a value 4 | milliseconds 6 | points of
      (feed id 32 | value). The signature is over keccak256 of all of the package before it.
@@ -22,12 +24,21 @@ implements: IPullFeed
 
 initializes: pull_rounds
 
-exports: (pull_rounds.latestRoundData, pull_rounds.getRoundData, pull_rounds.half_width, pull_rounds.decimals)
+exports: (pull_rounds.latestRoundData, pull_rounds.getRoundData, pull_rounds.prices_at, pull_rounds.decimals)
+
+
+# what a payload says
+struct Signed:
+    price: uint256       # median [1e-8]
+    half_width: uint256  # from it to the farthest value [1e-8]
+    made_at: uint256     # [milliseconds]
+    signers: uint256
 
 
 MARKER: constant(bytes9) = 0x000002ed57011e0000
 MAX_PAYLOAD: constant(uint256) = 4096
 MAX_PAYLOADS: constant(uint256) = 8
+MAX_SAMPLES: constant(uint256) = pull_rounds.MAX_SAMPLES
 MAX_SIGNERS: constant(uint256) = 8
 MAX_POINTS: constant(uint256) = 16
 
@@ -41,6 +52,7 @@ POINT: constant(uint256) = 64
 
 FEED_ID: immutable(bytes32)
 THRESHOLD: immutable(uint256)
+ALL_SIGNERS: immutable(uint256)
 MAX_WIDTH: immutable(uint256)
 
 # signer -> its bit
@@ -66,35 +78,120 @@ def __init__(feed_id: bytes32, signers: DynArray[address, MAX_SIGNERS], threshol
         bit *= 2
     FEED_ID = feed_id
     THRESHOLD = threshold
+    ALL_SIGNERS = len(signers)
     MAX_WIDTH = max_width_bps
 
 
 @external
 @payable
-def update(update_data: DynArray[Bytes[MAX_PAYLOAD], MAX_PAYLOADS]) -> uint256:
+def update(update_data: DynArray[Bytes[MAX_PAYLOAD], MAX_PAYLOADS]) -> bool:
     """
-    @notice Checks payloads and keeps each price as a round when it is newer than the last. Costs nothing but gas.
+    @notice Checks payloads and takes each price as spot when it is newer than the last. Costs nothing but gas.
     @param update_data Payloads of RedStone's data service, oldest first.
-    @return Number of the newest round afterwards; unchanged when a price is old or its signers too far apart.
+    @return Whether spot is another one now; not when the prices are old or their signers too far apart.
     """
     assert msg.value == 0, "redstone/no-fee"
+    moved: bool = False
     for payload: Bytes[MAX_PAYLOAD] in update_data:
-        self._take(payload)
-    return pull_rounds.newest
+        found: Signed = self._read(payload)
+        published_at: uint256 = found.made_at // 1000
+        assert published_at <= block.timestamp, "redstone/from-the-future"
+        assert published_at + pull_rounds.MAX_DELAY >= block.timestamp, "redstone/too-old"
+        moved = pull_rounds._keep_spot(found.price, found.half_width, published_at, MAX_WIDTH) or moved
+    return moved
+
+
+@external
+@payable
+def bring(at: uint256, update_data: Bytes[MAX_PAYLOAD]):
+    """
+    @notice Brings the sample of one minute, which becomes spot too when it is new enough.
+    @param at The minute [unix seconds].
+    @param update_data Payload whose packages are stamped with it, of as many signers as there are.
+    """
+    assert msg.value == 0, "redstone/no-fee"
+    pull_rounds._check_sample(at, self._count(update_data))
+    self._bring(at, update_data)
+
+
+@external
+@payable
+def bring_many(
+    at: DynArray[uint256, MAX_SAMPLES], update_data: DynArray[Bytes[MAX_PAYLOAD], MAX_SAMPLES]
+) -> uint256:
+    """
+    @notice Brings samples, leaving out what is too late by now, or there already with as many signers.
+    @param at Their minutes [unix seconds].
+    @param update_data A payload for each.
+    @return How many were kept.
+    """
+    assert msg.value == 0, "redstone/no-fee"
+    assert len(at) == len(update_data), "pull/lengths"
+    kept: uint256 = 0
+    for i: uint256 in range(len(at), bound=MAX_SAMPLES):
+        signers: uint256 = self._count(update_data[i])
+        if not pull_rounds._is_wanted(at[i], signers):
+            continue
+        pull_rounds._check_sample(at[i], signers)
+        self._bring(at[i], update_data[i])
+        kept += 1
+    return kept
+
+
+@external
+@view
+def samples(start: uint256, upto: uint256) -> IPullFeed.Samples:
+    """
+    @notice What a settlement window needs, for the seconds [start, upto).
+    @param start Begin of the window, a whole minute [unix seconds].
+    @param upto End of what is asked for, at most two hours later [unix seconds].
+    @return Sum, begin, last, missing, whether all is there (interfaces/IPullFeed).
+    """
+    return pull_rounds._samples(start, upto, ALL_SIGNERS)
 
 
 @internal
-def _take(payload: Bytes[MAX_PAYLOAD]):
+def _bring(at: uint256, payload: Bytes[MAX_PAYLOAD]):
+    found: Signed = self._read(payload)
+    assert found.made_at == at * 1000, "redstone/another-minute"
+    pull_rounds._keep_sample(at, found.price, found.half_width, found.signers, MAX_WIDTH)
+    pull_rounds._keep_spot(found.price, found.half_width, at, MAX_WIDTH)
+
+
+@internal
+@pure
+def _end(payload: Bytes[MAX_PAYLOAD]) -> uint256:
+    """
+    @notice Where the packages of a payload end.
+    """
     size: uint256 = len(payload)
     assert size >= TAIL, "redstone/malformed"
     assert convert(slice(payload, size - 9, 9), bytes9) == MARKER, "redstone/marker"
     metadata: uint256 = convert(slice(payload, size - 12, 3), uint256)
     assert metadata <= size - TAIL, "redstone/malformed"
-    end: uint256 = size - TAIL - metadata
-    count: uint256 = convert(slice(payload, end, 2), uint256)
+    return size - TAIL - metadata
+
+
+@internal
+@view
+def _count(payload: Bytes[MAX_PAYLOAD]) -> uint256:
+    """
+    @notice How many packages a payload says it has.
+    """
+    count: uint256 = convert(slice(payload, self._end(payload), 2), uint256)
     assert count >= THRESHOLD, "redstone/too-few-signers"
     assert count <= MAX_SIGNERS, "redstone/malformed"
+    return count
 
+
+@internal
+@view
+def _read(payload: Bytes[MAX_PAYLOAD]) -> Signed:
+    """
+    @notice Checks a payload: known signers, each once, one timestamp.
+    """
+    count: uint256 = self._count(payload)
+    end: uint256 = self._end(payload)
     seen: uint256 = 0
     stamp: uint256 = 0
     values: DynArray[uint256, MAX_SIGNERS] = []
@@ -116,12 +213,13 @@ def _take(payload: Bytes[MAX_PAYLOAD]):
             values[at] = values[at - 1]
             values[at - 1] = value
 
-    published_at: uint256 = stamp // 1000
-    assert published_at <= block.timestamp, "redstone/from-the-future"
-    assert published_at + pull_rounds.MAX_DELAY >= block.timestamp, "redstone/too-old"
     median: uint256 = (values[(count - 1) // 2] + values[count // 2]) // 2
-    width: uint256 = max(values[count - 1] - median, median - values[0])
-    pull_rounds._keep(median, width, published_at, MAX_WIDTH)
+    return Signed(
+        price=median,
+        half_width=max(values[count - 1] - median, median - values[0]),
+        made_at=stamp,
+        signers=count,
+    )
 
 
 @internal

@@ -8,7 +8,7 @@ from contracts.math import scales
 
 RATE_OFFSET: constant(uint256) = 2**15
 
-WORD_BITS: constant(uint256) = 200
+WORD_BITS: constant(uint256) = 212
 
 
 @internal
@@ -96,6 +96,15 @@ def _half_life_day(word: uint256) -> uint256:
 @pure
 def _half_life_week(word: uint256) -> uint256:
     return (word >> 176) & (2**24 - 1)
+
+
+@internal
+@pure
+def _settle_delay(word: uint256) -> uint256:
+    """
+    @notice From an expiry until its price can be final [seconds].
+    """
+    return (word >> 200) & (2**12 - 1)
 
 
 @internal

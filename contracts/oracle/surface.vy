@@ -9,7 +9,7 @@
 @dev A stale surface fades into the flat iv and a live one back out of it. The fade is a share of variance, so that a
      slice keeps its form. Its step is such that at no strike between the highest and the lowest iv a vol moves by more
      than the ramp allows: d(iv^2) = d(fade)*|A - B| with A = iv^2 of the surface and B of the flat iv, which is worst
-     at the two ends.
+     at the two ends of both.
 """
 
 WAD: constant(uint256) = 10**18
@@ -97,11 +97,14 @@ def _speed(iv_bps: uint256, flat: uint256, fade: uint256, share: uint256) -> uin
 
 @internal
 @pure
-def _fade_after(word: uint256, flat: uint256, ramp: uint256, now: uint256, elapsed: uint256) -> uint256:
+def _fade_after(
+    word: uint256, near_flat: uint256, far_flat: uint256, ramp: uint256, now: uint256, elapsed: uint256
+) -> uint256:
     """
     @notice The fade after `elapsed` seconds, of which one hour counts at most [wad].
     @param word Surface word.
-    @param flat Flat iv [wad].
+    @param near_flat Flat iv of the nearest expiry there could be [wad].
+    @param far_flat Flat iv of the farthest; those between lie between them [wad].
     @param ramp Largest relative move of a vol in one hour [wad].
     @param now Block time.
     @param elapsed Seconds since the last step.
@@ -112,10 +115,16 @@ def _fade_after(word: uint256, flat: uint256, ramp: uint256, now: uint256, elaps
         return fade
     # (1 - ramp)^2 = 1 - share
     share: uint256 = unsafe_sub(unsafe_mul(2, ramp), unsafe_div(unsafe_mul(ramp, ramp), WAD))
+    highest: uint256 = (word >> HIGH_AT) & 65535
+    lowest: uint256 = (word >> LOW_AT) & 65535
     speed: uint256 = min(
-        self._speed((word >> HIGH_AT) & 65535, flat, fade, share),
-        self._speed((word >> LOW_AT) & 65535, flat, fade, share),
+        self._speed(highest, near_flat, fade, share), self._speed(lowest, near_flat, fade, share)
     )
+    if far_flat != near_flat:
+        speed = min(
+            speed,
+            min(self._speed(highest, far_flat, fade, share), self._speed(lowest, far_flat, fade, share)),
+        )
     step: uint256 = unsafe_div(unsafe_mul(speed, min(elapsed, 3600)), 3600)
     if live:
         return unsafe_sub(fade, min(fade, step))

@@ -14,7 +14,7 @@ from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
 from interfaces import IInsuranceFund
-from interfaces import IOracleAdapter
+from interfaces import IExpiryPrices
 from interfaces import ISettlement
 
 from contracts.liquidation import auction
@@ -52,7 +52,7 @@ REFUSED: constant(uint256) = 4
 # --- immutables --------------------------------------------------------------------------------------------------
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
-ORACLE: immutable(address)
+EXPIRY_PRICES: immutable(address)
 INSURANCE: immutable(address)
 
 # --- storage -----------------------------------------------------------------------------------------------------
@@ -72,10 +72,10 @@ debts: HashMap[uint256, uint256]
 
 
 @deploy
-def __init__(parameters: address, clearinghouse: address, oracle: address, insurance: address):
+def __init__(parameters: address, clearinghouse: address, expiry_prices: address, insurance: address):
     PARAMETERS = parameters
     CLEARINGHOUSE = clearinghouse
-    ORACLE = oracle
+    EXPIRY_PRICES = expiry_prices
     INSURANCE = insurance
 
 
@@ -179,10 +179,10 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
     @notice Proves the expiry price from the feed's own rounds; may take several calls. Open to anyone.
     @param market Market index.
     @param expiry Expiry of the cell [unix seconds].
-    @param hints Round ids of the feed, ascending (OracleAdapter.fix_price).
+    @param hints Round ids of the feed, ascending (ExpiryPrices.fix).
     @return Expiry price [wad], or 0 while it is not final.
     """
-    return extcall IOracleAdapter(ORACLE).fix_price(market, expiry, hints)
+    return extcall IExpiryPrices(EXPIRY_PRICES).fix(market, expiry, hints)
 
 
 @internal
@@ -208,7 +208,7 @@ def _settle(vault_id: uint256) -> uint256:
         return NO_LEGS
     market: uint256 = state._market(vault.word)
     expiry: uint256 = state._expiry(vault.terms)
-    price: uint256 = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
+    price: uint256 = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
     if price == 0:
         return NOT_FIXED
 
@@ -527,7 +527,7 @@ def sweep(market: uint256, expiry: uint256) -> uint256:
     @return Tokens sent [native].
     """
     assert self._gross(market, expiry) == 0, "settlement/cell-open"
-    assert staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry) != 0, "settlement/price-not-fixed"
+    assert staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry) != 0, "settlement/price-not-fixed"
     assert self.books[self._key(market, expiry)] >> 224 == 0, "settlement/claims-open"
     token_word: uint256 = 0
     risk: uint256 = 0
@@ -597,7 +597,7 @@ def cell_state(market: uint256, expiry: uint256) -> ISettlement.CellState:
     ratio: uint256 = 0
     if (
         self._gross(market, expiry) == 0
-        and staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry) != 0
+        and staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry) != 0
     ):
         ratio = waterfall._ratio(self._claimed(book), self._received(book))
     return ISettlement.CellState(

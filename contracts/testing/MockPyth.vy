@@ -3,8 +3,9 @@
 @title A Pyth that takes the word of whoever calls
 @license AGPL-3.0-only
 @notice Behaves like Pyth where it matters: one update fee per message, messages with publish times that are kept only when
-        newer, prices with an exponent and a confidence interval, and a revert for an unknown price. Not part of the protocol.
-@dev A message is abi_encode(id, price, conf, expo, publish_time); real ones carry signatures.
+        newer, prices with an exponent and a confidence interval, reverts for an unknown price and for a message without the
+        price that is asked for. Not part of the protocol.
+@dev A message is abi_encode(id, price, conf, expo, publish_time, prev_publish_time); real ones carry signatures.
 """
 
 struct Price:
@@ -12,6 +13,12 @@ struct Price:
     conf: uint64
     expo: int32
     publish_time: uint256
+
+
+struct PriceFeed:
+    id: bytes32
+    price: Price
+    ema: Price
 
 
 FEE: constant(uint256) = 1
@@ -36,14 +43,44 @@ def updatePriceFeeds(update_data: DynArray[Bytes[4096], 8]):
     """
     assert msg.value >= len(update_data) * FEE, "mock/fee"
     for message: Bytes[4096] in update_data:
-        assert len(message) == 160, "mock/message"
-        id: bytes32 = empty(bytes32)
-        found: Price = empty(Price)
-        id, found.price, found.conf, found.expo, found.publish_time = abi_decode(
-            slice(message, 0, 160), (bytes32, int64, uint64, int32, uint256)
-        )
-        if found.publish_time > self.prices[id].publish_time:
-            self.prices[id] = found
+        found: PriceFeed = empty(PriceFeed)
+        before: uint256 = 0
+        found, before = self._parse(message)
+        if found.price.publish_time > self.prices[found.id].publish_time:
+            self.prices[found.id] = found.price
+
+
+@external
+@payable
+def parsePriceFeedUpdatesUnique(
+    update_data: DynArray[Bytes[4096], 8],
+    ids: DynArray[bytes32, 8],
+    earliest: uint64,
+    latest: uint64,
+) -> DynArray[PriceFeed, 8]:
+    """
+    @notice For each id the price of the messages that is the first at or after `earliest`, and not after `latest`.
+    """
+    assert msg.value >= len(update_data) * FEE, "mock/fee"
+    answer: DynArray[PriceFeed, 8] = []
+    for id: bytes32 in ids:
+        known: uint256 = len(answer)
+        for message: Bytes[4096] in update_data:
+            found: PriceFeed = empty(PriceFeed)
+            before: uint256 = 0
+            found, before = self._parse(message)
+            at: uint256 = found.price.publish_time
+            if (
+                found.id == id
+                and before < convert(earliest, uint256)
+                and at >= convert(earliest, uint256)
+                and at <= convert(latest, uint256)
+            ):
+                answer.append(found)
+                break
+        if len(answer) == known:
+            raw_revert(method_id("PriceFeedNotFoundWithinRange()"))
+    return answer
 
 
 @external
@@ -54,3 +91,18 @@ def getPriceUnsafe(id: bytes32) -> Price:
     """
     assert self.prices[id].publish_time != 0, "mock/price-feed-not-found"
     return self.prices[id]
+
+
+@internal
+@pure
+def _parse(message: Bytes[4096]) -> (PriceFeed, uint256):
+    """
+    @notice (price, publish time of the one before it).
+    """
+    assert len(message) == 192, "mock/message"
+    found: PriceFeed = empty(PriceFeed)
+    before: uint256 = 0
+    found.id, found.price.price, found.price.conf, found.price.expo, found.price.publish_time, before = abi_decode(
+        slice(message, 0, 192), (bytes32, int64, uint64, int32, uint256, uint256)
+    )
+    return found, before

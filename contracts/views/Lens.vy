@@ -9,6 +9,7 @@
 from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
+from interfaces import IExpiryPrices
 from interfaces import IGreeksEngine
 from interfaces import IInsuranceFund
 from interfaces import ILens
@@ -46,6 +47,7 @@ EXPIRED: constant(uint256) = 512
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
 ORACLE: immutable(address)
+EXPIRY_PRICES: immutable(address)
 EXCHANGE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
@@ -57,6 +59,7 @@ def __init__(
     risk_parameters: address,
     clearinghouse: address,
     oracle: address,
+    expiry_prices: address,
     exchange: address,
     liquidator: address,
     settlement: address,
@@ -65,6 +68,7 @@ def __init__(
     PARAMETERS = risk_parameters
     CLEARINGHOUSE = clearinghouse
     ORACLE = oracle
+    EXPIRY_PRICES = expiry_prices
     EXCHANGE = exchange
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement
@@ -486,7 +490,7 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
     )
     result.snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
     result.gross = state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
-    result.expiry_price = staticcall IOracleAdapter(ORACLE).expiry_price(market, expiry)
+    result.expiry_price = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
     return result
 
 

@@ -16,12 +16,13 @@ from tests.architecture.sources import product
 OWN = {
     "COOLDOWN_SECONDS",  # two funds, each with a cooldown of its own
     "DECIMALS",  # of two price networks
+    "GRACE",  # bit of a snapshot, and why a price is not active
     "FADE_AT",  # offsets in two words
     "DONE", "UNKNOWN_VAULT", "NO_LEGS",  # why a take, and why a settlement, is skipped
     "NO_PRICE",  # bit of a snapshot, bit of the Lens
 }  # fmt: skip
 #: Sources that are being written anew take the homes then.
-LATER = {f"contracts/oracle/{name}.vy" for name in ("OracleAdapter", "VolSurface", "surface", "volatility")}
+LATER = {f"contracts/oracle/{name}.vy" for name in ("VolSurface", "surface")}
 
 
 def test_constant__same_name_and_number__stands_in_one_module():

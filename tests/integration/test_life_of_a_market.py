@@ -112,9 +112,9 @@ def test_life__crash_to_settlement__everybody_gets_their_own(market, people):
     # expiry: the average of the last half hour, then all settle and claim, in whatever order
     for minutes in (40, 20, 5):
         market.push(price, at=market.expiry - 60 * minutes)
-    market.push(price, at=market.expiry + 30)
+    market.push(price, at=market.expiry + 300)
     market.Settlement.fix(1, market.expiry, [], sender=keeper)
-    fixed = market.OracleAdapter.expiry_price(1, market.expiry)
+    fixed = market.ExpiryPrices.price(1, market.expiry)
     assert fixed == round(price * 10**8) * 10**10
     vaults = [winner, taker, risky, desk]
     market.Settlement.settle_many(vaults, sender=keeper)

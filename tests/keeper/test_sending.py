@@ -265,7 +265,7 @@ def test_submit__many_duties__leave_room_in_the_block_and_get_their_turn(place, 
         roles = Policy(roles=frozenset({"fix", "settle"}))
         async with place.keeper(place.scene.local.anvil.url, policy=roles) as keeper:
             automine(place.node, True)
-            for at in (EXPIRY - 3_000, EXPIRY - 1_200, EXPIRY + 60):
+            for at in (EXPIRY - 3_000, EXPIRY - 1_200, EXPIRY + 300):
                 place.scene.local.push(Round(at, 200 * 10**8))
             automine(place.node, False)
             for _ in range(40):

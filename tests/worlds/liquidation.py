@@ -26,7 +26,7 @@ LIMITS = [-(2**255), 0, 0, 0, 0]
 FOREVER = 2**63
 
 #: Played by the test: prices by script, the other two by calling in their name.
-SCRIPTED = ("OracleAdapter", "RiskParameters", "Exchange", "VolSurface", "Lens", "OrderLens")
+SCRIPTED = ("OracleAdapter", "ExpiryPrices", "RiskParameters", "Exchange", "VolSurface", "Lens", "OrderLens")
 
 ORACLE = """
 # pragma version 0.4.3
@@ -60,14 +60,14 @@ def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     return self._snapshot(expiry)
 
 @external
-def fix_price(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
+def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
     if len(hints) != 0:
         self.prices[expiry] = hints[0]
     return self.prices[expiry]
 
 @external
 @view
-def expiry_price(market: uint256, expiry: uint256) -> uint256:
+def price(market: uint256, expiry: uint256) -> uint256:
     return self.prices[expiry]
 """
 
@@ -108,6 +108,8 @@ class World:
         self.unit = 10**decimals
         self.token = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
         self.oracle = boa.loads(ORACLE, override_address=self.at["OracleAdapter"])
+        # the same script says what a cell settles at
+        boa.loads(ORACLE, override_address=self.at["ExpiryPrices"])
         config = system.SystemConfig(address("owner"), address("guardian"), NODES, WEIGHTS)
         made = {}
         for name, contract in system.CONTRACTS:

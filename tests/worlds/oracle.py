@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import boa
 import pytest
 
+from bulkhead.chain.parameters import feeds_argument
 from bulkhead.risk.volatility import OracleWord, Round, read_answer
 from tests.contracts import deployer
 
@@ -33,7 +35,7 @@ FRESH, ACTIVE, DEGRADED, GRACE_BIT, FALLBACK_USED, LIVE, SVI, NO_PRICE = (1 << i
 
 # reason codes
 FINE, UNREACHABLE, BAD_ANSWER, INCOMPLETE, FUTURE, STALE = range(6)
-APART, SEQUENCER_DOWN, GRACE, WAITING, WINDOW_OPEN = range(6, 11)
+APART, SEQUENCER_DOWN, GRACE, WAITING, WINDOW_OPEN, BOUND, WRONG_DECIMALS = range(6, 13)
 
 # modes of MockAggregator
 REVERTS, ZERO, NEGATIVE, UNSTAMPED, AHEAD, BURNS, HISTORY_REVERTS, HISTORY_BURNS = range(1, 9)
@@ -77,6 +79,14 @@ class Facts:
         return bool(self.flags & ACTIVE)
 
 
+def deploy_oracle(parameters: str, surface_setter: str) -> tuple[Any, Any]:
+    """ExpiryPrices and the adapter that asks it, with what they are built on."""
+    expiries = boa.env.generate_address("expiries")
+    check, folder = deployer("FeedCheck").deploy(), deployer("VolFolder").deploy()
+    adapter = deployer("OracleAdapter").deploy(parameters, surface_setter, expiries, check.address, folder.address)
+    return deployer("ExpiryPrices").deploy(adapter.address, override_address=expiries), adapter
+
+
 class OracleWorld:
     """One adapter with one market (index 1) whose feeds the test writes."""
 
@@ -92,7 +102,7 @@ class OracleWorld:
         boa.env.timestamp = at
         self.parameters = boa.env.generate_address("parameters")
         self.surface_setter = boa.env.generate_address("surface")
-        self.adapter = deployer("OracleAdapter").deploy(self.parameters, self.surface_setter)
+        self.expiries, self.adapter = deploy_oracle(self.parameters, self.surface_setter)
         self.primary = self.feed()
         self.fallback = self.feed() if fallback else None
         self.sequencer = self.feed(0) if sequencer else None
@@ -101,6 +111,8 @@ class OracleWorld:
         if self.sequencer is not None:
             self.sequencer.push_status(0, at - 10 * DAY, at - 10 * DAY)
         if spot is not None:
+            # a listing asks for a history
+            self.push(spot, 60)
             self.push(spot)
         self.list(1, self.primary, self.fallback, self.sequencer)
 
@@ -109,8 +121,9 @@ class OracleWorld:
         return deployer("MockAggregator").deploy(decimals, "TEST / USD")
 
     def list(self, market: int, primary: Any, fallback: Any = None, sequencer: Any = None) -> None:
-        feeds = [feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer)]
-        self.adapter.list_market(market, feeds, [self.heartbeat] * 2, self.word.pack(), sender=self.parameters)
+        first, second, third = (feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer))
+        feeds = feeds_argument((first, second, third), (self.heartbeat, self.heartbeat))
+        self.adapter.list_market(market, feeds, self.word.pack(), sender=self.parameters)
 
     @property
     def now(self) -> int:
@@ -131,10 +144,22 @@ class OracleWorld:
     def observe(self, expiry: int = 0, market: int = 1) -> Facts:
         return Facts(self.adapter.observe(market, expiry))
 
+    def fix(self, expiry: int, hints: Sequence[int] = (), market: int = 1) -> int:
+        """One call of `fix`: the price, or 0."""
+        return self.expiries.fix(market, expiry, list(hints))
+
+    def price(self, expiry: int, market: int = 1) -> int:
+        """The final price of a cell, or 0."""
+        return self.expiries.price(market, expiry)
+
+    def fixed(self) -> list[Any]:
+        """Events of the last call: prices that became final."""
+        return [log for log in self.expiries.get_logs() if type(log).__name__ == "ExpiryPriceFixed"]
+
     def poke(self, rounds: int = 256, market: int = 1) -> int:
         return self.adapter.poke(market, rounds)
 
-    def variances(self, market: int = 1) -> tuple[int, int, int]:
+    def variances(self, market: int = 1) -> tuple[int, int, int, int]:
         return tuple(self.adapter.realised_variances(market))
 
     def events(self, name: str) -> list[Any]:

@@ -19,7 +19,7 @@ from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain import system
-from bulkhead.chain.parameters import ParameterSet
+from bulkhead.chain.parameters import ParameterSet, feeds_argument
 from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Model, Snapshot
 from tests.contracts import deployer
 
@@ -102,6 +102,7 @@ class System:
             setattr(self, name, made)
         self.clearinghouse = self.Clearinghouse  # type: ignore[attr-defined]
         self.oracle = self.OracleAdapter  # type: ignore[attr-defined]
+        self.expiries = self.ExpiryPrices  # type: ignore[attr-defined]
         self.exchange = self.Exchange  # type: ignore[attr-defined]
         self.liquidator = self.Liquidator  # type: ignore[attr-defined]
         self.settlement = self.Settlement  # type: ignore[attr-defined]
@@ -117,6 +118,8 @@ class System:
         """Lists a market with a fresh feed."""
         quote = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
         feed = deployer("MockAggregator").deploy(8, "TEST / USD")
+        # a listing asks for a history
+        feed.push(round(spot * 10**8), self.now - 60)
         feed.push(round(spot * 10**8), self.now)
         risk, trading, liquidation, oracle = self.parameters.words
         with boa.env.prank(self.owner):
@@ -125,8 +128,7 @@ class System:
                 quote.address,
                 10_000,
                 list(system.engines(self.at)),
-                [feed.address, EMPTY, EMPTY],
-                [3600, 0],
+                feeds_argument((feed.address, EMPTY, EMPTY), (3600, 0)),
                 risk,
                 trading,
                 liquidation,

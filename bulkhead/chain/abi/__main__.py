@@ -13,7 +13,7 @@ from bulkhead.chain.errors import BulkheadError
 #: Test contracts that the demo and the replay talk to.
 MOCKS = ("MockAggregator", "MockERC20")
 #: Feeds that a market may be listed with; no deployment needs them.
-FEEDS = ("PythAdapter", "RedStoneAdapter")
+FEEDS = ("PythAdapter", "RedStoneAdapter", "RoundRecorder")
 
 
 def wanted(root: Path) -> dict[str, str]:

@@ -28,30 +28,37 @@ class Tape:
         price: Its answer [quote].
         sigma: Ramped sigma_m.
         vol_ratio: Fast over slow realised vol.
-        flat: The flat surface's iv.
+        week: 7-day vol, ramped: where the fallback surface begins.
+        long: 60-day vol, ramped: where it ends.
     """
 
     at: Ints
     price: Floats
     sigma: Floats
     vol_ratio: Floats
-    flat: Floats
+    week: Floats
+    long: Floats
 
     @classmethod
     def record(cls, rounds: Sequence[tuple[int, int]], before: Sequence[tuple[int, int]] = ()) -> Tape:
         """Feeds rounds (stamp, answer [1e-8 quote]) to the adapter's mirror; `before` warms its vols up."""
         word = volatility.OracleWord()
-        state = volatility.Realised.start(word.sigma_floor_bps)
-        sigma = flat = 0
-        rows: list[tuple[int, float, float, float, float]] = []
-        for number, (at, answer) in enumerate([*before, *rounds]):
-            elapsed = at - state.stamp if state.stamp else 0
-            state = state.add(volatility.Round(number + 1, volatility.read_answer(answer), at), word.half_lives)
-            now, target = state.sigma_now(word.sigma_floor_bps), state.flat_target(word.flat_factor_bps)
-            sigma = volatility.ramp_sigma(sigma, now, word.ramp_bps, elapsed) if sigma else now
-            flat = volatility.ramp_flat(flat, target, word.ramp_bps, elapsed) if flat else target
+        everything = [*before, *rounds]
+        first = volatility.Round(1, volatility.read_answer(everything[0][1]), everything[0][0])
+        sigma = week = long = word.sigma_floor_bps * 10**14
+        state = volatility.Realised.start(sigma, first, first.stamp, word.half_lives)
+        recorded_at = first.stamp
+        rows: list[tuple[int, float, float, float, float, float]] = []
+        for number, (at, answer) in enumerate(everything):
+            state = state.add(volatility.Round(number + 1, volatility.read_answer(answer), at)).close(at)
+            vols, elapsed = state.seen(at), at - recorded_at
+            recorded_at = at
+            now = volatility.sigma_now(vols, word.sigma_floor_bps)
+            sigma = volatility.ramp_sigma(sigma, now, word.ramp_bps, elapsed)
+            week = volatility.ramp_anchor(week, vols.week, word.ramp_bps, elapsed)
+            long = volatility.ramp_anchor(long, vols.long, word.ramp_bps, elapsed)
             if number >= len(before):
-                rows.append((at, answer / 1e8, sigma / WAD, state.vol_ratio() / WAD, flat / WAD))
+                rows.append((at, answer / 1e8, sigma / WAD, vols.ratio / WAD, week / WAD, long / WAD))
         columns = list(zip(*rows, strict=True))
         return cls(np.array(columns[0], np.int64), *(np.array(column, np.float64) for column in columns[1:]))
 
@@ -76,8 +83,10 @@ class Tape:
             s * self.average(int(t) - WINDOW, min(now, int(t))) if s > 0 else 0.0
             for s, t in zip(share, expiries, strict=True)
         ]
+        factor = volatility.OracleWord().flat_factor_bps / 10_000
+        ivs = volatility.fallback_iv_float(self.week[index], self.long[index], left.astype(np.float64), factor)
         return Cells.flat_surface(
-            self.price[index], left, self.sigma[index], self.flat[index], self.vol_ratio[index], averaged, share
+            self.price[index], left, self.sigma[index], ivs, self.vol_ratio[index], averaged, share
         )
 
 

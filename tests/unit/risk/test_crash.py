@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from bulkhead.risk import crash, expiry, peers
+from bulkhead.risk import crash, peers
 from bulkhead.risk.batch import Book
+from bulkhead.risk.settlement_average import History, average_price
 from bulkhead.risk.volatility import Round
 from bulkhead.risk.words import Kind, Model
 
@@ -30,7 +31,7 @@ def test_average__between_rounds__is_the_settlement_price():
         Round(i + 1, round(p * 1e18), int(t)) for i, (t, p) in enumerate(zip(prices.at, prices.price, strict=True))
     ]
     end = START + 2_300
-    exact = expiry.expiry_price(rounds, end, 1_800) / 1e18
+    exact = average_price(History.of(rounds), end - 1_800, end) / 1e18
     assert prices.average(end - 1_800, end) == pytest.approx(exact, rel=1e-12)
 
 

@@ -248,7 +248,7 @@ def _(world: World) -> Case:
 @case("clearinghouse/unsettled")
 def _(world: World) -> Case:
     world.fill(world.order(is_bid=True), 10**6)
-    for before in (2400, 1200, 300, -60):
+    for before in (2400, 1200, 300, -300):
         world.system.wait(EXPIRY - before - world.now, 2500.0)
     world.system.settlement.fix(MARKET, EXPIRY, [])
     world.system.settlement.settle(world.maker_vault)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from bulkhead.chain.parameters import feeds_argument
 from bulkhead.chain.system import engines, maker_arguments
 from bulkhead.orders import OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Leg, Status
@@ -309,11 +310,12 @@ def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -
     system = world.system
     primary, fallback = (deployer("MockAggregator").deploy(8, "x") for _ in range(2))
     for feed in (primary, fallback):
+        feed.push(2000 * 10**8, system.now - 60)
         feed.push(2000 * 10**8, system.now)
     with boa.env.prank(system.owner):
         system.RiskParameters.list_market(
             2, system.market.token.address, 10_000, list(engines(system.at)),
-            [primary.address, fallback.address, EMPTY], [3600, 3600], *system.parameters.words,
+            feeds_argument((primary.address, fallback.address, EMPTY), (3600, 3600)), *system.parameters.words,
         )  # fmt: skip
     owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
     with boa.env.prank(owner):

@@ -33,7 +33,7 @@ def listing(system, parameters):
         made = dataclasses.replace(base, **changes)
         arguments = list(made.arguments)
         for index, word in (words or {}).items():
-            arguments[6 + index] = word
+            arguments[5 + index] = word
         with boa.env.prank(sender or system.owner):
             parameters.list_market(*arguments)
         return made

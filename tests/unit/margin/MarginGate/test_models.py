@@ -212,7 +212,7 @@ def test_take__static_vault__reaches_its_target_and_the_taker_answers_to_its_own
 def test_settle__static_vault__pays_its_payoff(system, short, stranger):
     for minutes in (40, 20, 5):
         system.wait(EXPIRY - system.now - 60 * minutes, 1950)
-    system.wait(EXPIRY - system.now + 30, 1950)
+    system.wait(EXPIRY - system.now + 300, 1950)
     system.settlement.fix(1, EXPIRY, [])
     before = system.state(short).balance
     system.settlement.settle(short)

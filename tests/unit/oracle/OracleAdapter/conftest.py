@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,9 +14,9 @@ from tests.worlds.oracle import OracleWorld
 
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., OracleWorld]]:
-    """Builds an adapter with one market; the chain goes back afterwards."""
+    """Builds an adapter with one market that settles without a delay; the chain goes back afterwards."""
     with boa.env.anchor():
-        yield OracleWorld
+        yield functools.partial(OracleWorld, settle_delay=0)
 
 
 @pytest.fixture

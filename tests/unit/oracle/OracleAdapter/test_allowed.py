@@ -174,7 +174,7 @@ def test_clock_and_ramps__only_active(actors, state):
 def test_expiry__fix_and_settle__always(actors, state):
     system = actors.system
     system.wait(EXPIRY - 1000 - system.now, 1900)
-    system.wait(1000 + 30)
+    system.wait(1000 + 330)
     if state != "stale":
         system.push(2000)
     if state == "grace":
@@ -184,7 +184,7 @@ def test_expiry__fix_and_settle__always(actors, state):
         system.oracle.observe(1, 0)
     elif state == "stale":
         system.wait(5000)
-    assert system.oracle.fix_price(1, EXPIRY, [system.market.feed.latest_id() - (0 if state == "stale" else 1)]) != 0
+    assert system.expiries.fix(1, EXPIRY, [system.market.feed.latest_id() - (0 if state == "stale" else 1)]) != 0
     system.settlement.fix(1, EXPIRY, [])
     for vault in (actors.healthy, actors.thin, actors.rich):
         system.settlement.settle(vault)

@@ -24,7 +24,7 @@ from tests.worlds.oracle import (
 
 EXPIRY = START + 86400
 WINDOW = 1800
-PRIMARY, FALLBACK, LAST_RESORT = 1, 2, 3
+PRIMARY, FALLBACK, IN_FORCE, UNDISPUTED = 1, 2, 3, 4
 
 
 def go(world: OracleWorld, after: int) -> None:
@@ -33,14 +33,14 @@ def go(world: OracleWorld, after: int) -> None:
 
 
 def fix(world: OracleWorld, *hints: int) -> int:
-    return world.adapter.fix_price(1, EXPIRY, list(hints))
+    return world.fix(EXPIRY, list(hints))
 
 
 def source(world: OracleWorld) -> int:
-    (event,) = world.events("ExpiryPriceFixed")
+    (event,) = world.fixed()
     assert event.market == 1
     assert event.expiry == EXPIRY
-    assert event.price == world.adapter.expiry_price(1, EXPIRY)
+    assert event.price == world.price(EXPIRY)
     return event.source
 
 
@@ -80,21 +80,18 @@ def test_fix__again__same_price_no_event(world: OracleWorld) -> None:
     ids = trade(world)
     fix(world, ids[0])
     assert fix(world) == 2100 * WAD
-    assert world.events("ExpiryPriceFixed") == []
+    assert world.fixed() == []
 
 
 def test_fix__before_the_window__reverts(world: OracleWorld) -> None:
-    go(world, -WINDOW)
-    with boa.reverts("oracle/before-window"):
+    go(world, -WINDOW - 1)
+    with boa.reverts("expiry/before-window"):
         fix(world, 1)
-    with boa.reverts("oracle/before-window"):
-        world.adapter.fix_price(1, 100, [])
 
 
-def test_fix__in_the_window_without_hints__reverts(world: OracleWorld) -> None:
-    go(world, -WINDOW + 1)
-    with boa.reverts("oracle/not-expired"):
-        fix(world)
+def test_fix__in_the_window_without_hints__no_price_yet(world: OracleWorld) -> None:
+    go(world, -WINDOW)
+    assert fix(world) == 0
 
 
 def test_fix__in_the_window__keeps_the_place_but_no_price(world: OracleWorld) -> None:
@@ -103,7 +100,7 @@ def test_fix__in_the_window__keeps_the_place_but_no_price(world: OracleWorld) ->
     go(world, -600)
     world.push(2300)
     assert fix(world, world.primary.latest_id() - 1) == 0
-    assert world.adapter.expiry_price(1, EXPIRY) == 0
+    assert world.price(EXPIRY) == 0
     go(world, 60)
     world.push(9000)
     assert fix(world) == 2100 * WAD
@@ -136,7 +133,8 @@ def test_fix__window_far_back_and_a_hint_within_it__the_search_goes_on(world: Or
     for _ in range(100):
         world.push(3000)
     # within the window: no beginning
-    assert [fix(world, ids[1]) for _ in range(3)] == [0, 0, 2100 * WAD]
+    assert [fix(world, ids[1]) for _ in range(3)] == [0, 0, 0]
+    assert fix(world, ids[0]) == 2100 * WAD
 
 
 def test_fix__silent_since_before_the_window__price_in_force(lone: OracleWorld) -> None:
@@ -159,9 +157,9 @@ def test_fix__early_hint_by_a_griefer__later_hint_jumps_ahead(lone: OracleWorld)
         lone.wait(60)
         lone.push(2000 + i % 5)
     ids = trade(lone)
-    assert fix(lone, first) == 0  # 48 rounds walked, place kept
-    assert lone.adapter.proof(1, EXPIRY)[0] & (2**80 - 1) == first + 48
-    assert fix(lone, ids[0]) == 2100 * WAD
+    # its next round is before the window's start, too: no start, and nothing of it is kept
+    assert fix(lone, first) == 2100 * WAD
+    assert lone.expiries.progress(1, EXPIRY, lone.primary.address).begun == ids[0]
 
 
 def test_fix__many_rounds__several_calls(lone: OracleWorld) -> None:
@@ -191,24 +189,12 @@ def late(lone: OracleWorld, rounds: int) -> int:
     return hint
 
 
-@pytest.mark.parametrize(("rounds", "calls"), [(47, 1), (48, 2), (130, 3), (200, 5)])
-def test_fix__no_hint_and_the_window_far_back__found_over_several_calls(lone, rounds, calls):
-    late(lone, rounds)
-    found = [fix(lone) for _ in range(calls)]
-    assert found == [0] * (calls - 1) + [2100 * WAD]
-    assert source(lone) == PRIMARY
-
-
-def test_fix__search_without_a_hint__goes_on_below_where_it_was_though_rounds_come(lone: OracleWorld) -> None:
-    late(lone, 100)
-    newest = lone.primary.latest_id()
-    assert fix(lone) == 0
-    assert lone.adapter.proof(1, EXPIRY)[0] == newest - 48
-    for _ in range(100):
-        lone.push(9000)
-    assert fix(lone) == 0
-    assert lone.adapter.proof(1, EXPIRY)[0] == newest - 96
-    assert fix(lone) == 2100 * WAD
+@pytest.mark.parametrize(("rounds", "is_found"), [(46, True), (47, False), (200, False)])
+def test_fix__no_hint_and_the_window_far_back__48_rounds_are_looked_at(lone, rounds, is_found):
+    hint = late(lone, rounds)
+    assert [fix(lone) for _ in range(3)] == [2100 * WAD if is_found else 0] * 3
+    assert fix(lone, hint) == 2100 * WAD
+    assert lone.price(EXPIRY) == 2100 * WAD
 
 
 def test_fix__hint_in_the_middle_of_a_search__taken(lone: OracleWorld) -> None:
@@ -223,7 +209,7 @@ def test_fix__search_through_a_history_that_is_silent__begins_again_when_it_answ
     for _ in range(4):
         assert fix(lone) == 0
     lone.primary.set_mode(0)
-    assert 2100 * WAD in [fix(lone) for _ in range(3)]
+    assert fix(lone, lone.primary.latest_id() - 61) == 2100 * WAD
 
 
 def test_fix__phase_changes_in_a_search__the_window_is_still_found(lone: OracleWorld) -> None:
@@ -245,12 +231,11 @@ def test_snapshot__window_open_and_a_search_begun__sums_from_the_newest_all_the_
     for _ in range(60):
         lone.push(2000)
     lone.wait(600)
-    # a useless hint lets anyone begin the search before the expiry
     assert fix(lone, 1) == 0
-    assert lone.adapter.proof(1, EXPIRY)[0] >> 80 == 0 != lone.adapter.proof(1, EXPIRY)[0]
-    facts = lone.look(EXPIRY)
-    assert facts.reason == 10  # 48 rounds do not reach the start; the search is no average
-    assert fix(lone, 1) == 0
+    assert lone.look(EXPIRY).reason == 10  # 48 rounds do not reach the start
+    # the start, and 48 of the 60 rounds behind it; the rest is one call away
+    assert fix(lone, lone.primary.latest_id() - 60) == 0
+    assert lone.look(EXPIRY).is_active
     go(lone, 5)
     assert fix(lone) == 2000 * WAD
 
@@ -310,8 +295,7 @@ def test_fix__hint_of_a_phase_that_was_over__not_taken(lone: OracleWorld) -> Non
     for _ in range(50):
         lone.push(9000)
     assert fix(lone, old) == 0
-    # only the search has come on: there is no price yet
-    assert lone.adapter.proof(1, EXPIRY)[0] >> 80 == 0
+    assert lone.expiries.progress(1, EXPIRY, lone.primary.address).begun == 0
     assert fix(lone, old, new) == 2100 * WAD
 
 
@@ -339,7 +323,7 @@ def test_fix__primary_back_after_expiry__proof_shows_the_hole_then_fallback(worl
     for _ in range(60):
         world.primary.push(9000 * UNIT, world.now)
     assert fix(world, hint) == 0  # the hole is not shown yet
-    assert fix(world, before) == 2100 * WAD  # now it is
+    assert fix(world, before, hint) == 2100 * WAD  # now it is
     assert source(world) == FALLBACK
 
 
@@ -368,7 +352,7 @@ def test_fix__too_little_gas__reverts_instead_of_falling_back(world: OracleWorld
     ids = trade(world)
     world.primary.set_mode(REVERTS)
     with boa.reverts("oracle/gas"):
-        world.adapter.fix_price(1, EXPIRY, [ids[0]], gas=300_000)
+        world.expiries.fix(1, EXPIRY, [ids[0]], gas=300_000)
 
 
 def test_fix__primary_provable__fallback_hints_change_nothing(world: OracleWorld) -> None:
@@ -389,10 +373,10 @@ def test_fix__nothing_provable__last_good_price_after_six_hours(lone: OracleWorl
     assert fix(lone) == 0
     go(lone, 6 * 3600)
     assert fix(lone) == 1500 * WAD
-    assert source(lone) == LAST_RESORT
+    assert source(lone) == IN_FORCE
 
 
-def test_fix__feeds_dead__last_folded_price(world: OracleWorld) -> None:
+def test_fix__feeds_dead__last_undisputed_price(world: OracleWorld) -> None:
     go(world, -2000)
     world.push(1700)
     world.poke()
@@ -400,7 +384,7 @@ def test_fix__feeds_dead__last_folded_price(world: OracleWorld) -> None:
     world.fallback.set_mode(REVERTS)
     go(world, 6 * 3600)
     assert fix(world) == 1700 * WAD
-    assert source(world) == LAST_RESORT
+    assert source(world) == UNDISPUTED
 
 
 def test_fix__primary_dead_and_fallback_answers_nonsense__a_day_later(world: OracleWorld) -> None:
@@ -429,11 +413,7 @@ def test_fix__both_feeds_alive_after_six_hours__an_old_hint_is_not_the_price(
         world.push(2000)
     while world.poke() != 0:
         pass
-    for _ in range(40):
-        price = fix(world, old)
-        if price:
-            break
-    assert price == 2000 * WAD
+    assert fix(world, old) == 2000 * WAD
     assert source(world) == PRIMARY
 
 
@@ -456,33 +436,40 @@ def test_fix__more_rounds_than_one_call_walks__same_price_before_and_after_six_h
     assert prices[0] == prices[1] and prices[0][1] == PRIMARY
 
 
-def test_fix__half_proven_then_dead__last_proven_price(lone: OracleWorld) -> None:
+def test_fix__half_summed_then_dead__last_undisputed_price(lone: OracleWorld) -> None:
     hint = climb(lone)
     fix(lone, hint)
+    lone.observe()
     go(lone, 50)
     lone.push(9000)
     lone.poke()
     lone.primary.set_mode(REVERTS)
     go(lone, 6 * 3600)
     assert fix(lone) == 2200 * WAD
-    assert source(lone) == LAST_RESORT
+    assert source(lone) == UNDISPUTED
 
 
-def test_fix__nothing_known_before_expiry__any_price_a_day_later(lone: OracleWorld) -> None:
+def test_fix__nobody_called_before_expiry__the_price_of_the_listing_and_never_a_later_one(lone: OracleWorld) -> None:
     go(lone, 50)
     lone.push(1900)
     lone.poke()
     lone.primary.set_mode(REVERTS)
-    go(lone, 86400 - 1)
+    go(lone, 6 * 3600 - 1)
     assert fix(lone) == 0
-    go(lone, 86400)
-    assert fix(lone) == 1900 * WAD
+    go(lone, 6 * 3600)
+    assert fix(lone) == 2000 * WAD
+    assert source(lone) == UNDISPUTED
 
 
-def test_fix__never_any_price__stays_open(make_world: Callable[..., OracleWorld]) -> None:
-    world = make_world(spot=None)
-    go(world, 2 * 86400)
-    assert fix(world) == 0
+@pytest.mark.parametrize("delay", [0, 300, 3600])
+def test_fix__before_the_delay_is_over__no_price(make_world: Callable[..., OracleWorld], delay: int) -> None:
+    world = make_world(fallback=False, settle_delay=delay)
+    hint = climb(world)
+    if delay:
+        go(world, delay - 1)
+        assert fix(world, hint) == 0
+    go(world, delay)
+    assert fix(world) == 2100 * WAD
 
 
 def test_fix__sequencer_down__makes_no_difference(rollup: OracleWorld) -> None:
@@ -508,3 +495,8 @@ def test_fix__zero_window__price_in_force(make_world: Callable[..., OracleWorld]
     go(world, 1)
     world.push(9000)
     assert fix(world, hint) == 2000 * WAD
+
+
+def test_carry__stranger__reverts(lone: OracleWorld) -> None:
+    with boa.reverts("expiry/only-oracle"):
+        lone.expiries.carry((1, EXPIRY, EXPIRY - WINDOW, 0, int(lone.primary.address, 16)))

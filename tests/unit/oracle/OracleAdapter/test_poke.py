@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bulkhead.risk.volatility import Realised, Round
+from bulkhead.risk.volatility import Realised, Round, sigma_now
 from tests.worlds.oracle import (
     BURNS,
     DAY,
@@ -26,18 +26,17 @@ from tests.worlds.oracle import (
     real_rounds,
 )
 
-HALF_LIVES = (6 * 3600, DAY, 7 * DAY)
 
-
-def start(world: OracleWorld) -> Realised:
-    """The reference as the adapter starts: at the floor, from the feed's first round."""
-    return Realised.start(4000, Round(PHASE + 1, 2000 * WAD, world.now))
+def start(world: OracleWorld, price: int = 2000 * WAD) -> Realised:
+    """The reference as the adapter starts: at the floor, from the feed's newest round."""
+    return Realised.start(4 * WAD // 10, Round(PHASE + 2, price, world.now), world.now)
 
 
 def expect(world: OracleWorld, state: Realised) -> None:
     """The stored numbers are those of the reference."""
-    assert world.variances() == state.variances
-    word = world.adapter.market_words(1)[4]
+    v = state.variances
+    assert world.variances() == (v.fast, v.day, v.week, v.long)
+    word = world.adapter.market_words(1)[7]
     assert word & (2**80 - 1) == state.cursor
     assert word >> 80 & (2**34 - 1) == state.stamp
     assert word >> 114 & (2**96 - 1) == state.price
@@ -57,10 +56,16 @@ def test_poke__some_rounds__equals_reference(lone: OracleWorld) -> None:
         rounds.append(Round(id, price * WAD, lone.now))
     assert lone.poke() == 7
     (event,) = lone.events("VolUpdated")
-    state = state.add_all(rounds, HALF_LIVES)
+    state = state.add_all(rounds, lone.now)
     expect(lone, state)
-    assert (event.round_id, event.spot) == (state.cursor, state.price)
-    assert (event.variance_fast, event.variance_day, event.variance_week) == state.variances
+    assert (event.round_id, event.spot) == (state.cursor, state.base)
+    v = state.variances
+    assert (event.variance_fast, event.variance_day, event.variance_week, event.variance_long) == (
+        v.fast,
+        v.day,
+        v.week,
+        v.long,
+    )
 
 
 def test_poke__bounded_and_resumable__same_as_at_once(lone: OracleWorld) -> None:
@@ -68,17 +73,17 @@ def test_poke__bounded_and_resumable__same_as_at_once(lone: OracleWorld) -> None
     for i in range(10):
         lone.wait(100)
         id = lone.primary.push((2000 + 7 * i) * UNIT, lone.now)
-        state = state.add(Round(id, (2000 + 7 * i) * WAD, lone.now), HALF_LIVES)
+        state = state.add(Round(id, (2000 + 7 * i) * WAD, lone.now))
     assert [lone.poke(4), lone.poke(0), lone.poke(4), lone.poke(4), lone.poke(4)] == [4, 0, 4, 2, 0]
-    expect(lone, state)
+    expect(lone, state.close(lone.now))
 
 
-def test_poke__two_rounds_in_one_second__limit_of_the_formula(lone: OracleWorld) -> None:
+def test_poke__two_rounds_in_one_second__the_later_is_in_force(lone: OracleWorld) -> None:
     a = lone.primary.push(2100 * UNIT, lone.now)
     b = lone.primary.push(2000 * UNIT, lone.now)
     lone.poke()
     rounds = [Round(a, 2100 * WAD, lone.now), Round(b, 2000 * WAD, lone.now)]
-    expect(lone, start(lone).add_all(rounds, HALF_LIVES))
+    expect(lone, start(lone).add_all(rounds))
 
 
 def test_poke__bad_and_backdated_rounds__skipped(lone: OracleWorld) -> None:
@@ -90,22 +95,21 @@ def test_poke__bad_and_backdated_rounds__skipped(lone: OracleWorld) -> None:
     lone.primary.erase(ids[1])  # reverts
     lone.primary.overwrite(ids[2], 2030 * UNIT, first - 1)  # older than the one before
     assert lone.poke() == 4
-    expect(lone, state.add(Round(ids[3], 2040 * WAD, lone.now - 497), HALF_LIVES))
+    expect(lone, state.add(Round(ids[3], 2040 * WAD, lone.now - 497)).close(lone.now))
 
 
 def test_poke__newest_round_unreadable__waits_for_it(lone: OracleWorld) -> None:
+    state = start(lone)
     lone.wait(60)
     a = lone.primary.push(2010 * UNIT, lone.now)
     b = lone.primary.push(2020 * UNIT, lone.now)
-    state = start(lone)
-    state = Realised(state.variances, state.cursor, state.price, lone.now - 60)
     lone.primary.overwrite(b, 2020 * UNIT, 0)
     assert lone.poke() == 1
-    state = state.add(Round(a, 2010 * WAD, lone.now), HALF_LIVES)
+    state = state.add(Round(a, 2010 * WAD, lone.now))
     expect(lone, state)
     lone.primary.overwrite(b, 2020 * UNIT, lone.now)
     assert lone.poke() == 1
-    expect(lone, state.add(Round(b, 2020 * WAD, lone.now), HALF_LIVES))
+    expect(lone, state.add(Round(b, 2020 * WAD, lone.now)))
 
 
 @pytest.mark.parametrize("mode", [REVERTS, ZERO, UNSTAMPED, BURNS])
@@ -118,7 +122,7 @@ def test_poke__bad_feed__folds_nothing_and_recovers(lone: OracleWorld, mode: int
     expect(lone, state)
     lone.primary.set_mode(0)
     assert lone.poke() == 1
-    expect(lone, state.add(Round(id, 2010 * WAD, lone.now), HALF_LIVES))
+    expect(lone, state.add(Round(id, 2010 * WAD, lone.now)))
 
 
 def test_poke__history_gone__newest_still_folds(lone: OracleWorld) -> None:
@@ -128,7 +132,7 @@ def test_poke__history_gone__newest_still_folds(lone: OracleWorld) -> None:
         id = lone.primary.push(price * UNIT, lone.now)
     lone.primary.set_mode(HISTORY_REVERTS)
     assert lone.poke() == 3
-    expect(lone, state.add(Round(id, 2030 * WAD, lone.now), HALF_LIVES))
+    expect(lone, state.add(Round(id, 2030 * WAD, lone.now)))
 
 
 def test_poke__new_phase__jumps_to_its_newest(lone: OracleWorld) -> None:
@@ -140,7 +144,7 @@ def test_poke__new_phase__jumps_to_its_newest(lone: OracleWorld) -> None:
         id = lone.primary.push(price * UNIT, lone.now)
     assert id == 4 * PHASE + 3
     assert lone.poke() == 1
-    expect(lone, state.add(Round(id, 2040 * WAD, lone.now), HALF_LIVES))
+    expect(lone, state.add(Round(id, 2040 * WAD, lone.now)).close(lone.now))
 
 
 def test_poke__far_behind__jumps_to_the_newest(lone: OracleWorld) -> None:
@@ -149,29 +153,18 @@ def test_poke__far_behind__jumps_to_the_newest(lone: OracleWorld) -> None:
     lone.primary.skip_rounds(2048)
     id = lone.primary.push(2010 * UNIT, lone.now)
     assert lone.poke() == 1
-    expect(lone, state.add(Round(id, 2010 * WAD, lone.now), HALF_LIVES))
-
-
-def test_poke__first_rounds_after_listing__start_without_a_return(
-    make_world: Callable[..., OracleWorld],
-) -> None:
-    world = make_world(fallback=False, spot=None)
-    assert world.poke() == 0
-    world.push(2000)
-    world.push(2500)
-    assert world.poke() == 1
-    expect(world, Realised.start(4000, Round(PHASE + 2, 2500 * WAD, world.now)))
+    expect(lone, state.add(Round(id, 2010 * WAD, lone.now)).close(lone.now))
 
 
 def test_snapshot__not_poked__newest_round_is_one_return(lone: OracleWorld) -> None:
     state = start(lone)
     for price in (2100, 1900, 2200):
         lone.wait(600)
-        id = lone.primary.push(price * UNIT, lone.now)
-    seen = state.add(Round(id, 2200 * WAD, lone.now), HALF_LIVES)
+        lone.primary.push(price * UNIT, lone.now)
+    seen = state.seen(lone.now, 2200 * WAD)
     facts = lone.look()
-    assert facts[SIGMA_NOW] == seen.sigma_now(4000) > 4 * WAD // 10
-    assert facts[VOL_RATIO] == seen.vol_ratio() > WAD
+    assert facts[SIGMA_NOW] == sigma_now(seen, 4000) > 4 * WAD // 10
+    assert facts[VOL_RATIO] == seen.ratio > WAD
     expect(lone, state)
     lone.poke()
     assert lone.look()[SIGMA_NOW] > facts[SIGMA_NOW]  # the path was rougher than its end
@@ -188,11 +181,12 @@ def test_snapshot__calm__floor_and_ratio_one(lone: OracleWorld) -> None:
     assert facts[NEAR] < WAD // 2
 
 
-def test_poke__time_without_rounds__nothing_moves(lone: OracleWorld) -> None:
-    before = lone.variances()
+def test_poke__time_without_rounds__is_decay_alone(lone: OracleWorld) -> None:
+    state = start(lone)
     lone.wait(3 * DAY)
     assert lone.poke() == 0
-    assert lone.variances() == before
+    expect(lone, state.close(lone.now))
+    assert lone.variances()[1] < 2 * 10**16  # three half-lives of 0.16
 
 
 def replay(world: OracleWorld, rows: list[tuple[int, int, int]], every: int) -> list[int]:
@@ -212,7 +206,7 @@ def replay(world: OracleWorld, rows: list[tuple[int, int, int]], every: int) -> 
 def test_poke__all_real_rounds__equals_reference(make_world: Callable[..., OracleWorld]) -> None:
     rows = real_rounds()
     world = make_world(fallback=False, spot=rows[0][1] / UNIT, at=rows[0][2])
-    state = Realised.start(4000, read(rows)[0])
+    state = start(world, read(rows)[0].price)
     ids = replay(world, rows[1:], 1000)
-    state = state.add_all([Round(id, r.price, r.stamp) for id, r in zip(ids, read(rows)[1:], strict=True)], HALF_LIVES)
+    state = state.add_all([Round(id, r.price, r.stamp) for id, r in zip(ids, read(rows)[1:], strict=True)], world.now)
     expect(world, state)

@@ -73,7 +73,7 @@ def test_window__rounds_in_it__time_weighted(world: OracleWorld, kept: bool) -> 
     assert facts[AVERAGE] == total * WAD // 1350
     assert facts[FORWARD] == (total * WAD // 1350 * 1350 + 2000 * WAD * 450) // 1800
     assert facts.is_active
-    assert (world.adapter.proof(1, EXPIRY)[0] != 0) is kept
+    assert (world.expiries.progress(1, EXPIRY, world.primary.address).begun != 0) is kept
 
 
 def test_window__more_rounds_than_one_call_sums__not_fresh_until_observed(world: OracleWorld) -> None:
@@ -90,7 +90,7 @@ def test_window__more_rounds_than_one_call_sums__not_fresh_until_observed(world:
     assert not facts.is_fresh
     assert world.look(EXPIRY + 86400).is_active  # another cell of the market does not care
     # a hint begins the sum, observing carries it on
-    assert world.adapter.fix_price(1, EXPIRY, [hint]) == 0
+    assert world.fix(EXPIRY, [hint]) == 0
     facts = world.observe(EXPIRY)
     assert facts.is_active
     total = 2000 * 305 + sum(2000 + i for i in range(59)) * 5
@@ -161,7 +161,7 @@ def test_window__after_expiry__fixed_price_is_the_forward(world: OracleWorld) ->
     go(world, -10)
     facts = world.look(EXPIRY)
     assert (facts[SECONDS], facts[SHARE], facts[FORWARD]) == (0, 0, 2200 * WAD)
-    assert world.adapter.fix_price(1, EXPIRY, [hint]) == 2100 * WAD
+    assert world.fix(EXPIRY, [hint]) == 2100 * WAD
     facts = world.look(EXPIRY)
     assert (facts[SHARE], facts[AVERAGE], facts[FORWARD]) == (WAD, 2100 * WAD, 2100 * WAD)
 
@@ -175,9 +175,9 @@ def test_window__observed_prefix_and_fix__same_price(world: OracleWorld) -> None
         world.push(2000 + before % 7)
     go(world, -1)
     with boa.env.anchor():
-        alone = world.adapter.fix_price(1, EXPIRY, [hint])
+        alone = world.fix(EXPIRY, [hint])
     boa.env.timestamp = EXPIRY - 50
     world.observe(EXPIRY)
-    assert world.adapter.proof(1, EXPIRY)[0] != 0
+    assert world.expiries.progress(1, EXPIRY, world.primary.address).begun != 0
     go(world, -1)
-    assert world.adapter.fix_price(1, EXPIRY, []) == alone
+    assert world.fix(EXPIRY, []) == alone

@@ -1,69 +1,28 @@
-"""A RedStone price behind AggregatorV3: payloads signed with real keys, what is refused, OracleAdapter reading it."""
+"""A RedStone price behind AggregatorV3: payloads signed with real keys, spot and samples, what is refused by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import boa
 import pytest
-from eth_account import Account
-from eth_utils import keccak
 
-from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
-from tests.worlds.oracle import EMPTY, HALF_WIDTH, PHASE, START, UNIT, WAD
+from tests.worlds.brought import FEED, KEYS, MARKER, MINUTE, OTHER, SIGNERS, RedStoneWorld, package, payload
+from tests.worlds.oracle import EMPTY, PHASE, START, UNIT
 
-FEED = b"ETH".ljust(32, b"\0")
-OTHER = b"BTC".ljust(32, b"\0")
-KEYS = sorted(("0x" + f"{n:064x}" for n in range(21, 26)), key=lambda key: int(Account.from_key(key).address, 16))
-SIGNERS = [Account.from_key(key).address for key in KEYS]
 STRANGER = "0x" + f"{99:064x}"
-MARKER = bytes.fromhex("000002ed57011e0000")
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
-def package(key: str, price: float, at_ms: int, feeds: Sequence[bytes] = (FEED,), size: int = 32) -> bytes:
-    """One signer's package: points, milliseconds, size of a value, number of points, signature."""
-    points = b"".join(
-        feed + round(price * UNIT if feed == FEED else 7 * UNIT).to_bytes(size, "big") for feed in sorted(feeds)
-    )
-    body = points + at_ms.to_bytes(6, "big") + size.to_bytes(4, "big") + len(feeds).to_bytes(3, "big")
-    return body + bytes(Account.unsafe_sign_hash(keccak(body), key).signature)
-
-
-def payload(packages: Sequence[bytes], metadata: bytes = b"1.0#test", count: int | None = None) -> bytes:
-    number = len(packages) if count is None else count
-    return b"".join(packages) + number.to_bytes(2, "big") + metadata + len(metadata).to_bytes(3, "big") + MARKER
-
-
-class Pull:
-    """An adapter that wants three of five signers within 1 %, and a market of OracleAdapter on it."""
-
-    def __init__(self) -> None:
-        boa.env.timestamp = START
-        self.feed = deployer("RedStoneAdapter").deploy(FEED, SIGNERS, 3, 100)
-        self.caller = boa.env.generate_address("caller")
-        self.bring([2000, 2000, 2000])
-        self.parameters = boa.env.generate_address("parameters")
-        self.oracle = deployer("OracleAdapter").deploy(self.parameters, EMPTY)
-        feeds = [self.feed.address, EMPTY, EMPTY]
-        self.oracle.list_market(1, feeds, [3600, 0], OracleWord().pack(), sender=self.parameters)
-
-    def signed(self, prices: Sequence[float], age: float = 0, keys: Sequence[str] = KEYS) -> list[bytes]:
-        at = round((boa.env.timestamp - age) * 1000)
-        return [package(key, price, at) for key, price in zip(keys, prices, strict=False)]
-
-    def send(self, *payloads: bytes, value: int = 0) -> int:
-        return self.feed.update(list(payloads), sender=self.caller, value=value)
-
-    def bring(self, prices: Sequence[float], age: float = 0) -> int:
-        return self.send(payload(self.signed(prices, age)))
-
-
 @pytest.fixture
-def pull() -> Iterator[Pull]:
+def pull() -> Iterator[RedStoneWorld]:
     with boa.env.anchor():
-        yield Pull()
+        yield RedStoneWorld()
+
+
+def spot(pull: RedStoneWorld) -> int:
+    return pull.feed.latestRoundData()[1]
 
 
 @pytest.mark.parametrize(
@@ -75,33 +34,26 @@ def pull() -> Iterator[Pull]:
         ([2001, 2009, 2003, 2000, 2002], 2002, 7),
     ],
 )
-def test_update__signed_by_enough__a_round_at_the_median(pull, prices, median, half_width):
+def test_update__signed_by_enough__spot_is_the_median(pull, prices, median, half_width):
     boa.env.timestamp += 10
-    assert pull.bring(prices) == 2
-    (event,) = [log for log in pull.feed.get_logs() if type(log).__name__ == "RoundKept"]
-    assert (event.number, event.price, event.half_width) == (2, median * UNIT, half_width * UNIT)
-    id_ = PHASE | 2
+    assert pull.update(prices)
+    (event,) = [log for log in pull.feed.get_logs() if type(log).__name__ == "SpotBrought"]
+    assert (event.price, event.half_width) == (median * UNIT, half_width * UNIT)
     now = boa.env.timestamp
-    assert pull.feed.latestRoundData() == (id_, median * UNIT, now, now, id_, half_width * UNIT)
-    facts = pull.oracle.snapshot(1, 0)
-    assert facts[0] == median * WAD
-    assert facts[HALF_WIDTH] == half_width * WAD
-    assert facts[10] & 1
+    assert pull.feed.latestRoundData() == (PHASE, median * UNIT, now, now, PHASE, half_width * UNIT)
     assert pull.feed.decimals() == 8
 
 
 def test_update__any_three_in_any_order__counts(pull):
     for keys in (KEYS[2:], KEYS[::-2], KEYS[::-1]):
         boa.env.timestamp += 10
-        before = pull.feed.latestRoundData()[0]
-        pull.send(payload(pull.signed([2001] * 5, keys=keys)))
-        assert pull.feed.latestRoundData()[0] == before + 1
+        assert pull.send(payload(pull.signed([2001] * 5, keys=keys)))
 
 
 def test_update__too_few__reverts(pull):
     boa.env.timestamp += 10
     with boa.reverts("redstone/too-few-signers"):
-        pull.bring([2000, 2000])
+        pull.update([2000, 2000])
 
 
 def test_update__one_signer_twice__reverts(pull):
@@ -141,63 +93,60 @@ def test_update__different_times__reverts(pull):
 def test_update__too_old_or_ahead__reverts(pull):
     boa.env.timestamp += 1000
     with boa.reverts("redstone/too-old"):
-        pull.bring([2000] * 3, 61)
+        pull.update([2000] * 3, 61)
     with boa.reverts("redstone/from-the-future"):
-        pull.bring([2000] * 3, -1)
-    assert pull.bring([2000] * 3, 60) == 2
+        pull.update([2000] * 3, -1)
+    assert pull.update([2000] * 3, 60)
 
 
-def test_update__not_newer_than_the_last__no_round(pull):
+def test_update__not_newer_than_the_last__spot_stays(pull):
     boa.env.timestamp += 100
-    assert pull.bring([2100] * 3, 50) == 2
+    assert pull.update([2100] * 3, 50)
     # once more, older, and within the same second
-    assert pull.bring([2200] * 3, 50) == 2
-    assert pull.bring([2200] * 3, 60) == 2
-    assert pull.bring([2200] * 3, 49.5) == 2
-    assert pull.feed.latestRoundData()[1] == 2100 * UNIT
+    for age in (50, 60, 49.5):
+        assert not pull.update([2200] * 3, age)
+    assert spot(pull) == 2100 * UNIT
 
 
-def test_update__signers_far_apart__no_round_and_the_price_grows_stale(pull):
+def test_update__signers_far_apart__no_spot(pull):
     boa.env.timestamp += 3961
-    assert pull.bring([2000, 2000, 2020.1]) == 1
-    assert pull.oracle.snapshot(1, 0)[10] & 1 == 0
-    assert pull.bring([2000, 2000, 2020]) == 2
-    assert pull.oracle.snapshot(1, 0)[10] & 1
+    assert not pull.update([2000, 2000, 2020.1])
+    assert pull.update([2000, 2000, 2020])
 
 
 def test_update__one_of_five_lies__nothing_beyond_the_honest_values(pull):
     boa.env.timestamp += 10
-    assert pull.bring([2000, 2001, 2002, 2003, 2015]) == 2
-    assert pull.feed.latestRoundData()[1] == 2002 * UNIT
+    assert pull.update([2000, 2001, 2002, 2003, 2015])
+    assert spot(pull) == 2002 * UNIT
     boa.env.timestamp += 10
-    assert pull.bring([2000, 2001, 2002, 2003, 20000]) == 2  # a wild one is no round at all
+    assert not pull.update([2000, 2001, 2002, 2003, 20000])  # a wild one is no price at all
     # and without it there is one
-    assert pull.bring([2000, 2001, 2002, 2003]) == 3
+    assert pull.update([2000, 2001, 2002, 2003])
 
 
-def test_update__two_payloads__oldest_first_both_kept(pull):
-    boa.env.timestamp += 100
-    old, new = (payload(pull.signed([price] * 3, age)) for price, age in ((2100, 60), (2200, 0)))
-    assert pull.send(old, new) == 3
-    boa.env.timestamp += 100
-    old, new = (payload(pull.signed([price] * 3, age)) for price, age in ((2300, 60), (2400, 0)))
-    assert pull.send(new, old) == 4
+def test_update__two_payloads__the_newest_is_spot(pull):
+    for first in (False, True):
+        boa.env.timestamp += 100
+        old, new = (payload(pull.signed([price] * 3, age)) for price, age in ((2100, 60), (2200, 0)))
+        assert pull.send(*((new, old) if first else (old, new)))
+        assert spot(pull) == 2200 * UNIT
 
 
 def test_update__packages_of_many_feeds__the_right_value(pull):
     boa.env.timestamp += 10
     at = boa.env.timestamp * 1000
-    assert pull.send(payload([package(key, 2050, at, (FEED, OTHER)) for key in KEYS[:3]])) == 2
-    assert pull.feed.latestRoundData()[1] == 2050 * UNIT
+    assert pull.send(payload([package(key, 2050, at, (FEED, OTHER)) for key in KEYS[:3]]))
+    assert spot(pull) == 2050 * UNIT
     with boa.reverts("redstone/no-such-feed"):
         pull.send(payload([package(key, 2050, at, (OTHER,)) for key in KEYS[:3]]))
 
 
-def test_update__price_zero_or_absurd__no_round_or_refused(pull):
+def test_update__price_zero_or_absurd__no_spot_or_refused(pull):
     boa.env.timestamp += 10
-    assert pull.bring([0, 0, 0]) == 1
+    assert not pull.update([0, 0, 0])
+    assert not pull.update([2**53] * 3)
     with boa.reverts("redstone/malformed"):
-        pull.bring([10**30] * 3)
+        pull.update([10**30] * 3)
 
 
 def test_update__bytes_that_are_no_payload__revert(pull):
@@ -220,7 +169,7 @@ def test_update__bytes_that_are_no_payload__revert(pull):
     ):
         with pytest.raises(boa.BoaError, match="redstone/(malformed|not-a-signer)"):
             pull.send(bad)
-    assert pull.send(good) == 2
+    assert pull.send(good)
 
 
 def test_update__wei__refused(pull):
@@ -230,7 +179,97 @@ def test_update__wei__refused(pull):
 
 
 def test_update__nothing__nothing(pull):
-    assert pull.send() == 1
+    assert not pull.send()
+
+
+def test_bring__packages_of_a_minute__a_round_under_its_id(pull):
+    at = START + MINUTE
+    boa.env.timestamp = at + 300
+    pull.bring(at, pull.sample(2100, at))
+    (event,) = [log for log in pull.feed.get_logs() if type(log).__name__ == "SampleBrought"]
+    assert (event.at, event.price, event.signers) == (at, 2100 * UNIT, 5)
+    id_ = PHASE | at // MINUTE
+    assert pull.feed.getRoundData(id_) == (id_, 2100 * UNIT, at, at, id_)
+    assert pull.feed.latestRoundData()[:2] == (id_, 2000 * UNIT)
+
+
+def test_bring__within_the_minute__is_spot_too(pull):
+    at = START + MINUTE
+    boa.env.timestamp = at + 10
+    pull.bring(at, pull.sample(2100, at))
+    assert pull.feed.latestRoundData()[1:4] == (2100 * UNIT, at, at)
+
+
+def test_bring__more_signers__replace_fewer_and_never_the_other_way(pull):
+    at = START + MINUTE
+    boa.env.timestamp = at + 600
+    best_three = payload(
+        [package(key, price, at * 1000) for key, price in zip(KEYS[2:], (2002, 2003, 2004), strict=True)]
+    )
+    all_five = payload(
+        [package(key, price, at * 1000) for key, price in zip(KEYS, (2000, 2001, 2002, 2003, 2004), strict=True)]
+    )
+    id_ = PHASE | at // MINUTE
+    pull.bring(at, best_three)
+    assert pull.feed.getRoundData(id_)[1] == 2003 * UNIT
+    with boa.reverts("pull/sample-known"):
+        pull.bring(at, pull.sample(2050, at, 3))
+    pull.bring(at, pull.sample(2001, at, 4))
+    pull.bring(at, all_five)
+    assert pull.feed.getRoundData(id_)[1] == 2002 * UNIT
+    for signers in (3, 4, 5):
+        with boa.reverts("pull/sample-known"):
+            pull.bring(at, pull.sample(2100, at, signers))
+
+
+def test_bring__another_minute__reverts(pull):
+    at = START + MINUTE
+    boa.env.timestamp = at + 600
+    for made in (at - MINUTE, at + MINUTE, at + 1):
+        with boa.reverts("redstone/another-minute"):
+            pull.bring(at, pull.sample(2100, made))
+    late = payload([package(key, 2100, at * 1000 + 1) for key in KEYS])
+    with boa.reverts("redstone/another-minute"):
+        pull.bring(at, late)
+
+
+def test_bring__another_feed_too_few_or_wei__reverts(pull):
+    at = START + MINUTE
+    boa.env.timestamp = at + 600
+    with boa.reverts("redstone/no-such-feed"):
+        pull.bring(at, payload([package(key, 2050, at * 1000, (OTHER,)) for key in KEYS]))
+    with boa.reverts("redstone/too-few-signers"):
+        pull.bring(at, pull.sample(2100, at, 2))
+    with boa.reverts("pull/unsure"):
+        pull.bring(at, payload([package(key, p, at * 1000) for key, p in zip(KEYS, (2000, 2000, 2100), strict=False)]))
+    boa.env.set_balance(pull.caller, 2)
+    with boa.reverts("redstone/no-fee"):
+        pull.bring(at, pull.sample(2100, at), value=1)
+    with boa.reverts("redstone/no-fee"):
+        pull.feed.bring_many([at], [pull.sample(2100, at)], value=1, sender=pull.caller)
+
+
+def test_bring__until_90_minutes_later__then_too_late(pull):
+    at = START + MINUTE
+    boa.env.timestamp = at + 5401
+    with boa.reverts("pull/too-late"):
+        pull.bring(at, pull.sample(2100, at))
+    boa.env.timestamp = at + 5400
+    pull.bring(at, pull.sample(2100, at))
+
+
+def test_bring_many__some_known_some_better__the_rest_is_kept(pull):
+    minutes = [START + k * MINUTE for k in (1, 2, 3, 4)]
+    boa.env.timestamp = minutes[-1] + 5340
+    pull.bring(minutes[2], pull.sample(2010, minutes[2], 3))
+    pull.bring(minutes[3], pull.sample(2010, minutes[3]))
+    # the first is too late, the last is known
+    asked = [minutes[3], minutes[0], minutes[2]]
+    assert pull.bring_many(asked, [pull.sample(2020, at) for at in asked]) == 1
+    assert pull.feed.getRoundData(PHASE | minutes[2] // MINUTE)[1] == 2020 * UNIT
+    assert pull.feed.getRoundData(PHASE | minutes[3] // MINUTE)[1] == 2010 * UNIT
+    with boa.reverts("pull/lengths"):
+        pull.bring_many(asked, [pull.sample(2020, asked[0])])
 
 
 def test_get_round_data__unknown__reverts(pull):

@@ -88,7 +88,7 @@ def word_with(word, change):
 
 def wild(system):
     """Vol rises while spot ends where it was."""
-    for spot in (2_300, 1_800, 2_400, 1_700, 2_000):
+    for spot in (2_150, 1_950, 2_100, 1_950, 2_000):
         system.wait(600, spot)
         system.oracle.poke(1, 48)
 
@@ -295,7 +295,7 @@ def test_preview__static_vault__tells_the_ratios_that_the_fill_sets(system, trad
         assert getattr(seen, name) == getattr(state, name), name
     # and a vault with older, lower ratios is shown those of now
     stamp = system.words(vault)[1] >> 225
-    for spot in (2_300, 1_800, 2_400, 1_700, 2_000):
+    for spot in (2_150, 1_950, 2_100, 1_950, 2_000):
         system.wait(600, spot)
         system.oracle.poke(1, 48)
     more = system.lens.preview(vault, EXPIRY, moved, 60 * 10**6)
@@ -307,6 +307,7 @@ def test_preview__static_vault__tells_the_ratios_that_the_fill_sets(system, trad
     for _ in range(40):
         system.wait(6 * 3600, 2_000)
     system.wait(weekly(2) - system.now - 3 * 86400, 2_000)
+    system.oracle.poke(1, 48)
     half = [word_with(word, lambda q: -q // 2) for word in moved]
     closing = system.lens.preview(vault, EXPIRY, half, -20 * 10**6)
     adding = system.lens.preview(vault, EXPIRY, moved, 60 * 10**6)

@@ -1,0 +1,201 @@
+"""Faults found in the oracle in November 2026: the right value of each is the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boa
+import pytest
+
+from tests.evm import Env
+from tests.worlds.oracle import BOUND, DAY, SPOT, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld
+
+EXPIRY = START + DAY
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """An environment of its own: code that a test sets is not undone by an anchor."""
+    with boa.swap_env(Env()):
+        yield
+
+
+def at(world: OracleWorld, after: int, price: float, stamp: int | None = None) -> int:
+    """A round of the primary so many seconds after the expiry, stamped then or as told; its id."""
+    boa.env.timestamp = EXPIRY + after
+    return int(world.primary.push(round(price * UNIT), EXPIRY + (after if stamp is None else stamp)))
+
+
+# --- A2: an old hint made a cell not fresh while its auctions ran on ---------------------------------------------
+
+
+def test_fix__old_hint_in_the_window__the_cell_stays_active() -> None:
+    world = OracleWorld(fallback=False)
+    oldest = world.primary.latest_id()
+    for k in range(300):
+        at(world, -30_000 + 90 * k, 2000 + k % 2)
+    at(world, -1788, 1955)
+    world.fix(EXPIRY, [oldest])
+    facts = world.observe(EXPIRY)
+    assert facts.is_active
+    assert world.expiries.progress(1, EXPIRY, world.primary.address).begun != oldest
+
+
+# --- A5: a feed without history settled at the listing-day price -------------------------------------------------
+
+
+def test_list__feed_that_keeps_no_rounds__refused() -> None:
+    world = OracleWorld()
+    feed = world.feed()
+    feed.push(2000 * UNIT, world.now)
+    with boa.reverts("oracle/no-history"):
+        world.list(2, feed)
+
+
+# --- A15: clamped answers, stamps that step back, other decimals -------------------------------------------------
+
+
+def test_snapshot__clamped_primary__is_no_price_and_the_fallback_takes_over() -> None:
+    world = OracleWorld(spot=1000)
+    # as low as the aggregator goes: a thousandth of the price at listing
+    for _ in range(6):
+        world.wait(1800)
+        world.primary.push(1 * UNIT, world.now)
+        world.fallback.push(2 * UNIT, world.now)
+        world.poke()
+        assert world.look().reason == BOUND
+    facts = world.look()
+    assert facts.is_active
+    assert facts[SPOT] == 2 * WAD
+
+
+def test_snapshot__new_phase_with_an_older_stamp__time_does_not_step_back() -> None:
+    world = OracleWorld(fallback=False)
+    world.wait(600)
+    world.push(2100)
+    world.observe()
+    seen_at = world.now
+    world.wait(60)
+    world.primary.set_phase(2)
+    world.primary.push(1500 * UNIT, seen_at - 300)
+    facts = world.look()
+    assert facts.is_active
+    assert facts[SPOT] == 2100 * WAD
+    world.wait(3960)
+    assert not world.look().is_fresh  # at its own age
+
+
+def test_snapshot__feed_changes_its_decimals__no_price() -> None:
+    world = OracleWorld(fallback=False)
+    other = world.feed(9)
+    other.push(2000 * 10**9, world.now)
+    # the proxy points to an aggregator with another scale
+    boa.env.set_code(world.primary.address, boa.env.get_code(other.address))
+    facts = world.look()
+    assert not facts.is_fresh
+    assert facts.reason == WRONG_DECIMALS
+    assert facts[SPOT] == 2000 * WAD
+
+
+# --- A23: one round out of order, and the price depended on whether anybody looked ------------------------------
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_fix__round_out_of_order__same_price_whoever_looked(looks: bool) -> None:
+    world = OracleWorld(fallback=False, settle_delay=0)
+    at(world, -2000, 2000)
+    at(world, -1400, 1000)
+    at(world, -1390, 3000, -1600)
+    for after in (-1000, -990, -980):
+        at(world, after, 2000)
+    if looks:
+        boa.env.timestamp = EXPIRY - 900
+        world.observe(EXPIRY)
+    at(world, 10, 2000)
+    assert world.fix(EXPIRY) == (2000 * 400 + 1000 * 400 + 2000 * 1000) * WAD // 1800
+
+
+# --- A24: a stranger's poke between two updates recorded an outage and stopped the clock -------------------------
+
+
+def test_poke__between_two_updates_of_a_fast_feed__no_grace_and_the_clock_goes_on() -> None:
+    clocks = []
+    for is_poked in (False, True):
+        with boa.env.anchor():
+            world = OracleWorld(fallback=False, heartbeat=60)
+            world.observe()
+            before = world.look().clock
+            for _ in range(60):
+                world.wait(80)
+                if is_poked:
+                    world.poke()
+                world.wait(10)
+                world.push(2000)
+                assert world.poke() == 1
+                assert world.look().is_active
+            clocks.append(world.look().clock - before)
+    # of every 90 seconds the 66 in which the price was fresh
+    assert clocks == [60 * 66, 60 * 66]
+
+
+def test_clock__a_stranger_calls_everything_all_the_time__advances_the_same() -> None:
+    """Two hours across a window's start: a round every five minutes, a keeper every ten."""
+    clocks = []
+    for is_crowded in (False, True):
+        with boa.env.anchor():
+            world = OracleWorld(fallback=False)
+            boa.env.timestamp = EXPIRY - 7200
+            world.push(2000)
+            world.observe(EXPIRY)
+            first = world.primary.latest_id()
+            found = []
+            for second in range(5, 7200, 5):
+                boa.env.timestamp = EXPIRY - 7200 + second
+                if second % 300 == 0:
+                    world.push(2000 + second % 7)
+                if second % 600 == 0 or second == 5405:
+                    found.append((world.observe(EXPIRY).clock, world.observe().clock))
+                elif is_crowded:
+                    world.poke()
+                    world.observe(0)
+                    world.observe(EXPIRY)
+                    if second > 5400:
+                        world.fix(EXPIRY, [first, 1])
+            clocks.append(found)
+    assert clocks[0] == clocks[1]
+    assert clocks[0][-1][1] - clocks[0][0][1] >= 600 * 10
+
+
+# --- A25: the last resort was chosen by whoever poked after the expiry ------------------------------------------
+
+
+@pytest.mark.parametrize("pokes", [False, True])
+def test_fix__last_resort__not_the_moment_of_a_call(pokes: bool) -> None:
+    world = OracleWorld(fallback=False)
+    boa.env.timestamp = EXPIRY - 4000
+    world.push(2000)
+    world.poke()
+    boa.env.timestamp = EXPIRY + 3600
+    world.push(2600)
+    if pokes:
+        world.poke()
+    world.primary.set_mode(1)
+    boa.env.timestamp = EXPIRY + 6 * 3600
+    if pokes:
+        world.poke()
+    assert world.fix(EXPIRY) == 2000 * WAD
+
+
+# --- A26: a primary that died within its heartbeat settled a cell against a living fallback ----------------------
+
+
+def test_fix__primary_died_before_its_window__the_fallback_that_lived_through_it_counts() -> None:
+    world = OracleWorld(settle_delay=0)
+    at(world, -3590, 2000)
+    world.poke()
+    for after in range(-3000, 301, 300):
+        boa.env.timestamp = EXPIRY + after
+        world.fallback.push((2000 if after < -2400 else 1400) * UNIT, world.now)
+    assert world.fix(EXPIRY) == 0  # the primary's next round may still say which
+    boa.env.timestamp = EXPIRY + 371
+    assert world.fix(EXPIRY) == 1400 * WAD

@@ -1,0 +1,51 @@
+"""The fallback surface in the adapter: two anchors, each by its ramp, and a vol of its own for every expiry."""
+
+from __future__ import annotations
+
+from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round, fallback_iv, ramp_anchor
+from tests.worlds.oracle import DAY, NEAR, PHASE, UNIT, WAD, OracleWorld
+
+WORD = OracleWord()
+FLOOR = 4 * WAD // 10
+FACTOR = WORD.flat_factor_bps * 10**14
+HOUR = 3600
+
+
+def push(world: OracleWorld, price: int) -> Round:
+    return Round(world.primary.push(price * UNIT, world.now), price * WAD, world.now)
+
+
+def test_snapshot__rough_days_in_an_older_market__both_anchors_ramp_and_every_expiry_has_its_vol(
+    lone: OracleWorld,
+) -> None:
+    state = Realised.start(FLOOR, Round(PHASE + 2, 2000 * WAD, lone.now), lone.now)
+    week = long = FLOOR
+    # thirty quiet days, then a day of moves by 2 %
+    for i, wait in enumerate([DAY] * 30 + [HOUR] * 24):
+        lone.wait(wait)
+        state = state.add(push(lone, 2000 + 40 * (i % 2) * (i > 30))).close(lone.now)
+        lone.poke()
+        vols = state.seen(lone.now)
+        week, long = (ramp_anchor(a, v, WORD.ramp_bps, HOUR) for a, v in ((week, vols.week), (long, vols.long)))
+    ivs = []
+    for days in (1, 7, 30, 90, 365):
+        ivs.append(lone.look(lone.now + days * DAY)[NEAR])
+        assert ivs[-1] == fallback_iv(week, long, days * DAY, FACTOR)
+    assert week != long
+    assert ivs in (sorted(ivs), sorted(ivs, reverse=True))
+    # of the market alone that of 30 days
+    assert lone.look()[NEAR] == ivs[2]
+
+
+def test_snapshot__an_hour_of_crash__no_vol_of_any_expiry_moved_by_more_than_the_ramp(lone: OracleWorld) -> None:
+    lone.wait(HOUR)
+    push(lone, 2000)
+    lone.poke()
+    tenors = (HOUR, DAY, 30 * DAY, 300 * DAY)
+    before = [lone.look(lone.now + t)[NEAR] for t in tenors]
+    for k in range(6):
+        lone.wait(INSTANT)
+        push(lone, 2000 - 150 * (k + 1))
+        lone.poke()
+    for t, old in zip(tenors, before, strict=True):
+        assert old < lone.look(lone.now + t)[NEAR] <= old * 1.0501
