@@ -18,14 +18,13 @@ import click
 import yaml
 from ape.exceptions import ApeException
 
-from bulkhead.chain import abi
+from bulkhead.chain import abi, system
 from bulkhead.chain.deploy import Create, Step, contracts_of, plan, record
 from bulkhead.chain.errors import BadInput, BulkheadError, MissingDeployment, NodeUnavailable, NoFunds, WrongNetwork
 from bulkhead.chain.inputs import Inputs, parse
 from bulkhead.chain.rpc import Rpc
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE_LIMIT = 22_000  # the project's own; the chain's is 24,576
 
 
 def read_inputs(path: Path) -> Inputs:
@@ -111,7 +110,9 @@ def execute(steps: list[Step], deployer: Any) -> None:
                 )
             at[step.name] = made
             size = len(ape.chain.provider.get_code(made.address))
-            remark = "  above the project's limit" if size >= CODE_LIMIT else ""
+            remark = (
+                "  above the project's limit" if size >= system.CODE_LIMITS.get(step.name, system.CODE_LIMIT) else ""
+            )
             click.echo(f"{step.name:<16} {made.address} {size:>6,} bytes{remark}")
         else:
             getattr(at[step.name], step.function)(*step.arguments, sender=deployer)
