@@ -115,11 +115,12 @@ def vault_withdraw(vault_id: int, amount: Decimal, place: Place) -> None:
 
 @vault.command("close")
 @click.argument("vault_id", type=int)
+@click.option("--give-up", is_flag=True, help="Close it although its claim is not paid in full; the rest is lost.")
 @chain_options
 @key_option()
-def vault_close(vault_id: int, place: Place) -> None:
+def vault_close(vault_id: int, give_up: bool, place: Place) -> None:
     """End a vault without legs; its tokens come home."""
-    click.echo(place.client().vaults.close(vault_id).hash)
+    click.echo(place.client().vaults.close(vault_id, give_up=give_up).hash)
 
 
 @vault.command("split", cls=PackageCommand)

@@ -107,9 +107,19 @@ class Vaults:
             self._account.chain["Operators"], "grant", vault_id, operator, int(permissions), until
         )
 
-    def close(self, vault_id: int, receiver: str | None = None) -> Receipt:
-        """Ends an own vault without legs; its tokens go to `receiver` (the account itself)."""
-        self.view(vault_id)
+    def close(self, vault_id: int, receiver: str | None = None, give_up: bool = False) -> Receipt:
+        """Ends an own vault without legs; its tokens go to `receiver` (the account itself).
+
+        Args:
+            vault_id: The vault.
+            receiver: Who gets the tokens.
+            give_up: Close it although its claim is not paid in full; what it has not been paid is lost.
+        """
+        if self.view(vault_id).claim and not give_up:
+            raise BadInput(
+                f"Vault {vault_id} has a claim that is not paid in full: withdraw its tokens and close it later, or give "
+                "the claim up."
+            )
         to = receiver or self._account.address
         return self._account.signer.execute(self._account.chain["Clearinghouse"], "close", vault_id, to)
 
