@@ -117,8 +117,8 @@ class Vaults:
         """
         if self.view(vault_id).claim and not give_up:
             raise BadInput(
-                f"Vault {vault_id} has a claim that is not paid in full: withdraw its tokens and close it later, or give "
-                "the claim up."
+                f"Vault {vault_id} has a claim that is not paid in full: withdraw its tokens and close it later, "
+                "or give the claim up."
             )
         to = receiver or self._account.address
         return self._account.signer.execute(self._account.chain["Clearinghouse"], "close", vault_id, to)
