@@ -25,7 +25,8 @@ BATCH = 250
 @cache
 def statement() -> ModuleType:
     """The rule as its own program states it, which lies beside the market data where it is at hand."""
-    path = Path(os.environ.get("BULKHEAD_DATA", "")).parent / "design" / "oracle_reference.py"
+    data = Path(os.environ.get("BULKHEAD_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    path = data.parent / "design" / "oracle_reference.py"
     if not path.is_file():
         pytest.skip("the statement of the rule (design/oracle_reference.py beside BULKHEAD_DATA) is not at hand")
     spec = importlib.util.spec_from_file_location("oracle_reference", path)
