@@ -121,7 +121,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     assert refused.returncode == 1
     assert "FAIL ETH was listed with the parameters of the inputs: phi_bps 100 -> 200" in refused.stdout
     assert "FAIL ETH's maker vault started with the bounds of the inputs" in refused.stdout
-    assert "FAIL the timelock waits 259,200" in refused.stdout and f"FAIL PROPOSER_ROLE: {FEED}" in refused.stdout
+    assert "FAIL the timelock waits 777,600" in refused.stdout and f"FAIL PROPOSER_ROLE: {FEED}" in refused.stdout
     # another market's pool in the addresses, and a market that names none
     for pool in (deployment.market("BTC").backstop, ""):
         content = json.loads(out.read_text())
