@@ -28,12 +28,8 @@ def equity(world, vault):
     return world.standing(vault)[0] / WAD
 
 
-@pytest.fixture
-def seller(world):
-    """Ten puts sold to an honest buyer, and a lot of calls with a friend; what initial margin leaves is withdrawn."""
-    vault, honest, friend = world.open(OWNER, 100_000), world.open(HONEST, 1_000_000), world.open(FRIEND, 3_000)
-    world.trade(vault, honest, [put(2000, 10)], mark(world, [put(2000, 10)]))
-    world.trade(vault, friend, [call(3000, 0.01)])
+def withdraw_most(world, vault):
+    """The owner takes out what initial margin leaves, to one unit of the token."""
     low, high = 0, world.balance(vault)
     while high - low > 10**6:
         middle = (low + high) // 2
@@ -45,6 +41,15 @@ def seller(world):
             high = middle
     with boa.env.prank(OWNER):
         world.clearinghouse.withdraw(vault, low, OWNER)
+
+
+@pytest.fixture
+def seller(world):
+    """Ten puts sold to an honest buyer, and a lot of calls with a friend; what initial margin leaves is withdrawn."""
+    vault, honest, friend = world.open(OWNER, 100_000), world.open(HONEST, 1_000_000), world.open(FRIEND, 3_000)
+    world.trade(vault, honest, [put(2000, 10)], mark(world, [put(2000, 10)]))
+    world.trade(vault, friend, [call(3000, 0.01)])
+    withdraw_most(world, vault)
     return vault, honest, friend
 
 
@@ -96,17 +101,7 @@ def test_withdrawal__half_width__counts_what_the_other_end_would_take(world, wid
     world.trade(vault, honest, [put(2000, 10)], mark(world, [put(2000, 10)]))
     wrong = 2000 / (1 - width)
     world.move(wrong, status=ACTIVE, width=wrong * width)
-    low, high = 0, world.balance(vault)
-    while high - low > 10**6:
-        middle = (low + high) // 2
-        try:
-            with boa.env.anchor(), boa.env.prank(OWNER):
-                world.clearinghouse.withdraw(vault, middle, OWNER)
-            low = middle
-        except boa.BoaError:
-            high = middle
-    with boa.env.prank(OWNER):
-        world.clearinghouse.withdraw(vault, low, OWNER)
+    withdraw_most(world, vault)
     world.move(2000, status=ACTIVE, width=0.0)
     standing = world.standing(vault)
     assert standing[0] >= standing[1]
