@@ -32,7 +32,6 @@ LEAST_STEP: constant(uint256) = 5 * 10**16   # from trigger to target
 MOST_TARGET: constant(uint256) = 100 * 10**18
 # the tip is at most one part of the deposit in so many
 TIP_SHARE: constant(uint256) = 10
-DAY: constant(uint256) = 86400
 MICRO_WAD: constant(uint256) = 10**12
 
 # vaults of one `top_ups`, and the bytes of one answer
@@ -239,7 +238,7 @@ def _available(record: IAutoTopUp.Record, token: address) -> uint256:
     """
     mandate: IAutoTopUp.Mandate = record.mandate
     today: uint256 = 0
-    if record.day == block.timestamp // DAY:
+    if record.day == block.timestamp // scales.DAY:
         today = record.spent_that_day
     left: uint256 = min(
         mandate.most_per_day - min(today, mandate.most_per_day),
@@ -314,7 +313,7 @@ def top_up(vault_id: uint256) -> uint256:
     if len(reason) != 0:
         raise reason
     record: IAutoTopUp.Record = self.records[vault_id]
-    today: uint256 = block.timestamp // DAY
+    today: uint256 = block.timestamp // scales.DAY
     if record.day != today:
         record.day = today
         record.spent_that_day = 0
@@ -406,12 +405,3 @@ def record(vault_id: uint256) -> IAutoTopUp.Record:
     @return The record; its owner is empty when there is no mandate.
     """
     return self.records[vault_id]
-
-
-@external
-@view
-def clearinghouse() -> address:
-    """
-    @notice The ledger whose vaults this contract tops up.
-    """
-    return CLEARINGHOUSE
