@@ -38,6 +38,7 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("OrderLens", "OrderLens"),
     ("VolSurface", "VolSurface"),
     ("QuoteBoard", "QuoteBoard"),
+    ("AutoTopUp", "AutoTopUp"),
 )
 
 #: Bytes of deployed code a contract may have; the chain's limit is 24,576 (docs/architecture.md, Sizes).
@@ -164,6 +165,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         ),
         "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
         "QuoteBoard": (),
+        "AutoTopUp": (at["Clearinghouse"], at["OracleAdapter"]),
         "OrderLens": (at["Clearinghouse"], at["Exchange"], at["Operators"], at["FillCheck"]),
         "FillCheck": (
             at["Clearinghouse"],

@@ -20,6 +20,7 @@ COMMANDS = {
     "govern": "bulkhead.cli.govern",
     "keeper": "bulkhead.cli.keeper",
     "maker": "bulkhead.cli.maker",
+    "mandate": "bulkhead.cli.mandate",
     "markets": "bulkhead.cli.market",
     "order": "bulkhead.cli.order",
     "replay": "bulkhead.cli.replay",

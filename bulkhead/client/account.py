@@ -63,8 +63,6 @@ class Account:
     def ensure_allowance(self, market: Market, spender: Contract, amount: int) -> None:
         """Approves a contract when needed, after making sure that the tokens are there.
 
-        Some tokens (USDT) refuse to change an allowance that is not zero; for these it is set to zero first.
-
         Raises:
             NoFunds: The account holds less than `amount`.
         """
@@ -74,14 +72,22 @@ class Account:
                 f"{self.address} holds {Decimal(held).scaleb(-market.decimals)} quote tokens of {market.symbol} and "
                 f"needs {Decimal(amount).scaleb(-market.decimals)}."
             )
+        if int(market.token.call("allowance", self.address, spender.address)) < amount:
+            self.allow(market, spender, MAX_UINT)
+
+    def allow(self, market: Market, spender: Contract, amount: int) -> None:
+        """Sets what a contract may spend, if it is another amount.
+
+        Some tokens (USDT) refuse to change an allowance that is not zero; for these it is set to zero first.
+        """
         allowed = int(market.token.call("allowance", self.address, spender.address))
-        if allowed >= amount:
+        if allowed == amount:
             return
         try:
-            self.signer.execute(market.token, "approve", spender.address, MAX_UINT)
+            self.signer.execute(market.token, "approve", spender.address, amount)
         except Reverted:
             # refused before it was sent
             if allowed == 0:
                 raise
             self.signer.execute(market.token, "approve", spender.address, 0)
-            self.signer.execute(market.token, "approve", spender.address, MAX_UINT)
+            self.signer.execute(market.token, "approve", spender.address, amount)

@@ -10,6 +10,7 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.rpc import Rpc
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import Number, parse_expiry
+from bulkhead.client.mandates import Mandates
 from bulkhead.client.orders import Orders
 from bulkhead.client.packages import PackageLeg
 from bulkhead.client.preview import trade_preview
@@ -23,6 +24,7 @@ class Bulkhead(Account):
     Attributes:
         vaults: Opening, funding, closing and inspecting vaults.
         orders: Signing, filling and cancelling orders.
+        mandates: Automatic top-ups.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Bulkhead(Account):
         super().__init__(rpc, deployment, key)
         self.vaults = Vaults(self)
         self.orders = Orders(self, self.vaults)
+        self.mandates = Mandates(self, self.vaults)
 
     def preview(
         self, vault_id: int, expiry: str | int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number = 0

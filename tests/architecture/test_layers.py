@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "vaults": (),
     "exchange": ("vaults.signature", *PAST),
     "liquidation": ("vaults.tolerance", *PAST),
+    "periphery": ("margin.standing", "vaults.tolerance"),
     "settlement": ("liquidation.auction", "liquidation.waterfall", "vaults.tolerance"),
     "views": (
         "vaults.novation",

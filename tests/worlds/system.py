@@ -87,7 +87,14 @@ class System:
         market: The first market.
     """
 
-    def __init__(self, decimals: int = 6, spot: float = 2000.0, token: Any = None, **parameters: int):
+    def __init__(
+        self,
+        decimals: int = 6,
+        spot: float = 2000.0,
+        token: Any = None,
+        second_feed: bool = False,
+        **parameters: int,
+    ):
         boa.env.evm.patch.timestamp = START
         self.owner = boa.env.generate_address("owner")
         self.guardian = boa.env.generate_address("guardian")
@@ -112,15 +119,22 @@ class System:
         self.parameters = ParameterSet.default(**parameters)
         self.domain = orders.Domain(boa.env.evm.patch.chain_id, self.at["Exchange"])
         self.markets: list[Market] = []
-        self.market = self.list_market(1, decimals, spot, token)
+        self.fallback = self.feed(spot) if second_feed else None
+        self.market = self.list_market(1, decimals, spot, token, self.fallback)
 
-    def list_market(self, index: int, decimals: int = 6, spot: float = 2000.0, token: Any = None) -> Market:
-        """Lists a market with a fresh feed."""
-        quote = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
+    def feed(self, spot: float) -> Any:
+        """An aggregator with the history that a listing asks for."""
         feed = deployer("MockAggregator").deploy(8, "TEST / USD")
-        # a listing asks for a history
         feed.push(round(spot * 10**8), self.now - 60)
         feed.push(round(spot * 10**8), self.now)
+        return feed
+
+    def list_market(
+        self, index: int, decimals: int = 6, spot: float = 2000.0, token: Any = None, fallback: Any = None
+    ) -> Market:
+        """Lists a market with a fresh feed, and another as fallback when it is given."""
+        quote = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
+        feed = self.feed(spot)
         risk, trading, liquidation, oracle = self.parameters.words
         with boa.env.prank(self.owner):
             self.RiskParameters.list_market(  # type: ignore[attr-defined]
@@ -128,7 +142,9 @@ class System:
                 quote.address,
                 10_000,
                 list(system.engines(self.at)),
-                feeds_argument((feed.address, EMPTY, EMPTY), (3600, 0)),
+                feeds_argument(
+                    (feed.address, fallback.address if fallback else EMPTY, EMPTY), (3600, 3600 if fallback else 0)
+                ),
                 risk,
                 trading,
                 liquidation,
