@@ -286,7 +286,7 @@ def test_price__must_be_active(scene: Scene):
 
 @pytest.mark.parametrize(("apart", "passes"), [(1.0, True), (1.04, True), (1.08, False), (1.6, False)])
 def test_price__feeds_that_part(new_scene, apart, passes):
-    """Apart for less than an hour: not active. For longer the primary counts, if they are at most a tenth of spot apart."""
+    """Apart for an hour: not active. For longer the primary counts, if they are at most a tenth of spot apart."""
     scene = new_scene(6, second_feed=True)
     scene.give(trigger=90, target=91, most_per_day=10**6, most_in_all=10**6)
     scene.fill_wallet(10**6)
