@@ -15,6 +15,8 @@ ARGS ?= --ignore=tests/integration tests
 APE_ARGS ?= tests/integration
 NETWORK ?= ethereum:local:foundry
 PORT ?= 8545
+COUNT ?= 300
+SEED ?= 1
 
 $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
 	@bash scripts/setup.sh
@@ -49,6 +51,11 @@ test-boa: $(STAMP) ## unit, property, stateful, keeper, regression and architect
 .PHONY: test-ape
 test-ape: $(STAMP) ## integration tests through Ape on Anvil
 	@ape test $(APE_ARGS) --network ethereum:local:foundry
+
+# hours: every mutant runs the tests of its room
+.PHONY: mutants
+mutants: $(STAMP) ## small mistakes put into the code, to see whether the tests notice (COUNT=300 SEED=1)
+	@python -m benchmarks.mutation --count $(COUNT) --seed $(SEED)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, codespell and import-linter
