@@ -21,6 +21,11 @@ TAIL_UP = 40 * 10**16
 LEAST_VOL = 20 * 10**16
 
 
+def is_tail(node: int) -> bool:
+    """Whether vols move in a node as they do in the tails: the three on either side."""
+    return node < 3 or node > 8
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the margin of the ES model is made of [wad * 1e-6].
@@ -117,7 +122,7 @@ def scenario_losses(
                 inverse, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
                 terms.append((option.log_ratio * inverse + (width >> 1) + CENTRE, inverse, width))
             for j, price in enumerate(shocked):
-                base, inverse, width = terms[0] if j < 3 or j > 8 else terms[1]
+                base, inverse, width = terms[0] if is_tail(j) else terms[1]
                 d1 = base + shifts[j] * inverse
                 sums[j] += option.quantity * (price * phi_38(d1) - option.strike * phi_38(d1 - width))
         for j, price in enumerate(shocked):

@@ -116,8 +116,8 @@ def table(found: Sequence[Row], chains: int, refused: Sequence[str], free: tuple
         f"{chains - len(refused)} of {chains} surfaces pass the contract's own checks"
         + (f" (refused: {'; '.join(refused)})." if refused else "."),
         f"{free[0]} of {free[1]} fitted expiries hold no arbitrage, neither in density nor against the expiry",
-        f"before, at {DENSE:,} strikes within {REACH:g} standard deviations (`python -m benchmarks.vol_arbitrage` prints",
-        "the counts by tenor).",
+        f"before, at {DENSE:,} strikes within {REACH:g} standard deviations",
+        "(`python -m benchmarks.vol_arbitrage` prints the counts by tenor).",
         "Error is fitted less quoted vol at strikes with a forward delta of 5 to 95 %, in vol points.",
         f"Goal for each expiry: median at most {MEDIAN}, 95th percentile at most {TAIL}.",
         "",
