@@ -17,6 +17,7 @@ COMMANDS = {
     "calibrate": "bulkhead.cli.calibrate",
     "demo": "bulkhead.cli.replay",
     "drill": "bulkhead.cli.replay",
+    "explain": "bulkhead.cli.explain",
     "govern": "bulkhead.cli.govern",
     "keeper": "bulkhead.cli.keeper",
     "maker": "bulkhead.cli.maker",

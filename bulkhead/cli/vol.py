@@ -37,15 +37,22 @@ def _chain_at(file: Path, asset: str, at: str | None) -> options.Chain:
 @click.option("--asset", default="ETH", show_default=True, help="Underlying, as the file names it.")
 @click.option("--at", help="Beginning of the time of the quotes, e.g. 2026-01-14; the last ones when left out.")
 def vol_fit(file: Path, asset: str, at: str | None) -> None:
-    """Fit the chain in FILE and show smiles and errors."""
+    """Fit the chain in FILE and show smiles and errors; what is shown passes the contract's checks of smiles."""
     from bulkhead.risk.svi import total_variance_float
     from bulkhead.vol.fit import fit_chain
+    from bulkhead.vol.report import refusal
+    from bulkhead.vol.surface import SurfaceError
 
     chain = _chain_at(file, asset, at)
+    try:
+        fits = fit_chain(chain)
+    except SurfaceError as error:
+        raise BadInput(f"No surface can be made of these quotes: {reasons.sentence(str(error))}") from None
+    refused = refusal(chain, fits)
     table = Table(box=None, title=f"{asset}, quotes of {moment(chain.made_at)}")
     for name in ("expiry", "strikes", "at the money", "a", "b", "rho", "m", "sigma", "median", "p95, vol points"):
         table.add_column(name, justify="right")
-    for fit in fit_chain(chain):
+    for fit in fits:
         errors = sorted(abs(float(error)) * 100 for error in fit.inner)
         middle = float(total_variance_float(fit.slice.floats(), 0.0) / fit.tau) ** 0.5
         table.add_row(
@@ -55,6 +62,8 @@ def vol_fit(file: Path, asset: str, at: str | None) -> None:
             f"{errors[min(len(errors) * 19 // 20, len(errors) - 1)]:.2f}" if errors else "-",
         )  # fmt: skip
     show(table)
+    if refused:
+        click.echo(f"Each smile holds, but these expiries are no surface: {reasons.sentence(refused)}")
 
 
 @vol.command("publish")

@@ -41,7 +41,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart over time.
+    """A chart over time, or over a number.
 
     Attributes:
         lines: Series.
@@ -52,6 +52,7 @@ class Chart:
         verticals: (x, text) of vertical rules.
         low: Least y shown; None takes it from the data.
         high: Greatest y shown; larger values are cut.
+        is_time: Whether x is a time [unix seconds].
     """
 
     lines: Sequence[Line]
@@ -62,6 +63,7 @@ class Chart:
     verticals: Sequence[tuple[float, str]] = field(default_factory=tuple)
     low: float | None = None
     high: float | None = None
+    is_time: bool = True
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -151,12 +153,11 @@ def draw(chart: Chart) -> str:
         y = to_y(value)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="tick end">{number(value)}</text>')
-    for stamp in time_ticks(left, right):
-        x = to_x(stamp)
+    for at in time_ticks(left, right) if chart.is_time else ticks(left, right, 10):
+        x = to_x(at)
+        label = label_time(at, right - left) if chart.is_time else number(at)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TOP + inner_h}" class="grid"/>')
-        parts.append(
-            f'<text x="{x:.1f}" y="{chart.height - 9}" class="tick mid">{label_time(stamp, right - left)}</text>'
-        )
+        parts.append(f'<text x="{x:.1f}" y="{chart.height - 9}" class="tick mid">{label}</text>')
     for value, text in chart.rules:
         y = to_y(value)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="rule"/>')

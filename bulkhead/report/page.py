@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
 from bulkhead.report.charts import COLOURS, Chart, Line, Mark, draw, legend, thin
+from bulkhead.report.html import document, facts, section, table
 from bulkhead.report.model import RunRecord, TakeRecord, VaultRecord
-
-STYLE = """
-:root{--bg:#fbfaf7;--card:#fff;--ink:#1d2430;--dim:#68707d;--line:#e3e1da;--rule:#9aa1ab;--good:#1d7f55;--bad:#b93c22}
-@media(prefers-color-scheme:dark){:root{--bg:#12161c;--card:#1a2029;--ink:#e6e8eb;--dim:#98a1ad;--line:#2b333e;
---rule:#6b7480;--good:#4cc38a;--bad:#ef7d63}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1040px;margin:0 auto;padding:28px 20px 60px}
-h1{font-size:25px;margin:0 0 4px}h2{font-size:17px;margin:0 0 10px}p{margin:4px 0 12px}.dim{color:var(--dim)}
-section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin:16px 0;
-overflow-x:auto}
-.facts{display:flex;flex-wrap:wrap;gap:10px;margin:16px 0}
-.fact{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 16px;min-width:124px;flex:1}
-.fact b{display:block;font-size:20px;font-variant-numeric:tabular-nums}.fact span{color:var(--dim);font-size:13px}
-svg{width:100%;height:auto;display:block}svg .grid{stroke:var(--line);stroke-width:1}
-svg .rule{stroke:var(--rule);stroke-width:1;stroke-dasharray:4 4}
-svg text{fill:var(--dim);font:11px system-ui,sans-serif}svg .end{text-anchor:end}svg .mid{text-anchor:middle}
-svg .mark{stroke:var(--card);stroke-width:1}
-.legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:8px;font-size:13px;color:var(--dim)}
-.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px;vertical-align:-1px}
-table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
-th{font-weight:600;text-align:left;color:var(--dim);border-bottom:1px solid var(--line);padding:5px 10px 5px 0;
-white-space:nowrap}
-td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:right}
-tr:last-child td{border-bottom:0}.good{color:var(--good)}.bad{color:var(--bad)}
-.bar{display:flex;height:10px;width:110px;background:var(--line);border-radius:3px;overflow:hidden;margin-top:6px}
-.bar i{display:block;height:100%}footer{color:var(--dim);font-size:13px;margin-top:22px}
-"""
 
 #: Kinds of flows in the order of their columns, and what the report calls them.
 FLOW_KINDS = (
@@ -75,11 +47,7 @@ def render(record: RunRecord) -> str:
             _foot(record),
         )
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(record.title)}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
-    )
+    return document(record.title, body)
 
 
 def _time(at: int) -> str:
@@ -88,21 +56,6 @@ def _time(at: int) -> str:
 
 def _money(record: RunRecord, native: int, sign: bool = False) -> str:
     return f"{record.amount(native):{'+' if sign else ''},.2f}"
-
-
-def _table(head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> str:
-    def cell(tag: str, text: str, number: bool) -> str:
-        return f"<{tag}{' class=n' if number else ''}>{text}</{tag}>"
-
-    marks = [number for _, number in head]
-    top = "".join(cell("th", escape(text), number) for text, number in head)
-    lines = "".join(f"<tr>{''.join(cell('td', c, n) for c, n in zip(row, marks, strict=True))}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def _section(title: str, content: str, note: str = "") -> str:
-    hint = f'<p class="dim">{note}</p>' if note else ""
-    return f"<section><h2>{escape(title)}</h2>{hint}{content}</section>"
 
 
 def _head(record: RunRecord) -> str:
@@ -116,7 +69,7 @@ def _head(record: RunRecord) -> str:
 def _facts(record: RunRecord) -> str:
     prices = [price for _, price, _ in record.prices]
     taken = [v for v in record.vaults if v.takes]
-    facts = [
+    shown = [
         (f"{prices[0]:,.2f}", f"{record.symbol} at the start") if prices else ("-", "no price"),
         (f"{min(prices):,.2f}", "lowest round") if prices else ("-", "no price"),
         (f"{record.expiry_price:,.2f}", "settlement price"),
@@ -125,11 +78,7 @@ def _facts(record: RunRecord) -> str:
         (f"{record.recovery:.2%}", "of each claim paid"),
         (str(record.totals.get("conservation_difference", 0)), "native units missing"),
     ]
-    return (
-        '<div class="facts">'
-        + "".join(f'<div class="fact"><b>{b}</b><span>{s}</span></div>' for b, s in facts)
-        + "</div>"
-    )
+    return facts(shown)
 
 
 def _at(record: RunRecord, at: int) -> float:
@@ -168,7 +117,7 @@ def _prices(record: RunRecord, colours: dict[int, str]) -> str:
     chart = Chart([line], _marks(record, colours), 280, "quote per unit", (), verticals)
     sigma = Line("sigma", thin([(at, value * 100) for at, _, value in record.prices if value]), "#b0579b")
     small = draw(Chart([sigma], (), 130, "sigma_m, % per year", (), verticals)) if sigma.points else ""
-    return _section(
+    return section(
         "Price and volatility",
         draw(chart) + small,
         "Triangle: a vault is flagged. Disc: a share of it is taken over. Below: the volatility that scales margins.",
@@ -189,7 +138,7 @@ def _health(record: RunRecord, colours: dict[int, str]) -> str:
         return ""
     chart = Chart(lines, (), 300, "equity / MM", ((1.0, "liquidatable below 1"),), (), 0.0, 4.0)
     names = [(line.name, line.colour) for line in lines]
-    return _section(
+    return section(
         "Health of every vault",
         draw(chart) + legend(names),
         "Equity over maintenance margin, cut off at 4. A vault whose collateral covers its worst case needs no "
@@ -220,14 +169,14 @@ def _liquidations(record: RunRecord) -> str:
         key=lambda pair: (pair[0].at, pair[1].vault_id),
     )
     if not rows:
-        return _section("Liquidations", "<p>None: no vault fell below its maintenance margin.</p>")
+        return section("Liquidations", "<p>None: no vault fell below its maintenance margin.</p>")
     head = [
         ("time", False), ("vault", False), ("equity", True), ("MM", True), ("share", True), ("bonus", True),
         ("cost", True), ("cash to taker", True), ("to insurance", True), ("top-up", True), ("mirror equal", False),
     ]  # fmt: skip
-    return _section(
+    return section(
         "Liquidations",
-        _table(head, (_take_row(record, vault, take) for take, vault in rows)),
+        table(head, (_take_row(record, vault, take) for take, vault in rows)),
         "Cost is what the owner paid at mark: the bonus share of the risk taken over, and the cut for insurance. "
         "“Mirror equal” says that the off-chain mirror gave the same take to the wei.",
     )
@@ -254,9 +203,9 @@ def _owners(record: RunRecord) -> str:
         ("owner", False), ("vault", False), ("legs at opening", False), ("deposited", True), ("IM at opening", True),
         ("in the crash", False), ("settled for", True), ("tokens at the end", True),
     ]  # fmt: skip
-    return _section(
+    return section(
         "What every owner kept",
-        _table(head, rows),
+        table(head, rows),
         "Each row is a compartment of its own: a loss in one takes nothing from another row of the same owner.",
     )
 
@@ -274,9 +223,9 @@ def _flows(record: RunRecord, colours: dict[int, str]) -> str:
         bar = f'<div class="bar"><i style="width:{width:.1f}%;background:{colours[vault.vault_id]}"></i></div>'
         rows.append([escape(_vault_name(vault)), *cells, _money(record, vault.equity_end), bar])
     head = [("vault", False), *((name, True) for _, name in shown), ("left", True), ("", False)]
-    return _section(
+    return section(
         "Collateral flows",
-        _table(head, rows),
+        table(head, rows),
         "Tokens into (+) and out of (-) each vault's own address, from the logs of the chain.",
     )
 
@@ -289,7 +238,7 @@ def _equity(record: RunRecord, colours: dict[int, str]) -> str:
     ]
     if not lines:
         return ""
-    return _section(
+    return section(
         "Equity of the traders' vaults",
         draw(Chart(lines, (), 280, "quote", ((0.0, ""),))) + legend([(line.name, line.colour) for line in lines]),
     )
@@ -305,8 +254,8 @@ def _checks(record: RunRecord) -> str:
         for check in record.checks
     ]
     totals = [[escape(name.replace("_", " ")), f"{value:,}"] for name, value in record.totals.items()]
-    return _section("Checks", _table([("", False), ("what", False), ("detail", False)], rows)) + _section(
-        "Totals", _table([("sum", False), ("native units", True)], totals)
+    return section("Checks", table([("", False), ("what", False), ("detail", False)], rows)) + section(
+        "Totals", table([("sum", False), ("native units", True)], totals)
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import mul
 
 from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
 from bulkhead.risk.coefficients import MOVE
 from bulkhead.risk.fixed import divide, exp_q64
-from bulkhead.risk.marks import UNITS, decay_of, floor_of, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.marks import UNITS, Marks, Setting, decay_of, floor_of, mark_legs, move_of, setting_of, vol_scale
 from bulkhead.risk.nodes import NODES, WEIGHTS
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, phi_38
 from bulkhead.risk.payoff import covered, max_loss
@@ -19,8 +21,35 @@ TAIL_UP = 40 * 10**16
 LEAST_VOL = 20 * 10**16
 
 
-def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
-    """Mean of the worst losses until their mass is `tail` [wad], at least 0, rounded up.
+def is_tail(node: int) -> bool:
+    """Whether vols move in a node as they do in the tails: the three on either side."""
+    return node < 3 or node > 8
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the margin of the ES model is made of [wad * 1e-6].
+
+    Attributes:
+        losses: Loss of scenario 2*i + b: node i, branch b.
+        shortfall: Mean of the worst of them, at least 0.
+        decay: What the legs lose when nothing moves; None without long options.
+        floor: Gap risk of short options.
+    """
+
+    losses: tuple[int, ...]
+    shortfall: int
+    decay: int | None
+    floor: int
+
+    @property
+    def margin(self) -> int:
+        """MM before the max-loss cap."""
+        return max(self.shortfall, self.decay or 0) + self.floor
+
+
+def tail_weights(losses: Sequence[int], weights: Sequence[int], tail: int) -> list[int]:
+    """How much of each scenario's probability lies in the tail: the worst ones', until their mass is `tail` [wad].
 
     Args:
         losses: Loss of scenario 2*i + b.
@@ -29,14 +58,18 @@ def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
     """
     if tail <= 0:
         raise ValueError("es/tail-range")
-    order = sorted(range(len(losses)), key=lambda i: losses[i], reverse=True)
-    left, total = tail, 0
-    for i in order:
-        weight = min((weights[i // 2] + i % 2) // 2, left)
-        total += losses[i] * weight
-        left -= weight
+    found, left = [0] * len(losses), tail
+    for i in sorted(range(len(losses)), key=lambda i: losses[i], reverse=True):
+        found[i] = min((weights[i // 2] + i % 2) // 2, left)
+        left -= found[i]
         if left == 0:
             break
+    return found
+
+
+def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
+    """Mean of the worst losses until their mass is `tail` [wad], at least 0, rounded up; see `tail_weights`."""
+    total = sum(map(mul, losses, tail_weights(losses, weights, tail)))
     return 0 if total <= 0 else (total + tail - 1) // tail
 
 
@@ -50,6 +83,51 @@ def scenario_vols(iv: int, seconds: int, root: int, iv_floor: int) -> tuple[int,
         iv + floored * (TAIL_UP * scale >> 64) // WAD,
         iv + floored * (BODY_UP * scale >> 64) // WAD,
     )
+
+
+def parts(
+    marks: Marks,
+    setting: Setting,
+    snapshot: Snapshot,
+    risk: RiskWord,
+    nodes: Sequence[int] = NODES,
+    weights: Sequence[int] = WEIGHTS,
+) -> Parts:
+    """Scenarios, decay and floor of the legs of one vault."""
+    losses = scenario_losses(marks, setting, snapshot, risk, nodes)
+    return Parts(
+        losses=tuple(losses),
+        shortfall=shortfall(losses, weights, risk.tail_bps * 10**14),
+        decay=decay_of(marks, setting, snapshot.seconds, risk) if marks.longs else None,
+        floor=floor_of(risk, setting.spot, marks.short),
+    )
+
+
+def scenario_losses(
+    marks: Marks, setting: Setting, snapshot: Snapshot, risk: RiskWord, nodes: Sequence[int] = NODES
+) -> list[int]:
+    """Loss of scenario 2*i + b [wad * 1e-6]: node i, branch b."""
+    move = move_of(risk, snapshot)
+    shifts = [divide(z * move, WAD) for z in nodes]
+    shocked = [setting.base * exp_q64(shift, MOVE) >> 64 for shift in shifts]
+
+    losses = [0] * (2 * len(nodes))
+    for branch in range(2):
+        sums = [0] * len(nodes)
+        for option in marks.options:
+            vols = scenario_vols(option.iv, snapshot.seconds, setting.root, risk.iv_floor_bps * 10**14)
+            terms = []
+            for vol in vols[2 * branch : 2 * branch + 2]:
+                total_vol = max(divide(vol * setting.root, WAD), 1)
+                inverse, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
+                terms.append((option.log_ratio * inverse + (width >> 1) + CENTRE, inverse, width))
+            for j, price in enumerate(shocked):
+                base, inverse, width = terms[0] if is_tail(j) else terms[1]
+                d1 = base + shifts[j] * inverse
+                sums[j] += option.quantity * (price * phi_38(d1) - option.strike * phi_38(d1 - width))
+        for j, price in enumerate(shocked):
+            losses[2 * j + branch] = marks.calls - marks.slope * (price - setting.base) - (sums[j] >> 38)
+    return losses
 
 
 def assess(
@@ -74,34 +152,10 @@ def assess(
         return early
     setting = setting_of(snapshot)
     marks = mark_legs(legs, snapshot, setting)
-    move = move_of(risk, snapshot)
-    shifts = [divide(z * move, WAD) for z in nodes]
-    shocked = [setting.base * exp_q64(shift, MOVE) >> 64 for shift in shifts]
-
-    losses = [0] * (2 * len(nodes))
-    for branch in range(2):
-        sums = [0] * len(nodes)
-        for option in marks.options:
-            vols = scenario_vols(option.iv, snapshot.seconds, setting.root, risk.iv_floor_bps * 10**14)
-            terms = []
-            for vol in vols[2 * branch : 2 * branch + 2]:
-                total_vol = max(divide(vol * setting.root, WAD), 1)
-                inverse, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
-                terms.append((option.log_ratio * inverse + (width >> 1) + CENTRE, inverse, width))
-            for j, price in enumerate(shocked):
-                base, inverse, width = terms[0] if j < 3 or j > 8 else terms[1]
-                d1 = base + shifts[j] * inverse
-                sums[j] += option.quantity * (price * phi_38(d1) - option.strike * phi_38(d1 - width))
-        for j, price in enumerate(shocked):
-            losses[2 * j + branch] = marks.calls - marks.slope * (price - setting.base) - (sums[j] >> 38)
-
-    margin = shortfall(losses, weights, risk.tail_bps * 10**14)
-    if marks.longs:
-        margin = max(margin, decay_of(marks, setting, snapshot.seconds, risk))
-    margin += floor_of(risk, setting.spot, marks.short)
+    made = parts(marks, setting, snapshot, risk, nodes, weights)
     return Assessment(
         value=divide(marks.value, UNITS),
-        margin=(margin + UNITS - 1) // UNITS,
+        margin=(made.margin + UNITS - 1) // UNITS,
         v_min=max_loss(legs),
         delta=marks.delta,
         gamma=marks.gamma,

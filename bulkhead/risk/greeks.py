@@ -38,9 +38,14 @@ class Terms:
     es: int
 
     @property
+    def own(self) -> int:
+        """What the Greeks ask by themselves."""
+        return self.delta + self.gamma + self.vega + self.theta + self.floor
+
+    @property
     def margin(self) -> int:
         """MM before the max-loss cap."""
-        return max(self.delta + self.gamma + self.vega + self.theta + self.floor, self.es)
+        return max(self.own, self.es)
 
 
 def terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> Terms:

@@ -9,21 +9,22 @@ that a contract would refuse is never handed out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import Floats, SviSlice, total_variance_float
+from bulkhead.vol.arbitrage import natural_density, worst
 from bulkhead.vol.options import Chain, Expiry
 from bulkhead.vol.surface import HOUR, MAX_EXPIRIES, MAX_TENOR, MIN_TENOR, Surface, SurfaceError, check_slices
 
 #: Checked strikes in standard deviations: VolSurface's own, and points between and beyond for a margin; then in
 #: log-moneyness. Vols have bounds at the near ones only.
-CHECKS = np.array(
-    [-3.0, -2.5, -2.0, -1.5, -1.25, -0.75, -0.35, 0.0, 0.35, 0.75, 1.25, 1.5, 2.0, 2.5, 3.0, -5.0, -4.0, 4.0, 5.0]
-)
-NEAR_CHECKS = 15
+_CLOSE = [-3.0, -2.5, -2.0, -1.5, -1.25, -0.75, -0.35, 0.0, 0.35, 0.75, 1.25, 1.5, 2.0, 2.5, 3.0]
+_BEYOND = [3.25, 3.5, 3.75, 4.0, 4.25, 4.5, 4.75, 5.0, 5.5]
+CHECKS = np.array([*_CLOSE, *_BEYOND, *(-z for z in _BEYOND)])
+NEAR_CHECKS = len(_CLOSE)
 REACH = np.array([-2.5, 2.5])
 #: Least density, and the share by which total variance must exceed the expiry before.
 DENSITY = 1e-3
@@ -59,28 +60,16 @@ class Fit:
         return self.error[(self.expiry.delta >= 0.05) & (self.expiry.delta <= 0.95)]
 
 
-def natural_density(x: Floats, k: Floats) -> tuple[Floats, Floats]:
-    """Total variance and Durrleman's g at k, of natural SVI numbers."""
-    a, b, rho, m, sigma = x
-    y = k - m
-    r = np.sqrt(y * y + sigma * sigma)
-    w = a + b * (rho * y + r)
-    slope = b * (rho + y / r)
-    bend = b * sigma * sigma / r**3
-    safe = np.maximum(w, 1e-12)
-    g = (1 - k * slope / (2 * safe)) ** 2 - slope * slope / 4 * (1 / safe + 0.25) + bend / 2
-    return w, g
-
-
 def _expand(x: Floats, scale: float, deviation: float) -> Floats:
-    """From the unconstrained numbers of the optimiser to (a, b, rho, m, sigma)."""
-    least, b, rho, m, sigma = x
+    """From the unconstrained numbers of the optimiser to (a, b, rho, m, sigma), one row or many."""
+    least, b, rho, m, sigma = x.T
     rho = 0.995 * np.tanh(rho)
     sigma = deviation * np.exp(sigma)
     b = scale / deviation * np.exp(b)
-    b = min(b, 1.99 / (1 + abs(rho)))
+    b = np.minimum(b, 1.99 / (1 + np.abs(rho)))
     # the least total variance is positive whatever b and rho are
-    return np.array([scale * np.exp(least) - b * sigma * np.sqrt(1 - rho * rho), b, rho, m * deviation, sigma])
+    a = scale * np.exp(least) - b * sigma * np.sqrt(1 - rho * rho)
+    return np.stack([a, b, rho, m * deviation, sigma], axis=-1)
 
 
 def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None, after: SviSlice | None = None) -> SviSlice:
@@ -110,18 +99,26 @@ def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None, after
     def residuals(x: Floats) -> Floats:
         natural = _expand(x, scale, deviation)
         fitted = np.sqrt(np.maximum(natural_density(natural, expiry.k)[0], 1e-12) / tau)
-        middle = max(natural_density(natural, np.zeros(1))[0][0], 1e-12)
-        bottom = np.clip(natural[3] - natural[2] * natural[4] / np.sqrt(1 - natural[2] ** 2), *REACH)
-        at = np.concatenate([CHECKS * np.sqrt(middle), [bottom], REACH])
+        middle = np.maximum(natural_density(natural, np.zeros(1))[0], 1e-12)
+        _, _, rho, m, sigma = natural.T
+        bottom = np.clip(m - rho * sigma / np.sqrt(1 - rho * rho), *REACH)[..., None]
+        at = np.concatenate([CHECKS * np.sqrt(middle), bottom, np.broadcast_to(REACH, (*x.shape[:-1], 2))], axis=-1)
         w, g = natural_density(natural, at)
-        vol = np.sqrt(np.maximum(w[:NEAR_CHECKS], 1e-12) / tau)
+        vol = np.sqrt(np.maximum(w[..., :NEAR_CHECKS], 1e-12) / tau)
         penalties = [np.minimum(g - DENSITY, 0.0), np.minimum(vol - LEAST_VOL, 0) + np.maximum(vol - MOST_VOL, 0)]
         if earlier is not None:
-            floor = np.maximum(total_variance_float(earlier, at[:-2]), 0) * (1 + CALENDAR) + 1e-9
-            penalties.append(np.minimum(w[:-2] - floor, 0.0) / scale)
+            floor = np.maximum(total_variance_float(earlier, at[..., :-2]), 0) * (1 + CALENDAR) + 1e-9
+            penalties.append(np.minimum(w[..., :-2] - floor, 0.0) / scale)
         if after is not None:
             penalties.append(SOFT * np.minimum(ceiling - natural_density(natural, beyond)[0], 0.0) / middle_later)
-        return np.concatenate([weight * (fitted - expiry.iv) / atm, PENALTY * np.concatenate(penalties) / 10])
+        errors = weight * (fitted - expiry.iv) / atm
+        return np.concatenate([errors, PENALTY * np.concatenate(penalties, axis=-1) / 10], axis=-1)
+
+    def slopes(x: Floats) -> Floats:
+        """Differences to five neighbours, all in one go."""
+        steps = 1.5e-8 * np.maximum(np.abs(x), 1.0)
+        rows = residuals(np.concatenate([x[None], x + np.diag(steps)]))
+        return np.asarray((rows[1:] - rows[0]).T / steps, np.float64)
 
     wide = min(4.0, 1.9 / deviation)
     bounds = (
@@ -131,10 +128,12 @@ def fit_expiry(expiry: Expiry, tau: float, before: SviSlice | None = None, after
     best = None
     for start in STARTS:
         inside = np.clip(start, np.array(bounds[0]) + 1e-6, np.array(bounds[1]) - 1e-6)
-        found = least_squares(residuals, inside, bounds=bounds, max_nfev=200)
+        found = least_squares(residuals, inside, jac=slopes, bounds=bounds, max_nfev=200, ftol=1e-6, xtol=1e-6)
+        # two ways to one end are enough
+        is_same = best is not None and abs(found.cost - best.cost) < 0.01 * best.cost
         if best is None or found.cost < best.cost:
             best = found
-        if best.cost < GOOD:
+        if best.cost < GOOD or is_same:
             break
     assert best is not None
     return SviSlice.from_floats(*_expand(best.x, scale, deviation))
@@ -166,21 +165,38 @@ def fit_chain(chain: Chain, expiries: Sequence[int] | None = None) -> list[Fit]:
 
 
 def _lift(smile: SviSlice, at: int, made_at: int, fits: Sequence[Fit]) -> SviSlice:
-    """The smile, raised by the least that the contract's own checks of it and the one before want."""
-    expiries = (*(fit.expiry.at for fit in fits[-1:]), at)
+    """The smile, raised by the least that leaves no arbitrage: by the contract's own checks and on a dense grid.
+
+    Its level goes up, or all its variances by one share: that alone helps where two wings are about to cross.
+    """
+    before = fits[-1] if fits else None
     reason = ""
-    step = max(abs(smile.a) // 10**5, 10)
-    for tries in range(60):
-        raised = SviSlice(smile.a + (step * (2**tries - 1) if tries else 0), smile.b, smile.rho, smile.m, smile.sigma)
-        try:
-            check_slices(Surface(0, made_at, expiries, (*(fit.slice for fit in fits[-1:]), raised)))
-        except SurfaceError as error:
-            reason = str(error)
-            if reason not in ("surface/calendar", "surface/butterfly", "surface/vol-range"):
-                raise
-            continue
-        return raised
+    for tries in range(40):
+        part = 2**tries - 1 if tries else 0
+        level = max(abs(smile.a) // 10**5, 10) * part
+        for raised in (
+            replace(smile, a=smile.a + level),
+            replace(smile, a=smile.a + smile.a * part // 10**6, b=smile.b + smile.b * part // 10**6),
+        ):
+            reason = _fault(raised, at, made_at, before)
+            if not reason:
+                return raised
     raise SurfaceError(reason)
+
+
+def _fault(smile: SviSlice, at: int, made_at: int, before: Fit | None) -> str:
+    """Arbitrage of a smile with itself or the one before it: the contract's reason, empty without."""
+    expiries, slices = ((at,), (smile,)) if before is None else ((before.expiry.at, at), (before.slice, smile))
+    try:
+        check_slices(Surface(0, made_at, expiries, slices))
+    except SurfaceError as error:
+        if str(error) not in ("surface/calendar", "surface/butterfly", "surface/vol-range"):
+            raise
+        return str(error)
+    found = worst(smile, None if before is None else before.slice)
+    if found.density <= 0:
+        return "surface/butterfly"
+    return "surface/calendar" if found.calendar <= CALENDAR / 100 else ""
 
 
 def surface(chain: Chain, market: int, fits: Sequence[Fit], made_at: int | None = None) -> Surface:

@@ -12,10 +12,13 @@ import numpy as np
 
 from bulkhead.risk.svi import total_variance_float
 from bulkhead.vol import options
+from bulkhead.vol.arbitrage import REACH, worst
 from bulkhead.vol.fit import Fit, fit_chain, surface
 from bulkhead.vol.options import Chain
 from bulkhead.vol.surface import SurfaceError, check
 
+#: Strikes of the dense grid.
+DENSE = 2001
 BUCKETS = ((0, 2), (2, 7), (7, 30), (30, 90), (90, 400))
 #: Goals [vol points].
 MEDIAN, TAIL = 0.5, 1.5
@@ -66,33 +69,45 @@ def refusal(chain: Chain, fits: Sequence[Fit]) -> str:
     return ""
 
 
+def chains_of(folder: Path, assets: Sequence[str] = ("BTC", "ETH")) -> list[Chain]:
+    """Every chain below a folder, but those of 2020, which have another form."""
+    paths = [path for path in sorted(folder.glob("deribit_chain*_202*")) if "2020" not in path.name]
+    return [chain for path in paths for asset in assets for chain in options.read(path, asset)]
+
+
 def write(folder: Path, out: Path, assets: Sequence[str] = ("BTC", "ETH")) -> list[Row]:
     """Fits every chain below `folder`, writes vol-fit.md and vol-fit.svg into `out`."""
     found: list[Row] = []
     shown: tuple[Chain, list[Fit]] | None = None
     refused: list[str] = []
-    chains: list[tuple[str, Chain]] = []
-    for path in sorted(folder.glob("deribit_chain*_202*")):
-        if "2020" in path.name:
-            continue  # another format
-        for asset in assets:
-            chains += [(path.name, chain) for chain in options.read(path, asset)]
+    free = fitted = 0
+    chains = chains_of(folder, assets)
     with ProcessPoolExecutor() as pool:
-        for (name, chain), fits in zip(chains, pool.map(fit_chain, [c for _, c in chains]), strict=True):
+        for chain, fits in zip(chains, pool.map(fit_chain, chains), strict=True):
             found += rows(chain, fits)
             if reason := refusal(chain, fits):
                 refused.append(f"{chain.asset} at {chain.made_at}: {reason}")
-            if chain.asset == "ETH" and name.startswith("deribit_chain_"):
+            fitted += len(fits)
+            free += sum(
+                worst(fit.slice, None if last is None else last.slice, DENSE).is_free
+                for last, fit in zip([None, *fits[:-1]], fits, strict=True)
+            )
+            if chain.asset == "ETH" and shown is None:
                 shown = (chain, fits)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "vol-fit.md").write_text(table(found, len(chains), refused))
+    (out / "vol-fit.md").write_text(table(found, len(chains), refused, (free, fitted)))
     if shown is not None:
         (out / "vol-fit.svg").write_text(picture(*shown))
     return found
 
 
-def table(found: Sequence[Row], chains: int, refused: Sequence[str]) -> str:
-    """The page."""
+def bucket_name(low: int, high: int) -> str:
+    """A range of days in words."""
+    return "all" if (low, high) == (0, 400) else f"{low} to {high}"
+
+
+def table(found: Sequence[Row], chains: int, refused: Sequence[str], free: tuple[int, int]) -> str:
+    """The page; `free` are the expiries without arbitrage on the dense grid, and all that were fitted."""
     lines = [
         "# How well SVI fits real chains",
         "",
@@ -100,6 +115,9 @@ def table(found: Sequence[Row], chains: int, refused: Sequence[str]) -> str:
         f"2026), {len(found)} expiries, fitted to mark vols with the arbitrage checks of VolSurface as constraints;",
         f"{chains - len(refused)} of {chains} surfaces pass the contract's own checks"
         + (f" (refused: {'; '.join(refused)})." if refused else "."),
+        f"{free[0]} of {free[1]} fitted expiries hold no arbitrage, neither in density nor against the expiry",
+        f"before, at {DENSE:,} strikes within {REACH:g} standard deviations",
+        "(`python -m benchmarks.vol_arbitrage` prints the counts by tenor).",
         "Error is fitted less quoted vol at strikes with a forward delta of 5 to 95 %, in vol points.",
         f"Goal for each expiry: median at most {MEDIAN}, 95th percentile at most {TAIL}.",
         "",
@@ -116,9 +134,8 @@ def table(found: Sequence[Row], chains: int, refused: Sequence[str]) -> str:
                 continue
             medians, tails = [row.median for row in part], [row.tail for row in part]
             good = sum(row.median <= MEDIAN and row.tail <= TAIL for row in part)
-            name = "all" if (low, high) == (0, 400) else f"{low} to {high}"
             lines.append(
-                f"| {asset} | {name} | {len(part)} | {np.median(medians):.2f} | {max(medians):.2f} |"
+                f"| {asset} | {bucket_name(low, high)} | {len(part)} | {np.median(medians):.2f} | {max(medians):.2f} |"
                 f" {np.median(tails):.2f} | {max(tails):.2f} | {max(row.most for row in part):.2f} |"
                 f" {good / len(part):.1%} |"
             )

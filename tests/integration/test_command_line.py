@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,19 @@ def test_vault_show__open_vault__tells_its_state(scene):
     assert "short put" not in result.stdout
     text = run("vault", "show", vault_of(scene, "fully paid long call"), *at(scene)).stdout
     assert "covered" in text and "+100 call 210" in text
+
+
+def test_explain__open_vault__the_margins_of_the_chain(scene, tmp_path):
+    for title in ("short put", "fully paid long call"):
+        vault, page = vault_of(scene, title), tmp_path / f"{title}.html"
+        shown = json.loads(run("vault", "show", vault, "--json", *at(scene)).stdout)
+        found = json.loads(run("explain", vault, "--json", "--html", page, *at(scene)).stdout)
+        for name in ("equity", "maintenance_margin", "initial_margin", "value", "collateral"):
+            assert Decimal(found[name]) == Decimal(shown[name]), name
+        assert "<svg" in page.read_text()
+    refused(run("explain", 99_999, *at(scene)), "There is no vault 99999.")
+    empty = run("vault", "open", "--market", "ETH", *at(scene), key=key_of("Farah")).stdout.strip()
+    refused(run("explain", empty, *at(scene)), f"Vault {empty} has no legs: it needs no margin.")
 
 
 def test_vault_list__of_one_owner__lists_only_theirs(scene):

@@ -15,7 +15,7 @@ from bulkhead.risk import svi
 from bulkhead.risk.scales import DAY
 from bulkhead.risk.svi import total_variance_float
 from bulkhead.risk.words import WAD
-from bulkhead.vol.fit import natural_density
+from bulkhead.vol.arbitrage import natural_density
 from bulkhead.vol.publish import farthest
 from bulkhead.vol.surface import Surface, cap_at, growth
 from tests.worlds.surface import KEYS, SurfaceWorld, settled, settled_level, settled_system, smile, surface

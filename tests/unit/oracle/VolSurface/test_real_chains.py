@@ -1,19 +1,19 @@
-"""Fits of real chains, near expiries included, put in force by the contract itself."""
+"""Fits of real chains, near expiries included: the contract itself puts each in force, a dense grid finds no hole."""
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import os
-import time
 from pathlib import Path
 
 import boa
 import pytest
 
 from bulkhead.vol import options
+from bulkhead.vol.arbitrage import worst
 from bulkhead.vol.fit import fit_chain
 from bulkhead.vol.fit import surface as surface_of
-from bulkhead.vol.surface import DAY
+from bulkhead.vol.options import Chain
 
 ROOT = Path(__file__).resolve().parents[4]
 FILE = (
@@ -21,17 +21,27 @@ FILE = (
     / "deribit"
     / "deribit_chains_weekly_2025-12_2026-08.parquet"
 )
+#: Weeks in the file.
+WEEKS = 31
+
+
+@functools.cache
+def chains(asset: str) -> list[Chain]:
+    return options.read(FILE, asset)
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="the market data folder is absent (BULKHEAD_DATA)")
-@pytest.mark.parametrize(("asset", "day"), [("BTC", "2026-01-28")])
-def test_publish__chain_whose_near_expiries_once_broke_it__in_force(world, asset, day):
-    chain = next(c for c in options.read(FILE, asset) if time.strftime("%Y-%m-%d", time.gmtime(c.made_at)) == day)
-    # all expiries that are no surface alone, and the first that makes one
-    last = next(i for i, expiry in enumerate(chain.expiries) if expiry.at >= chain.made_at + 7 * DAY)
-    near = dataclasses.replace(chain, expiries=chain.expiries[: last + 1])
-    made = surface_of(near, 1, fit_chain(near))
-    assert len(made.expiries) == last + 1 > 3
+@pytest.mark.parametrize("week", range(WEEKS))
+@pytest.mark.parametrize("asset", ["BTC", "ETH"])
+def test_publish__fit_of_a_real_chain__in_force_and_free_of_arbitrage(world, asset, week):
+    assert len(chains(asset)) == WEEKS
+    chain = chains(asset)[week]
+    fits = fit_chain(chain)
+    made = surface_of(chain, 1, fits)
+    assert len(made.expiries) == len(chain.expiries)
     boa.env.timestamp = chain.made_at + 60
     world.publish(made)
     assert world.in_force()[0] == made
+    for before, fit in zip([None, *fits], fits, strict=False):
+        # three times as dense as what the fit itself looks at
+        assert worst(fit.slice, before and before.slice, 1201).is_free, fit.tau * 365
