@@ -21,6 +21,7 @@ from interfaces import IPositionLens
 from interfaces import ISettlement
 
 from contracts.liquidation import auction
+from contracts.margin import standing
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.oracle import snapshot as price
@@ -34,7 +35,6 @@ MAX_POSITIONS: constant(uint256) = 50
 MAX_SCAN: constant(uint256) = 4000
 # seconds until the bonus that `bonus_next` tells
 BLOCK: constant(uint256) = 12
-MICRO_WAD: constant(uint256) = 10**12
 MARGIN_CALL: constant(uint256) = 12 * 10**17  # health below which a vault is called
 
 CLEARINGHOUSE: immutable(address)
@@ -277,7 +277,7 @@ def _margins(
     if vault.word & state.FLAGGED != 0:
         due: uint256 = (
             state._deposit_missing(vault.terms) + state._tip(state._deposit(vault.terms), state.TIP_END)
-        ) * MICRO_WAD
+        ) * standing.MICRO_WAD
         target: int256 = convert(numbers.target, int256) + convert(due, int256) - numbers.equity
         if position.v_min != payoff.UNBOUNDED:
             target = min(target, convert(due, int256) - position.v_min - position.collateral)
