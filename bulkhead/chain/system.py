@@ -39,6 +39,8 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("VolSurface", "VolSurface"),
     ("QuoteBoard", "QuoteBoard"),
     ("AutoTopUp", "AutoTopUp"),
+    ("LegLens", "LegLens"),
+    ("PositionLens", "PositionLens"),
 )
 
 #: Bytes of deployed code a contract may have; the chain's limit is 24,576 (docs/architecture.md, Sizes).
@@ -166,6 +168,17 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
         "QuoteBoard": (),
         "AutoTopUp": (at["Clearinghouse"], at["OracleAdapter"]),
+        "LegLens": (),
+        "PositionLens": (
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["ExpiryPrices"],
+            at["Liquidator"],
+            at["Settlement"],
+            at["InsuranceFund"],
+            at["Lens"],
+            at["LegLens"],
+        ),
         "OrderLens": (at["Clearinghouse"], at["Exchange"], at["Operators"], at["FillCheck"]),
         "FillCheck": (
             at["Clearinghouse"],

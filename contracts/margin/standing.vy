@@ -15,6 +15,7 @@ from contracts.vaults import leg
 from contracts.governance import parameters
 
 NO_COLLATERAL: constant(int256) = min_value(int256)  # collateral that forces a full assessment
+MICRO_WAD: constant(uint256) = 10**12  # wad in a millionth of quote, the unit of liquidation deposits
 
 # kappa of a model with an IM of its own (STATIC), where the target of a liquidation needs one
 STATIC_KAPPA: constant(uint256) = 13 * 10**17
@@ -59,6 +60,20 @@ def _mul_up(a: uint256, b: uint256) -> uint256:
 
 @internal
 @pure
+def _near(im: uint256, mm: uint256, equity: uint256, risk: uint256) -> uint256:
+    """
+    @notice IM with the proximity add-on: below a health of 1.5 it grows linearly, to a health of 1.
+    @param mm Above 0.
+    """
+    health: uint256 = equity * scales.WAD // mm
+    if health >= 3 * scales.WAD // 2:
+        return im
+    distance: uint256 = min(3 * scales.WAD // 2 - health, scales.WAD // 2)
+    return self._mul_up(im, scales.WAD + parameters._proximity(risk) * 2 * distance // scales.WAD)
+
+
+@internal
+@pure
 def _resolve(
     assessment: IMarginEngine.Assessment,
     collateral: int256,
@@ -93,10 +108,7 @@ def _resolve(
             factor: uint256 = scales.WAD + parameters._lambda(risk) * (size - scale) // scale
             im = self._mul_up(im, min(factor, 2 * scales.WAD))
     if proximity and mm != 0 and equity > 0:
-        health: uint256 = convert(equity, uint256) * scales.WAD // mm
-        if health < 3 * scales.WAD // 2:
-            distance: uint256 = min(3 * scales.WAD // 2 - health, scales.WAD // 2)
-            im = self._mul_up(im, scales.WAD + parameters._proximity(risk) * 2 * distance // scales.WAD)
+        im = self._near(im, mm, convert(equity, uint256), risk)
 
     target: uint256 = min(self._mul_up(mm, (scales.WAD + kappa) // 2), room)
     return Standing(

@@ -32,7 +32,6 @@ LEAST_STEP: constant(uint256) = 5 * 10**16   # from trigger to target
 MOST_TARGET: constant(uint256) = 100 * 10**18
 # the tip is at most one part of the deposit in so many
 TIP_SHARE: constant(uint256) = 10
-MICRO_WAD: constant(uint256) = 10**12
 
 # vaults of one `top_ups`, and the bytes of one answer
 MAX_IDS: constant(uint256) = 64
@@ -199,7 +198,7 @@ def _need(
                 state._deposit_missing(vault.terms)
                 + state._tip(state._deposit(vault.terms), state.TIP_END)
             )
-            * MICRO_WAD,
+            * standing.MICRO_WAD,
             int256,
         )
     native_wad: uint256 = state._native_wad(vault.token)

@@ -22,17 +22,14 @@ from contracts.vaults import leg
 from contracts.margin import standing
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
-from contracts.oracle import svi_slice
 from contracts.vaults import vault_state as state
+from contracts.views import requirement
 
 implements: ILens
 
 interface IParameters:
     def trading(market: uint256) -> uint256: view
     def liquidation(market: uint256) -> uint256: view
-
-interface IStaticEngine:
-    def dynamic() -> address: view
 
 # vaults per call; ids and states are bounded by this
 MAX_VAULTS: constant(uint256) = 200
@@ -73,59 +70,6 @@ def __init__(
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement
     INSURANCE = insurance
-
-
-@internal
-@view
-def _required(
-    vault: IClearinghouse.Vault,
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-    known: IMarginEngine.Assessment,
-    collateral: int256,
-) -> uint256:
-    """
-    @dev What equity, C and the value `known` tells, must reach for actions of row 1, as MarginGate asks: by the vault's own model and, of a STATIC vault,
-         by ES as well; each also at the current vol and at the surface as it was last live, and at each point of an uncertain price.
-         Where value is another one there, equity here must reach that much more.
-    """
-    required: int256 = 0
-    equity: int256 = collateral + known.value
-    points: DynArray[uint256, 3] = price._points(prices)
-    for spot: uint256 in points:
-        at: IOracleAdapter.Snapshot = price._at(prices, spot)
-        engine: address = vault.engine
-        for model: uint256 in range(2):
-            if model == 1:
-                if state._model(vault.word) != state.STATIC:
-                    break
-                engine = staticcall IStaticEngine(engine).dynamic()
-            current: IOracleAdapter.Snapshot = at
-            for vol: uint256 in range(3):
-                if vol == 1:
-                    if prices.sigma_now <= prices.sigma:
-                        continue
-                    current.sigma = prices.sigma_now
-                if vol == 2:
-                    if not price._is_fading(prices):
-                        break
-                    current.surface_weight = svi_slice._without_fade(
-                        prices.surface_weight
-                    )
-                assessed: IMarginEngine.Assessment = known
-                if spot != prices.spot or model != 0 or vol != 0:
-                    assessed = staticcall IMarginEngine(engine).assess(
-                        legs, current, state._engine_risk(vault), standing.NO_COLLATERAL
-                    )
-                numbers: standing.Standing = standing._resolve(
-                    assessed, collateral, vault.risk, at, True
-                )
-                needed: int256 = numbers.im + equity - numbers.equity
-                if len(legs) <= 4 and assessed.v_min != payoff.UNBOUNDED:
-                    # so few legs need no more than pays their worst settlement
-                    needed = min(needed, equity - collateral - assessed.v_min)
-                required = max(required, needed)
-    return convert(required, uint256)
 
 
 @internal
@@ -185,7 +129,9 @@ def _describe(
     result.delta = assessed.delta
     result.equity = numbers.equity
     result.maintenance_margin = convert(numbers.mm, uint256)
-    result.initial_margin = self._required(vault, legs, prices, assessed, result.collateral)
+    result.initial_margin = requirement._required(
+        vault, legs, prices, assessed, result.collateral, False
+    )
     result.target = convert(numbers.target, uint256)
     if result.maintenance_margin != 0 or result.equity < 0:
         result.health = 0
@@ -227,6 +173,41 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
             result = self._describe(vault_id, vault, legs, state._expiry(vault.terms))
         results.append(result)
     return results
+
+
+@external
+@view
+def margins(vault_id: uint256) -> ILens.Margins:
+    """
+    @notice What a vault has and needs. `initial_margin` is the equity that must be left after an action of row 1: a vault may
+            withdraw down to it, to the last unit.
+    @param vault_id A vault.
+    @return The numbers; zeros without legs or without a price.
+    """
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
+    legs: DynArray[uint256, 16] = []
+    vault, legs = self._load(vault_id)
+    prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
+    if len(legs) != 0:
+        prices = staticcall IOracleAdapter(ORACLE).snapshot(
+            state._market(vault.word), state._expiry(vault.terms)
+        )
+    if prices.spot == 0 or prices.seconds == 0:
+        return empty(ILens.Margins)
+    collateral: int256 = state._collateral(vault.balance, vault.terms, vault.token)
+    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
+        legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
+    )
+    numbers: standing.Standing = standing._resolve(
+        assessed, collateral, vault.risk, prices, False
+    )
+    return ILens.Margins(
+        value=assessed.value,
+        equity=numbers.equity,
+        maintenance_margin=convert(numbers.mm, uint256),
+        initial_margin=requirement._required(vault, legs, prices, assessed, collateral, True),
+        target=convert(numbers.target, uint256),
+    )
 
 
 @internal

@@ -42,6 +42,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "exchange.order_pricing",
         "exchange.order_rules",
         "exchange.trading_word",
+        "liquidation.auction",
+        "oracle.feeds",
         *SURFACES,
         *PAST,
     ),
