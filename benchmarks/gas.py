@@ -122,6 +122,8 @@ ROWS = (
     Row("fix", "fix an expiry price from 3 rounds", "tx", "", "", 120_000),
     Row("window_cold", "oracle snapshot in a settlement window, 3 rounds of it, cold", "call", "", "", None),
     Row("window_warm", "oracle snapshot in a settlement window, 3 rounds of it, warm", "call", "", "", None),
+    Row("window_kept_cold", "the same after an observe has kept its sum, cold", "call", "", "", None),
+    Row("window_kept_warm", "the same after an observe has kept its sum, warm", "call", "", "", None),
     Row("window_observe", "observe in a settlement window, 48 rounds to sum", "tx", "", "", None),
     Row("window_fix", "fix in a settlement window, 48 rounds to sum", "tx", "", "", None),
     Row("fold_144", "poke that folds a day: 144 instants, a round for each", "tx", "", "", None),
@@ -346,6 +348,7 @@ class Bench:
         # 48 rounds more, which one call can just sum: twice, for the cell's observe and for `fix`
         rounds(start + 300, 10, 44)
         self.note("window_observe", keeper.execute(oracle, "observe", 2, expiry))
+        self.snapshot("window_kept", 2, expiry)
         rounds(start + 900, 10, 24)
         self.note("window_fix", keeper.execute(expiries, "fix", 2, expiry, []))
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import boa
 import pytest
 
+from bulkhead.keeper.round_search import find, find_start
 from tests.evm import Env
+from tests.worlds.brought import BroughtMarket, PythWorld, RedStoneWorld
 from tests.worlds.oracle import AVERAGE, BOUND, DAY, SPOT, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld
 
 EXPIRY = START + DAY
@@ -52,6 +54,69 @@ def test_list__feed_that_keeps_no_rounds__refused() -> None:
     feed.push(2000 * UNIT, world.now)
     with boa.reverts("oracle/no-history"):
         world.list(2, feed)
+
+
+# --- A6: a phase that changed inside the window hid its start from keepers ---------------------------------------
+
+
+def test_fix__phase_changes_inside_the_window__the_keepers_search_names_the_start_in_the_old_phase() -> None:
+    world = OracleWorld(fallback=False)
+    for after in (-3000, -2400, -1500):
+        at(world, after, 2000)
+    start = at(world, -1860, 2000)
+    world.primary.set_phase((start >> 64) + 2)
+    for after in (-900, -300):
+        last = at(world, after, 2600)
+    boa.env.timestamp = EXPIRY - 60
+    assert not world.observe(EXPIRY).is_fresh
+    newest = world.primary.latest_id()
+    assert newest == last
+
+    def stamp_of(id: int) -> int:
+        try:
+            return int(world.primary.getRoundData(id)[3])
+        except boa.BoaError:
+            return 0
+
+    hint = find(find_start(newest, EXPIRY - 1800), stamp_of)
+    assert hint == start
+    # known to the contract from now on, for snapshots too
+    world.fix(EXPIRY, [hint])
+    assert world.look(EXPIRY).is_active
+    boa.env.timestamp = EXPIRY + 300
+    assert world.fix(EXPIRY) == 2300 * WAD
+
+
+# --- A13: who brought prices chose vol, average and expiry price -------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [PythWorld, RedStoneWorld])
+def test_brought__spot_timed_and_samples_shuffled__vol_average_and_price_are_the_samples(kind: type) -> None:
+    outcomes = set()
+    for is_timed in (False, True):
+        with boa.env.anchor():
+            market = BroughtMarket(kind())
+            begin = EXPIRY - 3600
+            minutes = {minute: 2000 + (minute // 60) % 7 for minute in range(begin, EXPIRY, 60)}
+            for minute, price in minutes.items():
+                boa.env.timestamp = minute + 30
+                if is_timed:
+                    # spot at whatever extreme of this half minute pays, and looks at it
+                    market.spot(price * (1.03 if minute // 60 % 2 else 0.97))
+                    market.oracle.poke(1, 256)
+                    market.oracle.observe(1, EXPIRY)
+                part = [at for at in minutes if minute - 300 < at <= minute] if minute % 300 == 240 else []
+                if is_timed:
+                    part.sort(key=lambda at: at * 7919 % 104729)
+                if part:
+                    assert market.bring({at: minutes[at] for at in part}) == 5
+            boa.env.timestamp = EXPIRY + 600
+            while market.oracle.poke(1, 256):
+                pass
+            price = market.expiry_prices.fix(1, EXPIRY, [])
+            assert price == sum(minutes[m] for m in minutes if m >= EXPIRY - 1800) * WAD // 30
+            outcomes.add((price, market.oracle.market_words(1)[6]))
+    assert len(outcomes) == 1
 
 
 # --- A15: clamped answers, stamps that step back, other decimals -------------------------------------------------
