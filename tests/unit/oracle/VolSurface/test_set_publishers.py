@@ -102,18 +102,18 @@ def test_stop__market_that_nobody_publishes_for__reverts(world):
 
 def test_stop__surface_in_force__fades_by_the_ramp_as_a_stale_one(world):
     expiry = grid(world.now)[4]
-    world.publish(surface(world.now, 0.9))
+    world.publish(surface(world.now, 0.55))
     for _ in range(40):
         world.wait(600)
         world.push(2000)
-        world.publish(world.moved(0.9))
+        world.publish(world.moved(0.55))
         world.observe(expiry)
     assert world.fade() == 0
     world.wait(60)
     before = world.observe(expiry)
     assert before.status & SURFACE_LIVE
-    signatures = world.signed(world.moved(0.9), world.nonce + 1)
-    made = world.moved(0.9)
+    signatures = world.signed(world.moved(0.55), world.nonce + 1)
+    made = world.moved(0.55)
     world.vol.stop(1, sender=world.guardian)
     (event,) = [log for log in world.vol.get_logs() if type(log).__name__ == "PublishersSet"]
     assert (event.publishers, event.threshold) == ([], 0)
@@ -133,7 +133,7 @@ def test_stop__surface_in_force__fades_by_the_ramp_as_a_stale_one(world):
     set_to(world)
     with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher|too-old)"):
         world.send(made, world.nonce + 1, signatures)
-    world.publish(world.moved(0.9))
+    world.publish(world.moved(0.55))
     assert world.observe(expiry).status & 64
 
 
