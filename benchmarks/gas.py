@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_abi import encode
 from eth_account import Account
 
 from bulkhead.chain import abi, anvil, compiler, deploy, inputs
@@ -32,6 +33,7 @@ from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
 from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
 from bulkhead.vol import surface
+from tests.worlds import brought
 from tests.worlds.surface import smile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,6 +120,15 @@ ROWS = (
     Row("snapshot_warm", "oracle snapshot, warm", "call", "", "9,000", 9_000),
     Row("poke_round", "fold the rounds of a crash, 16 at most", "tx", "", "", None),
     Row("fix", "fix an expiry price from 3 rounds", "tx", "", "", 120_000),
+    Row("window_cold", "oracle snapshot in a settlement window, 3 rounds of it, cold", "call", "", "", None),
+    Row("window_warm", "oracle snapshot in a settlement window, 3 rounds of it, warm", "call", "", "", None),
+    Row("window_kept_cold", "the same after an observe has kept its sum, cold", "call", "", "", None),
+    Row("window_kept_warm", "the same after an observe has kept its sum, warm", "call", "", "", None),
+    Row("window_observe", "observe in a settlement window, 48 rounds to sum", "tx", "", "", None),
+    Row("window_fix", "fix in a settlement window, 48 rounds to sum", "tx", "", "", None),
+    Row("fold_144", "poke that folds a day: 144 instants, a round for each", "tx", "", "", None),
+    Row("bring_30", "bring the 30 samples of an expiry, RedStone, five signers", "tx", "", "", None),
+    Row("bring_30_again", "the same when they are known", "tx", "", "", None),
     Row("pair_cold", "oracle snapshot, two feeds, cold", "call", "", "", 45_000),
     Row("pair_warm", "oracle snapshot, two feeds, warm", "call", "", "", 9_000),
     Row("unpoked_cold", "with one round that nobody has folded, cold", "call", "", "", None),
@@ -313,6 +324,46 @@ class Bench:
         for count in (1, 16):
             self.note(f"settle_{count}", self.keeper.signer.execute(settlement, "settle", self.shorts[count]))
 
+    def windows(self) -> None:
+        """The market with two feeds in the settlement window of its next expiry, and a day that nobody has folded."""
+        oracle, expiries = self.chain["OracleAdapter"], self.chain["ExpiryPrices"]
+        keeper, rpc = self.keeper.signer, self.anvil.rpc
+        feeds = [Contract(rpc, abi.load("MockAggregator"), at) for at in self.chain.deployment.market("PAIR").feeds[:2]]
+        expiry = (rpc.timestamp() // DAY + 2) * DAY + surface.HOUR
+        start = expiry - 1_800
+
+        def rounds(first: int, step: int, count: int, which: list[Contract] = feeds) -> None:
+            """Rounds so many seconds apart, shown in one block after the last of them."""
+            stamps = [first + i * step for i in range(count)]
+            self.anvil.set_next_timestamp(max(stamps[-1], rpc.timestamp()) + 1)
+            for feed in which:
+                prices = [(SPOT + i % 3) * 10**8 for i in range(count)]
+                self.deployer.execute(feed, "push_many", prices, stamps, gas=20_000_000)
+
+        rounds(rpc.timestamp() // 600 * 600 + 600, 600, 144, feeds[:1])
+        self.note("fold_144", keeper.execute(oracle, "poke", 2, 256))
+        rounds(start - 60, 60, 4)
+        keeper.execute(oracle, "poke", 2, 256)
+        self.snapshot("window", 2, expiry)
+        # 48 rounds more, which one call can just sum: twice, for the cell's observe and for `fix`
+        rounds(start + 300, 10, 44)
+        self.note("window_observe", keeper.execute(oracle, "observe", 2, expiry))
+        self.snapshot("window_kept", 2, expiry)
+        rounds(start + 900, 10, 24)
+        self.note("window_fix", keeper.execute(expiries, "fix", 2, expiry, []))
+
+    def brought(self) -> None:
+        """The samples of a window, brought in one call."""
+        code = compiler.compile_contract(ROOT, "RedStoneAdapter")
+        signers = encode(["bytes32", "address[]", "uint256", "uint256"], [brought.FEED, brought.SIGNERS, 3, 100])
+        at, _ = self.deployer.create(code.bytecode + signers)
+        adapter = Contract(self.anvil.rpc, Abi("RedStoneAdapter", code.abi), at)
+        end = self.anvil.rpc.timestamp() // 60 * 60
+        minutes = [end - 60 * i for i in range(30, 0, -1)]
+        payloads = [brought.RedStoneWorld.sample(SPOT, minute) for minute in minutes]
+        for row in ("bring_30", "bring_30_again"):
+            self.note(row, self.keeper.signer.execute(adapter, "bring_many", minutes, payloads))
+
     def surfaces(self) -> None:
         """The market with two feeds: its prices, its publishers' surfaces, and prices with those."""
         oracle, vol = self.chain["OracleAdapter"], self.chain["VolSurface"]
@@ -370,6 +421,8 @@ def measure() -> dict[str, int]:
         bench.crash()
         bench.settlement()
         bench.surfaces()
+        bench.windows()
+        bench.brought()
         return {row.operation: bench.gas[row.operation] for row in ROWS}
 
 

@@ -36,7 +36,7 @@ MEMORY = {"MLOAD", "MSTORE", "MSTORE8", "MCOPY", "CALLDATALOAD", "CALLDATACOPY",
 #: From here on an access of storage or of an account is a cold one.
 COLD = 2_000
 #: How the traced operations are reached: phases of `Bench` in order.
-PHASES = ("trading", "crash", "settlement", "surfaces")
+PHASES = ("trading", "crash", "settlement", "surfaces", "windows", "brought")
 
 
 @dataclass(frozen=True)

@@ -363,6 +363,7 @@ SENTENCES: dict[str, str] = {
     "surface/no-slices": "The surface has no expiry.",
     "surface/nonce": "The publication's number is not the next one: another one came first.",
     "surface/not-a-publisher": "A signature is not of a publisher.",
+    "surface/not-guardian": "Only the guardian stops a surface.",
     "surface/not-newer": "The surface is not newer than the one in force.",
     "surface/not-owner": "Only the owner of RiskParameters names publishers.",
     "surface/publisher-order": "Publishers must be distinct, in the ascending order of their addresses.",

@@ -10,6 +10,7 @@ from rich.table import Table
 from bulkhead.cli.common import Place, chain_options, moment, show
 
 if TYPE_CHECKING:
+    from bulkhead.chain.condition import PriceCondition
     from bulkhead.chain.connection import Connection
 
 
@@ -18,10 +19,18 @@ def _open_expiries(chain: Connection) -> dict[int, list[int]]:
     return {m.index: sorted(e for i, e in cells if i == m.index) for m in chain.deployment.markets.values()}
 
 
+def _why(found: PriceCondition, is_fresh: bool) -> str:
+    """Why a price is not active, and until when."""
+    state = "fresh, not active" if is_fresh else "not fresh"
+    until = f", until {moment(found.until)}" if found.until else ""
+    return f"{state}{until} ({found.sentence})" if found.sentence else f"{state}{until}"
+
+
 @click.command()
 @chain_options
 def markets(place: Place) -> None:
     """Markets of a deployment: price, volatility, open interest, insurance."""
+    from bulkhead.chain import condition
     from bulkhead.chain.lens import read_cells
 
     chain = place.connection()
@@ -35,7 +44,7 @@ def markets(place: Place) -> None:
             table.add_row(
                 entry.symbol, moment(cell[1]), f"{view.snapshot.spot / 10**18:,.2f}",
                 f"{view.snapshot.sigma / 10**18:.1%}",
-                "active" if view.active else "fresh" if view.snapshot.is_fresh else "not fresh",
+                "active" if view.active else _why(condition.read(chain, *cell), view.snapshot.is_fresh),
                 f"{view.open_interest / 10**6:,.2f}", f"{view.insurance / 10**view.decimals:,.2f}",
             )  # fmt: skip
     show(table)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from bulkhead.chain import condition
+from bulkhead.chain.condition import PriceCondition
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.rpc import Rpc
@@ -41,6 +43,16 @@ class Bulkhead(Account):
         self.vaults = Vaults(self)
         self.orders = Orders(self, self.vaults)
         self.mandates = Mandates(self, self.vaults)
+
+    def condition(self, market: str, expiry: str | int = 0) -> PriceCondition:
+        """Why the price of a market, or of one of its cells, is or is not active, and until when.
+
+        Args:
+            market: Symbol.
+            expiry: Of the cell; 0 for the market alone.
+        """
+        entry = self.chain.deployment.market(market)
+        return condition.read(self.chain, entry.index, parse_expiry(expiry) if expiry else 0)
 
     def preview(
         self, vault_id: int, expiry: str | int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number = 0

@@ -30,6 +30,8 @@ GROWN = 60 * 86400
 REVERSION = 8 * 86400
 MAX_SECONDS = 2**40
 LANE = 2**64 - 1
+#: Below it e^-x is a fraction of third degree, exact to 4e-14 [Q64].
+NEAR_ZERO = 2**60
 LANE_UNIT = 10
 MAX_VARIANCE = 100 * WAD
 #: sigma_m and the anchors of the fallback surface are stored in this unit [wad].
@@ -94,6 +96,11 @@ class OracleWord:
 
 
 def _left(exponent: int) -> int:
+    """e^-exponent [Q64] (realised_vol._left)."""
+    if exponent < NEAR_ZERO:
+        square = exponent * exponent >> 64
+        even, odd = 120 * ONE + 12 * square, exponent * (60 * ONE + square) >> 64
+        return (even - odd << 64) // (even + odd)
     return exp_q64(-exponent)
 
 
@@ -156,14 +163,20 @@ class Variances:
         return sum(v // LANE_UNIT << shift for v, shift in zip(self.lanes(), (0, 64, 128, 192), strict=True))
 
     def fold(self, old_price: int, new_price: int, elapsed: int, half_lives: Sequence[int], age: int) -> Variances:
-        """After one more return, which counts at most 20 %."""
+        """After one more return, as stored."""
+        return self._packed(self.moved(old_price, new_price, elapsed, half_lives, age).lanes())
+
+    def moved(self, old_price: int, new_price: int, elapsed: int, half_lives: Sequence[int], age: int) -> Variances:
+        """After one more return, which counts at most 20 %; not rounded to what is stored (realised_vol._moved)."""
         elapsed = max(elapsed, 1)
         size = min(abs(ln_ratio(new_price, old_price)), MAX_LOG_RETURN)
         power = (size * size * YEAR >> 64) * WAD // elapsed
         left = decays(elapsed, half_lives, age)
-        return self._packed(
-            min((v * d >> 64) + (power * (ONE - d) >> 128), MAX_VARIANCE)
-            for v, d in zip(self.lanes(), left, strict=True)
+        return Variances(
+            *(
+                min((v * d >> 64) + (power * (ONE - d) >> 128), MAX_VARIANCE)
+                for v, d in zip(self.lanes(), left, strict=True)
+            )
         )
 
     def decay(self, elapsed: int, half_lives: Sequence[int], age: int) -> Variances:
@@ -302,7 +315,7 @@ class Realised:
         at = self.instant * INSTANT
         if newest == self.base or now <= at:
             return self.variances.vols()
-        return self.variances.fold(self.base, newest, now - at, self.half_lives, now - self.listed_at).vols()
+        return self.variances.moved(self.base, newest, now - at, self.half_lives, now - self.listed_at).vols()
 
 
 def sigma_now(vols: Vols, sigma_floor_bps: int) -> int:

@@ -63,7 +63,7 @@ FROM_UNDISPUTED: constant(uint256) = 4  # last resort: the undisputed price befo
 
 ORACLE: immutable(address)
 
-# market << 64 | expiry -> feed -> id 80 | stamp 40 | price 96 | done 1 | clamped 1 | own 1, begun 80 | phase 16 | integral 112
+# market << 64 | expiry (| moment << 128 of the walk that judges) -> feed -> id 80 | stamp 40 | price 96 | done 1 | clamped 1 | own 1, begun 80 | phase 16 | integral 112
 kept: HashMap[uint256, HashMap[address, uint256[2]]]
 # market << 64 | expiry -> price | source << 248
 fixed_prices: HashMap[uint256, uint256]
@@ -148,7 +148,7 @@ def carry(window: IExpiryPrices.Window) -> IExpiryPrices.Live:
     reads: uint256 = 0
     progress, is_complete, reads = self._advance(window, known, [])
     if reads > FREE_WALK:
-        self._keep(window, known, progress)
+        self._keep(self._key(window.market, window.expiry), window.feed, progress)
     return self._so_far(window, progress, is_complete, reads)
 
 
@@ -224,7 +224,6 @@ def _needs_second(primary: Outcome) -> bool:
 
 
 @internal
-@view
 def _decide(
     window: IExpiryPrices.Window,
     terms: IOracleAdapter.Terms,
@@ -268,7 +267,6 @@ def _decide(
 
 
 @internal
-@view
 def _judge(
     window: IExpiryPrices.Window, terms: IOracleAdapter.Terms, primary: Outcome, hints: DynArray[uint256, 64]
 ) -> (bool, bool):
@@ -316,12 +314,13 @@ def _first_after(window: IExpiryPrices.Window) -> feeds.Reading:
 
 
 @internal
-@view
 def _price_at(
     window: IExpiryPrices.Window, feed: uint256, at: uint256, hints: DynArray[uint256, 64]
 ) -> uint256:
     """
-    @notice A feed's price in force at a moment after the expiry, 0 when calls with hints are needed to find it.
+    @notice A feed's price in force at a moment after the expiry, 0 when more calls are needed to find it.
+    @dev The walk goes on from where the cell's sum stands and is kept under that moment; a hint of the round in force then ends it
+         at once. So it takes calls, and nobody's choice, to find it.
     """
     if feeds._kind(feed) == feeds.BROUGHT:
         start: uint256 = at // 60 * 60
@@ -332,21 +331,22 @@ def _price_at(
     later: IExpiryPrices.Window = window
     later.feed = feed
     later.expiry = at
-    progress: IExpiryPrices.Progress = self._load(
-        IExpiryPrices.Window(
-            market=window.market, expiry=window.expiry, start=window.start, delay=window.delay, feed=feed
-        )
-    )
-    progress.done = False
+    key: uint256 = self._key(window.market, window.expiry)
+    own_key: uint256 = (at << 128) | key
+    known: IExpiryPrices.Progress = self._unpack(self.kept[own_key][feeds._address(feed)])
+    if known.begun == 0:
+        known = self._unpack(self.kept[key][feeds._address(feed)])
+        known.done = False
+    progress: IExpiryPrices.Progress = empty(IExpiryPrices.Progress)
     is_complete: bool = False
     reads: uint256 = 0
-    progress, is_complete, reads = self._advance(later, progress, [])
-    if not is_complete:
-        later.start = at
-        progress, is_complete, reads = self._advance(later, empty(IExpiryPrices.Progress), hints)
-    if not is_complete:
-        return 0
-    return progress.price
+    progress, is_complete, reads = self._advance(later, known, hints)
+    if is_complete:
+        return progress.price
+    self._keep(own_key, feed, progress)
+    later.start = at
+    progress, is_complete, reads = self._advance(later, empty(IExpiryPrices.Progress), hints)
+    return progress.price if is_complete else 0
 
 
 @internal
@@ -390,7 +390,7 @@ def _outcome(window: IExpiryPrices.Window, hints: DynArray[uint256, 64]) -> Outc
     is_complete: bool = False
     reads: uint256 = 0
     progress, is_complete, reads = self._advance(window, known, hints)
-    self._keep(window, known, progress)
+    self._keep(self._key(window.market, window.expiry), window.feed, progress)
     result: Outcome = Outcome(
         average=progress.price,
         price=progress.price,
@@ -735,9 +735,7 @@ def _unpack(words: uint256[2]) -> IExpiryPrices.Progress:
 
 
 @internal
-def _keep(
-    window: IExpiryPrices.Window, known: IExpiryPrices.Progress, progress: IExpiryPrices.Progress
-):
+def _keep(key: uint256, feed_word: uint256, progress: IExpiryPrices.Progress):
     """
     @notice Keeps a sum that has moved.
     """
@@ -750,8 +748,7 @@ def _keep(
         | (convert(progress.own, uint256) << 218),
         progress.begun | (progress.phase << 80) | (progress.integral << 96),
     ]
-    key: uint256 = self._key(window.market, window.expiry)
-    feed: address = feeds._address(window.feed)
+    feed: address = feeds._address(feed_word)
     before: uint256[2] = self.kept[key][feed]
     if words[0] != before[0]:
         self.kept[key][feed][0] = words[0]

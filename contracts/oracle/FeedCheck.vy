@@ -11,7 +11,9 @@
 
 from contracts.math import scales
 from contracts.oracle import feeds
+from contracts.oracle import market_words
 from contracts.oracle import oracle_word
+from contracts.oracle import realised_vol
 from interfaces import IFeedCheck
 from interfaces import IOracleAdapter
 
@@ -26,21 +28,50 @@ WAD: constant(uint256) = scales.WAD
 # what their fields can hold
 MAX_HEARTBEAT: constant(uint256) = 200_000
 MAX_THRESHOLD: constant(uint256) = 1000
+# a market may start at no more than 300 %
+MAX_FIRST_VOL: constant(uint256) = 3 * 10**18
 # a primary stale for longer has nothing to say about a new fallback
 DEAD_SECONDS: constant(uint256) = 7 * 86400
 
 
 @external
 @view
-def word(feed: IOracleAdapter.Feed) -> uint256:
+def listing(listed: IOracleAdapter.Feeds, params: uint256) -> IFeedCheck.Listing:
     """
-    @notice The word of a feed.
-    @param feed What the listing says of it.
-    @return Feed word (oracle/feeds).
+    @notice What a market starts with: the words of its feeds, the primary's newest round as the price last seen and as the base
+            of the first return, and all vols at the one that the listing names.
+    @param listed What the listing says.
+    @param params Packed oracle parameters.
+    @return Words of oracle/market_words.
     """
-    return self._listed(
-        feed.source, [feed.heartbeat, feed.threshold_bps], feed.kind, feed.least, feed.most
+    assert listed.primary.source != empty(address), "oracle/no-feed"
+    assert listed.primary.source != listed.fallback_feed.source, "oracle/same-feed"
+    vol: uint256 = listed.vol
+    if vol == 0:
+        vol = oracle_word._sigma_floor(params)
+    assert vol >= oracle_word._sigma_floor(params) and vol <= MAX_FIRST_VOL, "oracle/first-vol"
+    found: IFeedCheck.Listing = empty(IFeedCheck.Listing)
+    found.primary = self._word(listed.primary)
+    # ramps count the time since the listing
+    found.state = block.timestamp << market_words.RECORDED_AT
+    if listed.fallback_feed.source != empty(address):
+        found.fallback_feed = self._word(listed.fallback_feed)
+        found.state |= market_words.HAS_FALLBACK
+    if listed.sequencer != empty(address):
+        found.state |= market_words.HAS_SEQUENCER
+    newest: feeds.Reading = feeds._read(found.primary, feeds.NEWEST)
+    found.seen = (
+        newest.price
+        | (newest.stamp << market_words.STAMP_AT)
+        | market_words.IS_UNDISPUTED
+        | (block.timestamp << market_words.LISTED_AT)
     )
+    found.cursor = market_words._cursor(newest.id, newest.stamp, newest.price)
+    found.variances = realised_vol._first(vol)
+    found.anchors = market_words._anchors(
+        vol, vol, vol, newest.price, block.timestamp // realised_vol.INSTANT
+    )
+    return found
 
 
 @external
@@ -56,9 +87,7 @@ def fallback_word(feed: IOracleAdapter.Feed, primary: uint256, seen_at: uint256,
     @return Feed word (oracle/feeds).
     """
     assert feed.source != feeds._address(primary), "oracle/same-feed"
-    second: uint256 = self._listed(
-        feed.source, [feed.heartbeat, feed.threshold_bps], feed.kind, feed.least, feed.most
-    )
+    second: uint256 = self._word(feed)
     newest: feeds.Reading = feeds._read_newest(primary)
     if newest.reason == feeds.FINE:
         other: feeds.Reading = feeds._read_newest(second)
@@ -110,6 +139,14 @@ def _shows_history(feed: uint256, newest: uint256) -> bool:
 
 @internal
 @view
+def _word(feed: IOracleAdapter.Feed) -> uint256:
+    return self._listed(
+        feed.source, [feed.heartbeat, feed.threshold_bps], feed.kind, feed.least, feed.most
+    )
+
+
+@internal
+@view
 def _listed(
     source: address, terms: uint256[2], kind: uint256, least: uint256, most: uint256
 ) -> uint256:
@@ -121,7 +158,8 @@ def _listed(
     """
     assert terms[0] != 0 and terms[0] <= MAX_HEARTBEAT, "oracle/heartbeat"
     assert terms[1] <= MAX_THRESHOLD, "oracle/threshold"
-    assert kind <= feeds.BROUGHT, "oracle/feed-kind"
+    # an adapter that this protocol ships says what it is; who says nothing must keep its rounds
+    assert kind <= feeds.BROUGHT and kind == self._number(source, method_id("feed_kind()", output_type=Bytes[4])), "oracle/feed-kind"
     places: uint256 = convert(staticcall IFeed(source).decimals(), uint256)
     assert places <= 18, "oracle/feed-decimals"
     feed: uint256 = (

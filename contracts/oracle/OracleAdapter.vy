@@ -13,15 +13,7 @@
      Snapshot and observe are compositions: prices (feeds to one price and its condition), vols (with their ramps), clock,
      cell (forward, window, surface). What a call happened to see is no state: age is read off stamps, a stale price is stale
      since its stamp, and only what cannot be read later is recorded (feeds apart, an outage, the price last seen).
-
-     STATE       market_clock 108 | recorded_at 34 | apart_since 34 | grace_until 34 | broken_at 34 | outage 1 | has fallback 1
-                 | has sequencer feed 1 | has surface 1
-     SEEN        price 96 | stamp 34 of the primary's round last seen | it is undisputed 1 | listed_at 34
-     UNDISPUTED  price 96 | stamp 34, where that is not the round last seen
-     ANCHORS     sigma 44 | 7-day vol 44 | 60-day vol 44 [1e-12], ramped | price in force at the last folded instant 96 [wad]
-                 | that instant 24 [10 min]
-     CURSOR      id 80 | stamp 34 | price 96 of the last round that counted for realised vol
-     Cells       market_clock 108 (in the settlement window) | window 16 | settle delay 12 [seconds] | stamped 1
+     What is kept of a market and of a cell: oracle/market_words.
 """
 
 from interfaces import IExpiryPrices
@@ -34,6 +26,7 @@ from contracts.math import scales
 from contracts.oracle import fallback_surface
 from contracts.oracle import feeds as feeds_
 from contracts.oracle import market_clock
+from contracts.oracle import market_words as words_
 from contracts.oracle import oracle_word
 from contracts.oracle import realised_vol
 from contracts.oracle import snapshot as layout
@@ -41,19 +34,6 @@ from contracts.oracle import surface as surfaces_
 from contracts.oracle import svi_slice
 
 implements: IOracleAdapter
-
-
-# what is stored of a market; a fallback and an undisputed word are read only where STATE and SEEN say so
-struct Market:
-    primary: uint256     # feed words (oracle/feeds)
-    second: uint256
-    params: uint256      # oracle/oracle_word
-    state: uint256
-    seen: uint256
-    anchors: uint256
-    variances: uint256   # oracle/realised_vol
-    cursor: uint256
-    undisputed: uint256
 
 
 # what the feeds give
@@ -76,6 +56,17 @@ struct Prices:
     is_lost: bool             # every source is older than an outage allows
 
 
+# vols, and where their ramps are [wad]
+struct Vols:
+    sigma: uint256
+    sigma_now: uint256
+    ratio: uint256
+    week: uint256   # anchors of the fallback surface
+    long: uint256
+    surface: uint256  # surface word or 0
+    is_live: bool     # the surface
+
+
 # the market as a call leaves it
 struct Moment:
     prices: Prices
@@ -88,12 +79,7 @@ struct Moment:
     status: uint256
     undisputed: uint256
     undisputed_at: uint256
-    sigma: uint256
-    sigma_now: uint256
-    ratio: uint256
-    week: uint256             # ramped anchors of the fallback surface [wad]
-    long: uint256
-    surface: uint256          # surface word or 0
+    vols: Vols
 
 
 # a cell in its settlement window
@@ -101,7 +87,6 @@ struct Window:
     is_open: bool
     start: uint256
     length: uint256
-    delay: uint256
     word: uint256             # of the cell
 
 
@@ -113,40 +98,9 @@ DAY: constant(uint256) = scales.DAY
 # 08:00 UTC
 HOUR_OF_EXPIRY: constant(uint256) = 28800
 
-RECORDED_AT: constant(uint256) = 108
-APART_AT: constant(uint256) = 142
-GRACE_AT: constant(uint256) = 176
-BROKEN_AT: constant(uint256) = 210
-OUTAGE: constant(uint256) = 1 << 244
-HAS_FALLBACK: constant(uint256) = 1 << 245
-HAS_SEQUENCER: constant(uint256) = 1 << 246
-HAS_SURFACE: constant(uint256) = 1 << 247
-FLAGS: constant(uint256) = 7 << 245
-CLOCK_BITS: constant(uint256) = 2**108 - 1
+VOL_UNIT: constant(uint256) = words_.VOL_UNIT
 TIME_MASK: constant(uint256) = market_clock.TIME_MASK
-# a change of these bits is worth an event: restart, apart_since, grace_until, outage
-EVENT_BITS: constant(uint256) = ((2**32 - 1) << 32) | ((2**68 - 1) << APART_AT) | OUTAGE
-
-STAMP_AT: constant(uint256) = 96
-IS_UNDISPUTED: constant(uint256) = 1 << 130
-LISTED_AT: constant(uint256) = 131
-
-WEEK_AT: constant(uint256) = 44
-LONG_AT: constant(uint256) = 88
-BASE_AT: constant(uint256) = 132
-INSTANT_AT: constant(uint256) = 228
-VOL_MASK: constant(uint256) = 2**44 - 1
-VOL_UNIT: constant(uint256) = 10**6
 MAX_ANCHOR: constant(uint256) = 10**19
-# a market may start at no more than 300 %
-MAX_FIRST_VOL: constant(uint256) = 3 * 10**18
-
-CELL_WINDOW_AT: constant(uint256) = 108
-CELL_DELAY_AT: constant(uint256) = 124
-CELL_STAMPED: constant(uint256) = 1 << 136
-# no window is longer
-MAX_WINDOW: constant(uint256) = 65535
-
 # sources older than this, and than their own limit, are lost
 OUTAGE_SECONDS: constant(uint256) = 3600
 MAX_HORIZON: constant(uint256) = 10 * 365 * 86400
@@ -161,8 +115,12 @@ EXPIRY_PRICES: immutable(address)
 FEED_CHECK: immutable(address)
 VOL_FOLDER: immutable(address)
 
-# market -> its words
-markets: HashMap[uint256, Market]
+# market -> its words (oracle/market_words)
+markets: HashMap[uint256, words_.Market]
+# market -> FALLBACK, CURSOR, UNDISPUTED
+fallbacks: HashMap[uint256, uint256]
+cursors: HashMap[uint256, uint256]
+undisputed: HashMap[uint256, uint256]
 # market -> uptime feed of its chain's sequencer
 sequencers: HashMap[uint256, address]
 # market -> expiry -> its word
@@ -204,35 +162,23 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     @param feeds Its feeds and the vol that it starts from.
     @param word Packed oracle parameters (governance/parameters).
     """
-    assert msg.sender == PARAMETERS, "oracle/only-parameters"
+    self._only_parameters()
     assert self.markets[market].primary == 0, "oracle/already-listed"
-    assert feeds.primary.source != empty(address), "oracle/no-feed"
-    assert feeds.primary.source != feeds.fallback_feed.source, "oracle/same-feed"
     assert oracle_word._is_sound(word), "oracle/parameters"
-    vol: uint256 = feeds.vol
-    if vol == 0:
-        vol = oracle_word._sigma_floor(word)
-    assert vol >= oracle_word._sigma_floor(word) and vol <= MAX_FIRST_VOL, "oracle/first-vol"
-
-    words: Market = empty(Market)
-    words.primary = staticcall IFeedCheck(FEED_CHECK).word(feeds.primary)
-    words.params = word
-    if feeds.fallback_feed.source != empty(address):
-        words.second = staticcall IFeedCheck(FEED_CHECK).word(feeds.fallback_feed)
-        words.state |= HAS_FALLBACK
-    if feeds.sequencer != empty(address):
-        words.state |= HAS_SEQUENCER
-        self.sequencers[market] = feeds.sequencer
-    newest: feeds_.Reading = feeds_._read(words.primary, feeds_.NEWEST)
-    words.state |= block.timestamp << RECORDED_AT
-    words.seen = (
-        newest.price | (newest.stamp << STAMP_AT) | IS_UNDISPUTED | (block.timestamp << LISTED_AT)
+    listing: IFeedCheck.Listing = staticcall IFeedCheck(FEED_CHECK).listing(feeds, word)
+    self.markets[market] = words_.Market(
+        primary=listing.primary,
+        params=word,
+        state=listing.state,
+        seen=listing.seen,
+        anchors=listing.anchors,
+        variances=listing.variances,
     )
-    words.cursor = self._cursor(newest.id, newest.stamp, newest.price)
-    words.variances = realised_vol._first(vol)
-    instant: uint256 = block.timestamp // realised_vol.INSTANT
-    words.anchors = self._pack_anchors(vol, vol, vol, newest.price, instant)
-    self.markets[market] = words
+    if listing.fallback_feed != 0:
+        self.fallbacks[market] = listing.fallback_feed
+    if feeds.sequencer != empty(address):
+        self.sequencers[market] = feeds.sequencer
+    self.cursors[market] = listing.cursor
     log IOracleAdapter.MarketListed(
         market=market,
         primary=feeds.primary.source,
@@ -250,22 +196,20 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
     @param market The market's index.
     @param feed The fallback; an empty source drops the one that is there.
     """
-    assert msg.sender == PARAMETERS, "oracle/only-parameters"
-    primary: uint256 = self.markets[market].primary
-    assert primary != 0, "oracle/unlisted-market"
+    self._only_parameters()
+    primary: uint256 = self._primary(market)
     state: uint256 = self.markets[market].state
     if feed.source == empty(address):
-        assert state & HAS_FALLBACK != 0, "oracle/no-fallback"
-        self.markets[market].second = 0
+        assert state & words_.HAS_FALLBACK != 0, "oracle/no-fallback"
+        self.fallbacks[market] = 0
         # what was recorded of two feeds ends with the second
-        self.markets[market].state = state & ~(HAS_FALLBACK | (TIME_MASK << APART_AT))
+        self.markets[market].state = state & ~(words_.HAS_FALLBACK | (TIME_MASK << words_.APART_AT))
     else:
-        assert state & HAS_FALLBACK == 0, "oracle/fallback-exists"
-        second: uint256 = staticcall IFeedCheck(FEED_CHECK).fallback_word(
-            feed, primary, (self.markets[market].seen >> STAMP_AT) & TIME_MASK, self.markets[market].params
+        assert state & words_.HAS_FALLBACK == 0, "oracle/fallback-exists"
+        self.fallbacks[market] = staticcall IFeedCheck(FEED_CHECK).fallback_word(
+            feed, primary, words_._seen_at(self.markets[market].seen), self.markets[market].params
         )
-        self.markets[market].second = second
-        self.markets[market].state = state | HAS_FALLBACK
+        self.markets[market].state = state | words_.HAS_FALLBACK
     log IOracleAdapter.FallbackSet(market=market, fallback_feed=feed.source)
 
 
@@ -276,8 +220,8 @@ def configure(market: uint256, word: uint256):
     @param market The market's index.
     @param word Packed oracle parameters (governance/parameters).
     """
-    assert msg.sender == PARAMETERS, "oracle/only-parameters"
-    assert self.markets[market].primary != 0, "oracle/unlisted-market"
+    self._only_parameters()
+    self._primary(market)
     assert oracle_word._is_sound(word), "oracle/parameters"
     self.markets[market].params = word
     log IOracleAdapter.MarketConfigured(market=market, word=word)
@@ -295,10 +239,10 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
     @param slices Slices in the order of the index.
     """
     assert msg.sender == VOL_SURFACE, "oracle/only-surface"
-    assert self.markets[market].primary != 0, "oracle/unlisted-market"
+    self._primary(market)
     state: uint256 = self.markets[market].state
-    if state & HAS_SURFACE == 0:
-        self.markets[market].state = state | HAS_SURFACE
+    if state & words_.HAS_SURFACE == 0:
+        self.markets[market].state = state | words_.HAS_SURFACE
     fade: uint256 = WAD
     before: uint256 = self.surfaces[market][0]
     known: uint256 = self.surfaces[market][1]
@@ -316,6 +260,34 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
         days = days >> 16
 
 
+@internal
+@view
+def _only_parameters():
+    assert msg.sender == PARAMETERS, "oracle/only-parameters"
+
+
+@internal
+@view
+def _primary(market: uint256) -> uint256:
+    """
+    @notice Feed word of the primary of a market that is listed.
+    """
+    primary: uint256 = self.markets[market].primary
+    assert primary != 0, "oracle/unlisted-market"
+    return primary
+
+
+@external
+def stop_surface(market: uint256):
+    """
+    @notice Makes the vol surface in force stale as of now: it fades as any stale one. Only VolSurface, for the guardian.
+    @param market The market's index.
+    """
+    assert msg.sender == VOL_SURFACE, "oracle/only-surface"
+    self._primary(market)
+    self.surfaces[market][0] = surfaces_._stale_at(self.surfaces[market][0], block.timestamp)
+
+
 # --- prices --------------------------------------------------------------------------------------------------
 
 
@@ -329,15 +301,14 @@ def snapshot(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The snapshot.
     """
-    words: Market = self._load(market)
-    moment: Moment = self._moment(market, words)
+    words: words_.Market = self._load(market)
+    second: uint256 = self._second(market, words.state)
+    moment: Moment = self._moment(market, words, second)
     window: Window = self._window_of(market, expiry, words.params)
     live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
     if window.is_open and moment.prices.is_fresh:
-        live = staticcall IExpiryPrices(EXPIRY_PRICES).average(
-            self._ask(market, expiry, window, words, moment.prices.uses_second)
-        )
-    return self._facts(market, expiry, words, moment, window, live)
+        live = self._average(market, expiry, window, second if moment.prices.uses_second else words.primary)
+    return self._facts(market, expiry, words.params, moment, window, live)
 
 
 @external
@@ -350,22 +321,23 @@ def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The snapshot as after recording.
     """
-    words: Market = self._load(market)
-    self._record_rounds(words)
-    moment: Moment = self._moment(market, words)
+    words: words_.Market = self._load(market)
+    second: uint256 = self._second(market, words.state)
+    self._record_rounds(words.primary, second)
+    moment: Moment = self._moment(market, words, second)
     if expiry != 0:
         self._stamp(market, expiry, words.params)
     window: Window = self._window_of(market, expiry, words.params)
     live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
     if window.is_open and moment.prices.is_fresh:
         live = extcall IExpiryPrices(EXPIRY_PRICES).carry(
-            self._ask(market, expiry, window, words, moment.prices.uses_second)
+            self._ask(market, expiry, window, second if moment.prices.uses_second else words.primary)
         )
-    facts: IOracleAdapter.Snapshot = self._facts(market, expiry, words, moment, window, live)
+    facts: IOracleAdapter.Snapshot = self._facts(market, expiry, words.params, moment, window, live)
     self._record(market, words, moment)
     if window.is_open and facts.status & layout.ACTIVE != 0:
         clock: market_clock.Clock = self._cell_clock(window, moment, True)
-        self.cells[market][expiry] = (window.word & ~CLOCK_BITS) | market_clock._pack(clock)
+        self.cells[market][expiry] = (window.word & ~words_.CLOCK_BITS) | market_clock._pack(clock)
     return facts
 
 
@@ -380,44 +352,41 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
     @param max_rounds Rounds (of brought prices: instants) to look at in this call, at most 256.
     @return Number of them looked at; 0 when nothing was new.
     """
-    words: Market = self._load(market)
-    self._record_rounds(words)
-    folding: IVolFolder.Folding = staticcall IVolFolder(VOL_FOLDER).fold(
+    words: words_.Market = self._load(market)
+    second: uint256 = self._second(market, words.state)
+    self._record_rounds(words.primary, second)
+    folded: IVolFolder.Folded = staticcall IVolFolder(VOL_FOLDER).fold(
         IVolFolder.Folding(
             feed=words.primary,
             params=words.params,
-            listed_at=words.seen >> LISTED_AT,
+            seen=words.seen,
+            anchors=words.anchors,
             variances=words.variances,
-            base=(words.anchors >> BASE_AT) & feeds_.MAX_PRICE,
-            instant=words.anchors >> INSTANT_AT,
-            cursor=self.markets[market].cursor,
-            looked=0,
+            cursor=self.cursors[market],
         ),
         max_rounds,
     )
-    if folding.looked != 0:
-        self.markets[market].cursor = folding.cursor
-    has_folded: bool = folding.instant != words.anchors >> INSTANT_AT
+    if folded.looked != 0:
+        self.cursors[market] = folded.cursor
+    has_folded: bool = folded.anchors != words.anchors
     if has_folded:
-        self.markets[market].variances = folding.variances
-        words.variances = folding.variances
-        words.anchors = (
-            (words.anchors & (2**BASE_AT - 1)) | (folding.base << BASE_AT) | (folding.instant << INSTANT_AT)
-        )
-    self._record(market, words, self._moment(market, words))
+        self.markets[market].variances = folded.variances
+        words.variances = folded.variances
+        words.anchors = folded.anchors
+    self._record(market, words, self._moment(market, words, second))
     if has_folded:
         variances: realised_vol.Variances = realised_vol._unpack(words.variances)
         log IOracleAdapter.VolUpdated(
             market=market,
-            round_id=folding.cursor & feeds_.ROUND_ID_MASK,
-            spot=folding.base,
+            round_id=folded.cursor & feeds_.ROUND_ID_MASK,
+            spot=words_._base(words.anchors),
             variance_fast=variances.fast,
             variance_day=variances.day,
             variance_week=variances.week,
             variance_long=variances.long,
-            sigma=unsafe_mul(self.markets[market].anchors & VOL_MASK, VOL_UNIT),
+            sigma=unsafe_mul(self.markets[market].anchors & words_.VOL_MASK, VOL_UNIT),
         )
-    return folding.looked
+    return folded.looked
 
 
 # --- cells ---------------------------------------------------------------------------------------------------
@@ -431,7 +400,7 @@ def stamp_cell(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
     @param expiry Expiry of the cell [unix seconds].
     @return Its terms.
     """
-    words: Market = self._load(market)
+    words: words_.Market = self._load(market)
     self._stamp(market, expiry, words.params)
     return self._terms(market, expiry, words)
 
@@ -458,7 +427,7 @@ def undisputed_before(market: uint256, expiry: uint256) -> uint256:
     @return Price [wad].
     """
     day: uint256 = self._day(expiry)
-    last: uint256 = self._day((self.markets[market].state >> RECORDED_AT) & TIME_MASK)
+    last: uint256 = self._day((self.markets[market].state >> words_.RECORDED_AT) & TIME_MASK)
     # nobody recorded between this day and the first one that has a price: it was the last one of both
     for i: uint256 in range(MAX_SILENT_DAYS):
         if day > last:
@@ -482,13 +451,14 @@ def condition(market: uint256, expiry: uint256) -> IOracleAdapter.Condition:
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The condition; reasons are named in oracle/feeds.
     """
-    words: Market = self._load(market)
-    moment: Moment = self._moment(market, words)
+    words: words_.Market = self._load(market)
+    second: uint256 = self._second(market, words.state)
+    moment: Moment = self._moment(market, words, second)
     window: Window = self._window_of(market, expiry, words.params)
     status: uint256 = moment.status
     if window.is_open and moment.prices.is_fresh:
-        live: IExpiryPrices.Live = staticcall IExpiryPrices(EXPIRY_PRICES).average(
-            self._ask(market, expiry, window, words, moment.prices.uses_second)
+        live: IExpiryPrices.Live = self._average(
+            market, expiry, window, second if moment.prices.uses_second else words.primary
         )
         if not live.is_complete:
             status = self._not_summed(status)
@@ -513,35 +483,23 @@ def condition(market: uint256, expiry: uint256) -> IOracleAdapter.Condition:
 @view
 def market_words(market: uint256) -> uint256[9]:
     """
-    @notice The packed words of a market (layout in the title).
+    @notice The packed words of a market (oracle/market_words).
     @param market The market's index.
     @return Primary, fallback (oracle/feeds), parameters (oracle/oracle_word), STATE, SEEN, ANCHORS, variances
             (oracle/realised_vol), CURSOR, UNDISPUTED; zeros when it is not listed.
     """
-    words: Market = self.markets[market]
+    words: words_.Market = self.markets[market]
     return [
         words.primary,
-        words.second,
+        self.fallbacks[market],
         words.params,
         words.state,
         words.seen,
         words.anchors,
         words.variances,
-        words.cursor,
-        words.undisputed,
+        self.cursors[market],
+        self.undisputed[market],
     ]
-
-
-@external
-@view
-def realised_variances(market: uint256) -> (uint256, uint256, uint256, uint256):
-    """
-    @notice The stored EWMAs.
-    @param market The market's index.
-    @return Annualised variances: fast, day, week, long [wad].
-    """
-    variances: realised_vol.Variances = realised_vol._unpack(self.markets[market].variances)
-    return variances.fast, variances.day, variances.week, variances.long
 
 
 @external
@@ -569,18 +527,21 @@ def surface(market: uint256) -> (uint256, uint256, uint256[16], bool):
 
 @internal
 @view
-def _load(market: uint256) -> Market:
-    words: Market = empty(Market)
-    words.primary = self.markets[market].primary
+def _load(market: uint256) -> words_.Market:
+    words: words_.Market = self.markets[market]
     assert words.primary != 0, "oracle/unlisted-market"
-    words.params = self.markets[market].params
-    words.state = self.markets[market].state
-    words.seen = self.markets[market].seen
-    words.anchors = self.markets[market].anchors
-    words.variances = self.markets[market].variances
-    if words.state & HAS_FALLBACK != 0:
-        words.second = self.markets[market].second
     return words
+
+
+@internal
+@view
+def _second(market: uint256, state: uint256) -> uint256:
+    """
+    @notice Feed word of the fallback, 0 for none.
+    """
+    if state & words_.HAS_FALLBACK != 0:
+        return self.fallbacks[market]
+    return 0
 
 
 @internal
@@ -596,14 +557,14 @@ def _are_apart(price: uint256, other: uint256, params: uint256) -> bool:
 
 @internal
 @view
-def _prices(market: uint256, words: Market) -> Prices:
+def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Prices:
     """
     @notice What the feeds give: one price, whether it is fresh, and what is wrong with it.
     """
     found: Prices = empty(Prices)
     found.primary = feeds_._read_newest(words.primary)
     seen_price: uint256 = words.seen & feeds_.MAX_PRICE
-    seen_at: uint256 = (words.seen >> STAMP_AT) & TIME_MASK
+    seen_at: uint256 = words_._seen_at(words.seen)
     limit: uint256 = feeds_._age_limit(words.primary)
     if found.primary.price != 0 and found.primary.stamp < seen_at:
         # time does not step back: the round last seen stays in force at its own age
@@ -622,16 +583,16 @@ def _prices(market: uint256, words: Market) -> Prices:
     found.fresh_until = stale_at
 
     sequencer: uint256 = feeds_.FINE
-    if words.state & HAS_SEQUENCER != 0:
+    if words.state & words_.HAS_SEQUENCER != 0:
         sequencer, found.up_since = feeds_._read_sequencer(
             self.sequencers[market], oracle_word._grace_seconds(words.params)
         )
         found.is_down = sequencer == feeds_.SEQUENCER_DOWN
     second: feeds_.Reading = empty(feeds_.Reading)
-    if words.second != 0:
-        second = feeds_._read_newest(words.second)
+    if fallback_feed != 0:
+        second = feeds_._read_newest(fallback_feed)
     found.second_reason = second.reason
-    second_fresh: bool = words.second != 0 and second.reason == feeds_.FINE
+    second_fresh: bool = fallback_feed != 0 and second.reason == feeds_.FINE
     disputed: bool = second_fresh and self._are_apart(found.spot, second.price, words.params)
     found.is_apart = primary_fresh and disputed
     found.is_known = found.primary.price != 0 and not disputed and not found.is_down
@@ -642,7 +603,7 @@ def _prices(market: uint256, words: Market) -> Prices:
         )
 
     failover: uint256 = oracle_word._failover_seconds(words.params)
-    found.apart_since = (words.state >> APART_AT) & TIME_MASK
+    found.apart_since = (words.state >> words_.APART_AT) & TIME_MASK
     if found.is_apart:
         if found.apart_since == 0:
             found.apart_since = block.timestamp
@@ -650,7 +611,7 @@ def _prices(market: uint256, words: Market) -> Prices:
         found.apart_since = 0
     if found.apart_since != 0:
         found.waiting_until = unsafe_add(found.apart_since, failover)
-    if not primary_fresh and words.second != 0:
+    if not primary_fresh and fallback_feed != 0:
         found.waiting_until = max(found.waiting_until, unsafe_add(stale_at, failover))
     if block.timestamp >= found.waiting_until:
         found.waiting_until = 0
@@ -661,9 +622,9 @@ def _prices(market: uint256, words: Market) -> Prices:
         found.is_fresh = True
         found.spot = second.price
         found.stamp = second.stamp
-        found.fresh_until = unsafe_add(second.stamp, feeds_._age_limit(words.second))
+        found.fresh_until = unsafe_add(second.stamp, feeds_._age_limit(fallback_feed))
         found.width = max(
-            second.width, unsafe_div(unsafe_mul(second.price, feeds_._threshold(words.second)), WAD)
+            second.width, unsafe_div(unsafe_mul(second.price, feeds_._threshold(fallback_feed)), WAD)
         )
 
     # lost: every source older than its limit and an hour
@@ -691,18 +652,18 @@ def _prices(market: uint256, words: Market) -> Prices:
 
 @internal
 @view
-def _moment(market: uint256, words: Market) -> Moment:
+def _moment(market: uint256, words: words_.Market, second: uint256) -> Moment:
     """
     @notice The market as a recording call would leave it now.
     """
     now: Moment = empty(Moment)
-    now.prices = self._prices(market, words)
+    now.prices = self._prices(market, words, second)
     grace: uint256 = oracle_word._grace_seconds(words.params)
-    now.grace_until = (words.state >> GRACE_AT) & TIME_MASK
-    now.broken_at = (words.state >> BROKEN_AT) & TIME_MASK
+    now.grace_until = (words.state >> words_.GRACE_AT) & TIME_MASK
+    now.broken_at = (words.state >> words_.BROKEN_AT) & TIME_MASK
     if now.prices.is_down or now.prices.is_lost:
         now.is_out = True
-    elif words.state & OUTAGE != 0:
+    elif words.state & words_.OUTAGE != 0:
         # an outage ends with a fresh source, and grace begins
         now.is_out = not now.prices.is_fresh
         if not now.is_out:
@@ -733,67 +694,53 @@ def _moment(market: uint256, words: Market) -> Moment:
         if stamp >= now.undisputed_at:
             now.undisputed = price
             now.undisputed_at = stamp
-    now.status = self._status(now)
-    return self._with_vols(market, words, now)
-
-
-@internal
-@pure
-def _status(now: Moment) -> uint256:
-    status: uint256 = 0
-    reason: uint256 = now.prices.reason
+    now.vols = self._vols(
+        market, words, now.prices.primary.price, now.prices.primary.stamp, now.is_active
+    )
     if now.prices.is_fresh:
-        status |= layout.FRESH
+        now.status = layout.FRESH
     if now.is_active:
-        status |= layout.ACTIVE
+        now.status |= layout.ACTIVE
     if now.prices.primary.reason != feeds_.FINE or now.prices.is_apart or now.prices.waiting_until != 0:
-        status |= layout.DEGRADED
+        now.status |= layout.DEGRADED
     if now.in_grace:
-        status |= layout.GRACE
-        if reason == feeds_.FINE:
-            reason = feeds_.GRACE
+        now.status |= layout.GRACE
+        if now.prices.reason == feeds_.FINE:
+            now.prices.reason = feeds_.GRACE
     if now.prices.uses_second:
-        status |= layout.FALLBACK_USED
-    return status | (reason << 8) | (now.prices.second_reason << 12)
+        now.status |= layout.FALLBACK_USED
+    if now.vols.is_live:
+        now.status |= layout.SURFACE_LIVE
+    now.status |= (now.prices.reason << 8) | (now.prices.second_reason << 12)
+    return now
 
 
 @internal
 @view
-def _with_vols(market: uint256, words: Market, moment: Moment) -> Moment:
+def _vols(
+    market: uint256, words: words_.Market, price: uint256, stamp: uint256, is_active: bool
+) -> Vols:
     """
     @notice Realised vols with the return to the newest price, and the ramps of what is made of them.
+    @param price The primary's newest price, 0 for none [wad].
+    @param stamp Its stamp [unix seconds].
     """
-    now: Moment = moment
     params: uint256 = words.params
-    variances: uint256 = words.variances
-    base: uint256 = (words.anchors >> BASE_AT) & feeds_.MAX_PRICE
-    base_at: uint256 = unsafe_mul(words.anchors >> INSTANT_AT, realised_vol.INSTANT)
-    price: uint256 = now.prices.primary.price
-    if price != 0 and base != 0 and price != base and now.prices.primary.stamp > base_at:
-        variances = staticcall IVolFolder(VOL_FOLDER).with_newest(
-            IVolFolder.Folding(
-                feed=0,
-                params=params,
-                listed_at=words.seen >> LISTED_AT,
-                variances=variances,
-                base=base,
-                instant=words.anchors >> INSTANT_AT,
-                cursor=0,
-                looked=0,
-            ),
-            price,
-        )
-    vols: realised_vol.Vols = realised_vol._vols(variances)
-    now.ratio = vols.ratio
-    now.week = unsafe_mul((words.anchors >> WEEK_AT) & VOL_MASK, VOL_UNIT)
-    now.long = unsafe_mul((words.anchors >> LONG_AT) & VOL_MASK, VOL_UNIT)
+    realised: realised_vol.Vols = self._realised(words, price, stamp)
     elapsed: uint256 = 0
-    if now.is_active:
-        elapsed = unsafe_sub(block.timestamp, (words.state >> RECORDED_AT) & TIME_MASK)
+    if is_active:
+        elapsed = unsafe_sub(block.timestamp, (words.state >> words_.RECORDED_AT) & TIME_MASK)
     growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
-
-    now.sigma_now = max(vols.sigma, oracle_word._sigma_floor(params))
-    if words.state & HAS_SURFACE != 0:
+    now: Vols = Vols(
+        sigma=unsafe_mul(words.anchors & words_.VOL_MASK, VOL_UNIT),
+        sigma_now=max(realised.sigma, oracle_word._sigma_floor(params)),
+        ratio=realised.ratio,
+        week=unsafe_mul((words.anchors >> words_.WEEK_AT) & words_.VOL_MASK, VOL_UNIT),
+        long=unsafe_mul((words.anchors >> words_.LONG_AT) & words_.VOL_MASK, VOL_UNIT),
+        surface=0,
+        is_live=False,
+    )
+    if words.state & words_.HAS_SURFACE != 0:
         factor: uint256 = oracle_word._flat_factor(params)
         now.surface = self.surfaces[market][0]
         now.surface = surfaces_._with_fade(
@@ -808,16 +755,39 @@ def _with_vols(market: uint256, words: Market, moment: Moment) -> Moment:
             ),
         )
         now.sigma_now = max(now.sigma_now, surfaces_._sigma_atm(now.surface))
-        if block.timestamp <= surfaces_._live_until(now.surface) and surfaces_._fade(now.surface) == 0:
-            now.status |= layout.SURFACE_LIVE
+        now.is_live = (
+            block.timestamp <= surfaces_._live_until(now.surface) and surfaces_._fade(now.surface) == 0
+        )
     # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
     now.sigma_now = unsafe_mul(unsafe_div(now.sigma_now, VOL_UNIT), VOL_UNIT)
     # up by the ramp at most, and only while the price is active; sigma falls at once, the anchors by the ramp
-    now.sigma = unsafe_mul(words.anchors & VOL_MASK, VOL_UNIT)
     now.sigma = min(now.sigma_now, self._grown(now.sigma, growth))
-    now.week = self._towards(now.week, vols.week, growth)
-    now.long = self._towards(now.long, vols.long, growth)
+    now.week = self._towards(now.week, realised.week, growth)
+    now.long = self._towards(now.long, realised.long, growth)
     return now
+
+
+@internal
+@view
+def _realised(words: words_.Market, price: uint256, stamp: uint256) -> realised_vol.Vols:
+    """
+    @notice Realised vols, with the return from the last folded instant to the newest price, which nobody stores.
+    """
+    variances: realised_vol.Variances = realised_vol._unpack(words.variances)
+    base: uint256 = words_._base(words.anchors)
+    base_at: uint256 = unsafe_mul(words.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
+    if price != 0 and base != 0 and price != base and stamp > base_at:
+        elapsed: uint256 = unsafe_sub(block.timestamp, base_at)
+        variances = realised_vol._moved(
+            variances,
+            base,
+            price,
+            elapsed,
+            realised_vol._decays(
+                elapsed, words.params, unsafe_sub(block.timestamp, words.seen >> words_.LISTED_AT)
+            ),
+        )
+    return realised_vol._vols(variances)
 
 
 @internal
@@ -848,42 +818,37 @@ def _window_of(market: uint256, expiry: uint256, params: uint256) -> Window:
     @notice The settlement window of a cell, if it is open.
     """
     window: Window = empty(Window)
-    if expiry <= block.timestamp or unsafe_sub(expiry, block.timestamp) > MAX_WINDOW:
+    if expiry <= block.timestamp or unsafe_sub(expiry, block.timestamp) > words_.MAX_WINDOW:
         return window
-    window.word = self.cells[market][expiry]
-    window.length = self._length(window.word, params)
-    window.delay = self._delay(window.word, params)
+    window.word = self._cell(market, expiry, params)
+    window.length = words_._window(window.word)
     window.start = unsafe_sub(expiry, min(window.length, expiry))
     window.is_open = block.timestamp > window.start
     return window
 
 
 @internal
-@pure
-def _length(cell: uint256, params: uint256) -> uint256:
-    if cell & CELL_STAMPED != 0:
-        return (cell >> CELL_WINDOW_AT) & MAX_WINDOW
-    return oracle_word._window_seconds(params)
-
-
-@internal
-@pure
-def _delay(cell: uint256, params: uint256) -> uint256:
-    if cell & CELL_STAMPED != 0:
-        return (cell >> CELL_DELAY_AT) & (2**12 - 1)
-    return oracle_word._settle_delay(params)
+@view
+def _cell(market: uint256, expiry: uint256, params: uint256) -> uint256:
+    """
+    @notice The word of a cell: as stamped, else what the parameters say now.
+    """
+    word: uint256 = self.cells[market][expiry]
+    if word == 0:
+        return words_._cell(params)
+    return word
 
 
 @internal
 @view
-def _terms(market: uint256, expiry: uint256, words: Market) -> IOracleAdapter.Terms:
-    cell: uint256 = self.cells[market][expiry]
+def _terms(market: uint256, expiry: uint256, words: words_.Market) -> IOracleAdapter.Terms:
+    cell: uint256 = self._cell(market, expiry, words.params)
     return IOracleAdapter.Terms(
         primary=words.primary,
-        fallback_feed=words.second,
-        window=self._length(cell, words.params),
-        delay=self._delay(cell, words.params),
-        deviation=oracle_word._deviation(words.params),
+        fallback_feed=self._second(market, words.state),
+        window=words_._window(cell),
+        delay=words_._delay(cell),
+        deviation=words_._deviation(cell),
     )
 
 
@@ -893,25 +858,25 @@ def _stamp(market: uint256, expiry: uint256, params: uint256):
     @notice Keeps what a cell settles by: later changes of parameters are for later cells.
     """
     if self.cells[market][expiry] == 0:
-        self.cells[market][expiry] = (
-            (oracle_word._window_seconds(params) << CELL_WINDOW_AT)
-            | (oracle_word._settle_delay(params) << CELL_DELAY_AT)
-            | CELL_STAMPED
-        )
+        self.cells[market][expiry] = words_._cell(params)
 
 
 @internal
 @pure
-def _ask(
-    market: uint256, expiry: uint256, window: Window, words: Market, uses_second: bool
-) -> IExpiryPrices.Window:
+def _ask(market: uint256, expiry: uint256, window: Window, feed: uint256) -> IExpiryPrices.Window:
     return IExpiryPrices.Window(
         market=market,
         expiry=expiry,
         start=window.start,
-        delay=window.delay,
-        feed=words.second if uses_second else words.primary,
+        delay=words_._delay(window.word),
+        feed=feed,
     )
+
+
+@internal
+@view
+def _average(market: uint256, expiry: uint256, window: Window, feed: uint256) -> IExpiryPrices.Live:
+    return staticcall IExpiryPrices(EXPIRY_PRICES).average(self._ask(market, expiry, window, feed))
 
 
 @internal
@@ -952,7 +917,7 @@ def _cell_clock(window: Window, moment: Moment, is_active: bool) -> market_clock
 def _facts(
     market: uint256,
     expiry: uint256,
-    words: Market,
+    params: uint256,
     moment: Moment,
     window: Window,
     live: IExpiryPrices.Live,
@@ -965,10 +930,10 @@ def _facts(
     facts.forward = facts.spot
     facts.half_width = moment.prices.width
     facts.updated_at = moment.prices.stamp
-    facts.sigma = moment.sigma
-    facts.sigma_now = moment.sigma_now
-    facts.vol_ratio = moment.ratio
-    facts.rate = oracle_word._rate(words.params)
+    facts.sigma = moment.vols.sigma
+    facts.sigma_now = moment.vols.sigma_now
+    facts.vol_ratio = moment.vols.ratio
+    facts.rate = oracle_word._rate(params)
     facts.status = moment.status
     facts.clock = moment.clock.value
     facts.restarted_at = moment.clock.restarted_at
@@ -1008,19 +973,19 @@ def _facts(
             facts.window_share = WAD
             facts.window_average = price
     flat: uint256 = fallback_surface._iv(
-        moment.week,
-        moment.long,
+        moment.vols.week,
+        moment.vols.long,
         facts.seconds if expiry != 0 else MARKET_TENOR,
-        oracle_word._flat_factor(words.params),
+        oracle_word._flat_factor(params),
     )
     facts.surface_near = flat
-    if facts.seconds != 0 and moment.surface != 0:
-        fade: uint256 = surfaces_._fade(moment.surface)
+    if facts.seconds != 0 and moment.vols.surface != 0:
+        fade: uint256 = surfaces_._fade(moment.vols.surface)
         near: uint256 = 0
         far: uint256 = 0
         weight: uint256 = 0
-        if fade != WAD or block.timestamp <= surfaces_._live_until(moment.surface):
-            near, far, weight = self._place(market, expiry, moment.surface)
+        if fade != WAD or block.timestamp <= surfaces_._live_until(moment.vols.surface):
+            near, far, weight = self._place(market, expiry, moment.vols.surface)
         if near != 0:
             facts.status |= layout.SURFACE_SVI
             facts.surface_near = near
@@ -1100,35 +1065,17 @@ def _undisputed(market: uint256, seen: uint256) -> (uint256, uint256):
     @notice The undisputed price as stored, and its stamp.
     """
     word: uint256 = seen
-    if seen & IS_UNDISPUTED == 0:
-        word = self.markets[market].undisputed
-    return word & feeds_.MAX_PRICE, (word >> STAMP_AT) & TIME_MASK
+    if seen & words_.IS_UNDISPUTED == 0:
+        word = self.undisputed[market]
+    return word & feeds_.MAX_PRICE, words_._seen_at(word)
 
 
 @internal
-@pure
-def _pack_anchors(sigma: uint256, week: uint256, long: uint256, base: uint256, instant: uint256) -> uint256:
-    return (
-        unsafe_div(sigma, VOL_UNIT)
-        | (unsafe_div(week, VOL_UNIT) << WEEK_AT)
-        | (unsafe_div(long, VOL_UNIT) << LONG_AT)
-        | (base << BASE_AT)
-        | (instant << INSTANT_AT)
-    )
-
-
-@internal
-@pure
-def _cursor(id: uint256, stamp: uint256, price: uint256) -> uint256:
-    return id | (stamp << 80) | (price << 114)
-
-
-@internal
-def _record_rounds(words: Market):
+def _record_rounds(primary: uint256, second: uint256):
     """
     @notice Has RoundRecorders keep their newest answer; one that fails is believed only if it got its gas.
     """
-    for feed: uint256 in [words.primary, words.second]:
+    for feed: uint256 in [primary, second]:
         if feeds_._kind(feed) == feeds_.RECORDER:
             gas_before: uint256 = msg.gas
             success: bool = raw_call(
@@ -1141,12 +1088,12 @@ def _record_rounds(words: Market):
 
 
 @internal
-def _record(market: uint256, words: Market, moment: Moment):
+def _record(market: uint256, words: words_.Market, moment: Moment):
     """
     @notice Writes what a call leaves behind.
     @param words As stored, but for instants that this call has folded.
     """
-    last_day: uint256 = self._day((words.state >> RECORDED_AT) & TIME_MASK)
+    last_day: uint256 = self._day((words.state >> words_.RECORDED_AT) & TIME_MASK)
     today: uint256 = self._day(block.timestamp)
     price: uint256 = 0
     stamp: uint256 = 0
@@ -1156,17 +1103,17 @@ def _record(market: uint256, words: Market, moment: Moment):
         self.undisputed_at[market][today] = price
     state: uint256 = (
         market_clock._pack(moment.clock)
-        | (block.timestamp << RECORDED_AT)
-        | (moment.prices.apart_since << APART_AT)
-        | (moment.grace_until << GRACE_AT)
-        | (moment.broken_at << BROKEN_AT)
-        | (words.state & FLAGS)
+        | (block.timestamp << words_.RECORDED_AT)
+        | (moment.prices.apart_since << words_.APART_AT)
+        | (moment.grace_until << words_.GRACE_AT)
+        | (moment.broken_at << words_.BROKEN_AT)
+        | (words.state & words_.FLAGS)
     )
     if moment.is_out:
-        state |= OUTAGE
+        state |= words_.OUTAGE
     if state != words.state:
         self.markets[market].state = state
-        if (state ^ words.state) & EVENT_BITS != 0:
+        if (state ^ words.state) & words_.EVENT_BITS != 0:
             log IOracleAdapter.StatusRecorded(
                 market=market,
                 status=moment.status,
@@ -1176,22 +1123,22 @@ def _record(market: uint256, words: Market, moment: Moment):
     seen: uint256 = words.seen
     primary: feeds_.Reading = moment.prices.primary
     if primary.price != 0:
-        seen = primary.price | (primary.stamp << STAMP_AT) | (words.seen >> LISTED_AT << LISTED_AT)
-    seen = seen & ~IS_UNDISPUTED
-    if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == (seen >> STAMP_AT) & TIME_MASK:
-        seen |= IS_UNDISPUTED
-    elif moment.undisputed != price or moment.undisputed_at != stamp or words.seen & IS_UNDISPUTED != 0:
-        self.markets[market].undisputed = moment.undisputed | (moment.undisputed_at << STAMP_AT)
+        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.seen >> words_.LISTED_AT << words_.LISTED_AT)
+    seen = seen & ~words_.IS_UNDISPUTED
+    if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == words_._seen_at(seen):
+        seen |= words_.IS_UNDISPUTED
+    elif moment.undisputed != price or moment.undisputed_at != stamp or words.seen & words_.IS_UNDISPUTED != 0:
+        self.undisputed[market] = moment.undisputed | (moment.undisputed_at << words_.STAMP_AT)
     if seen != words.seen:
         self.markets[market].seen = seen
-    anchors: uint256 = self._pack_anchors(
-        moment.sigma,
-        moment.week,
-        moment.long,
-        (words.anchors >> BASE_AT) & feeds_.MAX_PRICE,
-        words.anchors >> INSTANT_AT,
+    anchors: uint256 = words_._anchors(
+        moment.vols.sigma,
+        moment.vols.week,
+        moment.vols.long,
+        words_._base(words.anchors),
+        words.anchors >> words_.INSTANT_AT,
     )
     if anchors != self.markets[market].anchors:
         self.markets[market].anchors = anchors
-    if moment.surface != 0 and moment.surface != self.surfaces[market][0]:
-        self.surfaces[market][0] = moment.surface
+    if moment.vols.surface != 0 and moment.vols.surface != self.surfaces[market][0]:
+        self.surfaces[market][0] = moment.vols.surface

@@ -24,7 +24,7 @@ implements: IPullFeed
 
 initializes: pull_rounds
 
-exports: (pull_rounds.latestRoundData, pull_rounds.getRoundData, pull_rounds.prices_at, pull_rounds.decimals)
+exports: (pull_rounds.latestRoundData, pull_rounds.getRoundData, pull_rounds.prices_at, pull_rounds.decimals, pull_rounds.feed_kind)
 
 
 # what a payload says

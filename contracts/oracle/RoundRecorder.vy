@@ -10,6 +10,7 @@
      gas, answers nonsense or has changed its decimals adds nothing and breaks nothing: the rounds kept stay and grow old.
 """
 
+from contracts.oracle import feeds
 from interfaces import IRoundRecorder
 
 implements: IRoundRecorder
@@ -95,6 +96,16 @@ def decimals() -> uint8:
     @return Decimals.
     """
     return DECIMALS
+
+
+@external
+@pure
+def feed_kind() -> uint256:
+    """
+    @notice What a listing must call this feed.
+    @return feeds.RECORDER.
+    """
+    return feeds.RECORDER
 
 
 @internal

@@ -11,11 +11,25 @@
 
 from contracts.oracle import feeds
 from contracts.oracle import market_clock
+from contracts.oracle import market_words
 from contracts.oracle import realised_vol
 from interfaces import IPullFeed
 from interfaces import IVolFolder
 
 implements: IVolFolder
+
+
+# how far realised vols are folded
+struct Folding:
+    feed: uint256       # feed word of the primary (oracle/feeds)
+    params: uint256     # oracle/oracle_word
+    listed_at: uint256  # [unix seconds]
+    variances: uint256  # oracle/realised_vol
+    base: uint256       # price in force at the last folded instant [wad]
+    instant: uint256    # that instant [10 min]
+    cursor: uint256     # id 80 | stamp 34 | price 96 of the last round that counted
+    looked: uint256
+
 
 # a feed further ahead than this is not walked but jumped to
 MAX_BEHIND: constant(uint256) = 2048
@@ -25,45 +39,45 @@ TIME_MASK: constant(uint256) = market_clock.TIME_MASK
 
 @external
 @view
-def fold(start: IVolFolder.Folding, most: uint256) -> IVolFolder.Folding:
+def fold(kept: IVolFolder.Folding, most: uint256) -> IVolFolder.Folded:
     """
     @notice Folds the instants that have passed, oldest first. An aggregator's rounds are walked; of brought prices an instant
             is asked for ten minutes after it.
-    @param start What is kept.
+    @param kept What is kept.
     @param most Rounds or instants to look at, at most 256.
     @return What is to be kept.
     """
-    if feeds._kind(start.feed) == feeds.BROUGHT:
-        return self._fold_samples(start, min(most, MAX_ROUNDS))
-    return self._fold_rounds(start, min(most, MAX_ROUNDS))
-
-
-@external
-@view
-def with_newest(folding: IVolFolder.Folding, price: uint256) -> uint256:
-    """
-    @notice The variances with the return from the last folded instant to the newest price, as of now.
-    @param folding What is kept.
-    @param price The newest price [wad].
-    @return Packed variances (oracle/realised_vol).
-    """
-    return realised_vol._fold(
-        folding.variances,
-        folding.base,
-        price,
-        block.timestamp - folding.instant * realised_vol.INSTANT,
-        folding.params,
-        block.timestamp - folding.listed_at,
+    folding: Folding = Folding(
+        feed=kept.feed,
+        params=kept.params,
+        listed_at=kept.seen >> market_words.LISTED_AT,
+        variances=kept.variances,
+        base=market_words._base(kept.anchors),
+        instant=kept.anchors >> market_words.INSTANT_AT,
+        cursor=kept.cursor,
+        looked=0,
+    )
+    if feeds._kind(kept.feed) == feeds.BROUGHT:
+        folding = self._fold_samples(folding, min(most, MAX_ROUNDS))
+    else:
+        folding = self._fold_rounds(folding, min(most, MAX_ROUNDS))
+    return IVolFolder.Folded(
+        anchors=(kept.anchors & (2**market_words.BASE_AT - 1))
+        | (folding.base << market_words.BASE_AT)
+        | (folding.instant << market_words.INSTANT_AT),
+        variances=folding.variances,
+        cursor=folding.cursor,
+        looked=folding.looked,
     )
 
 
 @internal
 @view
-def _fold_rounds(start: IVolFolder.Folding, most: uint256) -> IVolFolder.Folding:
+def _fold_rounds(start: Folding, most: uint256) -> Folding:
     """
     @notice Walks an aggregator's rounds and folds the instants that they pass.
     """
-    folding: IVolFolder.Folding = start
+    folding: Folding = start
     newest: feeds.Reading = feeds._read_newest(start.feed)
     # at another scale, or without a newest round, nothing may be folded
     if newest.id == 0 or newest.reason == feeds.DECIMALS:
@@ -105,11 +119,11 @@ def _fold_rounds(start: IVolFolder.Folding, most: uint256) -> IVolFolder.Folding
 
 @internal
 @view
-def _fold_samples(start: IVolFolder.Folding, most: uint256) -> IVolFolder.Folding:
+def _fold_samples(start: Folding, most: uint256) -> Folding:
     """
     @notice Folds the instants of a brought feed whose ten minutes of waiting have passed.
     """
-    folding: IVolFolder.Folding = start
+    folding: Folding = start
     upto: uint256 = block.timestamp // realised_vol.INSTANT - 1
     if upto <= start.instant or most == 0:
         return folding
@@ -129,11 +143,11 @@ def _fold_samples(start: IVolFolder.Folding, most: uint256) -> IVolFolder.Foldin
 
 @internal
 @pure
-def _fold_upto(start: IVolFolder.Folding, price: uint256, upto: uint256) -> IVolFolder.Folding:
+def _fold_upto(start: Folding, price: uint256, upto: uint256) -> Folding:
     """
     @notice Folds every instant after the last one up to a moment, one price being in force at all of them.
     """
-    folding: IVolFolder.Folding = start
+    folding: Folding = start
     instant: uint256 = upto // realised_vol.INSTANT
     if instant <= start.instant:
         return folding

@@ -7,7 +7,7 @@
         arbitrage at the strikes checked) and stay within a capped change per hour. OracleAdapter holds what is in force,
         lets it fade when it is stale, and mixes expiries. docs/oracle.md has what a stolen key can do.
 @dev Owns: publishers, thresholds, nonces. Trusts: the owner of RiskParameters with the list of publishers, within
-     bounds; publishers, as a quorum, with vols within the cap; nobody with prices, margins or collateral. A publication
+     bounds, its guardian with stopping a surface; publishers, as a quorum, with vols within the cap; nobody with prices, margins or collateral. A publication
      that is refused changes nothing. Never called by a snapshot: nothing here can stop closing or settling.
      Checked strikes of an expiry: its own standard deviation sqrt(w(0)) times 0, +-1.25, +-2.5 (the near ones, where
      vols have bounds) and +-5, ln(K/F) = +-2.5, and where the smile is lowest. Far out a smile is so nearly linear that
@@ -32,6 +32,7 @@ exports: domain.eip712Domain
 
 interface IOwned:
     def owner() -> address: view
+    def guardian() -> address: view
 
 
 # an SVI slice, unpacked
@@ -163,6 +164,30 @@ def set_publishers(
         heartbeat=heartbeat,
         cap_bps=cap_bps,
         version=version,
+    )
+
+
+@external
+def stop(market: uint256):
+    """
+    @notice Ends publishing for a market at once: its surface is stale from now on and fades into the fallback's by the ramp. Only
+            the guardian. Only `set_publishers` starts it again, with a new list.
+    @param market Market index.
+    """
+    assert msg.sender == staticcall IOwned(PARAMETERS).guardian(), "surface/not-guardian"
+    word: uint256 = self.words[market]
+    assert self._threshold(word) != 0, "surface/no-publishers"
+    # the next version voids what the old list has signed
+    word = (word & ~(255 << THRESHOLD_AT)) + (1 << VERSION_AT)
+    self.words[market] = word
+    extcall IOracleAdapter(ORACLE).stop_surface(market)
+    log IVolSurface.PublishersSet(
+        market=market,
+        publishers=[],
+        threshold=0,
+        heartbeat=self._heartbeat(word),
+        cap_bps=word >> CAP_AT,
+        version=self._version(word),
     )
 
 

@@ -113,7 +113,7 @@ def _scale(feed: uint256) -> uint256:
     """
     @notice Factor from the feed's answers to wad.
     """
-    return 10 ** (18 - ((feed >> DECIMALS_AT) & 31))
+    return pow_mod256(10, unsafe_sub(18, (feed >> DECIMALS_AT) & 31))
 
 
 # --- rounds --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 """
 
 from contracts.math import scales
+from contracts.oracle import feeds
 from interfaces import IPullFeed
 
 DECIMALS: constant(uint8) = 8
@@ -243,3 +244,13 @@ def decimals() -> uint8:
     @return 8.
     """
     return DECIMALS
+
+
+@external
+@pure
+def feed_kind() -> uint256:
+    """
+    @notice What a listing must call this feed.
+    @return feeds.BROUGHT.
+    """
+    return feeds.BROUGHT

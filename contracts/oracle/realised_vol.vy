@@ -52,6 +52,7 @@ MAX_RETURN: constant(int256) = 2**64 // 5  # [Q64]
 MAX_VARIANCE: constant(uint256) = 100 * 10**18  # vol of 1000 %
 MAX_RATIO: constant(uint256) = 100 * 10**18
 UNIT: constant(uint256) = 10
+NEAR_ZERO: constant(uint256) = 2**60  # [Q64]
 VARIANCE_MASK: constant(uint256) = 2**64 - 1
 
 
@@ -164,6 +165,15 @@ def _long(elapsed: uint256, age: uint256) -> uint256:
 @internal
 @pure
 def _left(exponent: uint256) -> uint256:
+    """
+    @notice e^-exponent. Below 1/16, which is a poked market, by the symmetric fraction of third degree (Pade), exact to 4e-14 and a
+            fifth of the gas: (120 + 12*x^2 - x*(60 + x^2)) / (120 + 12*x^2 + x*(60 + x^2)).
+    """
+    if exponent < NEAR_ZERO:
+        square: uint256 = unsafe_mul(exponent, exponent) >> 64
+        even: uint256 = unsafe_add(120 * ONE, unsafe_mul(12, square))
+        odd: uint256 = unsafe_mul(exponent, unsafe_add(60 * ONE, square)) >> 64
+        return unsafe_div(unsafe_sub(even, odd) << 64, unsafe_add(even, odd))
     return convert(fixed._exp(unsafe_sub(0, convert(exponent, int256))), uint256)
 
 
@@ -173,8 +183,19 @@ def _move(
     word: uint256, old_price: uint256, new_price: uint256, elapsed: uint256, decays: Decays
 ) -> uint256:
     """
-    @notice The variances after one more return, with decays that are known.
-    @param word Packed variances.
+    @notice Packed variances after one more return, with decays that are known.
+    """
+    return self._pack(self._moved(self._unpack(word), old_price, new_price, elapsed, decays))
+
+
+@internal
+@pure
+def _moved(
+    variances: Variances, old_price: uint256, new_price: uint256, elapsed: uint256, decays: Decays
+) -> Variances:
+    """
+    @notice The variances after one more return.
+    @param variances Before it.
     @param old_price Price before, positive, below 2^96 [any unit].
     @param new_price Price after, same unit.
     @param elapsed Time between them, the one of the decays [seconds].
@@ -186,14 +207,11 @@ def _move(
     power: uint256 = unsafe_div(
         unsafe_mul(unsafe_mul(unsafe_mul(size, size), YEAR) >> 64, WAD), max(elapsed, 1)
     )
-    variances: Variances = self._unpack(word)
-    return self._pack(
-        Variances(
-            fast=self._step(variances.fast, power, decays.fast),
-            day=self._step(variances.day, power, decays.day),
-            week=self._step(variances.week, power, decays.week),
-            long=self._step(variances.long, power, decays.long),
-        )
+    return Variances(
+        fast=self._step(variances.fast, power, decays.fast),
+        day=self._step(variances.day, power, decays.day),
+        week=self._step(variances.week, power, decays.week),
+        long=self._step(variances.long, power, decays.long),
     )
 
 
@@ -207,22 +225,30 @@ def _step(variance: uint256, power: uint256, decay: uint256) -> uint256:
 
 @internal
 @pure
-def _vols(word: uint256) -> Vols:
+def _root(square: uint256) -> uint256:
+    """
+    @notice Square root, rounded down. The builtin is 200 bytes wherever it stands.
+    """
+    return isqrt(square)
+
+
+@internal
+@pure
+def _vols(variances: Variances) -> Vols:
     """
     @notice What a snapshot needs of the variances.
     """
-    variances: Variances = self._unpack(word)
     vols: Vols = Vols(
         sigma=0,
         ratio=WAD,
-        week=isqrt(unsafe_mul(variances.week, WAD)),
-        long=isqrt(unsafe_mul(variances.long, WAD)),
+        week=self._root(unsafe_mul(variances.week, WAD)),
+        long=self._root(unsafe_mul(variances.long, WAD)),
     )
     vols.sigma = vols.week
     if variances.day > variances.week:
-        vols.sigma = isqrt(unsafe_mul(variances.day, WAD))
+        vols.sigma = self._root(unsafe_mul(variances.day, WAD))
     if variances.fast > variances.week:
         vols.ratio = MAX_RATIO
         if variances.week != 0:
-            vols.ratio = min(isqrt(variances.fast * (WAD * WAD) // variances.week), MAX_RATIO)
+            vols.ratio = min(self._root(unsafe_div(unsafe_mul(variances.fast, WAD * WAD), variances.week)), MAX_RATIO)
     return vols

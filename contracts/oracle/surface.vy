@@ -46,6 +46,16 @@ def _live_until(word: uint256) -> uint256:
 
 @internal
 @pure
+def _stale_at(word: uint256, now: uint256) -> uint256:
+    """
+    @notice The surface word, live no longer than until the second before `now`.
+    """
+    live_until: uint256 = min(self._live_until(word), now - 1)
+    return (word & ~(TIME_MASK << LIVE_AT)) | (live_until << LIVE_AT)
+
+
+@internal
+@pure
 def _fade(word: uint256) -> uint256:
     return (word >> FADE_AT) & FADE_MASK
 

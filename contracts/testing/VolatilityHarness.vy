@@ -65,7 +65,7 @@ def vols(word: uint256) -> (realised_vol.Vols, uint256):
     @return (vols, gas).
     """
     before: uint256 = msg.gas
-    found: realised_vol.Vols = realised_vol._vols(word)
+    found: realised_vol.Vols = realised_vol._vols(realised_vol._unpack(word))
     return found, before - msg.gas
 
 

@@ -19,9 +19,9 @@ LISTED = {
         (
             "Clearinghouse.load", "Clearinghouse.market", "Clearinghouse.novate", "Clearinghouse.settle",
             "Exchange.filled_of", "GreeksEngine.terms", "InsuranceFund.request_of", "Lens.greeks_terms",
-            "Lens.liquidation_prices", "MarginGate.review", "OracleAdapter.realised_variances",
-            "OracleAdapter.surface", "RiskParameters.bounds", "RiskParameters.ramp", "Settlement.cell_state",
-            "Settlement.claim_of", "TradeLimits.caps_of", "VolSurface.settings",
+            "Lens.liquidation_prices", "MarginGate.review", "OracleAdapter.surface", "RiskParameters.bounds",
+            "RiskParameters.ramp", "Settlement.cell_state", "Settlement.claim_of", "TradeLimits.caps_of",
+            "VolSurface.settings",
         ),
         LATER,
     ),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import boa
 import pytest
 
+from bulkhead.keeper.round_search import find, find_start
 from tests.evm import Env
-from tests.worlds.oracle import BOUND, DAY, SPOT, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld
+from tests.worlds.brought import BroughtMarket, PythWorld, RedStoneWorld
+from tests.worlds.oracle import AVERAGE, BOUND, DAY, SPOT, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld
 
 EXPIRY = START + DAY
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +54,69 @@ def test_list__feed_that_keeps_no_rounds__refused() -> None:
     feed.push(2000 * UNIT, world.now)
     with boa.reverts("oracle/no-history"):
         world.list(2, feed)
+
+
+# --- A6: a phase that changed inside the window hid its start from keepers ---------------------------------------
+
+
+def test_fix__phase_changes_inside_the_window__the_keepers_search_names_the_start_in_the_old_phase() -> None:
+    world = OracleWorld(fallback=False)
+    for after in (-3000, -2400, -1500):
+        at(world, after, 2000)
+    start = at(world, -1860, 2000)
+    world.primary.set_phase((start >> 64) + 2)
+    for after in (-900, -300):
+        last = at(world, after, 2600)
+    boa.env.timestamp = EXPIRY - 60
+    assert not world.observe(EXPIRY).is_fresh
+    newest = world.primary.latest_id()
+    assert newest == last
+
+    def stamp_of(id: int) -> int:
+        try:
+            return int(world.primary.getRoundData(id)[3])
+        except boa.BoaError:
+            return 0
+
+    hint = find(find_start(newest, EXPIRY - 1800), stamp_of)
+    assert hint == start
+    # known to the contract from now on, for snapshots too
+    world.fix(EXPIRY, [hint])
+    assert world.look(EXPIRY).is_active
+    boa.env.timestamp = EXPIRY + 300
+    assert world.fix(EXPIRY) == 2300 * WAD
+
+
+# --- A13: who brought prices chose vol, average and expiry price -------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [PythWorld, RedStoneWorld])
+def test_brought__spot_timed_and_samples_shuffled__vol_average_and_price_are_the_samples(kind: type) -> None:
+    outcomes = set()
+    for is_timed in (False, True):
+        with boa.env.anchor():
+            market = BroughtMarket(kind())
+            begin = EXPIRY - 3600
+            minutes = {minute: 2000 + (minute // 60) % 7 for minute in range(begin, EXPIRY, 60)}
+            for minute, price in minutes.items():
+                boa.env.timestamp = minute + 30
+                if is_timed:
+                    # spot at whatever extreme of this half minute pays, and looks at it
+                    market.spot(price * (1.03 if minute // 60 % 2 else 0.97))
+                    market.oracle.poke(1, 256)
+                    market.oracle.observe(1, EXPIRY)
+                part = [at for at in minutes if minute - 300 < at <= minute] if minute % 300 == 240 else []
+                if is_timed:
+                    part.sort(key=lambda at: at * 7919 % 104729)
+                if part:
+                    assert market.bring({at: minutes[at] for at in part}) == 5
+            boa.env.timestamp = EXPIRY + 600
+            while market.oracle.poke(1, 256):
+                pass
+            price = market.expiry_prices.fix(1, EXPIRY, [])
+            assert price == sum(minutes[m] for m in minutes if m >= EXPIRY - 1800) * WAD // 30
+            outcomes.add((price, market.oracle.market_words(1)[6]))
+    assert len(outcomes) == 1
 
 
 # --- A15: clamped answers, stamps that step back, other decimals -------------------------------------------------
@@ -138,32 +205,61 @@ def test_poke__between_two_updates_of_a_fast_feed__no_grace_and_the_clock_goes_o
     assert clocks == [60 * 66, 60 * 66]
 
 
-def test_clock__a_stranger_calls_everything_all_the_time__advances_the_same() -> None:
-    """Two hours across a window's start: a round every five minutes, a keeper every ten."""
-    clocks = []
+def everything(world: OracleWorld, first: int) -> list[Callable[[], object]]:
+    """What a stranger may call at any time."""
+    return [
+        world.poke,
+        world.look,
+        world.observe,
+        lambda: world.observe(EXPIRY),
+        lambda: world.observe(EXPIRY + DAY),
+        lambda: world.adapter.stamp_cell(1, EXPIRY),
+        lambda: world.adapter.condition(1, EXPIRY),
+        lambda: world.now > EXPIRY - 1800 and world.fix(EXPIRY, [first, 1]),
+    ]
+
+
+@pytest.mark.parametrize("is_fast", [False, True])
+def test_state__a_stranger_calls_everything_all_the_time__is_what_it_is_without(is_fast: bool) -> None:
+    """Two hours across a window's start, in the long profile every second.
+
+    A round every five minutes, or every 75 to 105 seconds of a feed with a heartbeat of one minute; a keeper every ten
+    minutes.
+    """
+    seen: list[list[tuple[int, ...]]] = []
+    clocks: list[list[tuple[int, int]]] = []
     for is_crowded in (False, True):
         with boa.env.anchor():
-            world = OracleWorld(fallback=False)
+            world = OracleWorld(fallback=False, heartbeat=60 if is_fast else 3600)
             boa.env.timestamp = EXPIRY - 7200
             world.push(2000)
             world.observe(EXPIRY)
-            first = world.primary.latest_id()
-            found = []
-            for second in range(5, 7200, 5):
+            stranger = everything(world, world.primary.latest_id())
+            found, counted, next_round = [], [], 0
+            for second in range(0, 7200, 1 if LONG else 5):
                 boa.env.timestamp = EXPIRY - 7200 + second
-                if second % 300 == 0:
+                if second >= next_round:
                     world.push(2000 + second % 7)
-                if second % 600 == 0 or second == 5405:
-                    found.append((world.observe(EXPIRY).clock, world.observe().clock))
+                    next_round = second + (75 + second % 31 if is_fast else 300)
+                    has_new = True
+                if has_new and second // 600 > len(found) - 1:
+                    facts = world.observe(EXPIRY)
+                    found.append((facts.flags, facts.reason, facts[SPOT], facts[AVERAGE], facts.restart))
+                    counted.append((facts.clock, world.observe().clock))
                 elif is_crowded:
-                    world.poke()
-                    world.observe(0)
-                    world.observe(EXPIRY)
-                    if second > 5400:
-                        world.fix(EXPIRY, [first, 1])
-            clocks.append(found)
-    assert clocks[0] == clocks[1]
-    assert clocks[0][-1][1] - clocks[0][0][1] >= 600 * 10
+                    calls = stranger if LONG else (stranger[second // 5 % 8], stranger[(second // 5 * 3 + 1) % 8])
+                    for call in calls:
+                        call()
+                has_new = False
+            seen.append(found)
+            clocks.append(counted)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 12 and all(flags == 3 for flags, *_ in seen[0])
+    # who looks more often counts no less of the time in which the price was fresh; nobody restarts an auction
+    assert all(a >= b for more, less in zip(clocks[1], clocks[0], strict=True) for a, b in zip(more, less, strict=True))
+    if not is_fast:
+        assert [market for _, market in clocks[0]] == [market for _, market in clocks[1]]
+        assert clocks[0][-1][1] - clocks[0][0][1] >= 600 * 10
 
 
 # --- A25: the last resort was chosen by whoever poked after the expiry ------------------------------------------

@@ -15,7 +15,7 @@ import boa
 import pytest
 
 from bulkhead.chain.parameters import feeds_argument
-from bulkhead.risk.volatility import OracleWord, Round, read_answer
+from bulkhead.risk.volatility import OracleWord, Round, Variances, read_answer
 from tests.contracts import deployer
 
 EMPTY = "0x" + "00" * 20
@@ -160,7 +160,7 @@ class OracleWorld:
         return self.adapter.poke(market, rounds)
 
     def variances(self, market: int = 1) -> tuple[int, int, int, int]:
-        return tuple(self.adapter.realised_variances(market))
+        return Variances.from_word(self.adapter.market_words(market)[6]).lanes()
 
     def events(self, name: str) -> list[Any]:
         return [log for log in self.adapter.get_logs() if type(log).__name__ == name]

@@ -11,7 +11,7 @@ from boa.contracts.base_evm_contract import BoaError
 
 from bulkhead.keeper.round_search import find, find_start
 from bulkhead.risk.expiry import Source, Terms, live_through
-from bulkhead.risk.settlement_average import average_price
+from bulkhead.risk.settlement_average import average_price, round_at
 from tests.worlds.feeds import PHASE, SETTLE_DELAY, UNIT, WINDOW, FeedScript, PlayedFeed, ScriptedRound
 from tests.worlds.windows import EXPIRY, PAST, Cell, Oracle, move_to, new_oracle, with_past
 
@@ -144,7 +144,25 @@ def test_fix__more_rounds_than_one_call_walks__anyones_calls_complete_the_sum(or
     assert cell.live_sum() is not None
 
 
-@pytest.mark.parametrize("minute", range(-5, 36, 3))
+def test_fix__many_rounds_before_the_one_that_judges__calls_or_a_hint_find_the_fallbacks_price(oracle: Oracle) -> None:
+    """The primary's first round after the expiry bears the fallback out, of which 120 rounds came between the two."""
+    silent = script((-3000, 2000), (600, 1410), (1200, 1410))
+    minutes, seconds = range(-3000, 0, 60), range(5, 2600, 5)
+    lived = script(*[(at, 1400.0) for at in minutes], *[(at, 1400.0) for at in seconds])
+    cell = listed(oracle, silent, lived)
+    now = EXPIRY + 2500
+    move_to(now, *cell.feeds)
+    starts = [round_at(played.history(now), START).id for played in (silent, lived)]
+    judged_at = round_at(lived.history(now), EXPIRY + 599).id
+    with boa.env.anchor():
+        assert cell.fix(starts) == 0
+        assert cell.fix([*starts, judged_at - 1]) == 0
+        # nobody names a round: each call goes on where the last one stood
+        assert cell.fix([]) == average_of(lived)
+    assert cell.fix([*starts, judged_at]) == average_of(lived)
+
+
+@pytest.mark.parametrize("minute", range(-2, 33))
 def test_fix__phase_changes_at_a_minute_of_the_window__the_keepers_search_proves_it(
     oracle: Oracle, minute: int
 ) -> None:

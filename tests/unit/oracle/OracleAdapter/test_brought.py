@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import boa
 import pytest
 
-from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round
+from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round, Variances
 from tests.contracts import deployer
 from tests.worlds.brought import MINUTE, BroughtMarket, PythWorld, RedStoneWorld
 from tests.worlds.oracle import FRESH, START, UNIT, WAD
@@ -152,7 +152,7 @@ def test_poke__samples__fold_ten_minutes_later_to_the_reference(market):
     assert market.oracle.poke(1, 256) == 7
     for at in list(prices)[:7]:
         state = state.fold_upto(prices[at] * WAD, at)
-    assert tuple(market.oracle.realised_variances(1)) == state.variances.lanes()
+    assert Variances.from_word(market.oracle.market_words(1)[6]) == state.variances
     assert market.oracle.poke(1, 256) == 0
     boa.env.timestamp += 1
     assert market.oracle.poke(1, 256) == 1
@@ -164,4 +164,4 @@ def test_poke__zigzag_of_spot__stored_vols_do_not_move(market):
         boa.env.timestamp += 45
         market.spot(2000 + 40 * (k % 2))
         market.oracle.poke(1, 256)
-    assert max(market.oracle.realised_variances(1)) <= 16 * WAD // 100
+    assert max(Variances.from_word(market.oracle.market_words(1)[6]).lanes()) <= 16 * WAD // 100

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round, fallback_iv, ramp_anchor
-from tests.worlds.oracle import DAY, NEAR, PHASE, UNIT, WAD, OracleWorld
+import math
+import random
+
+import numpy as np
+import pytest
+
+from bulkhead.risk.crash.tape import Tape
+from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round, fallback_iv, fallback_iv_float, ramp_anchor
+from tests.worlds.oracle import DAY, NEAR, PHASE, SIGMA, UNIT, VOL_RATIO, WAD, OracleWorld
 
 WORD = OracleWord()
 FLOOR = 4 * WAD // 10
@@ -49,3 +56,28 @@ def test_snapshot__an_hour_of_crash__no_vol_of_any_expiry_moved_by_more_than_the
         lone.poke()
     for t, old in zip(tenors, before, strict=True):
         assert old < lone.look(lone.now + t)[NEAR] <= old * 1.0501
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tape__a_crash_round_by_round__the_replays_mirror_says_what_the_adapter_says(
+    lone: OracleWorld, seed: int
+) -> None:
+    rng = random.Random(seed)
+    rounds, price = [(lone.now, 2000 * UNIT)], 2000.0
+    said = []
+    for i in range(120):
+        lone.wait(rng.choice((0, 7, 60, 600, 601, 1800, 3000, 7200)))
+        price *= math.exp(rng.gauss(-0.01 if 40 < i < 60 else 0.0, 0.02))
+        rounds.append((lone.now, round(price * UNIT)))
+        lone.primary.push(rounds[-1][1], lone.now)
+        lone.poke()
+        facts = lone.look()
+        ivs = [lone.look(lone.now + t)[NEAR] / WAD for t in (HOUR, 9 * DAY, 200 * DAY)]
+        said.append((facts[SIGMA] / WAD, facts[VOL_RATIO] / WAD, ivs))
+    tape = Tape.record(rounds)
+    factor = WORD.flat_factor_bps / 10_000
+    tenors = np.array([HOUR, 9 * DAY, 200 * DAY], dtype=np.float64)
+    for i, (sigma, ratio, ivs) in enumerate(said, 1):
+        assert (tape.sigma[i], tape.vol_ratio[i]) == (sigma, ratio), i
+        assert fallback_iv_float(tape.week[i], tape.long[i], tenors, factor) == pytest.approx(ivs, rel=1e-9), i
+    assert max(tape.sigma) > 0.45 and max(tape.vol_ratio) > 1.2

@@ -487,6 +487,16 @@ def test_fix__window_changed_after_it_began__keeps_its_own(world: OracleWorld) -
     assert fix(world) == 2100 * WAD
 
 
+def test_cell_terms__deviation_changed_after_the_first_observe__the_cell_keeps_its_own(world: OracleWorld) -> None:
+    world.observe(EXPIRY)
+    world.adapter.configure(1, OracleWord(deviation_bps=100).pack(), sender=world.parameters)
+    assert world.adapter.cell_terms(1, EXPIRY).deviation == WAD // 20
+    assert world.adapter.cell_terms(1, EXPIRY + 86_400).deviation == WAD // 100
+    world.adapter.stamp_cell(1, EXPIRY + 86_400)
+    world.adapter.configure(1, OracleWord().pack(), sender=world.parameters)
+    assert world.adapter.cell_terms(1, EXPIRY + 86_400).deviation == WAD // 100
+
+
 def test_fix__zero_window__price_in_force(make_world: Callable[..., OracleWorld]) -> None:
     world = make_world(fallback=False, window_seconds=0)
     go(world, -600)

@@ -8,7 +8,9 @@ import boa
 import pytest
 
 from bulkhead.chain.parameters import ListedFeed, feeds_argument
-from bulkhead.risk.volatility import OracleWord
+from bulkhead.risk.volatility import OracleWord, growth
+from tests.contracts import deployer
+from tests.worlds.brought import PythWorld
 from tests.worlds.oracle import (
     BOUND,
     EMPTY,
@@ -178,6 +180,36 @@ def test_list_market__kind_or_threshold_out_of_range__reverts(world: OracleWorld
         listed(world, 2, kind=3)
     with boa.reverts("oracle/threshold"):
         listed(world, 2, threshold_bps=1001)
+
+
+def test_list_market__kind_that_the_feed_does_not_confess_to__reverts(world: OracleWorld) -> None:
+    """Who keeps rounds says nothing; a recorder and an adapter of brought prices say what they are (`feed_kind`)."""
+    pull = PythWorld().feed
+    recorder = deployer("RoundRecorder").deploy(world.primary.address)
+    world.wait(60)
+    world.push(2000)
+    recorder.record()
+    for feed, own in ((world.primary, 0), (recorder, 1), (pull, 2)):
+        for kind in range(3):
+            argument = ListedFeed(feed.address, 3600, kind=kind).argument
+            none = ListedFeed(EMPTY, 0).argument
+            if kind == own:
+                continue
+            with boa.reverts("oracle/feed-kind"):
+                world.adapter.list_market(2, (argument, none, EMPTY, 0), GOOD, sender=world.parameters)
+    listed_recorder = ListedFeed(recorder.address, 3600, kind=1).argument
+    world.adapter.list_market(3, (listed_recorder, none, EMPTY, 0), GOOD, sender=world.parameters)
+
+
+def test_observe__first_after_the_listing__ramps_for_the_time_since_it_only(world: OracleWorld) -> None:
+    feeds = feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0))
+    world.adapter.list_market(2, feeds, GOOD, sender=world.parameters)
+    first = world.look(market=2)
+    world.wait(60)
+    world.push(2300)
+    facts = world.observe(market=2)
+    assert facts[SIGMA_NOW] > first[SIGMA] * 11 // 10
+    assert facts[SIGMA] <= first[SIGMA] * growth(500, 60) // WAD
 
 
 @pytest.mark.parametrize("vol", [4 * WAD // 10 - 1, 3 * WAD + 1])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round, sigma_now
+from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round
 from tests.contracts import deployer
 from tests.worlds.brought import MINUTE, PythWorld
 from tests.worlds.oracle import (
@@ -53,19 +53,19 @@ class Folder:
         self.kept: tuple[int, ...] = self.packed(self.state)
 
     def packed(self, state: Realised) -> tuple[int, ...]:
+        """What is kept of a state: feed, parameters, SEEN, ANCHORS, variances, cursor (oracle/market_words)."""
+        anchors = state.base << 132 | state.instant << 228
         cursor = state.cursor | state.stamp << 80 | state.price << 114
-        return (
-            self.word, WORD.pack(), state.listed_at, state.variances.word(), state.base, state.instant, cursor, 0,
-        )  # fmt: skip
+        return self.word, WORD.pack(), state.listed_at << 131, anchors, state.variances.word(), cursor
 
     def fold(self, most: int = 256) -> int:
         """One call; returns how many rounds it looked at."""
         found = self.contract.fold(self.kept, most)
-        self.kept = (*tuple(found)[:7], 0)
+        self.kept = (*self.kept[:3], found.anchors, found.variances, found.cursor)
         return found.looked
 
     def expect(self, state: Realised) -> None:
-        assert self.kept[3:7] == self.packed(state)[3:7]
+        assert self.kept == self.packed(state)
         self.state = state
 
 
@@ -117,7 +117,7 @@ def test_fold__many_rounds_between_two_instants__one_return(lone):
     assert lone.fold() == 0
     # 2,000 to 3,000, capped at 20 %
     expected = noise.variances.fold(2000, 3000, INSTANT, WORD.half_lives, INSTANT)
-    assert lone.kept[3] == expected.word()
+    assert lone.kept[4] == expected.word()
 
 
 def test_fold__noise_on_every_update__reads_the_vol_that_is_there():
@@ -204,20 +204,6 @@ def test_fold__new_phase_or_far_behind__jumps_to_the_newest(lone):
     lone.expect(lone.state.add(found).close(lone.now))
 
 
-def test_with_newest__between_instants__is_the_mirror_of_a_snapshot(lone):
-    lone.wait(INSTANT)
-    lone.fold()
-    state = lone.state.close(lone.now)
-    lone.expect(state)
-    lone.wait(250)
-    found = lone.push(2150)
-    seen = state.add(found).seen(lone.now)
-    expected = state.variances.fold(2000 * WAD, 2150 * WAD, 250, WORD.half_lives, lone.now - lone.listed_at)
-    assert lone.contract.with_newest(lone.kept, 2150 * WAD) == expected.word()
-    assert seen == expected.vols()
-    assert sigma_now(seen, 4000) > FLOOR
-
-
 @SETTINGS
 @given(
     steps=st.lists(st.tuples(st.integers(0, 7200), st.integers(-1, 10**12), st.integers(0, 4)), min_size=1, max_size=30)
@@ -273,7 +259,7 @@ class Brought(Folder):
     def fold(self, most: int = 256) -> int:
         looked = super().fold(most)
         # a brought feed has no cursor
-        self.kept = (*self.kept[:6], self.packed(self.state)[6], 0)
+        self.kept = (*self.kept[:5], self.packed(self.state)[5])
         return looked
 
 

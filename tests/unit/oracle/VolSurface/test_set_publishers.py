@@ -5,7 +5,10 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.worlds.surface import ACCOUNTS, KEYS, SurfaceWorld, surface
+from tests.worlds.surface import ACCOUNTS, KEYS, SurfaceWorld, grid, surface
+
+#: Status bit of a snapshot: a published surface is in force, not stale and not mixed with the fallback.
+SURFACE_LIVE = 32
 
 
 def set_to(world: SurfaceWorld, accounts=ACCOUNTS, threshold=2, heartbeat=3600, cap_bps=1000, sender=None):
@@ -79,6 +82,59 @@ def test_set_publishers__empty_list__ends_publishing(world):
     for signatures in ([], [bytes(65)]):
         with boa.reverts("surface/no-publishers"):
             world.send(surface(world.now), 1, signatures)
+
+
+def test_stop__anyone_but_the_guardian__reverts(world):
+    for other in (world.owner, ACCOUNTS[0], world.at["RiskParameters"]):
+        with boa.reverts("surface/not-guardian"):
+            world.vol.stop(1, sender=other)
+    with boa.reverts("oracle/only-surface"):
+        world.oracle.stop_surface(1, sender=world.guardian)
+
+
+def test_stop__market_that_nobody_publishes_for__reverts(world):
+    with boa.reverts("surface/no-publishers"):
+        world.vol.stop(2, sender=world.guardian)
+    world.vol.stop(1, sender=world.guardian)
+    with boa.reverts("surface/no-publishers"):
+        world.vol.stop(1, sender=world.guardian)
+
+
+def test_stop__surface_in_force__fades_by_the_ramp_as_a_stale_one(world):
+    expiry = grid(world.now)[4]
+    world.publish(surface(world.now, 0.55))
+    for _ in range(40):
+        world.wait(600)
+        world.push(2000)
+        world.publish(world.moved(0.55))
+        world.observe(expiry)
+    assert world.fade() == 0
+    world.wait(60)
+    before = world.observe(expiry)
+    assert before.status & SURFACE_LIVE
+    signatures = world.signed(world.moved(0.55), world.nonce + 1)
+    made = world.moved(0.55)
+    world.vol.stop(1, sender=world.guardian)
+    (event,) = [log for log in world.vol.get_logs() if type(log).__name__ == "PublishersSet"]
+    assert (event.publishers, event.threshold) == ([], 0)
+    # nothing jumps: the marks are those of the second before, and only no longer live
+    stopped = world.observe(expiry)
+    assert not stopped.status & SURFACE_LIVE
+    assert (stopped.surface_near, stopped.surface_weight) == (before.surface_near, before.surface_weight)
+    world.wait(600)
+    world.push(2000)
+    faded = world.observe(expiry)
+    assert 0 < world.fade() < 10**18 // 20
+    assert faded.surface_near != 0
+    # what the old list signed is dead, and the old list itself
+    for sent in (signatures, world.signed(made, world.nonce + 1)):
+        with boa.reverts("surface/no-publishers"):
+            world.send(made, world.nonce + 1, sent)
+    set_to(world)
+    with pytest.raises(boa.BoaError, match="surface/(signer-order|not-a-publisher|too-old)"):
+        world.send(made, world.nonce + 1, signatures)
+    world.publish(world.moved(0.55))
+    assert world.observe(expiry).status & 64
 
 
 def test_publish__market_without_publishers__reverts(world):
