@@ -6,8 +6,9 @@ Sources are asked beside the loop: a slow one never stands between a block and t
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,14 +32,27 @@ LONGEST_WINDOW = 65_535
 FIRST_ASKED, LAST_ASKED = 5, 600
 #: A sample not on chain after this long is told of: there is time left to bring it by hand [seconds].
 OVERDUE_SECONDS = 600
-#: Samples asked for at one look, and how often spot is [seconds].
-MOST_ASKED, SPOT_EVERY = 8, 2.0
-#: Pauses before a source, or one sample, is asked again after it had nothing: doubling from, up to [seconds].
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-#: A look waits so long for sources [seconds].
-PATIENCE = 0.1
+#: Samples asked for at one look.
+MOST_ASKED = 8
 #: A source that has answered nothing for so long is told of [seconds].
 SILENT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class BringPace:
+    """How often sources are asked, by this machine's clock [seconds].
+
+    Attributes:
+        spot: Between two questions for spot.
+        first_pause: Before a source, or one sample, is asked again after it had nothing; doubling from then
+        longest_pause: up to this.
+        patience: A look waits so long for answers.
+    """
+
+    spot: float = 2.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    patience: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,9 +83,9 @@ class _Wait:
     tries: int = 0
     until: float = 0.0
 
-    def failed(self) -> None:
+    def failed(self, pace: BringPace) -> None:
         """Waits twice as long as the last time."""
-        self.until = time.monotonic() + min(FIRST_PAUSE * 2**self.tries, LONGEST_PAUSE)
+        self.until = time.monotonic() + min(pace.first_pause * 2 ** min(self.tries, 20), pace.longest_pause)
         self.tries += 1
 
     @property
@@ -115,15 +129,15 @@ class _Feed:
     brought: int = 0
     complaint: str = ""
     silent_since: float = 0.0
-    asked_at: float = -SPOT_EVERY
+    asked_at: float = -math.inf
 
     def answered(self) -> None:
         """The source works."""
         self.rest, self.complaint, self.silent_since = _Wait(), "", 0.0
 
-    def failed(self, error: BulkheadError) -> None:
+    def failed(self, error: BulkheadError, pace: BringPace) -> None:
         """The source does not."""
-        self.rest.failed()
+        self.rest.failed(pace)
         self.complaint = str(error)
         self.silent_since = self.silent_since or time.monotonic()
 
@@ -133,12 +147,14 @@ class Bringer:
 
     Attributes:
         problems: What could not be read at the last look.
+        pace: How often sources are asked.
     """
 
     def __init__(self, chain: Connection, providers: Providers, plans: Sequence[FeedPlan]) -> None:
         self.chain = chain
         self.providers = providers
         self.problems: list[str] = []
+        self.pace = BringPace()
         self._plans = plans
         self._feeds: list[_Feed] = []
         self._windows: dict[Cell, int] = {}
@@ -151,6 +167,8 @@ class Bringer:
             BadInput: A feed is none of brought prices.
             BulkheadError: The nodes failed.
         """
+        if not self._plans:
+            return
         oracle = self.chain["OracleAdapter"]
         head = await self.providers.head()
         answers = await self.providers.read_each(
@@ -182,24 +200,27 @@ class Bringer:
 
     # --- one look -----------------------------------------------------------------------------------------------
 
-    async def look(self, head: Head, cells: Iterable[Cell]) -> tuple[BroughtFeed, ...]:
+    async def look(
+        self, head: Head, cells: Iterable[Cell], flying: Set[tuple[str, int]] = frozenset()
+    ) -> tuple[BroughtFeed, ...]:
         """The feeds at a block, and what to bring to them.
 
         Args:
             head: The block.
             cells: Cells in which vaults have legs.
+            flying: (adapter, minute) of samples in flight.
         """
         self.problems = []
         if not self._feeds:
             return ()
         await self._read_windows(head, cells)
         for feed in self._feeds:
-            self._set_due(feed, head.timestamp, cells)
+            self._set_due(feed, head.timestamp)
         await self._read(head)
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask(head.timestamp))
-        await asyncio.wait({self._asking}, timeout=PATIENCE)
-        return tuple(self._told(feed) for feed in self._feeds)
+        await asyncio.wait({self._asking}, timeout=self.pace.patience)
+        return tuple(self._told(feed, flying) for feed in self._feeds)
 
     async def _read_windows(self, head: Head, cells: Iterable[Cell]) -> None:
         """Where the settlement windows of cells begin that are open or have lately been."""
@@ -219,7 +240,7 @@ class Bringer:
             else:
                 self._windows[cell] = cell[1] - int(terms.window)
 
-    def _set_due(self, feed: _Feed, now: int, cells: Iterable[Cell]) -> None:
+    def _set_due(self, feed: _Feed, now: int) -> None:
         """Minutes whose samples are due: every ten, and all of settlement windows."""
         first = max(now - LATE_SECONDS, feed.listed_at) + 1
         due = set(range(-(-first // INSTANT) * INSTANT, now + 1, INSTANT))
@@ -271,8 +292,12 @@ class Bringer:
             feed.full.add(at)
             feed.messages.pop(at, None)
 
-    def _told(self, feed: _Feed) -> BroughtFeed:
-        ready = [m for at, m in feed.messages.items() if at not in feed.there or m.signers > feed.sent.get(at, 0)]
+    def _told(self, feed: _Feed, flying: Set[tuple[str, int]]) -> BroughtFeed:
+        ready = [
+            message
+            for at, message in feed.messages.items()
+            if (feed.word.source, at) not in flying and (at not in feed.there or message.signers > feed.sent.get(at, 0))
+        ]
         return BroughtFeed(
             market=feed.plan.market,
             address=feed.word.source,
@@ -299,18 +324,18 @@ class Bringer:
             return
         source = feed.plan.source
         try:
-            if time.monotonic() - feed.asked_at >= SPOT_EVERY:
+            if time.monotonic() - feed.asked_at >= self.pace.spot:
                 feed.offered = await source.spot()
                 feed.asked_at = time.monotonic()
             wanted = [at for at in feed.due if self._is_asked(feed, at, now)][:MOST_ASKED]
             for at, found in zip(wanted, await asyncio.gather(*map(source.sample, wanted)), strict=True):
                 known = feed.messages.get(at)
                 if found is None or (known is not None and found.signers <= known.signers):
-                    feed.waits.setdefault(at, _Wait()).failed()
+                    feed.waits.setdefault(at, _Wait()).failed(self.pace)
                 elif at not in feed.full:
                     feed.messages[at] = found
         except BulkheadError as error:
-            feed.failed(error)
+            feed.failed(error, self.pace)
         else:
             feed.answered()
 
@@ -337,7 +362,7 @@ class Bringer:
                 feed.sent.pop(message.at, None)
                 if len(action.messages) == 1:
                     feed.messages.pop(message.at, None)
-                    feed.waits.setdefault(message.at, _Wait()).failed()
+                    feed.waits.setdefault(message.at, _Wait()).failed(self.pace)
                 feed.alone.add(message.at)
 
     def _of(self, action: BringSamples) -> list[_Feed]:

@@ -8,7 +8,7 @@ from bulkhead.risk.words import WAD
 
 #: Samples wait for others so long, so that not each costs a transaction of its own; a cell in its window stays fresh
 #: while three are missing.
-GATHER_SECONDS = 120
+GATHER_SECONDS = 150
 #: Samples of one transaction: a settlement window.
 BATCH = 30
 #: Moves at which spot is brought: with vaults near their edge, and while there are vaults at all [bps].

@@ -69,7 +69,8 @@ class Call:
     def fields(self) -> dict[str, Any]:
         """The action as a log line shows it: of messages their times."""
         if isinstance(self.action, BringSamples):
-            return {"action": kind(self.action), "market": self.action.market, "minutes": self.action.minutes}
+            told = {"market": self.action.market, "feed": self.action.feed, "minutes": self.action.minutes}
+            return {"action": kind(self.action), **told}
         if isinstance(self.action, BringSpot):
             at, price = self.action.message.at, self.action.message.price
             return {"action": kind(self.action), "market": self.action.market, "at": at, "price": price}

@@ -70,13 +70,8 @@ class ExpiryProver:
         place = _place(newest, kept)
         moves = cell in self._tried and self._tried[cell] != place and _is_behind(newest, kept)
         self._places[cell] = place
-        return ExpiryProof(
-            found.hints,
-            isinstance(price, int) and price != 0,
-            self.tried_at.get(cell, 0),
-            moves,
-            bool(found.words) or not known,
-        )
+        final, walks = isinstance(price, int) and price != 0, bool(found.words) or not known
+        return ExpiryProof(found.hints, final, self.tried_at.get(cell, 0), moves, walks)
 
     def tried(self, cell: Cell, now: int) -> None:
         """Notes a call, and how far the cell's sums had come before it."""

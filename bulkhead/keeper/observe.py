@@ -301,15 +301,21 @@ class Observer:
         return found
 
     async def _brought(self, head: Head) -> tuple[BroughtFeed, ...]:
-        found = await self.bringer.look(head, list(self.registry.members))
+        flying = [fields for fields in self._flying(head) if fields.get("action") == "bringsamples"]
+        minutes = {(str(fields["feed"]), int(at)) for fields in flying for at in fields["minutes"]}
+        found = await self.bringer.look(head, list(self.registry.members), minutes)
         self.registry.problems += self.bringer.problems
         return found
 
     def _flagging(self, head: Head) -> frozenset[int]:
-        """Vaults whose flag is in flight with others', or has just been mined in a block that this look does not see."""
+        """Vaults whose flag is in flight together with others'."""
+        batches = [fields for fields in self._flying(head) if fields.get("action") == "flagmany"]
+        return frozenset(int(i) for fields in batches for i in fields["vault_ids"])
+
+    def _flying(self, head: Head) -> list[dict[str, Any]]:
+        """Actions in flight, and those mined in a block that this look does not see."""
         ended = [o.attempt for o in self.outcomes if o.attempt.mined_block > head.number]
-        batches = [a for a in [*self.sender.pending, *ended] if a.fields.get("action") == "flagmany"]
-        return frozenset(int(i) for attempt in batches for i in attempt.fields["vault_ids"])
+        return [attempt.fields for attempt in [*self.sender.pending, *ended]]
 
     def _sweepable(self, numbers: Mapping[tuple[str, Any], int]) -> tuple[Cell, ...]:
         found = {what: amount for (name, what), amount in numbers.items() if name == "sweep"}

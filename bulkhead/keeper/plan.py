@@ -383,6 +383,6 @@ class Advance:
 
 
 Action = (
-    Poke | Observe | Flag | FlagMany | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
-    | Repay | Sweep | Refresh | Reserve | Insure | Collect | Advance | BringSpot | BringSamples
+    Poke | Observe | Flag | FlagMany | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle
+    | Claim | Repay | Sweep | Refresh | Reserve | Insure | Collect | Advance | BringSpot | BringSamples
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Where signed prices come from: Pyth's price service (Hermes), a gateway of RedStone, or a file.
 
-What a source says is not believed: the adapter on chain checks every signature. It only has to be what the adapter reads.
+What a source says is not believed: the adapter on chain checks every signature.
 """
 
 from __future__ import annotations
@@ -20,12 +20,9 @@ from coincurve import PublicKey
 from eth_utils import keccak, to_checksum_address
 
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.price_messages import DECIMALS, payload, unsigned
 from bulkhead.keeper.brought import MINUTE, Message
 
-#: Decimals of RedStone's values and of the adapters' prices.
-DECIMALS = 8
-#: End of a RedStone payload, and what its unsigned metadata says.
-MARKER, METADATA = bytes.fromhex("000002ed57011e0000"), b"1.0#bulkhead"
 #: Bytes that an adapter takes in one message.
 MOST_BYTES = 4096
 #: Answers are small; a longer one is not read [bytes].
@@ -148,7 +145,7 @@ class HermesSource(HttpSource):
 
 
 class RedStoneSource(HttpSource):
-    """A gateway of RedStone: `/data-packages/latest/<service>` and `/data-packages/historical/<service>/<milliseconds>`.
+    """A gateway of RedStone: `/data-packages/latest/<service>` and `.../historical/<service>/<milliseconds>`.
 
     Packages of accounts that the adapter does not know would spoil the payload, so its signers are named.
     """
@@ -241,19 +238,6 @@ def _signer(body: bytes, signature: bytes) -> str:
     except ValueError:
         return ""
     return str(to_checksum_address(keccak(key.format(compressed=False)[1:])[12:]))
-
-
-def unsigned(points: Mapping[str, int], milliseconds: int) -> bytes:
-    """What a signer of RedStone signs: points by feed, milliseconds, size of a value, number of points."""
-    coded = sorted((name.encode().ljust(32, b"\0"), value) for name, value in points.items())
-    body = b"".join(name + value.to_bytes(32, "big") for name, value in coded)
-    return body + milliseconds.to_bytes(6, "big") + (32).to_bytes(4, "big") + len(coded).to_bytes(3, "big")
-
-
-def payload(packages: Sequence[bytes]) -> bytes:
-    """Signed packages as RedStoneAdapter reads them."""
-    count = len(packages).to_bytes(2, "big")
-    return b"".join(packages) + count + METADATA + len(METADATA).to_bytes(3, "big") + MARKER
 
 
 class FileSource:
