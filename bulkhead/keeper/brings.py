@@ -33,7 +33,7 @@ def plan_brings(state: KeeperState, policy: Policy) -> list[Action]:
 def holds_poke(state: KeeperState, policy: Policy, market: int) -> bool:
     """Whether folding now would pass over an instant whose sample this keeper is still to bring."""
     return "bring" in policy.roles and any(
-        at % INSTANT == 0 and state.now - at <= HOLD_SECONDS
+        at % INSTANT == 0 and INSTANT <= state.now - at <= HOLD_SECONDS
         for feed in state.brought
         if feed.market == market and feed.is_primary
         for at in feed.missing

@@ -154,6 +154,8 @@ class Settings(BaseSettings):
     min_bonus: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     min_profit: Decimal = Field(default=Decimal(1), ge=0)
     dry_run: bool = False
+    #: Most flags in one transaction, where many are due at once; behind a Redis each goes to its worker.
+    flag_batch: int = Field(default=8, ge=1, le=32)
     #: What role `bring` brings; from the environment a JSON list.
     prices: Annotated[list[PriceSettings], NoDecode] = []
 
@@ -231,7 +233,12 @@ class Settings(BaseSettings):
     @property
     def policy(self) -> Policy:
         """What to do and for how much."""
-        return Policy(frozenset(self.roles), int(self.min_bonus.scaleb(18)), int(self.min_profit.scaleb(18)))
+        return Policy(
+            roles=frozenset(self.roles),
+            min_bonus=int(self.min_bonus.scaleb(18)),
+            min_profit=int(self.min_profit.scaleb(18)),
+            flag_batch=1 if self.redis else self.flag_batch,
+        )
 
     def fees(self) -> FeePolicy:
         """What to pay."""

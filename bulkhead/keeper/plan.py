@@ -40,7 +40,7 @@ class Policy:
     own_health: int = 14 * WAD // 10
     own_target: int = 18 * WAD // 10
     spot_slack: int = WAD // 50
-    flag_batch: int = 8
+    flag_batch: int = 1
     shard: tuple[int, int] = (0, 1)
 
     def mine(self, vault_id: int) -> bool:

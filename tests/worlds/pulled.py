@@ -59,6 +59,7 @@ class PulledMarket:
         form: Whose prices they are, "pyth" or "redstone".
         anvil: The chain.
         chain: The deployment.
+        first_price: Spot at the listing [1e-8].
         service: Says what prices are, at any moment up to the chain's.
     """
 
@@ -74,6 +75,8 @@ class PulledMarket:
             self.anvil.stop()
             raise
         self.adapter = self.chain.pull_feed(deployment.market("ETH").feeds[0])
+        self.people = {i: Sender(self.anvil.rpc, account_from_key(anvil.key(i))) for i in (KEEPER, RIVAL)}
+        self.first_price = int(self.adapter.call("latestRoundData")[1])
         self.maker, self.trader = (Bulkhead(self.chain, key=anvil.key(i)) for i in (MAKER, TRADER))
         token = self.chain.market("ETH").token
         for person in (self.maker, self.trader):
@@ -174,6 +177,21 @@ class Bringing:
     def sent(self, action: str) -> list[dict[str, Any]]:
         """Actions of one kind that it has sent."""
         return [line for line in self.said("sent") if line["action"] == action]
+
+
+@contextmanager
+def undone(market: PulledMarket) -> Iterator[PulledMarket]:
+    """What happens inside is undone, on the chain and at the service."""
+    snapshot = market.anvil.snapshot()
+    service = market.service
+    service.path, service.down = wandering(PRICE), False
+    service.missing, service.late_signers = set(), {}
+    try:
+        yield market
+    finally:
+        market.anvil.revert(snapshot)
+        for person in (market.maker, market.trader):
+            person.signer.forget_nonce()
 
 
 def by_minutes(market: PulledMarket, until: int, *each: Callable[[], None]) -> None:
