@@ -32,8 +32,8 @@ LONGEST_WINDOW = 65_535
 FIRST_ASKED, LAST_ASKED = 5, 600
 #: A sample not on chain after this long is told of: there is time left to bring it by hand [seconds].
 OVERDUE_SECONDS = 600
-#: Samples asked for at one look.
-MOST_ASKED = 8
+#: Samples asked for at one look, and offers of spot that are kept.
+MOST_ASKED, MOST_OFFERS = 8, 30
 #: A source that has answered nothing for so long is told of [seconds].
 SILENT_SECONDS = 60.0
 
@@ -121,7 +121,7 @@ class _Feed:
     alone: set[int] = field(default_factory=set)
     waits: dict[int, _Wait] = field(default_factory=dict)
     rest: _Wait = field(default_factory=_Wait)
-    offered: Message | None = None
+    offers: list[Message] = field(default_factory=list)
     spot: int = 0
     spot_at: int = 0
     due: tuple[int, ...] = ()
@@ -220,7 +220,7 @@ class Bringer:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask(head.timestamp))
         await asyncio.wait({self._asking}, timeout=self.pace.patience)
-        return tuple(self._told(feed, flying) for feed in self._feeds)
+        return tuple(self._told(feed, head.timestamp, flying) for feed in self._feeds)
 
     async def _read_windows(self, head: Head, cells: Iterable[Cell]) -> None:
         """Where the settlement windows of cells begin that are open or have lately been."""
@@ -292,7 +292,8 @@ class Bringer:
             feed.full.add(at)
             feed.messages.pop(at, None)
 
-    def _told(self, feed: _Feed, flying: Set[tuple[str, int]]) -> BroughtFeed:
+    @staticmethod
+    def _told(feed: _Feed, now: int, flying: Set[tuple[str, int]]) -> BroughtFeed:
         ready = [
             message
             for at, message in feed.messages.items()
@@ -307,7 +308,8 @@ class Bringer:
             age_limit=feed.word.age_limit,
             spot=feed.spot,
             spot_at=feed.spot_at,
-            offered=feed.offered,
+            # a source is ahead of the newest block, and the adapter takes nothing from its future
+            offered=max((m for m in feed.offers if m.at <= now), key=lambda message: message.at, default=None),
             samples=tuple(sorted(ready, key=lambda message: message.at)),
             alone=frozenset(feed.alone),
             missing=tuple(at for at in feed.due if at not in feed.there),
@@ -325,7 +327,7 @@ class Bringer:
         source = feed.plan.source
         try:
             if time.monotonic() - feed.asked_at >= self.pace.spot:
-                feed.offered = await source.spot()
+                feed.offers = [*feed.offers, await source.spot()][-MOST_OFFERS:]
                 feed.asked_at = time.monotonic()
             wanted = [at for at in feed.due if self._is_asked(feed, at, now)][:MOST_ASKED]
             for at, found in zip(wanted, await asyncio.gather(*map(source.sample, wanted)), strict=True):

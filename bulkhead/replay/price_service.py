@@ -51,6 +51,7 @@ class PriceService:
 
     Attributes:
         path: The price at each moment.
+        clock: What time it is; it knows nothing later.
         missing: Minutes that it has no sample of.
         late_signers: How many of RedStone's signers have signed a minute so far, where not all.
         down: It answers every request with an error.
@@ -65,7 +66,7 @@ class PriceService:
         self.late_signers: dict[int, int] = {}
         self.down = False
         self.asked = 0
-        self._clock, self._dispersion = clock, dispersion
+        self.clock, self._dispersion = clock, dispersion
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -102,7 +103,7 @@ class PriceService:
     def answer(self, target: str) -> tuple[int, Any]:
         """(HTTP status, body) of a request."""
         self.asked += 1
-        now, parts = self._clock(), urlsplit(target).path.strip("/").split("/")
+        now, parts = self.clock(), urlsplit(target).path.strip("/").split("/")
         if self.down:
             return 503, {"message": "down"}
         try:

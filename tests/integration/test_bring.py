@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
+from bulkhead.chain import anvil
 from bulkhead.chain import price_messages as messages
+from bulkhead.chain.connection import connect
 from bulkhead.risk.volatility import WAD, OracleWord, Realised, Round
 from bulkhead.risk.words import FeedWord
 from tests.worlds.pulled import EXPIRY, INSTANT, MINUTE, RIVAL, WINDOW, Bringing, PulledMarket, by_minutes, pulled
 
+ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("bring", "poke", "fix", "settle", "claim", "flag")
 #: Words of `OracleAdapter.market_words`.
 SEEN, ANCHORS = 4, 5
@@ -62,3 +72,35 @@ def test_bring__one_honest_keeper__folds_vol_and_settles_at_the_average(form, at
         assert not market.trader.vaults.get(bought).legs and not market.maker.vaults.get(desk).legs
         assert FeedWord.unpack(market.chain["OracleAdapter"].call("market_words", 1)[0]).kind == 2
         assert not bringing.said("bug") and not bringing.said("alert") and not bringing.said("reverted")
+
+
+@pytest.mark.parametrize("form", ["redstone", "pyth"])
+def test_make_market__pulled__its_keeper_brings_what_its_service_signs(tmp_path, form):
+    command = [sys.executable, "-m", "scripts.market", "--pull", form, "--deployment", str(tmp_path)]
+    command += ["--port", str(anvil.free_port())]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = next(line for line in process.stdout if line.startswith("export BULKHEAD_RPC_URL=")).strip().split("=")[1]
+        chain = connect(url, tmp_path)
+        adapter = chain.pull_feed(chain.deployment.market("ETH").feeds[0])
+        first, deadline = adapter.call("latestRoundData")[3], time.monotonic() + 180
+        while adapter.call("latestRoundData")[3] == first:
+            assert time.monotonic() < deadline, (tmp_path / "keeper.log").read_text()[-3000:]
+            time.sleep(0.5)
+        assert chain["OracleAdapter"].call("snapshot", 1, 0).status & 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+        lines = [json.loads(line) for line in (tmp_path / "keeper.log").read_text().splitlines()]
+        assert lines[-1]["event"] == "stopped" and not [line for line in lines if line["event"] == "bug"]
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(("said", "option"), [("PULL=1", "--pull redstone"), ("PULL=pyth", "--pull pyth"), ("", "")])
+def test_make_market__as_typed__asks_for_the_form(said, option):
+    # what is up to date is not made again
+    command = ["make", "-n", "-o", ".build/setup.stamp", "market", *said.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1].strip() == f"python -m scripts.market --port 8545 {option}".strip()

@@ -134,6 +134,20 @@ def test_spot__vault_that_only_the_new_price_makes_unsafe__is_brought_and_flagge
         assert set(flagged) == {short}
 
 
+def test_spot__source_ahead_of_the_chain__the_newest_that_the_next_block_takes_is_brought(market):
+    """Blocks are seconds apart and sources are not: the newest price of all is from the newest block's future."""
+    clock, market.service.clock = market.service.clock, lambda: market.now + 7
+    try:
+        with Bringing(market, keep_fresh=60) as bringing:
+            for at in range(START + 5 * MINUTE, START + 9 * MINUTE, 12):
+                market.anvil.mine(max(at, market.now + 1))
+                bringing.settle_down()
+            assert len(bringing.sent("bringspot")) >= 3
+            assert not bringing.said("action-failed") and not bringing.said("reverted")
+    finally:
+        market.service.clock = clock
+
+
 def test_spot__nobody_holds_anything__is_not_brought_unless_asked_for(market):
     with Bringing(market) as bringing:
         by_minutes(market, START + 9 * MINUTE, bringing.settle_down)
