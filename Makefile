@@ -33,8 +33,8 @@ demo: $(STAMP) ## a market on its own Anvil through a crash, with a report (DATA
 	@bulkhead demo $(if $(DATA),--data "$(DATA)")
 
 .PHONY: market
-market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, with funded keys (PORT=8545)
-	@python -m scripts.market --port $(PORT)
+market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, with funded keys (PORT=8545; PULL=1: brought prices)
+	@python -m scripts.market --port $(PORT) $(if $(PULL),--pull $(if $(filter 1,$(PULL)),redstone,$(PULL)))
 
 .PHONY: shell
 shell: $(STAMP) ## a shell in the environment, as after `. .venv/bin/activate`

@@ -112,7 +112,10 @@ def live(local: LocalMarket, vaults: ManyVaults, rounds: int, unsafe: int) -> di
         time.sleep(1)
         memory = process.peak_megabytes()
         process.stop()
-    sent = [line for line in process.events("sent") if line["call"] == "Liquidator.flag" and line["version"] == 1]
+    first = [line for line in process.events("sent") if line["version"] == 1]
+    # flags that share a transaction count each
+    sent = [line for line in first if line["call"] == "Liquidator.flag"]
+    sent += [line for line in first if line["call"] == "Liquidator.flag_many" for _ in line["vault_ids"]]
     seconds = [line["time"] - started[line["block"]] for line in sent if line["block"] in started]
     looks = process.events("tick")
     posts = [(after, after["posts"] - before["posts"]) for before, after in zip(looks, looks[1:], strict=False)]

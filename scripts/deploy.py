@@ -115,7 +115,7 @@ def execute(steps: list[Step], deployer: Any) -> None:
             )
             click.echo(f"{step.name:<16} {made.address} {size:>6,} bytes{remark}")
         else:
-            getattr(at[step.name], step.function)(*step.arguments, sender=deployer)
+            getattr(at[step.name], step.function)(*step.arguments, sender=deployer, value=step.value)
             click.echo(f"{step.name}.{step.function}")
 
 
@@ -144,6 +144,9 @@ def run(network: str, url: str | None, account: str | None, inputs_path: Path | 
         head = ape.chain.blocks.head
         steps = plan(inputs, deployer.address, deployer.nonce, head.timestamp)
         check(inputs, steps, deployer, is_local(network))
+        if inputs.needs_mocks:
+            # first prices are as of now: compiling takes longer than a brought one is good for
+            steps = plan(inputs, deployer.address, deployer.nonce, ape.chain.pending_timestamp)
         execute(steps, deployer)
         if inputs.timelock is not None:
             days = inputs.timelock.delay_seconds / 86_400

@@ -2,14 +2,24 @@
 
 An Anvil with every contract deployed, the first positions of scripts/seed.py, accounts with test dollars, a block every
 two seconds, and feeds that repeat their price before it goes stale. The keys are Anvil's public ones.
+
+With `PULL=1` ETH is on brought prices: RedStone's form (or `PULL=pyth`), signed by five local keys, served on loopback,
+and brought by a keeper beside it.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
@@ -18,12 +28,57 @@ from bulkhead.chain import anvil, deploy, inputs
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import connect
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.price_messages import local_signers, pyth_id
 from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.replay.price_service import SERVICE, PriceService, wandering
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK_SECONDS = 2
+#: Forms of brought prices, and what the keeper's settings call the services that hand them out.
+FORMS = {"pyth": "hermes", "redstone": "redstone"}
 #: Well inside the heartbeats of deployments/local.
 ROUND_SECONDS = 600
+
+
+#: The market that is on brought prices when asked, and the account that brings them.
+PULLED, BRINGER = "ETH", 4
+#: What the keeper beside a pulled market does, and how young it keeps spot [seconds]: people fill orders at any time.
+ROLES, KEEP_FRESH_SECONDS = ("bring", "poke", "fix", "settle", "claim", "sweep"), 30
+
+
+@contextmanager
+def brought(content: dict[str, Any], form: str) -> Iterator[PriceService]:
+    """Puts the pulled market of the inputs on brought prices of a form, and serves them."""
+    primary = content["markets"][PULLED]["feeds"]["primary"]["mock"]
+    primary["pull"] = form
+    del primary["decimals"]
+    price = int(Decimal(primary["price"]) * 10**8)
+    with PriceService(PULLED, wandering(price), lambda: int(time.time())) as service:
+        yield service
+
+
+@contextmanager
+def bringing(url: str, place: Path, form: str, service: PriceService) -> Iterator[None]:
+    """A keeper that brings them, as anybody would run it."""
+    feed = f"0x{pyth_id(PULLED).hex()}" if form == "pyth" else PULLED
+    settings = place / "keeper.toml"
+    settings.write_text(
+        f"deployment = {json.dumps(str(place))}\njournal = {json.dumps(str(place / 'keeper.sqlite'))}\n"
+        f"roles = {json.dumps(ROLES)}\n[[providers]]\nurl = {json.dumps(url)}\n"
+        f'[[prices]]\nmarket = "{PULLED}"\nform = "{FORMS[form]}"\nurl = "{service.url}"\nfeed = "{feed}"\n'
+        f'service = "{SERVICE}"\nsigners = {json.dumps(local_signers())}\nkeep_fresh_seconds = {KEEP_FRESH_SECONDS}\n'
+    )
+    command = [sys.executable, "-m", "bulkhead", "keeper", "run", "--config", str(settings)]
+    with (place / "keeper.log").open("w") as log:
+        keeper = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "BULKHEAD_KEEPER_KEY": anvil.key(BRINGER)}, stdout=log, stderr=log
+        )
+        click.echo(f"# prices of {PULLED} come from {service.url} and are brought by a keeper: {settings}, {log.name}")
+        try:
+            yield
+        finally:
+            keeper.terminate()
+            keeper.wait()
 
 
 def tell(url: str, place: Path) -> None:
@@ -45,19 +100,23 @@ def tell(url: str, place: Path) -> None:
     sys.stdout.flush()
 
 
-def run(port: int, place: Path) -> None:
+def run(port: int, place: Path, form: str = "") -> None:
     """The command without its way of failing."""
     from scripts.seed import seed  # not above: see scripts/deploy.py
 
-    content = inputs.parse(yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text()), "inputs.yaml")
-    with Anvil(block_seconds=None, port=port) as chain:
+    content = yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text())
+    with ExitStack() as stack:
+        service = stack.enter_context(brought(content, form)) if form else None
+        chain = stack.enter_context(Anvil(block_seconds=None, port=port))
         owner = Sender(chain.rpc, account_from_key(anvil.key(0)))
-        deployment = deploy.deploy(chain.rpc, owner, content, ROOT)
+        deployment = deploy.deploy(chain.rpc, owner, inputs.parse(content, "inputs.yaml"), ROOT)
         deployment.save(place / "addresses.json")
         seed(chain.url, place)
         connection = connect(chain.url, place)
-        feeds = [connection.feed(market) for market in deployment.markets.values()]
+        feeds = [connection.feed(m) for m in deployment.markets.values() if not (form and m.symbol == PULLED)]
         chain.rpc.call("evm_setIntervalMining", BLOCK_SECONDS)
+        if service is not None:
+            stack.enter_context(bringing(chain.url, place, form, service))
         tell(chain.url, place)
         while True:
             time.sleep(ROUND_SECONDS)
@@ -67,14 +126,15 @@ def run(port: int, place: Path) -> None:
 
 @click.command()
 @click.option("--port", default=8545, show_default=True, help="Where the node listens.")
+@click.option("--pull", type=click.Choice(sorted(FORMS)), default=None, help="ETH on brought prices of this form.")
 @click.option("--deployment", "place", type=Path, default=ROOT / "deployments" / "local", help="Folder to write.")
-def cli(port: int, place: Path) -> None:
+def cli(port: int, place: Path, pull: str | None) -> None:
     """A local chain with a deployed and funded market, until Ctrl-C."""
     # a shell's background jobs begin with SIGINT ignored
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.default_int_handler)
     try:
-        run(port, place)
+        run(port, place, pull or "")
     except KeyboardInterrupt:
         click.echo("\n# gone")
     except BulkheadError as error:

@@ -99,6 +99,10 @@ class Connection:
         """A price feed."""
         return Contract(self.rpc, abis.load("MockAggregator"), address)
 
+    def pull_feed(self, address: str) -> Contract:
+        """A feed of brought prices: Pyth's and RedStone's adapters have one interface."""
+        return Contract(self.rpc, abis.load("PythAdapter"), address)
+
     def logs(self, first: int | None = None, last: int | str = "latest") -> list[Log]:
         """Decoded logs of the deployment's contracts, in chain order."""
         start = self.deployment.block if first is None else first

@@ -6,17 +6,18 @@ the same order on real networks; `deploy` executes it on a chain of one's own, f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bulkhead.chain import abi as abis
 from bulkhead.chain import compiler, system
+from bulkhead.chain import price_messages as messages
 from bulkhead.chain.abi import encode_values
 from bulkhead.chain.deployment import Deployed, Deployment, MarketEntry
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.chain.inputs import Inputs, MakerInputs, MockFeed, MockToken
+from bulkhead.chain.inputs import Inputs, MakerInputs, MockFeed, MockToken, PullFeed
 from bulkhead.chain.parameters import EMPTY, MarketListing
 from bulkhead.chain.rpc import Rpc, to_int
 from bulkhead.chain.sender import Sender
@@ -35,14 +36,18 @@ class Create:
 
 @dataclass(frozen=True)
 class Invoke:
-    """A call of a deployed contract."""
+    """A call of a deployed contract, with so many coins [wei]."""
 
     name: str
     function: str
     arguments: tuple[object, ...]
+    value: int = 0
 
 
 Step = Create | Invoke
+
+#: Adds the creation of a contract (name, contract, arguments) and says where it comes to.
+Creator = Callable[..., str]
 
 
 def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
@@ -71,12 +76,9 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
         found: list[str] = []
         for role, feed in zip(("Primary", "Fallback", "Sequencer"), market.feeds, strict=True):
             if isinstance(feed, MockFeed):
-                name = f"{market.symbol}{role}Feed"
-                address = create(name, "MockAggregator", feed.decimals, f"{market.symbol} / USD {role.lower()}")
-                # a listing asks a feed for its history
-                steps.append(Invoke(name, "push", (feed.answer, now - 60)))
-                steps.append(Invoke(name, "push", (feed.answer, now)))
-                feed = address
+                feed = _test_feed(steps, create, f"{market.symbol}{role}", feed, market.symbol, now)
+            elif isinstance(feed, PullFeed):
+                feed = _pull_feed(steps, create, f"{market.symbol}{role}", feed, market.symbol, now)
             found.append(feed or EMPTY)
         feeds[market.symbol] = (found[0], found[1], found[2])
     at = system.predict(deployer, nonce + len(steps))
@@ -91,6 +93,7 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
             heartbeats=market.heartbeats,
             engines=system.engines(at),
             lot=market.lot,
+            kinds=market.kinds,
             parameters=market.parameters,
         )
         steps.append(Invoke("RiskParameters", "list_market", listing.arguments))
@@ -110,6 +113,30 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
     elif inputs.owner and inputs.owner != deployer:
         steps.append(Invoke("RiskParameters", "transfer_ownership", (inputs.owner,)))
     return steps
+
+
+def _test_feed(steps: list[Step], create: Creator, name: str, feed: MockFeed, symbol: str, now: int) -> str:
+    """A feed that anyone may write; a listing asks it for its history."""
+    address = create(f"{name}Feed", "MockAggregator", feed.decimals, f"{symbol} / USD {name[len(symbol) :].lower()}")
+    steps.append(Invoke(f"{name}Feed", "push", (feed.answer, now - 60)))
+    steps.append(Invoke(f"{name}Feed", "push", (feed.answer, now)))
+    return address
+
+
+def _pull_feed(steps: list[Step], create: Creator, name: str, feed: PullFeed, symbol: str, now: int) -> str:
+    """An adapter of brought prices with its first spot: of local signers, or before a test Pyth."""
+    if feed.form == "redstone":
+        named = symbol.encode().ljust(32, b"\0")
+        arguments = (named, list(messages.local_signers()), messages.THRESHOLD, messages.MAX_WIDTH_BPS)
+        address = create(f"{name}Feed", "RedStoneAdapter", *arguments)
+        first = messages.local_payload(symbol, feed.answer, now)
+        steps.append(Invoke(f"{name}Feed", "update", ([first],)))
+        return address
+    pyth = create(f"{name}Pyth", "MockPyth")
+    address = create(f"{name}Feed", "PythAdapter", pyth, messages.pyth_id(symbol), messages.MAX_WIDTH_BPS)
+    first = messages.pyth_message(symbol, feed.answer, now, now - 1)
+    steps.append(Invoke(f"{name}Feed", "update", ([first],), value=1))
+    return address
 
 
 def maker_bounds(maker: MakerInputs) -> tuple[object, ...]:
@@ -148,8 +175,10 @@ def deploy(rpc: Rpc, sender: Sender, inputs: Inputs, root: Path | None = None) -
     """
     base = root or compiler.project_root()
     nonce = to_int(rpc.call("eth_getTransactionCount", sender.address, "latest"))
+    names = contracts_of(plan(inputs, sender.address, nonce, rpc.timestamp()))
+    artifacts = compiler.compile_contracts(base, names)
+    # first prices are as of now, however long that took: a brought one is only good for a minute
     steps = plan(inputs, sender.address, nonce, rpc.timestamp())
-    artifacts = compiler.compile_contracts(base, contracts_of(steps))
     block = rpc.block_number() + 1
     addresses: dict[str, tuple[str, str]] = {}
     for step in steps:
@@ -163,7 +192,7 @@ def deploy(rpc: Rpc, sender: Sender, inputs: Inputs, root: Path | None = None) -
         else:
             address, contract = addresses[step.name]
             function = abis.Abi(contract, artifacts[contract].abi).function(step.function, len(step.arguments))
-            sender.transact(address, function.encode(step.arguments))
+            sender.transact(address, function.encode(step.arguments), value=step.value)
     hashes = {name: abis.digest(artifact.abi) for name, artifact in artifacts.items()}
     return record(inputs, steps, sender.address, block, hashes)
 

@@ -15,6 +15,10 @@ from eth_utils import is_checksum_address, to_checksum_address
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.parameters import ParameterSet
+from bulkhead.risk.words import FeedKind
+
+#: How a feed keeps its past, by name.
+KINDS = {"rounds": FeedKind.HISTORY, "recorder": FeedKind.RECORDER, "brought": FeedKind.BROUGHT}
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,28 @@ class MockFeed:
     def answer(self) -> int:
         """First answer [feed decimals]."""
         return int(self.price * 10**self.decimals)
+
+
+#: Whose part of brought prices can be played on a local chain.
+PULL_FORMS = ("pyth", "redstone")
+
+
+@dataclass(frozen=True)
+class PullFeed:
+    """A test feed of brought prices to create: an adapter, and on its other side a test Pyth or local signers.
+
+    Attributes:
+        form: One of `PULL_FORMS`.
+        price: First spot.
+    """
+
+    form: str
+    price: Decimal
+
+    @property
+    def answer(self) -> int:
+        """First spot [1e-8]."""
+        return int(self.price * 10**8)
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,9 @@ class TimelockInputs:
     delay_seconds: int
 
 
+AnyFeed = str | MockFeed | PullFeed
+
+
 @dataclass(frozen=True)
 class MarketInputs:
     """One market.
@@ -99,6 +128,7 @@ class MarketInputs:
         primary: Feed.
         fallback: Second feed, None where there is none.
         sequencer: Uptime feed of a roll-up, None where there is none.
+        kinds: How primary and fallback keep their past (risk/words, FeedKind).
         heartbeats: Of primary and fallback [seconds].
         lot: Step of quantities [1e-6 contracts].
         parameters: Everything RiskParameters bounds.
@@ -108,16 +138,17 @@ class MarketInputs:
     symbol: str
     index: int
     token: str
-    primary: str | MockFeed
-    fallback: str | MockFeed | None = None
-    sequencer: str | MockFeed | None = None
+    primary: str | MockFeed | PullFeed
+    fallback: str | MockFeed | PullFeed | None = None
+    sequencer: str | MockFeed | PullFeed | None = None
+    kinds: tuple[int, int] = (0, 0)
     heartbeats: tuple[int, int] = (3600, 0)
     lot: int = 10_000
     parameters: ParameterSet = field(default_factory=ParameterSet)
     maker: MakerInputs | None = None
 
     @property
-    def feeds(self) -> tuple[str | MockFeed | None, str | MockFeed | None, str | MockFeed | None]:
+    def feeds(self) -> tuple[AnyFeed | None, AnyFeed | None, AnyFeed | None]:
         """Primary, fallback, sequencer."""
         return self.primary, self.fallback, self.sequencer
 
@@ -158,7 +189,7 @@ class Inputs:
     def needs_mocks(self) -> bool:
         """Whether test contracts would be created."""
         things = [*self.tokens.values(), *(feed for market in self.markets for feed in market.feeds)]
-        return any(isinstance(thing, MockToken | MockFeed) for thing in things)
+        return any(isinstance(thing, MockToken | MockFeed | PullFeed) for thing in things)
 
 
 def parse(content: Any, where: str) -> Inputs:
@@ -249,18 +280,35 @@ def _token(where: str, value: Any) -> str | MockToken:
     return MockToken(str(mock.get("name")), str(mock.get("symbol")), mock.number("decimals"))
 
 
-def _feed(entry: _Entry, role: str) -> str | MockFeed | None:
+def _feed(entry: _Entry, role: str) -> AnyFeed | None:
     value = entry.content.get(role)
     if value is None:
         return None
     if isinstance(value, str):
         return _address(entry.where, role, value)
-    mock = _mock(f"{entry.where}, {role}", value, "decimals", "price")
+    mock = _mock(f"{entry.where}, {role}", value, "decimals", "price", "pull")
     try:
         price = Decimal(str(mock.get("price")))
     except InvalidOperation:
         raise BadInput(f"{mock.where}: price {mock.get('price')!r} is not a number.") from None
-    return MockFeed(mock.number("decimals"), price)
+    form = mock.content.get("pull")
+    if form is None:
+        return MockFeed(mock.number("decimals"), price)
+    if form not in PULL_FORMS or "decimals" in mock.content:
+        raise BadInput(f"{mock.where}: pull is {' or '.join(PULL_FORMS)}, and its prices have 8 decimals.")
+    if role == "sequencer":
+        raise BadInput(f"{mock.where}: a sequencer feed is none of prices.")
+    return PullFeed(str(form), price)
+
+
+def _kind(entry: _Entry, role: str, feed: AnyFeed | None) -> int:
+    """How a feed keeps its past: as the entry says, else by itself."""
+    told = entry.content.get(role)
+    if told is None:
+        return int(FeedKind.BROUGHT) if isinstance(feed, PullFeed) else int(FeedKind.HISTORY)
+    if told not in KINDS:
+        raise BadInput(f"{entry.where}: {role} {told!r} is none of {', '.join(KINDS)}.")
+    return int(KINDS[str(told)])
 
 
 def _maker(entry: _Entry) -> MakerInputs:
@@ -288,7 +336,7 @@ def _timelock(entry: _Entry) -> TimelockInputs:
 
 def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | MockToken]) -> MarketInputs:
     entry = _Entry(where, value)
-    entry.only("index", "token", "lot", "feeds", "heartbeats", "parameters", "maker")
+    entry.only("index", "token", "lot", "feeds", "kinds", "heartbeats", "parameters", "maker")
     token = str(entry.get("token"))
     if token not in tokens:
         raise BadInput(f"{where}: token {token!r} is not among the tokens.")
@@ -297,6 +345,8 @@ def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | Mock
     primary, fallback, sequencer = (_feed(feeds, role) for role in ("primary", "fallback", "sequencer"))
     if primary is None:
         raise BadInput(f"{feeds.where}: primary is missing.")
+    kinds = _Entry(f"{where}, kinds", entry.content.get("kinds") or {})
+    kinds.only("primary", "fallback")
     heartbeats = entry.entry("heartbeats")
     heartbeats.only("primary", "fallback")
     changes = _Entry(f"{where}, parameters", entry.content.get("parameters") or {})
@@ -314,6 +364,7 @@ def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | Mock
         primary=primary,
         fallback=fallback,
         sequencer=sequencer,
+        kinds=(_kind(kinds, "primary", primary), _kind(kinds, "fallback", fallback)),
         heartbeats=(heartbeats.number("primary"), heartbeats.number("fallback") if fallback is not None else 0),
         lot=entry.number("lot", 10_000),
         parameters=parameters,

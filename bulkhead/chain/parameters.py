@@ -316,6 +316,7 @@ class MarketListing:
         heartbeats: Of primary and fallback [seconds]; 0 for no fallback.
         engines: Margin engines of ES, GREEKS and STATIC; the empty address disables a model.
         lot: Step of option and future quantities [1e-6 contracts].
+        kinds: How primary and fallback keep their past (risk/words, FeedKind).
         parameters: Everything else.
     """
 
@@ -325,6 +326,7 @@ class MarketListing:
     heartbeats: tuple[int, int]
     engines: tuple[str, str, str]
     lot: int = 10_000
+    kinds: tuple[int, int] = (0, 0)
     parameters: ParameterSet = field(default_factory=ParameterSet)
 
     @property
@@ -335,7 +337,7 @@ class MarketListing:
             self.token,
             self.lot,
             list(self.engines),
-            feeds_argument(self.feeds, self.heartbeats),
+            feeds_argument(self.feeds, self.heartbeats, kinds=self.kinds),
             *self.parameters.words,
         )
 

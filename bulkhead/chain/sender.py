@@ -12,7 +12,7 @@ from eth_utils import to_checksum_address
 
 from bulkhead.chain.contract import Contract, Log, decode_logs
 from bulkhead.chain.errors import BadInput, BulkheadError, NoFunds, Reverted, RpcError, TransactionLost
-from bulkhead.chain.rpc import Rpc, call_of, to_int
+from bulkhead.chain.rpc import Rpc, call_of, to_hex, to_int
 from bulkhead.chain.wording import SEND, Meaning, least_tip, meaning, meaning_of
 
 #: Head room on the node's gas estimate: state may move between estimate and inclusion.
@@ -97,13 +97,14 @@ class Sender:
             self._nonce = to_int(self.rpc.call("eth_getTransactionCount", self.address, "pending"))
         return self._nonce
 
-    def send(self, to: str | None, data: bytes, gas: int | None = None) -> str:
+    def send(self, to: str | None, data: bytes, gas: int | None = None, value: int = 0) -> str:
         """Simulates, signs and sends.
 
         Args:
             to: Receiver; None creates a contract.
             data: Call data or creation code.
             gas: Gas limit; None asks the node, which also simulates.
+            value: Coins that go along [wei].
 
         Returns:
             Hash of the transaction.
@@ -115,6 +116,8 @@ class Sender:
         plan: dict[str, Any] = {"from": self.address, "data": "0x" + data.hex()}
         if to is not None:
             plan["to"] = to
+        if value:
+            plan["value"] = to_hex(value)
         header, coins, tip, price, *rest = self.rpc.batch(
             [
                 ("eth_getBlockByNumber", ("latest", False)),
@@ -130,12 +133,12 @@ class Sender:
         limit = int(to_int(rest[0]) * GAS_SHARE) if gas is None else gas
         limit = min(limit, to_int(header["gasLimit"]))
         fees = self._fees(header, tip, price)
-        most = limit * max(fees.values())
+        most = limit * max(fees.values()) + value
         if to_int(coins) < most:
             raise NoFunds(
                 f"{self.address} holds {to_int(coins) / 1e18:.6f} coins and may need {most / 1e18:.6f} for gas."
             )
-        parts = {"chainId": self.rpc.chain_id, "gas": limit, "value": 0, "data": data, **fees}
+        parts = {"chainId": self.rpc.chain_id, "gas": limit, "value": value, "data": data, **fees}
         if to is not None:
             parts["to"] = to_checksum_address(to)
         try:
@@ -256,9 +259,9 @@ class Sender:
             self.rpc.call(*call_of(found["to"], data, block - 1, self.address))
         raise Reverted("", f"Transaction {transaction} was mined and reverted; run alone it would pass.")
 
-    def transact(self, to: str | None, data: bytes, gas: int | None = None) -> Receipt:
+    def transact(self, to: str | None, data: bytes, gas: int | None = None, value: int = 0) -> Receipt:
         """Sends and waits."""
-        return self.wait(self.send(to, data, gas))
+        return self.wait(self.send(to, data, gas, value))
 
     def execute(self, contract: Contract, name: str, *arguments: object, gas: int | None = None) -> Receipt:
         """Calls a function of a contract and waits."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from bulkhead.chain.connection import Connection
 from bulkhead.keeper import plan
+from bulkhead.keeper.brought import BringSamples, BringSpot
 from bulkhead.keeper.plan import Action
 
 #: Rounds that one poke may fold in.
@@ -26,6 +27,13 @@ SINGLE: dict[type, tuple[str, str]] = {
     plan.Tidy: ("Pool", "collect"),
     plan.Repay: ("Settlement", "repay"),
 }
+#: Actions whose only argument is a cell.
+OF_CELL: dict[type, tuple[str, str]] = {
+    plan.Observe: ("OracleAdapter", "observe"),
+    plan.Sweep: ("Settlement", "sweep"),
+    plan.Insure: ("Settlement", "insure"),
+    plan.Reserve: ("InsuranceFund", "reserve"),
+}
 #: Gas limit of a flag that the Lens has confirmed at the very block: base and per leg. Checked by a test.
 FLAG_GAS, FLAG_LEG_GAS = 420_000, 70_000
 
@@ -42,6 +50,7 @@ class Call:
         gas: Gas limit; None asks the node, which also simulates.
         worth: What it brings [wad quote], 0 for a duty.
         action: The action, for the log.
+        value: Coins that go along [wei].
         patient: Once refused it can wait a few blocks.
         room: Gas to add to what the simulation says.
     """
@@ -55,9 +64,16 @@ class Call:
     action: Action
     patient: bool = False
     room: int = 0
+    value: int = 0
 
     def fields(self) -> dict[str, Any]:
-        """The action as a log line shows it."""
+        """The action as a log line shows it: of messages their times."""
+        if isinstance(self.action, BringSamples):
+            told = {"market": self.action.market, "feed": self.action.feed, "minutes": self.action.minutes}
+            return {"action": kind(self.action), **told}
+        if isinstance(self.action, BringSpot):
+            at, price = self.action.message.at, self.action.message.price
+            return {"action": kind(self.action), "market": self.action.market, "at": at, "price": price}
         return {"action": kind(self.action), **asdict(self.action)}
 
 
@@ -80,16 +96,34 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
         found = chain.token(chain.deployment.market(action.market).token)
     elif isinstance(action, plan.Absorb | plan.Refill | plan.Tidy):
         found = chain.backstop(chain.deployment.market(action.market))
+    elif isinstance(action, BringSpot | BringSamples):
+        found = chain.pull_feed(action.feed)
     else:
         found = chain[contract]
-    gas = FLAG_GAS + FLAG_LEG_GAS * action.legs if isinstance(action, plan.Flag) and action.certain else None
+    gas = _flag_gas(action)
     worth = action.profit if isinstance(action, plan.Take) else getattr(action, "worth", 0)
     name = f"{contract}.{function}"
-    patient = not isinstance(action, plan.Flag | plan.Take | plan.TopUp | plan.Open | plan.Approve)
-    room = ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp) else 0
+    patient = not isinstance(
+        action, plan.Flag | plan.FlagMany | plan.Take | plan.TopUp | plan.Open | plan.Approve | BringSpot
+    )
+    room = ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp | BringSpot | BringSamples) else 0
     if isinstance(action, plan.Take):
         room = ROOM * len(action.vault_ids)
-    return Call(key, name, found.address, found.encode(function, *arguments), gas, worth, action, patient, room)
+    data, value = found.encode(function, *arguments), 0
+    if isinstance(action, BringSpot):
+        value = action.fee
+    elif isinstance(action, BringSamples):
+        value = action.fee * len(action.messages)
+    return Call(key, name, found.address, data, gas, worth, action, patient, room, value)
+
+
+def _flag_gas(action: Action) -> int | None:
+    """Gas limit of flags that the Lens has confirmed at the very block; None leaves it to a node."""
+    if isinstance(action, plan.FlagMany):
+        return FLAG_GAS * len(action.vault_ids) + FLAG_LEG_GAS * action.legs
+    if isinstance(action, plan.Flag) and action.certain:
+        return FLAG_GAS + FLAG_LEG_GAS * action.legs
+    return None
 
 
 def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str, str, tuple[object, ...], str]:
@@ -98,7 +132,19 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
     if single is not None:
         vault_id = getattr(action, "vault_id")  # noqa: B009
         return *single, (vault_id,), f"{single[1]}:{vault_id}"
+    of_cell = OF_CELL.get(type(action))
+    if of_cell is not None:
+        cell = getattr(action, "cell")  # noqa: B009
+        return *of_cell, cell, f"{of_cell[1]}:{_cell(cell)}"
     match action:
+        case plan.FlagMany():
+            return "Liquidator", "flag_many", (list(action.vault_ids),), f"flag_many:{_ids(action.vault_ids)}"
+        case BringSpot():
+            return "PullFeed", "update", ([action.message.data],), f"bring:{action.feed}"
+        case BringSamples():
+            data = [message.data for message in action.messages]
+            key = f"bring:{action.feed}:{_ids(action.minutes)}"
+            return "PullFeed", "bring_many", (list(action.minutes), data), key
         case plan.Poke():
             return "OracleAdapter", "poke", (action.market, POKE_ROUNDS), f"poke:{action.market}"
         case plan.Approve():
@@ -117,12 +163,8 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             return "Settlement", "settle_many", (list(action.vault_ids),), f"settle:{_ids(action.vault_ids)}"
         case plan.Claim():
             return "Settlement", "claim_many", (list(action.vault_ids),), f"claim:{_ids(action.vault_ids)}"
-        case plan.Sweep():
-            return "Settlement", "sweep", action.cell, f"sweep:{_cell(action.cell)}"
         case plan.Refresh():
-            if action.vault_id:
-                return "Liquidator", "refresh", ([action.vault_id],), f"refresh:{action.vault_id}"
-            return "InsuranceFund", "reserve", action.cell, f"refresh:{_cell(action.cell)}"
+            return "Liquidator", "refresh", (list(action.vault_ids),), f"refresh:{_ids(action.vault_ids)}"
         case plan.Advance():
             return "RiskParameters", "advance", (action.market, action.name), f"advance:{action.market}:{action.name}"
         case plan.Collect():

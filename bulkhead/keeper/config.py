@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from eth_utils import is_address
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.plan import ROLES, Policy
+from bulkhead.keeper.price_sources import FileSource, HermesSource, PriceSource, RedStoneSource
 
 PREFIX = "BULKHEAD_KEEPER_"
 DEPLOYMENT = "deployments/local"
@@ -63,6 +66,65 @@ class ProviderSettings(BaseModel):
         return value
 
 
+class PriceSettings(BaseModel):
+    """Where the keeper finds the prices that it brings to one feed of one market."""
+
+    model_config = {"extra": "forbid"}
+
+    market: str
+    #: Which of its feeds.
+    role: Literal["primary", "fallback"] = "primary"
+    #: Whose protocol the service speaks.
+    form: Literal["hermes", "redstone", "file"]
+    #: Service, or file.
+    url: str
+    #: Pyth's id of the price, or RedStone's name of it.
+    feed: str = ""
+    #: RedStone's data service, and the signers that the adapter was deployed with.
+    service: str = "redstone-primary-prod"
+    signers: list[str] = []
+    #: Environment variable with an API key of the service.
+    token_env: str = ""
+    timeout_seconds: float = Field(default=5.0, gt=0)
+    #: Most that a message of Pyth may cost on chain; what is not asked comes back.
+    fee_wei: int = Field(default=10**12, ge=0)
+    #: Spot is kept younger than this, for those who trade; 0 brings it only when this keeper needs it.
+    keep_fresh_seconds: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> PriceSettings:
+        if self.form == "file":
+            return self
+        if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
+            raise ValueError("the url of a price service starts with http:// or https:// and names a host")
+        if self.form == "hermes" and not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", self.feed):
+            raise ValueError("feed is Pyth's id of a price, 64 hexadecimal digits")
+        if self.form == "redstone" and not 0 < len(self.feed.encode()) <= 32:
+            raise ValueError("feed is RedStone's name of a price, such as ETH")
+        for signer in self.signers:
+            if not is_address(signer):
+                raise ValueError(f"{signer!r} among the signers is not an address")
+        return self
+
+    @property
+    def fee(self) -> int:
+        """Most that a message costs [wei]: only Pyth asks for one."""
+        return self.fee_wei if self.form == "hermes" else 0
+
+    def source(self) -> PriceSource:
+        """The source.
+
+        Raises:
+            BadInput: Its API key is not in the environment.
+        """
+        if self.form == "file":
+            return FileSource(self.url)
+        token = _secret(self.token_env, "API key of a price service") if self.token_env else ""
+        if self.form == "hermes":
+            return HermesSource(self.url, self.feed, self.timeout_seconds, token)
+        return RedStoneSource(self.url, self.feed, self.service, self.signers, self.timeout_seconds, token)
+
+
 def _nodes() -> list[ProviderSettings]:
     """Where nothing names nodes: what the other commands would ask."""
     return [ProviderSettings(url=url) for url in (os.environ.get("BULKHEAD_RPC_URL") or RPC).split()]
@@ -92,6 +154,10 @@ class Settings(BaseSettings):
     min_bonus: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     min_profit: Decimal = Field(default=Decimal(1), ge=0)
     dry_run: bool = False
+    #: Most flags in one transaction, where many are due at once; behind a Redis each goes to its worker.
+    flag_batch: int = Field(default=8, ge=1, le=32)
+    #: What role `bring` brings; from the environment a JSON list.
+    prices: Annotated[list[PriceSettings], NoDecode] = []
 
     # --- when
     poll_seconds: float = Field(default=0.25, gt=0)
@@ -122,11 +188,13 @@ class Settings(BaseSettings):
     redis_env: str = "BULKHEAD_REDIS_URL"
     workers: int = Field(default=3, ge=1)
 
-    @field_validator("roles", "providers", mode="before")
+    @field_validator("roles", "providers", "prices", mode="before")
     @classmethod
     def _split(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):
             return value
+        if info.field_name == "prices" and not value.lstrip().startswith("["):
+            raise ValueError("prices is a JSON list here")
         if value.lstrip().startswith("["):
             return json.loads(value)  # its error is a ValueError, so a sentence
         parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -165,7 +233,12 @@ class Settings(BaseSettings):
     @property
     def policy(self) -> Policy:
         """What to do and for how much."""
-        return Policy(frozenset(self.roles), int(self.min_bonus.scaleb(18)), int(self.min_profit.scaleb(18)))
+        return Policy(
+            roles=frozenset(self.roles),
+            min_bonus=int(self.min_bonus.scaleb(18)),
+            min_profit=int(self.min_profit.scaleb(18)),
+            flag_batch=1 if self.redis else self.flag_batch,
+        )
 
     def fees(self) -> FeePolicy:
         """What to pay."""
@@ -220,7 +293,9 @@ class Settings(BaseSettings):
     def secrets(self, account: LocalAccount) -> list[str]:
         """Texts that must not appear in a log line."""
         found = [account.key.hex().removeprefix("0x"), os.environ.get(self.password_env, "")]
+        found += [os.environ.get(p.token_env, "") for p in self.prices if p.token_env]
         urls = [p.url for p in self.providers] + [p.ws for p in self.providers] + [self.webhook, self.redis]
+        urls += [p.url for p in self.prices if p.form != "file"]
         for url in urls:
             parts = urlsplit(url)
             found += [part for part in parts.path.split("/") if part]

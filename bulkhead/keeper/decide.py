@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bulkhead.chain.lens import VaultView
+from bulkhead.keeper.brings import holds_poke, plan_brings
 from bulkhead.keeper.plan import (
     Absorb,
     Action,
@@ -16,14 +17,17 @@ from bulkhead.keeper.plan import (
     Claim,
     Clear,
     Collect,
-    Fix,
     Flag,
+    FlagMany,
+    Insure,
     KeeperState,
+    Observe,
     Poke,
     Policy,
     Refill,
     Refresh,
     Repay,
+    Reserve,
     Settle,
     Sweep,
     Take,
@@ -31,20 +35,25 @@ from bulkhead.keeper.plan import (
     TopUp,
 )
 from bulkhead.keeper.takes import plan_takes
+from bulkhead.keeper.windows import CLOCK_SECONDS, plan_fixes, plan_observes
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Status
 
 #: Vaults in one settling or claiming transaction.
 BATCH = 16
-#: Open auctions run on a market clock that stops counting gaps above 900 s; a quiet market's restarts its auctions.
-CLOCK_SECONDS = 300
+#: A gap above 900 s on the market's clock restarts its auctions; without auctions it is kept from restarting late.
 QUIET_SECONDS = 780
-#: An expiry price that is not final yet is tried again after this long, a recorded deficit refreshed as often.
-FIX_SECONDS = 300
-REFRESH_SECONDS = 600
+#: Recorded deficits, and what insurance holds for them, are recorded anew when they have moved by a tenth; those of a
+#: cell no sooner than this after the last time, unless a vault has only now become insolvent.
+MOVED = 10
+REFRESH_SECONDS = 60
+#: Vaults in one refreshing transaction; and of so many flags due at once in a cell on they share transactions.
+REFRESH_BATCH, MANY_FLAGS = 16, 4
 #: A pool's vault is refilled when it lacks more than this share of its initial margin: less costs more gas than it is
 #: worth, and margins creep at every block.
 REFILL_FROM = WAD // 20
+#: Wad in 1e-6 quote.
+MICRO = 10**12
 #: Shares of the liquidation deposit that the caller earns.
 FLAG_TIP, END_TIP = 50, 30
 #: What a bug may raise; it is logged with its traceback and must not end the watch.
@@ -63,6 +72,7 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
         failed: Told of a role that hit a bug, which must not keep the others from acting; without it the bug is raised.
     """
     plans: tuple[tuple[str, Plan], ...] = (
+        ("bring", plan_brings),
         ("clear", _clears),
         ("flag", _flags),
         ("tend", _top_ups),
@@ -70,8 +80,10 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
         ("absorb", _absorbs),
         # after what was decided on this very state: a poke may move the margins a little
         ("poke", _pokes),
-        ("fix", _fixes),
+        ("poke", plan_observes),
+        ("fix", plan_fixes),
         ("settle", _settles),
+        ("claim", _insures),
         ("claim", _claims),
         ("sweep", _sweeps),
         ("refresh", _refreshes),
@@ -99,8 +111,11 @@ def _pokes(state: KeeperState, policy: Policy) -> list[Action]:
         auctions = any(v.flagged and state.live(v) for v in state.vaults.values() if v.market == market.market)
         quiet = state.now - market.recorded_at
         due = (auctions and quiet >= CLOCK_SECONDS) or (market.market in state.busy and quiet >= QUIET_SECONDS)
-        if market.new_rounds or due:
-            found.append(Poke(market.market, market.new_rounds))
+        if not holds_poke(state, policy, market.market):
+            if market.new_rounds or due:
+                found.append(Poke(market.market, market.new_rounds))
+        elif due:
+            found.append(Observe((market.market, 0)))
     return found
 
 
@@ -116,24 +131,36 @@ def _flags(state: KeeperState, policy: Policy) -> list[Action]:
     unsure = [i for i, cell in sorted(state.unknown.items()) if state.now < cell[1] and policy.mine(i)]
     # whether its price is active is not known: the chain is asked
     unsure += [v.vault_id for v in unsafe if v.cell not in state.cells]
-    takes = "take" in policy.roles
-    return [
-        *(
-            Flag(
-                v.vault_id,
-                True,
-                len(v.legs),
-                _tip(v.deposit, FLAG_TIP) + (policy.min_bonus * v.maintenance_margin // WAD if takes else 0),
-            )
-            for v in certain
-        ),
-        *(Flag(i, False) for i in unsure),
-    ]
+    return [*_certain_flags(state, policy, certain), *(Flag(i, False) for i in unsure)]
+
+
+def _certain_flags(state: KeeperState, policy: Policy, certain: list[VaultView]) -> list[Action]:
+    """Flags of vaults, the worst first; where many of a cell are due at once they share transactions."""
+
+    def worth(vault: VaultView) -> int:
+        bonus = policy.min_bonus * vault.maintenance_margin // WAD if "take" in policy.roles else 0
+        return _tip(vault.deposit, FLAG_TIP) + bonus
+
+    cells: dict[tuple[int, int], list[VaultView]] = {}
+    for vault in certain:
+        # what is on its way in a batch needs no flag of its own, which would be refused after it
+        if vault.vault_id not in state.flagging:
+            cells.setdefault(vault.cell, []).append(vault)
+    found: list[Action] = []
+    for vaults in cells.values():
+        if len(vaults) < MANY_FLAGS or policy.flag_batch < MANY_FLAGS:
+            found += [Flag(v.vault_id, True, len(v.legs), worth(v)) for v in vaults]
+            continue
+        for i in range(0, len(vaults), policy.flag_batch):
+            part = vaults[i : i + policy.flag_batch]
+            ids, legs = tuple(v.vault_id for v in part), sum(len(v.legs) for v in part)
+            found.append(FlagMany(ids, legs, sum(map(worth, part))))
+    return found
 
 
 def _tip(deposit: int, percent: int) -> int:
     """Share of a liquidation deposit [wad quote], from 1e-6 quote."""
-    return deposit * percent // 100 * 10**12
+    return deposit * percent // 100 * MICRO
 
 
 def _clears(state: KeeperState, policy: Policy) -> list[Action]:
@@ -226,15 +253,6 @@ def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
     return found
 
 
-def _fixes(state: KeeperState, policy: Policy) -> list[Action]:
-    # a call that cannot finish may still carry a long proof forward, or start the wait of a silent feed
-    return [
-        Fix(cell, proof.hints)
-        for cell, proof in sorted(state.expiry_proofs.items())
-        if policy.mine(cell[0]) and (proof.final or state.now - proof.tried_at >= FIX_SECONDS)
-    ]
-
-
 def _settles(state: KeeperState, policy: Policy) -> list[Action]:
     found: list[Action] = []
     for cell, view in sorted(state.cells.items()):
@@ -255,17 +273,42 @@ def _sweeps(state: KeeperState, policy: Policy) -> list[Action]:
     return debts + [Sweep(cell) for cell in state.swept if policy.mine(cell[0])]
 
 
+def _insures(state: KeeperState, policy: Policy) -> list[Action]:
+    """What only the day's cap held back, on a day that has room again."""
+    return [Insure(cell) for cell in state.insurable if policy.mine(cell[0])]
+
+
 def _refreshes(state: KeeperState, policy: Policy) -> list[Action]:
-    found: list[Action] = []
-    broke: dict[tuple[int, int], list[int]] = {}
+    """Deficits that have moved by a tenth, and then what insurance holds back for them."""
+    due: dict[tuple[int, int], list[int]] = {}
+    fresh: set[tuple[int, int]] = set()
     for vault in state.vaults.values():
-        if vault.flagged and state.live(vault) and vault.equity < 0 and vault.priced and policy.mine(vault.vault_id):
-            broke.setdefault(vault.cell, []).append(vault.vault_id)
-    for cell, ids in sorted(broke.items()):
-        if state.now - state.refreshed.get(cell, 0) >= REFRESH_SECONDS and state.active(cell):
-            found.extend(Refresh(cell, i) for i in sorted(ids))
-            found.append(Refresh(cell))
-    return found
+        if not (vault.flagged and state.live(vault) and vault.priced and policy.mine(vault.vault_id)):
+            continue
+        recorded = state.deficits.get(vault.vault_id, 0)
+        if _moved(recorded, _deficit(vault.equity)):
+            due.setdefault(vault.cell, []).append(vault.vault_id)
+            if not recorded:
+                fresh.add(vault.cell)
+    found: list[Action] = []
+    for cell, ids in sorted(due.items()):
+        waited = cell in fresh or state.now - state.refreshed.get(cell, 0) >= REFRESH_SECONDS
+        if waited and state.active(cell):
+            ids.sort()
+            parts = [tuple(ids[i : i + REFRESH_BATCH]) for i in range(0, len(ids), REFRESH_BATCH)]
+            found += [Refresh(cell, part) for part in parts]
+    reserves = sorted(state.reserves.items())
+    return found + [Reserve(cell) for cell, (was, now) in reserves if _moved(was, now) and policy.mine(cell[0])]
+
+
+def _deficit(equity: int) -> int:
+    """What the Clearinghouse records of an equity [wad]: 1e-6 quote, rounded up."""
+    return -equity // MICRO + 1 if equity < 0 else 0
+
+
+def _moved(recorded: int, now: int) -> bool:
+    """Whether an amount differs from what is recorded by a tenth of that."""
+    return now != recorded and abs(now - recorded) * MOVED >= recorded
 
 
 def _collects(state: KeeperState, policy: Policy) -> list[Action]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Call as RpcCall
-from bulkhead.chain.rpc import to_int
+from bulkhead.chain.rpc import to_hex, to_int
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.fees import GAS_SHARE
 from bulkhead.keeper.providers import Providers
@@ -24,9 +24,7 @@ async def gas_limits(
     """
     if not calls:
         return [], []
-    plans: list[RpcCall] = [
-        ("eth_estimateGas", ({"from": sender, "to": c.to, "data": "0x" + c.data.hex()},)) for c in calls
-    ]
+    plans: list[RpcCall] = [("eth_estimateGas", (_transaction(sender, call),)) for call in calls]
     try:
         answers = await providers.read(plans)
     except NodeUnavailable as error:
@@ -42,3 +40,8 @@ async def gas_limits(
         except NodeUnavailable as error:
             failed.append((call, error))
     return ready, failed
+
+
+def _transaction(sender: str, call: Call) -> dict[str, str]:
+    coins = {"value": to_hex(call.value)} if call.value else {}
+    return {"from": sender, "to": call.to, "data": "0x" + call.data.hex(), **coins}

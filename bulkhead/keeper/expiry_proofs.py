@@ -45,6 +45,8 @@ class ExpiryProver:
         self.tried_at: dict[Cell, int] = {}
         self.problems: list[str] = []
         self._found: dict[Cell, _Found] = {}
+        self._places: dict[Cell, tuple[int, ...]] = {}
+        self._tried: dict[Cell, tuple[int, ...]] = {}
 
     async def look(self, cell: Cell, block: int) -> ExpiryProof:
         """How the proof of a cell stands at a block."""
@@ -53,16 +55,27 @@ class ExpiryProver:
                 self._found[cell] = await self._search(cell, block)
             except BulkheadError as error:
                 self.problems.append(f"hints for cell {cell}: {error}")
+        known = cell in self._found
         found = self._found.get(cell, _Found((), (), ()))
         queries = [self.chain["Settlement"].query("fix", *cell, list(found.hints))]
         queries += [self._feed(word).query("latestRoundData") for word in found.words]
-        price, *newest = await self.providers.read_each(queries, block)
+        queries += [self.chain["ExpiryPrices"].query("progress", *cell, word.source) for word in found.words]
+        price, *told = await self.providers.read_each(queries, block)
+        newest, kept = told[: len(found.words)], told[len(found.words) :]
         if found.phases != _phases(newest):
             # in a new phase progress is void and the start may be another
             self._found.pop(cell, None)
         if isinstance(price, BulkheadError):
             self.problems.append(f"fix of cell {cell}: {price}")
-        return ExpiryProof(found.hints, isinstance(price, int) and price != 0, self.tried_at.get(cell, 0))
+        place = _place(newest, kept)
+        moves = cell in self._tried and self._tried[cell] != place and _is_behind(newest, kept)
+        self._places[cell] = place
+        final, walks = isinstance(price, int) and price != 0, bool(found.words) or not known
+        return ExpiryProof(found.hints, final, self.tried_at.get(cell, 0), moves, walks)
+
+    def tried(self, cell: Cell, now: int) -> None:
+        """Notes a call, and how far the cell's sums had come before it."""
+        self.tried_at[cell], self._tried[cell] = now, self._places.get(cell, ())
 
     def _feed(self, word: FeedWord) -> Contract:
         return self.chain.aggregator(word.source)
@@ -107,6 +120,24 @@ def _stamp(word: FeedWord, found: Any) -> int:
         _raise_unless_reverted(found)
         return 0
     return int(found[3]) if word.least < int(found[1]) * 10 ** (18 - word.decimals) < word.most else 0
+
+
+def _place(newest: list[Any], kept: list[Any]) -> tuple[int, ...]:
+    """The round that the sum of each feed has come to."""
+    pairs = zip(newest, kept, strict=True)
+    return tuple(0 if isinstance(p, BulkheadError) or isinstance(n, BulkheadError) else int(p.id) for n, p in pairs)
+
+
+def _is_behind(newest: list[Any], kept: list[Any]) -> bool:
+    """Whether a sum that has begun has not come to its feed's newest round, nor to the end of its window."""
+    return any(
+        not isinstance(p, BulkheadError)
+        and not isinstance(n, BulkheadError)
+        and p.begun != 0
+        and not p.done
+        and p.id < int(n[0])
+        for n, p in zip(newest, kept, strict=True)
+    )
 
 
 def _phases(newest: list[Any]) -> tuple[int | None, ...]:

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     id TEXT PRIMARY KEY, chain TEXT NOT NULL, account TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
     receiver TEXT NOT NULL, data BLOB NOT NULL, gas INTEGER NOT NULL, nonce INTEGER NOT NULL, cap TEXT NOT NULL,
     state TEXT NOT NULL, planned_block INTEGER NOT NULL, mined_block INTEGER, gas_used INTEGER, at REAL NOT NULL,
-    fields TEXT NOT NULL
+    fields TEXT NOT NULL, value TEXT NOT NULL DEFAULT '0'
 );
 CREATE TABLE IF NOT EXISTS sends (
     hash TEXT PRIMARY KEY, attempt TEXT NOT NULL REFERENCES attempts(id), raw BLOB NOT NULL, max_fee TEXT NOT NULL,
@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS sends (
 CREATE INDEX IF NOT EXISTS attempts_by_state ON attempts(chain, account, state);
 CREATE INDEX IF NOT EXISTS sends_by_attempt ON sends(attempt);
 """
+#: What a journal of an older keeper lacks.
+ADDED = "ALTER TABLE attempts ADD COLUMN value TEXT NOT NULL DEFAULT '0'"
 #: In flight: signed and perhaps known to a node.
 OPEN = "open"
 #: Ends: mined well, mined and reverted, replaced by an empty transaction, nonce used by somebody else, never accepted.
@@ -64,6 +66,7 @@ class Attempt:
         gas: Gas limit.
         nonce: The nonce.
         cap: Most to pay per gas [wei].
+        value: Coins that go along [wei].
         state: One of the words above.
         planned_block: Block of the state it was planned on.
         sends: Signed versions, oldest first.
@@ -90,6 +93,7 @@ class Attempt:
     gas_used: int = 0
     missing_since: int = 0
     fields: dict[str, Any] = field(default_factory=dict)
+    value: int = 0
 
     @property
     def last(self) -> Send:
@@ -123,6 +127,8 @@ class Journal:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
+            if "value" not in [row[1] for row in self._db.execute("PRAGMA table_info(attempts)")]:
+                self._db.execute(ADDED)
         except (sqlite3.Error, OSError) as error:
             raise BadInput(
                 f"The journal {path} cannot be opened ({error}): is it another keeper's? Each account wants its own."
@@ -150,11 +156,12 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             for a in attempts:
                 self._db.execute(
-                    "INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+                    "INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
                     "state=excluded.state, mined_block=excluded.mined_block, gas_used=excluded.gas_used",
                     (
                         a.id, self.chain, self.account, a.key, a.name, a.to, a.data, a.gas, a.nonce, str(a.cap),
                         a.state, a.planned_block, a.mined_block, a.gas_used, now, json.dumps(a.fields, default=str),
+                        str(a.value),
                     ),
                 )  # fmt: skip
                 self._db.executemany(
@@ -180,7 +187,7 @@ class Journal:
     def _read(self, condition: str, value: object) -> list[Attempt]:
         rows = self._db.execute(
             "SELECT id, key, name, receiver, data, gas, nonce, cap, state, planned_block, mined_block, gas_used, "
-            f"fields FROM attempts WHERE chain = ? AND account = ? AND {condition} ORDER BY nonce, at",
+            f"fields, value FROM attempts WHERE chain = ? AND account = ? AND {condition} ORDER BY nonce, at",
             (self.chain, self.account, value),
         ).fetchall()
         found: list[Attempt] = []
@@ -192,7 +199,7 @@ class Journal:
                 Attempt(
                     id=row[0], key=row[1], name=row[2], to=row[3], data=row[4], gas=row[5], nonce=row[6],
                     cap=int(row[7]), state=row[8], planned_block=row[9], mined_block=row[10] or 0,
-                    gas_used=row[11] or 0, fields=json.loads(row[12]),
+                    gas_used=row[11] or 0, fields=json.loads(row[12]), value=int(row[13]),
                     # an empty transaction is one without the attempt's data
                     sends=[Send(h, raw, int(fee), int(tip), at, row[4] not in raw) for h, raw, fee, tip, at in sends],
                 )

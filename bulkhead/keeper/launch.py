@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TextIO
 
@@ -15,6 +16,7 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.rpc import Rpc
 from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.bringer import FeedPlan
 from bulkhead.keeper.config import Settings, journal_path, listen_on
 from bulkhead.keeper.executor import Executor, SenderExecutor
 from bulkhead.keeper.fees import FeePolicy
@@ -61,6 +63,7 @@ async def assemble(
     executor: Executor | None = None,
     dry_run: bool = False,
     pace: Pace | None = None,
+    plans: Sequence[FeedPlan] = (),
 ) -> Keeper:
     """Verifies the nodes, opens the journal and puts a keeper together.
 
@@ -78,6 +81,7 @@ async def assemble(
         executor: Who sends, when not its own sender.
         dry_run: Only say what it would do.
         pace: How often it does what.
+        plans: What it brings to feeds of brought prices.
 
     Raises:
         BulkheadError: No node serves the deployment.
@@ -99,9 +103,33 @@ async def assemble(
         await providers.close()
         raise
     sender = Sender(providers, account, book, paid, log)
-    keeper = Keeper(chain, providers, sender, log, policy, alerts, executor, dry_run, pace)
+    keeper = Keeper(chain, providers, sender, log, policy, alerts, executor, dry_run, pace, plans)
     keeper.coin_market = coin
+    try:
+        await keeper.observer.bringer.meet()
+    except BaseException:
+        await keeper.close()
+        raise
     return keeper
+
+
+def feed_plans(settings: Settings, deployment: Deployment) -> list[FeedPlan]:
+    """What the settings bring to which feeds.
+
+    Raises:
+        BulkheadError: A market is none of the deployment, or an API key is missing.
+    """
+    return [
+        FeedPlan(
+            market=deployment.market(told.market).index,
+            symbol=deployment.market(told.market).symbol,
+            source=told.source(),
+            role=told.role,
+            fee=told.fee,
+            keep_fresh=told.keep_fresh_seconds,
+        )
+        for told in settings.prices
+    ]
 
 
 async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
@@ -119,6 +147,7 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     keeper = await assemble(
         deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
         settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
+        feed_plans(settings, deployment),
     )  # fmt: skip
     if settings.redis and not settings.dry_run:
         keeper.executor = queue_executor(settings, keeper)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
@@ -25,6 +27,9 @@ class LogNotes:
         claims: Vaults with an open claim, and its cell.
         recorded: Stamp at which each market's clock was last recorded [unix seconds].
         settled: Cells with a settled vault that have not been swept.
+        deficits: Recorded deficits of vaults [1e-6 quote].
+        reserves: What cells may cost insurance, as recorded [native].
+        uninsured: Cells whose draws from insurance have not ended.
         ramps: Parameters on their way, by (market, name): (target, when the next step is due [unix seconds]).
     """
 
@@ -32,10 +37,13 @@ class LogNotes:
     recorded: dict[int, int] = field(default_factory=dict)
     settled: set[Cell] = field(default_factory=set)
     ramps: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
+    deficits: dict[int, int] = field(default_factory=dict)
+    reserves: dict[Cell, int] = field(default_factory=dict)
+    uninsured: set[Cell] = field(default_factory=set)
 
     def copy(self) -> LogNotes:
         """Another one with the same content."""
-        return LogNotes(dict(self.claims), dict(self.recorded), set(self.settled), dict(self.ramps))
+        return LogNotes(**{f.name: copy(getattr(self, f.name)) for f in fields(self)})
 
     def ramp(self, market: int, name: str, value: int, target: int | None, now: int) -> None:
         """Takes in a ramp's beginning, or with no target a change, which is a step if there is a ramp.
@@ -77,8 +85,22 @@ class LogNotes:
                 self.claims[made.vault_id] = cell
         elif log.event == "ClaimPaid" and made.final:
             self.claims.pop(made.vault_id, None)
+        elif log.event == "DeficitRecorded":
+            _put(self.deficits, int(made.vault_id), int(made.deficit))
+        elif log.event == "ReserveRecorded":
+            _put(self.reserves, (int(made.market), int(made.expiry)), int(made.reserve))
+        elif log.event == "CellInsured":
+            (self.uninsured.discard if made.ended else self.uninsured.add)((int(made.market), int(made.expiry)))
         elif log.event == "CellSwept":
             self.settled.discard((int(made.market), int(made.expiry)))
+
+
+def _put(amounts: dict[Any, int], key: object, amount: int) -> None:
+    """Keeps an amount that is not 0."""
+    if amount:
+        amounts[key] = amount
+    else:
+        amounts.pop(key, None)
 
 
 class LogReader:

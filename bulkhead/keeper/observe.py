@@ -14,6 +14,8 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
+from bulkhead.keeper.bringer import Bringer, FeedPlan
+from bulkhead.keeper.brought import BroughtFeed
 from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.expiry_proofs import ExpiryProver
 from bulkhead.keeper.index import Index
@@ -24,6 +26,7 @@ from bulkhead.keeper.providers import Providers, decode
 from bulkhead.keeper.queries import Look, LookQueries, QueryBatch
 from bulkhead.keeper.registry import VaultRegistry
 from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.windows import needs_sum
 from bulkhead.risk.words import WAD
 
 #: Every vault is read again on chain within this time, as long as that takes no more than so many at one look, and
@@ -51,7 +54,12 @@ class Observer:
     """
 
     def __init__(
-        self, chain: Connection, providers: Providers, sender: Sender, roles: frozenset[str] = frozenset(ROLES)
+        self,
+        chain: Connection,
+        providers: Providers,
+        sender: Sender,
+        roles: frozenset[str] = frozenset(ROLES),
+        plans: Sequence[FeedPlan] = (),
     ) -> None:
         self.chain = chain
         self.providers = providers
@@ -59,16 +67,19 @@ class Observer:
         # a flagged vault is read again at every block only for those who act on it
         self._quoting = bool(roles & {"take", "absorb"})
         self._minding = self._quoting or bool(roles & {"clear", "refresh"})
+        self._claiming, self._refreshing = "claim" in roles, "refresh" in roles
         self.discovery = Discovery(chain, providers)
         self.index = Index()
         pools = {m.backstop.lower() for m in chain.deployment.markets.values() if m.backstop}
         self.registry = VaultRegistry(self.discovery, self.index, frozenset({sender.address.lower(), *pools}))
         self.queries = LookQueries(chain, sender.address, self.discovery)
         self.prover = ExpiryProver(chain, providers)
+        self.bringer = Bringer(chain, providers, plans)
         self.outcomes: list[Outcome] = []
         self.views: dict[Cell, CellView] = {}
         self.watch: set[int] = set()
         self._refreshed: dict[Cell, int] = {}
+        self._observed: dict[Cell, int] = {}
         self._swept: set[Cell] = set()
         self._queue: list[int] = []
         self._reconciled_at = 0
@@ -81,6 +92,13 @@ class Observer:
 
     def _cells(self) -> set[Cell]:
         return self.registry.cells() | (self.discovery.notes.settled - self._swept)
+
+    def _reserving(self) -> set[Cell]:
+        """Cells whose losses insurance may have to pay, or is recorded to."""
+        if not self._refreshing:
+            return set()
+        flagged = {self.discovery.book.vaults[i].cell for i in self.registry.existing(self.registry.flagged)}
+        return flagged | set(self.discovery.notes.reserves)
 
     def _minded(self) -> set[int]:
         """Flagged vaults that this keeper does something about."""
@@ -107,6 +125,7 @@ class Observer:
         self.queries.shortages(first, vaults, self.registry.kept if self._quoting else ())
         self.queries.account(first)
         self.queries.claims(first, self.views, notes.claims, notes.settled - self._swept)
+        self.queries.insurance(first, notes.uninsured if self._claiming else (), self._reserving())
         self.queries.vaults(first, self.registry.existing(self.watch | self.registry.kept | self._minded()))
         follow, account = self.discovery.calls(head), self.sender.calls(head)
         views = [query.request(head.number) for query in first.queries]
@@ -116,15 +135,19 @@ class Observer:
             kept = self.discovery.kept
             self.problems.append(f"the chain was reorganised after block {kept}")
             self.sender.reorganised(kept)
+            self.bringer.reorganised()
             account_answers = await self.providers.read(self.sender.calls(head), head.number)
         else:
             account_answers = answers[len(follow) : len(follow) + len(account)]
         self.outcomes = self.sender.take_in(head, account_answers)
         for outcome in self.outcomes:
-            role, _, market = outcome.attempt.key.partition(":")
+            role, _, what = outcome.attempt.key.partition(":")
+            # one that moved nothing leaves no event
             if role == "poke" and not outcome.reason:
-                # one that moved nothing leaves no event
-                self.discovery.notes.recorded[int(market)] = head.timestamp
+                self.discovery.notes.recorded[int(what)] = head.timestamp
+            elif role == "observe" and not outcome.reason:
+                market, expiry = map(int, what.split("-"))
+                self.discovery.notes.recorded[market] = self._observed[market, expiry] = head.timestamp
         self.registry.take_changes()
         look = Look()
         replies = answers[len(follow) + len(account) :]
@@ -183,8 +206,11 @@ class Observer:
                 self._sort_vaults(look, what, reply)
             elif isinstance(reply, BulkheadError):
                 # a claim that cannot be paid yet, or a cell that cannot be swept, reverts with its reason: no problem
-                if not (name in ("claim", "sweep", "shortage") and isinstance(reply, Reverted)):
+                if not (name in ("claim", "sweep", "shortage", "insure") and isinstance(reply, Reverted)):
                     self.problems.append(f"{name} {what}: {reply}")
+                elif name == "insure" and "nothing-to-insure" in str(reply):
+                    # its seven days are over
+                    self.discovery.notes.uninsured.discard(what)
             elif name == "cell":
                 look.cells[what] = cell_view(what, reply)
             elif name == "quote":
@@ -225,7 +251,12 @@ class Observer:
     async def _state(self, look: Look, head: Head) -> KeeperState:
         now, notes, numbers = head.timestamp, self.discovery.notes, look.numbers
         due = {cell: tuple(sorted(ids)) for cell, ids in self.registry.members.items() if cell[1] <= now}
-        unpriced = [cell for cell, view in look.cells.items() if cell in due and view.expiry_price == 0]
+        unpriced = [
+            cell
+            for cell, view in look.cells.items()
+            if (cell in due and view.expiry_price == 0) or needs_sum(view, now)
+        ]
+        self._observed = {cell: at for cell, at in self._observed.items() if cell[1] > now}
         return KeeperState(
             block=head.number,
             now=now,
@@ -243,6 +274,12 @@ class Observer:
             debts=tuple(sorted(self.registry.debts)),
             swept=self._sweepable(numbers),
             refreshed=dict(self._refreshed),
+            deficits=dict(notes.deficits),
+            reserves={c: (notes.reserves.get(c, 0), n) for (name, c), n in numbers.items() if name == "reserve"},
+            insurable=tuple(sorted(c for (name, c), n in numbers.items() if name == "insure" and n)),
+            observed=dict(self._observed),
+            flagging=self._flagging(head),
+            brought=await self._brought(head),
             ramps={key: due for key, (_, due) in notes.ramps.items()},
         )
 
@@ -262,6 +299,23 @@ class Observer:
         self.registry.problems += self.prover.problems
         self.prover.problems = []
         return found
+
+    async def _brought(self, head: Head) -> tuple[BroughtFeed, ...]:
+        flying = [fields for fields in self._flying(head) if fields.get("action") == "bringsamples"]
+        minutes = {(str(fields["feed"]), int(at)) for fields in flying for at in fields["minutes"]}
+        found = await self.bringer.look(head, list(self.registry.members), minutes)
+        self.registry.problems += self.bringer.problems
+        return found
+
+    def _flagging(self, head: Head) -> frozenset[int]:
+        """Vaults whose flag is in flight together with others'."""
+        batches = [fields for fields in self._flying(head) if fields.get("action") == "flagmany"]
+        return frozenset(int(i) for fields in batches for i in fields["vault_ids"])
+
+    def _flying(self, head: Head) -> list[dict[str, Any]]:
+        """Actions in flight, and those mined in a block that this look does not see."""
+        ended = [o.attempt for o in self.outcomes if o.attempt.mined_block > head.number]
+        return [attempt.fields for attempt in [*self.sender.pending, *ended]]
 
     def _sweepable(self, numbers: Mapping[tuple[str, Any], int]) -> tuple[Cell, ...]:
         found = {what: amount for (name, what), amount in numbers.items() if name == "sweep"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bulkhead.keeper.journal import Attempt
 
@@ -21,7 +21,7 @@ class Outcome:
 
 @dataclass
 class Counts:
-    """What the sender did so far."""
+    """What the sender did so far; `gas_of` is what the calls of each function have cost [wei]."""
 
     sent: int = 0
     bumped: int = 0
@@ -33,3 +33,4 @@ class Counts:
     gas: int = 0
     gas_reverted: int = 0
     poor: int = 0
+    gas_of: dict[str, int] = field(default_factory=dict)

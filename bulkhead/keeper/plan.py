@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import CellView, VaultView
+from bulkhead.keeper.brought import BringSamples, BringSpot, BroughtFeed
 from bulkhead.risk.words import WAD
 
 #: What a keeper can be asked to do; each part can be left to others.
 ROLES = (
     "flag", "take", "absorb", "clear", "settle", "claim", "poke", "fix", "sweep", "refresh", "tend",
-    "advance",
+    "advance", "bring",
 )  # fmt: skip
 
 
@@ -28,6 +29,7 @@ class Policy:
         own_health: Health below which it adds to its own vaults [wad].
         own_target: Health to which it then brings them [wad].
         spot_slack: Largest move of spot between look and inclusion that a take accepts [wad share].
+        flag_batch: Most flags in one transaction, where many are due at once.
         shard: (index, of how many): only vaults whose id modulo the second is the first are liquidated and settled.
     """
 
@@ -38,6 +40,7 @@ class Policy:
     own_health: int = 14 * WAD // 10
     own_target: int = 18 * WAD // 10
     spot_slack: int = WAD // 50
+    flag_batch: int = 1
     shard: tuple[int, int] = (0, 1)
 
     def mine(self, vault_id: int) -> bool:
@@ -103,11 +106,15 @@ class ExpiryProof:
         hints: Feed rounds that a proof can start from.
         final: One more call would make the price final.
         tried_at: Stamp of this keeper's last call for it, 0 for none [unix seconds].
+        moves: That call has carried the sum forward and not to its end: the next one goes on.
+        walks: A feed of the cell keeps rounds, so that calls can carry its sum forward; brought prices need none.
     """
 
     hints: tuple[int, ...]
     final: bool
     tried_at: int
+    moves: bool = False
+    walks: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,15 +130,21 @@ class KeeperState:
         vaults: Vaults confirmed on chain at this block, by id: those near their edge, flagged ones, the keeper's own.
         unknown: Vaults that must be confirmed and whose numbers could not be read: id -> cell.
         quotes: Of flagged vaults, by id.
-        expiry_proofs: How expired cells without a price stand.
+        expiry_proofs: How expired cells without a price stand, and cells whose open window is not summed.
         claims: Open claims: id -> (cell, tokens due now [native]).
         shortages: Tokens that vaults of backstop pools lack for their initial margin [native].
         busy: Markets in which live vaults hold legs.
         due: Vaults that still hold legs of an expired cell, by cell.
         debts: Vaults that owe their cell a failed pay-in.
         swept: Cells whose dust can go to insurance.
-        refreshed: When each cell's recorded deficit was last refreshed by this keeper [unix seconds].
+        refreshed: When each cell's recorded deficits were last refreshed by this keeper [unix seconds].
+        deficits: Recorded deficits of vaults, by id [1e-6 quote].
+        reserves: What cells may cost insurance: (as recorded, as it would be recorded now) [native].
+        insurable: Cells that can draw from insurance what an earlier draw had left open.
+        flagging: Vaults whose flag is in flight together with others'.
+        observed: When the clock of each cell in its settlement window was last recorded [unix seconds].
         ramps: When the next step of each parameter on its way is due, by (market, name) [unix seconds].
+        brought: Feeds whose prices this keeper brings.
     """
 
     block: int
@@ -150,7 +163,13 @@ class KeeperState:
     debts: tuple[int, ...] = ()
     swept: tuple[Cell, ...] = ()
     refreshed: Mapping[Cell, int] = field(default_factory=dict)
+    deficits: Mapping[int, int] = field(default_factory=dict)
+    reserves: Mapping[Cell, tuple[int, int]] = field(default_factory=dict)
+    insurable: tuple[Cell, ...] = ()
+    observed: Mapping[Cell, int] = field(default_factory=dict)
+    flagging: frozenset[int] = frozenset()
     ramps: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    brought: tuple[BroughtFeed, ...] = ()
 
     def live(self, vault: VaultView) -> bool:
         """Whether the vault is in a cell that still trades."""
@@ -186,12 +205,28 @@ class Poke:
 
 
 @dataclass(frozen=True)
+class Observe:
+    """Record the clock of a cell in its settlement window, or (expiry 0) that of a market, and fold nothing."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True)
 class Flag:
     """Start the auction of a vault; `worth` is what it brings [wad quote], known only for a certain one."""
 
     vault_id: int
     certain: bool
     legs: int = 0
+    worth: int = 0
+
+
+@dataclass(frozen=True)
+class FlagMany:
+    """Start the auctions of vaults of one cell that are certainly unsafe; what is not any more is passed over."""
+
+    vault_ids: tuple[int, ...]
+    legs: int
     worth: int = 0
 
 
@@ -314,10 +349,29 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Refresh:
-    """Record the deficit of an insolvent flagged vault anew, or (vault 0) what a cell may cost insurance."""
+    """Record the deficits of flagged vaults of a cell anew."""
 
     cell: Cell
-    vault_id: int = 0
+    vault_ids: tuple[int, ...]
+
+    @property
+    def vault_id(self) -> int:
+        """The vault whose shard does it."""
+        return self.vault_ids[0]
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Record anew what a cell may cost insurance."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Insure:
+    """Draw from insurance what an earlier draw had left open: only the day's cap held it back."""
+
+    cell: Cell
 
 
 @dataclass(frozen=True)
@@ -329,6 +383,6 @@ class Advance:
 
 
 Action = (
-    Poke | Flag | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle | Claim
-    | Repay | Sweep | Refresh | Collect | Advance
+    Poke | Observe | Flag | FlagMany | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle
+    | Claim | Repay | Sweep | Refresh | Reserve | Insure | Collect | Advance | BringSpot | BringSamples
 )  # fmt: skip

@@ -144,6 +144,13 @@ class LookQueries:
             wanted.add("wallet", index, market.token.query("balanceOf", self.keeper))
             wanted.add("allowance", index, market.token.query("allowance", self.keeper, spender))
 
+    def insurance(self, wanted: QueryBatch, uninsured: Iterable[Cell], flagged: Iterable[Cell]) -> None:
+        """What cells can still draw from insurance, and what it would hold back for cells with losses."""
+        for cell in sorted(uninsured):
+            wanted.add("insure", cell, self.chain["Settlement"].query("insure", *cell))
+        for cell in sorted(flagged):
+            wanted.add("reserve", cell, self.chain["InsuranceFund"].query("reserve", *cell))
+
     def claims(
         self, wanted: QueryBatch, views: Mapping[Cell, CellView], claims: Mapping[int, Cell], settled: Iterable[Cell]
     ) -> None:

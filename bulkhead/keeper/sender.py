@@ -181,6 +181,7 @@ class Sender:
         self.nonces.used(attempt.nonce)
         cancelled = any(s.cancels and s.hash.lower() == name.lower() for s in attempt.sends)
         self.counts.gas += used * price
+        self.counts.gas_of[attempt.name] = self.counts.gas_of.get(attempt.name, 0) + used * price
         state = CANCELLED if cancelled else MINED if well else REVERTED
         self._release(attempt, state, block)
         if state == MINED:
@@ -242,18 +243,18 @@ class Sender:
     ) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         attempts: list[Attempt] = []
         refused: list[tuple[Call, str]] = []
-        spend = sum(a.gas * a.last.max_fee for a in self.nonces.open.values())
+        spend = sum(a.gas * a.last.max_fee + a.value for a in self.nonces.open.values())
         for call, gas in ready:
             cap = self.fees.cap(call.worth, gas)
             fees = self.fees.first(head.base_fee, cap)
             if fees is None:
                 refused.append((call, f"gas is dearer than this is worth (cap {cap / 1e9:.1f} gwei)"))
                 continue
-            if spend + gas * fees[0] > self.balance:
+            if spend + gas * fees[0] + call.value > self.balance:
                 self.counts.poor += 1
                 refused.append((call, f"{self.address} holds {self.balance / 1e18:.6f} coins, too few for gas"))
                 continue
-            spend += gas * fees[0]
+            spend += gas * fees[0] + call.value
             attempts.append(self._sign_first(call, gas, cap, fees, head))
         await self._commit(attempts, head)
         return [a for a in attempts if a.state == OPEN], refused
@@ -287,6 +288,7 @@ class Sender:
             state=OPEN,
             planned_block=head.number,
             fields=call.fields(),
+            value=call.value,
         )
         attempt.sends.append(self._sign(attempt, fees, head))
         self.nonces.hold(attempt)
@@ -295,8 +297,10 @@ class Sender:
         return attempt
 
     def _sign(self, attempt: Attempt, fees: tuple[int, int], head: Head, cancels: bool = False) -> Send:
-        to, data, gas = (self.address, b"", EMPTY_GAS) if cancels else (attempt.to, attempt.data, attempt.gas)
-        raw, name = self._signer.sign(to, data, attempt.nonce, gas, *fees)
+        to, data, gas, value = attempt.to, attempt.data, attempt.gas, attempt.value
+        if cancels:
+            to, data, gas, value = self.address, b"", EMPTY_GAS, 0
+        raw, name = self._signer.sign(to, data, attempt.nonce, gas, *fees, value)
         return Send(name, raw, fees[0], fees[1], head.number, cancels)
 
     async def _broadcast(self, attempts: Sequence[Attempt], head: Head, first: bool = False) -> None:
@@ -360,7 +364,7 @@ class Sender:
         lost = [a for a in waiting if not a.accepted and a not in late]
         if late:
             # at the very block: a node that is behind must not find that something has lost its purpose
-            plans = [call_of(a.to, a.data, head.number, self.address) for a in late]
+            plans = [call_of(a.to, a.data, head.number, self.address, a.value) for a in late]
             answers = await self.providers.read([(method, params) for method, *params in plans], head.number)
             before = [list(attempt.sends) for attempt in late]
             for attempt, answer in zip(late, answers, strict=True):

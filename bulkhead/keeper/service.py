@@ -17,6 +17,8 @@ from typing import Any
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.alerts import Alerts
+from bulkhead.keeper.bringer import FeedPlan
+from bulkhead.keeper.brought import BringSamples
 from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.decide import BUGS, decide
 from bulkhead.keeper.executor import Executor, SenderExecutor
@@ -88,6 +90,7 @@ class Keeper:
         executor: Executor | None = None,
         dry_run: bool = False,
         pace: Pace | None = None,
+        plans: Sequence[FeedPlan] = (),
     ) -> None:
         self.chain, self.providers, self.sender, self.log = chain, providers, sender, log
         self.policy = policy or Policy()
@@ -97,7 +100,9 @@ class Keeper:
         self.pace = pace or Pace()
         self.schedule = BlockSchedule(self.pace.poll)
         self.coin_market = -1
-        self.observer = Observer(chain, providers, sender, self.policy.roles)
+        self.observer = Observer(
+            chain, providers, sender, self.policy.roles, plans if "bring" in self.policy.roles else ()
+        )
         self.health = Health()
         self.metrics = Metrics()
         self.ticked = asyncio.Event()
@@ -178,9 +183,11 @@ class Keeper:
         calls: list[Call] = []
         for action in actions:
             if isinstance(action, Fix):
-                self.observer.prover.tried_at[action.cell] = state.now
+                self.observer.prover.tried(action.cell, state.now)
             elif isinstance(action, Refresh):
                 self.observer.refreshed(action.cell, state.now)
+            elif isinstance(action, BringSamples):
+                self.observer.bringer.sent(action)
             try:
                 calls.append(call_of(self.chain, state.keeper, state.now, action))
             except BUGS as error:
@@ -194,6 +201,8 @@ class Keeper:
             self.log("send-failed", reason=str(error), block=head.number, planned=len(calls))
             return 0, len(calls)
         for call, reason in refused:
+            if isinstance(call.action, BringSamples):
+                self.observer.bringer.refused(call.action)
             self.log("action-failed", reason=reason, block=head.number, key=call.key, **call.fields())
         if any("too few for gas" in reason for _, reason in refused):
             self.alerts(
@@ -221,6 +230,8 @@ class Keeper:
             )  # fmt: skip
             if told == MOST_CALLS:
                 break
+        for kind_, about, text in self.observer.bringer.complaints(head.timestamp):
+            self.alerts(kind_, about, text)
         for node in self.providers.nodes:
             if node.refused:
                 self.alerts("node-refused", node.name, node.refused)
@@ -249,6 +260,10 @@ class Keeper:
             m.transactions.labels(name).set(getattr(counts, name))
         m.gas.labels("all").set(counts.gas)
         m.gas.labels("reverted").set(counts.gas_reverted)
+        for name, paid in counts.gas_of.items():
+            m.gas_of.labels(name).set(paid)
+        for symbol, outcome, number in self.observer.bringer.figures():
+            m.samples.labels(symbol, outcome).set(number)
         m.balance.set(self.sender.balance)
         for market in state.markets.values():
             m.tokens.labels(self.observer.queries.markets[market.market].symbol).set(
@@ -313,6 +328,7 @@ class Keeper:
         if self._drawing is not None:
             self._drawing.cancel()
             await asyncio.gather(self._drawing, return_exceptions=True)
+        await self.observer.bringer.close()
         await self.alerts.close()
         await self.executor.close()
         await self.providers.close()

@@ -43,8 +43,10 @@ class Signer:
         self._key = PrivateKey(bytes(account.key))
         self._chain = _number(chain_id)
 
-    def sign(self, to: str, data: bytes, nonce: int, gas: int, max_fee: int, tip: int) -> tuple[bytes, str]:
-        """(raw transaction, its hash) of a call that moves no coins.
+    def sign(
+        self, to: str, data: bytes, nonce: int, gas: int, max_fee: int, tip: int, value: int = 0
+    ) -> tuple[bytes, str]:
+        """(raw transaction, its hash) of a call.
 
         Args:
             to: Receiver.
@@ -53,9 +55,10 @@ class Signer:
             gas: Gas limit.
             max_fee: Most to pay per gas [wei].
             tip: Priority fee per gas [wei].
+            value: Coins that go along [wei].
         """
         numbers = [_number(n) for n in (nonce, tip, max_fee, gas)]
-        fields = [self._chain, *numbers, bytes.fromhex(to[2:]), b"", data]
+        fields = [self._chain, *numbers, bytes.fromhex(to[2:]), _number(value), data]
         body = _rlp(fields, NO_ACCESS_LIST)
         signature = self._key.sign_recoverable(keccak(TYPE + body), hasher=None)
         r, s, parity = signature[:32], signature[32:64], signature[64]

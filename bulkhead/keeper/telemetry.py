@@ -34,6 +34,13 @@ class Metrics:
             "bulkhead_keeper_transactions_total", "Transactions, by outcome", ["outcome"], registry=r
         )
         self.gas = Gauge("bulkhead_keeper_gas_wei_total", "Paid for gas, by outcome", ["outcome"], registry=r)
+        self.gas_of = Gauge(
+            "bulkhead_keeper_call_gas_wei_total", "Paid for gas, by function called", ["call"], registry=r
+        )
+        self.samples = Gauge(
+            "bulkhead_keeper_samples_total", "Samples of brought prices: on chain or lost", ["market", "outcome"],
+            registry=r,
+        )  # fmt: skip
         self.balance = Gauge("bulkhead_keeper_balance_wei", "Native coin of the account", registry=r)
         self.tokens = Gauge("bulkhead_keeper_tokens", "Quote tokens of the account, by market", ["market"], registry=r)
         self.posts = Gauge("bulkhead_keeper_rpc_posts_total", "HTTP posts, by node", ["node"], registry=r)

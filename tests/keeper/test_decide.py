@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE
-from bulkhead.keeper.decide import BATCH, CLOCK_SECONDS, FIX_SECONDS, QUIET_SECONDS, REFRESH_SECONDS, decide
+from bulkhead.keeper.brought import BroughtFeed, Message
+from bulkhead.keeper.decide import BATCH, MANY_FLAGS, QUIET_SECONDS, REFRESH_SECONDS, decide
 from bulkhead.keeper.plan import (
     ROLES,
     Absorb,
@@ -18,19 +19,24 @@ from bulkhead.keeper.plan import (
     ExpiryProof,
     Fix,
     Flag,
+    FlagMany,
+    Insure,
     MarketView,
+    Observe,
     Open,
     Poke,
     Policy,
     Refill,
     Refresh,
     Repay,
+    Reserve,
     Settle,
     Sweep,
     Take,
     Tidy,
     TopUp,
 )
+from bulkhead.keeper.windows import CLOCK_SECONDS, FIX_SECONDS, SUM_SECONDS, WINDOW_OPEN
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Kind, Leg, Status
 from tests.keeper.states import (
@@ -40,6 +46,7 @@ from tests.keeper.states import (
     KEEPER,
     MICRO,
     NOW,
+    OTHER,
     POOL,
     cell,
     empty,
@@ -199,11 +206,108 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     assert isinstance(take, Take)
 
 
-def test_refreshes__insolvent_flagged_vaults__are_recorded_now_and_then():
+def test_refreshes__deficit_that_moved_by_a_tenth__is_recorded_anew():
     policy = Policy(roles=frozenset({"refresh"}))
-    assert decide(state(INSOLVENT), policy) == [Refresh(CELL, 1), Refresh(CELL)]
-    assert decide(state(INSOLVENT, refreshed={CELL: NOW - REFRESH_SECONDS + 1}), policy) == []
+    due = [Refresh(CELL, (1,))]
+    # newly insolvent: at once, whatever was done a moment ago
+    assert decide(state(INSOLVENT, refreshed={CELL: NOW - 1}), policy) == due
+    recorded = -INSOLVENT.equity // MICRO + 1
+    assert decide(state(INSOLVENT, deficits={1: recorded}), policy) == []
+    for moved in (recorded * 100 // 109, recorded * 100 // 92):
+        assert decide(state(INSOLVENT, deficits={1: moved}), policy) == []
+    for moved in (recorded * 100 // 111, recorded * 100 // 89):
+        assert decide(state(INSOLVENT, deficits={1: moved}), policy) == due
+        assert decide(state(INSOLVENT, deficits={1: moved}, refreshed={CELL: NOW - REFRESH_SECONDS + 1}), policy) == []
+    # solvent again: what is recorded goes
+    assert decide(state(replace(INSOLVENT, equity=0), deficits={1: 7}), policy) == due
     assert decide(state(replace(INSOLVENT, equity=0)), policy) == []
+    assert decide(state(INSOLVENT, cells={CELL: cell(status=1)}), policy) == []
+
+
+def test_refreshes__many_vaults__share_transactions_of_sixteen():
+    policy = Policy(roles=frozenset({"refresh"}))
+    many = [replace(INSOLVENT, vault_id=i) for i in range(1, 19)]
+    assert [a.vault_ids for a in decide(state(*many), policy)] == [tuple(range(1, 17)), (17, 18)]
+
+
+def test_reserves__what_a_cell_may_cost__is_recorded_when_it_moved_by_a_tenth():
+    policy = Policy(roles=frozenset({"refresh"}))
+    for was, now, due in (
+        (0, 1, True),
+        (1, 0, True),
+        (100, 109, False),
+        (100, 110, True),
+        (100, 90, True),
+        (5, 5, False),
+    ):
+        assert decide(state(reserves={CELL: (was, now)}), policy) == ([Reserve(CELL)] if due else []), (was, now)
+
+
+def test_insures__room_under_the_days_cap__is_drawn():
+    assert decide(state(insurable=(CELL,)), Policy(roles=frozenset({"claim"}))) == [Insure(CELL)]
+
+
+def test_flags__many_of_a_cell_at_once__share_transactions_worst_first():
+    policy = Policy(roles=frozenset({"flag"}), flag_batch=8)
+    few = [vault(i, equity=50 + i, status=LIQUIDATABLE) for i in range(1, MANY_FLAGS)]
+    assert [type(a) for a in decide(state(*few), policy)] == [Flag] * len(few)
+    many = [vault(i, equity=90 - i, status=LIQUIDATABLE) for i in range(1, 13)]
+    found = decide(state(*many), policy)
+    assert [type(a) for a in found] == [FlagMany, FlagMany]
+    assert [a.vault_ids for a in found] == [tuple(range(12, 4, -1)), tuple(range(4, 0, -1))]
+    assert found[0].legs == 8
+    # what is in flight in a batch gets no flag of its own, which would be refused after it
+    rest = decide(state(*many, flagging=frozenset(range(3, 13))), policy)
+    assert [(type(a), a.vault_id) for a in rest] == [(Flag, 2), (Flag, 1)]
+    assert all(isinstance(a, Flag) for a in decide(state(*many), replace(policy, flag_batch=1)))
+
+
+WINDOW = replace(cell(), snapshot=replace(cell().snapshot, window_share=WAD // 2))
+UNSUMMED = replace(cell(), snapshot=replace(cell().snapshot, status=WINDOW_OPEN << 8))
+
+
+def test_observes__flag_in_a_settlement_window__keeps_the_cells_own_clock_running():
+    policy = Policy(roles=frozenset({"poke"}))
+    flagged, now = vault(1, equity=110, status=FLAGGED), EXPIRY - 600
+    quiet = {1: MarketView(1, 0, MICRO, 0, now)}
+    base = {"markets": quiet, "now": now}
+    assert decide(state(flagged, **base), policy) == []
+    assert decide(state(flagged, **base, cells={CELL: WINDOW}), policy) == [Observe(CELL)]
+    assert decide(state(vault(1, equity=110), **base, cells={CELL: WINDOW}), policy) == []
+    assert CLOCK_SECONDS < 900
+    for age, due in ((CLOCK_SECONDS - 1, []), (CLOCK_SECONDS, [Observe(CELL)])):
+        assert decide(state(flagged, **base, cells={CELL: WINDOW}, observed={CELL: now - age}), policy) == due
+    # a price that is not active moves no clock
+    assert decide(state(flagged, **base, cells={CELL: UNSUMMED}), policy) == []
+
+
+def test_fixes__open_window_more_than_one_call_away__is_carried_on_at_once_while_calls_help():
+    policy = Policy(roles=frozenset({"fix"}))
+    now = EXPIRY - 600
+    for proof, due in (
+        (ExpiryProof((7,), False, 0), True),
+        (ExpiryProof((7,), False, now - SUM_SECONDS + 1), False),
+        (ExpiryProof((7,), False, now - 1, moves=True), True),
+        (ExpiryProof((), False, 0, walks=False), False),
+    ):
+        found = decide(state(now=now, cells={CELL: UNSUMMED}, expiry_proofs={CELL: proof}), policy)
+        assert found == ([Fix(CELL, proof.hints)] if due else []), proof
+
+
+def test_pokes__sample_of_an_instant_still_to_come__is_waited_for_and_the_clock_runs_on():
+    policy = Policy(roles=frozenset({"poke", "bring"}))
+    now = 1_000_200
+    late = {1: MarketView(1, 3, MICRO, 0, now - QUIET_SECONDS)}
+    feed = BroughtFeed(1, OTHER, spot_at=now, missing=(999_600,))
+    busy = {"now": now, "markets": late, "busy": frozenset({1})}
+    assert decide(state(**busy, brought=(feed,)), policy) == [Observe((1, 0))]
+    assert decide(state(**busy, brought=(replace(feed, missing=()),)), policy) == [Poke(1, 3)]
+    # one that cannot be folded yet holds nothing
+    assert decide(state(**busy, brought=(replace(feed, missing=(1_000_200,)),)), policy) == [Poke(1, 3)]
+    # not for ever, not for other minutes, and not where somebody else brings
+    assert decide(state(**busy, brought=(replace(feed, missing=(998_400 - 600,)),)), policy) == [Poke(1, 3)]
+    assert decide(state(**busy, brought=(replace(feed, missing=(999_660,)),)), policy) == [Poke(1, 3)]
+    assert decide(state(**busy, brought=(feed,)), Policy(roles=frozenset({"poke"}))) == [Poke(1, 3)]
 
 
 def test_sweeps__debts_and_dust__are_collected():
@@ -294,6 +398,7 @@ def test_roles__each_can_be_left_to_others(role):
         shortages={10: 50 * 10**6},
         debts=(9,),
         ramps={(1, "tail_bps"): 0},
+        brought=(BroughtFeed(1, OTHER, samples=(Message(NOW // 600 * 600 - 600, WAD, b""),)),),
     )
     every = decide(busy, Policy(roles=Policy().roles - {"take"}))
     only = decide(busy, Policy(roles=frozenset({role})))

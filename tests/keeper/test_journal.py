@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 from eth_utils import to_checksum_address
 
 from bulkhead.chain import anvil
 from bulkhead.chain.sender import account_from_key
-from bulkhead.keeper.journal import MINED, OPEN, Attempt, Journal, Send
+from bulkhead.keeper.journal import MINED, OPEN, SCHEMA, Attempt, Journal, Send
 from bulkhead.keeper.signing import Signer
 
 
@@ -53,3 +56,14 @@ def test_sign__any_transaction__is_what_eth_account_makes():
              "maxPriorityFeePerGas": fee // 2, "to": to_checksum_address("0x" + "0a" * 20)}
         )  # fmt: skip
         assert raw == bytes(wanted.raw_transaction) and name == "0x" + bytes(wanted.hash).hex()
+
+
+def test_open__journal_of_an_older_keeper__gets_what_it_lacks(tmp_path):
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(SCHEMA.replace(", value TEXT NOT NULL DEFAULT '0'", ""))
+    old_and_new = [attempt(3), attempt(4, value=10**18)]
+    with Journal(path, "chain", "me") as journal:
+        journal.write(old_and_new)
+    with Journal(path, "chain", "me") as journal:
+        assert [found.value for found in journal.open()] == [0, 10**18]

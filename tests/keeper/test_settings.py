@@ -14,6 +14,7 @@ from bulkhead.chain import anvil
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.keeper import settings_of
 from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
+from bulkhead.keeper.price_sources import FileSource, HermesSource, RedStoneSource
 from bulkhead.risk.words import WAD
 
 
@@ -131,6 +132,63 @@ def test_settings__mistyped_variable__is_named(monkeypatch):
     monkeypatch.setenv("BULKHEAD_KEEPER_MINBONUS", "0.3")
     with pytest.raises(BadInput, match="BULKHEAD_KEEPER_MINBONUS is in the environment, but there is no such setting"):
         load(None)
+
+
+PRICES = '[[prices]]\nmarket = "ETH"\n'
+ID = "0x" + "ab" * 32
+
+
+def test_settings__prices__become_sources_of_their_forms(tmp_path, monkeypatch):
+    file = tmp_path / "keeper.toml"
+    file.write_text(
+        f'{PRICES}form = "hermes"\nurl = "https://prices.example/key-of-mine"\nfeed = "{ID}"\ntoken_env = "A_TOKEN"\n'
+        f'{PRICES}form = "redstone"\nurl = "http://127.0.0.1:9"\nfeed = "ETH"\nrole = "fallback"\n'
+        f'{PRICES}form = "file"\nurl = "prices.json"\n'
+    )
+    pyth, redstone, plain = load(file).prices
+    assert (pyth.fee, redstone.fee, plain.fee) == (10**12, 0, 0)
+    assert isinstance(redstone.source(), RedStoneSource) and isinstance(plain.source(), FileSource)
+    with pytest.raises(BadInput, match="A_TOKEN holds no API key"):
+        pyth.source()
+    monkeypatch.setenv("A_TOKEN", "a-secret-token")
+    assert isinstance(pyth.source(), HermesSource)
+    hidden = load(file).secrets(Account.from_key(anvil.key(3)))
+    assert {"a-secret-token", "key-of-mine"} <= set(hidden)
+    monkeypatch.setenv("BULKHEAD_KEEPER_PRICES", json.dumps([{"market": "BTC", "form": "file", "url": "x"}]))
+    assert [told.market for told in load(file).prices] == ["BTC"]
+    monkeypatch.setenv("BULKHEAD_KEEPER_PRICES", "https://prices.example")
+    with pytest.raises(BadInput, match=r"^Setting prices: prices is a JSON list here\.$"):
+        load(None)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('form = "file"', "prices.0.url: Field required"),
+        ('form = "web"\nurl = "x"', "prices.0.form: Input should be 'hermes', 'redstone' or 'file'"),
+        ('form = "hermes"\nurl = "prices.example"', "starts with http:// or https://"),
+        ('form = "hermes"\nurl = "https://"', "names a host"),
+        ('form = "hermes"\nurl = "https://x"\nfeed = "ETH"', "64 hexadecimal digits"),
+        ('form = "redstone"\nurl = "https://x"', "RedStone's name of a price"),
+        ('form = "redstone"\nurl = "https://x"\nfeed = "ETH"\nsigners = ["0x12"]', "'0x12' among the signers"),
+        ('form = "file"\nurl = "x"\nfee_wei = -1', "prices.0.fee_wei"),
+        ('form = "file"\nurl = "x"\nmaker = 1', "There is no setting prices.0.maker"),
+        ('form = "file"\nurl = "x"\nrole = "sequencer"', "'primary' or 'fallback'"),
+    ],
+)
+def test_settings__prices_that_cannot_be_used__are_one_sentence(tmp_path, content, sentence):
+    file = tmp_path / "keeper.toml"
+    file.write_text(PRICES + content)
+    with pytest.raises(BadInput, match=re.escape(sentence)) as found:
+        load(file)
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("redis", [True, False])
+def test_settings__flags_in_batches__not_behind_a_redis(monkeypatch, redis):
+    if redis:
+        monkeypatch.setenv("BULKHEAD_REDIS_URL", "redis://localhost")
+    assert load(None).policy.flag_batch == (1 if redis else 8)
 
 
 @pytest.mark.parametrize("name", ["keystore", "password"])

@@ -11,13 +11,13 @@ from bulkhead.chain import compiler
 from bulkhead.chain.errors import BulkheadError
 
 #: Test contracts that the demo and the replay talk to.
-MOCKS = ("MockAggregator", "MockERC20")
+MOCKS = ("MockAggregator", "MockERC20", "MockPyth")
 #: Feeds that a market may be listed with; no deployment needs them.
 FEEDS = ("PythAdapter", "RedStoneAdapter", "RoundRecorder")
 
 
 def wanted(root: Path) -> dict[str, str]:
-    """Text of each file by contract: PascalCase sources of contracts/, and the two mocks."""
+    """Text of each file by contract: PascalCase sources of contracts/, and the mocks."""
     names = [*sorted(p.stem for p in (root / "contracts").glob("*/[A-Z]*.vy") if p.parent.name != "testing"), *MOCKS]
     return {name: render(artifact.abi) for name, artifact in compiler.compile_contracts(root, names).items()}
 

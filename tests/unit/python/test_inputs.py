@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.inputs import MockFeed, MockToken, parse
+from bulkhead.chain.inputs import MockFeed, MockToken, PullFeed, parse
 
 ROOT = Path(__file__).resolve().parents[3]
 FEED = "0x694AA1769357215DE4FAC081bf1f309aDC325306"
@@ -46,6 +46,21 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
     assert inputs.markets[1].parameters.values["oi_cap"] == 500_000_000
 
 
+def test_parse__feeds__keep_their_past_as_said_or_as_they_do():
+    content = copy.deepcopy(GOOD)
+    market = content["markets"]["ETH"]
+    assert parse(content, "x").markets[0].kinds == (0, 0)
+    market["kinds"] = {"primary": "brought"}
+    assert parse(content, "x").markets[0].kinds == (2, 0)
+    del market["kinds"]
+    market["feeds"] = {"primary": {"mock": {"pull": "redstone", "price": "194.6"}}}
+    assert parse(content, "x").markets[0].kinds == (2, 0)
+    assert (
+        parse(content, "x").markets[0].primary == PullFeed("redstone", Decimal("194.6"))
+        and parse(content, "x").needs_mocks
+    )
+
+
 def test_parse__timelock__has_two_days_unless_said_and_no_owner_beside_it():
     made = parse({**GOOD, "timelock": {"proposers": [FEED]}}, "x")
     assert (made.timelock.proposers, made.timelock.delay_seconds) == ((FEED,), 8 * 86_400)
@@ -76,6 +91,11 @@ def test_parse__timelock__has_two_days_unless_said_and_no_owner_beside_it():
         (("markets", "ETH", "feeds"), {}, "primary is missing"),
         (("markets", "ETH", "feeds", "fallback"), FEED, "fallback is missing"),
         (("markets", "ETH", "feeds", "primary"), {"mock": {"decimals": 8, "price": "much"}}, "not a number"),
+        (("markets", "ETH", "feeds", "primary"), {"mock": {"pull": "api3", "price": "1"}}, "pull is pyth or redstone"),
+        (("markets", "ETH", "feeds", "primary"), {"mock": {"pull": "pyth", "price": "1", "decimals": 8}}, "8 decimals"),
+        (("markets", "ETH", "feeds", "sequencer"), {"mock": {"pull": "pyth", "price": "1"}}, "none of prices"),
+        (("markets", "ETH", "kinds"), {"primary": "pushed"}, "'pushed' is none of rounds, recorder, brought"),
+        (("markets", "ETH", "kinds"), {"sequencer": "rounds"}, "'sequencer' is not known"),
         (("markets", "ETH", "heartbeats"), {}, "primary is missing"),
         (("markets", "ETH", "parameters"), {"phi_bps": 5000}, "parameters/too-large"),
         (("markets", "ETH", "parameters"), {"fee": 1}, "parameters/unknown-name"),
