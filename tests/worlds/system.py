@@ -19,7 +19,8 @@ from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain import system
-from bulkhead.chain.parameters import ParameterSet, feeds_argument
+from bulkhead.chain.listing import feeds_argument
+from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Model, Snapshot
 from tests.contracts import deployer
 
