@@ -181,9 +181,9 @@ def margins(vault_id: uint256) -> ILens.Margins:
     @param vault_id A vault.
     @return The numbers; zeros without legs or without a price.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
+    loaded: IClearinghouse.Loaded = self._load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     if len(legs) != 0:
         prices = staticcall IOracleAdapter(ORACLE).snapshot(
