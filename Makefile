@@ -89,7 +89,7 @@ snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test 
 
 .PHONY: docs
 docs: $(STAMP) ## regenerate docs/parameters.md
-	@python -m bulkhead.chain.parameters docs/parameters.md
+	@python -m bulkhead.chain.parameters_page docs/parameters.md
 
 .PHONY: picture
 picture: $(STAMP) ## rewrite the picture of the README from a run of the demo

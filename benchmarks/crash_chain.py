@@ -125,7 +125,7 @@ class Desk:
         self.vault_id = self.client.vaults.open(self.local.market.symbol, deposit=CAPITAL)
         market = self.local.market.index
         self.terms = auction.LiquidationTerms.unpack(int(chain["Liquidator"].call("market_word", market)))
-        self.risk = RiskWord.unpack(int(chain["Clearinghouse"].call("market", market)[1]))
+        self.risk = RiskWord.unpack(int(chain["Clearinghouse"].call("market", market).risk))
         self.due: dict[int, int] = {}
         self.now = self.seen = self.local.now()
         self.settled = False

@@ -105,9 +105,10 @@ class Governance:
         found = read(self.chain.rpc, [self.parameters.query("ramp", index, p.name) for p in ramped])
         now, values = self.chain.rpc.timestamp(), self.values(market)
         return [
-            Ramp(p, values[p.name], target, since, p.step(values[p.name], target, now - since)[0])
-            for p, (target, since) in zip(ramped, found, strict=True)
-            if since
+            Ramp(p, value, ramp.target, ramp.stepped_at, p.step(value, ramp.target, now - ramp.stepped_at)[0])
+            for p, ramp in zip(ramped, found, strict=True)
+            for value in (values[p.name],)
+            if ramp.stepped_at
         ]
 
     def notices(self) -> list[Notice]:

@@ -19,16 +19,10 @@ VERSION = "1"
 
 #: EIP-712 type, in the order of its fields.
 TYPES: typed_data.Types = {
-    "Grant": [
-        {"name": "vault_id", "type": "uint256"},
-        {"name": "owner", "type": "address"},
-        {"name": "epoch", "type": "uint256"},
-        {"name": "operator", "type": "address"},
-        {"name": "permissions", "type": "uint256"},
-        {"name": "expiry", "type": "uint256"},
-        {"name": "nonce", "type": "uint256"},
-        {"name": "deadline", "type": "uint256"},
-    ]
+    "Grant": typed_data.fields(
+        "uint256 vault_id, address owner, uint256 epoch, address operator, uint256 permissions, "
+        "uint256 expiry, uint256 nonce, uint256 deadline"
+    )
 }
 
 

@@ -28,29 +28,13 @@ MAX_S = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 #: EIP-712 types, in the order of their fields in interfaces/IExchange.vyi.
 TYPES: eip712.Types = {
-    "Order": [
-        {"name": "maker_vault", "type": "uint256"},
-        {"name": "signer", "type": "address"},
-        {"name": "taker", "type": "address"},
-        {"name": "legs", "type": "OrderLeg[]"},
-        {"name": "is_bid", "type": "bool"},
-        {"name": "price", "type": "int256"},
-        {"name": "iv", "type": "uint256"},
-        {"name": "size", "type": "uint256"},
-        {"name": "min_fill", "type": "uint256"},
-        {"name": "premium_style", "type": "uint8"},
-        {"name": "max_fee", "type": "uint256"},
-        {"name": "spot_min", "type": "uint256"},
-        {"name": "spot_max", "type": "uint256"},
-        {"name": "epoch", "type": "uint256"},
-        {"name": "salt", "type": "uint256"},
-        {"name": "expiry", "type": "uint256"},
-        {"name": "flags", "type": "uint8"},
-    ],
-    "OrderLeg": [
-        {"name": "series", "type": "uint128"},
-        {"name": "ratio", "type": "int64"},
-    ],
+    "Order": eip712.fields(
+        "uint256 maker_vault, address signer, address taker, OrderLeg[] legs, bool is_bid, "
+        "int256 price, uint256 iv, uint256 size, uint256 min_fill, uint8 premium_style, "
+        "uint256 max_fee, uint256 spot_min, uint256 spot_max, uint256 epoch, uint256 salt, "
+        "uint256 expiry, uint8 flags"
+    ),
+    "OrderLeg": eip712.fields("uint128 series, int64 ratio"),
 }
 
 

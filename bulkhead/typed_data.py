@@ -10,12 +10,14 @@ from eth_utils import keccak, to_checksum_address
 #: Types of a document: name -> fields in order.
 Types = dict[str, list[dict[str, str]]]
 
-DOMAIN = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
+
+def fields(declared: str) -> list[dict[str, str]]:
+    """Fields of a type as its declaration lists them: "address owner, uint256 nonce"."""
+    pairs = (field.split() for field in declared.split(","))
+    return [{"name": name, "type": kind} for kind, name in pairs]
+
+
+DOMAIN = fields("string name, string version, uint256 chainId, address verifyingContract")
 
 
 def domain(name: str, version: str, chain_id: int, contract: str) -> dict[str, Any]:

@@ -110,9 +110,7 @@ def execute(steps: list[Step], deployer: Any) -> None:
                 )
             at[step.name] = made
             size = len(ape.chain.provider.get_code(made.address))
-            remark = (
-                "  above the project's limit" if size >= system.CODE_LIMITS.get(step.name, system.CODE_LIMIT) else ""
-            )
+            remark = "  above the project's limit" if size >= system.CODE_LIMIT else ""
             click.echo(f"{step.name:<16} {made.address} {size:>6,} bytes{remark}")
         else:
             getattr(at[step.name], step.function)(*step.arguments, sender=deployer, value=step.value)

@@ -210,10 +210,12 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
             paused = words[1] >> PAUSED_UNTIL_AT
             moved += [f"opening paused until {paused}"] if paused else []
             findings.append((CHANGED, f"{market.symbol} changed since deployment: {', '.join(filter(None, moved))}"))
-        pushed = (ledger[1], trading, liquidation) == tuple(words[:3]) and settlement == words[2] and words[3] in oracle
+        pushed = (
+            (ledger.risk, trading, liquidation) == tuple(words[:3]) and settlement == words[2] and words[3] in oracle
+        )
         findings.append((pushed, f"{market.symbol}: every contract works with these parameters"))
         token = chain.deployment.market(market.symbol).token
-        findings.append((ledger[0] & (2**160 - 1) == int(token, 16), f"{market.symbol} is quoted in {token}"))
+        findings.append((ledger.token_word & (2**160 - 1) == int(token, 16), f"{market.symbol} is quoted in {token}"))
     return findings
 
 

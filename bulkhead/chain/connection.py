@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bulkhead.chain import abi as abis
 from bulkhead.chain import deployment as deployments
+from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.book import Book
 from bulkhead.chain.contract import Contract, Log, decode_logs, read
 from bulkhead.chain.deployment import Deployment, MarketEntry
@@ -79,9 +80,15 @@ class Connection:
     def market(self, name: str | int) -> Market:
         """A market by symbol or index, read now."""
         entry = self.deployment.market(name)
-        ((token_word, risk, open_interest),) = read(self.rpc, [self["Clearinghouse"].query("market", entry.index)])
-        word = TokenWord.unpack(token_word)
-        return Market(entry.index, entry.symbol, self.token(word.token), word.decimals, word.lot, risk, open_interest)
+        (words,) = read(self.rpc, [self["Clearinghouse"].query("market", entry.index)])
+        return self.market_of(entry, words)
+
+    def market_of(self, entry: MarketEntry, words: Record) -> Market:
+        """A market by what `Clearinghouse.market` answers."""
+        word, token = TokenWord.unpack(words.token_word), self.token
+        return Market(
+            entry.index, entry.symbol, token(word.token), word.decimals, word.lot, words.risk, words.open_interest
+        )
 
     def token(self, address: str) -> Contract:
         """An ERC-20."""

@@ -18,7 +18,7 @@ from bulkhead.chain.abi import encode_values
 from bulkhead.chain.deployment import Deployed, Deployment, MarketEntry
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.inputs import Inputs, MakerInputs, MockFeed, MockToken, PullFeed
-from bulkhead.chain.parameters import EMPTY, MarketListing
+from bulkhead.chain.listing import EMPTY, MarketListing
 from bulkhead.chain.rpc import Rpc, to_int
 from bulkhead.chain.sender import Sender
 from bulkhead.risk.words import NODES, WEIGHTS

@@ -45,8 +45,6 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
 
 #: Bytes of deployed code a contract may have; the chain's limit is 24,576 (docs/architecture.md, Sizes).
 CODE_LIMIT = 22_000
-#: Contracts over it, with what they may have.
-CODE_LIMITS = {"Clearinghouse": 23_000}
 
 #: Contracts that each market gets one of, after its listing.
 MARKET_CONTRACTS: tuple[str, ...] = ("BackstopPool",)

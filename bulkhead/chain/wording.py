@@ -38,27 +38,28 @@ class Meaning(Enum):
     OTHER = "other"
 
 
+def _compiled(*pairs: tuple[Meaning, str]) -> tuple[tuple[Meaning, re.Pattern[str]], ...]:
+    return tuple((meaning, re.compile(words)) for meaning, words in pairs)
+
+
 #: Words about any call, in the order in which they are looked for.
-_ANY: tuple[tuple[Meaning, re.Pattern[str]], ...] = tuple(
-    (meaning, re.compile(words))
-    for meaning, words in (
-        (Meaning.REVERTED, r"revert"),
-        (
-            Meaning.BATCH,
-            r"batch.*(limit|exceed|large|more than|not allowed)|"
-            r"(limit|exceed|large|more than|too many|max).*batch",
-        ),
-        (
-            Meaning.RATE,
-            r"rate.?limit|request rate|too many requests|requests? per|per second|/second|request limit|"
-            r"request count|compute units|throttl|slow down|quota|\bcredits\b|capacity|rps limit",
-        ),
-        (
-            Meaning.SIZE,
-            r"response (is )?too (big|large)|response size|exceeded max limit|result (is )?too (big|large)|"
-            r"timed? ?out|took too long|payload",
-        ),
-    )
+_ANY: tuple[tuple[Meaning, re.Pattern[str]], ...] = _compiled(
+    (Meaning.REVERTED, r"revert"),
+    (
+        Meaning.BATCH,
+        r"batch.*(limit|exceed|large|more than|not allowed)|"
+        r"(limit|exceed|large|more than|too many|max).*batch",
+    ),
+    (
+        Meaning.RATE,
+        r"rate.?limit|request rate|too many requests|requests? per|per second|/second|request limit|"
+        r"request count|compute units|throttl|slow down|quota|\bcredits\b|capacity|rps limit",
+    ),
+    (
+        Meaning.SIZE,
+        r"response (is )?too (big|large)|response size|exceeded max limit|result (is )?too (big|large)|"
+        r"timed? ?out|took too long|payload",
+    ),
 )
 _UNSUPPORTED = re.compile(r"method not found|does not exist/is not available|unsupported method|not supported")
 #: Words about logs. What lies beyond the newest block, or is no range, does not fit better in parts.
@@ -70,23 +71,20 @@ _RANGE = re.compile(
     r"limited to"
 )
 #: Words about a transaction that was sent.
-_SENT: tuple[tuple[Meaning, re.Pattern[str]], ...] = tuple(
-    (meaning, re.compile(words))
-    for meaning, words in (
-        (Meaning.KNOWN, r"already ?known|already imported|known transaction|same hash|already exists"),
-        (
-            Meaning.OCCUPIED,
-            r"replacement transaction underpriced|could not replace|replacementnotallowed|"
-            r"another transaction with same nonce|replacement.*(underpriced|too low)",
-        ),
-        (Meaning.USED, r"nonce (is )?too low|nonce.too.low|oldnonce|nonce has already been used"),
-        (Meaning.POOR, r"insufficient ?funds|insufficient balance|upfront cost|exceeds.*(account )?balance"),
-        (
-            Meaning.UNDERPRICED,
-            r"underpriced|feetoolow|fee too low|gas price (is )?(too low|below)|below configured minimum|"
-            r"less than (the )?block base ?fee|tip (cap|needed)|priority fee.*(low|below|least)",
-        ),
-    )
+_SENT: tuple[tuple[Meaning, re.Pattern[str]], ...] = _compiled(
+    (Meaning.KNOWN, r"already ?known|already imported|known transaction|same hash|already exists"),
+    (
+        Meaning.OCCUPIED,
+        r"replacement transaction underpriced|could not replace|replacementnotallowed|"
+        r"another transaction with same nonce|replacement.*(underpriced|too low)",
+    ),
+    (Meaning.USED, r"nonce (is )?too low|nonce.too.low|oldnonce|nonce has already been used"),
+    (Meaning.POOR, r"insufficient ?funds|insufficient balance|upfront cost|exceeds.*(account )?balance"),
+    (
+        Meaning.UNDERPRICED,
+        r"underpriced|feetoolow|fee too low|gas price (is )?(too low|below)|below configured minimum|"
+        r"less than (the )?block base ?fee|tip (cap|needed)|priority fee.*(low|below|least)",
+    ),
 )
 #: Codes that mean a limit whatever the words are: of logs, and of a whole post.
 RANGE_CODES = frozenset({-32005, -32015, -32602, -32600, -32614, -32701, -32062, -32047, 35})

@@ -87,7 +87,7 @@ def vol_publish(file: Path, market: str, asset: str | None, at: str | None, publ
     keys = [key.strip() for key in secret(publishers_env).split(",") if key.strip()]
     sender = place.sender(connection)
     before, in_force = surfaces.decode(entry.index, connection["OracleAdapter"].call("surface", entry.index))
-    cap_bps = int(connection["VolSurface"].call("settings", entry.index)[4])
+    cap_bps = int(connection["VolSurface"].call("settings", entry.index).cap)
     made_at = connection.rpc.timestamp()
     try:
         made = plan(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from functools import cached_property
 
 from bulkhead.chain import condition
 from bulkhead.chain.condition import PriceCondition
-from bulkhead.chain.connection import Connection
-from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.rpc import Rpc
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import Number, parse_expiry
 from bulkhead.client.mandates import Mandates
@@ -21,28 +18,22 @@ from bulkhead.client.vaults import Vaults
 
 
 class Bulkhead(Account):
-    """One account at one deployment, with everything it can do.
+    """One account at one deployment, with everything it can do."""
 
-    Attributes:
-        vaults: Opening, funding, closing and inspecting vaults.
-        orders: Signing, filling and cancelling orders.
-        mandates: Automatic top-ups.
-    """
+    @cached_property
+    def vaults(self) -> Vaults:
+        """Opening, funding, closing and inspecting vaults."""
+        return Vaults(self)
 
-    def __init__(
-        self, rpc: Rpc | str | Connection, deployment: Deployment | Path | str = "", key: str | None = None
-    ) -> None:
-        """Connects.
+    @cached_property
+    def orders(self) -> Orders:
+        """Signing, filling and cancelling orders."""
+        return Orders(self, self.vaults)
 
-        Args:
-            rpc: URL of a node, or an existing connection.
-            deployment: `addresses.json`, its folder, or a loaded deployment.
-            key: Private key; without one the client only reads.
-        """
-        super().__init__(rpc, deployment, key)
-        self.vaults = Vaults(self)
-        self.orders = Orders(self, self.vaults)
-        self.mandates = Mandates(self, self.vaults)
+    @cached_property
+    def mandates(self) -> Mandates:
+        """Automatic top-ups."""
+        return Mandates(self, self.vaults)
 
     def condition(self, market: str, expiry: str | int = 0) -> PriceCondition:
         """Why the price of a market, or of one of its cells, is or is not active, and until when.

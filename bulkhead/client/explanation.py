@@ -41,7 +41,8 @@ def explain_vault(chain: Connection, vault_id: int) -> Explanation:
         )
     risk = RiskWord.unpack(cell.risk)
     if view.model == Model.STATIC:
-        ((record, _),) = read(chain.rpc, [chain["Clearinghouse"].query("load", vault_id)], block)
+        (loaded,) = read(chain.rpc, [chain["Clearinghouse"].query("load", vault_id)], block)
+        record = loaded.vault
         ratios = Terms.unpack(record.terms).ratios
         risk = risk.stamped(sum(ratio << 10 * i for i, ratio in enumerate(ratios)))
     return explain(Position(view.legs, cell.snapshot, risk, view.collateral, view.model))

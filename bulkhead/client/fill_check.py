@@ -74,7 +74,7 @@ def check_fill(chain: Connection, fill: Fill) -> tuple[int, str]:
         (state,) = order_states(chain, [signed], fill.taker, 0)
         if STATUSES[state["status"]] in DEAD:
             raise _refused(state["reason"])
-    filled, _ = chain["Exchange"].call("filled_of", order.signer, orders.order_hash(order, domain))
+    filled = chain["Exchange"].call("filled_of", order.signer, orders.order_hash(order, domain)).packages
     size = order.size - filled if fill.size is None else fill.size
     reason = orders.size_refusal(order, filled, size)
     if reason:

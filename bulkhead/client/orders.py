@@ -245,8 +245,8 @@ class Orders:
         sizes = [one.order.size if isinstance(one, SignedOrder) else None for one in several]
         alive = [
             one
-            for one, size, (filled, cancelled) in zip(hashes, sizes, found, strict=True)
-            if not cancelled and (size is None or filled < size)
+            for one, size, gone in zip(hashes, sizes, found, strict=True)
+            if not gone.cancelled and (size is None or gone.packages < size)
         ]
         if not alive:
             raise BadInput("There is nothing to cancel: filled or cancelled already.")

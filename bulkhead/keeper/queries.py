@@ -11,7 +11,6 @@ from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CHUNK, CellView, VaultView
-from bulkhead.chain.words import TokenWord
 from bulkhead.keeper.calls import POKE_ROUNDS
 from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.node import Head
@@ -93,10 +92,7 @@ class LookQueries:
                 raise answer
         for entry, words, state in zip(entries, answers[: len(entries)], answers[len(entries) :], strict=True):
             self.recorded[entry.index] = state[STATE] >> RECORDED_AT & 2**34 - 1
-            token = TokenWord.unpack(words[0])
-            self.markets[entry.index] = Market(
-                entry.index, entry.symbol, self.chain.token(token.token), token.decimals, token.lot, words[1], words[2]
-            )
+            self.markets[entry.index] = self.chain.market_of(entry, words)
 
     def cells(self, wanted: QueryBatch, cells: Iterable[Cell]) -> None:
         """Prices of cells."""

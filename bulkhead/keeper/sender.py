@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 from eth_account.signers.local import LocalAccount
 
@@ -19,6 +18,7 @@ from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcE
 from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import call_of, to_hex, to_int
 from bulkhead.chain.wording import Meaning, least_tip, meaning_of
+from bulkhead.keeper import tries
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.estimates import gas_limits
 from bulkhead.keeper.fees import FeePolicy
@@ -32,7 +32,6 @@ from bulkhead.keeper.journal import (
     Attempt,
     Journal,
     JournalUnavailable,
-    Send,
 )
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
@@ -41,7 +40,6 @@ from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.signing import Signer
 from bulkhead.keeper.turns import Turns, fitting
 
-EMPTY_GAS = 21_000
 #: Asks for a priority fee that is included soon.
 TIP = "eth_maxPriorityFeePerGas"
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
@@ -276,32 +274,12 @@ class Sender:
         await self._broadcast(attempts, head, first=True)
 
     def _sign_first(self, call: Call, gas: int, cap: int, fees: tuple[int, int], head: Head) -> Attempt:
-        attempt = Attempt(
-            id=uuid4().hex[:12],
-            key=call.key,
-            name=call.name,
-            to=call.to,
-            data=call.data,
-            gas=min(gas, head.gas_limit),
-            nonce=self.nonces.next(),
-            cap=cap,
-            state=OPEN,
-            planned_block=head.number,
-            fields=call.fields(),
-            value=call.value,
-        )
-        attempt.sends.append(self._sign(attempt, fees, head))
+        attempt = tries.of_call(call, gas, cap, self.nonces.next(), head)
+        attempt.sends.append(tries.signed(self._signer, attempt, fees, head))
         self.nonces.hold(attempt)
         if call.patient:
             self._duties.add(attempt.id)
         return attempt
-
-    def _sign(self, attempt: Attempt, fees: tuple[int, int], head: Head, cancels: bool = False) -> Send:
-        to, data, gas, value = attempt.to, attempt.data, attempt.gas, attempt.value
-        if cancels:
-            to, data, gas, value = self.address, b"", EMPTY_GAS, 0
-        raw, name = self._signer.sign(to, data, attempt.nonce, gas, *fees, value)
-        return Send(name, raw, fees[0], fees[1], head.number, cancels)
 
     async def _broadcast(self, attempts: Sequence[Attempt], head: Head, first: bool = False) -> None:
         if not attempts:
@@ -402,12 +380,9 @@ class Sender:
             return
         bid = self._bids[nonce] = self._bids.get(nonce, 0) + 1
         cap = max(self.fees.duty_cap, max(a.cap for a in self.nonces.open.values()))
-        attempt = Attempt(
-            id=uuid4().hex[:12], key=f"unblock:{nonce}", name="unblock", to=self.address, data=b"", gas=EMPTY_GAS,
-            nonce=nonce, cap=cap, state=OPEN, planned_block=head.number, fields={"action": "unblock"},
-        )  # fmt: skip
+        attempt = tries.of_nothing(self.address, cap, nonce, head)
         fees = cap, min(max(self.fees.tip, 1) * OUTBID**bid, cap)
-        attempt.sends.append(self._sign(attempt, fees, head, cancels=True))
+        attempt.sends.append(tries.signed(self._signer, attempt, fees, head, cancels=True))
         self.nonces.hold(attempt)
         await self._commit([attempt], head)
 
@@ -424,4 +399,4 @@ class Sender:
             attempt.sends[-1] = replace(last, block=head.number)
             return
         self.counts.bumped += 1
-        attempt.sends.append(self._sign(attempt, fees, head, cancels))
+        attempt.sends.append(tries.signed(self._signer, attempt, fees, head, cancels))

@@ -51,7 +51,8 @@ class Case:
 def case_of(chain: Connection, vault_id: int, block: int) -> Case:
     """A vault before a block's only transaction, at the prices that transaction saw."""
     house, oracle = chain["Clearinghouse"], chain["OracleAdapter"]
-    ((vault, legs),) = read(chain.rpc, [house.query("load", vault_id)], block - 1)
+    (loaded,) = read(chain.rpc, [house.query("load", vault_id)], block - 1)
+    vault, legs = loaded.vault, loaded.legs
     word, terms = VaultWord.unpack(vault.word), Terms.unpack(vault.terms)
     (prices,) = read(chain.rpc, [oracle.query("snapshot", word.market, terms.expiry)], block)
     return Case(

@@ -169,16 +169,16 @@ def publish(connection: Connection, sender: Sender, plan_: Plan, keys: Sequence[
         BadInput: Too few keys, or one that is no publisher's.
     """
     contract = connection["VolSurface"]
-    nonce, version, threshold, _, _ = contract.call("settings", plan_.surface.market)
+    settings = contract.call("settings", plan_.surface.market)
     for key in keys:
         account = Account.from_key(key).address
         if not contract.call("is_publisher", plan_.surface.market, account):
             raise BadInput(f"{account} is no publisher of market {plan_.surface.market}.")
-    if len(keys) < int(threshold):
-        raise BadInput(f"{len(keys)} of the {threshold} signatures that market {plan_.surface.market} needs.")
+    if len(keys) < settings.threshold:
+        raise BadInput(f"{len(keys)} of the {settings.threshold} signatures that market {plan_.surface.market} needs.")
     domain = vol.Domain(connection.deployment.chain_id, contract.address)
-    signatures = vol.sign(plan_.surface, int(nonce) + 1, int(version), domain, list(keys))
+    signatures = vol.sign(plan_.surface, settings.nonce + 1, settings.version, domain, list(keys))
     made = plan_.surface
     return sender.execute(
-        contract, "publish", made.market, int(nonce) + 1, made.made_at, made.index, made.words, signatures
+        contract, "publish", made.market, settings.nonce + 1, made.made_at, made.index, made.words, signatures
     )

@@ -22,14 +22,9 @@ from bulkhead.risk.svi import SviSlice
 NAME = "Bulkhead VolSurface"
 VERSION = "1"
 TYPES: eip712.Types = {
-    "Surface": [
-        {"name": "market", "type": "uint256"},
-        {"name": "version", "type": "uint256"},
-        {"name": "nonce", "type": "uint256"},
-        {"name": "made_at", "type": "uint256"},
-        {"name": "index", "type": "uint256"},
-        {"name": "slices", "type": "uint256[]"},
-    ]
+    "Surface": eip712.fields(
+        "uint256 market, uint256 version, uint256 nonce, uint256 made_at, uint256 index, uint256[] slices"
+    )
 }
 
 #: Expiries are at 08:00 UTC.

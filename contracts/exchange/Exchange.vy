@@ -158,10 +158,10 @@ def _fill(
         size = order.size - filled
     self._refuse(rules._size_refusal(order.size, order.min_fill, order.flags, filled, size))
     if order.flags & order_form.REDUCE_ONLY != 0:
-        vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-        held: DynArray[uint256, 16] = []
-        vault, held = pricing._load(CLEARINGHOUSE, order.maker_vault)
-        if size > rules._reducible(order.legs, order.is_bid, vault.terms, held):
+        loaded: IClearinghouse.Loaded = pricing._load(CLEARINGHOUSE, order.maker_vault)
+        if size > rules._reducible(
+            order.legs, order.is_bid, loaded.vault.terms, loaded.legs
+        ):
             self._refuse("exchange/reduce-only")
 
     market: uint256 = leg._market_of(order.legs[0].series)
@@ -172,7 +172,7 @@ def _fill(
     # before every call that could hand out control
     self.filled[order.signer][digest] = filled + size
 
-    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[0]
+    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     trading: uint256 = self.trading[market]
     terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
     if (terms.price < limit_price) if order.is_bid else (terms.price > limit_price):
@@ -317,7 +317,7 @@ def open_and_fill(
     if permit.v != 0:
         token: uint256 = (
             staticcall IClearinghouse(CLEARINGHOUSE).market(leg._market_of(order.legs[0].series))
-        )[0]
+        ).token_word
         # a front-runner may have used the permit already: the allowance decides
         permitted: bool = raw_call(
             state._token(token),
@@ -387,9 +387,7 @@ def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
     word: uint256 = self._check_owner(from_id)
     self._check_owner(to_id)
     self._check_flat(word)
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = pricing._load(CLEARINGHOUSE, from_id)
+    vault: IClearinghouse.Vault = (pricing._load(CLEARINGHOUSE, from_id)).vault
     extcall IClearinghouse(CLEARINGHOUSE).novate(
         IClearinghouse.Novation(
             giver=from_id,
@@ -542,15 +540,17 @@ def hash_order(order: IExchange.Order) -> bytes32:
 
 @external
 @view
-def filled_of(signer: address, order_hash: bytes32) -> (uint256, bool):
+def filled_of(signer: address, order_hash: bytes32) -> IExchange.Filled:
     """
     @notice How far an order has gone.
     @param signer Its signer.
     @param order_hash Digest of `hash_order`.
-    @return (packages filled [1e-6], cancelled)
+    @return Packages filled, and whether it was cancelled.
     """
     filled: uint256 = self.filled[signer][order_hash]
-    return filled & ~rules.CANCELLED, filled & rules.CANCELLED != 0
+    return IExchange.Filled(
+        packages=filled & ~rules.CANCELLED, cancelled=filled & rules.CANCELLED != 0
+    )
 
 
 @external

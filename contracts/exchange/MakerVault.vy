@@ -101,7 +101,7 @@ def __init__(name_: String[25], symbol_: String[5], market_: uint256, roles: add
     @param market_ Market index.
     @param roles Clearinghouse, Exchange, OracleAdapter, Liquidator, Settlement.
     """
-    word: uint256 = (staticcall IClearinghouse(roles[0]).market(market_))[0]
+    word: uint256 = (staticcall IClearinghouse(roles[0]).market(market_)).token_word
     assert word != 0, "maker/unknown-market"
     ownable.__init__()
     erc20.__init__(
@@ -172,9 +172,9 @@ def _allows(order: IExchange.Order) -> bool:
     )
     if not price._is_active(prices) or prices.seconds == 0:
         return False
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
+    vault: IClearinghouse.Vault = (
+        staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
+    ).vault
     value: int256 = staticcall IMarginEngine(vault.engine).value(
         legs, prices
     )

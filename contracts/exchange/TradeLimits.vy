@@ -236,9 +236,9 @@ def check(
     @param snapshot Prices of the cell.
     """
     assert msg.sender == EXCHANGE, "limits/only-exchange"
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    held: DynArray[uint256, 16] = loaded.legs
     if why & order_rules.KEY != 0:
         lost: uint256 = self._key_loss(
             vault_id, vault, held, legs, receives, cash, fee, snapshot
@@ -281,9 +281,9 @@ def preview_check(
     @param snapshot As in `check`.
     @return What trade-only keys would have cost the vault today [wad]; 0 for a fill that costs nothing, or is no key's.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    held: DynArray[uint256, 16] = loaded.legs
     lost: uint256 = 0
     if why & order_rules.KEY != 0:
         lost = self._key_loss(vault_id, vault, held, legs, receives, cash, fee, snapshot)
@@ -310,19 +310,22 @@ def set_caps(vault_id: uint256, epoch: uint256, delta: uint256, vega: uint256):
 
 @external
 @view
-def caps_of(
-    vault_id: uint256, epoch: uint256, counter: uint256
-) -> (uint256, uint256, int256, int256):
+def caps_of(vault_id: uint256, epoch: uint256, counter: uint256) -> ITradeLimits.Caps:
     """
     @notice What a maker allows and what has been used of it.
     @param vault_id The vault.
     @param epoch Its epoch.
     @param counter The maker's least live counter (`Exchange.epoch_for` >> 64).
-    @return (delta cap, vega cap, net delta used, net vega used) [wad]; a cap of 0 is none.
+    @return Caps and what is used of them, net; a cap of 0 is none.
     """
     caps: uint256 = self.caps[vault_id][epoch]
     used: uint256 = self.used[self._key(vault_id, epoch, counter)]
-    return caps & HALF, caps >> 128, self._low(used), self._high(used)
+    return ITradeLimits.Caps(
+        delta_cap=caps & HALF,
+        vega_cap=caps >> 128,
+        delta_used=self._low(used),
+        vega_used=self._high(used),
+    )
 
 
 @external
@@ -334,9 +337,9 @@ def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
     @param snapshot Prices of its cell.
     @return True when it owes more than it holds.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    held: DynArray[uint256, 16] = loaded.legs
     if price._is_usable(snapshot):
         return self._equity(vault, held, snapshot) < 0
     if snapshot.undisputed == 0:

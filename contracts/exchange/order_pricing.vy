@@ -33,7 +33,7 @@ MAX_FEE: constant(uint256) = 2**127
 
 @internal
 @view
-def _load(clearinghouse: address, vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
+def _load(clearinghouse: address, vault_id: uint256) -> IClearinghouse.Loaded:
     return staticcall IClearinghouse(clearinghouse).load(vault_id)
 
 
@@ -48,9 +48,7 @@ def _mark(
     """
     @notice Mark of the legs by the vault's own engine [wad].
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = self._load(clearinghouse, vault_id)
+    vault: IClearinghouse.Vault = (self._load(clearinghouse, vault_id)).vault
     engine: address = vault.engine
     return staticcall IMarginEngine(engine).value(legs, prices)
 

@@ -671,25 +671,26 @@ def parameter(market: uint256, name: String[32]) -> uint256:
 
 @external
 @view
-def ramp(market: uint256, name: String[32]) -> (uint256, uint256):
+def ramp(market: uint256, name: String[32]) -> IRiskParameters.Ramp:
     """
     @notice The change of a parameter that is on its way.
     @param market Market index.
     @param name Field name of governance/parameters.
-    @return (target in the field's own unit, when the last step was made or the ramp began [unix seconds]); zeros when
-            there is none.
+    @return Target and last step; zeros when there is none.
     """
     word: uint256 = self._ramps[market][self._find(name) >> NAME_AT]
-    return word & BOUND_MASK, word >> 80
+    return IRiskParameters.Ramp(target=word & BOUND_MASK, stepped_at=word >> 80)
 
 
 @external
 @view
-def bounds(name: String[32]) -> (uint256, uint256):
+def bounds(name: String[32]) -> IRiskParameters.Bounds:
     """
     @notice Least and greatest value of a parameter.
     @param name Field name of governance/parameters.
-    @return (least, greatest), in the field's own unit.
+    @return Both, in the field's own unit.
     """
     entry: uint256 = self._find(name)
-    return entry & BOUND_MASK, (entry >> 80) & BOUND_MASK
+    return IRiskParameters.Bounds(
+        least=entry & BOUND_MASK, greatest=(entry >> 80) & BOUND_MASK
+    )

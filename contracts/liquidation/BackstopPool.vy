@@ -129,10 +129,7 @@ def __init__(
     @param cap_ Most that deposits may bring the pool to [native].
     @param roles RiskParameters, Clearinghouse, OracleAdapter, Liquidator, Settlement.
     """
-    word: uint256 = 0
-    risk: uint256 = 0
-    open_interest: uint256 = 0
-    word, risk, open_interest = staticcall IClearinghouse(roles[1]).market(market_)
+    word: uint256 = (staticcall IClearinghouse(roles[1]).market(market_)).token_word
     assert word != 0, "backstop/unknown-market"
     ownable.__init__()
     erc20.__init__(
@@ -598,9 +595,9 @@ def _receiver(
         self._refuse("backstop/too-many-legs")
     into: uint256 = self.cell_vault[expiry]
     if into != 0 and self._word(into) != 0:
-        vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-        legs: DynArray[uint256, 16] = []
-        vault, legs = appraisal._load(CLEARINGHOUSE, into)
+        loaded: IClearinghouse.Loaded = appraisal._load(CLEARINGHOUSE, into)
+        vault: IClearinghouse.Vault = loaded.vault
+        legs: DynArray[uint256, 16] = loaded.legs
         assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
         result: standing.Standing = empty(standing.Standing)
         fresh: uint256 = self._new_legs(legs, moved)
@@ -642,9 +639,9 @@ def absorb(vault_id: uint256) -> uint256:
     @return Share taken [wad].
     """
     self._check_idle()
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = appraisal._load(CLEARINGHOUSE, vault_id)
+    loaded: IClearinghouse.Loaded = appraisal._load(CLEARINGHOUSE, vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     word: uint256 = vault.word
     if state._market(word) != market:
         self._refuse("backstop/wrong-market")
@@ -715,9 +712,9 @@ def on_take(vault_id: uint256, into_id: uint256, fraction: uint256, cash: int256
     """
     if msg.sender != LIQUIDATOR or self.absorbing != into_id or into_id == 0:
         self._refuse("backstop/not-authorized")
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = appraisal._load(CLEARINGHOUSE, into_id)
+    loaded: IClearinghouse.Loaded = appraisal._load(CLEARINGHOUSE, into_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     expiry: uint256 = state._expiry(vault.terms)
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)
@@ -746,9 +743,9 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     @dev (expiry, tokens until E >= IM [native], E [wad]) at a fresh price.
     """
     self._check_own(vault_id)
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = appraisal._load(CLEARINGHOUSE, vault_id)
+    loaded: IClearinghouse.Loaded = appraisal._load(CLEARINGHOUSE, vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
     expiry: uint256 = state._expiry(vault.terms)
@@ -803,9 +800,9 @@ def merge(from_id: uint256, to_id: uint256, added: uint256):
         expiry, missing, equity = self._shortage(vault_id)
         if missing != 0:
             self._refuse("backstop/below-initial")
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = appraisal._load(CLEARINGHOUSE, from_id)
+    loaded: IClearinghouse.Loaded = appraisal._load(CLEARINGHOUSE, from_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     balance: uint256 = vault.balance
     if added > balance // 8:
         self._refuse("backstop/adds-too-much")
@@ -842,7 +839,7 @@ def collect(vault_id: uint256) -> uint256:
     before: uint256 = self._balance(self)
     self._claim()
     # closing gives the rest of a claim up: not while it may be paid, but no frozen debt holds a slot for good
-    if (staticcall ISettlement(SETTLEMENT).claim_of(vault_id))[0] + CLAIM_SECONDS > block.timestamp:
+    if (staticcall ISettlement(SETTLEMENT).claim_of(vault_id)).expiry + CLAIM_SECONDS > block.timestamp:
         extcall IClearinghouse(CLEARINGHOUSE).withdraw(
             vault_id, self._balance(staticcall IClearinghouse(CLEARINGHOUSE).custody(vault_id)), self
         )

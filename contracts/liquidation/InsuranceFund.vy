@@ -104,10 +104,7 @@ def _open_pot(market: uint256) -> address:
 @internal
 @view
 def _token(market: uint256) -> address:
-    token_word: uint256 = 0
-    risk: uint256 = 0
-    open_interest: uint256 = 0
-    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    token_word: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     assert token_word != 0, "insurance/unknown-market"
     return state._token(token_word)
 
@@ -162,10 +159,7 @@ def _counted(draws: uint256, fund: uint256, amount: uint256, fixes: bool) -> uin
 
 @internal
 def _reserve(market: uint256, expiry: uint256) -> uint256:
-    token_word: uint256 = 0
-    risk: uint256 = 0
-    open_interest: uint256 = 0
-    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    token_word: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     assert token_word != 0, "insurance/unknown-market"
     key: uint256 = (market << 40) | expiry
     unit: uint256 = state._native_wad(token_word)
@@ -385,15 +379,17 @@ def cell_room(market: uint256, expiry: uint256) -> uint256:
 
 @external
 @view
-def request_of(market: uint256, payer: address) -> (uint256, uint256):
+def request_of(market: uint256, payer: address) -> IInsuranceFund.Request:
     """
-    @notice (shares announced, when they can be withdrawn [unix seconds]).
+    @notice A withdrawal that a depositor announced.
     @param market Market index.
     @param payer The depositor.
-    @return (shares, unix seconds).
+    @return Shares, and when they can be withdrawn.
     """
     word: uint256 = self.requests[market][payer]
-    return word & (2**216 - 1), (word >> 216) + COOLDOWN_SECONDS
+    return IInsuranceFund.Request(
+        shares=word & (2**216 - 1), ready_at=(word >> 216) + COOLDOWN_SECONDS
+    )
 
 
 @external

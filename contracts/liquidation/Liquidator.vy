@@ -19,6 +19,7 @@ from interfaces import ITaker
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.liquidation import auction
+from contracts.liquidation import waterfall
 from contracts.margin import basis
 from contracts.margin import standing
 from contracts.governance import parameters
@@ -30,7 +31,10 @@ implements: ILiquidator
 
 # one vault as loaded and assessed
 struct Case:
+    reason: uint256         # why it cannot be taken, below; 0 when it can
     vault_id: uint256
+    market: uint256
+    expiry: uint256         # of its cell [unix seconds]
     vault: IClearinghouse.Vault
     legs: DynArray[uint256, 16]
     collateral: int256      # C [wad]
@@ -85,9 +89,17 @@ def configure(market: uint256, word: uint256):
     @param market Market index.
     @param word Packed liquidation parameters (governance/parameters).
     """
-    assert msg.sender == PARAMETERS, "liquidator/not-authorized"
+    if msg.sender != PARAMETERS:
+        self._refuse("liquidator/not-authorized")
     self.market_word[market] = word
     log ILiquidator.MarketConfigured(market=market, word=word)
+
+
+@internal
+@pure
+def _refuse(reason: String[32]):
+    # one revert for all reasons of a contract: half the bytes of a literal assert
+    raise reason
 
 
 # --- load --------------------------------------------------------------------------------------------------------
@@ -95,71 +107,71 @@ def configure(market: uint256, word: uint256):
 
 @internal
 @view
-def _load(vault_id: uint256) -> (uint256, Case):
+def _load(vault_id: uint256) -> Case:
     """
-    @dev (reason, vault and legs); never reverts for an id nobody has.
+    @dev Vault and legs; never reverts for an id nobody has.
     """
     case: Case = empty(Case)
     case.vault_id = vault_id
     if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) == 0:
-        return UNKNOWN_VAULT, case
-    case.vault, case.legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+        case.reason = UNKNOWN_VAULT
+        return case
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    case.vault = loaded.vault
+    case.legs = loaded.legs
+    case.market = state._market(case.vault.word)
+    case.expiry = state._expiry(case.vault.terms)
     if len(case.legs) == 0:
-        return NO_LEGS, case
-    if block.timestamp >= state._expiry(case.vault.terms):
-        return EXPIRED, case
-    return DONE, case
+        case.reason = NO_LEGS
+    elif block.timestamp >= case.expiry:
+        case.reason = EXPIRED
+    return case
 
 
 @internal
 @view
-def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> (uint256, Case):
+def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> Case:
     """
     @dev Section 5.1: liquidatable is E < A and C < -v_min, at an active price.
     """
     case: Case = loaded
     if not price._is_active(prices):
-        return NOT_ACTIVE, case
-    risk: uint256 = case.vault.risk
+        case.reason = NOT_ACTIVE
+        return case
     case.collateral = state._collateral(
         case.vault.balance, case.vault.terms, case.vault.token
     )
-    engine: address = case.vault.engine
-    case.assessed = staticcall IMarginEngine(engine).assess(
+    case.assessed = staticcall IMarginEngine(case.vault.engine).assess(
         case.legs, prices, state._engine_risk(case.vault), standing.NO_COLLATERAL
     )
-    case.result = standing._resolve(case.assessed, case.collateral, risk, prices, False)
+    case.result = standing._resolve(case.assessed, case.collateral, case.vault.risk, prices, False)
     v_min: int256 = case.assessed.v_min
     # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
     covered: bool = v_min != payoff.UNBOUNDED and case.collateral >= -v_min
     if covered or case.result.equity >= case.result.mm:
-        return HEALTHY, case
-    return DONE, case
-
-
-@internal
-@view
-def _market(case: Case) -> uint256:
-    return state._market(case.vault.word)
-
-
-@internal
-@view
-def _expiry(case: Case) -> uint256:
-    return state._expiry(case.vault.terms)
+        case.reason = HEALTHY
+    return case
 
 
 @internal
 @pure
 def _require(reason: uint256):
-    assert reason != UNKNOWN_VAULT, "liquidator/unknown-vault"
-    assert reason != NO_LEGS, "liquidator/no-legs"
-    assert reason != EXPIRED, "liquidator/expired"
-    assert reason != NOT_ACTIVE, "liquidator/price-not-active"
-    assert reason != HEALTHY, "liquidator/healthy"
-    assert reason != NOT_FLAGGED, "liquidator/not-flagged"
-    assert reason != ZERO_FRACTION, "liquidator/zero-fraction"
-    assert reason == DONE, "liquidator/nothing-moves"
+    if reason == UNKNOWN_VAULT:
+        self._refuse("liquidator/unknown-vault")
+    if reason == NO_LEGS:
+        self._refuse("liquidator/no-legs")
+    if reason == EXPIRED:
+        self._refuse("liquidator/expired")
+    if reason == NOT_ACTIVE:
+        self._refuse("liquidator/price-not-active")
+    if reason == HEALTHY:
+        self._refuse("liquidator/healthy")
+    if reason == NOT_FLAGGED:
+        self._refuse("liquidator/not-flagged")
+    if reason == ZERO_FRACTION:
+        self._refuse("liquidator/zero-fraction")
+    if reason == NOTHING_MOVES:
+        self._refuse("liquidator/nothing-moves")
 
 
 @internal
@@ -167,15 +179,13 @@ def _liquidatable(vault_id: uint256) -> (Case, IOracleAdapter.Snapshot):
     """
     @dev The vault and the prices at which it is liquidatable, or a revert with the reason.
     """
-    reason: uint256 = 0
-    case: Case = empty(Case)
-    reason, case = self._load(vault_id)
-    self._require(reason)
+    case: Case = self._load(vault_id)
+    self._require(case.reason)
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
-        self._market(case), self._expiry(case)
+        case.market, case.expiry
     )
-    reason, case = self._assess(case, prices)
-    self._require(reason)
+    case = self._assess(case, prices)
+    self._require(case.reason)
     return case, prices
 
 
@@ -210,9 +220,9 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         return deal
 
     deal.elapsed = self._elapsed(terms, prices)
-    word: uint256 = self.market_word[self._market(case)]
+    word: uint256 = self.market_word[case.market]
     g: uint256 = 0
-    deal.beta, g = auction._shares(word, deal.elapsed, self._expiry(case) - state._flagged_at(terms))
+    deal.beta, g = auction._shares(word, deal.elapsed, case.expiry - state._flagged_at(terms))
 
     native: uint256 = state._native_wad(case.vault.token)
     deal.plan = auction._plan(
@@ -230,8 +240,16 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         native,
     )
     if deal.plan.top_up != 0:
-        cap: uint256 = state._flag_margin(terms) * auction._vault_cap(word) // (scales.WAD * native)
-        deal.plan.top_up = min(deal.plan.top_up, self._room(case, cap))
+        room: uint256 = waterfall._vault_room(
+            state._flag_margin(terms),
+            auction._vault_cap(word),
+            native,
+            staticcall IInsuranceFund(INSURANCE).vault_drawn(case.vault_id, case.expiry),
+        )
+        room = min(
+            room, staticcall IInsuranceFund(INSURANCE).available(case.market, case.expiry)
+        )
+        deal.plan.top_up = min(deal.plan.top_up, room)
     deal.legs, deal.exact = auction._split(
         case.legs, deal.plan.fraction, state._lot(case.vault.token)
     )
@@ -239,21 +257,6 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         # tokens never move without legs
         deal.reason = NOTHING_MOVES
     return deal
-
-
-@internal
-@view
-def _room(case: Case, cap: uint256) -> uint256:
-    """
-    @dev What the vault's own cap leaves after earlier draws, within what its cell and the day leave.
-    """
-    drawn: uint256 = staticcall IInsuranceFund(INSURANCE).vault_drawn(
-        case.vault_id, self._expiry(case)
-    )
-    return min(
-        cap - min(drawn, cap),
-        staticcall IInsuranceFund(INSURANCE).available(self._market(case), self._expiry(case)),
-    )
 
 
 @internal
@@ -298,7 +301,7 @@ def _known(case: Case, deal: Deal, into_word: uint256) -> IMarginEngine.Assessme
 def _pot(case: Case, deal: Deal) -> address:
     if deal.plan.cut == 0:
         return empty(address)
-    return staticcall IInsuranceFund(INSURANCE).pot(self._market(case))
+    return staticcall IInsuranceFund(INSURANCE).pot(case.market)
 
 
 @internal
@@ -317,7 +320,7 @@ def _try_take(
             IClearinghouse.Novation(
                 giver=case.vault_id,
                 receiver=into_id,
-                expiry=self._expiry(case),
+                expiry=case.expiry,
                 legs=deal.legs,
                 cash=deal.plan.cash,
                 fees=[deal.plan.cut, 0],
@@ -342,8 +345,8 @@ def _top_up(case: Case, deal: Deal, into_id: uint256) -> uint256:
     if deal.plan.top_up == 0:
         return 0
     return extcall IInsuranceFund(INSURANCE).draw(
-        self._market(case),
-        self._expiry(case),
+        case.market,
+        case.expiry,
         case.vault_id,
         staticcall IClearinghouse(CLEARINGHOUSE).custody(into_id),
         deal.plan.top_up,
@@ -377,6 +380,19 @@ def _is_flagged(vault_id: uint256) -> bool:
 
 
 @internal
+@view
+def _is_callers(vault_word: uint256) -> bool:
+    return vault_word != 0 and state._owner(vault_word) == msg.sender
+
+
+@internal
+@view
+def _check_deadline(deadline: uint256):
+    if block.timestamp > deadline:
+        self._refuse("liquidator/past-deadline")
+
+
+@internal
 def _flag(case: Case, clock: uint256):
     extcall IClearinghouse(CLEARINGHOUSE).flag(
         case.vault_id,
@@ -395,7 +411,8 @@ def flag(vault_id: uint256):
     @dev Keeps INV-06, INV-13.
     @param vault_id The vault.
     """
-    assert not self._is_flagged(vault_id), "liquidator/already-flagged"
+    if self._is_flagged(vault_id):
+        self._refuse("liquidator/already-flagged")
     case: Case = empty(Case)
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
@@ -416,17 +433,15 @@ def flag_many(vault_ids: DynArray[uint256, 32]) -> uint256:
     for i: uint256 in range(len(vault_ids), bound=32):
         if self._is_flagged(vault_ids[i]):
             continue
-        reason: uint256 = 0
-        case: Case = empty(Case)
-        reason, case = self._load(vault_ids[i])
-        if reason != DONE:
+        case: Case = self._load(vault_ids[i])
+        if case.reason != DONE:
             continue
-        key: uint256 = (self._market(case) << 40) | self._expiry(case)
+        key: uint256 = (case.market << 40) | case.expiry
         if key != cell:
-            prices = extcall IOracleAdapter(ORACLE).observe(self._market(case), self._expiry(case))
+            prices = extcall IOracleAdapter(ORACLE).observe(case.market, case.expiry)
             cell = key
-        reason, case = self._assess(case, prices)
-        if reason == DONE:
+        case = self._assess(case, prices)
+        if case.reason == DONE:
             self._flag(case, prices.clock)
             flagged |= 1 << i
     return flagged
@@ -454,15 +469,17 @@ def take(
     @param data When not empty, `ITaker(caller).on_take` runs before the margin of `into_id` is checked.
     @return Tokens received, top-up included; negative when the taker pays [native].
     """
-    assert block.timestamp <= deadline, "liquidator/past-deadline"
+    self._check_deadline(deadline)
     case: Case = empty(Case)
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     case, prices = self._liquidatable(vault_id)
     into_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into_id)
-    assert into_word != 0 and state._owner(into_word) == msg.sender, "liquidator/not-owner"
+    if not self._is_callers(into_word):
+        self._refuse("liquidator/not-owner")
     deal: Deal = self._deal(case, fraction, prices)
     self._require(deal.reason)
-    assert self._within(deal, limits, prices.spot), "liquidator/limits"
+    if not self._within(deal, limits, prices.spot):
+        self._refuse("liquidator/limits")
 
     deferred: bool = len(data) != 0 or deal.plan.top_up != 0
     done: bool = False
@@ -483,7 +500,8 @@ def take(
             self.in_callback = False
         extcall IClearinghouse(CLEARINGHOUSE).finish(into_id, prices)
     # the token may have refused the top-up
-    assert received >= limits.min_received, "liquidator/limits"
+    if received < limits.min_received:
+        self._refuse("liquidator/limits")
     return received
 
 
@@ -506,30 +524,27 @@ def take_many(
     @param deadline Last second at which the takes are good [unix seconds].
     @return Bit i is set when vault i was taken from.
     """
-    assert block.timestamp <= deadline, "liquidator/past-deadline"
-    assert (
-        len(fractions) == len(vault_ids) and len(into_ids) == len(vault_ids)
-    ), "liquidator/length"
+    self._check_deadline(deadline)
+    if len(fractions) != len(vault_ids) or len(into_ids) != len(vault_ids):
+        self._refuse("liquidator/length")
     taken: uint256 = 0
     cell: uint256 = max_value(uint256)
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     for i: uint256 in range(32):
         if i >= len(vault_ids):
             break
-        reason: uint256 = 0
-        case: Case = empty(Case)
-        reason, case = self._load(vault_ids[i])
-        if reason != DONE:
+        case: Case = self._load(vault_ids[i])
+        if case.reason != DONE:
             continue
         into_word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(into_ids[i])
-        if into_word == 0 or state._owner(into_word) != msg.sender:
+        if not self._is_callers(into_word):
             continue
-        key: uint256 = (self._market(case) << 40) | self._expiry(case)
+        key: uint256 = (case.market << 40) | case.expiry
         if key != cell:
-            prices = extcall IOracleAdapter(ORACLE).observe(self._market(case), self._expiry(case))
+            prices = extcall IOracleAdapter(ORACLE).observe(case.market, case.expiry)
             cell = key
-        reason, case = self._assess(case, prices)
-        if reason != DONE:
+        case = self._assess(case, prices)
+        if case.reason != DONE:
             continue
         deal: Deal = self._deal(case, fractions[i], prices)
         if deal.reason != DONE or not self._within(deal, limits, prices.spot):
@@ -539,7 +554,8 @@ def take_many(
         gas_before: uint256 = msg.gas
         done, answer = self._try_take(case, deal, into_ids[i], into_word, prices, False)
         # a batch goes on without what fails, but not for want of gas
-        assert done or tolerance._believed(gas_before, tolerance.ITEM), "liquidator/out-of-gas"
+        if not done and not tolerance._believed(gas_before, tolerance.ITEM):
+            self._refuse("liquidator/out-of-gas")
         if done:
             self._log_taken(
                 case, deal, into_ids[i], abi_decode(answer, uint256), self._top_up(case, deal, into_ids[i])
@@ -557,10 +573,13 @@ def clear(vault_id: uint256) -> uint256:
     @return 2 when the flag ended (E >= target + d), 1 when only the clock went back (E >= MM).
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
-    assert word != 0, "liquidator/unknown-vault"
-    assert word & state.FLAGGED != 0, "liquidator/not-flagged"
+    if word == 0:
+        self._require(UNKNOWN_VAULT)
+    if word & state.FLAGGED == 0:
+        self._require(NOT_FLAGGED)
     result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
-    assert result != 0, "liquidator/still-unhealthy"
+    if result == 0:
+        self._refuse("liquidator/still-unhealthy")
     return result
 
 
@@ -591,20 +610,18 @@ def quote(vault_id: uint256, fraction: uint256) -> ILiquidator.Quote:
     @param fraction Share wanted [wad].
     @return The quote.
     """
-    reason: uint256 = 0
-    case: Case = empty(Case)
-    reason, case = self._load(vault_id)
+    case: Case = self._load(vault_id)
     deal: Deal = empty(Deal)
-    if reason == DONE:
+    if case.reason == DONE:
         prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
-            self._market(case), self._expiry(case)
+            case.market, case.expiry
         )
-        reason, case = self._assess(case, prices)
-        if reason == DONE:
+        case = self._assess(case, prices)
+        if case.reason == DONE:
             deal = self._deal(case, fraction, prices)
-            reason = deal.reason
+            case.reason = deal.reason
     return ILiquidator.Quote(
-        reason=reason,
+        reason=case.reason,
         fraction=deal.plan.fraction,
         cash=deal.plan.cash,
         cut=deal.plan.cut,

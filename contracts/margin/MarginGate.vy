@@ -625,48 +625,42 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
 
 
 @external
-def review(
-    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], due: uint256
-) -> IMarginGate.Review:
+def review(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> IMarginGate.Review:
     """
-    @notice Looks at a flagged vault: 2 back at its target, 1 healthy, 0 still liquidatable, 3 cannot tell: the price
-            is not active.
+    @notice Looks at a flagged vault again: is it back at its target, healthy, or still liquidatable?
     @param vault The vault (`Clearinghouse.load`).
     @param legs Its leg words.
-    @param due What is missing of the deposit after the tip of this call [native].
-    @return The outcome; equity, margin and clock only where it is 0 or 1.
+    @return The outcome (margin/gate_actions) and, where the flag stays, equity and the terms from now on.
     """
-    missing: int256 = convert(due * state._native_wad(vault.token), int256)
+    # what the deposit lacks once the tip for ending the flag is paid out of it
+    missing: int256 = convert(
+        (
+            state._deposit_missing(vault.terms)
+            + state._tip(state._deposit(vault.terms), state.TIP_END)
+        )
+        * 10**12,
+        int256,
+    )
     # a fully collateralised vault needs no price
     review: IMarginGate.Review = empty(IMarginGate.Review)
-    review.outcome = 2
+    review.outcome = gate_actions.AT_TARGET
     if self._covered(vault, legs, missing):
         return review
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(vault.word), state._expiry(vault.terms)
     )
     if not price._is_usable(prices):
-        review.outcome = 3
+        review.outcome = gate_actions.CANNOT_TELL
         return review
     result: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
     if result.equity >= result.target + missing:
         return review
-    return IMarginGate.Review(
-        outcome=1 if result.equity >= result.mm else 0,
-        equity=result.equity,
-        margin=convert(result.mm, uint256),
-        clock=prices.clock,
-    )
-
-
-@external
-@view
-def equity(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int256:
-    """
-    @notice E of a vault [wad].
-    @param vault The vault (`Clearinghouse.load`).
-    @param legs Its leg words.
-    @param snapshot Prices of the cell.
-    @return E [wad].
-    """
-    return self._full(vault, legs, snapshot, self._collateral(vault)).equity
+    review.outcome = gate_actions.LIQUIDATABLE
+    review.equity = result.equity
+    review.clock = prices.clock
+    # the largest A since the flag caps what insurance pays
+    review.terms = state._with_larger_margin(vault.terms, convert(result.mm, uint256))
+    if result.equity >= result.mm:
+        review.outcome = gate_actions.HEALTHY
+        review.terms = state._with_flag_times(review.terms, prices.clock, block.timestamp)
+    return review

@@ -24,14 +24,11 @@ struct Roles:
 
 @internal
 @view
-def _load(clearinghouse: address, vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
+def _load(clearinghouse: address, vault_id: uint256) -> IClearinghouse.Loaded:
     """
     @notice A vault and its legs.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = staticcall IClearinghouse(clearinghouse).load(vault_id)
-    return vault, legs
+    return staticcall IClearinghouse(clearinghouse).load(vault_id)
 
 
 @internal
@@ -77,9 +74,9 @@ def _total(
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     expiry: uint256 = 0
     for vault_id: uint256 in vaults:
-        vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-        legs: DynArray[uint256, 16] = []
-        vault, legs = self._load(roles.clearinghouse, vault_id)
+        loaded: IClearinghouse.Loaded = self._load(roles.clearinghouse, vault_id)
+        vault: IClearinghouse.Vault = loaded.vault
+        legs: DynArray[uint256, 16] = loaded.legs
         if len(legs) == 0:
             total += self._tokens(roles.settlement, vault_id, vault.balance, buying)
             continue
@@ -120,11 +117,8 @@ def _tokens(
     worth: uint256 = balance
     worth -= min(staticcall ISettlement(settlement).debt_of(vault_id), worth)
     if buying:
-        expired: uint256 = 0
-        claimed: uint256 = 0
-        paid: uint256 = 0
-        expired, claimed, paid = staticcall ISettlement(settlement).claim_of(vault_id)
-        worth += claimed - paid
+        claim: ISettlement.Claim = staticcall ISettlement(settlement).claim_of(vault_id)
+        worth += claim.amount - claim.paid
     return worth
 
 

@@ -15,3 +15,9 @@ TAKE: constant(uint256) = 2
 WITHDRAWAL: constant(uint256) = 0
 STAY: constant(uint256) = 1    # a check under the vault's model
 SWITCH: constant(uint256) = 2  # under a new one
+
+# what `review` answers
+LIQUIDATABLE: constant(uint256) = 0
+HEALTHY: constant(uint256) = 1    # equity >= MM: the auction starts anew
+AT_TARGET: constant(uint256) = 2  # the flag ends
+CANNOT_TELL: constant(uint256) = 3  # no usable price

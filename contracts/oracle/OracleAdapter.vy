@@ -504,11 +504,11 @@ def market_words(market: uint256) -> uint256[9]:
 
 @external
 @view
-def surface(market: uint256) -> (uint256, uint256, uint256[16], bool):
+def surface(market: uint256) -> IOracleAdapter.PublishedSurface:
     """
     @notice The vol surface of a market as last published and recorded.
     @param market The market's index.
-    @return (surface word, index word (oracle/surface), slices in the order of the index, whether marks depend on it).
+    @return The surface.
     """
     word: uint256 = self.surfaces[market][0]
     index: uint256 = self.surfaces[market][1]
@@ -519,7 +519,9 @@ def surface(market: uint256) -> (uint256, uint256, uint256[16], bool):
             break
         slices[lane] = self.slices[(market << 16) | (days & 65535)]
         days = days >> 16
-    return word, index, slices, self._is_in_force(word, index)
+    return IOracleAdapter.PublishedSurface(
+        word=word, index=index, slices=slices, depended_on=self._is_in_force(word, index)
+    )
 
 
 # --- which price ---------------------------------------------------------------------------------------------

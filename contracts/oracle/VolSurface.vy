@@ -225,9 +225,11 @@ def publish(
     self.words[market] = word + 1
 
     before: Before = empty(Before)
-    known: uint256 = 0
-    known, before.index, before.slices, before.capped = staticcall IOracleAdapter(ORACLE).surface(market)
-    before.made_at = surface._made_at(known)
+    known: IOracleAdapter.PublishedSurface = staticcall IOracleAdapter(ORACLE).surface(market)
+    before.index = known.index
+    before.slices = known.slices
+    before.capped = known.depended_on
+    before.made_at = surface._made_at(known.word)
     assert made_at > before.made_at, "surface/not-newer"
     self._check_index(index, len(slices), made_at, before)
 
@@ -290,15 +292,19 @@ def digest(
 
 @external
 @view
-def settings(market: uint256) -> (uint256, uint256, uint256, uint256, uint256):
+def settings(market: uint256) -> IVolSurface.Settings:
     """
     @notice How a market's surface is published.
     @param market Market index.
-    @return (last nonce, version of the list of publishers, threshold, heartbeat [seconds], cap [bps per hour]).
+    @return The settings.
     """
     word: uint256 = self.words[market]
-    return (
-        word & (2**64 - 1), self._version(word), self._threshold(word), self._heartbeat(word), word >> CAP_AT
+    return IVolSurface.Settings(
+        nonce=word & (2**64 - 1),
+        version=self._version(word),
+        threshold=self._threshold(word),
+        heartbeat=self._heartbeat(word),
+        cap=word >> CAP_AT,
     )
 
 

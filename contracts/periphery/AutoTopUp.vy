@@ -132,7 +132,7 @@ def end_mandate(vault_id: uint256):
 @internal
 @view
 def _token_of(market: uint256) -> address:
-    return state._token((staticcall IClearinghouse(CLEARINGHOUSE).market(market))[0])
+    return state._token((staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word)
 
 
 @internal
@@ -268,9 +268,9 @@ def _due(vault_id: uint256) -> (IAutoTopUp.TopUp, address):
     if block.timestamp >= record.mandate.expires_at:
         answer.reason = "top-up/mandate-expired"
         return answer, empty(address)
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     token: address = state._token(vault.token)
     need: Need = self._need(vault, legs, record.mandate)
     if len(need.reason) != 0:

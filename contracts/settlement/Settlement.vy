@@ -34,8 +34,8 @@ DRAWS_UNTIL_AT: constant(uint256) = 112
 DRAWS_ENDED: constant(uint256) = 1 << 152
 # what the day's cap held back can be drawn so long after the last vault was settled
 DRAW_SECONDS: constant(uint256) = 7 * scales.DAY
-# bytes of what `Clearinghouse.load` answers, at most: the vault, offset, count, legs
-LOADED: constant(uint256) = 32 * (8 + 2 + 16)
+# bytes of what `Clearinghouse.load` answers, at most: offset, the vault, offset, count, legs
+LOADED: constant(uint256) = 32 * (1 + 8 + 2 + 16)
 
 # why a vault cannot be settled
 DONE: constant(uint256) = 0
@@ -186,12 +186,18 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
 
 
 @internal
+@view
+def _balance(token: uint256, holder: address) -> uint256:
+    return staticcall IERC20(state._token(token)).balanceOf(holder)
+
+
+@internal
 def _settle(vault_id: uint256) -> uint256:
     # asked once: `load` refuses only an id that nobody has
     known: bool = False
-    loaded: Bytes[LOADED] = b""
+    answer: Bytes[LOADED] = b""
     gas_before: uint256 = msg.gas
-    known, loaded = raw_call(
+    known, answer = raw_call(
         CLEARINGHOUSE,
         abi_encode(vault_id, method_id=method_id("load(uint256)")),
         max_outsize=LOADED,
@@ -201,9 +207,9 @@ def _settle(vault_id: uint256) -> uint256:
     if not known:
         assert tolerance._believed(gas_before, tolerance.ITEM), "settlement/out-of-gas"
         return UNKNOWN_VAULT
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = abi_decode(loaded, (IClearinghouse.Vault, DynArray[uint256, 16]))
+    loaded: IClearinghouse.Loaded = abi_decode(answer, IClearinghouse.Loaded)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     if len(legs) == 0:
         return NO_LEGS
     market: uint256 = state._market(vault.word)
@@ -224,13 +230,20 @@ def _settle(vault_id: uint256) -> uint256:
         needed: uint256 = convert(-net, uint256)
         owed = min(needed, balance - min(held, balance))
         shortfall = needed - owed
-    received: uint256 = 0
-    debt: uint256 = 0
     gross: uint256 = 0
     open_interest: uint256 = 0
     gross, open_interest = self._quantities(legs)
-    received, debt = extcall IClearinghouse(CLEARINGHOUSE).settle(
-        vault_id, net, gross, open_interest, owed, msg.sender
+    paid: IClearinghouse.PaidIn = extcall IClearinghouse(CLEARINGHOUSE).settle(
+        vault_id,
+        IClearinghouse.Settled(
+            gross=gross,
+            open_interest=open_interest,
+            marks=state.CLAIM if net > 0 else 0,
+            owed=owed,
+            tip=state._tip(state._deposit(vault.terms), state.TIP_SETTLE)
+            * state._micro_native(token),
+            tipped=msg.sender,
+        ),
     )
 
     if net > 0:
@@ -241,20 +254,20 @@ def _settle(vault_id: uint256) -> uint256:
     elif net < 0:
         if shortfall != 0:
             self._record_shortfall(vault_id, vault, legs, price, shortfall)
-        if debt != 0:
+        if paid.debt != 0:
             # insurance never covers what the vault has but its token would not move
-            self.debts[vault_id] = (expiry << 216) | debt
-            self.losses[key] += debt << 112
-        if received != 0:
-            self.books[key] += received << 112
+            self.debts[vault_id] = (expiry << 216) | paid.debt
+            self.losses[key] += paid.debt << 112
+        if paid.received != 0:
+            self.books[key] += paid.received << 112
     log ISettlement.VaultSettled(
         vault_id=vault_id,
         market=market,
         expiry=expiry,
         net=net,
-        received=received,
+        received=paid.received,
         shortfall=shortfall,
-        debt=debt,
+        debt=paid.debt,
     )
     draws: bool = self._shortfall(self.losses[key]) != 0 and self._gross(market, expiry) == 0
     if draws:
@@ -419,7 +432,7 @@ def _claim(vault_id: uint256) -> (uint256, uint256):
             self.books[key] = book
             return REFUSED, 0
     if final:
-        extcall IClearinghouse(CLEARINGHOUSE).release(vault_id)
+        extcall IClearinghouse(CLEARINGHOUSE).mark(vault_id, 0)
     log ISettlement.ClaimPaid(
         vault_id=vault_id, amount=due, paid=total, claim=amount, final=final
     )
@@ -500,19 +513,27 @@ def repay(vault_id: uint256) -> uint256:
     assert word != 0, "settlement/no-debt"
     expiry: uint256 = word >> 216
     debt: uint256 = word & AMOUNT_MASK
-    market: uint256 = state._market(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
-    received: uint256 = extcall IClearinghouse(CLEARINGHOUSE).repay(vault_id, expiry, debt)
+    vault: IClearinghouse.Vault = (staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)).vault
+    market: uint256 = state._market(vault.word)
+    cell: address = staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry)
+    received: uint256 = self._balance(vault.token, cell)
+    assert extcall IClearinghouse(CLEARINGHOUSE).pay_from_vault(
+        vault_id, cell, min(debt, vault.balance)
+    ), "settlement/transfer-refused"
+    received = self._balance(vault.token, cell) - received
     assert received != 0, "settlement/transfer-refused"
     repaid: uint256 = min(received, debt)
     key: uint256 = self._key(market, expiry)
     self.books[key] += repaid << 112
     self.losses[key] -= repaid << 112
     left: uint256 = debt - repaid
+    marks: uint256 = 0
     if left == 0:
         self.debts[vault_id] = 0
-        extcall IClearinghouse(CLEARINGHOUSE).release(vault_id)
     else:
         self.debts[vault_id] = (expiry << 216) | left
+        marks = state.DEBT
+    extcall IClearinghouse(CLEARINGHOUSE).mark(vault_id, marks)
     log ISettlement.DebtRepaid(vault_id=vault_id, amount=repaid, debt=left)
     return repaid
 
@@ -529,12 +550,9 @@ def sweep(market: uint256, expiry: uint256) -> uint256:
     assert self._gross(market, expiry) == 0, "settlement/cell-open"
     assert staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry) != 0, "settlement/price-not-fixed"
     assert self.books[self._key(market, expiry)] >> 224 == 0, "settlement/claims-open"
-    token_word: uint256 = 0
-    risk: uint256 = 0
-    open_interest: uint256 = 0
-    token_word, risk, open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
-    amount: uint256 = staticcall IERC20(state._token(token_word)).balanceOf(
-        staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry)
+    token_word: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
+    amount: uint256 = self._balance(
+        token_word, staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry)
     )
     assert amount != 0, "settlement/nothing-to-sweep"
     assert extcall IClearinghouse(CLEARINGHOUSE).pay_from_cell(
@@ -549,14 +567,18 @@ def sweep(market: uint256, expiry: uint256) -> uint256:
 
 @external
 @view
-def claim_of(vault_id: uint256) -> (uint256, uint256, uint256):
+def claim_of(vault_id: uint256) -> ISettlement.Claim:
     """
-    @notice (expiry, claim, paid so far) of a vault [native]; zeros when it has no open claim.
+    @notice What a vault is due from its cell; zeros when it has no open claim.
     @param vault_id The vault.
-    @return (unix seconds, native, native).
+    @return The claim.
     """
     word: uint256 = self.claims[vault_id]
-    return word >> 216, word & AMOUNT_MASK, (word >> 108) & AMOUNT_MASK
+    return ISettlement.Claim(
+        expiry=word >> 216,
+        amount=word & AMOUNT_MASK,
+        paid=(word >> 108) & AMOUNT_MASK,
+    )
 
 
 @external

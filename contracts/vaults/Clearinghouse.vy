@@ -189,6 +189,15 @@ def _cell_key(market: uint256, expiry: uint256) -> uint256:
 
 
 @internal
+@pure
+def _cell_of(word: uint256) -> uint256:
+    """
+    @dev Key of the cell a vault's legs lie in.
+    """
+    return self._cell_key(state._market(word), state._expiry(state._plain_terms(word)))
+
+
+@internal
 @view
 def _balance(token: uint256, holder: address) -> uint256:
     return staticcall IERC20(state._token(token)).balanceOf(holder)
@@ -284,7 +293,7 @@ def _read(vault_id: uint256, word: uint256) -> IClearinghouse.Vault:
         engine=ENGINES[state._model(word)],
         custody=self._clone(vault_id),
         balance=0,
-        cell=self._indebted(self._cell_key(market, state._expiry(terms)), token),
+        cell=self._indebted(self._cell_of(word), token),
     )
 
 
@@ -301,6 +310,17 @@ def _held(vault: IClearinghouse.Vault) -> uint256:
     @dev Tokens at the vault's address now [native].
     """
     return self._balance(vault.token, vault.custody)
+
+
+@internal
+@view
+def _load_held(vault_id: uint256) -> IClearinghouse.Vault:
+    """
+    @dev Everything about one vault but its legs.
+    """
+    vault: IClearinghouse.Vault = self._load(vault_id)
+    vault.balance = self._held(vault)
+    return vault
 
 
 @internal
@@ -357,8 +377,7 @@ def _log_state(vault_id: uint256, vault: IClearinghouse.Vault, legs: DynArray[ui
 
 @internal
 def _log_vault(vault_id: uint256):
-    vault: IClearinghouse.Vault = self._load(vault_id)
-    vault.balance = self._held(vault)
+    vault: IClearinghouse.Vault = self._load_held(vault_id)
     self._log_state(vault_id, vault, self._load_legs(vault_id, vault.word))
 
 
@@ -389,11 +408,11 @@ def _record_deficit(vault_id: uint256, key: uint256, equity: int256):
     """
     deficit: uint256 = 0
     if equity < 0:
-        deficit = convert(-equity, uint256) // 10**12 + 1
+        deficit = unsafe_add(convert(unsafe_sub(0, equity), uint256) // 10**12, 1)
     old: uint256 = self.deficits[vault_id]
     if deficit != old:
         self.deficits[vault_id] = deficit
-        self.cells[key] = self.cells[key] + (deficit << 112) - (old << 112)
+        self.cells[key] = unsafe_add(self.cells[key], unsafe_sub(deficit, old) << 112)
         if old == 0 or deficit == 0:
             # the market has one vault more with a deficit, or one less
             step: uint256 = 1 << state.DEFICITS_AT
@@ -413,7 +432,7 @@ def _end_flag(
     @return The vault as it is now.
     """
     vault: IClearinghouse.Vault = flagged
-    key: uint256 = self._cell_key(state._market(vault.word), state._expiry(vault.terms))
+    key: uint256 = self._cell_of(vault.word)
     vault.terms &= ~(state.FLAG_TIMES_MASK | state.TIP_FLAG)
     vault.word = self._store(
         vault_id, vault.word & ~state.FLAGGED, vault.terms
@@ -428,43 +447,28 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
     """
     @dev Ends the flag of a vault that is back at its target, or sets the clock back when it is merely healthy.
     """
-    vault: IClearinghouse.Vault = self._load(vault_id)
+    vault: IClearinghouse.Vault = self._load_held(vault_id)
     word: uint256 = vault.word
     terms: uint256 = vault.terms
-    market: uint256 = state._market(word)
-    expiry: uint256 = state._expiry(terms)
-    if word & state.FLAGGED == 0 or block.timestamp >= expiry:
+    if word & state.FLAGGED == 0 or block.timestamp >= state._expiry(terms):
         return 0
-    vault.balance = self._held(vault)
-    token: uint256 = vault.token
-    tip: uint256 = self._tip_amount(terms, state.TIP_END, token)
     review: IMarginGate.Review = extcall IMarginGate(GATE).review(
-        vault,
-        self._load_legs(vault_id, word),
-        tip + state._deposit_missing(terms) * state._micro_native(token),
+        vault, self._load_legs(vault_id, word)
     )
-    if review.outcome == 2:
-        vault = self._end_flag(vault_id, vault, actor)
-        if self._try_pay_one(token, vault.custody, actor, tip):
+    if review.outcome == gate_actions.AT_TARGET:
+        tip: uint256 = self._tip_amount(terms, state.TIP_END, vault.token)
+        self._end_flag(vault_id, vault, actor)
+        if self._try_pay_one(vault.token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
-    elif review.outcome == 3:
+    elif review.outcome == gate_actions.CANNOT_TELL:
         return 0
     else:
-        self._record_deficit(vault_id, self._cell_key(market, expiry), review.equity)
-        # the largest A since the flag caps what insurance pays
-        largest: uint256 = state._margin_field(review.margin)
-        if largest > (terms >> state.FLAG_MARGIN_AT) & (2**64 - 1):
-            terms = (terms & ~state.FLAG_MARGIN_MASK) | (largest << state.FLAG_MARGIN_AT)
-        elif review.outcome == 0:
-            return 0
-        if review.outcome == 1:
-            terms = (
-                (terms & ~state.FLAG_TIMES_MASK)
-                | (review.clock << state.FLAG_CLOCK_AT)
-                | (block.timestamp << state.FLAGGED_AT_AT)
-            )
+        self._record_deficit(vault_id, self._cell_of(word), review.equity)
+        if review.outcome == gate_actions.HEALTHY:
             log IClearinghouse.FlagRestarted(vault_id=vault_id, clock=review.clock)
-        self._store(vault_id, word, terms)
+        elif review.terms == terms:
+            return 0
+        self._store(vault_id, word, review.terms)
     self._log_vault(vault_id)
     return review.outcome
 
@@ -673,7 +677,7 @@ def _novate(
         self._log_tip(ids[0], vaults[1].custody, state.TIP_END, tip)
 
     # gates
-    received: int256 = -order.cash
+    received: int256 = unsafe_sub(0, order.cash)
     for i: uint256 in range(2):
         vaults[i].balance = self._held(vaults[i])
         vaults[i].cell = self._indebted(self._cell_key(market, order.expiry), self.tokens[market])
@@ -740,8 +744,8 @@ def open(market: uint256, model: uint256, owner: address, amount: uint256) -> ui
     @return The new vault id (ERC-721 token id, never reused).
     """
     self._check_idle()
-    if msg.sender != owner and msg.sender != EXCHANGE:
-        novation._refuse("clearinghouse/not-authorized")
+    if msg.sender != owner:
+        self._check_role(EXCHANGE)
     if market >= 65536 or self.tokens[market] == 0:
         novation._refuse("clearinghouse/unknown-market")
     self._check_model(market, model)
@@ -815,7 +819,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     balance: uint256 = self._balance(token, custody)
     if balance < amount:
         novation._refuse("clearinghouse/low-balance")
-    balance -= amount
+    balance = unsafe_sub(balance, amount)
     if state._collateral(balance, terms, token) < 0:
         novation._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
@@ -839,8 +843,7 @@ def set_model(vault_id: uint256, model: uint256):
     # healthy under the old model first: a laxer one is no way out of a margin call
     for i: uint256 in range(2):
         if state._count(word) != 0:
-            vault: IClearinghouse.Vault = self._load(vault_id)
-            vault.balance = self._held(vault)
+            vault: IClearinghouse.Vault = self._load_held(vault_id)
             self._check_own(vault_id, vault, gate_actions.STAY + i)
         if i == 0:
             self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
@@ -862,9 +865,8 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     # a manager may regroup within one owner's vaults, and carries nothing out of them
     if (word ^ self._authorized(to_id, permissions.MANAGE)) & state.OWNER_MASK != 0:
         self._refuse_owner()
-    taker: address = self.callback_taker
-    if taker != empty(address) and taker != msg.sender:
-        novation._refuse("clearinghouse/in-callback")
+    if self.callback_taker != msg.sender:
+        self._check_idle()
     expiry: uint256 = state._expiry(state._plain_terms(word))
     if expiry == 0:
         novation._refuse("clearinghouse/no-legs")
@@ -942,9 +944,11 @@ def transfer_vault(vault_id: uint256, sender: address, receiver: address):
         self._refuse_owner()
     if receiver == empty(address):
         novation._refuse("clearinghouse/zero-owner")
-    if word & state.EPOCH_MASK == state.EPOCH_MASK:
+    if state._epoch(word) == 65535:
         novation._refuse("clearinghouse/epochs-exhausted")
-    word = (word & ~state.OWNER_MASK) + convert(receiver, uint256) + (1 << state.EPOCH_AT)
+    word = unsafe_add(
+        (word & ~state.OWNER_MASK) | convert(receiver, uint256), 1 << state.EPOCH_AT
+    )
     self.words[vault_id] = word
     log IClearinghouse.VaultTransferred(
         vault_id=vault_id, sender=sender, receiver=receiver, epoch=state._epoch(word)
@@ -980,9 +984,7 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
         | state.TIP_FLAG,
     )
     if equity < 0:
-        self._record_deficit(
-            vault_id, self._cell_key(state._market(word), state._expiry(terms)), equity
-        )
+        self._record_deficit(vault_id, self._cell_of(word), equity)
     if terms & state.TIP_FLAG == 0:
         # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
         token: uint256 = vault.token
@@ -1034,8 +1036,7 @@ def finish(to_id: uint256, snapshot: IOracleAdapter.Snapshot):
         novation._refuse("clearinghouse/not-deferred")
     self.deferred_id = 0
     self.callback_taker = empty(address)
-    vault: IClearinghouse.Vault = self._load(to_id)
-    vault.balance = self._held(vault)
+    vault: IClearinghouse.Vault = self._load_held(to_id)
     legs: DynArray[uint256, 16] = self._load_legs(to_id, vault.word)
     # no legs of before: all of it is new risk to a STATIC vault
     stamp: uint256 = self._check(
@@ -1073,75 +1074,56 @@ def cure(vault_id: uint256, actor: address) -> uint256:
 
 @external
 @nonreentrant
-def settle(
-    vault_id: uint256,
-    net: int256,
-    gross: uint256,
-    open_interest: uint256,
-    owed: uint256,
-    actor: address,
-) -> (uint256, uint256):
+def settle(vault_id: uint256, plan: IClearinghouse.Settled) -> IClearinghouse.PaidIn:
     """
     @notice Removes the legs of an expired vault and pays what it owes into the cell. Only Settlement.
     @dev Never reverts for the token's sake: what cannot be moved is returned as debt. A claim or a debt is written on
          the vault. Keeps INV-11, INV-12.
     @param vault_id An expired vault with legs.
-    @param net N [native], rounded up when negative and down when positive.
-    @param gross Sum of |quantity| over its legs, CASH included [1e-6].
-    @param open_interest The same over options and futures [1e-6 contracts].
-    @param owed What the vault can pay of a negative net out of its collateral [native].
-    @param actor Who gets the settle tip.
-    @return (tokens the cell received, amount that could not be moved and stays the vault's debt) [native].
+    @param plan What leaves the cell with them, what the vault pays and claims.
+    @return What became of the pay-in.
     """
     self._check_role(SETTLEMENT)
     self._check_idle()
     word: uint256 = self._word(vault_id)
-    terms: uint256 = self._terms(vault_id, word)
-    expiry: uint256 = state._expiry(terms)
+    expiry: uint256 = state._expiry(state._plain_terms(word))
     if state._count(word) == 0:
         novation._refuse("clearinghouse/no-legs")
     if block.timestamp < expiry:
         novation._refuse("clearinghouse/not-expired")
     market: uint256 = state._market(word)
-    token: uint256 = self.tokens[market]
     key: uint256 = self._cell_key(market, expiry)
-
     if word & state.FLAGGED != 0:
         self._record_deficit(vault_id, key, 0)
-    self.cells[key] -= gross
-    if open_interest != 0:
-        self.open_interests[market] -= open_interest
-    word &= ~(state.COUNT_MASK | state.FLAGGED | state.TERMS_MASK)
-    if net > 0:
-        word |= state.CLAIM
-    self.words[vault_id] = word
-
-    custody: address = self._clone(vault_id)
-    tip: uint256 = self._tip_amount(terms, state.TIP_SETTLE, token)
-    debt: uint256 = 0
-    cell: address = empty(address)
-    received: uint256 = 0
-    if owed != 0:
-        cell = self._clone(CELL_SALT | key)
-        received = self._balance(token, cell)
-    if not self._try_pay(token, custody, [cell, actor], [owed, tip]):
-        # the tip must not stand in the way of the pay-in
-        tip = 0
-        if not self._try_pay(token, custody, [cell, actor], [owed, 0]):
-            debt = owed
-            word |= state.DEBT
-            self.words[vault_id] = word
-    if tip != 0:
-        self._log_tip(vault_id, actor, state.TIP_SETTLE, tip)
+    self.cells[key] -= plan.gross
+    if plan.open_interest != 0:
+        self.open_interests[market] -= plan.open_interest
     # nothing is left of the vault but its word and its tokens
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    vault.word = word
-    vault.balance = self._balance(token, custody)
+    vault.word = (word & ~(state.COUNT_MASK | state.FLAGGED | state.TERMS_MASK)) | plan.marks
+    self.words[vault_id] = vault.word
+
+    vault.token = self.tokens[market]
+    vault.custody = self._clone(vault_id)
+    cell: address = empty(address)
+    paid: IClearinghouse.PaidIn = empty(IClearinghouse.PaidIn)
+    if plan.owed != 0:
+        cell = self._clone(CELL_SALT | key)
+        paid.received = self._balance(vault.token, cell)
+    if self._try_pay(vault.token, vault.custody, [cell, plan.tipped], [plan.owed, plan.tip]):
+        if plan.tip != 0:
+            self._log_tip(vault_id, plan.tipped, state.TIP_SETTLE, plan.tip)
+    # the tip must not stand in the way of the pay-in
+    elif not self._try_pay_one(vault.token, vault.custody, cell, plan.owed):
+        paid.debt = plan.owed
+        vault.word |= state.DEBT
+        self.words[vault_id] = vault.word
+    vault.balance = self._held(vault)
     self._log_state(vault_id, vault, [])
     self._log_cell(market, expiry)
-    if owed != 0:
-        received = self._balance(token, cell) - received
-    return received, debt
+    if plan.owed != 0:
+        paid.received = self._balance(vault.token, cell) - paid.received
+    return paid
 
 
 @external
@@ -1166,35 +1148,31 @@ def pay_from_cell(market: uint256, expiry: uint256, to: address, amount: uint256
 
 @external
 @nonreentrant
-def repay(vault_id: uint256, expiry: uint256, amount: uint256) -> uint256:
+def pay_from_vault(vault_id: uint256, to: address, amount: uint256) -> bool:
     """
-    @notice Moves a vault's debt to its cell, as far as its balance goes. Only Settlement.
+    @notice Pays a debt out of a vault's custody. Only Settlement.
     @param vault_id The vault in debt.
-    @param expiry Expiry of the cell it owes [unix seconds].
+    @param to Custody of the cell it owes.
     @param amount Tokens [native].
-    @return Tokens the cell received [native].
+    @return False when the token refused; then nothing moved.
     """
     self._check_role(SETTLEMENT)
     self._check_idle()
-    market: uint256 = state._market(self._word(vault_id))
-    token: uint256 = self.tokens[market]
-    custody: address = self._clone(vault_id)
-    cell: address = self._clone(CELL_SALT | self._cell_key(market, expiry))
-    before: uint256 = self._balance(token, cell)
-    self._pay(token, custody, cell, min(amount, self._balance(token, custody)))
-    self._log_vault(vault_id)
-    return self._balance(token, cell) - before
+    return self._try_pay_one(
+        self.tokens[state._market(self._word(vault_id))], self._clone(vault_id), to, amount
+    )
 
 
 @external
 @nonreentrant
-def release(vault_id: uint256):
+def mark(vault_id: uint256, marks: uint256):
     """
-    @notice Ends the debt or the claim of a vault, once it is paid in full. Only Settlement.
+    @notice Writes what a settled vault still owes or claims. Only Settlement.
     @param vault_id The vault.
+    @param marks DEBT, CLAIM or neither (vaults/vault_state).
     """
     self._check_role(SETTLEMENT)
-    self.words[vault_id] = self._word(vault_id) & ~(state.DEBT | state.CLAIM)
+    self.words[vault_id] = (self._word(vault_id) & ~(state.DEBT | state.CLAIM)) | marks
     self._log_vault(vault_id)
 
 
@@ -1262,15 +1240,14 @@ def vault_word(vault_id: uint256) -> uint256:
 @external
 @view
 @nonreentrant
-def load(vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
+def load(vault_id: uint256) -> IClearinghouse.Loaded:
     """
     @notice Everything about one vault and its legs.
     @param vault_id The vault.
-    @return (the vault, leg words).
+    @return The vault and its leg words.
     """
-    vault: IClearinghouse.Vault = self._load(vault_id)
-    vault.balance = self._held(vault)
-    return vault, self._load_legs(vault_id, vault.word)
+    vault: IClearinghouse.Vault = self._load_held(vault_id)
+    return IClearinghouse.Loaded(vault=vault, legs=self._load_legs(vault_id, vault.word))
 
 
 @external
@@ -1310,10 +1287,14 @@ def cell(market: uint256, expiry: uint256) -> uint256:
 
 @external
 @view
-def market(market: uint256) -> (uint256, uint256, uint256):
+def market(market: uint256) -> IClearinghouse.Market:
     """
     @notice The words of a market.
     @param market Market index.
-    @return (token word, risk word, open interest [1e-6 contracts]).
+    @return Token and risk word and the open interest.
     """
-    return self.tokens[market], self.risks[market], self.open_interests[market]
+    return IClearinghouse.Market(
+        token_word=self.tokens[market],
+        risk=self.risks[market],
+        open_interest=self.open_interests[market],
+    )

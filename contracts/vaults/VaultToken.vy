@@ -115,9 +115,9 @@ def _contents(token_id: uint256) -> (bytes32, uint256):
     """
     @dev (hash of what the vault is and holds but its tokens, its tokens [native]).
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = staticcall CLEARINGHOUSE.load(token_id)
+    loaded: IClearinghouse.Loaded = staticcall CLEARINGHOUSE.load(token_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     digest: bytes32 = keccak256(
         abi_encode(
             state._market(vault.word),

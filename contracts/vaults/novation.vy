@@ -116,8 +116,8 @@ def _payments(cash: int256, fees: uint256[2]) -> Payments:
     # one of the two is 0: what the payer pays of the other's fee
     kept: uint256[2] = [min(fees[0], back), min(fees[1], forward)]
     return Payments(
-        to_receiver=forward - kept[1],
-        giver_pays=fees[0] - kept[0] + kept[1],
-        to_giver=back - kept[0],
-        receiver_pays=fees[1] - kept[1] + kept[0],
+        to_receiver=unsafe_sub(forward, kept[1]),
+        giver_pays=unsafe_sub(fees[0], kept[0]) + kept[1],
+        to_giver=unsafe_sub(back, kept[0]),
+        receiver_pays=unsafe_sub(fees[1], kept[1]) + kept[0],
     )

@@ -140,6 +140,26 @@ def _flag_margin(terms: uint256) -> uint256:
 
 @internal
 @pure
+def _with_larger_margin(terms: uint256, margin: uint256) -> uint256:
+    """
+    @notice Terms that know a margin A [wad] since the flag, if none was larger.
+    """
+    return (terms & ~FLAG_MARGIN_MASK) | (
+        max(self._margin_field(margin), (terms >> FLAG_MARGIN_AT) & (2**64 - 1)) << FLAG_MARGIN_AT
+    )
+
+
+@internal
+@pure
+def _with_flag_times(terms: uint256, clock: uint256, time: uint256) -> uint256:
+    """
+    @notice Terms of a vault whose auction starts now, by the market clock and in unix seconds.
+    """
+    return (terms & ~FLAG_TIMES_MASK) | (clock << FLAG_CLOCK_AT) | (time << FLAGGED_AT_AT)
+
+
+@internal
+@pure
 def _deposit(terms: uint256) -> uint256:
     """
     @notice Full liquidation deposit of the vault [1e-6 quote].

@@ -80,7 +80,9 @@ def _load(vault_id: uint256) -> Side:
     side.id = vault_id
     side.rights = permissions.ALL
     if vault_id != 0:
-        side.vault, side.legs = pricing._load(CLEARINGHOUSE, vault_id)
+        loaded: IClearinghouse.Loaded = pricing._load(CLEARINGHOUSE, vault_id)
+        side.vault = loaded.vault
+        side.legs = loaded.legs
     return side
 
 
@@ -275,6 +277,8 @@ def check_fill(
     if moved.raised:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
-        open_interest: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market))[2]
+        open_interest: uint256 = (
+            staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+        ).open_interest
         if cap != 0 and convert(open_interest, int256) + moved.open_interest > convert(cap, int256):
             self._refuse("exchange/open-interest-cap")

@@ -147,11 +147,8 @@ def _describe(
 
 @internal
 @view
-def _load(vault_id: uint256) -> (IClearinghouse.Vault, DynArray[uint256, 16]):
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return vault, legs
+def _load(vault_id: uint256) -> IClearinghouse.Loaded:
+    return staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
 
 
 @external
@@ -167,9 +164,9 @@ def vaults(ids: DynArray[uint256, MAX_VAULTS]) -> DynArray[ILens.VaultState, MAX
         result: ILens.VaultState = empty(ILens.VaultState)
         result.vault_id = vault_id
         if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) != 0:
-            vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-            legs: DynArray[uint256, 16] = []
-            vault, legs = self._load(vault_id)
+            loaded: IClearinghouse.Loaded = self._load(vault_id)
+            vault: IClearinghouse.Vault = loaded.vault
+            legs: DynArray[uint256, 16] = loaded.legs
             result = self._describe(vault_id, vault, legs, state._expiry(vault.terms))
         results.append(result)
     return results
@@ -184,9 +181,9 @@ def margins(vault_id: uint256) -> ILens.Margins:
     @param vault_id A vault.
     @return The numbers; zeros without legs or without a price.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
+    loaded: IClearinghouse.Loaded = self._load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     prices: IOracleAdapter.Snapshot = empty(IOracleAdapter.Snapshot)
     if len(legs) != 0:
         prices = staticcall IOracleAdapter(ORACLE).snapshot(
@@ -307,9 +304,9 @@ def preview(
     @param cash Tokens it would receive, fee included; negative when it pays [native].
     @return The state after.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
+    loaded: IClearinghouse.Loaded = self._load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     assert len(legs) == 0 or state._expiry(vault.terms) == expiry, "lens/wrong-cell"
     return self._preview(vault_id, vault, legs, expiry, moved, cash)
 
@@ -337,9 +334,9 @@ def preview_new(
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     vault.word = (market << state.MARKET_AT) | (model << state.MODEL_AT)
     vault.engine = engine
-    ledger: (uint256, uint256, uint256) = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
-    vault.token = ledger[0]
-    vault.risk = ledger[1]
+    ledger: IClearinghouse.Market = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    vault.token = ledger.token_word
+    vault.risk = ledger.risk
     return self._preview(0, vault, [], expiry, moved, cash)
 
 
@@ -352,9 +349,9 @@ def greeks_terms(vault_id: uint256) -> IGreeksEngine.Terms:
     @param vault_id A vault of the GREEKS model, with legs that have not expired.
     @return The terms [wad].
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
+    loaded: IClearinghouse.Loaded = self._load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     assert state._model(vault.word) == state.GREEKS, "lens/not-greeks"
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(vault.word), state._expiry(vault.terms)
@@ -388,35 +385,35 @@ def _is_safe(
 
 @external
 @view
-def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
+def liquidation_prices(vault_id: uint256) -> ILens.LiquidationPrices:
     """
     @notice Nearest spot below and above the present one at which a vault is liquidatable, all else as it is now.
     @dev Walks outwards in steps of 1 %, each a tenth wider than the last beyond the twentieth, to a twentieth and to the
          twentyfold of spot, then halves the step that crossed until it is a millionth of spot: the nearest crossing,
          unless a vault becomes liquidatable and safe again within one step. For an eth_call: up to 150 assessments.
     @param vault_id A vault.
-    @return (below, above) [wad]; 0 and the largest number where there is none; the present spot twice when it is
+    @return Both; 0 and the largest number where there is none; the present spot twice when it is
             liquidatable now. Within a millionth of spot on the liquidatable side.
     """
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = self._load(vault_id)
-    found: uint256[2] = [0, max_value(uint256)]
+    loaded: IClearinghouse.Loaded = self._load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
+    found: ILens.LiquidationPrices = ILens.LiquidationPrices(below=0, above=max_value(uint256))
     if len(legs) == 0:
-        return found[0], found[1]
+        return found
     v_min: int256 = staticcall IMarginEngine(vault.engine).max_loss(legs)
     collateral: int256 = state._collateral(
         vault.balance, vault.terms, vault.token
     )
     if v_min != payoff.UNBOUNDED and collateral >= -v_min:
-        return found[0], found[1]
+        return found
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(vault.word), state._expiry(vault.terms)
     )
     spot: uint256 = prices.spot
     assert spot != 0 and prices.seconds != 0, "lens/no-price"
     if not self._is_safe(vault, legs, prices, spot):
-        return spot, spot
+        return ILens.LiquidationPrices(below=spot, above=spot)
     for side: uint256 in range(2):
         safe: uint256 = spot
         step: uint256 = scales.WAD // 100
@@ -439,9 +436,12 @@ def liquidation_prices(vault_id: uint256) -> (uint256, uint256):
                     safe = middle
                 else:
                     next = middle
-            found[side] = next
+            if side == 0:
+                found.below = next
+            else:
+                found.above = next
             break
-    return found[0], found[1]
+    return found
 
 
 @external
@@ -455,10 +455,10 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
     """
     result: ILens.MarketState = empty(ILens.MarketState)
     result.market = market
-    token_word: uint256 = 0
-    token_word, result.risk, result.open_interest = staticcall IClearinghouse(CLEARINGHOUSE).market(
-        market
-    )
+    ledger: IClearinghouse.Market = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
+    token_word: uint256 = ledger.token_word
+    result.risk = ledger.risk
+    result.open_interest = ledger.open_interest
     if token_word == 0:
         return result
     result.token = state._token(token_word)

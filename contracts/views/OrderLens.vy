@@ -160,9 +160,8 @@ def _state(
 ) -> IOrderLens.OrderState:
     # what can revert is asked through a raw call: one order must not silence the others
     digest: bytes32 = staticcall IExchange(EXCHANGE).hash_order(order)
-    filled: uint256 = 0
-    cancelled: bool = False
-    filled, cancelled = staticcall IExchange(EXCHANGE).filled_of(order.signer, digest)
+    gone: IExchange.Filled = staticcall IExchange(EXCHANGE).filled_of(order.signer, digest)
+    filled: uint256 = gone.packages
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(order.maker_vault)
     least: uint256 = staticcall IExchange(EXCHANGE).epoch_for(
         order.maker_vault, order_form._series(order.legs)
@@ -172,7 +171,7 @@ def _state(
         digest,
         signature,
         taker,
-        filled | (rules.CANCELLED if cancelled else 0),
+        filled | (rules.CANCELLED if gone.cancelled else 0),
         word,
         rules._rights(OPERATORS, order.maker_vault, word, order.signer),
         least >> rules.EPOCH_BITS,
@@ -181,7 +180,7 @@ def _state(
         status: uint256 = INVALID
         if block.timestamp > order.expiry:
             status = EXPIRED
-        elif cancelled:
+        elif gone.cancelled:
             status = CANCELLED
         elif filled >= order.size:
             status = FILLED
@@ -195,11 +194,11 @@ def _state(
     if len(result.reason) != 0:
         return result
     answered: bool = False
-    answer: Bytes[832] = b""
+    answer: Bytes[864] = b""
     answered, answer = raw_call(
         CLEARINGHOUSE,
         abi_encode(order.maker_vault, method_id=method_id("load(uint256)")),
-        max_outsize=832,
+        max_outsize=864,
         is_static_call=True,
         revert_on_failure=False,
     )
@@ -207,9 +206,9 @@ def _state(
         # the token does not tell what the maker has
         result.reason = "lens/no-answer"
         return result
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    held: DynArray[uint256, 16] = []
-    vault, held = abi_decode(answer, (IClearinghouse.Vault, DynArray[uint256, 16]))
+    loaded: IClearinghouse.Loaded = abi_decode(answer, IClearinghouse.Loaded)
+    vault: IClearinghouse.Vault = loaded.vault
+    held: DynArray[uint256, 16] = loaded.legs
     least = left if order.flags & order_form.FILL_OR_KILL != 0 else min(max(order.min_fill, 1), left)
     most: uint256 = left
     # bounds that a search need not find: what can be reduced, and what the maker's tokens can pay

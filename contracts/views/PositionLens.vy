@@ -172,7 +172,10 @@ def _describe_settled(vault_id: uint256, vault: IClearinghouse.Vault) -> IPositi
     result: IPositionLens.Settled = empty(IPositionLens.Settled)
     expiry: uint256 = state._expiry(vault.terms)
     if vault.word & state.CLAIM != 0:
-        expiry, result.claim, result.claim_paid = staticcall ISettlement(SETTLEMENT).claim_of(vault_id)
+        claim: ISettlement.Claim = staticcall ISettlement(SETTLEMENT).claim_of(vault_id)
+        expiry = claim.expiry
+        result.claim = claim.amount
+        result.claim_paid = claim.paid
     if vault.word & state.DEBT != 0:
         result.debt = staticcall ISettlement(SETTLEMENT).debt_of(vault_id)
     if expiry != 0 and expiry <= block.timestamp:
@@ -297,9 +300,9 @@ def _describe(vault_id: uint256) -> IPositionLens.Position:
     position.vault_id = vault_id
     if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id) == 0:
         return position
-    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
-    legs: DynArray[uint256, 16] = []
-    vault, legs = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    vault: IClearinghouse.Vault = loaded.vault
+    legs: DynArray[uint256, 16] = loaded.legs
     word: uint256 = vault.word
     native: uint256 = state._native_wad(vault.token)
     micro: uint256 = state._micro_native(vault.token)

@@ -24,7 +24,7 @@ NAMES = [name for name, _ in CONTRACTS]
 @pytest.mark.parametrize("name", NAMES)
 def test_code__deployed_length__is_within_the_budget(deployed, name):
     # the compiler's own figure leaves immutables out
-    assert len(boa.env.get_code(deployed.at[name])) < system.CODE_LIMITS.get(name, BUDGET)
+    assert len(boa.env.get_code(deployed.at[name])) < BUDGET
 
 
 def test_code__backstop_pool__is_within_the_budget(deployed):

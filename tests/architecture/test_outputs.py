@@ -9,23 +9,12 @@ import pytest
 from tests.architecture.sources import ROOT
 
 STANDARD = "EIP-5267 and Chainlink prescribe these outputs"
-LATER = "returns become structs with the contract that is rewritten"
-#: Functions with several outputs without names, and why they stay for now.
+#: Functions with several outputs without names, and why.
 LISTED = {
     "eip712Domain": STANDARD,
     "getRoundData": STANDARD,
     "latestRoundData": STANDARD,
-    **dict.fromkeys(
-        (
-            "Clearinghouse.load", "Clearinghouse.market", "Clearinghouse.novate", "Clearinghouse.settle",
-            "Exchange.filled_of", "GreeksEngine.terms", "InsuranceFund.request_of", "Lens.greeks_terms",
-            "Lens.liquidation_prices", "MarginGate.review", "OracleAdapter.surface", "RiskParameters.bounds",
-            "RiskParameters.ramp", "Settlement.cell_state", "Settlement.claim_of", "TradeLimits.caps_of",
-            "VolSurface.settings",
-        ),
-        LATER,
-    ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bulkhead" / "chain" / "abi").glob("*.json")), ids=lambda p: p.stem)
@@ -37,4 +26,4 @@ def test_abi__several_outputs__are_a_struct_or_listed(path):
         and len(entry["outputs"]) > 1
         and not all(output["name"] for output in entry["outputs"])
     ]
-    assert not [name for name in unnamed if name not in LISTED and f"{path.stem}.{name}" not in LISTED]
+    assert not [name for name in unnamed if name not in LISTED]

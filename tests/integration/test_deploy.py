@@ -52,8 +52,7 @@ def node() -> str:
 def test_deploy__in_process__is_where_it_was_predicted_and_small_enough(market):
     for name, _ in system.CONTRACTS:
         assert market.contracts[name].address == next(s.address for s in market.steps if s.name == name)
-        limit = system.CODE_LIMITS.get(name, system.CODE_LIMIT)
-        assert 0 < len(ape.chain.provider.get_code(market.contracts[name].address)) < limit
+        assert 0 < len(ape.chain.provider.get_code(market.contracts[name].address)) < system.CODE_LIMIT
     assert market.Lens.addresses()[0] == market.RiskParameters.address
     assert market.RiskParameters.markets() == [1]
 

@@ -89,6 +89,7 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
         step(ch, "flag", other, taker.address, 0, 0, 0),
         step(ch, "transfer_vault", spare, taker.address, OWNER),
         step(ch, "pay_from_cell", MARKET, EXPIRY, taker.address, 1),
+        step(ch, "pay_from_vault", spare, taker.address, 1),
         step(liq, "take", flagged, WAD, into, LIMITS, FOREVER, b""),
         step(liq, "flag", other),
         step(liq, "clear", flagged),

@@ -58,13 +58,19 @@ def test_callback_and_take_aimed_at_novate__are_refused(world):
         world.take(vault, into, TAKER, data=data)
 
 
-def test_vault_sent_to_the_pool__is_absorbed_all_the_same(world):
-    """Who gives the pool a flagged vault must not take the pool out of the auction: its books say what it holds."""
+def in_reach_of_the_pool(world, spot):
+    """A flagged vault a minute into its auction, and a pool that could take it."""
     world.backstop(10_000)
     vault = world.short_put(600, OWNER)
-    world.move(1500, status=LIVE)
+    world.move(spot, status=LIVE)
     world.flag(vault, KEEPER)
     world.wait(60)
+    return vault
+
+
+def test_vault_sent_to_the_pool__is_absorbed_all_the_same(world):
+    """Who gives the pool a flagged vault must not take the pool out of the auction: its books say what it holds."""
+    vault = in_reach_of_the_pool(world, 1500)
     pool = world.pool
     with boa.env.prank(OWNER):
         deployer("VaultToken").at(world.at["VaultToken"]).transferFrom(OWNER, pool.address, vault)
@@ -99,11 +105,7 @@ def test_crumbs_for_the_pool__do_not_fill_its_slots(world):
 
 def test_absorb_at_a_loss__is_refused(world):
     """The bonus on paper is not in a thin vault: the pool's gain is measured, not believed."""
-    world.backstop(10_000)
-    vault = world.short_put(600, OWNER)
-    world.move(1400, status=LIVE)
-    world.flag(vault, KEEPER)
-    world.wait(60)
+    vault = in_reach_of_the_pool(world, 1400)
     with unchanged(world, vault), boa.reverts("backstop/gain-too-small"):
         world.pool.absorb(vault)
 

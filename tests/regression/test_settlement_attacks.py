@@ -160,15 +160,21 @@ def test_vault_taken_over_whole__owes_nothing_at_settlement(world):
     assert world.settlement.claim(world.maker_id) == 750 * world.unit
 
 
-@pytest.mark.parametrize("quiet", [False, True])
-def test_frozen_pot__take__goes_on_without_the_cut(hostile, quiet):
-    """An issuer that freezes the insurance pot must not stop liquidation: the 2 % stay in the vault."""
-    world = hostile
+def to_be_taken(world):
+    """A flagged vault a minute into its auction, and a vault to take it into."""
     vault = world.short_put(600, OWNER)
     into = world.open(address("taker"), 3000)
     world.move(1500)
     world.flag(vault, address("keeper"))
     world.wait(60)
+    return vault, into
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_frozen_pot__take__goes_on_without_the_cut(hostile, quiet):
+    """An issuer that freezes the insurance pot must not stop liquidation: the 2 % stay in the vault."""
+    world = hostile
+    vault, into = to_be_taken(world)
     quoted = world.liquidator.quote(vault, WAD)
     assert quoted.cut > 0
     world.token.misbehave(quiet, 0)
@@ -200,11 +206,7 @@ def test_frozen_pot__taker_that_pays__goes_on_without_the_cut(hostile):
 def test_frozen_taker__take__reverts_and_changes_nothing(hostile):
     """Only the cut is skipped: tokens between the two vaults move or nothing does."""
     world = hostile
-    vault = world.short_put(600, OWNER)
-    into = world.open(address("taker"), 3000)
-    world.move(1500)
-    world.flag(vault, address("keeper"))
-    world.wait(60)
+    vault, into = to_be_taken(world)
     world.token.freeze(world.custody(into), True)
     with unchanged(world, vault, into), boa.reverts("clearinghouse/transfer-refused"):
         world.take(vault, into, address("taker"))

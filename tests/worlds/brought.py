@@ -10,7 +10,7 @@ from eth_abi import encode
 from eth_account import Account
 from eth_utils import keccak
 
-from bulkhead.chain.parameters import feeds_argument
+from bulkhead.chain.listing import feeds_argument
 from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
 from tests.worlds.oracle import EMPTY, START, UNIT, deploy_oracle

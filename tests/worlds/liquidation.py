@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import boa
 from eth_utils import keccak, to_checksum_address
 
 from bulkhead.chain import system
 from bulkhead.chain.parameters import ParameterSet
-from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Snapshot, Status
+from bulkhead.risk.words import NODES, WEIGHTS, Snapshot, Status
 from tests.contracts import deployer
+from tests.worlds.legs import call as call
+from tests.worlds.legs import cash as cash
+from tests.worlds.legs import future as future
+from tests.worlds.legs import put as put
 from tests.worlds.system import owner_of
 
 WAD = 10**18
@@ -70,22 +75,6 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
 def price(market: uint256, expiry: uint256) -> uint256:
     return self.prices[expiry]
 """
-
-
-def call(strike: float, quantity: float) -> int:
-    return Leg(Kind.CALL, round(strike * 10**8), round(quantity * 10**6)).pack()
-
-
-def put(strike: float, quantity: float) -> int:
-    return Leg(Kind.PUT, round(strike * 10**8), round(quantity * 10**6)).pack()
-
-
-def future(quantity: float) -> int:
-    return Leg(Kind.FUTURE, 0, round(quantity * 10**6)).pack()
-
-
-def cash(quote: float) -> int:
-    return Leg(Kind.CASH, 0, round(quote * 10**6)).pack()
 
 
 def address(name: str) -> str:
@@ -210,11 +199,17 @@ class World:
 
     def insure(self, quote: float, payer: str | None = None) -> None:
         payer = payer or address("insurer")
+        amount = self._approved(payer, self.fund, quote)
+        with boa.env.prank(payer):
+            self.fund.deposit(MARKET, amount)
+
+    def _approved(self, payer: str, spender: Any, quote: float) -> int:
+        """Gives an account tokens that a contract may take; returns how many."""
         amount = round(quote * 10**6) * self.unit // 10**6
         self.token.mint(payer, amount)
         with boa.env.prank(payer):
-            self.token.approve(self.fund.address, 2**256 - 1)
-            self.fund.deposit(MARKET, amount)
+            self.token.approve(spender.address, 2**256 - 1)
+        return amount
 
     def backstop(self, quote: float = 0, payer: str | None = None):
         """The market's pool, made at the first call, with `quote` put in."""
@@ -222,10 +217,8 @@ class World:
             self.pool = deployer("BackstopPool").deploy(*system.backstop_arguments(MARKET, "ETH", self.at))
         if quote:
             payer = payer or address("backer")
-            amount = round(quote * 10**6) * self.unit // 10**6
-            self.token.mint(payer, amount)
+            amount = self._approved(payer, self.pool, quote)
             with boa.env.prank(payer):
-                self.token.approve(self.pool.address, 2**256 - 1)
                 self.pool.deposit(amount, payer)
         return self.pool
 

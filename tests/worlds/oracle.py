@@ -14,7 +14,7 @@ from typing import Any
 import boa
 import pytest
 
-from bulkhead.chain.parameters import feeds_argument
+from bulkhead.chain.listing import feeds_argument
 from bulkhead.risk.volatility import OracleWord, Round, Variances, read_answer
 from tests.contracts import deployer
 

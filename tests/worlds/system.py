@@ -19,9 +19,14 @@ from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain import system
-from bulkhead.chain.parameters import ParameterSet, feeds_argument
-from bulkhead.risk.words import NODES, WEIGHTS, Kind, Leg, Model, Snapshot
+from bulkhead.chain.listing import feeds_argument
+from bulkhead.chain.parameters import ParameterSet
+from bulkhead.risk.words import NODES, WEIGHTS, Leg, Model, Snapshot
 from tests.contracts import deployer
+from tests.worlds.legs import call as call
+from tests.worlds.legs import cash as cash
+from tests.worlds.legs import future as future
+from tests.worlds.legs import put as put
 
 WAD = 10**18
 EMPTY = "0x" + "00" * 20
@@ -37,26 +42,6 @@ def weekly(weeks: int = 1, now: int = START) -> int:
     while day % 7 != 1 or day * DAY + 8 * 3600 <= now:
         day += 1
     return (day + 7 * (weeks - 1)) * DAY + 8 * 3600
-
-
-def call(strike: float, quantity: float) -> int:
-    """Leg word of calls."""
-    return Leg(Kind.CALL, round(strike * 10**8), round(quantity * 10**6)).pack()
-
-
-def put(strike: float, quantity: float) -> int:
-    """Leg word of puts."""
-    return Leg(Kind.PUT, round(strike * 10**8), round(quantity * 10**6)).pack()
-
-
-def future(quantity: float) -> int:
-    """Leg word of futures."""
-    return Leg(Kind.FUTURE, 0, round(quantity * 10**6)).pack()
-
-
-def cash(quote: float) -> int:
-    """Leg word of cash."""
-    return Leg(Kind.CASH, 0, round(quote * 10**6)).pack()
 
 
 def owner_of(clearinghouse: Any, vault_id: int) -> str:

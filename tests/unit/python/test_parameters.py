@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bulkhead.chain import parameters
+from bulkhead.chain import parameters_page
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.parameters import PARAMETERS, WORDS, MarketListing, ParameterSet
+from bulkhead.chain.listing import EMPTY, MarketListing
+from bulkhead.chain.parameters import PARAMETERS, WORDS, ParameterSet
 from bulkhead.risk.words import RiskWord
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,7 +60,7 @@ def test_parameter_set__incomplete__refuses():
 
 
 def test_listing__arguments__are_in_the_order_of_list_market():
-    empty = parameters.EMPTY
+    empty = EMPTY
     listing = MarketListing(3, "0x1", ("0x2", empty, empty), (3600, 0), ("0x3", empty, empty))
     market, token, lot, engines, feeds, *words = listing.arguments
     assert (market, token, lot) == (3, "0x1", 10_000)
@@ -71,11 +72,11 @@ def test_listing__arguments__are_in_the_order_of_list_market():
 
 
 def test_page__committed__is_what_the_table_gives(tmp_path, capsys):
-    assert parameters.main(["--check", str(ROOT / "docs" / "parameters.md")]) == 0, "run `make docs`"
+    assert parameters_page.main(["--check", str(ROOT / "docs" / "parameters.md")]) == 0, "run `make docs`"
     stale = tmp_path / "parameters.md"
     stale.write_text("old")
-    assert parameters.main(["--check", str(stale)]) == 1
-    assert parameters.main([str(stale)]) == 0
-    assert parameters.main(["--check", str(stale)]) == 0
-    assert parameters.main([]) == 2
+    assert parameters_page.main(["--check", str(stale)]) == 1
+    assert parameters_page.main([str(stale)]) == 0
+    assert parameters_page.main(["--check", str(stale)]) == 0
+    assert parameters_page.main([]) == 2
     assert "make docs" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from bulkhead import typed_data
 from tests.worlds.exchange import EXPIRY, MARKET, MAX, NO_PERMIT, World, key
 
 
@@ -97,13 +98,9 @@ def permit_of(world: World, key: str, amount: int, deadline: int) -> tuple[int, 
     message = encode_typed_data(
         {"name": "Dollar", "version": "1", "chainId": world.domain.chain_id, "verifyingContract": world.token.address},
         {
-            "Permit": [
-                {"name": "owner", "type": "address"},
-                {"name": "spender", "type": "address"},
-                {"name": "value", "type": "uint256"},
-                {"name": "nonce", "type": "uint256"},
-                {"name": "deadline", "type": "uint256"},
-            ]
+            "Permit": typed_data.fields(
+                "address owner, address spender, uint256 value, uint256 nonce, uint256 deadline"
+            )
         },
         {
             "owner": account.address, "spender": world.clearinghouse.address, "value": amount, "nonce": 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from bulkhead.chain.parameters import feeds_argument
+from bulkhead.chain.listing import feeds_argument
 from bulkhead.chain.system import engines, maker_arguments
 from bulkhead.orders import OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Leg, Status

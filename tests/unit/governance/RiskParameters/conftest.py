@@ -7,7 +7,7 @@ import dataclasses
 import boa
 import pytest
 
-from bulkhead.chain.parameters import EMPTY, MarketListing
+from bulkhead.chain.listing import EMPTY, MarketListing
 from tests.worlds.system_fixtures import deployed, stranger, system
 
 __all__ = ["deployed", "listing", "parameters", "stranger", "system"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import boa
 import pytest
 
-from bulkhead.chain.parameters import EMPTY, PARAMETERS, WORDS, ParameterSet
+from bulkhead.chain.listing import EMPTY
+from bulkhead.chain.parameters import PARAMETERS, WORDS, ParameterSet
 from tests.contracts import deployer, write
 
 RISK, TRADING, LIQUIDATION, ORACLE = range(4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import boa
 
-from bulkhead.chain.parameters import EMPTY
+from bulkhead.chain.listing import EMPTY
 from tests.contracts import deployer
 
 

@@ -13,23 +13,23 @@ def change(system, name, number, market=1, sender=None):
         system.RiskParameters.set_parameter(market, name, number)
 
 
+#: Where a parameter is one of an ordered pair: the other one, and where it is out of the way.
+ROOM = {
+    "kappa_calm_bps": ("kappa_stress_bps", 30_000),
+    "kappa_stress_bps": ("kappa_calm_bps", 11_000),
+    "t1_seconds": ("t2_seconds", 14_400),
+    "t2_seconds": ("t1_seconds", 60),
+}
+
+
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name not in RAMPED])
 def test_set_parameter__at_either_bound__only_that_field_changes(system, parameters, name):
     p = PARAMETERS[name]
     before = ParameterSet().values
     # the two ordered pairs get room first
-    if name == "kappa_calm_bps":
-        change(system, "kappa_stress_bps", 30_000)
-        before = {**before, "kappa_stress_bps": 30_000}
-    if name == "kappa_stress_bps":
-        change(system, "kappa_calm_bps", 11_000)
-        before = {**before, "kappa_calm_bps": 11_000}
-    if name == "t1_seconds":
-        change(system, "t2_seconds", 14_400)
-        before = {**before, "t2_seconds": 14_400}
-    if name == "t2_seconds":
-        change(system, "t1_seconds", 60)
-        before = {**before, "t1_seconds": 60}
+    if name in ROOM:
+        change(system, *ROOM[name])
+        before = {**before, **dict([ROOM[name]])}
     for number in (p.least, p.greatest):
         change(system, name, number)
         assert parameters.parameter(1, name) == number

@@ -47,12 +47,18 @@ def test_take_many__zero_fraction__is_skipped(world):
         assert take_many(world, [vault], [into], fractions=[0]) == 0
 
 
-def test_take_many__insolvent__gets_the_top_up(world):
+def insolvent(world):
+    """A flagged vault that owes more than it has, at the end of its auction, with insurance to help."""
     world.insure(10_000)
     vault = world.short_put(600)
     world.move(1350)
     world.flag(vault, KEEPER)
     world.wait(900)
+    return vault
+
+
+def test_take_many__insolvent__gets_the_top_up(world):
+    vault = insolvent(world)
     into = world.open(TAKER, 9000)
     top_up = world.liquidator.quote(vault, WAD).top_up
     pot = world.balance(world.pot)
@@ -61,11 +67,7 @@ def test_take_many__insolvent__gets_the_top_up(world):
 
 
 def test_take_many__failed_item__draws_no_insurance(world):
-    world.insure(10_000)
-    vault = world.short_put(600)
-    world.move(1350)
-    world.flag(vault, KEEPER)
-    world.wait(900)
+    vault = insolvent(world)
     poor = world.open(TAKER, 11)
     pot = world.balance(world.pot)
     with unchanged(world, vault, poor):

@@ -231,12 +231,13 @@ def test_review__price_not_active_or_too_wide__cannot_tell(system, vault):
     words = list(words)
     words[0] |= FLAGGED
     gate, oracle = system.MarginGate, system.oracle
-    assert gate.review(words, SHORT, 0).outcome == 2
+    assert gate.review(words, SHORT).outcome == 2
     system.wait(4 * 3600)
     assert not Snapshot.from_words(list(oracle.snapshot(1, EXPIRY))).is_active
-    assert tuple(gate.review(words, SHORT, 0)) == (3, 0, 0, 0)
-    words[6] = (words[1] >> 184 & (2**40 - 1)) + 2_000 * 10**6
-    assert gate.review(words, SHORT, 0).outcome == 2
+    assert tuple(gate.review(words, SHORT)) == (3, 0, 0, 0)
+    # three tenths of the deposit are the tip for ending the flag
+    words[6] = (words[1] >> 184 & (2**40 - 1)) * 13 // 10 + 2_000 * 10**6
+    assert gate.review(words, SHORT).outcome == 2
 
 
 def test_take__static_vault__needs_the_es_initial_margin_as_well(system, trader, maker):

@@ -7,7 +7,7 @@ from typing import Any
 import boa
 import pytest
 
-from bulkhead.chain.parameters import ListedFeed, feeds_argument
+from bulkhead.chain.listing import ListedFeed, feeds_argument
 from bulkhead.risk.volatility import OracleWord, growth
 from tests.contracts import deployer
 from tests.worlds.brought import PythWorld

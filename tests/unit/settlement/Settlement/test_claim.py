@@ -156,7 +156,7 @@ def test_repay__token_still_refuses__reverts(world):
     world.expire(1700)
     freeze(world, world.cell)
     world.settlement.settle(vault)
-    with boa.reverts():
+    with boa.reverts("settlement/transfer-refused"):
         world.settlement.repay(vault)
     assert world.settlement.debt_of(vault) == 300 * world.unit
 

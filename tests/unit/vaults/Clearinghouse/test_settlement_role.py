@@ -5,19 +5,21 @@ import boa
 from tests.worlds.system import put, weekly
 
 EXPIRY = weekly(1)
+#: Gross, open interest, marks, owed, tip, who is tipped.
+NOTHING = (0, 0, 0, 0, 0, "0x" + "00" * 20)
 
 
 def test_settle__before_expiry__refused(system, trader, maker):
     vault, other = system.open(trader, 600), system.open(maker, 10_000)
     system.novate(vault, other, [put(2000, 1)], EXPIRY, 50)
     with boa.env.prank(system.at["Settlement"]), boa.reverts("clearinghouse/not-expired"):
-        system.clearinghouse.settle(vault, 0, 0, 0, 0, trader)
+        system.clearinghouse.settle(vault, NOTHING)
 
 
 def test_settle__without_legs__refused(system, trader):
     vault = system.open(trader, 600)
     with boa.env.prank(system.at["Settlement"]), boa.reverts("clearinghouse/no-legs"):
-        system.clearinghouse.settle(vault, 0, 0, 0, 0, trader)
+        system.clearinghouse.settle(vault, NOTHING)
 
 
 def test_finish__no_gate_waits__refused(system, trader):

@@ -202,12 +202,12 @@ def test_withdraw__in_debt__refused(system, trader):
         system.clearinghouse.withdraw(vault, 1, trader)
 
 
-def test_release__of_settlement__ends_debt_and_claim(system, trader):
+def test_mark__of_settlement__ends_debt_and_claim(system, trader):
     vault = system.open(trader, 100)
     before = system.words(vault)[0]
     write("Clearinghouse", system.clearinghouse.address, "words", before | DEBT | CLAIM, vault)
     with boa.env.prank(system.at["Settlement"]):
-        system.clearinghouse.release(vault)
+        system.clearinghouse.mark(vault, 0)
     assert system.words(vault)[0] == before
 
 
@@ -217,10 +217,10 @@ ROLE_CALLS = {
     "finish": (1, [0] * 18),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),
-    "settle": (1, 0, 0, 0, 0, EMPTY),
+    "settle": (1, (0, 0, 0, 0, 0, EMPTY)),
     "pay_from_cell": (1, 1, EMPTY, 1),
-    "repay": (1, 1, 1),
-    "release": (1,),
+    "pay_from_vault": (1, EMPTY, 1),
+    "mark": (1, 0),
     "transfer_vault": (1, EMPTY, EMPTY),
     "list_market": (2, 0, 0, [EMPTY] * 3),
     "configure": (1, 0),

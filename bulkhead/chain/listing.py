@@ -1,0 +1,80 @@
+"""What `RiskParameters.list_market` takes: a market's token, feeds, engines and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bulkhead.chain.parameters import ParameterSet
+
+EMPTY = "0x" + "00" * 20
+
+
+@dataclass(frozen=True)
+class ListedFeed:
+    """What a listing says of one feed.
+
+    Attributes:
+        source: Address of the feed, the empty address for none.
+        heartbeat: Longest time between two rounds [seconds]; 0 for no feed.
+        threshold_bps: Move at which it answers anew, least half-width of a fallback that counts.
+        least: Answers at or below are no price [wad]; 0 for the least that is allowed.
+        most: Answers at or above are no price [wad]; 0 for the most that is allowed.
+        kind: 0 keeps its rounds, 1 a RoundRecorder, 2 brought prices.
+    """
+
+    source: str
+    heartbeat: int
+    threshold_bps: int = 50
+    least: int = 0
+    most: int = 0
+    kind: int = 0
+
+    @property
+    def argument(self) -> tuple[str, int, int, int, int, int]:
+        """As the struct `IOracleAdapter.Feed`."""
+        return self.source, self.heartbeat, self.threshold_bps, self.least, self.most, self.kind
+
+
+def feeds_argument(
+    feeds: tuple[str, str, str], heartbeats: tuple[int, int], vol: int = 0, kinds: tuple[int, int] = (0, 0)
+) -> tuple[object, ...]:
+    """The struct `IOracleAdapter.Feeds`: primary, fallback, sequencer-uptime, and the vol that a market starts from."""
+    first, second = (ListedFeed(f, h, kind=k) for f, h, k in zip(feeds[:2], heartbeats, kinds, strict=True))
+    return first.argument, second.argument, feeds[2], vol
+
+
+@dataclass(frozen=True)
+class MarketListing:
+    """What `RiskParameters.list_market` takes.
+
+    Attributes:
+        market: Index below 65536.
+        token: Quote token.
+        feeds: Primary, fallback, sequencer-uptime; the empty address where there is none.
+        heartbeats: Of primary and fallback [seconds]; 0 for no fallback.
+        engines: Margin engines of ES, GREEKS and STATIC; the empty address disables a model.
+        lot: Step of option and future quantities [1e-6 contracts].
+        kinds: How primary and fallback keep their past (risk/words, FeedKind).
+        parameters: Everything else.
+    """
+
+    market: int
+    token: str
+    feeds: tuple[str, str, str]
+    heartbeats: tuple[int, int]
+    engines: tuple[str, str, str]
+    lot: int = 10_000
+    kinds: tuple[int, int] = (0, 0)
+    parameters: ParameterSet = field(default_factory=ParameterSet)
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Arguments of `list_market` in order."""
+        return (
+            self.market,
+            self.token,
+            self.lot,
+            list(self.engines),
+            feeds_argument(self.feeds, self.heartbeats, kinds=self.kinds),
+            *self.parameters.words,
+        )
