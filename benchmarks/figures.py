@@ -75,7 +75,9 @@ def spread_labels(axis: Any, points: Sequence[tuple[str, float, float, bool]]) -
     taken = [_box(px - 6, py - 6, px + 6, py + 6) for px, py in spots]
     labels = []
     for (name, x, y, bold), spot in sorted(zip(points, spots, strict=True), key=lambda one: -one[1][1]):
-        label = axis.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", fontweight="bold" if bold else "normal")
+        label = axis.annotate(
+            name, (x, y), xytext=(0, 0), textcoords="offset points", fontweight="bold" if bold else "normal"
+        )
         for dx, dy, ha in _offsets():
             label.set_position((dx, dy))
             label.set(ha=ha, va="center")
