@@ -10,7 +10,10 @@ run under another venue's margin rule; what liquidates them stays ours, so only 
 from bulkhead.risk.crash.outcome import Outcome as Outcome
 from bulkhead.risk.crash.outcome import Settings as Settings
 from bulkhead.risk.crash.play import Play as Play
+from bulkhead.risk.crash.population import ODD as ODD
+from bulkhead.risk.crash.population import odd_population as odd_population
 from bulkhead.risk.crash.population import population as population
+from bulkhead.risk.crash.population import together as together
 from bulkhead.risk.crash.rules import Need as Need
 from bulkhead.risk.crash.rules import Ours as Ours
 from bulkhead.risk.crash.rules import Rule as Rule

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from bulkhead.risk.batch import Bools, Floats
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -29,6 +33,35 @@ class Settings:
 
 
 @dataclass
+class VaultOutcomes:
+    """The same vault by vault, so that kinds of vaults can be told apart; amounts in quote.
+
+    Attributes:
+        notional: At the opening.
+        initial: Equity its owner had to put up.
+        paid: What takes cost its owner at the mark: bonus without top-ups, and the cut.
+        lost: What its own money did not cover: insurance and haircuts.
+        flagged: Whether it was flagged at least once.
+        taken: Whether it was taken from.
+        below: Whether its equity went below zero before it was taken, settled or the tape ended.
+    """
+
+    notional: Floats
+    initial: Floats
+    paid: Floats
+    lost: Floats
+    flagged: Bools
+    taken: Bools
+    below: Bools
+
+    @classmethod
+    def of(cls, notional: Floats, initial: Floats) -> VaultOutcomes:
+        """Vaults to which nothing has happened."""
+        zero, no = np.zeros(len(notional)), np.zeros(len(notional), np.bool_)
+        return cls(notional, initial, zero, zero.copy(), no, no.copy(), no.copy())
+
+
+@dataclass
 class Outcome:
     """What happened; amounts in quote.
 
@@ -48,6 +81,7 @@ class Outcome:
         worst_health: Least equity over A at a take.
         insolvent: Vaults whose equity went below zero before they were taken.
         seconds: From flag to take, of every take.
+        each: The same vault by vault.
     """
 
     vaults: int = 0
@@ -65,6 +99,7 @@ class Outcome:
     worst_health: float = float("inf")
     insolvent: int = 0
     seconds: list[float] = field(default_factory=list)
+    each: VaultOutcomes = field(default_factory=lambda: VaultOutcomes.of(np.zeros(0), np.zeros(0)), compare=False)
 
     @property
     def loss(self) -> float:

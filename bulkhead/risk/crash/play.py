@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 
-from bulkhead.risk import auction, static
-from bulkhead.risk.batch import Book, Floats, Ints, ratios
+from bulkhead.risk import auction
+from bulkhead.risk.batch import Book, Floats, Ints
 from bulkhead.risk.crash.insurance import Insurance
-from bulkhead.risk.crash.outcome import Outcome, Settings
+from bulkhead.risk.crash.outcome import Outcome, Settings, VaultOutcomes
 from bulkhead.risk.crash.population import LOT
-from bulkhead.risk.crash.rules import Need, Rule, notional
+from bulkhead.risk.crash.rules import Need, Rule, notional, stamped
 from bulkhead.risk.crash.tape import WINDOW, Tape, expiries_after
 from bulkhead.risk.crash.terms import BLOCK, NATIVE, TERMS, wad
-from bulkhead.risk.words import WAD, Kind, Model, RiskWord
+from bulkhead.risk.words import WAD, Kind
 
 CALL, PUT, FUTURE, CASH = (int(kind) for kind in Kind)
 
@@ -46,13 +47,9 @@ class Play:
         self.tape, self.rule = tape, rule
         self.draw = random.Random(self.settings.seed)
         self.expiries = expiries_after(int(tape.at[0]))
-        stamp = ratios(static.stamp(RiskWord(), round(float(tape.sigma[0]) * 1e6) * 10**12))
         count = len(book)
         first = tape.cells(0, self.expiries)
-        self.book = Book.flat(
-            book.kind, book.strike, book.quantity, book.offsets, book.cell, Model.ES, np.tile(stamp, (count, 1))
-        )
-        self.book.prepare()
+        self.book = stamped(book, float(tape.sigma[0]))
         need = rule(self.book, first, opening=True)
         self.collateral = np.maximum(np.ceil((need.initial - need.value) * 1e6) / 1e6, 0.0)
         self.open = np.ones(count, np.bool_)
@@ -61,12 +58,11 @@ class Play:
         self.clock_at = np.zeros(count, np.int64)
         self.due_at = np.zeros(count, np.int64)
         self.flag_margin = np.zeros(count)
-        self.ever_flagged = np.zeros(count, np.bool_)
-        self.ever_taken = np.zeros(count, np.bool_)
         size = notional(self.book, first.spot[self.book.cell])
         self.out = Outcome(
-            vaults=int(np.sum(need.initial > 0)), notional=float(size.sum()), initial=float(need.initial.sum())
-        )
+            vaults=int(np.sum(need.initial > 0)), notional=float(size.sum()), initial=float(need.initial.sum()),
+            each=VaultOutcomes.of(size, need.initial),
+        )  # fmt: skip
         self.insurance = Insurance(self.settings.fund * self.out.notional)
         self.quantity, self.least = self.book.quantity.copy(), self.book.least.copy()
         self._live, self._part, self._moved = np.zeros(0, np.int64), self.book, False
@@ -78,8 +74,8 @@ class Play:
             self._settle(int(self.tape.at[index]))
             self._round(index, until)
         self._close()
-        self.out.flagged = int(self.ever_flagged.sum())
-        self.out.taken = int(self.ever_taken.sum())
+        self.out.flagged = int(self.out.each.flagged.sum())
+        self.out.taken = int(self.out.each.taken.sum())
         return self.out
 
     # --- one round --------------------------------------------------------------------------------------------
@@ -118,21 +114,23 @@ class Play:
                 return
             self.flagged_at[vault] = self.clock_at[vault] = act
             self.flag_margin[vault] = need.maintenance
-            self.ever_flagged[vault] = True
+            self.out.each.flagged[vault] = True
         elif not self.clock_at[vault]:
             self.clock_at[vault] = act
         end = min(until, int(self.expiries[self.book.cell[vault]]))
         start = max(act, int(self.clock_at[vault]) + BLOCK)
         cost = self.settings.cost * self._contracts(vault) * spot
         life = int(self.expiries[self.book.cell[vault]]) - int(self.clock_at[vault])
-        for at in range(start, end, BLOCK):
+        blocks = range(start, min(end, int(self.clock_at[vault]) + 2 * TERMS.t2_seconds + 2 * BLOCK), BLOCK)
+
+        def pays(at: int) -> bool:
             beta, g = TERMS.shares(at - int(self.clock_at[vault]), life)
-            gain = self._gain(vault, float(equity), need.maintenance, beta / WAD, g / WAD, at)
-            if gain >= cost:
-                self._take(vault, at, spot, need, beta, g)
-                return
-            if at - int(self.clock_at[vault]) > 2 * TERMS.t2_seconds:
-                return
+            return self._gain(vault, float(equity), need.maintenance, beta / WAD, g / WAD, at) >= cost
+
+        # bonus and top-up only grow, so the first block that pays is found by halving
+        if blocks and pays(blocks[-1]):
+            at = blocks[bisect_left(blocks, True, key=pays)]
+            self._take(vault, at, spot, need, *TERMS.shares(at - int(self.clock_at[vault]), life))
 
     def _gain(self, vault: int, equity: float, margin: float, beta: float, g: float, at: int) -> float:
         """What a take of everything leaves the taker at the mark."""
@@ -168,7 +166,8 @@ class Play:
         )
         out = self.out
         out.takes += 1
-        self.ever_taken[vault] = True
+        out.each.taken[vault] = True
+        out.each.below[vault] |= equity < 0
         out.worst_health = min(out.worst_health, equity / margin)
         out.insolvent += equity < 0
         out.seconds.append(float(at - int(self.flagged_at[vault])))
@@ -176,9 +175,12 @@ class Play:
         if top_up > 0:
             self._draw(vault, top_up, at)
             out.top_up += top_up
+            out.each.lost[vault] += top_up
         fraction = plan.fraction / WAD
-        out.bonus += fraction * need.value + plan.cash_native / 1e6 + top_up
+        from_owner = fraction * need.value + plan.cash_native / 1e6
+        out.bonus += from_owner + top_up
         out.cut += plan.cut_native / 1e6
+        out.each.paid[vault] += from_owner + plan.cut_native / 1e6
         self.insurance.fund += plan.cut_native / 1e6
         self.paid += plan.cash_native / 1e6
         self.collateral[vault] -= (plan.cash_native + plan.cut_native) / 1e6
@@ -246,6 +248,8 @@ class Play:
             self.out.insured += paid
             self.out.haircut += float(short) - paid
             self.out.insolvent += 1
+            self.out.each.below[vault] = True
+            self.out.each.lost[vault] += float(short)
         self.open[vaults] = False
         self.flagged_at[vaults] = 0
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bulkhead.risk import batch, peers
+from bulkhead.risk import batch, peers, static
 from bulkhead.risk.batch import Book, Cells, Floats
 from bulkhead.risk.words import Kind, Model, RiskWord
 
@@ -79,6 +79,16 @@ class Theirs:
         keep = np.minimum(keep, room)
         start = np.minimum(np.maximum(asked.initial, keep), room)
         return Need(value, start, keep, np.minimum((start + keep) / 2, room))
+
+
+def stamped(book: Book, sigma: float) -> Book:
+    """The vaults as they are opened at a sigma_m: with the ratios that a STATIC one keeps."""
+    stamp = batch.ratios(static.stamp(RiskWord(), round(sigma * 1e6) * 10**12))
+    made = Book.flat(
+        book.kind, book.strike, book.quantity, book.offsets, book.cell, Model.ES, np.tile(stamp, (len(book), 1))
+    )
+    made.prepare()
+    return made
 
 
 def notional(book: Book, spot: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,17 +41,31 @@ class Tape:
     long: Floats
 
     @classmethod
-    def record(cls, rounds: Sequence[tuple[int, int]], before: Sequence[tuple[int, int]] = ()) -> Tape:
-        """Feeds rounds (stamp, answer [1e-8 quote]) to the adapter's mirror; `before` warms its vols up."""
+    def record(
+        cls,
+        rounds: Sequence[tuple[int, int]],
+        before: Sequence[tuple[int, int]] = (),
+        closes: Sequence[tuple[int, int]] | None = None,
+    ) -> Tape:
+        """Feeds rounds (stamp, answer [1e-8 quote]) to the adapter's mirror; `before` warms its vols up.
+
+        With `closes` the vols come from those instead: rounds out of a walk through bars turn more often than a market.
+        """
         word = volatility.OracleWord()
         everything = [*before, *rounds]
+        pending = deque([*before, *closes] if closes is not None else everything)
         first = volatility.Round(1, volatility.read_answer(everything[0][1]), everything[0][0])
         sigma = week = long = word.sigma_floor_bps * 10**14
         state = volatility.Realised.start(sigma, first, first.stamp, word.half_lives)
         recorded_at = first.stamp
         rows: list[tuple[int, float, float, float, float, float]] = []
+        seen = 0
         for number, (at, answer) in enumerate(everything):
-            state = state.add(volatility.Round(number + 1, volatility.read_answer(answer), at)).close(at)
+            while pending and pending[0][0] <= at:
+                stamp, close = pending.popleft()
+                seen += 1
+                state = state.add(volatility.Round(seen, volatility.read_answer(close), stamp)).close(stamp)
+            state = state.close(at)
             vols, elapsed = state.seen(at), at - recorded_at
             recorded_at = at
             now = volatility.sigma_now(vols, word.sigma_floor_bps)

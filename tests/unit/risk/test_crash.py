@@ -9,6 +9,7 @@ import pytest
 
 from bulkhead.risk import crash, peers
 from bulkhead.risk.batch import Book
+from bulkhead.risk.crash import idle
 from bulkhead.risk.settlement_average import History, average_price
 from bulkhead.risk.volatility import Round
 from bulkhead.risk.words import Kind, Model
@@ -96,3 +97,62 @@ def test_population__is_within_the_ledgers_rules():
         keys = list(zip(book.kind[mine], book.strike[mine], strict=True))
         assert len(set(keys)) == len(keys)
     assert set(np.unique(book.kind)) == {0, 1, 2, 3}
+
+
+def test_odd_population__every_kind__as_it_is_called():
+    book, names = crash.odd_population(4, 2000.0, 0.8, 1)
+    assert len(book) == len(names) == 4 * len(crash.ODD)
+    legs = dict.fromkeys(crash.ODD)
+    for vault, name in enumerate(names):
+        mine = slice(int(book.offsets[vault]), int(book.offsets[vault + 1]))
+        legs[name] = list(zip(book.kind[mine], book.strike[mine] / 2000, book.quantity[mine], strict=True))
+    ((kind, strike, _),) = legs["deep in the money"]
+    assert (strike < 0.8) if kind == Kind.CALL else (strike > 1.2)
+    (_, near, bought), (_, far, sold) = legs["1x3 ratio spreads"]
+    assert sold == pytest.approx(-3 * bought) and abs(math.log(far)) > abs(math.log(near))
+    assert [k for k, _, _ in legs["futures"]] == [Kind.FUTURE, Kind.CASH]
+    assert sum(q * (1 if k == Kind.CASH else 2000) for k, _, q in legs["futures"]) == pytest.approx(0, abs=1e-3)
+
+
+def test_together__two_books__vaults_of_both_unchanged():
+    one, (other, _) = crash.population(30, 2000.0, 3), crash.odd_population(2, 2000.0, 0.8, 1)
+    both = crash.together(one, other)
+    assert len(both) == len(one) + len(other)
+    for vault, (book, index) in ((7, (one, 7)), (30, (other, 0)), (len(both) - 1, (other, len(other) - 1))):
+        a = slice(int(both.offsets[vault]), int(both.offsets[vault + 1]))
+        b = slice(int(book.offsets[index]), int(book.offsets[index + 1]))
+        assert np.array_equal(both.quantity[a], book.quantity[b]) and np.array_equal(both.strike[a], book.strike[b])
+        assert both.cell[vault] == book.cell[index]
+
+
+def test_play__vault_by_vault__sums_are_the_outcome():
+    out = crash.Play(crash.population(150, 2000.0, 3), falling(0.4), crash.Theirs(peers.FlatRatio(1.1))).run()
+    each = out.each
+    assert each.lost.sum() == pytest.approx(out.loss, rel=1e-9) and out.loss > 0
+    assert each.paid.sum() == pytest.approx(out.bonus - out.top_up + out.cut, rel=1e-9)
+    assert each.taken.sum() == out.taken and each.notional.sum() == pytest.approx(out.notional)
+
+
+def test_tape__vols_from_closes__not_from_the_walk():
+    rounds = [(START + i * 300, round(2000 * (1 + 0.01 * (i % 2)) * 1e8)) for i in range(288)]
+    closes = [(START + i * 3600, round(2000 * 1e8)) for i in range(24)]
+    walked, closed = crash.Tape.record(rounds), crash.Tape.record(rounds, (), closes)
+    assert np.array_equal(walked.price, closed.price)
+    # the walk's turns are no vol of the market: at the floor there is none
+    assert closed.sigma.max() == pytest.approx(0.4)
+    assert walked.sigma.max() > 0.41
+
+
+def test_calm_weeks__one_hour_that_moves__is_in_none():
+    at = np.arange(24 * 28) * 3600.0
+    close = np.full(len(at), 2000.0)
+    close[24 * 10 :] *= 1.03
+    weeks = idle.calm_weeks(at, close, 0, int(at[-1]))
+    assert weeks and all(not index < 24 * 10 <= index + 24 * 7 for index in weeks)
+
+
+def test_liquidated__flat_week__nobody_and_a_move__many():
+    book = crash.population(100, 2000.0, 3)
+    still = idle.liquidated(book, tape([2000.0] * 169, 3600), crash.Ours(Model.STATIC))
+    moved = idle.liquidated(book, tape([2000.0 * (1 - 0.001 * i) for i in range(169)], 3600), crash.Ours(Model.STATIC))
+    assert still[1] == moved[1] > 50 and still[0] <= 5 < moved[0]

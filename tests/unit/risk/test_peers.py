@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from bulkhead.risk import peers
+from bulkhead.risk.peers.portfolio import Scenarios
+from bulkhead.risk.peers.positions import YEAR
 from bulkhead.risk.words import Kind
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -170,6 +172,76 @@ def test_derive_portfolio__venues_own_cases__same_margins():
         checked += 1
     assert checked >= 25
     print(f"{checked} cases of Derive's portfolio margin")
+
+
+def second_portfolio_cases() -> Iterator[tuple[dict[str, Any], peers.DerivePortfolio2, Any]]:
+    """Cases of options of one expiry without rates (which discount), with the rule of their parameters."""
+    file = json.loads(gzip.decompress((DATA / "derive_cases.json.gz").read_bytes())) if DATA.exists() else {}
+    for case in cases("derive_cases.json.gz"):
+        inputs = case["inputs"]
+        if case["kind"] != "pmrm_2_margin" or not plain(inputs) or inputs["collaterals"]:
+            continue
+        feed = inputs["option_feeds"][0]
+        sure = min(feed["ForwardConfidence"], feed["RateConfidence"], feed["OptionVolConfidences"], inputs["spot_conf"])
+        given = file["pmrm2_param_sets"][inputs["params_ref"]]
+        other, margin = given["OtherContingency"], given["Margin"]
+        if feed["FeedExpiry"] < 1800:
+            continue  # part of the forward is fixed
+        if sure < other["CONF_THRESHOLD"] or inputs["stable_usd"] < other["PEG_LOSS_THRESHOLD"] or feed["Rate"] < 0:
+            continue
+        shocks, skew, basis = given["VolShock"], given["SkewShock"], given["BasisContingency"]
+        plain_moves = file["pmrm2_scenario_sets"][inputs["scenarios_ref"]]
+        by = {
+            kind: [(s["SpotShock"], s["DampeningFactor"]) for s in plain_moves if s["VolShockDirection"] == kind]
+            for kind in ("Up", "Down", "None", "LINEAR", "ABS")
+        }
+        if {m for m, _ in by["Down"]} != {m for m, _ in by["None"]} or by["LINEAR"] + by["ABS"] != [(1, 1.0)] * 2:
+            continue
+        both = {m for m, _ in by["Down"]}
+        up = [one for one in by["Up"] if one[0] not in both]
+        rule = peers.DerivePortfolio2(
+            both=Scenarios.of(*sorted(both)), up=Scenarios(tuple(m for m, _ in up), tuple(d for _, d in up)),
+            vols=(shocks["VOLRANGEUP"], shocks["VOLRANGEDOWN"]),
+            powers=(shocks["SHORTTERMPOWER"], shocks["LONGTERMPOWER"]), day_floor=shocks["DTE_FLOOR"],
+            least_vol=shocks["MIN_VOL_EVAL_SHOCKED"],
+            factors=(margin["IM_LOSS_FACTOR"], margin["MM_LOSS_FACTOR"]),
+            option=(other["IM_OPTION_PERCENT"], other["MM_OPTION_PERCENT"]),
+            future=(other["IM_PERP_PERCENT"], other["MM_PERP_PERCENT"]),
+            discount=(margin["BASE_STATIC_DISCOUNT"], margin["BASE_STATIC_DISCOUNT_NEG"]),
+            rates=(
+                (margin["LONG_RATE_MULTSCALE"], margin["LONG_RATE_ADDSCALE"]),
+                (margin["SHORT_RATE_MULTSCALE"], margin["SHORT_RATE_ADDSCALE"]),
+            ),
+            basis=(basis["SCENARIO_SPOT_DOWN"], basis["SCENARIO_SPOT_UP"]),
+            basis_add=basis["BASIS_CONT_ADD_FACTOR"], basis_multiple=basis["BASIS_CONT_MULT_FACTOR"],
+            skew=((skew["LINEAR_SCALE_CAP"], skew["LINEAR_CBASE"]), (skew["ABS_SCALE_CAP"], skew["ABS_CBASE"])),
+            skew_width=(
+                skew["VOL_PARAM_STATIC"], skew["VOL_PARAM_SCALE"], skew["MIN_WIDTH_SCALE"], skew["MIN_K_STAR"]
+            ),
+        )  # fmt: skip
+        legs = [(leg["is_call"], leg["strike_usd"], leg["amount"], leg["vol_from_svi"]) for leg in inputs["legs"]]
+        yield (
+            case,
+            rule,
+            positions(
+                merged(legs), inputs["spot_usd"], feed["Forward"], inputs["legs"][0]["seconds_to_expiry"], feed["Rate"]
+            ),
+        )
+
+
+def test_derive_second_portfolio__venues_own_cases__same_margins():
+    checked = 0
+    for case, rule, position in second_portfolio_cases():
+        got, expected = rule(position), case["expected"]
+        # this venue discounts its marks
+        value = position.value() * np.exp(-position.rate * position.seconds / YEAR)
+        assert value[0] == pytest.approx(expected["option_mtm_usd"], rel=1e-8)
+        for ours, key in ((got.initial, "initial_margin_usd"), (got.maintenance, "maintenance_margin_usd")):
+            margin = net(ours, value, case["inputs"]["cash_usd"])
+            assert margin == pytest.approx(expected[key], rel=1e-8, abs=1e-6), (case["id"], key)
+        checked += 1
+    assert checked >= 20
+    print(f"{checked} cases of Derive's second portfolio margin")
 
 
 def opyn_cases(*topics: str) -> list[dict[str, Any]]:
