@@ -57,6 +57,9 @@ NOT_FLAGGED: constant(uint256) = 6
 ZERO_FRACTION: constant(uint256) = 7
 NOTHING_MOVES: constant(uint256) = 8
 
+# what `Clearinghouse.cure` says of a vault that only a price could clear, while there is none
+CANNOT_TELL: constant(uint256) = 3
+
 # --- immutables --------------------------------------------------------------------------------------------------
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
@@ -557,9 +560,17 @@ def clear(vault_id: uint256) -> uint256:
     @return 2 when the flag ended (E >= target + d), 1 when only the clock went back (E >= MM).
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
-    assert word != 0, "liquidator/unknown-vault"
-    assert word & state.FLAGGED != 0, "liquidator/not-flagged"
+    reason: uint256 = DONE
+    if word == 0:
+        reason = UNKNOWN_VAULT
+    elif word & state.FLAGGED == 0:
+        reason = NOT_FLAGGED
+    elif block.timestamp >= state._expiry(state._plain_terms(word)):
+        reason = EXPIRED
+    self._require(reason)
     result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
+    if result == CANNOT_TELL:
+        self._require(NOT_ACTIVE)
     assert result != 0, "liquidator/still-unhealthy"
     return result
 
@@ -574,7 +585,8 @@ def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
     changed: uint256 = 0
     for i: uint256 in range(len(vault_ids), bound=32):
-        if extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender) != 0:
+        result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender)
+        if result != 0 and result != CANNOT_TELL:
             changed |= 1 << i
     return changed
 

@@ -448,7 +448,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
     elif review.outcome == 3:
-        return 0
+        return 3
     else:
         self._record_deficit(vault_id, self._cell_key(market, expiry), review.equity)
         # the largest A since the flag caps what insurance pays
@@ -859,9 +859,13 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
     word: uint256 = self._authorized(from_id, permissions.MANAGE)
+    other: uint256 = self._authorized(to_id, permissions.MANAGE)
     # a manager may regroup within one owner's vaults, and carries nothing out of them
-    if (word ^ self._authorized(to_id, permissions.MANAGE)) & state.OWNER_MASK != 0:
+    if (word ^ other) & state.OWNER_MASK != 0:
         self._refuse_owner()
+    # a flag ends by a cure, a trade or a take: legs that wander off would end it without
+    if (word | other) & state.FLAGGED != 0:
+        novation._refuse("clearinghouse/flagged")
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
         novation._refuse("clearinghouse/in-callback")
@@ -1061,7 +1065,7 @@ def cure(vault_id: uint256, actor: address) -> uint256:
     @notice Looks at a flagged vault again. Only Liquidator; deposits do the same on their own.
     @param vault_id The vault.
     @param actor Who earns the end tip.
-    @return 2 when the flag ended, 1 when its clock was set back, 0 when nothing changed.
+    @return 2 when the flag ended, 1 when its clock was set back, 0 when nothing changed, 3 when no price tells.
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()
