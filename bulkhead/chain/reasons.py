@@ -48,7 +48,6 @@ SENTENCES: dict[str, str] = {
     "clearinghouse/deposit-locked": "That would touch the liquidation deposit, which stays while the vault has legs.",
     "clearinghouse/epochs-exhausted": "This vault has changed hands 65,535 times, which is all it can.",
     "clearinghouse/expired": "The vault's expiry has passed; it can only be funded, settled and claimed for.",
-    "clearinghouse/flagged": "A flagged vault keeps its legs until a cure, a trade or a take moves them.",
     "clearinghouse/expiry-range": "An expiry is a whole hour before the year 2089.",
     "clearinghouse/has-legs": "The vault still has legs; trade them away or wait for settlement before closing it.",
     "clearinghouse/in-callback": "This is not allowed while a take-over's callback runs.",

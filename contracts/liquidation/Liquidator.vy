@@ -233,7 +233,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         native,
     )
     if deal.plan.top_up != 0:
-        cap: uint256 = state._flag_margin(terms) * auction._vault_cap(word) // (scales.WAD * native)
+        cap: uint256 = max(state._flag_margin(terms), convert(case.result.mm, uint256)) * auction._vault_cap(word) // (scales.WAD * native)
         deal.plan.top_up = min(deal.plan.top_up, self._room(case, cap))
     deal.legs, deal.exact = auction._split(
         case.legs, deal.plan.fraction, state._lot(case.vault.token)
@@ -327,11 +327,14 @@ def _try_take(
                 fee_receiver=self._pot(case, deal),
             ),
             IClearinghouse.Take(
-                known=self._known(case, deal, into_word), ends_flag=deal.plan.ends, deferred=deferred
+                known=self._known(case, deal, into_word),
+                margin=convert(case.result.mm, uint256),
+                ends_flag=deal.plan.ends,
+                deferred=deferred,
             ),
             prices,
             method_id=method_id(
-                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
+                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),uint256,bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
             ),
         ),
         max_outsize=256,

@@ -66,7 +66,7 @@ def _total(
     """
     @notice (priced, worth of vaults of one market [native], up for who buys and down for who leaves). Not priced: legs
             count at the undisputed price, for views alone, as between expiry and settlement and while the price is not
-            active or its half-width above 10 %: with two feeds apart it may be the wrong one's (ADR 36).
+            active or its half-width above 10 %: with two feeds apart it may be the wrong one's (ADR 38).
     @param haircut Share of IM that leaving costs [wad].
     """
     priced: bool = True

@@ -451,11 +451,8 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         return 3
     else:
         self._record_deficit(vault_id, self._cell_key(market, expiry), review.equity)
-        # the largest A since the flag caps what insurance pays
-        largest: uint256 = state._margin_field(review.margin)
-        if largest > (terms >> state.FLAG_MARGIN_AT) & (2**64 - 1):
-            terms = (terms & ~state.FLAG_MARGIN_MASK) | (largest << state.FLAG_MARGIN_AT)
-        elif review.outcome == 0:
+        terms = state._with_margin(terms, review.margin)
+        if terms == vault.terms and review.outcome == 0:
             return 0
         if review.outcome == 1:
             terms = (
@@ -648,8 +645,12 @@ def _novate(
     tip: uint256 = 0
     for i: uint256 in range(2):
         is_empty: bool = len(moved.legs[i]) == 0
-        ends_flag: bool = is_empty and vaults[i].word & state.FLAGGED != 0
-        if action == gate_actions.TAKE and i == 0 and (is_empty or take.ends_flag):
+        # legs that their owner moves elsewhere end no flag: a cure, a trade or a take does
+        ends_flag: bool = (
+            is_empty and action != gate_actions.OWN and vaults[i].word & state.FLAGGED != 0
+        )
+        is_taken: bool = action == gate_actions.TAKE and i == 0
+        if is_taken and (is_empty or take.ends_flag):
             ends_flag = True
             tip = min(
                 self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
@@ -658,6 +659,11 @@ def _novate(
             # a taker ends it, or the owner who trades the last leg away
             ender: uint256 = 1 if action == gate_actions.TAKE else i
             vaults[i] = self._end_flag(ids[i], vaults[i], state._owner(vaults[ender].word))
+        elif is_taken:
+            largest: uint256 = state._with_margin(vaults[0].terms, take.margin)
+            if largest != vaults[0].terms:
+                vaults[0].terms = largest
+                vaults[0].word = self._store(ids[0], vaults[0].word, largest)
         vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
     self._store_cell(market, order.expiry, moved.gross, moved.open_interest)
     # the tip for the end of a flag travels with the cash
@@ -859,13 +865,9 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     @param cash Tokens from `from_id` to `to_id`, negative for the other way [native].
     """
     word: uint256 = self._authorized(from_id, permissions.MANAGE)
-    other: uint256 = self._authorized(to_id, permissions.MANAGE)
     # a manager may regroup within one owner's vaults, and carries nothing out of them
-    if (word ^ other) & state.OWNER_MASK != 0:
+    if (word ^ self._authorized(to_id, permissions.MANAGE)) & state.OWNER_MASK != 0:
         self._refuse_owner()
-    # a flag ends by a cure, a trade or a take: legs that wander off would end it without
-    if (word | other) & state.FLAGGED != 0:
-        novation._refuse("clearinghouse/flagged")
     taker: address = self.callback_taker
     if taker != empty(address) and taker != msg.sender:
         novation._refuse("clearinghouse/in-callback")
@@ -977,10 +979,9 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     self._store(
         vault_id,
         word | state.FLAGGED,
-        (terms & ~state.FLAG_MASK)
+        state._with_margin(terms & ~state.FLAG_MASK, margin)
         | (clock << state.FLAG_CLOCK_AT)
         | (block.timestamp << state.FLAGGED_AT_AT)
-        | (state._margin_field(margin) << state.FLAG_MARGIN_AT)
         | state.TIP_FLAG,
     )
     if equity < 0:

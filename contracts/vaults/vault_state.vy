@@ -131,6 +131,18 @@ def _margin_field(margin: uint256) -> uint256:
 
 @internal
 @pure
+def _with_margin(terms: uint256, margin: uint256) -> uint256:
+    """
+    @notice The terms with A, if it is the largest since the flag, which caps what insurance pays for the vault.
+    """
+    field: uint256 = self._margin_field(margin)
+    if field <= (terms >> FLAG_MARGIN_AT) & (2**64 - 1):
+        return terms
+    return (terms & ~FLAG_MARGIN_MASK) | (field << FLAG_MARGIN_AT)
+
+
+@internal
+@pure
 def _flag_margin(terms: uint256) -> uint256:
     """
     @notice The largest A recorded since the flag [wad].

@@ -47,7 +47,7 @@ def test_callback_and_take_aimed_at_novate__are_refused(world):
     data = ch.novate.prepare_calldata((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), words)
     calls = (
         (ch.novate, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), words)),
-        (ch.take, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), ([0] * 9, True, False), words)),
+        (ch.take, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), ([0] * 9, 0, True, False), words)),
         (ch.finish, (into, words)),
     )
     for function, arguments in calls:

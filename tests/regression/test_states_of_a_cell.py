@@ -118,7 +118,7 @@ def test_transfer_legs__flagged_vault__keeps_its_legs(scene, whole):
     for pair in (("weak", "spare"), ("spare", "weak")):
         if pair[0] == "spare":
             scene.trade("spare", "rich", [put(2000, 1)], EXPIRY, 60)
-        with boa.reverts("clearinghouse/flagged"):
+        with boa.reverts("margin/flagged"):
             house.transfer_legs(scene.vaults[pair[0]], scene.vaults[pair[1]], moved, 0, sender=owner)
     assert house.vault_word(scene.vaults["weak"]) >> 188 & 1
     assert house.cell(MARKET, EXPIRY) > 0
