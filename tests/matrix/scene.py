@@ -20,7 +20,7 @@ from tests.contracts import deployer, write
 from tests.worlds.exchange import key
 from tests.worlds.maker import QUOTER, new_vault
 from tests.worlds.surface import ACCOUNTS
-from tests.worlds.system import DAY, EMPTY, WAD, System, call, put, weekly
+from tests.worlds.system import DAY, EMPTY, NO_PERMIT, WAD, System, call, put, weekly
 
 HOUR, MINUTE = 3600, 60
 WINDOW = 1800
@@ -63,7 +63,7 @@ class Scene:
             for name in (
                 "Clearinghouse", "VaultToken", "Operators", "Exchange", "QuoteBoard", "Liquidator", "InsuranceFund",
                 "Settlement", "ExpiryPrices", "OracleAdapter", "MarginGate", "RiskParameters", "VolSurface",
-                "TradeLimits",
+                "TradeLimits", "AutoTopUp",
             )
         }  # fmt: skip
         self.contracts.update(BackstopPool=self.pool, MakerVault=self.desks)
@@ -156,6 +156,9 @@ class Scene:
         self.contracts["VolSurface"].set_publishers(MARKET, ACCOUNTS, 2, 3600, 1000, sender=governor)
         self.desks.approve(self.people["stranger"], MAX, sender=self.people["lender"])
         self.pool.approve(self.people["stranger"], MAX, sender=self.people["lender"])
+        top_ups, owner = self.contracts["AutoTopUp"], self.people["owner"]
+        self.token.approve(top_ups.address, MAX, sender=owner)
+        top_ups.set_mandate(self.vaults["frail"], self.mandate(), NO_PERMIT, sender=owner)
         self.pass_time(HOUR, 3000)
 
     def _fill_pool(self) -> None:
@@ -254,6 +257,10 @@ class Scene:
             except boa.BoaError:
                 high = middle
         house.withdraw(vault, low, receiver)
+
+    def mandate(self) -> tuple[int, ...]:
+        """Below a health of 1 up to 1.2, with limits that nothing here reaches."""
+        return WAD, WAD * 12 // 10, 10_000 * 10**6, 50_000 * 10**6, 10**6, self.now + 30 * DAY
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
