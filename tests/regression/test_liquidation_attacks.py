@@ -271,7 +271,7 @@ def test_flicker__price_not_active_for_a_round__keeps_the_clock(world):
     world.flag(vault, KEEPER)
     world.wait(60)
     world.move(1990, status=Status.FRESH | Status.DEGRADED)
-    with boa.reverts("liquidator/still-unhealthy"):
+    with boa.reverts("liquidator/price-not-active"):
         # not even a good price may set the auction back while sources disagree
         world.move(1560, status=Status.FRESH | Status.DEGRADED)
         world.liquidator.clear(vault)
