@@ -246,6 +246,8 @@ COLUMNS = [
     Column(STATE, "in a callback", active, how="callback"),
     Column(STATE, "cell with a deficit", deficit),
     Column(STATE, "caller's vault flagged", active, flag_vault, True, with_legs=True),
+    Column(STATE, "expired, caller's vault flagged", expired, flag_vault, True, with_legs=True),
+    Column(STATE, "price fixed, caller's vault flagged", fixed, flag_vault, True, with_legs=True),
     Column(STATE, "caller's vault in debt", active, owe, True, roles=("trader", "taker")),
     Column(STATE, "paused", paused),
 ]

@@ -26,10 +26,10 @@ LIMITS = (-(2**255), 0, 0, 0, 0)
 
 
 @contextlib.contextmanager
-def built() -> Iterator[Scene]:
-    """The scene, in an environment of its own."""
+def built(**parameters: int) -> Iterator[Scene]:
+    """The scene, in an environment of its own, with parameters that are not the defaults."""
     with boa.swap_env(Env()):
-        yield Scene()
+        yield Scene(**parameters)
 
 
 def reason_of(error: Exception) -> str:

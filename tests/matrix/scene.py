@@ -44,8 +44,9 @@ class Scene:
         vaults: Vault ids by name.
     """
 
-    def __init__(self) -> None:
-        self.system = System(token=deployer("HostileERC20").deploy(6), second_feed=True, maker_fee_bps=1)
+    def __init__(self, **parameters: int) -> None:
+        token = deployer("HostileERC20").deploy(6)
+        self.system = System(token=token, second_feed=True, **{"maker_fee_bps": 1, **parameters})
         self.token = self.system.market.token
         self.spot = 2000.0
         names = ("trader", "owner", "taker", "lender", "insurer", "stranger", "keeper", "buyer", "heir")

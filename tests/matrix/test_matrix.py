@@ -35,6 +35,17 @@ def test_column__every_call__is_as_the_table_says(scene, told, column):
     assert not set(told[column.name]) - set(found)
 
 
+@pytest.mark.parametrize("bps", [0, 30])
+def test_columns__fees_at_their_bounds__are_the_same(told, bps):
+    with built(taker_fee_bps=bps, maker_fee_bps=bps, phi_bps=0 if bps == 0 else 1_000) as scene:
+        for column in COLUMNS:
+            if column.how == "call":
+                found = cells(scene, column)
+                different = {name for name, one in found.items() if one not in ("-", told[column.name][name])}
+                # what a take leaves to the pool depends on what insurance cuts
+                assert different <= {"BackstopPool.absorb"}, (column.name, {n: found[n] for n in different})
+
+
 def test_table__written_again__is_the_committed_one(told):
     block = table.committed()
     assert table.read(table.render(told)) == told
