@@ -218,7 +218,7 @@ def test_batches__one_vault_twice__do_it_once(world):
 @pytest.mark.parametrize("decimals", [6, 8, 18])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_pair_of_own_vaults__round_trips__mint_nothing(decimals, sign):
-    """Split, merged, traded to and fro at amounts that no unit divides: tokens only ever stay or leave."""
+    """Split, merged, traded there and back at amounts that no unit divides: tokens only ever stay or leave."""
     with boa.swap_env(Env()):
         world = World(decimals)
         pair, third = [world.open(OWNER, 3_000), world.open(OWNER, 3_000)], world.open(OWNER, 1_000)
