@@ -9,7 +9,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def with_block(text: str, name: str, body: str, generator: str) -> str:
+#: What a mark stands between, in code and in Markdown.
+CODE, MARKDOWN = ("# ", ""), ("<!-- ", " -->")
+
+
+def with_block(text: str, name: str, body: str, generator: str, comment: tuple[str, str] = CODE) -> str:
     """The text with the body of one block replaced; marks keep their indentation.
 
     Args:
@@ -17,17 +21,26 @@ def with_block(text: str, name: str, body: str, generator: str) -> str:
         name: Name of the block.
         body: What stands between the marks, without a newline at the end.
         generator: Module that writes the block.
+        comment: What makes a mark a comment.
 
     Raises:
         ValueError: The text does not hold exactly one such block.
     """
-    begin = re.escape(f"# generated: begin {name} by python -m {generator}")
-    end = re.escape(f"# generated: end {name}")
+    begin, end = (
+        re.escape(f"{comment[0]}generated: {mark}{comment[1]}")
+        for mark in (f"begin {name} by python -m {generator}", f"end {name}")
+    )
     pattern = re.compile(rf"^( *{begin}\n).*?^( *{end})$", re.DOTALL | re.MULTILINE)
     found = pattern.findall(text)
     if len(found) != 1:
         raise ValueError(f"{len(found)} blocks {name} of {generator}, wants one.")
     return pattern.sub(lambda marks: f"{marks[1]}{body}\n{marks[2]}", text)
+
+
+def block_of(text: str, name: str, generator: str, comment: tuple[str, str] = CODE) -> str:
+    """What stands between the marks of one block, which `with_block` would replace."""
+    rest = text.split(f"{comment[0]}generated: begin {name} by python -m {generator}{comment[1]}\n", 1)[1]
+    return rest.split(f"\n{comment[0]}generated: end {name}{comment[1]}", 1)[0]
 
 
 def different(files: dict[Path, str]) -> list[Path]:

@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "backstop/adds-too-much": "A merge may add at most an eighth of what the vault holds that ends.",
     "backstop/below-initial": "Both vaults of a merge need their initial margin; refill them first.",
     "backstop/cell-cap": "One expiry may tie up at most half of the pool's tokens at hand.",
+    "backstop/expired": "The vault's expiry has passed; it is settled, not taken over.",
     "backstop/gain-too-small": "The pool would gain less than its share of the vault's maintenance margin.",
     "backstop/in-callback": "This is not allowed while a take-over's callback runs.",
     "backstop/insolvent": "The vault's equity is below zero; it is auctioned like any other.",

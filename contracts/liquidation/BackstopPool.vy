@@ -303,7 +303,7 @@ def _bought(assets: uint256) -> uint256:
 @view
 def _is_open() -> bool:
     # of any cell: also a pool without legs sells no share at a price that may be wrong
-    return price._is_active(self._snapshot(block.timestamp + scales.DAY))
+    return price._is_usable(self._snapshot(block.timestamp + scales.DAY))
 
 
 @internal
@@ -651,6 +651,8 @@ def absorb(vault_id: uint256) -> uint256:
     if len(legs) == 0:
         self._refuse("backstop/no-legs")
     expiry: uint256 = state._expiry(vault.terms)
+    if block.timestamp >= expiry:
+        self._refuse("backstop/expired")
     # the clock goes on here, so that quote and take see the same
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
     quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, scales.WAD)
@@ -740,7 +742,7 @@ def on_take(vault_id: uint256, into_id: uint256, fraction: uint256, cash: int256
 @view
 def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     """
-    @dev (expiry, tokens until E >= IM [native], E [wad]) at a fresh price.
+    @dev (expiry, tokens until E >= IM [native], E [wad]) at a price that shares may be dealt at.
     """
     self._check_own(vault_id)
     loaded: IClearinghouse.Loaded = appraisal._load(CLEARINGHOUSE, vault_id)
@@ -750,7 +752,8 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
         self._refuse("backstop/no-legs")
     expiry: uint256 = state._expiry(vault.terms)
     prices: IOracleAdapter.Snapshot = self._snapshot(expiry)
-    if prices.seconds == 0 or not price._is_fresh(prices):
+    # at a price that may be wrong tokens would go into a vault that is lost
+    if not price._is_usable(prices):
         self._refuse("backstop/price-not-fresh")
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)

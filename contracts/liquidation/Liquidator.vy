@@ -21,6 +21,7 @@ from contracts.math import scales
 from contracts.liquidation import auction
 from contracts.liquidation import waterfall
 from contracts.margin import basis
+from contracts.margin import gate_actions
 from contracts.margin import standing
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
@@ -241,7 +242,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
     )
     if deal.plan.top_up != 0:
         room: uint256 = waterfall._vault_room(
-            state._flag_margin(terms),
+            max(state._flag_margin(terms), convert(case.result.mm, uint256)),
             auction._vault_cap(word),
             native,
             staticcall IInsuranceFund(INSURANCE).vault_drawn(case.vault_id, case.expiry),
@@ -327,11 +328,14 @@ def _try_take(
                 fee_receiver=self._pot(case, deal),
             ),
             IClearinghouse.Take(
-                known=self._known(case, deal, into_word), ends_flag=deal.plan.ends, deferred=deferred
+                known=self._known(case, deal, into_word),
+                margin=convert(case.result.mm, uint256),
+                ends_flag=deal.plan.ends,
+                deferred=deferred,
             ),
             prices,
             method_id=method_id(
-                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
+                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),uint256,bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
             ),
         ),
         max_outsize=256,
@@ -573,11 +577,17 @@ def clear(vault_id: uint256) -> uint256:
     @return 2 when the flag ended (E >= target + d), 1 when only the clock went back (E >= MM).
     """
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
+    reason: uint256 = DONE
     if word == 0:
-        self._require(UNKNOWN_VAULT)
-    if word & state.FLAGGED == 0:
-        self._require(NOT_FLAGGED)
+        reason = UNKNOWN_VAULT
+    elif word & state.FLAGGED == 0:
+        reason = NOT_FLAGGED
+    elif block.timestamp >= state._expiry(state._plain_terms(word)):
+        reason = EXPIRED
+    self._require(reason)
     result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_id, msg.sender)
+    if result == gate_actions.CANNOT_TELL:
+        self._require(NOT_ACTIVE)
     if result == 0:
         self._refuse("liquidator/still-unhealthy")
     return result
@@ -593,7 +603,8 @@ def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
     changed: uint256 = 0
     for i: uint256 in range(len(vault_ids), bound=32):
-        if extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender) != 0:
+        result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender)
+        if result != 0 and result != gate_actions.CANNOT_TELL:
             changed |= 1 << i
     return changed
 

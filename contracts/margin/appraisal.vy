@@ -63,7 +63,7 @@ def _total(
     """
     @notice (priced, worth of vaults of one market [native], up for who buys and down for who leaves). Not priced: legs
             count at the undisputed price, for views alone, as between expiry and settlement and while the price is not
-            active: with two feeds apart it may be the wrong one's.
+            active or its half-width above 10 %: with two feeds apart it may be the wrong one's (ADR 38).
     @param haircut Share of IM that leaving costs [wad].
     """
     priced: bool = True
@@ -83,8 +83,12 @@ def _total(
         if state._expiry(vault.terms) != expiry:
             expiry = state._expiry(vault.terms)
             prices = self._snapshot(roles.oracle, state._market(vault.word), expiry)
-            if prices.seconds == 0 or not price._is_active(prices):
+            if not price._is_usable(prices):
                 priced = False
+                if prices.window_share >= scales.WAD:
+                    # the cell's price is final
+                    prices.undisputed = prices.window_average
+                    prices.window_share = 0
                 # for views alone: a second before the expiry, at the undisputed price, which legs cannot be without
                 prices.spot = prices.undisputed
                 prices.forward = prices.undisputed

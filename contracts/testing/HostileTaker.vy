@@ -22,7 +22,7 @@ interface ILiquidatorTake:
 
 struct Step:
     target: address
-    data: Bytes[2048]
+    data: Bytes[4096]
     required: bool
 
 steps: DynArray[Step, 32]
@@ -43,7 +43,7 @@ def script(steps: DynArray[Step, 32]):
 
 
 @external
-def act(target: address, data: Bytes[2048]) -> Bytes[32]:
+def act(target: address, data: Bytes[4096]) -> Bytes[32]:
     """
     @notice Calls anything as this account.
     """

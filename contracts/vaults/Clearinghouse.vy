@@ -461,7 +461,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         if self._try_pay_one(vault.token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
     elif review.outcome == gate_actions.CANNOT_TELL:
-        return 0
+        return review.outcome
     else:
         self._record_deficit(vault_id, self._cell_of(word), review.equity)
         if review.outcome == gate_actions.HEALTHY:
@@ -652,8 +652,12 @@ def _novate(
     tip: uint256 = 0
     for i: uint256 in range(2):
         is_empty: bool = len(moved.legs[i]) == 0
-        ends_flag: bool = is_empty and vaults[i].word & state.FLAGGED != 0
-        if action == gate_actions.TAKE and i == 0 and (is_empty or take.ends_flag):
+        # legs that their owner moves elsewhere end no flag: a cure, a trade or a take does
+        ends_flag: bool = (
+            is_empty and action != gate_actions.OWN and vaults[i].word & state.FLAGGED != 0
+        )
+        is_taken: bool = action == gate_actions.TAKE and i == 0
+        if is_taken and (is_empty or take.ends_flag):
             ends_flag = True
             tip = min(
                 self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
@@ -662,6 +666,11 @@ def _novate(
             # a taker ends it, or the owner who trades the last leg away
             ender: uint256 = 1 if action == gate_actions.TAKE else i
             vaults[i] = self._end_flag(ids[i], vaults[i], state._owner(vaults[ender].word))
+        elif is_taken:
+            largest: uint256 = state._with_larger_margin(vaults[0].terms, take.margin)
+            if largest != vaults[0].terms:
+                vaults[0].terms = largest
+                vaults[0].word = self._store(ids[0], vaults[0].word, largest)
         vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
     self._store_cell(market, order.expiry, moved.gross, moved.open_interest)
     # the tip for the end of a flag travels with the cash
@@ -977,10 +986,9 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     self._store(
         vault_id,
         word | state.FLAGGED,
-        (terms & ~state.FLAG_MASK)
+        state._with_larger_margin(terms & ~state.FLAG_MASK, margin)
         | (clock << state.FLAG_CLOCK_AT)
         | (block.timestamp << state.FLAGGED_AT_AT)
-        | (state._margin_field(margin) << state.FLAG_MARGIN_AT)
         | state.TIP_FLAG,
     )
     if equity < 0:
@@ -1062,7 +1070,7 @@ def cure(vault_id: uint256, actor: address) -> uint256:
     @notice Looks at a flagged vault again. Only Liquidator; deposits do the same on their own.
     @param vault_id The vault.
     @param actor Who earns the end tip.
-    @return 2 when the flag ended, 1 when its clock was set back, 0 when nothing changed.
+    @return 2 when the flag ended, 1 when its clock was set back, 0 when nothing changed, 3 when no price tells.
     """
     self._check_role(LIQUIDATOR)
     self._check_idle()

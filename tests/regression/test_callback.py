@@ -84,7 +84,9 @@ def test_callback__closed_entries__are_refused_one_by_one(world, flagged, taker)
         step(ch, "close", idle, taker.address),
         step(ch, "open", MARKET, 0, taker.address, 0),
         step(ch, "novate", (flagged, into, EXPIRY, [put(2000, -0.1)], 10**9, [0, 0], OWNER), words),
-        step(ch, "take", (flagged, into, EXPIRY, [put(2000, -0.1)], 0, [0, 0], OWNER), ([0] * 9, True, False), words),
+        step(
+            ch, "take", (flagged, into, EXPIRY, [put(2000, -0.1)], 0, [0, 0], OWNER), ([0] * 9, 0, True, False), words
+        ),
         step(ch, "finish", into, words),
         step(ch, "flag", other, taker.address, 0, 0, 0),
         step(ch, "transfer_vault", spare, taker.address, OWNER),

@@ -47,7 +47,7 @@ def test_callback_and_take_aimed_at_novate__are_refused(world):
     data = ch.novate.prepare_calldata((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), words)
     calls = (
         (ch.novate, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), words)),
-        (ch.take, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), ([0] * 9, True, False), words)),
+        (ch.take, ((vault, into, EXPIRY, [put(2000, -1)], 10**9, [0, 0], TAKER), ([0] * 9, 0, True, False), words)),
         (ch.finish, (into, words)),
     )
     for function, arguments in calls:
@@ -273,7 +273,7 @@ def test_flicker__price_not_active_for_a_round__keeps_the_clock(world):
     world.flag(vault, KEEPER)
     world.wait(60)
     world.move(1990, status=Status.FRESH | Status.DEGRADED)
-    with boa.reverts("liquidator/still-unhealthy"):
+    with boa.reverts("liquidator/price-not-active"):
         # not even a good price may set the auction back while sources disagree
         world.move(1560, status=Status.FRESH | Status.DEGRADED)
         world.liquidator.clear(vault)
