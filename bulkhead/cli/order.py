@@ -52,9 +52,7 @@ def _signed(path: str) -> SignedOrder:
 @click.option("--patience", type=int, default=0, help="Seconds in the range of spot after which the slip is full.")
 @click.option("--reduce-only", is_flag=True, help="Only what reduces the vault's position.")
 @click.option("--fill-or-kill", is_flag=True, help="All that is left, or nothing.")
-@click.option(
-    "--together", "salt", type=int, help="Take from all orders of these legs and side with this number."
-)
+@click.option("--together", "salt", type=int, help="Take from all orders of these legs and side with this number.")
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which it may be filled.")
 @chain_options
 @key_option()

@@ -265,7 +265,7 @@ class Orders:
             size=size,
             max_fee=max_fee,
             max_deficit=max_deficit,
-            round_id=chain["FillCheck"].call("round_of", order.to_tuple())[0] if order.patience else 0,
+            round_id=chain["FillCheck"].call("round_of", order.to_tuple())["id"] if order.patience else 0,
         ).to_tuple(order, signed.signature)
 
     def _cell(self, order: Order) -> CellView:

@@ -118,8 +118,8 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
         raise BadInput("A fill goes into an existing vault or into a new one with a deposit, not into both.")
     orders.check(order)
     # as whoever waits longest would fill it
-    named, stamp = chain["FillCheck"].call("round_of", order.to_tuple()) if order.patience else (0, 0)
-    fill = Fill(order, signature, size, round_id=named)
+    named = chain["FillCheck"].call("round_of", order.to_tuple()) if order.patience else {"id": 0}
+    fill = Fill(order, signature, size, round_id=named["id"])
     if side.vault_id is not None:
         fill = replace(fill, taker=_vault(chain, side.vault_id).owner, vault_id=side.vault_id)
     packages, refusal = check_fill(chain, fill)
@@ -127,7 +127,7 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
     market = chain.market(series.market)
     (cell,) = read_cells(chain, [(series.market, series.expiry)]).values()
     fees = pricing.Fees.unpack(int(chain["Exchange"].call("trading", series.market)))
-    age = chain.rpc.timestamp() - stamp if named else 0
+    age = chain.rpc.timestamp() - named["stamp"] if named["id"] else 0
     terms = pricing.terms(order, packages, market.decimals, fees, cell.snapshot, age)
     legs, cash = terms.received(order.is_bid == side.is_maker)
     fee = terms.maker_fee if side.is_maker else terms.taker_fee

@@ -523,18 +523,17 @@ def bound_price(
 @view
 def oldest_round(
     market: uint256, spot_min: uint256, spot_max: uint256, since: uint256, snapshot: IOracleAdapter.Snapshot
-) -> (uint256, uint256):
+) -> ITradeLimits.Round:
     """
     @notice The oldest round that a filler of an order with this band and `since` may name: where the slip is largest.
     @param market Market index.
     @param spot_min The order's. @param spot_max The order's. @param since The order's.
     @param snapshot Prices of the cell, active.
-    @return (id, stamp [unix seconds]); zeros when there is none.
+    @return The round; zeros when there is none.
     """
     feed: uint256 = self._feed(market, snapshot)
     newest: uint256 = feeds._read(feed, feeds.NEWEST).id
-    id: uint256 = 0
-    stamp: uint256 = 0
+    found: ITradeLimits.Round = empty(ITradeLimits.Round)
     for i: uint256 in range(MAX_ROUNDS):
         # ids of a phase start at 1
         if newest & feeds.NUMBER_MASK <= i:
@@ -548,9 +547,8 @@ def oldest_round(
             or block.timestamp - reading.stamp > MAX_AGE
         ):
             break
-        id = reading.id
-        stamp = reading.stamp
-    return id, stamp
+        found = ITradeLimits.Round(id=reading.id, stamp=reading.stamp)
+    return found
 
 
 @external

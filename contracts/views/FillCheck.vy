@@ -234,14 +234,14 @@ def _check_deficit(
 
 @external
 @view
-def round_of(order: IExchange.Order) -> (uint256, uint256):
+def round_of(order: IExchange.Order) -> ITradeLimits.Round:
     """
     @notice The oldest round that a filler of an order with patience may name now: where its slip is largest.
     @param order An order.
-    @return (id, stamp [unix seconds]); zeros when it has no patience, or no round of its band counts.
+    @return The round; zeros when it has no patience, or no round of its band counts.
     """
     if order.patience == 0 or len(order.legs) == 0:
-        return 0, 0
+        return empty(ITradeLimits.Round)
     market: uint256 = leg._market_of(order.legs[0].series)
     return staticcall ITradeLimits(LIMITS).oldest_round(
         market,

@@ -314,22 +314,22 @@ def test_round_of__names_where_slip_is_largest(world: World) -> None:
     assert tuple(lens.round_of(order.to_tuple())) == (first, stamp)
     world.fill(order, LOT, round_id=first)
     # since, an hour, and 48 rounds end the walk as they refuse a name
-    assert lens.round_of(stop(world, since=stamp + 1).to_tuple())[0] == first + 1
+    assert lens.round_of(stop(world, since=stamp + 1).to_tuple()).id == first + 1
     world.system.wait(3600 - 2 * MINUTE, 2150)
     world.refused(order, "limits/round-too-old", LOT, round_id=first)
-    found = lens.round_of(order.to_tuple())[0]
+    found = lens.round_of(order.to_tuple()).id
     assert found == first + 1
     world.fill(order, LOT, round_id=found)
     for _ in range(60):
         rise(world, 2150, wait=1)
-    found = lens.round_of(order.to_tuple())[0]
+    found = lens.round_of(order.to_tuple()).id
     assert found == newest(world) - 47
     world.refused(order, "limits/round-too-old", LOT, round_id=found - 1)
     world.fill(order, LOT, round_id=found)
     # a new phase starts over
     world.system.market.feed.set_phase(9)
     found = rise(world, 2150)
-    assert lens.round_of(order.to_tuple())[0] == found == 9 * PHASE + 1
+    assert lens.round_of(order.to_tuple()).id == found == 9 * PHASE + 1
     assert tuple(lens.round_of(orders.with_changes(order, patience=0).to_tuple())) == (0, 0)
 
 
