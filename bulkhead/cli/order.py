@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, show
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, show
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -182,6 +182,7 @@ def order_preview(
         ("maintenance margin", f"{found.after.maintenance_margin:,.6f}"),
         ("initial margin", f"{found.after.initial_margin:,.6f}"),
         ("health", health),
+        *deficit_rows(found.after),
         ("passes", "yes" if found.passes else "no"),
         *([("a fill would meet", reasons.sentence(found.refusal))] if found.refusal else []),
         ("liquidated below, above", ", ".join(prices)),

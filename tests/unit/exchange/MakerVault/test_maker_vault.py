@@ -47,7 +47,8 @@ def test_quote__outside_any_bound__is_refused(desk: Desk) -> None:
         {"price": desk.mark() + edge - 1}, {"is_bid": True, "price": desk.mark() - edge + 1}, {"iv": WAD},
         {"expiry": world.now + 121}, {"size": 20 * 10**6 + 10**4}, {"max_fee": edge + 1}, {"maker_vault": other},
         {"signer": world.maker.address}, {"legs": ()}, {"legs": (OrderLeg(world.series(market=2), 1),)},
-        {"legs": (OrderLeg(world.series(), 21),), "size": 10**6},
+        {"legs": (OrderLeg(world.series(), 21),), "size": 10**6}, {"slip": 1}, {"max_deficit": 1},
+        {"slip": 1, "patience": 1, "spot_min": 1},
     ):  # fmt: skip
         assert not desk.says(desk.order(**changes)), changes
     order = desk.order()
@@ -56,6 +57,16 @@ def test_quote__outside_any_bound__is_refused(desk: Desk) -> None:
     world.refused_and_told(order, "exchange/bad-signature", signature=desk.sign(order, world.maker))
     # a signature that is no encoding at all
     world.refused(order, "exchange/bad-signature", signature=b"\xff" * 1024)
+
+
+def test_quote__max_deficit__is_the_owners_at_most(desk: Desk) -> None:
+    bounds = (QUOTER.address, EDGE, 120, 20 * 10**6, MAX)
+    desk.vault.set_bounds((*bounds, 50 * WAD), sender=desk.owner)
+    assert desk.vault.max_deficit() == 50 * WAD
+    assert desk.says(desk.order(max_deficit=50 * WAD)) and not desk.says(desk.order(max_deficit=50 * WAD + 1))
+    # which the owner may take back from quotes that are out
+    desk.vault.set_bounds((*bounds, 0), sender=desk.owner)
+    assert not desk.says(desk.order(max_deficit=50 * WAD))
 
 
 def test_quote__mark_came_closer_than_the_edge__dies_without_a_transaction(desk: Desk) -> None:
