@@ -30,6 +30,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
+from bulkhead.orders import Asked
 from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
 from bulkhead.vol import surface
@@ -213,9 +214,8 @@ class Bench:
         return f"{unpacked.kind.name.lower()}:{unpacked.strike // 10**8}"
 
     def fill(self, signed: SignedOrder, client: Bulkhead, vault_id: int) -> Receipt:
-        order = signed.order.to_tuple()
-        arguments = (order, signed.signature, vault_id, MAX_UINT, signed.order.price, FEE)
-        return client.signer.execute(self.chain["Exchange"], "fill", *arguments)
+        asked = Asked(signed.order.price, vault_id, max_fee=FEE)
+        return client.signer.execute(self.chain["Exchange"], "fill", asked.to_tuple(signed.order, signed.signature))
 
     def withdraw(self, vault_id: int, native: int) -> Receipt:
         clearinghouse = self.chain["Clearinghouse"]
@@ -274,10 +274,8 @@ class Bench:
         second = self.maker.vaults.open("ETH", deposit=100_000)
         signed = self.sign(second, [(call, 1)], True, 60, 1)
         no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
-        receipt = self.taker.signer.execute(
-            self.chain["Exchange"], "open_and_fill", signed.order.to_tuple(), signed.signature, 0, 10**9, MAX_UINT,
-            signed.order.price, FEE, no_permit,
-        )  # fmt: skip
+        asked = Asked(signed.order.price, max_fee=FEE).to_tuple(signed.order, signed.signature)
+        receipt = self.taker.signer.execute(self.chain["Exchange"], "open_and_fill", asked, 0, 10**9, no_permit)
         self.note("open_deposit_fill", receipt)
         self.batch: list[int] = []
         for _ in range(BATCH // 2):

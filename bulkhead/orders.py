@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields, replace
 from enum import IntEnum, IntFlag
 from typing import Any
 
+from eth_abi.abi import encode
 from eth_account import Account
-from eth_utils import to_checksum_address
+from eth_utils import keccak, to_checksum_address
 
 from bulkhead import typed_data as eip712
 from bulkhead.risk.words import Kind, Series
@@ -23,16 +24,20 @@ VERSION = "1"
 MAX_UINT = 2**256 - 1
 ZERO_ADDRESS = "0x" + "00" * 20
 MAX_LEGS = 4
+#: Bounds of slip [bps of spot per contract] and of the time in which it grows to that [s].
+MAX_SLIP = 10_000
+MAX_PATIENCE = 3_600
 #: Half of the order of secp256k1: a signature with a larger s is refused.
 MAX_S = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_LEG_TYPE = b"OrderLeg(uint128 series,int64 ratio)"
 
 #: EIP-712 types, in the order of their fields in interfaces/IExchange.vyi.
 TYPES: eip712.Types = {
     "Order": eip712.fields(
         "uint256 maker_vault, address signer, address taker, OrderLeg[] legs, bool is_bid, "
-        "int256 price, uint256 iv, uint256 size, uint256 min_fill, uint8 premium_style, "
-        "uint256 max_fee, uint256 spot_min, uint256 spot_max, uint256 epoch, uint256 salt, "
-        "uint256 expiry, uint8 flags"
+        "int256 price, uint256 iv, uint256 slip, uint256 patience, uint256 size, uint256 min_fill, "
+        "uint8 premium_style, uint256 max_fee, uint256 spot_min, uint256 spot_max, uint256 max_deficit, "
+        "uint256 epoch, uint256 since, uint256 salt, uint256 expiry, uint8 flags"
     ),
     "OrderLeg": eip712.fields("uint128 series, int64 ratio"),
 }
@@ -55,6 +60,7 @@ class Flags(IntFlag):
     NONE = 0
     FILL_OR_KILL = 1
     REDUCE_ONLY = 2
+    TOGETHER = 4
 
 
 @dataclass(frozen=True)
@@ -94,16 +100,21 @@ class Order:
         is_bid: The maker buys the package.
         price: Per package [wad quote], may be negative; with `iv` the worst price the maker takes.
         iv: 0, or the vol that prices the package at the fill [wad].
+        slip: With iv 0: how far from mark the maker trades at most [bps of spot per contract]; 0 for no such bound.
+        patience: 0, or the age of a round at which the slip is full; it grows from 0 [seconds].
         size: Packages [1e-6].
         min_fill: Packages [1e-6].
         premium_style: Upfront or deferred.
         max_fee: Maker's fee per package at most [wad quote].
         spot_min: Lowest spot [wad quote].
         spot_max: Highest spot [wad quote].
+        max_deficit: Largest recorded deficit of the cell at which the maker trades [wad]. One that only reduces, with
+            upfront premium, has none.
         epoch: Epoch of the vault (low 64 bits) and the maker's counter above; `Exchange.epoch_for` tells it.
-        salt: Makes equal orders different.
+        since: No round stamped earlier makes the slip grow [unix seconds].
+        salt: Makes equal orders different; orders signed TOGETHER share it.
         expiry: Last second at which the order is good [unix seconds].
-        flags: FILL_OR_KILL, REDUCE_ONLY.
+        flags: FILL_OR_KILL, REDUCE_ONLY, TOGETHER.
     """
 
     maker_vault: int
@@ -115,12 +126,16 @@ class Order:
     expiry: int
     taker: str = ZERO_ADDRESS
     iv: int = 0
+    slip: int = 0
+    patience: int = 0
     min_fill: int = 0
     premium_style: PremiumStyle = PremiumStyle.UPFRONT
     max_fee: int = MAX_UINT
     spot_min: int = 0
     spot_max: int = MAX_UINT
+    max_deficit: int = 0
     epoch: int = 0
+    since: int = 0
     salt: int = 0
     flags: Flags = Flags.NONE
 
@@ -134,13 +149,17 @@ class Order:
             "is_bid": self.is_bid,
             "price": self.price,
             "iv": self.iv,
+            "slip": self.slip,
+            "patience": self.patience,
             "size": self.size,
             "min_fill": self.min_fill,
             "premium_style": int(self.premium_style),
             "max_fee": self.max_fee,
             "spot_min": self.spot_min,
             "spot_max": self.spot_max,
+            "max_deficit": self.max_deficit,
             "epoch": self.epoch,
+            "since": self.since,
             "salt": self.salt,
             "expiry": self.expiry,
             "flags": int(self.flags),
@@ -179,6 +198,34 @@ class Order:
         values["premium_style"] = PremiumStyle(values["premium_style"])
         values["flags"] = Flags(values["flags"])
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a taker gives and wants, beside the order; the fields are those of `IExchange.Fill`.
+
+    Attributes:
+        limit_price: Worst price per package [wad quote].
+        taker_vault: Own vault; 0 where one is opened.
+        size: Packages [1e-6]; MAX_UINT takes all that is left.
+        max_fee: Largest fee of the whole fill [native].
+        max_deficit: Largest recorded deficit of the cell at which the taker trades [wad].
+        round_id: Round whose age the order's slip has grown by; 0 for none.
+    """
+
+    limit_price: int
+    taker_vault: int = 0
+    size: int = MAX_UINT
+    max_fee: int = MAX_UINT
+    max_deficit: int = 0
+    round_id: int = 0
+
+    def to_tuple(self, order: Order, signature: bytes) -> tuple[Any, ...]:
+        """The ABI tuple that `fill`, `open_and_fill` and `fill_many` take."""
+        return (
+            order.to_tuple(), signature, self.taker_vault, self.size, self.limit_price, self.max_fee,
+            self.max_deficit, self.round_id,
+        )  # fmt: skip
 
 
 def _parse(kind: str, value: Any) -> Any:
@@ -254,11 +301,12 @@ def check(order: Order) -> None:
         abs(order.price) <= 2**127,
         0 <= order.iv <= 100 * 10**18,
         int(order.premium_style) in (0, 1),
-        0 <= int(order.flags) <= 3,
+        0 <= int(order.flags) <= 7,
         all(leg.ratio != 0 and abs(leg.ratio) * order.size < 2**63 for leg in order.legs),
     )
     if not all(ranges):
         raise OrderError("order/out-of-range")
+    _check_bounds(order)
     if any(a.series >= b.series for a, b in zip(order.legs, order.legs[1:], strict=False)):
         raise OrderError("order/legs-unsorted")
     try:
@@ -271,20 +319,46 @@ def check(order: Order) -> None:
         raise OrderError("order/only-cash")
 
 
-def size_refusal(order: Order, filled: int, size: int) -> str:
+def has_band(order: Order) -> bool:
+    """Whether an order is good within a range of spot only."""
+    return order.spot_min != 0 or order.spot_max != MAX_UINT
+
+
+def _check_bounds(order: Order) -> None:
+    if not 0 <= order.slip <= MAX_SLIP:
+        raise OrderError(f"order/out-of-range: slip is at most {MAX_SLIP:,} bps of spot, not {order.slip:,}")
+    if not 0 <= order.patience <= MAX_PATIENCE:
+        raise OrderError(f"order/out-of-range: patience is at most {MAX_PATIENCE:,} s, not {order.patience:,}")
+    if order.flags & Flags.TOGETHER and order.salt == 0:
+        raise OrderError("order/together-without-salt: orders that take from one another share a salt that is not 0")
+    if order.iv and order.slip:
+        raise OrderError("order/slip-with-iv: an order is priced by a vol or by slip off mark, not by both")
+    if order.patience and not (order.slip and has_band(order)):
+        raise OrderError(
+            "order/patience-without-bounds: patience lets slip grow while spot is in a band, so it needs both"
+        )
+
+
+def size_refusal(order: Order, filled: int, size: int, reducible: int = MAX_UINT) -> str:
     """Why a live order does not allow a fill of a size, "" when it does; equal to contracts/exchange/order_rules.vy.
 
     Args:
         order: The order.
         filled: Packages filled before [1e-6].
         size: Packages to fill [1e-6].
+        reducible: Packages that only reduce [1e-6]; of a reduce-only order.
     """
-    left = order.size - filled
+    unfilled = order.size - filled
+    left = unfilled
+    if order.flags & Flags.REDUCE_ONLY:
+        left = min(unfilled, reducible)
+        if left == 0 or left < size <= unfilled:
+            return "exchange/reduce-only"
     if size > left:
         return "exchange/above-remainder"
     if size <= 0 or size < min(order.min_fill, left):
         return "exchange/below-min-fill"
-    if order.flags & Flags.FILL_OR_KILL and size != order.size:
+    if order.flags & Flags.FILL_OR_KILL and size != left:
         return "exchange/fill-or-kill"
     return ""
 
@@ -297,6 +371,19 @@ def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
 def order_hash(order: Order, domain: Domain) -> bytes:
     """EIP-712 digest: what is signed, and the order's name in events. Equal to `Exchange.hash_order`."""
     return eip712.digest(typed_data(order, domain))
+
+
+def group_key(maker_vault: int, legs: Iterable[OrderLeg], is_bid: bool, salt: int) -> bytes:
+    """Under which key of their signer it is kept how far orders signed TOGETHER have gone."""
+    hashes = b"".join(keccak(keccak(_LEG_TYPE) + encode(["uint128", "int64"], [leg.series, leg.ratio])) for leg in legs)
+    return keccak(encode(["uint256", "bytes32", "bool", "uint256"], [maker_vault, keccak(hashes), is_bid, salt]))
+
+
+def order_key(order: Order, domain: Domain) -> bytes:
+    """Under which key of its signer it is kept how far an order has gone. Equal to `OrderLens.key_of`."""
+    if order.flags & Flags.TOGETHER:
+        return group_key(order.maker_vault, order.legs, order.is_bid, order.salt)
+    return order_hash(order, domain)
 
 
 def sign(order: Order, domain: Domain, private_key: str | bytes) -> bytes:

@@ -97,6 +97,11 @@ def legs_of(order: Order, size: int) -> tuple[Leg, ...]:
     return tuple(found)
 
 
+def contracts_of(order: Order, size: int) -> int:
+    """Contracts of `size` packages that count as notional [1e-6]."""
+    return _contracts(legs_of(order, size))
+
+
 def mark(legs: tuple[Leg, ...], snapshot: Snapshot) -> int:
     """Value of the legs [wad]: all models mark alike."""
     return exact.assess(legs, snapshot, RiskWord()).value
@@ -106,25 +111,52 @@ def _div_up(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def _price(order: Order, legs: tuple[Leg, ...], size: int, snapshot: Snapshot) -> int:
+def _bound(order: Order, total: int, size: int) -> int:
+    """The better for the maker of the signed price and one of the whole size [wad * 1e-6]."""
+    return min(order.price, total // size) if order.is_bid else max(order.price, _div_up(total, size))
+
+
+def slip_allowed(order: Order, contracts: int, snapshot: Snapshot, age: int) -> int:
+    """How far from mark an order trades [wad * 1e-6], by the age of the round that its filler names [s]; 0 for none."""
+    allowed = contracts * snapshot.spot * order.slip // BPS_IN_ONE
+    return allowed * min(age, order.patience) // order.patience if order.patience else allowed
+
+
+def _price(order: Order, legs: tuple[Leg, ...], size: int, snapshot: Snapshot, age: int) -> int:
+    if order.slip:
+        allowed = slip_allowed(order, _contracts(legs), snapshot, age)
+        return _bound(order, mark(legs, snapshot) * MICRO + (allowed if order.is_bid else -allowed), size)
     if order.iv == 0:
         return order.price
     flat = replace(
         snapshot, surface_near=order.iv, surface_far=0, surface_weight=0, status=snapshot.status & ~Status.SURFACE_SVI
     )
-    value = mark(legs, flat) * MICRO
-    return min(order.price, value // size) if order.is_bid else max(order.price, _div_up(value, size))
+    return _bound(order, mark(legs, flat) * MICRO, size)
 
 
-def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot) -> Terms:
-    """Price, premium and fees of a fill of `size` packages [1e-6]; a vault below zero pays none."""
+def _contracts(legs: tuple[Leg, ...]) -> int:
+    return sum(abs(leg.quantity) for leg in legs if leg.kind != Kind.CASH)
+
+
+def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot, age: int = 0) -> Terms:
+    """Price, premium and fees of a fill of `size` packages [1e-6]; a vault below zero pays none.
+
+    Args:
+        order: The order.
+        size: Packages [1e-6].
+        decimals: Of the market's token.
+        fees: Of the market.
+        snapshot: Prices of the cell.
+        age: Of the round that the filler of an order with patience names [s]; 0 for none.
+    """
     legs = legs_of(order, size)
-    contracts = sum(abs(leg.quantity) for leg in legs if leg.kind != Kind.CASH)
-    price = _price(order, legs, size, snapshot)
-    notional = contracts * snapshot.spot
+    price = _price(order, legs, size, snapshot, age)
+    # fees are counted at the undisputed price where none is active; without one there is none
+    at = snapshot if snapshot.is_usable else snapshot.at(snapshot.undisputed)
+    notional = _contracts(legs) * at.spot
     most = abs(price) * size
     if notional * max(fees.taker_bps, fees.maker_bps) > most * fees.cap_bps:
-        most = max(most, abs(mark(legs, snapshot)) * MICRO)
+        most = max(most, abs(mark(legs, at)) * MICRO)
     most *= fees.cap_bps
     unit = MICRO * 10 ** (18 - decimals)
     full = notional * fees.taker_bps

@@ -141,7 +141,8 @@ def _pull_feed(steps: list[Step], create: Creator, name: str, feed: PullFeed, sy
 
 def maker_bounds(maker: MakerInputs) -> tuple[object, ...]:
     """Arguments of `MakerVault.set_bounds`."""
-    return (maker.quoter or EMPTY, maker.edge_bps, maker.quote_seconds, maker.max_contracts, maker.cap)
+    bounds = (maker.edge_bps, maker.quote_seconds, maker.max_contracts, maker.cap, maker.max_deficit)
+    return ((maker.quoter or EMPTY, *bounds),)
 
 
 def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, hashes: Mapping[str, str]) -> Deployment:

@@ -87,6 +87,7 @@ class MakerInputs:
         quote_seconds: Longest life of a quote.
         max_contracts: Most contracts of one order, over its legs [1e-6].
         cap: Most that deposits may bring the assets to [native].
+        max_deficit: Largest recorded deficit of a cell at which a quote may be filled [wad].
     """
 
     owner: str | None
@@ -95,6 +96,7 @@ class MakerInputs:
     quote_seconds: int
     max_contracts: int
     cap: int
+    max_deficit: int = 0
 
 
 #: Delay of a timelock [seconds]: default, least and greatest, as `contracts/governance/Timelock.vy` bounds it.
@@ -312,13 +314,15 @@ def _kind(entry: _Entry, role: str, feed: AnyFeed | None) -> int:
 
 
 def _maker(entry: _Entry) -> MakerInputs:
-    entry.only("owner", "quoter", "edge_bps", "quote_seconds", "max_contracts", "cap")
+    entry.only("owner", "quoter", "edge_bps", "quote_seconds", "max_contracts", "cap", "max_deficit")
     numbers = {name: entry.number(name) for name in ("edge_bps", "quote_seconds", "max_contracts", "cap")}
+    numbers["max_deficit"] = entry.number("max_deficit", 0)
     for name, low, high in (("edge_bps", 5, 2_000), ("quote_seconds", 0, 3_600), ("max_contracts", 0, 2**63)):
         if not low <= numbers[name] <= high:
             raise BadInput(f"{entry.where}: {name} {numbers[name]} is not within {low} and {high}.")
-    if numbers["cap"] < 0:
-        raise BadInput(f"{entry.where}: cap {numbers['cap']} is below zero.")
+    for name in ("cap", "max_deficit"):
+        if numbers[name] < 0:
+            raise BadInput(f"{entry.where}: {name} {numbers[name]} is below zero.")
     return MakerInputs(owner=entry.address("owner"), quoter=entry.address("quoter"), **numbers)
 
 

@@ -49,6 +49,8 @@ class VaultView:
         delta: Net delta [contracts].
         health: E / MM; None when infinite.
         legs: Its legs.
+        deficit: D_cell: recorded deficits of its cell.
+        at_risk: Most that these can cost its value, after what insurance still has for the cell.
     """
 
     vault_id: int
@@ -72,6 +74,8 @@ class VaultView:
     delta: int
     health: int | None
     legs: tuple[Leg, ...]
+    deficit: int = 0
+    at_risk: int = 0
 
     @property
     def cell(self) -> Cell:
@@ -162,6 +166,8 @@ class CellView:
         decimals: Decimals of the token.
         lot: Step of quantities [1e-6 contracts].
         open_interest: Of the market [1e-6 contracts].
+        deficit: D_cell: recorded deficits of the cell [wad].
+        insured: What the cell's cap leaves of the insurance [wad].
     """
 
     cell: Cell
@@ -174,6 +180,8 @@ class CellView:
     decimals: int
     lot: int
     open_interest: int
+    deficit: int = 0
+    insured: int = 0
 
     @property
     def active(self) -> bool:
@@ -217,6 +225,8 @@ def described(state: Mapping[str, Any]) -> VaultView:
         delta=state["delta"],
         health=None if state["health"] == INFINITE else state["health"],
         legs=legs_of(state["legs"]),
+        deficit=state["deficit"],
+        at_risk=state["at_risk"],
     )
 
 
@@ -255,6 +265,8 @@ def cell_view(cell: Cell, state: Mapping[str, Any]) -> CellView:
         decimals=state["decimals"],
         lot=state["lot"],
         open_interest=state["open_interest"],
+        deficit=state["deficit"],
+        insured=state["insured"],
     )
 
 

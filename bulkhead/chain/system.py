@@ -143,7 +143,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Operators"],
             at["TradeLimits"],
         ),
-        "TradeLimits": (at["Clearinghouse"], at["Exchange"]),
+        "TradeLimits": (at["Clearinghouse"], at["Exchange"], at["OracleAdapter"]),
         "Liquidator": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"], at["InsuranceFund"]),
         "Settlement": (at["RiskParameters"], at["Clearinghouse"], at["ExpiryPrices"], at["InsuranceFund"]),
         "InsuranceFund": (

@@ -20,7 +20,7 @@ from bulkhead.chain.errors import BadInput
 if TYPE_CHECKING:
     from bulkhead.chain.connection import Connection
     from bulkhead.chain.sender import Sender
-    from bulkhead.client import Bulkhead
+    from bulkhead.client import Bulkhead, VaultInfo
 
 DEPLOYMENT = "deployments/local"
 RPC = "http://127.0.0.1:8545"
@@ -152,3 +152,10 @@ def show(table: Table) -> None:
 def moment(at: int) -> str:
     """A time as text, "-" for none."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" if at else "-"
+
+
+def deficit_rows(info: VaultInfo) -> list[tuple[str, str]]:
+    """What insolvent vaults of the expiry owe and what that can cost this one; nothing where none does."""
+    if not info.deficit:
+        return []
+    return [("deficits of the expiry", f"{info.deficit:,.6f}"), ("at risk from them", f"{info.at_risk:,.6f}")]

@@ -6,14 +6,14 @@ import re
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, show
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, show
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -46,6 +46,14 @@ def _signed(path: str) -> SignedOrder:
 @click.option("--size", type=Amount(), required=True, help="Packages.")
 @click.option("--good-for", type=int, default=300, show_default=True, help="Seconds from the newest block.")
 @click.option("--deferred", is_flag=True, help="The premium is a cash leg instead of tokens.")
+@click.option("--spot-min", type=Amount(), help="Good only while spot is at least this.")
+@click.option("--spot-max", type=Amount(), help="Good only while spot is at most this.")
+@click.option("--slip", type=int, default=0, help="Trade at most so many bps of spot per contract worse than mark.")
+@click.option("--patience", type=int, default=0, help="Seconds in the range of spot after which the slip is full.")
+@click.option("--reduce-only", is_flag=True, help="Only what reduces the vault's position.")
+@click.option("--fill-or-kill", is_flag=True, help="All that is left, or nothing.")
+@click.option("--together", "salt", type=int, help="Take from all orders of these legs and side with this number.")
+@click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which it may be filled.")
 @chain_options
 @key_option()
 def order_sign(
@@ -56,16 +64,37 @@ def order_sign(
     price: Decimal,
     size: Decimal,
     good_for: int,
-    deferred: bool,
     place: Place,
+    **terms: Any,
 ) -> None:
     """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
-    from bulkhead.orders import PremiumStyle
-
-    style = PremiumStyle.DEFERRED if deferred else PremiumStyle.UPFRONT
     client = place.client()
-    signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, premium_style=style)
-    click.echo(signed.to_json())
+    click.echo(client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, **_fields(**terms)).to_json())
+
+
+def _fields(
+    *,
+    deferred: bool,
+    reduce_only: bool,
+    fill_or_kill: bool,
+    salt: int | None,
+    slip: int,
+    patience: int,
+    **amounts: Decimal | None,
+) -> dict[str, Any]:
+    """Fields of an order from the options of `order sign`; those not given are the client's."""
+    from bulkhead.client import to_wad
+    from bulkhead.orders import Flags, PremiumStyle
+
+    flags = Flags.REDUCE_ONLY * reduce_only | Flags.FILL_OR_KILL * fill_or_kill | Flags.TOGETHER * (salt is not None)
+    return {
+        "premium_style": PremiumStyle.DEFERRED if deferred else PremiumStyle.UPFRONT,
+        "flags": Flags(flags),
+        "slip": slip,
+        "patience": patience,
+        **({} if salt is None else {"salt": salt}),
+        **{name: to_wad(amount) for name, amount in amounts.items() if amount is not None},
+    }
 
 
 @order.command("fill")
@@ -73,15 +102,22 @@ def order_sign(
 @click.option("--vault", "vault_id", type=int, help="Own vault; without it one is opened.")
 @click.option("--size", type=Amount(), help="Packages; without it all that is left.")
 @click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
-@click.option("--limit", type=Amount(), help="Worst price per package.")
+@click.option("--limit", type=Amount(), help="Worst price per package; of an order priced at the fill it is needed.")
+@click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which you still trade.")
 @chain_options
 @key_option()
 def order_fill(
-    file: str, vault_id: int | None, size: Decimal | None, deposit: Decimal, limit: Decimal | None, place: Place
+    file: str,
+    vault_id: int | None,
+    size: Decimal | None,
+    deposit: Decimal,
+    limit: Decimal | None,
+    max_deficit: Decimal | None,
+    place: Place,
 ) -> None:
     """Fill a signed order (FILE, or - for standard input)."""
-    client = place.client()
-    click.echo(client.orders.fill(_signed(file), vault_id, size, deposit, limit_price=limit))
+    fill = place.client().orders.fill
+    click.echo(fill(_signed(file), vault_id, size, deposit, limit_price=limit, max_deficit=max_deficit))
 
 
 @order.command("state")
@@ -102,9 +138,25 @@ def order_state(files: tuple[str, ...], vault_id: int, place: Place) -> None:
 @chain_options
 @key_option()
 def order_cancel(which: tuple[str, ...], place: Place) -> None:
-    """Cancel ORDERS (files, - or hashes 0x...) that the key has signed."""
+    """Cancel ORDERS (files, - or hashes 0x...) of the key; one of several signed together ends them all."""
     found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
     click.echo(place.client().orders.cancel(found).hash)
+
+
+@order.command("cancel-together", cls=PackageCommand)
+@click.argument("vault_id", type=int)
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("legs", nargs=-1, required=True)
+@click.option("--expiry", required=True, help="Of the series: a date (08:00 UTC), an ISO time or unix seconds.")
+@click.option("--together", "salt", type=int, required=True, help="The number they were signed with.")
+@click.option("--signer", help="Who signed them; without it the key. The vault's owner may end an operator's, too.")
+@chain_options
+@key_option()
+def order_cancel_together(
+    vault_id: int, side: str, legs: tuple[str, ...], expiry: str, salt: int, signer: str | None, place: Place
+) -> None:
+    """End the orders of VAULT_ID to buy or sell LEGS that were signed together, without their files."""
+    click.echo(place.client().orders.cancel_together(vault_id, expiry, legs, side, salt, signer).hash)
 
 
 @order.command("preview")
@@ -130,6 +182,7 @@ def order_preview(
         ("maintenance margin", f"{found.after.maintenance_margin:,.6f}"),
         ("initial margin", f"{found.after.initial_margin:,.6f}"),
         ("health", health),
+        *deficit_rows(found.after),
         ("passes", "yes" if found.passes else "no"),
         *([("a fill would meet", reasons.sentence(found.refusal))] if found.refusal else []),
         ("liquidated below, above", ", ".join(prices)),

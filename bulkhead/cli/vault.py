@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from bulkhead.chain.words import describe
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, moment, show
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, moment, show
 
 if TYPE_CHECKING:
     from bulkhead.client import VaultInfo
@@ -54,6 +54,7 @@ def vault_show(vault_id: int, place: Place, as_json: bool) -> None:
         ("initial margin", f"{info.initial_margin:,.6f}"),
         ("health", health),
         ("state", info.state + ("" if info.priced else " (the price is not fresh)")),
+        *deficit_rows(info),
         ("legs", ", ".join(describe(leg) for leg in info.legs) or "none"),
     ):
         table.add_row(name, value)

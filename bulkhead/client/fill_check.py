@@ -46,6 +46,7 @@ class Fill:
         size: Packages [1e-6], None for all that is left.
         taker: Who would fill; the zero address for anyone.
         vault_id: The vault to fill into; 0 for any, or one still to be opened.
+        round_id: Round by whose age the order's slip has grown; 0 for none.
     """
 
     order: Order
@@ -53,6 +54,7 @@ class Fill:
     size: int | None
     taker: str = orders.ZERO_ADDRESS
     vault_id: int = 0
+    round_id: int = 0
 
 
 def check_fill(chain: Connection, fill: Fill) -> tuple[int, str]:
@@ -74,9 +76,13 @@ def check_fill(chain: Connection, fill: Fill) -> tuple[int, str]:
         (state,) = order_states(chain, [signed], fill.taker, 0)
         if STATUSES[state["status"]] in DEAD:
             raise _refused(state["reason"])
-    filled = chain["Exchange"].call("filled_of", order.signer, orders.order_hash(order, domain)).packages
-    size = order.size - filled if fill.size is None else fill.size
-    reason = orders.size_refusal(order, filled, size)
+    filled = chain["Exchange"].call("filled_of", order.signer, orders.order_key(order, domain)).packages
+    reducible = orders.MAX_UINT
+    if order.flags & orders.Flags.REDUCE_ONLY:
+        legs = [(leg.series, leg.ratio) for leg in order.legs]
+        reducible = chain["TradeLimits"].call("reducible", order.maker_vault, legs, order.is_bid)
+    size = min(order.size - filled, reducible) if fill.size is None else fill.size
+    reason = orders.size_refusal(order, filled, size, reducible)
     if reason:
         raise _refused(reason)
     reason = _lens_refusal(chain, fill, size, opens=fill.vault_id == 0)
@@ -93,7 +99,8 @@ def _refused(reason: str) -> Reverted:
 
 def _lens_refusal(chain: Connection, fill: Fill, size: int, opens: bool) -> str:
     try:
-        chain["FillCheck"].call("check_fill", fill.order.to_tuple(), size, fill.taker, fill.vault_id, opens)
+        order = fill.order.to_tuple()
+        chain["FillCheck"].call("check_fill", order, size, fill.taker, fill.vault_id, opens, fill.round_id)
     except Reverted as error:
         if not error.reason:
             raise

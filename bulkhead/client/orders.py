@@ -9,6 +9,7 @@ from typing import Any
 from bulkhead import orders
 from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.lens import CellView, cell_view
 from bulkhead.chain.sender import Receipt
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import (
@@ -21,6 +22,7 @@ from bulkhead.client.amounts import (
     to_strike,
     to_wad,
 )
+from bulkhead.client.deficits import tolerated
 from bulkhead.client.fill_check import STATUSES, order_states
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.preview import FillPreview, Side, fill_preview
@@ -61,7 +63,8 @@ class Orders:
             price: Quote units per package.
             size: Packages.
             good_for: Seconds from the newest block for which the order is good.
-            **other: Further fields of `orders.Order`, as integers.
+            **other: Further fields of `orders.Order`, as integers. Without them `since` is the time of the newest block
+                and `max_deficit` what `deficits.tolerated` says.
         """
         if side not in ("buy", "sell"):
             raise BadInput(f"side is 'buy' or 'sell', not {side!r}.")
@@ -69,6 +72,7 @@ class Orders:
         view = self._vaults.view(vault_id)
         at = parse_expiry(expiry)
         package = [package_leg(leg) for leg in legs]
+        now = account.chain.rpc.timestamp()
         try:
             series = [(Series(view.market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package]
             built = orders.build(
@@ -78,16 +82,22 @@ class Orders:
                 is_bid=side == "buy",
                 price=to_wad(price),
                 size=to_quantity(size),
-                expiry=account.chain.rpc.timestamp() + good_for,
-                **other,
+                expiry=now + good_for,
+                **{"since": now, **other},
             )
         except ValueError as error:
             raise BadInput(f"That order has no valid form: {error}.") from error
-        if "epoch" in other:
-            return built
         # asked last: the Exchange has no words for an order of no valid form
-        epoch = account.chain["Exchange"].call("epoch_for", vault_id, [leg.series for leg in built.legs])
-        return orders.with_changes(built, epoch=epoch)
+        chain = account.chain
+        epoch, market = read(
+            chain.rpc,
+            [
+                chain["Exchange"].query("epoch_for", vault_id, [leg.series for leg in built.legs]),
+                chain["Lens"].query("market", view.market, at),
+            ],
+        )
+        deficit = tolerated(cell_view((view.market, at), market), built, built.size)
+        return orders.with_changes(built, **{"epoch": epoch, "max_deficit": deficit, **other})
 
     def sign(
         self,
@@ -130,6 +140,7 @@ class Orders:
         model: str = "ES",
         limit_price: Number | float | None = None,
         max_fee: Number | None = None,
+        max_deficit: Number | None = None,
     ) -> int:
         """Takes an order into an own vault, or into a new one opened, funded and filled in one transaction.
 
@@ -139,8 +150,10 @@ class Orders:
             size: Packages; None takes all.
             deposit: Quote tokens for a new vault.
             model: Margin model of a new vault.
-            limit_price: Worst price per package; None accepts the order's own.
+            limit_price: Worst price per package; None accepts the order's own, if it has one.
             max_fee: Largest fee of the whole fill; None accepts any.
+            max_deficit: Largest recorded deficit of the cell; None for `deficits.tolerated`. A fill that only reduces,
+                at an upfront premium, has no such limit.
 
         Returns:
             Id of the vault.
@@ -149,20 +162,22 @@ class Orders:
         account = self._account
         exchange = account.chain["Exchange"]
         order = signed.order
-        packages = MAX_UINT if size is None else to_quantity(size)
-        limit = order.price if limit_price is None else to_wad(limit_price)
         market = account.chain.market(Series.unpack(order.legs[0].series).market)
-        fee = MAX_UINT if max_fee is None else to_native(max_fee, market.decimals)
+        asked = self._asked(
+            signed,
+            taker_vault=vault_id or 0,
+            size=MAX_UINT if size is None else to_quantity(size),
+            limit_price=None if limit_price is None else to_wad(limit_price),
+            max_fee=MAX_UINT if max_fee is None else to_native(max_fee, market.decimals),
+            max_deficit=None if max_deficit is None else to_wad(max_deficit),
+        )
         if vault_id is not None:
-            account.signer.execute(exchange, "fill", order.to_tuple(), signed.signature, vault_id, packages, limit, fee)
+            account.signer.execute(exchange, "fill", asked)
             return vault_id
         amount = to_native(deposit, market.decimals)
         account.ensure_allowance(market, account.chain["Clearinghouse"], amount)
         no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
-        receipt = account.signer.execute(
-            exchange, "open_and_fill", order.to_tuple(), signed.signature, int(parse_model(model)), amount, packages,
-            limit, fee, no_permit,
-        )  # fmt: skip
+        receipt = account.signer.execute(exchange, "open_and_fill", asked, int(parse_model(model)), amount, no_permit)
         return next(
             int(log.values.vault_id) for log in receipt.logs(account.chain.contracts) if log.event == "VaultOpened"
         )
@@ -195,7 +210,10 @@ class Orders:
         return fill_preview(self._account.chain, order, None, packages, side)
 
     def close_all(self, vault_id: int, signed: Iterable[SignedOrder]) -> Receipt:
-        """Takes several orders into one vault, all or none, and only if it ends without legs."""
+        """Takes several orders into one vault, all or none, and only if it ends without legs.
+
+        Orders that were signed for the position, such as stops, end with it: the vault's counter rises.
+        """
         fills = [self._entry(one, vault_id) for one in signed]
         return self._account.signer.execute(self._account.chain["Exchange"], "fill_many", fills, 0, 0, vault_id)
 
@@ -223,11 +241,43 @@ class Orders:
 
     def _entry(self, signed: SignedOrder, vault_id: int) -> tuple[Any, ...]:
         self._check(signed)
-        order = signed.order
-        return (order.to_tuple(), signed.signature, vault_id, MAX_UINT, order.price, MAX_UINT)
+        return self._asked(signed, taker_vault=vault_id)
+
+    def _asked(
+        self,
+        signed: SignedOrder,
+        *,
+        taker_vault: int,
+        size: int = MAX_UINT,
+        limit_price: int | None = None,
+        max_fee: int = MAX_UINT,
+        max_deficit: int | None = None,
+    ) -> tuple[Any, ...]:
+        """What the Exchange takes for a fill, with everything that this client decides for its account."""
+        chain, order = self._account.chain, signed.order
+        if limit_price is None and (order.iv or order.slip):
+            raise BadInput("That order is priced at the fill: give the worst price per package that you accept.")
+        if max_deficit is None:
+            max_deficit = tolerated(self._cell(order), order, min(size, order.size))
+        return orders.Asked(
+            limit_price=order.price if limit_price is None else limit_price,
+            taker_vault=taker_vault,
+            size=size,
+            max_fee=max_fee,
+            max_deficit=max_deficit,
+            round_id=chain["FillCheck"].call("round_of", order.to_tuple())["id"] if order.patience else 0,
+        ).to_tuple(order, signed.signature)
+
+    def _cell(self, order: Order) -> CellView:
+        first = Series.unpack(order.legs[0].series)
+        return cell_view(
+            (first.market, first.expiry), self._account.chain["Lens"].call("market", first.market, first.expiry)
+        )
 
     def cancel(self, signed: Iterable[SignedOrder | str | bytes]) -> Receipt:
         """Cancels up to 32 orders that this account signed; those that are filled or cancelled already are left out.
+
+        One that was signed together with others ends them all.
 
         Args:
             signed: Orders, or their hashes.
@@ -252,6 +302,41 @@ class Orders:
             raise BadInput("There is nothing to cancel: filled or cancelled already.")
         return account.signer.execute(exchange, "cancel", alive)
 
+    def cancel_together(
+        self,
+        vault_id: int,
+        expiry: str | int,
+        legs: Iterable[PackageLeg | str],
+        side: str,
+        salt: int,
+        signer: str | None = None,
+    ) -> Receipt:
+        """Ends the orders that were signed together with a salt, without having any of them at hand.
+
+        Args:
+            vault_id: Vault they are of.
+            expiry: Expiry of the series.
+            legs: Theirs.
+            side: "buy" or "sell": theirs.
+            salt: Theirs.
+            signer: Who signed them; None for this account. Only the signer and the vault's owner end them.
+        """
+        if side not in ("buy", "sell"):
+            raise BadInput(f"side is 'buy' or 'sell', not {side!r}.")
+        account, at = self._account, parse_expiry(expiry)
+        market = self._vaults.view(vault_id).market
+        try:
+            package = [package_leg(leg) for leg in legs]
+            packed = sorted((Series(market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package)
+        except ValueError as error:
+            raise BadInput(f"Those are no legs of an order: {error}.") from error
+        who = account.address if signer is None else signer
+        exchange = account.chain["Exchange"]
+        key = orders.group_key(vault_id, [orders.OrderLeg(*leg) for leg in packed], side == "buy", salt)
+        if exchange.call("filled_of", who, key).cancelled:
+            raise BadInput("There is nothing to cancel: cancelled already.")
+        return account.signer.execute(exchange, "cancel_together", who, vault_id, packed, side == "buy", salt)
+
     def _hash_to_cancel(self, one: SignedOrder | str | bytes) -> bytes:
         account = self._account
         if isinstance(one, SignedOrder):
@@ -261,7 +346,7 @@ class Orders:
                     f"The order was signed by {one.order.signer}; only that key can cancel it, and this is "
                     f"{account.address}."
                 )
-            return orders.order_hash(one.order, account.domain)
+            return orders.order_key(one.order, account.domain)
         try:
             found = bytes.fromhex(one.removeprefix("0x")) if isinstance(one, str) else bytes(one)
         except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
-from bulkhead import pricing
+from bulkhead import orders, pricing
 from bulkhead.chain import system
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
@@ -116,7 +116,10 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
     """
     if side.vault_id is not None and side.deposit is not None:
         raise BadInput("A fill goes into an existing vault or into a new one with a deposit, not into both.")
-    fill = Fill(order, signature, size)
+    orders.check(order)
+    # as whoever waits longest would fill it
+    named = chain["FillCheck"].call("round_of", order.to_tuple()) if order.patience else {"id": 0}
+    fill = Fill(order, signature, size, round_id=named["id"])
     if side.vault_id is not None:
         fill = replace(fill, taker=_vault(chain, side.vault_id).owner, vault_id=side.vault_id)
     packages, refusal = check_fill(chain, fill)
@@ -124,7 +127,8 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
     market = chain.market(series.market)
     (cell,) = read_cells(chain, [(series.market, series.expiry)]).values()
     fees = pricing.Fees.unpack(int(chain["Exchange"].call("trading", series.market)))
-    terms = pricing.terms(order, packages, market.decimals, fees, cell.snapshot)
+    age = chain.rpc.timestamp() - named["stamp"] if named["id"] else 0
+    terms = pricing.terms(order, packages, market.decimals, fees, cell.snapshot, age)
     legs, cash = terms.received(order.is_bid == side.is_maker)
     fee = terms.maker_fee if side.is_maker else terms.taker_fee
     moved = [leg.pack() for leg in legs if leg.quantity]

@@ -33,6 +33,8 @@ class VaultInfo:
         state: One word: empty, healthy, covered, margin-call, liquidatable, flagged, expired, claim or debt.
         legs: Its legs.
         priced: False when the price is not fresh; then value and margins are those of the last price.
+        deficit: What insolvent vaults of its cell are recorded to owe.
+        at_risk: Most of its value that this can cost, after what insurance still has for the cell.
     """
 
     vault_id: int
@@ -51,6 +53,8 @@ class VaultInfo:
     state: str
     legs: tuple[Leg, ...]
     priced: bool
+    deficit: Decimal = Decimal(0)
+    at_risk: Decimal = Decimal(0)
 
     @classmethod
     def of(cls, view: VaultView, market: Market) -> VaultInfo:
@@ -72,4 +76,6 @@ class VaultInfo:
             state=view.state,
             legs=view.legs,
             priced=view.fresh,
+            deficit=from_wad(view.deficit),
+            at_risk=from_wad(view.at_risk),
         )

@@ -21,8 +21,9 @@ from aiohttp import web
 from bulkhead import orders, pricing
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.chain.lens import read_cells
+from bulkhead.chain.lens import CellView, read_cells
 from bulkhead.client import Bulkhead, SignedOrder, from_wad
+from bulkhead.client.deficits import tolerated
 from bulkhead.maker.ladder import Quote, Style, ladder
 from bulkhead.risk import series_grid
 from bulkhead.risk.words import Kind, Series
@@ -95,17 +96,17 @@ class Maker:
             # where nothing can be opened a quote is for those who close, if there are any
             if expiry <= now or not (rules.opens(expiry, now) or cell.gross):
                 continue
-            desk = self.desks[expiry]
-            epoch = int(chain["Exchange"].call("epoch_for", desk, []))
+            epoch = int(chain["Exchange"].call("epoch_for", self.desks[expiry], []))
             for quote in ladder(cell.snapshot, self.style):
                 if not series_grid.strike_valid(quote.kind, quote.strike, rules.tick, cell.snapshot.spot):
                     continue
-                found.append(self._entry(quote, self._sign(quote, desk, expiry, epoch, now), expiry))
+                found.append(self._entry(quote, self._sign(quote, cell, epoch, now), expiry))
         return found
 
-    def _sign(self, quote: Quote, desk: int, expiry: int, epoch: int, now: int) -> SignedOrder:
+    def _sign(self, quote: Quote, cell: CellView, epoch: int, now: int) -> SignedOrder:
+        _, expiry = cell.cell
         order = orders.build(
-            maker_vault=desk,
+            maker_vault=self.desks[expiry],
             signer=self.client.address,
             legs=[(Series(self.index, quote.kind, expiry, quote.strike), 1)],
             is_bid=quote.is_bid,
@@ -115,9 +116,11 @@ class Maker:
             epoch=epoch,
             spot_min=quote.spot_min,
             spot_max=quote.spot_max,
+            since=now,
             premium_style=orders.PremiumStyle.DEFERRED if quote.kind == Kind.FUTURE else orders.PremiumStyle.UPFRONT,
         )
-        return self.client.orders.sign_order(order)
+        deficit = tolerated(cell, order, order.size)
+        return self.client.orders.sign_order(orders.with_changes(order, max_deficit=deficit))
 
     def _entry(self, quote: Quote, signed: SignedOrder, expiry: int) -> dict[str, Any]:
         return {

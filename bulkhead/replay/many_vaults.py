@@ -13,7 +13,7 @@ from decimal import ROUND_UP, Decimal
 
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.client import MAX_UINT, PackageLeg, SignedOrder, from_wad, to_strike
-from bulkhead.orders import PremiumStyle
+from bulkhead.orders import Asked, PremiumStyle
 from bulkhead.replay.market import LocalMarket
 from bulkhead.replay.offers import CENT, MICRO, MarketTerms
 from bulkhead.replay.participants import MAKER
@@ -147,11 +147,10 @@ class ManyVaults:
         for member in planned:
             template = templates[member.shape]
             order = template.signed.order
-            limit = 0 if order.is_bid else MAX_UINT // 2
+            asked = Asked(0 if order.is_bid else MAX_UINT // 2, size=size)
             yield exchange.encode(
-                "open_and_fill", order.to_tuple(), template.signed.signature, 0,
-                int(template.deposit(member.cushion) * self.local.unit), size, limit, MAX_UINT,
-                (0, 0, 0, b"\0" * 32, b"\0" * 32),
+                "open_and_fill", asked.to_tuple(order, template.signed.signature), 0,
+                int(template.deposit(member.cushion) * self.local.unit), (0, 0, 0, b"\0" * 32, b"\0" * 32),
             )  # fmt: skip
 
     def _send(self, payloads: Sequence[bytes]) -> None:

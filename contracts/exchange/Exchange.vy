@@ -85,19 +85,6 @@ def _refuse(reason: String[32]):
 
 @internal
 @view
-def _rights(vault_id: uint256, word: uint256, account: address) -> uint256:
-    """
-    @dev What an account may do for a vault: everything as its owner, else what its owner has granted.
-    """
-    if word == 0:
-        return 0
-    if state._owner(word) == account:
-        return permissions.ALL
-    return staticcall IOperators(OPERATORS).permissions_of(vault_id, state._epoch(word), account)
-
-
-@internal
-@view
 def _counter(vault_id: uint256, minimum: uint256, series: DynArray[uint128, 4]) -> uint256:
     """
     @dev Least counter of a live order of the vault in these series.
@@ -121,107 +108,140 @@ def _word(vault_id: uint256) -> uint256:
 
 
 @internal
-def _fill(
-    order: IExchange.Order,
-    signature: Bytes[1024],
-    taker_vault: uint256,
-    wanted: uint256,
-    limit_price: int256,
-    max_fee: uint256,
-) -> bytes32:
+@view
+def _check_deficit(
+    order: IExchange.Order, vault_id: uint256, size: uint256, deficit: uint256, most: uint256
+):
+    """
+    @dev A side trades into a cell with recorded deficits up to what it said; one that only reduces and pays or gets its
+         premium now has no claim on the cell more than before.
+    """
+    if deficit <= most:
+        return
+    is_maker: bool = vault_id == order.maker_vault
+    if order.premium_style == order_form.UPFRONT and size <= staticcall ITradeLimits(LIMITS).reducible(
+        vault_id, order.legs, order.is_bid == is_maker
+    ):
+        return
+    self._refuse("exchange/maker-deficit" if is_maker else "exchange/taker-deficit")
+
+
+@internal
+@view
+def _is_waived(word: uint256, vault_id: uint256, prices: IOracleAdapter.Snapshot) -> bool:
+    """
+    @dev A side that trades its way out of negative equity pays no fee; only a flagged vault can be so far.
+    """
+    return word & state.FLAGGED != 0 and staticcall ITradeLimits(LIMITS).is_negative(vault_id, prices)
+
+
+@internal
+def _check_limits(
+    vault_id: uint256, why: uint256, counter: uint256, terms: pricing.Terms, receives: bool, fee: uint256, prices: IOracleAdapter.Snapshot
+):
+    """
+    @dev What few fills need: keys that may trade and not withdraw are bounded in what they lose, makers may have caps.
+    """
+    if why == 0:
+        return
+    extcall ITradeLimits(LIMITS).check(
+        vault_id,
+        why,
+        counter,
+        terms.legs,
+        receives,
+        terms.cash if receives else -terms.cash,
+        fee,
+        prices,
+    )
+
+
+@internal
+def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
+    order: IExchange.Order = asked.order
     digest: bytes32 = domain._hash_typed_data_v4(order_form._struct_hash(order))
-    filled: uint256 = self.filled[order.signer][digest]
+    key: bytes32 = order_form._key(order, digest)
+    filled: uint256 = self.filled[order.signer][key]
     maker_word: uint256 = self._word(order.maker_vault)
-    maker_rights: uint256 = self._rights(order.maker_vault, maker_word, order.signer)
+    maker_rights: uint256 = rules._rights(OPERATORS, order.maker_vault, maker_word, order.signer)
     minimum: uint256 = self.minimums[order.maker_vault]
-    self._refuse(
-        rules._standing(
-            order,
-            digest,
-            signature,
-            msg.sender,
-            filled,
-            maker_word,
-            maker_rights,
-            self._counter(order.maker_vault, minimum, order_form._series(order.legs)),
-        )
+    size: uint256 = staticcall ITradeLimits(LIMITS).admitted_size(
+        order,
+        asked.signature,
+        ITradeLimits.OrderFacts(
+            digest=digest,
+            taker=msg.sender,
+            filled=filled,
+            word=maker_word,
+            rights=maker_rights,
+            counter=self._counter(order.maker_vault, minimum, order_form._series(order.legs)),
+            size=asked.size,
+        ),
     )
     if order.maker_vault == taker_vault:
         self._refuse("exchange/same-vault")
     taker_word: uint256 = self._word(taker_vault)
-    taker_rights: uint256 = self._rights(taker_vault, taker_word, msg.sender)
+    taker_rights: uint256 = rules._rights(OPERATORS, taker_vault, taker_word, msg.sender)
     if taker_rights & permissions.TRADE == 0:
         self._refuse("exchange/not-taker-owner")
-
-    size: uint256 = wanted
-    if wanted == max_value(uint256):
-        size = order.size - filled
-    self._refuse(rules._size_refusal(order.size, order.min_fill, order.flags, filled, size))
-    if order.flags & order_form.REDUCE_ONLY != 0:
-        loaded: IClearinghouse.Loaded = pricing._load(CLEARINGHOUSE, order.maker_vault)
-        if size > rules._reducible(
-            order.legs, order.is_bid, loaded.vault.terms, loaded.legs
-        ):
-            self._refuse("exchange/reduce-only")
 
     market: uint256 = leg._market_of(order.legs[0].series)
     expiry: uint256 = leg._expiry_of(order.legs[0].series)
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
-    self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
+    self._refuse(
+        rules._spot_refusal(
+            order.spot_min,
+            order.spot_max,
+            order.iv | order.slip != 0,
+            rules._is_guarded(order.slip, order.flags),
+            prices,
+        )
+    )
+    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
+    if token >> state.DEFICITS_AT != 0:
+        deficit: uint256 = state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+        self._check_deficit(order, order.maker_vault, size, deficit, order.max_deficit)
+        self._check_deficit(order, taker_vault, size, deficit, asked.max_deficit)
 
     # before every call that could hand out control
-    self.filled[order.signer][digest] = filled + size
+    filled = rules._filled_after(filled, order.size, order.flags, size)
+    self.filled[order.signer][key] = filled
 
-    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     trading: uint256 = self.trading[market]
-    terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
-    if (terms.price < limit_price) if order.is_bid else (terms.price > limit_price):
+    terms: pricing.Terms = pricing._terms(
+        pricing.Venue(
+            clearinghouse=CLEARINGHOUSE, limits=LIMITS, token=token, trading=trading, round_id=asked.round_id
+        ),
+        order,
+        size,
+        prices,
+    )
+    if (terms.price < asked.limit_price) if order.is_bid else (terms.price > asked.limit_price):
         self._refuse("exchange/limit-price")
-    if terms.taker_fee > max_fee:
+    if self._is_waived(maker_word, order.maker_vault, prices):
+        terms.maker_fee = 0
+    if self._is_waived(taker_word, taker_vault, prices):
+        terms.taker_fee = 0
+    if terms.taker_fee > asked.max_fee:
         self._refuse("exchange/taker-fee")
     if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
         self._refuse("exchange/maker-fee")
 
     seller: uint256 = order.maker_vault
     buyer: uint256 = taker_vault
-    # a side that trades its way out of negative equity pays no fee; only a flagged vault can be so far
-    if maker_word & state.FLAGGED != 0:
-        if staticcall ITradeLimits(LIMITS).is_negative(order.maker_vault, prices):
-            terms.maker_fee = 0
-    if taker_word & state.FLAGGED != 0:
-        if staticcall ITradeLimits(LIMITS).is_negative(taker_vault, prices):
-            terms.taker_fee = 0
     fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
     if order.is_bid:
         seller = taker_vault
         buyer = order.maker_vault
         fees = [terms.taker_fee, terms.maker_fee]
-    # what few fills need: keys that may trade and not withdraw are bounded in what they lose, makers may have caps
     why: uint256 = rules.KEY if maker_rights & permissions.WITHDRAW == 0 else 0
     if minimum & CAPPED_BIT != 0:
         why |= rules.CAPS
-    if why != 0:
-        extcall ITradeLimits(LIMITS).check(
-            order.maker_vault,
-            why,
-            minimum & COUNTER_MASK,
-            terms.legs,
-            order.is_bid,
-            terms.cash if order.is_bid else -terms.cash,
-            terms.maker_fee,
-            prices,
-        )
+    self._check_limits(
+        order.maker_vault, why, minimum & COUNTER_MASK, terms, order.is_bid, terms.maker_fee, prices
+    )
     if taker_rights & permissions.WITHDRAW == 0:
-        extcall ITradeLimits(LIMITS).check(
-            taker_vault,
-            rules.KEY,
-            0,
-            terms.legs,
-            not order.is_bid,
-            -terms.cash if order.is_bid else terms.cash,
-            terms.taker_fee,
-            prices,
-        )
+        self._check_limits(taker_vault, rules.KEY, 0, terms, not order.is_bid, terms.taker_fee, prices)
     outcome: IClearinghouse.Outcome = extcall IClearinghouse(CLEARINGHOUSE).novate(
         IClearinghouse.Novation(
             giver=seller,
@@ -244,8 +264,9 @@ def _fill(
         order_hash=digest,
         maker_vault=order.maker_vault,
         taker_vault=taker_vault,
+        key=key,
         size=size,
-        filled=filled + size,
+        filled=filled,
         price=terms.price,
         premium=terms.premium,
         maker_fee=outcome.fees[1] if order.is_bid else outcome.fees[0],
@@ -255,26 +276,14 @@ def _fill(
 
 
 @external
-def fill(
-    order: IExchange.Order,
-    signature: Bytes[1024],
-    taker_vault: uint256,
-    size: uint256,
-    limit_price: int256,
-    max_fee: uint256,
-) -> bytes32:
+def fill(asked: IExchange.Fill) -> bytes32:
     """
     @notice Takes a part of a signed order into a vault of the caller.
     @dev Keeps INV-02, INV-05. Reverts: the reasons of `_refuse`, `exchange/...` here, and the Clearinghouse's.
-    @param order The signed order.
-    @param signature ECDSA of 65 or 64 bytes, or what the signer's EIP-1271 contract wants.
-    @param taker_vault A vault the caller owns or may trade for.
-    @param size Packages to take [1e-6]; `max_value(uint256)` takes all that is left.
-    @param limit_price Worst price per package for the caller [wad quote].
-    @param max_fee Largest fee of the caller for the whole fill [native].
+    @param asked The order, its signature, and what the caller gives and wants.
     @return Hash of the order.
     """
-    return self._fill(order, signature, taker_vault, size, limit_price, max_fee)
+    return self._fill(asked, asked.taker_vault)
 
 
 @internal
@@ -294,29 +303,22 @@ def _check_legs(legs: DynArray[IExchange.OrderLeg, 4]):
 
 @external
 def open_and_fill(
-    order: IExchange.Order,
-    signature: Bytes[1024],
-    model: uint256,
-    deposit: uint256,
-    size: uint256,
-    limit_price: int256,
-    max_fee: uint256,
-    permit: IExchange.Permit,
+    asked: IExchange.Fill, model: uint256, deposit: uint256, permit: IExchange.Permit
 ) -> uint256:
     """
     @notice Opens a vault for the caller, deposits and fills, in one transaction.
-    @param order The signed order; its market is the new vault's.
-    @param signature The maker's.
+    @param asked As in `fill`; its order's market is the new vault's, its taker vault is not looked at.
     @param model Margin model of the new vault.
     @param deposit Tokens the Clearinghouse pulls from the caller [native].
-    @param size As in `fill`. @param limit_price As in `fill`. @param max_fee As in `fill`.
     @param permit ERC-2612 approval of the Clearinghouse, v = 0 for none; its failure is ignored.
     @return Id of the new vault.
     """
-    self._check_legs(order.legs)
+    self._check_legs(asked.order.legs)
     if permit.v != 0:
         token: uint256 = (
-            staticcall IClearinghouse(CLEARINGHOUSE).market(leg._market_of(order.legs[0].series))
+            staticcall IClearinghouse(CLEARINGHOUSE).market(
+                leg._market_of(asked.order.legs[0].series)
+            )
         ).token_word
         # a front-runner may have used the permit already: the allowance decides
         permitted: bool = raw_call(
@@ -333,8 +335,8 @@ def open_and_fill(
             ),
             revert_on_failure=False,
         )
-    vault_id: uint256 = self._open(order.legs, model, deposit)
-    self._fill(order, signature, vault_id, size, limit_price, max_fee)
+    vault_id: uint256 = self._open(asked.order.legs, model, deposit)
+    self._fill(asked, vault_id)
     return vault_id
 
 
@@ -351,10 +353,12 @@ def fill_many(
     @param model Margin model of an opened vault.
     @param amount Tokens that go from the first fill's taker vault to the last one's before the last fill [native];
            `max_value(uint256)` moves all.
-    @param flat A vault that must end without legs; 0 for none.
+    @param flat One of the taker vaults, which must end without legs; its counter rises, so that orders signed for what it
+           held end with it. 0 for none.
     @return The vault of the last fill.
     """
     vault_id: uint256 = 0
+    is_taker: bool = False
     last: uint256 = len(fills)
     for one: IExchange.Fill in fills:
         last -= 1
@@ -366,9 +370,13 @@ def fill_many(
                 self._move(
                     fills[0].taker_vault, vault_id, leg._expiry_of(one.order.legs[0].series), amount
                 )
-        self._fill(one.order, one.signature, vault_id, one.size, one.limit_price, one.max_fee)
+        self._fill(one, vault_id)
+        is_taker = is_taker or vault_id == flat
     if flat != 0:
+        if not is_taker:
+            self._refuse("exchange/flat-not-filled")
         self._check_flat(self._word(flat))
+        self._bump(flat, (self.minimums[flat] & COUNTER_MASK) + 1)
     return vault_id
 
 
@@ -412,8 +420,31 @@ def cancel(hashes: DynArray[bytes32, 32]):
     @param hashes Digests of `hash_order`.
     """
     for digest: bytes32 in hashes:
-        self.filled[msg.sender][digest] |= rules.CANCELLED
-        log IExchange.OrderCancelled(order_hash=digest, signer=msg.sender)
+        self._cancel(msg.sender, digest)
+
+
+@internal
+def _cancel(signer: address, key: bytes32):
+    self.filled[signer][key] |= rules.CANCELLED
+    log IExchange.OrderCancelled(order_hash=key, signer=signer)
+
+
+@external
+def cancel_together(
+    signer: address,
+    maker_vault: uint256,
+    legs: DynArray[IExchange.OrderLeg, 4],
+    is_bid: bool,
+    salt: uint256,
+):
+    """
+    @notice Kills the orders that are counted together under these; what was filled stays filled. Only the signer or the
+            owner of the vault.
+    @param signer Who signed them. @param maker_vault Theirs. @param legs Theirs. @param is_bid Theirs. @param salt Theirs.
+    """
+    if msg.sender != signer:
+        self._check_owner(maker_vault)
+    self._cancel(signer, order_form._group(maker_vault, legs, is_bid, salt))
 
 
 @internal
@@ -431,7 +462,7 @@ def _check_owner(vault_id: uint256) -> uint256:
 @internal
 @view
 def _check_trader(vault_id: uint256):
-    if self._rights(vault_id, self._word(vault_id), msg.sender) & permissions.TRADE == 0:
+    if rules._rights(OPERATORS, vault_id, self._word(vault_id), msg.sender) & permissions.TRADE == 0:
         self._refuse("exchange/not-vault-owner")
 
 
@@ -467,6 +498,11 @@ def bump_epoch(vault_id: uint256, minimum: uint256):
     @param minimum New least counter, higher than the last.
     """
     self._check_trader(vault_id)
+    self._bump(vault_id, minimum)
+
+
+@internal
+def _bump(vault_id: uint256, minimum: uint256):
     old: uint256 = self.minimums[vault_id]
     self._check_higher(old & COUNTER_MASK, minimum)
     self.minimums[vault_id] = (old & ~COUNTER_MASK) | minimum
@@ -540,14 +576,14 @@ def hash_order(order: IExchange.Order) -> bytes32:
 
 @external
 @view
-def filled_of(signer: address, order_hash: bytes32) -> IExchange.Filled:
+def filled_of(signer: address, key: bytes32) -> IExchange.Filled:
     """
     @notice How far an order has gone.
     @param signer Its signer.
-    @param order_hash Digest of `hash_order`.
+    @param key The digest of `hash_order`; of orders signed together what they share (OrderLens.key_of).
     @return Packages filled, and whether it was cancelled.
     """
-    filled: uint256 = self.filled[signer][order_hash]
+    filled: uint256 = self.filled[signer][key]
     return IExchange.Filled(
         packages=filled & ~rules.CANCELLED, cancelled=filled & rules.CANCELLED != 0
     )

@@ -87,6 +87,8 @@ quote_seconds: public(uint256)
 max_contracts: public(uint256)
 # most that deposits may bring the assets to [native]
 cap: public(uint256)
+# largest recorded deficit of a cell at which a quote may be filled [wad]
+max_deficit: public(uint256)
 _desks: DynArray[uint256, MAX_DESKS]
 # per holder; a purchase for somebody locks what it buys and nothing else, so nobody can lock another's shares
 _locked: HashMap[address, Locked]
@@ -156,7 +158,9 @@ def _allows(order: IExchange.Order) -> bool:
     """
     @dev Whether the bounds hold for an order of well-formed legs, at prices of this moment.
     """
-    if order.signer != self or order.maker_vault not in self._desks or order.iv != 0:
+    if order.maker_vault not in self._desks:
+        return False
+    if order.max_deficit > self.max_deficit:
         return False
     if order.expiry > block.timestamp + self.quote_seconds:
         return False
@@ -190,6 +194,37 @@ def _allows(order: IExchange.Order) -> bool:
     return asked >= mark + convert(edge, int256)
 
 
+@internal
+@view
+def _order(quote: IMakerVault.Quote) -> IExchange.Order:
+    """
+    @dev The only order that a quote can stand for: signed by this contract, priced without vol, slip or patience.
+    """
+    return IExchange.Order(
+        maker_vault=quote.maker_vault,
+        signer=self,
+        taker=quote.taker,
+        legs=quote.legs,
+        is_bid=quote.is_bid,
+        price=quote.price,
+        iv=0,
+        slip=0,
+        patience=0,
+        size=quote.size,
+        min_fill=quote.min_fill,
+        premium_style=quote.premium_style,
+        max_fee=quote.max_fee,
+        spot_min=quote.spot_min,
+        spot_max=quote.spot_max,
+        max_deficit=quote.max_deficit,
+        epoch=quote.epoch,
+        since=quote.since,
+        salt=quote.salt,
+        expiry=quote.expiry,
+        flags=quote.flags,
+    )
+
+
 @external
 @view
 def isValidSignature(digest: bytes32, signature: Bytes[1024]) -> bytes4:
@@ -197,16 +232,17 @@ def isValidSignature(digest: bytes32, signature: Bytes[1024]) -> bytes4:
     @notice EIP-1271: the magic word when the digest is an order within the bounds that the quoter signed, else 0.
     @dev Bounds hold at the moment of the call, so a quote dies when mark comes closer to it than the edge.
     @param digest What the Exchange asks about.
-    @param signature ABI encoding of (order, ECDSA signature of the quoter over the same digest).
+    @param signature ABI encoding of (IMakerVault.Quote, ECDSA signature of the quoter over the same digest).
     @return 0x1626ba7e or 0.
     """
-    order: IExchange.Order = empty(IExchange.Order)
-    quote: Bytes[65] = b""
-    order, quote = abi_decode(signature, (IExchange.Order, Bytes[65]))
+    quote: IMakerVault.Quote = empty(IMakerVault.Quote)
+    signed: Bytes[65] = b""
+    quote, signed = abi_decode(signature, (IMakerVault.Quote, Bytes[65]))
+    order: IExchange.Order = self._order(quote)
     if staticcall IExchange(EXCHANGE).hash_order(order) != digest:
         return NO
     quoter: address = self.quoter
-    if quoter == empty(address) or signer_of._recover(digest, quote) != quoter:
+    if quoter == empty(address) or signer_of._recover(digest, signed) != quoter:
         return NO
     if self._allows(order):
         return signer_of.MAGIC
@@ -281,40 +317,32 @@ def set_caps(vault_id: uint256, delta: uint256, vega: uint256):
 
 
 @external
-def set_bounds(
-    quoter: address,
-    edge_bps: uint256,
-    quote_seconds: uint256,
-    max_contracts: uint256,
-    cap: uint256,
-):
+def set_bounds(bounds: IMakerVault.Bounds):
     """
     @notice Who quotes, and within what. Only the owner.
-    @param quoter Key that signs quotes; empty for nobody.
-    @param edge_bps Least distance of a quote from mark, of notional, 5 to 2,000.
-    @param quote_seconds Longest life of a quote, at most 3,600.
-    @param max_contracts Most contracts of one order, over its legs [1e-6].
-    @param cap Most that deposits may bring the assets to [native].
+    @param bounds The edge is 5 to 2,000 bps, a quote lives at most 3,600 s.
     """
     self._check_owner()
     if (
-        edge_bps < MIN_EDGE_BPS
-        or edge_bps > MAX_EDGE_BPS
-        or quote_seconds > MAX_QUOTE_SECONDS
-        or max_contracts > 2**63
+        bounds.edge_bps < MIN_EDGE_BPS
+        or bounds.edge_bps > MAX_EDGE_BPS
+        or bounds.quote_seconds > MAX_QUOTE_SECONDS
+        or bounds.max_contracts > 2**63
     ):
         self._refuse("maker/out-of-bounds")
-    self.quoter = quoter
-    self.edge_bps = edge_bps
-    self.quote_seconds = quote_seconds
-    self.max_contracts = max_contracts
-    self.cap = cap
+    self.quoter = bounds.quoter
+    self.edge_bps = bounds.edge_bps
+    self.quote_seconds = bounds.quote_seconds
+    self.max_contracts = bounds.max_contracts
+    self.cap = bounds.cap
+    self.max_deficit = bounds.max_deficit
     log IMakerVault.BoundsChanged(
-        quoter=quoter,
-        edge_bps=edge_bps,
-        quote_seconds=quote_seconds,
-        max_contracts=max_contracts,
-        cap=cap,
+        quoter=bounds.quoter,
+        edge_bps=bounds.edge_bps,
+        quote_seconds=bounds.quote_seconds,
+        max_contracts=bounds.max_contracts,
+        cap=bounds.cap,
+        max_deficit=bounds.max_deficit,
     )
 
 

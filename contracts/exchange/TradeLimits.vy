@@ -1,17 +1,20 @@
 # pragma version 0.4.3
 # pragma optimize gas
 """
-@title Trade limits: what a session key may lose and how much a maker lets be filled
+@title Trade limits: what may be filled, by whom, how much of it and how far from mark
 @license AGPL-3.0-only
-@notice Two checks that few fills need, outside the Exchange because it is tight. A key that may trade and not withdraw
+@notice The Exchange's judgement, outside it because it is tight: whether an order stands and what of it may be filled, and
+        what few fills need. A key that may trade and not withdraw
         cannot trade value out of a vault: each fill by it costs the vault at mark at most 1 % of notional and the fee,
         and all of a day (UTC) together at most 5 % of its equity, fees included; tokens paid for what comes back only
         at expiry count as lost. The mark is asked at an active price, at each point of an uncertain one. A maker may cap the net delta and
-        vega that others fill before a new counter. Owns: what was lost and what was used. Holds no tokens.
-        Trusts: Exchange, Clearinghouse.
+        vega that others fill before a new counter. A bound of slip is mark and so many bps of spot a contract, growing from 0
+        with the age of a round that the filler names, if it and all after it lie in the order's band. Owns: what was lost and what was used. Holds no tokens.
+        Trusts: Exchange, Clearinghouse, OracleAdapter for which feed counts, and that feed for its rounds.
 @dev Mark is the vault's own engine at the prices of the fill; what a mark does not know, these limits do not either.
 """
 from interfaces import IClearinghouse
+from interfaces import IExchange
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import ITradeLimits
@@ -19,12 +22,17 @@ from interfaces import ITradeLimits
 from contracts.margin import standing
 from contracts.math import payoff
 from contracts.math import scales
+from contracts.exchange import order as order_form
 from contracts.exchange import order_rules
 from contracts.vaults import leg
+from contracts.oracle import feeds
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 
 implements: ITradeLimits
+
+interface IFeedWords:
+    def market_words(market: uint256) -> uint256[9]: view
 
 # a fill by a trade-only key may cost this share of notional at mark, and a day this share of equity
 FILL_SHARE: constant(uint256) = 100    # one part in
@@ -33,9 +41,13 @@ HALF: constant(uint256) = 2**128 - 1
 CASH_WAD: constant(int256) = 10**12
 # what a payoff is beyond so many times spot counts for nothing
 FAR: constant(uint256) = 4
+# a round that makes a slip grow is at most so old, and at most so many are read from it to the newest
+MAX_AGE: constant(uint256) = 3600
+MAX_ROUNDS: constant(uint256) = 48
 
 CLEARINGHOUSE: immutable(address)
 EXCHANGE: immutable(address)
+ORACLE: immutable(address)
 
 # vault id -> day << 128 | lost that day [wad]
 losses: HashMap[uint256, uint256]
@@ -48,9 +60,10 @@ used: HashMap[bytes32, uint256]
 
 
 @deploy
-def __init__(clearinghouse: address, exchange: address):
+def __init__(clearinghouse: address, exchange: address, oracle: address):
     CLEARINGHOUSE = clearinghouse
     EXCHANGE = exchange
+    ORACLE = oracle
 
 
 @internal
@@ -345,6 +358,198 @@ def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
     if snapshot.undisputed == 0:
         return False
     return self._equity(vault, held, price._at(snapshot, snapshot.undisputed)) < 0
+
+
+# --- orders ------------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _reducible(vault_id: uint256, legs: DynArray[IExchange.OrderLeg, 4], receives: bool) -> uint256:
+    loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
+    return order_rules._reducible(legs, receives, loaded.vault.terms, loaded.legs)
+
+
+@external
+@view
+def reducible(vault_id: uint256, legs: DynArray[IExchange.OrderLeg, 4], receives: bool) -> uint256:
+    """
+    @notice Largest size of a package of which every option and future only brings what the vault holds closer to zero.
+    @param vault_id The vault.
+    @param legs As an order signs them.
+    @param receives True when the vault is the buyer.
+    @return Packages [1e-6].
+    """
+    return self._reducible(vault_id, legs, receives)
+
+
+@internal
+@pure
+def _refuse(reason: String[32]):
+    # reasons of exchange/order and exchange/order_rules, which views tell too
+    if len(reason) != 0:
+        raise reason
+
+
+@external
+@view
+def admitted_size(
+    order: IExchange.Order, signature: Bytes[1024], facts: ITradeLimits.OrderFacts
+) -> uint256:
+    """
+    @notice Packages that a fill takes. Everything that a fill asks of an order before it asks for prices: whether the maker
+            stands by it, whether it is one, and what of it is left; reverts with the reason.
+    @param order The order. @param signature Its signer's.
+    @param facts What the Exchange knows of it.
+    @return Size [1e-6].
+    """
+    self._refuse(
+        order_rules._standing(
+            order,
+            facts.digest,
+            signature,
+            facts.taker,
+            facts.filled,
+            facts.word,
+            facts.rights,
+            facts.counter,
+        )
+    )
+    unfilled: uint256 = order.size - facts.filled
+    reducible: uint256 = unfilled
+    if order.flags & order_form.REDUCE_ONLY != 0:
+        reducible = self._reducible(order.maker_vault, order.legs, order.is_bid)
+    size: uint256 = facts.size
+    if size == max_value(uint256):
+        size = min(unfilled, reducible)
+    self._refuse(order_rules._size_refusal(unfilled, reducible, order.min_fill, order.flags, size))
+    return size
+
+
+@internal
+@view
+def _feed(market: uint256, snapshot: IOracleAdapter.Snapshot) -> uint256:
+    """
+    @dev Word of the feed whose price counts.
+    """
+    words: uint256[9] = staticcall IFeedWords(ORACLE).market_words(market)
+    return words[1] if snapshot.status & price.FALLBACK_USED != 0 else words[0]
+
+
+@internal
+@pure
+def _is_outside(reading: feeds.Reading, spot_min: uint256, spot_max: uint256) -> bool:
+    """
+    @dev A round that shows itself and is no price, or one outside the band; an id that does not answer is no round.
+    """
+    if reading.id == 0:
+        return False
+    return reading.price == 0 or reading.price < spot_min or reading.price > spot_max
+
+
+@internal
+@view
+def _named(bound: ITradeLimits.Bound, feed: uint256) -> uint256:
+    """
+    @dev Age of the round that the filler names; reverts when it may not be named [seconds].
+    """
+    newest: uint256 = feeds._read(feed, feeds.NEWEST).id
+    assert bound.round_id <= newest and bound.round_id >> 64 == newest >> 64, "limits/round-unknown"
+    named: feeds.Reading = feeds._read(feed, bound.round_id)
+    assert named.price != 0, "limits/round-unknown"
+    assert named.stamp >= bound.since, "limits/round-before-since"
+    age: uint256 = block.timestamp - named.stamp
+    later: uint256 = newest - bound.round_id
+    assert age <= MAX_AGE and later < MAX_ROUNDS, "limits/round-too-old"
+    assert not self._is_outside(named, bound.spot_min, bound.spot_max), "limits/round-outside"
+    for i: uint256 in range(later, bound=MAX_ROUNDS):
+        reading: feeds.Reading = feeds._read(feed, bound.round_id + i + 1)
+        assert not self._is_outside(reading, bound.spot_min, bound.spot_max), "limits/round-outside"
+    return age
+
+
+@internal
+@view
+def _allowance(
+    bound: ITradeLimits.Bound, market: uint256, legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot
+) -> uint256:
+    """
+    @dev How far from mark the whole size may trade [wad * 1e-6].
+    """
+    allowed: uint256 = self._notional(legs, snapshot.spot * scales.MICRO) * bound.slip // scales.BPS_IN_ONE
+    if bound.patience == 0:
+        return allowed
+    if bound.round_id == 0:
+        return 0
+    age: uint256 = self._named(bound, self._feed(market, snapshot))
+    return allowed * min(age, bound.patience) // bound.patience
+
+
+@external
+@view
+def bound_price(
+    bound: ITradeLimits.Bound, legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot
+) -> int256:
+    """
+    @notice Price per package at the order's vol; or at mark, worse for the maker by as much slip as the age of the named
+            round allows: all of it without patience, none without a round, in proportion between.
+    @dev A round is named of the feed whose price counts, in its newest phase, stamped at or after `since` and within an hour;
+         it and every later one must lie in the band. At most 48 are read.
+    @param bound What the order is priced by, and the round.
+    @param legs Leg words as the buyer receives them, of the whole size.
+    @param snapshot Prices of the cell, active.
+    @return Price per package [wad], rounded for the maker.
+    """
+    vault: IClearinghouse.Vault = (
+        staticcall IClearinghouse(CLEARINGHOUSE).load(bound.maker_vault)
+    ).vault
+    prices: IOracleAdapter.Snapshot = snapshot
+    allowed: uint256 = 0
+    if bound.iv != 0:
+        prices.surface_near = bound.iv
+        prices.surface_far = 0
+        prices.surface_weight = 0
+        prices.status &= ~price.SURFACE_SVI
+    else:
+        allowed = self._allowance(bound, state._market(vault.word), legs, snapshot)
+    # all in wad * 1e-6, of the whole size
+    total: int256 = staticcall IMarginEngine(vault.engine).value(legs, prices) * scales.SIGNED_MICRO
+    size: int256 = convert(bound.size, int256)
+    if bound.is_bid:
+        return order_form._div_down(total + convert(allowed, int256), size)
+    return order_form._div_up(total - convert(allowed, int256), size)
+
+
+@external
+@view
+def oldest_round(
+    market: uint256, spot_min: uint256, spot_max: uint256, since: uint256, snapshot: IOracleAdapter.Snapshot
+) -> ITradeLimits.Round:
+    """
+    @notice The oldest round that a filler of an order with this band and `since` may name: where the slip is largest.
+    @param market Market index.
+    @param spot_min The order's. @param spot_max The order's. @param since The order's.
+    @param snapshot Prices of the cell, active.
+    @return The round; zeros when there is none.
+    """
+    feed: uint256 = self._feed(market, snapshot)
+    newest: uint256 = feeds._read(feed, feeds.NEWEST).id
+    found: ITradeLimits.Round = empty(ITradeLimits.Round)
+    for i: uint256 in range(MAX_ROUNDS):
+        # ids of a phase start at 1
+        if newest & feeds.NUMBER_MASK <= i:
+            break
+        reading: feeds.Reading = feeds._read(feed, newest - i)
+        if reading.id == 0:
+            continue
+        if (
+            self._is_outside(reading, spot_min, spot_max)
+            or reading.stamp < since
+            or block.timestamp - reading.stamp > MAX_AGE
+        ):
+            break
+        found = ITradeLimits.Round(id=reading.id, stamp=reading.stamp)
+    return found
 
 
 @external

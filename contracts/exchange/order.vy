@@ -11,7 +11,7 @@ from interfaces import IExchange
 from contracts.vaults import leg
 
 ORDER_TYPEHASH: constant(bytes32) = keccak256(
-    "Order(uint256 maker_vault,address signer,address taker,OrderLeg[] legs,bool is_bid,int256 price,uint256 iv,uint256 size,uint256 min_fill,uint8 premium_style,uint256 max_fee,uint256 spot_min,uint256 spot_max,uint256 epoch,uint256 salt,uint256 expiry,uint8 flags)OrderLeg(uint128 series,int64 ratio)"
+    "Order(uint256 maker_vault,address signer,address taker,OrderLeg[] legs,bool is_bid,int256 price,uint256 iv,uint256 slip,uint256 patience,uint256 size,uint256 min_fill,uint8 premium_style,uint256 max_fee,uint256 spot_min,uint256 spot_max,uint256 max_deficit,uint256 epoch,uint256 since,uint256 salt,uint256 expiry,uint8 flags)OrderLeg(uint128 series,int64 ratio)"
 )
 LEG_TYPEHASH: constant(bytes32) = keccak256("OrderLeg(uint128 series,int64 ratio)")
 
@@ -22,10 +22,49 @@ DEFERRED: constant(uint8) = 1
 # flags
 FILL_OR_KILL: constant(uint8) = 1
 REDUCE_ONLY: constant(uint8) = 2
+TOGETHER: constant(uint8) = 4
 
 # bounds that rule out overflow in everything computed from an order
 MAX_PRICE: constant(int256) = 2**127
 MAX_IV: constant(uint256) = 100 * 10**18
+# a bound of slip is at most all of spot, and is reached within an hour
+MAX_SLIP: constant(uint256) = 10**4
+MAX_PATIENCE: constant(uint256) = 3600
+
+
+@internal
+@pure
+def _legs_hash(legs: DynArray[IExchange.OrderLeg, 4]) -> bytes32:
+    """
+    @notice EIP-712 encoding of the legs.
+    """
+    hashes: bytes32[4] = empty(bytes32[4])
+    count: uint256 = len(legs)
+    for i: uint256 in range(count, bound=4):
+        hashes[i] = keccak256(abi_encode(LEG_TYPEHASH, legs[i].series, legs[i].ratio))
+    return keccak256(slice(abi_encode(hashes), 0, 32 * count))
+
+
+@internal
+@pure
+def _group(
+    maker_vault: uint256, legs: DynArray[IExchange.OrderLeg, 4], is_bid: bool, salt: uint256
+) -> bytes32:
+    """
+    @notice What orders signed with TOGETHER are counted under, per signer, so that they take from one another.
+    """
+    return keccak256(abi_encode(maker_vault, self._legs_hash(legs), is_bid, salt))
+
+
+@internal
+@pure
+def _key(order: IExchange.Order, digest: bytes32) -> bytes32:
+    """
+    @notice Under which name, per signer, it is kept how far an order has gone.
+    """
+    if order.flags & TOGETHER == 0:
+        return digest
+    return self._group(order.maker_vault, order.legs, order.is_bid, order.salt)
 
 
 @internal
@@ -34,27 +73,27 @@ def _struct_hash(order: IExchange.Order) -> bytes32:
     """
     @notice EIP-712 `hashStruct` of an order.
     """
-    hashes: bytes32[4] = empty(bytes32[4])
-    count: uint256 = len(order.legs)
-    for i: uint256 in range(count, bound=4):
-        hashes[i] = keccak256(abi_encode(LEG_TYPEHASH, order.legs[i].series, order.legs[i].ratio))
     return keccak256(
         abi_encode(
             ORDER_TYPEHASH,
             order.maker_vault,
             order.signer,
             order.taker,
-            keccak256(slice(abi_encode(hashes), 0, 32 * count)),
+            self._legs_hash(order.legs),
             order.is_bid,
             order.price,
             order.iv,
+            order.slip,
+            order.patience,
             order.size,
             order.min_fill,
             order.premium_style,
             order.max_fee,
             order.spot_min,
             order.spot_max,
+            order.max_deficit,
             order.epoch,
+            order.since,
             order.salt,
             order.expiry,
             order.flags,
@@ -76,6 +115,12 @@ def _series(legs: DynArray[IExchange.OrderLeg, 4]) -> DynArray[uint128, 4]:
 
 @internal
 @pure
+def _has_band(spot_min: uint256, spot_max: uint256) -> bool:
+    return spot_min != 0 or spot_max != max_value(uint256)
+
+
+@internal
+@pure
 def _form(order: IExchange.Order) -> String[32]:
     """
     @notice Nothing, or the reason why this is not an order at all. After it nothing computed from the order overflows.
@@ -90,9 +135,20 @@ def _form(order: IExchange.Order) -> String[32]:
         or order.price < -MAX_PRICE
         or order.iv > MAX_IV
         or order.premium_style > DEFERRED
-        or order.flags > FILL_OR_KILL | REDUCE_ONLY
+        or order.flags > FILL_OR_KILL | REDUCE_ONLY | TOGETHER
+        or order.slip > MAX_SLIP
+        or order.patience > MAX_PATIENCE
     ):
         return "order/out-of-range"
+    # equal orders of salt 0 are nobody's pair
+    if order.flags & TOGETHER != 0 and order.salt == 0:
+        return "order/together-without-salt"
+    if order.iv != 0 and order.slip != 0:
+        return "order/slip-with-iv"
+    # what nothing triggers, and what grows from nothing to nothing
+    if order.patience != 0:
+        if order.slip == 0 or not self._has_band(order.spot_min, order.spot_max):
+            return "order/patience-without-bounds"
     cell: uint256 = 0
     last: uint256 = 0
     only_cash: bool = True

@@ -9,12 +9,21 @@ from interfaces import IClearinghouse
 from interfaces import IExchange
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
+from interfaces import ITradeLimits
 
 from contracts.math import scales
 from contracts.exchange import order as order_form
 from contracts.oracle import snapshot as price_of
 from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
+
+# what a fill is priced with, but for the order and the prices
+struct Venue:
+    clearinghouse: address
+    limits: address
+    token: uint256     # token word of the market
+    trading: uint256   # its trading word
+    round_id: uint256  # round that the filler names; 0: none
 
 # what an order asks for at one moment
 struct Terms:
@@ -55,41 +64,41 @@ def _mark(
 
 @internal
 @view
-def _price(
-    clearinghouse: address,
-    maker_vault: uint256,
-    iv: uint256,
-    signed: int256,
-    is_bid: bool,
+def _price_of(
+    venue: Venue,
+    order: IExchange.Order,
     legs: DynArray[uint256, 16],
     size: uint256,
     prices: IOracleAdapter.Snapshot,
 ) -> int256:
     """
-    @notice Price per package at the signed vol, or the signed price when that is better for the maker [wad].
+    @notice Price per package: of the bounds that the maker signed the best for the maker [wad].
     """
-    flat: IOracleAdapter.Snapshot = prices
-    flat.surface_near = iv
-    flat.surface_far = 0
-    flat.surface_weight = 0
-    flat.status &= ~price_of.SURFACE_SVI
-    value: int256 = (
-        self._mark(clearinghouse, maker_vault, legs, flat) * convert(scales.MICRO, int256)
+    if order.iv | order.slip == 0:
+        return order.price
+    bound: int256 = staticcall ITradeLimits(venue.limits).bound_price(
+        ITradeLimits.Bound(
+            maker_vault=order.maker_vault,
+            is_bid=order.is_bid,
+            size=size,
+            iv=order.iv,
+            slip=order.slip,
+            patience=order.patience,
+            spot_min=order.spot_min,
+            spot_max=order.spot_max,
+            since=order.since,
+            round_id=venue.round_id,
+        ),
+        legs,
+        prices,
     )
-    if is_bid:
-        return min(signed, order_form._div_down(value, convert(size, int256)))
-    return max(signed, order_form._div_up(value, convert(size, int256)))
+    return min(order.price, bound) if order.is_bid else max(order.price, bound)
 
 
 @internal
 @view
 def _terms(
-    clearinghouse: address,
-    order: IExchange.Order,
-    size: uint256,
-    token: uint256,
-    trading: uint256,
-    prices: IOracleAdapter.Snapshot,
+    venue: Venue, order: IExchange.Order, size: uint256, prices: IOracleAdapter.Snapshot
 ) -> Terms:
     """
     @notice Legs, premium and fees of a fill. Premium is rounded against the taker, fees against who pays them.
@@ -97,31 +106,24 @@ def _terms(
     legs: DynArray[uint256, 16] = []
     contracts: uint256 = 0
     legs, contracts = order_form._legs(order.legs, size)
-    price: int256 = order.price
-    if order.iv != 0:
-        price = self._price(
-            clearinghouse,
-            order.maker_vault,
-            order.iv,
-            order.price,
-            order.is_bid,
-            legs,
-            size,
-            prices,
-        )
+    price: int256 = self._price_of(venue, order, legs, size, prices)
 
     # fees: basis points of notional, at most a share of max(|price|, mark); all in wad * 1e-6 * bps
-    taker_bps: uint256 = trading_word._taker_fee_bps(trading)
-    maker_bps: uint256 = trading_word._maker_fee_bps(trading)
-    cap_bps: uint256 = trading_word._fee_cap_bps(trading)
-    notional: uint256 = contracts * prices.spot
+    # at the price of the margin table's row 4 where none is active; without one there is no fee
+    at: IOracleAdapter.Snapshot = prices
+    if not price_of._is_usable(prices):
+        at = price_of._at(prices, prices.undisputed)
+    taker_bps: uint256 = trading_word._taker_fee_bps(venue.trading)
+    maker_bps: uint256 = trading_word._maker_fee_bps(venue.trading)
+    cap_bps: uint256 = trading_word._fee_cap_bps(venue.trading)
+    notional: uint256 = contracts * at.spot
     most: uint256 = convert(abs(price), uint256) * size
     # the mark is only asked for when the price alone would lower a fee
     if notional * max(taker_bps, maker_bps) > most * cap_bps:
-        mark: int256 = self._mark(clearinghouse, order.maker_vault, legs, prices)
+        mark: int256 = self._mark(venue.clearinghouse, order.maker_vault, legs, at)
         most = max(most, convert(abs(mark), uint256) * scales.MICRO)
     most *= cap_bps
-    unit: uint256 = scales.MICRO * state._native_wad(token)
+    unit: uint256 = scales.MICRO * state._native_wad(venue.token)
     maker_fee: uint256 = self._div_up(min(notional * maker_bps, most), unit * scales.BPS_IN_ONE)
     # the taker's never below a tenth of the rate: packages worth nothing would fill the open-interest cap for nothing
     full: uint256 = notional * taker_bps

@@ -75,38 +75,67 @@ def _standing(
 @internal
 @pure
 def _size_refusal(
-    whole: uint256, min_fill: uint256, flags: uint8, filled: uint256, size: uint256
+    unfilled: uint256, reducible: uint256, min_fill: uint256, flags: uint8, size: uint256
 ) -> String[32]:
     """
-    @notice Whether a live order of `whole` packages allows a fill of this size.
+    @notice Whether a live order allows a fill of this size.
+    @param reducible Largest size that only reduces; without meaning for an order that is not reduce-only.
     """
-    left: uint256 = whole - filled
+    left: uint256 = unfilled
+    if flags & order_form.REDUCE_ONLY != 0:
+        left = min(unfilled, reducible)
+        # it sleeps without a position; what it could not reduce is no part of what is left
+        if left == 0 or (size > left and size <= unfilled):
+            return "exchange/reduce-only"
     if size > left:
         return "exchange/above-remainder"
     # what is left below min_fill may be taken whole
     if size == 0 or size < min(min_fill, left):
         return "exchange/below-min-fill"
-    if flags & order_form.FILL_OR_KILL != 0 and size != whole:
+    if flags & order_form.FILL_OR_KILL != 0 and size != left:
         return "exchange/fill-or-kill"
     return ""
 
 
 @internal
 @pure
+def _filled_after(filled: uint256, whole: uint256, flags: uint8, size: uint256) -> uint256:
+    """
+    @notice Filled size after a fill: it uses a fill-or-kill up, whatever part of it could still reduce.
+    """
+    return whole if flags & order_form.FILL_OR_KILL != 0 else filled + size
+
+
+@internal
+@pure
 def _spot_refusal(
-    spot_min: uint256, spot_max: uint256, iv: uint256, prices: IOracleAdapter.Snapshot
+    spot_min: uint256,
+    spot_max: uint256,
+    needs_price: bool,
+    is_guarded: bool,
+    prices: IOracleAdapter.Snapshot,
 ) -> String[32]:
     """
     @notice Whether spot lies in the order's band.
+    @param needs_price The order is priced by what the oracle says: a vol or slip.
+    @param is_guarded An uncertain price counts only with both its ends in the band: slip and reduce-only, what stops have.
     """
-    if spot_min != 0 or spot_max != max_value(uint256) or iv != 0:
-        # a band or a vol on a price that is not fresh protects nobody
-        if not price_of._is_fresh(prices):
-            return "exchange/spot-unknown"
-        spot: uint256 = prices.spot
-        if spot < spot_min or spot > spot_max:
-            return "exchange/spot-outside"
+    if not needs_price and not order_form._has_band(spot_min, spot_max):
+        return ""
+    # a band, a vol or a mark on a price that is not active protects nobody
+    if not (price_of._is_usable(prices) if is_guarded else price_of._is_active(prices)):
+        return "exchange/spot-unknown"
+    width: uint256 = prices.half_width if is_guarded else 0
+    spot: uint256 = prices.spot
+    if spot - width < spot_min or spot + width > spot_max:
+        return "exchange/spot-outside"
     return ""
+
+
+@internal
+@pure
+def _is_guarded(slip: uint256, flags: uint8) -> bool:
+    return slip != 0 or flags & order_form.REDUCE_ONLY != 0
 
 
 @internal

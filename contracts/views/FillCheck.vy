@@ -216,10 +216,53 @@ def _check_margin(
     )
 
 
+@internal
+@view
+def _check_deficit(
+    order: IExchange.Order, size: uint256, maker: Side, market: uint256, expiry: uint256
+):
+    """
+    @dev The maker's side: what a taker bears is for the taker to say.
+    """
+    deficit: uint256 = state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+    if deficit <= order.max_deficit:
+        return
+    if order.premium_style == order_form.UPFRONT and size <= rules._reducible(
+        order.legs, order.is_bid, maker.vault.terms, maker.legs
+    ):
+        return
+    self._refuse("exchange/maker-deficit")
+
+
+@external
+@view
+def round_of(order: IExchange.Order) -> ITradeLimits.Round:
+    """
+    @notice The oldest round that a filler of an order with patience may name now: where its slip is largest.
+    @param order An order.
+    @return The round; zeros when it has no patience, or no round of its band counts.
+    """
+    if order.patience == 0 or len(order.legs) == 0:
+        return empty(ITradeLimits.Round)
+    market: uint256 = leg._market_of(order.legs[0].series)
+    return staticcall ITradeLimits(LIMITS).oldest_round(
+        market,
+        order.spot_min,
+        order.spot_max,
+        order.since,
+        staticcall IOracleAdapter(ORACLE).snapshot(market, leg._expiry_of(order.legs[0].series)),
+    )
+
+
 @external
 @view
 def check_fill(
-    order: IExchange.Order, size: uint256, taker: address, taker_vault: uint256, opens: bool
+    order: IExchange.Order,
+    size: uint256,
+    taker: address,
+    taker_vault: uint256,
+    opens: bool,
+    round_id: uint256,
 ):
     """
     @notice Reverts as a fill of this size would, in the words and the order of the Exchange; says nothing of the
@@ -229,6 +272,7 @@ def check_fill(
     @param taker Who would fill; of no meaning without a vault.
     @param taker_vault The vault to fill into; 0: any, then only the maker's side is looked at.
     @param opens Without a taker's vault: whether one without legs is thought of, so that the fill may raise open interest.
+    @param round_id Round that the filler names, as in a fill.
     """
     market: uint256 = leg._market_of(order.legs[0].series)
     expiry: uint256 = leg._expiry_of(order.legs[0].series)
@@ -239,16 +283,32 @@ def check_fill(
     ):
         self._refuse("exchange/reduce-only")
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
-    self._refuse(rules._spot_refusal(order.spot_min, order.spot_max, order.iv, prices))
+    self._refuse(
+        rules._spot_refusal(
+            order.spot_min,
+            order.spot_max,
+            order.iv | order.slip != 0,
+            rules._is_guarded(order.slip, order.flags),
+            prices,
+        )
+    )
+    self._check_deficit(order, size, sides[maker], market, expiry)
 
     token: uint256 = sides[maker].vault.token
     trading: uint256 = staticcall IExchange(EXCHANGE).trading(market)
-    terms: pricing.Terms = pricing._terms(CLEARINGHOUSE, order, size, token, trading, prices)
-    if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
-        self._refuse("exchange/maker-fee")
+    terms: pricing.Terms = pricing._terms(
+        pricing.Venue(
+            clearinghouse=CLEARINGHOUSE, limits=LIMITS, token=token, trading=trading, round_id=round_id
+        ),
+        order,
+        size,
+        prices,
+    )
     cash: int256 = terms.cash if order.is_bid else -terms.cash
     sides[maker] = self._due(sides[maker], cash, terms.maker_fee, prices)
     sides[1 - maker] = self._due(sides[1 - maker], -cash, terms.taker_fee, prices)
+    if sides[maker].fee > pricing._maker_fee_limit(order.max_fee, size, token):
+        self._refuse("exchange/maker-fee")
     # caps are the maker's
     self._check_limits(sides[maker], terms.legs, order.is_bid, rules.CAPS, prices)
     self._check_limits(sides[1 - maker], terms.legs, not order.is_bid, 0, prices)

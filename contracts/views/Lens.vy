@@ -23,6 +23,7 @@ from contracts.margin import standing
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
+from contracts.views import deficit
 from contracts.views import requirement
 
 implements: ILens
@@ -126,6 +127,11 @@ def _describe(
         True,
     )
     result.value = assessed.value
+    result.deficit = state._deficit(vault.cell)
+    if result.deficit != 0:
+        result.at_risk = deficit._at_risk(
+            assessed.value, result.deficit, deficit._insured(INSURANCE, vault.token, result.market, expiry)
+        )
     result.delta = assessed.delta
     result.equity = numbers.equity
     result.maintenance_margin = convert(numbers.mm, uint256)
@@ -470,7 +476,10 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
         staticcall IInsuranceFund(INSURANCE).pot(market)
     )
     result.snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
-    result.gross = state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+    cell: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
+    result.gross = state._gross(cell)
+    result.deficit = state._deficit(cell)
+    result.insured = deficit._insured(INSURANCE, token_word, market, expiry)
     result.expiry_price = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
     return result
 

@@ -32,7 +32,11 @@ CANCELLED: constant(uint256) = 5
 EXPIRED: constant(uint256) = 6
 
 CHECK: constant(bytes4) = method_id(
-    "check_fill((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint8),uint256,address,uint256,bool)",
+    "check_fill((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint8),uint256,address,uint256,bool,uint256)",
+    output_type=bytes4,
+)
+ROUND: constant(bytes4) = method_id(
+    "round_of((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint8))",
     output_type=bytes4,
 )
 # sizes looked at between the least and the whole: the answer is right to 1/256 of what is between them
@@ -89,8 +93,30 @@ def _over_gcd(a: uint256, b: uint256) -> uint256:
 
 @internal
 @view
+def _round_of(order: IExchange.Order) -> uint256:
+    """
+    @dev What a filler of an order with patience would name: the oldest round that counts, 0 for none.
+    """
+    if order.patience == 0:
+        return 0
+    passed: bool = False
+    answer: Bytes[64] = b""
+    passed, answer = raw_call(
+        FILL_CHECK,
+        abi_encode(order, method_id=ROUND),
+        max_outsize=64,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not passed or len(answer) < 64:
+        return 0
+    return extract32(answer, 0, output_type=uint256)
+
+
+@internal
+@view
 def _refusal(
-    order: IExchange.Order, size: uint256, taker: address, taker_vault: uint256, opens: bool
+    order: IExchange.Order, size: uint256, taker: address, taker_vault: uint256, opens: bool, round_id: uint256
 ) -> String[32]:
     """
     @dev What `check_fill` reverts with, empty when it passes.
@@ -99,7 +125,7 @@ def _refusal(
     answer: Bytes[192] = b""
     passed, answer = raw_call(
         FILL_CHECK,
-        abi_encode(order, size, taker, taker_vault, opens, method_id=CHECK),
+        abi_encode(order, size, taker, taker_vault, opens, round_id, method_id=CHECK),
         max_outsize=192,
         is_static_call=True,
         revert_on_failure=False,
@@ -117,14 +143,15 @@ def _largest(
     taker: address,
     taker_vault: uint256,
     opens: bool,
+    round_id: uint256,
 ) -> (uint256, String[32]):
     """
     @dev The largest size that passes, right to 1/256 of what lies between the least and the most; else why not even
          the least does.
     """
-    if len(self._refusal(order, most, taker, taker_vault, opens)) == 0:
+    if len(self._refusal(order, most, taker, taker_vault, opens, round_id)) == 0:
         return most, ""
-    reason: String[32] = self._refusal(order, least, taker, taker_vault, opens)
+    reason: String[32] = self._refusal(order, least, taker, taker_vault, opens, round_id)
     if len(reason) != 0:
         return 0, reason
     passes: uint256 = least
@@ -134,7 +161,7 @@ def _largest(
         middle = unsafe_sub(middle, middle % step)
         if middle <= passes:
             break
-        if len(self._refusal(order, middle, taker, taker_vault, opens)) == 0:
+        if len(self._refusal(order, middle, taker, taker_vault, opens, round_id)) == 0:
             passes = middle
         else:
             refused = middle
@@ -160,7 +187,9 @@ def _state(
 ) -> IOrderLens.OrderState:
     # what can revert is asked through a raw call: one order must not silence the others
     digest: bytes32 = staticcall IExchange(EXCHANGE).hash_order(order)
-    gone: IExchange.Filled = staticcall IExchange(EXCHANGE).filled_of(order.signer, digest)
+    gone: IExchange.Filled = staticcall IExchange(EXCHANGE).filled_of(
+        order.signer, order_form._key(order, digest)
+    )
     filled: uint256 = gone.packages
     word: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).vault_word(order.maker_vault)
     least: uint256 = staticcall IExchange(EXCHANGE).epoch_for(
@@ -186,13 +215,7 @@ def _state(
             status = FILLED
         return IOrderLens.OrderState(status=status, fillable=0, reason=reason)
 
-    left: uint256 = order.size - filled
-    result: IOrderLens.OrderState = IOrderLens.OrderState(
-        status=NOT_NOW, fillable=0, reason=rules._size_refusal(order.size, order.min_fill, order.flags, filled, left)
-    )
-    # fill-or-kill, and a part is filled
-    if len(result.reason) != 0:
-        return result
+    result: IOrderLens.OrderState = IOrderLens.OrderState(status=NOT_NOW, fillable=0, reason="")
     answered: bool = False
     answer: Bytes[864] = b""
     answered, answer = raw_call(
@@ -209,13 +232,18 @@ def _state(
     loaded: IClearinghouse.Loaded = abi_decode(answer, IClearinghouse.Loaded)
     vault: IClearinghouse.Vault = loaded.vault
     held: DynArray[uint256, 16] = loaded.legs
+    left: uint256 = order.size - filled
+    if order.flags & order_form.REDUCE_ONLY != 0:
+        left = min(left, rules._reducible(order.legs, order.is_bid, vault.terms, held))
+    result.reason = rules._size_refusal(order.size - filled, left, order.min_fill, order.flags, left)
+    # it sleeps
+    if len(result.reason) != 0:
+        return result
     least = left if order.flags & order_form.FILL_OR_KILL != 0 else min(max(order.min_fill, 1), left)
     most: uint256 = left
-    # bounds that a search need not find: what can be reduced, and what the maker's tokens can pay
-    if order.flags & order_form.REDUCE_ONLY != 0:
-        most = min(most, rules._reducible(order.legs, order.is_bid, vault.terms, held))
+    # a bound that a search need not find: what the maker's tokens can pay
     pays: bool = order.is_bid == (order.price > 0)
-    if order.premium_style == order_form.UPFRONT and order.iv == 0 and order.price != 0 and pays:
+    if order.premium_style == order_form.UPFRONT and order.iv | order.slip == 0 and order.price != 0 and pays:
         free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
         most = min(most, free * scales.MICRO // convert(abs(order.price), uint256))
     step: uint256 = self._step(order.legs, state._lot(vault.token))
@@ -226,18 +254,32 @@ def _state(
     most = max(most, least)
 
     # whom the order passes although it raises open interest: anyone
+    round_id: uint256 = self._round_of(order)
     result.fillable, result.reason = self._largest(
-        order, least, most, step, taker, taker_vault, True
+        order, least, most, step, taker, taker_vault, True, round_id
     )
     if len(result.reason) == 0:
         result.status = OPEN
     elif taker_vault == 0:
         reason = result.reason
-        result.fillable, result.reason = self._largest(order, least, most, step, taker, 0, False)
+        result.fillable, result.reason = self._largest(
+            order, least, most, step, taker, 0, False, round_id
+        )
         if len(result.reason) == 0:
             result.status = CLOSING_ONLY
             result.reason = reason
     return result
+
+
+@external
+@view
+def key_of(order: IExchange.Order) -> bytes32:
+    """
+    @notice Under which key of its signer the Exchange keeps how far an order has gone (`Exchange.filled_of`).
+    @param order Any order, valid or not.
+    @return Its digest; of one signed together with others what they share.
+    """
+    return order_form._key(order, staticcall IExchange(EXCHANGE).hash_order(order))
 
 
 @external
@@ -250,7 +292,7 @@ def order_states(
 ) -> DynArray[IOrderLens.OrderState, 16]:
     """
     @notice What would become of each order now, whoever fills it, or for one taker and its vault. Never reverts.
-    @dev Where not all of an order passes, the size found passes and is within 1/256 of the largest that does; where none
+    @dev An order with patience is looked at as filled by who names the oldest round that counts. Where not all of an order passes, the size found passes and is within 1/256 of the largest that does; where none
          does, the reason is that of the least size that the order allows.
     @param orders Orders.
     @param signatures Theirs, in the same order; a missing one counts as empty.

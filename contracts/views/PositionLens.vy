@@ -11,7 +11,6 @@ from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
 from interfaces import IExpiryPrices
-from interfaces import IInsuranceFund
 from interfaces import ILegLens
 from interfaces import ILens
 from interfaces import ILiquidator
@@ -26,6 +25,7 @@ from contracts.math import payoff
 from contracts.math import scales
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
+from contracts.views import deficit
 from contracts.views import names
 
 implements: IPositionLens
@@ -154,15 +154,14 @@ def _describe_auction(vault_id: uint256, vault: IClearinghouse.Vault) -> IPositi
 @view
 def _describe_cell(vault: IClearinghouse.Vault, worth: int256) -> IPositionLens.Cell:
     """
-    @dev Protocol 5.1: min(max(v, 0), max(0, D_cell - what insurance still has for the cell)).
+    @dev D_cell and what it can cost (views/deficit).
     """
     result: IPositionLens.Cell = empty(IPositionLens.Cell)
     result.deficit = state._deficit(vault.cell)
-    result.insurance = staticcall IInsuranceFund(INSURANCE).available(
-        state._market(vault.word), state._expiry(vault.terms)
-    ) * state._native_wad(vault.token)
-    if worth > 0 and result.deficit > result.insurance:
-        result.at_risk = min(convert(worth, uint256), result.deficit - result.insurance)
+    result.insurance = deficit._insured(
+        INSURANCE, vault.token, state._market(vault.word), state._expiry(vault.terms)
+    )
+    result.at_risk = deficit._at_risk(worth, result.deficit, result.insurance)
     return result
 
 

@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "oracle": ("vaults.signature",),
     "margin": SURFACES,
     "vaults": (),
-    "exchange": ("vaults.signature", *PAST),
+    # slip grows with the age of a round, which its feed tells
+    "exchange": ("vaults.signature", "oracle.feeds", *PAST),
     "liquidation": ("vaults.tolerance", *PAST),
     "periphery": ("margin.standing", "vaults.tolerance"),
     "settlement": ("liquidation.auction", "liquidation.waterfall", "vaults.tolerance"),

@@ -102,7 +102,7 @@ class Market:
     @staticmethod
     def _fill(vault_id: int, signed: tuple[Any, bytes], size: int) -> tuple[Any, ...]:
         order, signature = signed
-        return order.to_tuple(), signature, vault_id, size, order.price, ALL
+        return (orders.Asked(order.price, vault_id, size).to_tuple(order, signature),)
 
     def state(self, vault_id: int) -> Any:
         return self.Lens.vaults([vault_id])[0]

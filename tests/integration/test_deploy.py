@@ -140,7 +140,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
             (lock, parameters, "set_parameter", 1, "phi_bps", 150),
             (lock, parameters, "set_guardian", FEED),
             (FEED, parameters, "pause_opening", 2),
-            (FEED, maker, "set_bounds", FEED, 60, 120, 20 * 10**6, 10**11),
+            (FEED, maker, "set_bounds", (FEED, 60, 120, 20 * 10**6, 10**11, 0)),
         ):
             send(rpc, sender, contract, function, *arguments)
     told = run("verify", "--url", node, "--deployment", out, "--inputs", path)

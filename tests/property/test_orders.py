@@ -116,11 +116,8 @@ def test_orders__any_sequence__never_beyond_what_was_signed(
                         dead[i] = dead[i] or owner == maker
                 continue
             told = world.state(order, signature)
-            limit = -(2**255) if order.is_bid else 2**255 - 1
             try:
-                world.exchange.fill(
-                    order.to_tuple(), signature, taker_vaults[who], size, limit, MAX, sender=takers[who]
-                )
+                world.fill(order, size, signature=signature, vault=taker_vaults[who], sender=takers[who])
             except BoaError:
                 # a refusal changes nothing
                 assert world.holdings(everyone) == before

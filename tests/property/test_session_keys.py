@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from bulkhead import orders
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Leg, Series
-from tests.worlds.exchange import EXPIRY, MAX, PARAMETERS, STRIKE, World, key
+from tests.worlds.exchange import EXPIRY, PARAMETERS, STRIKE, World, key
 from tests.worlds.system import System
 
 LOT = 10**4
@@ -107,12 +107,9 @@ class Scene:
         into = self.vault if action == "take" else self.desk
         caller = self.bot if action == "take" else self.friend
         before, worth, equity = world.holdings(self.ids), self.worth(), world.system.state(self.vault).equity
-        limit = -(2**255) if is_bid else 2**255 - 1
+        signature = orders.sign(order, world.domain, who.key)
         try:
-            world.exchange.fill(
-                order.to_tuple(), orders.sign(order, world.domain, who.key), into, size, limit, MAX,
-                sender=caller.address,
-            )  # fmt: skip
+            world.fill(order, size, signature=signature, vault=into, sender=caller.address)
         except BoaError:
             assert world.holdings(self.ids) == before
             return

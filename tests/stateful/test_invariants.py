@@ -314,12 +314,14 @@ class Bulkheads(RuleBasedStateMachine):
             premium_style=orders.PremiumStyle(int(deferred)),
             epoch=self.system.exchange.epoch_for(maker_vault, [leg.series for leg in legs]),
             salt=self.salt,
+            max_deficit=2**255,
         )
         signature = orders.sign(order, self.system.domain, maker.key)
         before = self._view(maker_vault), self._view(taker_vault)
         limit = -(2**254) if bid else 2**254
         with self._touching(maker_vault, taker_vault), boa.env.prank(taker.address):
-            done = self._try(self.system.exchange.fill, order.to_tuple(), signature, taker_vault, size, limit, 2**128)
+            asked = orders.Asked(limit, taker_vault, size, 2**128, max_deficit=2**255)
+            done = self._try(self.system.exchange.fill, asked.to_tuple(order, signature))
         if done:
             steps["filled"] += 1
             self._check_owner_action(maker_vault, before[0])

@@ -57,9 +57,15 @@ def _orders() -> dict[str, Order]:
         "ratio spread by implied vol": orders.build(
             legs=[(call, 2), (far_call, -3)], is_bid=True, price=60 * WAD, iv=62 * 10**16, size=10**6, **common,
         ),
+        "stop and take-profit under one salt": orders.build(
+            legs=[(call, 1)], is_bid=True, price=900 * WAD, size=3 * 10**6, slip=300, patience=1800,
+            spot_min=2100 * WAD, since=EXPIRY - 7200, max_deficit=1_250 * WAD,
+            flags=Flags.REDUCE_ONLY | Flags.TOGETHER, **common,
+        ),
         "bounds of every field": Order(
             maker_vault=2**256 - 1, signer=SIGNER, legs=(orders.OrderLeg(2**128 - 1, -(2**63)),), is_bid=True,
-            price=-(2**255), iv=2**256 - 1, size=2**256 - 1, min_fill=2**256 - 1, max_fee=2**256 - 1,
+            price=-(2**255), iv=2**256 - 1, slip=2**256 - 1, patience=2**256 - 1,
+            max_deficit=2**256 - 1, since=2**256 - 1, size=2**256 - 1, min_fill=2**256 - 1, max_fee=2**256 - 1,
             spot_min=2**256 - 1, spot_max=0, epoch=2**256 - 1, salt=2**256 - 1, expiry=2**256 - 1,
             taker="0x" + "ff" * 20,
         ),

@@ -82,6 +82,7 @@ class World:
             "price": 100 * WAD,
             "size": 10 * 10**6,
             "expiry": self.now + 60,
+            "max_deficit": MAX,
         }
         return Order(**{**values, **changes})
 
@@ -97,24 +98,34 @@ class World:
         size: int = 10**6,
         *,
         signature: bytes | None = None,
-        limit: int | None = None,
-        max_fee: int = MAX,
-        vault: int | None = None,
         sender: str | None = None,
+        **asked: Any,
     ) -> bytes:
-        if limit is None:
-            limit = -(2**255) if order.is_bid else 2**255 - 1
         return bytes(
             self.exchange.fill(
-                order.to_tuple(),
-                self.sign(order) if signature is None else signature,
-                self.taker_vault if vault is None else vault,
-                size,
-                limit,
-                max_fee,
+                self.asked(order, size, signature=signature, **asked),
                 sender=self.taker if sender is None else sender,
             )
         )
+
+    def asked(
+        self,
+        order: Order,
+        size: int = 10**6,
+        *,
+        signature: bytes | None = None,
+        limit: int | None = None,
+        max_fee: int = MAX,
+        vault: int | None = None,
+        max_deficit: int = MAX,
+        round_id: int = 0,
+    ) -> tuple[Any, ...]:
+        """What `fill`, `open_and_fill` and `fill_many` take."""
+        if limit is None:
+            limit = -(2**255) if order.is_bid else 2**255 - 1
+        taker_vault = self.taker_vault if vault is None else vault
+        asked = orders.Asked(limit, taker_vault, size, max_fee, max_deficit, round_id)
+        return asked.to_tuple(order, self.sign(order) if signature is None else signature)
 
     def log(self, name: str) -> Any:
         """The one event of a name that the last call of the Exchange left."""

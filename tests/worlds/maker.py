@@ -19,8 +19,10 @@ from tests.worlds.exchange import EXPIRY, HOUR, MAX, STRIKE, WAD, World, key
 
 QUOTER = Account.from_key(key(55))
 EDGE = 50
-ORDER = (
-    "(uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,"
+#: Fields of an order that a quoter does not choose (IMakerVault.Quote).
+FIXED = ("signer", "iv", "slip", "patience")
+QUOTE = (
+    "(uint256,address,(uint128,int64)[],bool,int256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,"
     "uint256,uint256,uint256,uint8)"
 )
 
@@ -42,14 +44,15 @@ class Desk:
 
     def order(self, **changes: Any) -> Order:
         values = {
-            "maker_vault": self.desk, "signer": self.vault.address, "max_fee": WAD,
+            "maker_vault": self.desk, "signer": self.vault.address, "max_fee": WAD, "max_deficit": 0,
             "price": self.mark() + 2000 * WAD * EDGE // 10**4,
         }  # fmt: skip
         return self.world.order(**{**values, **changes})
 
     def sign(self, order: Order, by: Any = QUOTER) -> bytes:
-        quote = orders.sign(order, self.world.domain, by.key)
-        return bytes(eth_abi.encode([ORDER, "bytes"], [order.to_tuple(), quote]))
+        fields = zip(orders.TYPES["Order"], order.to_tuple(), strict=True)
+        quote = tuple(value for field, value in fields if field["name"] not in FIXED)
+        return bytes(eth_abi.encode([QUOTE, "bytes"], [quote, orders.sign(order, self.world.domain, by.key)]))
 
     def says(self, order: Order, by: Any = QUOTER) -> bool:
         answer = bytes(self.vault.isValidSignature(self.world.hash(order), self.sign(order, by)))
@@ -61,7 +64,7 @@ def new_vault(at: Mapping[str, str], owner: str, cap: int = 200_000 * 10**6) -> 
     """A maker vault whose quoter may sign, over the contracts at these addresses."""
     with boa.env.prank(owner):
         vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", at))
-    vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, cap, sender=owner)
+    vault.set_bounds((QUOTER.address, EDGE, 120, 20 * 10**6, cap, 0), sender=owner)
     return vault
 
 

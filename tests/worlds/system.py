@@ -205,38 +205,6 @@ class System:
         """A key that can sign orders."""
         return Account.from_key(secrets.token_bytes(32))
 
-    def order(
-        self,
-        maker: LocalAccount,
-        maker_vault: int,
-        series: Sequence[tuple[int, int]],
-        price: int,
-        size: int,
-        **fields: Any,
-    ) -> tuple[orders.Order, bytes]:
-        """A signed order. `series` are (series id, ratio), price [wad per package], size [1e-6 packages]."""
-        values: dict[str, Any] = {
-            "maker_vault": maker_vault,
-            "signer": maker.address,
-            "taker": EMPTY,
-            "legs": tuple(orders.OrderLeg(s, r) for s, r in series),
-            "is_bid": True,
-            "price": price,
-            "size": size,
-            "min_fill": 0,
-            "premium_style": 0,
-            "max_fee": 2**128,
-            "spot_min": 0,
-            "spot_max": 2**200,
-            "epoch": 0,
-            "salt": secrets.randbits(128),
-            "expiry": self.now + 3600,
-            "flags": 0,
-        }
-        values.update(fields)
-        order = orders.Order(**values)
-        return order, orders.sign(order, self.domain, maker.key)
-
     def novate(
         self,
         from_id: int,

@@ -47,11 +47,28 @@ def test_build__legs_in_any_order__are_sorted() -> None:
         ({"legs": [(1 << 112 | 9 << 104, 1)]}, "order/bad-series"),
         ({"legs": [(CALL, 1), (Series(1, Kind.PUT, EXPIRY + 1, 1), 1)]}, "order/wrong-cell"),
         ({"legs": [(Series(1, Kind.CASH, EXPIRY), 1)]}, "order/only-cash"),
+        ({"slip": 10_001}, "order/out-of-range: slip is at most 10,000 bps"),
+        ({"slip": 1, "patience": 3_601, "spot_min": 1}, "order/out-of-range: patience is at most 3,600 s"),
+        ({"slip": 1, "iv": 1}, "order/slip-with-iv: .* not by both"),
+        ({"patience": 1, "spot_min": 1}, "order/patience-without-bounds: .* needs both"),
+        ({"patience": 1, "slip": 1}, "order/patience-without-bounds: .* needs both"),
+        ({"flags": orders.Flags.TOGETHER, "salt": 0}, "order/together-without-salt: .* salt that is not 0"),
     ],
 )
 def test_build__form_that_does_not_hold__says_the_contracts_reason(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(OrderError, match=reason):
         make(**changes)
+
+
+@pytest.mark.parametrize(("filled", "size", "reducible", "reason"), [
+    (0, 5, 3, "exchange/reduce-only"), (0, 11, 3, "exchange/above-remainder"), (0, 1, 0, "exchange/reduce-only"),
+    (0, 2, 3, "exchange/below-min-fill"), (0, 3, 3, ""), (8, 2, 3, ""), (8, 3, 3, "exchange/above-remainder"),
+])  # fmt: skip
+def test_size_refusal__reduce_only__counts_against_what_still_reduces(
+    filled: int, size: int, reducible: int, reason: str
+) -> None:
+    order = make(size=10, min_fill=4, flags=orders.Flags.REDUCE_ONLY)
+    assert orders.size_refusal(order, filled, size, reducible) == reason
 
 
 def test_series__pack_and_unpack__are_inverse() -> None:
@@ -71,7 +88,19 @@ def test_json__round_trip__keeps_every_digit() -> None:
 
 @pytest.mark.parametrize(
     ("field", "content"),
-    [("price", "1.5"), ("price", 1.5), ("price", True), ("size", -1), ("flags", 256), ("is_bid", 1), ("signer", "0x1")],
+    [
+        ("price", "1.5"),
+        ("price", 1.5),
+        ("price", True),
+        ("size", -1),
+        ("flags", 256),
+        ("is_bid", 1),
+        ("signer", "0x1"),
+        ("slip", -1),
+        ("patience", 2**256),
+        ("max_deficit", "0.1"),
+        ("since", None),
+    ],
 )
 def test_json__wrong_field__is_named(field: str, content: object) -> None:
     with pytest.raises(OrderError, match=field):

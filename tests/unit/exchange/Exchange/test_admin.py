@@ -71,9 +71,7 @@ def test_epoch_for__after_cancels__is_the_least_live_epoch(world: World) -> None
 
 def open_and_fill(world: World, sender: str, permit=NO_PERMIT, deposit: int = 10**9, order=None):  # type: ignore[no-untyped-def]
     order = world.order() if order is None else order
-    return world.exchange.open_and_fill(
-        order.to_tuple(), world.sign(order), 0, deposit, 10**6, 2**255 - 1, MAX, permit, sender=sender
-    )
+    return world.exchange.open_and_fill(world.asked(order), 0, deposit, permit, sender=sender)
 
 
 def test_open_and_fill__with_allowance__opens_deposits_fills(world: World) -> None:

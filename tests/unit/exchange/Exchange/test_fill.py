@@ -315,7 +315,9 @@ def test_fill__into_anothers_vault__reverts(world: World) -> None:
         {"price": -(2**127) - 1},
         {"iv": 100 * WAD + 1},
         {"premium_style": 2},
-        {"flags": 4},
+        {"flags": 8},
+        {"slip": 10_001},
+        {"patience": 3_601, "slip": 1, "spot_min": 1},
     ],
 )
 def test_fill__number_out_of_range__reverts(world: World, changes: dict[str, int]) -> None:
@@ -509,9 +511,7 @@ def test_fill__bad_signature__reverts(world: World) -> None:
 
 def one(world: World, order: orders.Order, vault: int, size: int, limit: int | None = None) -> tuple[object, ...]:
     """One entry of `fill_many`."""
-    if limit is None:
-        limit = -(2**255) if order.is_bid else 2**255 - 1
-    return (order.to_tuple(), world.sign(order), vault, size, limit, MAX)
+    return world.asked(order, size, vault=vault, limit=limit)
 
 
 def test_fill_many__roll__closes_here_and_opens_there(world: World) -> None:
@@ -596,3 +596,44 @@ def test_fill_many__must_end_flat__reverts_with_legs_left(world: World) -> None:
         world.exchange.fill_many(fills, 0, 0, world.taker_vault, sender=world.taker)
     fills = [one(world, bid, world.taker_vault, 2 * 10**6)]
     world.exchange.fill_many(fills, 0, 0, world.taker_vault, sender=world.taker)
+    assert world.exchange.epoch_for(world.taker_vault, []) >> 64 == 1
+
+
+def test_fill_many__flat_vault_that_is_not_filled__reverts(world: World) -> None:
+    """Whoever fills raises the counter of a vault it trades for, never a stranger's."""
+    world.fill(world.order(), 10**6)
+    bid = world.order(is_bid=True, price=24 * WAD)
+    other = world.system.open(world.maker.address)
+    fills = [one(world, bid, world.taker_vault, 10**6)]
+    for flat in (other, world.maker_vault, 99):
+        with boa.reverts("exchange/flat-not-filled"):
+            world.exchange.fill_many(fills, 0, 0, flat, sender=world.taker)
+    with boa.reverts("exchange/flat-not-filled"):
+        world.exchange.fill_many([], 0, 0, other, sender=world.taker)
+    assert world.exchange.epoch_for(other, []) == 0
+
+
+def test_fill_many__flat__ends_what_was_signed_for_the_position(world: World) -> None:
+    """A stop of a position that was closed by hand does not wake with the next one in the same vault."""
+    world.fill(world.order(is_bid=True, salt=5, price=25 * WAD), 10**6)
+    stop = world.order(is_bid=True, price=200 * WAD, flags=Flags.REDUCE_ONLY)
+    # the other side holds the calls short now: the maker of the stop is the taker of the close
+    other = Account.from_key(key(8))
+    desk = world.system.open(other.address, RICH)
+    sold = world.order(signer=other.address, maker_vault=desk, price=25 * WAD)
+    world.fill(sold, 10**6, signature=orders.sign(sold, world.domain, other.key))
+    stop = orders.with_changes(stop, signer=other.address, maker_vault=desk)
+    signature = orders.sign(stop, world.domain, other.key)
+    assert world.state(stop, signature).status == 1
+    ask = world.order(price=25 * WAD, size=10**6)
+    with boa.env.anchor():
+        # closed without `flat` it wakes
+        world.exchange.fill_many([one(world, ask, desk, MAX)], 0, 0, 0, sender=other.address)
+        assert world.state(stop, signature).reason == "exchange/reduce-only"
+        world.fill(sold, 10**6, signature=orders.sign(sold, world.domain, other.key))
+        assert world.state(stop, signature).status == 1
+    world.exchange.fill_many([one(world, ask, desk, MAX)], 0, 0, desk, sender=other.address)
+    assert world.state(stop, signature).reason == "exchange/stale-epoch"
+    again = orders.with_changes(sold, epoch=1 << 64)
+    world.fill(again, 10**6, signature=orders.sign(again, world.domain, other.key))
+    world.refused(stop, "exchange/stale-epoch", signature=signature)

@@ -38,6 +38,7 @@ def test_hash_order__every_field__changes_the_hash(world: World) -> None:
     order = world.order()
     other: dict[str, Any] = {
         "maker_vault": 7, "signer": world.taker, "taker": world.taker, "is_bid": True, "price": 1, "iv": 1, "size": 1,
+        "slip": 1, "patience": 1, "max_deficit": 1, "since": 1,
         "min_fill": 1, "premium_style": orders.PremiumStyle.DEFERRED, "max_fee": 1, "spot_min": 1, "spot_max": 1,
         "epoch": 1, "salt": 1, "expiry": 1, "flags": orders.Flags.FILL_OR_KILL,
         "legs": (OrderLeg(world.series(), 2),),

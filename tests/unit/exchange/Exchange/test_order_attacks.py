@@ -140,9 +140,8 @@ def test_multicall_and_fill__with_coins__are_refused(world: World) -> None:
     """Nothing here takes the chain's own coin, so nothing can be charged twice for one payment of it."""
     boa.env.set_balance(world.taker, 10**18)
     order = world.order()
-    arguments = (order.to_tuple(), world.sign(order), world.taker_vault, 10**6, 2**255 - 1, MAX)
     for contract, data in (
-        (world.exchange, world.exchange.fill.prepare_calldata(*arguments)),
+        (world.exchange, world.exchange.fill.prepare_calldata(world.asked(order))),
         (world.clearinghouse, world.clearinghouse.multicall.prepare_calldata([])),
     ):
         with boa.env.anchor():

@@ -25,7 +25,8 @@ LOT = 10**4
 #: Not of an order: the numbers a caller gives, and who may call what.
 OF_THE_CALL = {
     "exchange/above-remainder", "exchange/below-min-fill", "exchange/fill-or-kill", "exchange/limit-price",
-    "exchange/taker-fee", "limits/only-exchange",
+    "exchange/taker-fee", "exchange/taker-deficit", "limits/only-exchange", "limits/round-unknown",
+    "limits/round-outside", "limits/round-before-since", "limits/round-too-old",
 }  # fmt: skip
 #: Said by an earlier check in a fill, or beyond what 64-bit quantities can reach.
 NEVER_FIRST = {"clearinghouse/same-vault", "clearinghouse/expired", "margin/taker-below-initial", "limits/out-of-range"}
@@ -110,7 +111,10 @@ plain("exchange/signer-not-owner", signer=OTHER.address)
 plain("exchange/maker-fee", max_fee=0)
 plain("exchange/spot-outside", spot_max=SPOT - 1)
 plain("exchange/reduce-only", flags=Flags.REDUCE_ONLY)
-plain("order/out-of-range", flags=4)
+plain("order/out-of-range", flags=8)
+plain("order/together-without-salt", flags=Flags.TOGETHER)
+plain("order/slip-with-iv", slip=1, iv=WAD)
+plain("order/patience-without-bounds", slip=1, patience=1)
 plain("order/no-legs", legs=())
 plain("es/vol-range", iv=100 * WAD)
 plain("clearinghouse/not-a-lot", size=10**6 + 1, flags=Flags.FILL_OR_KILL)
@@ -161,6 +165,12 @@ def _(world: World) -> Case:
     back = short(world)
     world.stale()
     return Case(world.order(spot_min=1, price=25 * WAD, **back))
+
+
+@case("exchange/maker-deficit")
+def _(world: World) -> Case:
+    under_water(world)
+    return Case(world.order(max_deficit=10 * WAD, price=700 * WAD))
 
 
 # --- what raises open interest -------------------------------------------------------------------------------------
@@ -400,6 +410,7 @@ def test_cases__cover_every_reason_of_a_fill() -> None:
         (ROOT / "contracts/exchange/order.vy").read_text(),
         (ROOT / "contracts/exchange/TradeLimits.vy").read_text(),
         function("exchange/Exchange.vy", "_fill"),
+        function("exchange/Exchange.vy", "_check_deficit"),
         function("vaults/Clearinghouse.vy", "_novate"),
         function("vaults/Clearinghouse.vy", "_refuse_transfer"),
         function("margin/MarginGate.vy", "check"),

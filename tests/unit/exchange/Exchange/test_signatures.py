@@ -13,7 +13,7 @@ from eth_utils import keccak
 from bulkhead import orders
 from bulkhead.orders import Domain, Order
 from tests.contracts import deployer
-from tests.worlds.exchange import MAX, PARAMETERS, World, key
+from tests.worlds.exchange import PARAMETERS, World, key
 from tests.worlds.system import System
 
 #: Order of secp256k1.
@@ -126,13 +126,13 @@ def test_contract_signer__signature_beyond_1024_bytes__does_not_decode(world: Wo
         signature = bytes(size)
         wallet.accept(world.hash(order), signature)
         # boa refuses to encode what the contract would refuse to decode: write the call data by hand
-        types = "(uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint8,uint256,"
-        types += "uint256,uint256,uint256,uint256,uint256,uint8)"
-        arguments = [types, "bytes", "uint256", "uint256", "int256", "uint256"]
-        selector = keccak(("fill(" + ",".join(arguments) + ")").encode())[:4]
-        values = [order.to_tuple(), signature, world.taker_vault, 10**6, 2**255 - 1, MAX]
+        types = "(uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint256,uint256,uint8,"
+        types += "uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint8)"
+        types = f"({types},bytes,uint256,uint256,int256,uint256,uint256,uint256)"
+        selector = keccak(f"fill({types})".encode())[:4]
+        values = [world.asked(order, signature=signature)]
         result = boa.env.execute_code(
-            world.exchange.address, world.taker, data=selector + eth_abi.encode(arguments, values)
+            world.exchange.address, world.taker, data=selector + eth_abi.encode([types], values)
         )
         assert result.is_success == passes
 

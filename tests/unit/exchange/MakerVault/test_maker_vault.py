@@ -47,7 +47,8 @@ def test_quote__outside_any_bound__is_refused(desk: Desk) -> None:
         {"price": desk.mark() + edge - 1}, {"is_bid": True, "price": desk.mark() - edge + 1}, {"iv": WAD},
         {"expiry": world.now + 121}, {"size": 20 * 10**6 + 10**4}, {"max_fee": edge + 1}, {"maker_vault": other},
         {"signer": world.maker.address}, {"legs": ()}, {"legs": (OrderLeg(world.series(market=2), 1),)},
-        {"legs": (OrderLeg(world.series(), 21),), "size": 10**6},
+        {"legs": (OrderLeg(world.series(), 21),), "size": 10**6}, {"slip": 1}, {"max_deficit": 1},
+        {"slip": 1, "patience": 1, "spot_min": 1},
     ):  # fmt: skip
         assert not desk.says(desk.order(**changes)), changes
     order = desk.order()
@@ -56,6 +57,16 @@ def test_quote__outside_any_bound__is_refused(desk: Desk) -> None:
     world.refused_and_told(order, "exchange/bad-signature", signature=desk.sign(order, world.maker))
     # a signature that is no encoding at all
     world.refused(order, "exchange/bad-signature", signature=b"\xff" * 1024)
+
+
+def test_quote__max_deficit__is_the_owners_at_most(desk: Desk) -> None:
+    bounds = (QUOTER.address, EDGE, 120, 20 * 10**6, MAX)
+    desk.vault.set_bounds((*bounds, 50 * WAD), sender=desk.owner)
+    assert desk.vault.max_deficit() == 50 * WAD
+    assert desk.says(desk.order(max_deficit=50 * WAD)) and not desk.says(desk.order(max_deficit=50 * WAD + 1))
+    # which the owner may take back from quotes that are out
+    desk.vault.set_bounds((*bounds, 0), sender=desk.owner)
+    assert not desk.says(desk.order(max_deficit=50 * WAD))
 
 
 def test_quote__mark_came_closer_than_the_edge__dies_without_a_transaction(desk: Desk) -> None:
@@ -69,9 +80,9 @@ def test_quote__mark_came_closer_than_the_edge__dies_without_a_transaction(desk:
 
 def test_quote__price_not_active_or_nobody_quotes__nothing_is_signed(desk: Desk) -> None:
     order = desk.order()
-    desk.vault.set_bounds("0x" + "00" * 20, EDGE, 120, 20 * 10**6, MAX, sender=desk.owner)
+    desk.vault.set_bounds(("0x" + "00" * 20, EDGE, 120, 20 * 10**6, MAX, 0), sender=desk.owner)
     assert not desk.says(order)
-    desk.vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, MAX, sender=desk.owner)
+    desk.vault.set_bounds((QUOTER.address, EDGE, 120, 20 * 10**6, MAX, 0), sender=desk.owner)
     desk.world.stale()
     assert not desk.says(desk.order(price=1000 * WAD))
 
@@ -86,7 +97,7 @@ def test_quoter__moves_tokens_between_hand_and_desks_only(desk: Desk) -> None:
         with boa.reverts("maker/not-a-desk"):
             call(other, 1, sender=QUOTER.address)
     with boa.reverts("maker/not-authorized"):
-        desk.vault.set_bounds(QUOTER.address, 5, 1, 1, 1, sender=QUOTER.address)
+        desk.vault.set_bounds((QUOTER.address, 5, 1, 1, 1, 0), sender=QUOTER.address)
     with boa.reverts("maker/not-authorized"):
         desk.vault.set_caps(desk.desk, 1, 1, sender=QUOTER.address)
     for call, arguments in (
@@ -109,7 +120,7 @@ def test_caps__of_a_desk__bind_its_fills(desk: Desk) -> None:
 @pytest.mark.parametrize("bounds", [(4, 1, 1), (2001, 1, 1), (5, 3601, 1), (5, 1, 2**63 + 1)])
 def test_set_bounds__beyond_theirs__reverts(desk: Desk, bounds: tuple[int, int, int]) -> None:
     with boa.reverts("maker/out-of-bounds"):
-        desk.vault.set_bounds(QUOTER.address, *bounds, 1, sender=desk.owner)
+        desk.vault.set_bounds((QUOTER.address, *bounds, 1, 0), sender=desk.owner)
 
 
 def test_open_desk__seventeenth__reverts(desk: Desk) -> None:
@@ -320,7 +331,7 @@ def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -
     owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
     with boa.env.prank(owner):
         vault = deployer("MakerVault").deploy(*maker_arguments(2, "ETH", system.at))
-    vault.set_bounds(QUOTER.address, EDGE, 120, 20 * 10**6, MAX // 2, sender=owner)
+    vault.set_bounds((QUOTER.address, EDGE, 120, 20 * 10**6, MAX // 2, 0), sender=owner)
     world.token.mint(lender, 10**12)
     world.token.approve(vault.address, MAX, sender=lender)
     vault.deposit(10**11, lender, sender=lender)
@@ -357,7 +368,7 @@ def test_deposit__of_a_token_that_takes_a_fee__reverts() -> None:
         token = deployer("HostileERC20").deploy(6)
         system = System(token=token)
         vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", system.at))
-        vault.set_bounds(QUOTER.address, EDGE, 1, 1, MAX // 2)
+        vault.set_bounds((QUOTER.address, EDGE, 1, 1, MAX // 2, 0))
         lender = str(boa.env.generate_address("lender"))
         token.mint(lender, 10**9)
         token.approve(vault.address, MAX, sender=lender)

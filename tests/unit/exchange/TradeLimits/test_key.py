@@ -243,9 +243,9 @@ def test_key__rolls_but_moves_no_tokens_between_vaults(world: World) -> None:
     ask = world.order(maker_vault=later[0], salt=9)
     signature = orders.sign(ask, world.domain, world.maker.key)
     # the bot's own vault as the receiver of the maker's freed tokens
-    fills = [(ask.to_tuple(), signature, own, MAX, 2**255 - 1, MAX)]
+    fills = [world.asked(ask, MAX, signature=signature, vault=own)]
     for from_id in (world.maker_vault, later[1]):
-        first = (ask.to_tuple(), signature, from_id, 10**5, 2**255 - 1, MAX)
+        first = world.asked(ask, 10**5, signature=signature, vault=from_id)
         with boa.reverts():
             world.exchange.fill_many([first, *fills], 0, MAX, 0, sender=BOT.address)
 
