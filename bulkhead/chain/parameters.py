@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.risk import calibrated
 from bulkhead.risk.words import RiskWord
 
 #: Words of a market, in the order of `RiskParameters.words`, and who reads them.
@@ -133,7 +134,14 @@ def _risk_rows() -> Iterator[_Row]:
         ),
         ("static_least", 10, 30, 400, "1e-3 of spot", "STATIC b: least of a short option; Deribit, Aevo"),
         ("static_future", 10, 30, 400, "1e-3 of spot", "STATIC c: of a future"),
-        ("greeks_move", 8, 20, 60, "0.1 standard deviations", "GREEKS k: the move over the horizon"),
+        (
+            "greeks_move",
+            8,
+            20,
+            60,
+            "0.1 standard deviations",
+            "GREEKS k: the move over the horizon; at 30 it lost where ES does not",
+        ),
     ):
         yield name, bits, getattr(defaults, name), least, greatest, unit, why
 
@@ -197,6 +205,16 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
         ("half_life_day", 24, 86_400, 43_201, 259_200, "s", "24 h"),
         ("half_life_week", 24, 604_800, 259_201, 2_592_000, "s", "7 d; range-based estimators added nothing"),
         ("settle_delay", 12, 300, 0, 3_600, "s", "proxies that show rounds late"),
+        (
+            "stress_share_bps",
+            16,
+            calibrated.STRESS_SHARE_BPS,
+            0,
+            5_000,
+            "bp",
+            "share of the stress vol in sigma_m: smooths margins over a cycle",
+        ),
+        ("stress_vol_bps", 16, calibrated.STRESS_VOL_BPS, 1_000, 30_000, "bp", "the vol that share draws sigma_m to"),
     ),
 }
 

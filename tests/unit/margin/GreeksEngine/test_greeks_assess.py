@@ -15,14 +15,15 @@ def test_assess__covered_put__needs_no_price(engine):
 
 
 def test_terms__short_future__by_hand(engine):
-    # three standard deviations upwards, nothing else: 3 * 70 % * sqrt(14 h / year) * 2000
+    # four standard deviations upwards, nothing else: 4 * 70 % * sqrt(14 h / year) * 2000
     terms = engine.terms([Leg(Kind.FUTURE, 0, -(10**6)).pack()], calm().words(), RISK.pack())
-    move = 3 * 0.7 * (14 / 8760) ** 0.5 * 2000
+    move = 4 * 0.7 * (14 / 8760) ** 0.5 * 2000
     assert abs(terms[0] / 1e18 - move) < 1e-9
     assert [abs(t) <= 1 for t in terms[1:5]] == [True] * 4
-    # the tails of ES reach a little further up: there its 70 % decide
+    # the tails of ES reach a little further up, by less than its 70 % leave out
     dynamic = exact.assess([Leg(Kind.FUTURE, 0, -(10**6))], calm(), RISK)
-    assert terms[5] == -(-dynamic.margin * 7 // 10) > terms[0]
+    assert terms[0] < dynamic.margin
+    assert terms[5] == -(-dynamic.margin * 7 // 10) < terms[0]
 
 
 def test_terms__move_beyond_the_whole_price__falls_by_99_percent(engine):
@@ -40,3 +41,31 @@ def test_assess__bad_snapshot__refused_as_by_the_mirror(engine, change, reason):
 
 def test_value_and_max_loss__are_those_of_the_es_model(engine):
     values_as_es(engine)
+
+
+@pytest.mark.parametrize("hours", [0.25, 3, 14, 20, 24 * 30])
+def test_terms__long_straddle__decay_is_what_standing_still_costs(engine, hours):
+    legs = [option(Kind.CALL, 2000, 1), option(Kind.PUT, 2000, 1), Leg(Kind.CASH, 0, -50 * 10**6)]
+    snapshot = calm(days=hours / 24)
+    left = max(snapshot.seconds - RISK.horizon_seconds, 0)
+    later = exact.mark(legs, calm(days=left / 86_400)) if left else -50 * WAD
+    decay = engine.terms(words(legs), snapshot.words(), RISK.pack())[3]
+    assert abs(decay - (exact.mark(legs, snapshot) - later)) <= 2 * 2000 * WAD // 10**8
+    # and it is the decay of the ES model, where nothing else asks for more
+    assert engine.assess(words(legs), snapshot.words(), RISK.pack(), exact.FORCE_FULL)[1] >= decay
+
+
+def test_terms__options_held_long_with_the_window_open__decay_spares_what_is_known(engine):
+    share = WAD // 2
+    snapshot = dataclasses.replace(
+        calm(), seconds=900, window_seconds=1800, window_share=share, window_average=2000 * WAD
+    )
+    known, open_ = (
+        engine.terms([option(Kind.CALL, k, 1).pack()], snapshot.words(), RISK.pack())[3] for k in (900, 2000)
+    )
+    assert known <= 1 < open_
+
+
+def test_terms__short_options_alone__have_no_decay(engine):
+    legs = [option(Kind.CALL, 2000, -1), option(Kind.PUT, 1900, -2), Leg(Kind.FUTURE, 0, 10**6)]
+    assert engine.terms(words(legs), calm(days=1).words(), RISK.pack())[3] == 0
