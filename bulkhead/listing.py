@@ -171,7 +171,7 @@ class _Adding:
             maker = made.maker(self.market, self.at)
             self._send(made)
         index = self.market.index
-        word = TokenWord.unpack(int(self.chain["Clearinghouse"].call("market", index)[0]))
+        word = TokenWord.unpack(self.chain["Clearinghouse"].call("market", index).token_word)
         return MarketEntry(index, self.market.symbol, word.token, self._feeds(), pool, maker)
 
     def _feeds(self) -> tuple[str, str, str]:

@@ -19,18 +19,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "latestRoundData": _ROUND,
     "PythAdapter.latestRoundData": (*_ROUND, "half_width"),
     "RedStoneAdapter.latestRoundData": (*_ROUND, "half_width"),
-    "Clearinghouse.load": ("vault", "legs"),
-    "Clearinghouse.market": ("token_word", "risk", "open_interest"),
-    "Clearinghouse.settle": ("received", "debt"),
-    "Exchange.filled_of": ("filled", "cancelled"),
-    "InsuranceFund.request_of": ("amount", "requested_at"),
-    "Lens.liquidation_prices": ("below", "above"),
-    "OracleAdapter.realised_variances": ("fast", "day", "week", "long"),
     "OracleAdapter.surface": ("word", "index", "slices", "in_force"),
-    "RiskParameters.bounds": ("least", "greatest"),
-    "RiskParameters.ramp": ("target", "since"),
-    "Settlement.claim_of": ("expiry", "claim", "paid"),
-    "TradeLimits.caps_of": ("delta", "vega", "delta_used", "vega_used"),
     "VolSurface.settings": ("nonce", "publishers_version", "threshold", "heartbeat", "cap_bps"),
 }
 

@@ -164,8 +164,8 @@ def _unsettled(chain: Connection, view: VaultView, market: Market) -> tuple[Deci
     settlement = chain["Settlement"]
     claim = debt = 0
     if view.claim:
-        _, amount, paid = settlement.call("claim_of", view.vault_id)
-        claim = amount - paid
+        found = settlement.call("claim_of", view.vault_id)
+        claim = found.amount - found.paid
     if view.debt:
         debt = int(settlement.call("debt_of", view.vault_id))
     return Decimal(claim).scaleb(-market.decimals), Decimal(debt).scaleb(-market.decimals)

@@ -196,7 +196,7 @@ class Vaults:
         view = self.view(vault_id)
         counter = int(self._account.chain["Exchange"].call("epoch_for", vault_id, [])) >> EPOCH_BITS
         found = self._account.chain["TradeLimits"].call("caps_of", vault_id, view.epoch, counter)
-        return Caps(*(from_wad(int(number)) for number in found))
+        return Caps(*(from_wad(n) for n in (found.delta_cap, found.vega_cap, found.delta_used, found.vega_used)))
 
     def set_caps(self, vault_id: int, delta: Number = 0, vega: Number = 0) -> Receipt:
         """Caps the net delta and vega that others may fill against an own vault's orders, and forgets what was used.

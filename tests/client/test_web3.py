@@ -230,7 +230,7 @@ def test_contracts__give_named_results(market: ServedMarket) -> None:
     word = contracts["Clearinghouse"].functions.market(1).call()
     assert word.open_interest == 0 and word.token_word and word.risk
     claim = contracts.Settlement.functions.claim_of(vault).call()
-    assert (claim.expiry, claim.claim, claim.paid) == (0, 0, 0)
+    assert (claim.expiry, claim.amount, claim.paid) == (0, 0, 0)
     loaded = contracts.Clearinghouse.functions.load(vault).call()
     assert loaded.legs == [] and loaded.vault.balance == 77 * 10**6
     assert set(contracts) == set(market.chain.deployment.contracts) and len(contracts) == len(set(contracts))
