@@ -1,4 +1,4 @@
-"""Past the expiry: prove its price, settle every vault of it, pay the claims; on a chain of one's own, where time moves."""
+"""Past the expiry: prove its price, settle every vault of it, pay the claims (on a chain of one's own)."""
 
 from bulkhead.chain.local import LocalChain
 from examples.common import Scale, client, friday

@@ -100,6 +100,7 @@ BASES: dict[str, str] = {
     "market sweep": "ETH EXPIRY",
     "markets": "",
     "order cancel": "FILE",
+    "order cancel-together": "VAULT buy call:200 --expiry EXPIRY --together 5",
     "order close": "VAULT FILE",
     "order fill": "FILE --vault VAULT --size 1 --deposit 1 --limit 20",
     "order preview": "FILE --size 1 --deposit 10 --model ES",
