@@ -162,16 +162,25 @@ class Governance:
         p = PARAMETERS[name]
         if not p.least <= number <= p.greatest:
             raise BadInput(f"{name} is within {p.least} and {p.greatest} {p.unit}, and {number} is not.")
-        index = self.chain.deployment.market(market).index
+        return self.do(sender, SET, self.chain.deployment.market(market).index, name, number)
+
+    def do(self, sender: Sender, function: str, *arguments: object) -> bytes | None:
+        """Calls a function of RiskParameters as its owner, or proposes to; the proposal's id, None when it is done."""
         if self.timelock is None:
-            sender.execute(self.parameters, SET, index, name, number)
+            sender.execute(self.parameters, function, *arguments)
             return None
         lock = self.timelock
-        data, salt = self.parameters.encode(SET, index, name, number), secrets.token_bytes(32)
+        data, salt = self.parameters.encode(function, *arguments), secrets.token_bytes(32)
         call = (self.parameters.address, 0, data, NOTHING, salt)
         (delay,) = read(self.chain.rpc, [lock.query("get_minimum_delay")])
         sender.execute(lock, "schedule", *call, delay)
         return bytes(lock.call("hash_operation", *call))
+
+    def waiting(self, function: str, market: int) -> Notice | None:
+        """The open proposal to call a function of RiskParameters for a market, None without one."""
+        notices = self.notices() if self.timelock is not None else []
+        words = f"RiskParameters.{function}({market}, "
+        return next((notice for notice in notices if any(one.startswith(words) for one in notice.words)), None)
 
     def _find(self, key: str) -> Notice:
         found = [n for n in self.notices() if n.id.hex().startswith(key.removeprefix("0x").lower())]

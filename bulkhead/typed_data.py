@@ -49,3 +49,14 @@ def digest(full: dict[str, Any]) -> bytes:
     """What is signed."""
     message = signable(full)
     return bytes(keccak(b"\x19" + message.version + message.header + message.body))
+
+
+def wire(value: Any) -> Any:
+    """A document as JSON carries it: large numbers as text, bytes in hexadecimal."""
+    if isinstance(value, dict):
+        return {name: wire(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [wire(one) for one in value]
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53 else value

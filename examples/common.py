@@ -9,10 +9,19 @@ from decimal import Decimal
 from bulkhead.client import Bulkhead
 
 
+def node() -> str:
+    """URL of the node."""
+    return os.environ.get("BULKHEAD_RPC_URL", "http://127.0.0.1:8545")
+
+
+def place() -> str:
+    """Folder of the deployment."""
+    return os.environ.get("BULKHEAD_DEPLOYMENT", "deployments/local")
+
+
 def client(name: str) -> Bulkhead:
     """A client with the key in the environment variable `name`."""
-    node = os.environ.get("BULKHEAD_RPC_URL", "http://127.0.0.1:8545")
-    return Bulkhead(node, os.environ.get("BULKHEAD_DEPLOYMENT", "deployments/local"), key=os.environ[name])
+    return Bulkhead(node(), place(), key=os.environ[name])
 
 
 def friday(user: Bulkhead, weeks: int = 0) -> int:

@@ -15,32 +15,26 @@ from typing import Any
 
 import ape
 import click
-import yaml
 from ape.exceptions import ApeException
 
 from bulkhead.chain import abi, system
 from bulkhead.chain.deploy import Create, Step, contracts_of, plan, record
 from bulkhead.chain.errors import BadInput, BulkheadError, MissingDeployment, NodeUnavailable, NoFunds, WrongNetwork
-from bulkhead.chain.inputs import Inputs, parse
+from bulkhead.chain.hardfork import require_cancun
+from bulkhead.chain.inputs import Inputs, load
 from bulkhead.chain.rpc import Rpc
+from bulkhead.progress import clear, doing, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def read_inputs(path: Path) -> Inputs:
-    """The inputs file of a network."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise BadInput(f"There are no inputs at {path}: write them after the model of deployments/sepolia.") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
-    return parse(content, path.name)
+#: Anvil's fork of a chain on a URL (ape-config.yaml): a chain of one's own too.
+FORK = "there-fork"
 
 
 def is_local(choice: str) -> bool:
     """Whether a network choice means a chain of one's own."""
-    return choice.startswith("ethereum:local")
+    return choice.startswith("ethereum:local") or choice.split(":")[1:2] == [FORK]
 
 
 def folder_of(choice: str) -> Path:
@@ -83,6 +77,8 @@ def check(inputs: Inputs, steps: list[Step], deployer: Any, local: bool) -> None
     """Refuses what would otherwise fail half way."""
     if inputs.needs_mocks and not local:
         raise BadInput(f"{inputs.network} is a public network: test tokens and feeds are for local chains.")
+    with Rpc(str(ape.chain.provider.uri)) as rpc:
+        require_cancun(rpc)
     for what, address in inputs.addresses.items():
         if not ape.chain.provider.get_code(address):
             raise MissingDeployment(f"The {what} has no code at {address} on {inputs.network}; nothing was sent.")
@@ -100,21 +96,29 @@ def check(inputs: Inputs, steps: list[Step], deployer: Any, local: bool) -> None
 def execute(steps: list[Step], deployer: Any) -> None:
     """Sends one transaction for each step and checks where contracts come to."""
     at: dict[str, Any] = {}
-    for step in steps:
-        if isinstance(step, Create):
-            made = deployer.deploy(getattr(ape.project, step.contract), *step.arguments)
-            if made.address != step.address:
-                raise BulkheadError(
-                    f"{step.name} came to {made.address} instead of {step.address}: another transaction of the "
-                    "deployer came between. What was made is useless; deploy again from an account of its own."
-                )
-            at[step.name] = made
-            size = len(ape.chain.provider.get_code(made.address))
-            remark = "  above the project's limit" if size >= system.CODE_LIMIT else ""
-            click.echo(f"{step.name:<16} {made.address} {size:>6,} bytes{remark}")
-        else:
-            getattr(at[step.name], step.function)(*step.arguments, sender=deployer, value=step.value)
-            click.echo(f"{step.name}.{step.function}")
+    with doing("sending the transactions of the deployment", len(steps)) as activity:
+        for step in steps:
+            _execute(step, at, deployer)
+            activity.step()
+
+
+def _execute(step: Step, at: dict[str, Any], deployer: Any) -> None:
+    if isinstance(step, Create):
+        made = deployer.deploy(getattr(ape.project, step.contract), *step.arguments)
+        if made.address != step.address:
+            raise BulkheadError(
+                f"{step.name} came to {made.address} instead of {step.address}: another transaction of the "
+                "deployer came between. What was made is useless; deploy again from an account of its own."
+            )
+        at[step.name] = made
+        size = len(ape.chain.provider.get_code(made.address))
+        remark = "  above the project's limit" if size >= system.CODE_LIMIT else ""
+        clear()
+        click.echo(f"{step.name:<16} {made.address} {size:>6,} bytes{remark}")
+    else:
+        getattr(at[step.name], step.function)(*step.arguments, sender=deployer, value=step.value)
+        clear()
+        click.echo(f"{step.name}.{step.function}")
 
 
 @click.command()
@@ -126,7 +130,8 @@ def execute(steps: list[Step], deployer: Any) -> None:
 def cli(network: str, url: str | None, account: str | None, inputs_path: Path | None, out: Path | None) -> None:
     """Deploy every contract, list the markets of the inputs, write addresses.json."""
     try:
-        run(network, url, account, inputs_path, out)
+        with shown("deploying"):
+            run(network, url, account, inputs_path, out)
     except BulkheadError as error:
         click.echo(f"deploy: {error}", err=True)
         sys.exit(1)
@@ -134,7 +139,7 @@ def cli(network: str, url: str | None, account: str | None, inputs_path: Path | 
 
 def run(network: str, url: str | None, account: str | None, inputs_path: Path | None, out: Path | None) -> None:
     """The command without its way of failing."""
-    inputs = read_inputs(inputs_path or folder_of(network) / "inputs.yaml")
+    inputs = load(inputs_path or folder_of(network) / "inputs.yaml")
     if account is None and not is_local(network):
         raise BadInput(f"{network} is a public network: name the deploying account with --account.")
     with connected(network, url, inputs.chain_id):

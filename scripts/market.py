@@ -30,6 +30,7 @@ from bulkhead.chain.connection import connect
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.price_messages import local_signers, pyth_id
 from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.progress import shown
 from bulkhead.replay.price_service import SERVICE, PriceService, wandering
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,8 @@ BLOCK_SECONDS = 2
 FORMS = {"pyth": "hermes", "redstone": "redstone"}
 #: Well inside the heartbeats of deployments/local.
 ROUND_SECONDS = 600
+#: Place of the account that deploys and owns, in Anvil's mnemonic: beyond those that have coins.
+OWNER = 1_000
 
 
 #: The market that is on brought prices when asked, and the account that brings them.
@@ -95,6 +98,7 @@ def tell(url: str, place: Path) -> None:
         ("BULKHEAD_KEY", anvil.key(TRADER)),
         ("BULKHEAD_MAKER_KEY", anvil.key(MAKER)),
         ("BULKHEAD_KEEPER_KEY", anvil.key(PROVIDER)),
+        ("OWNER_KEY", anvil.key(OWNER)),
     ):
         click.echo(f"export {name}={value}")
     sys.stdout.flush()
@@ -108,10 +112,13 @@ def run(port: int, place: Path, form: str = "") -> None:
     with ExitStack() as stack:
         service = stack.enter_context(brought(content, form)) if form else None
         chain = stack.enter_context(Anvil(block_seconds=None, port=port))
-        owner = Sender(chain.rpc, account_from_key(anvil.key(0)))
-        deployment = deploy.deploy(chain.rpc, owner, inputs.parse(content, "inputs.yaml"), ROOT)
-        deployment.save(place / "addresses.json")
-        seed(chain.url, place)
+        with shown("setting the market up"):
+            # an account that nobody else is told of, so that nobody else uses its nonces
+            owner = Sender(chain.rpc, account_from_key(anvil.key(OWNER)))
+            chain.set_balance(owner.address, 10**24)
+            deployment = deploy.deploy(chain.rpc, owner, inputs.parse(content, "inputs.yaml"), ROOT)
+            deployment.save(place / "addresses.json")
+            seed(chain.url, place)
         connection = connect(chain.url, place)
         feeds = [connection.feed(m) for m in deployment.markets.values() if not (form and m.symbol == PULLED)]
         chain.rpc.call("evm_setIntervalMining", BLOCK_SECONDS)
@@ -120,8 +127,12 @@ def run(port: int, place: Path, form: str = "") -> None:
         tell(chain.url, place)
         while True:
             time.sleep(ROUND_SECONDS)
-            for feed in feeds:
-                owner.execute(feed, "push", feed.call("latestRoundData")[1], connection.rpc.timestamp())
+            try:
+                for feed in feeds:
+                    owner.execute(feed, "push", feed.call("latestRoundData")[1], connection.rpc.timestamp())
+            except BulkheadError as error:
+                # somebody plays with the chain: the next round comes
+                click.echo(f"market: {error}", err=True)
 
 
 @click.command()

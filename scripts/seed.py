@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from bulkhead import progress
 from bulkhead.chain.anvil import CHAIN_ID, key
 from bulkhead.chain.connection import Market, connect
 from bulkhead.chain.errors import BulkheadError, WrongNetwork
@@ -59,6 +60,7 @@ def seed(url: str, deployment: Path) -> None:
         long_call = trader.orders.fill(sold, deposit=Decimal(spot))
         bought = maker.orders.sign(desk, expiry, [f"put:{strike}"], "buy", Decimal(spot) / 20, 1)
         short_put = trader.orders.fill(bought, deposit=Decimal(spot))
+        progress.clear()
         click.echo(f"{symbol}: spot {spot}, strike {strike}, insurance 50,000")
         for name, vault_id in (("maker", desk), ("long call", long_call), ("short put", short_put)):
             info = trader.vaults.get(vault_id)

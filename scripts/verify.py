@@ -13,15 +13,16 @@ from pathlib import Path
 
 import ape
 import click
-import yaml
 
 from bulkhead.chain import abi, system
 from bulkhead.chain.connection import Connection, connect
 from bulkhead.chain.contract import Contract, Log, decode_logs, read
 from bulkhead.chain.deploy import maker_bounds
 from bulkhead.chain.errors import BulkheadError, MissingDeployment
-from bulkhead.chain.inputs import Inputs, parse
+from bulkhead.chain.feed_health import check_feeds
+from bulkhead.chain.inputs import Inputs, load
 from bulkhead.chain.parameters import PAUSED_UNTIL_AT, WORDS, ParameterSet
+from bulkhead.progress import shown
 from bulkhead.risk.words import NODES, WEIGHTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -221,19 +222,24 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
 
 @click.command()
 @click.option("--url", envvar="BULKHEAD_RPC_URL", default="http://127.0.0.1:8545", show_default=True, help="Node.")
-@click.option("--deployment", type=Path, default=ROOT / "deployments" / "local", help="Folder of addresses.json.")
+@click.option(
+    "--network", default="ethereum:local:foundry", show_default=True, help="Ape's network choice: its folder."
+)
+@click.option("--deployment", type=Path, help="Folder of addresses.json. [default: deployments/<network>]")
 @click.option("--inputs", "inputs_path", type=Path, help="Inputs file. [default: inputs.yaml of that folder]")
-def cli(url: str, deployment: Path, inputs_path: Path | None) -> None:
-    """Compare a deployment with this clone and its inputs."""
+def cli(url: str, network: str, deployment: Path | None, inputs_path: Path | None) -> None:
+    """Compare a deployment with this clone and its inputs, and ask its feeds."""
+    from scripts.deploy import folder_of  # not above: see check_code
+
+    place = deployment or folder_of(network)
     try:
-        folder = deployment if deployment.is_dir() else deployment.parent
-        path = inputs_path or folder / "inputs.yaml"
-        if not path.exists():
-            raise MissingDeployment(f"There are no inputs at {path}.")
-        inputs = parse(yaml.safe_load(path.read_text()), path.name)
-        chain = connect(url, deployment)
-        findings = check_code(chain) + check_parameters(chain, inputs)
-        findings += check_pools(chain, inputs) + check_makers(chain, inputs) + check_timelock(chain, inputs)
+        inputs = load(inputs_path or (place if place.is_dir() else place.parent) / "inputs.yaml")
+        with shown("verifying"):
+            chain = connect(url, place)
+            findings = check_code(chain) + check_parameters(chain, inputs)
+            findings += check_pools(chain, inputs) + check_makers(chain, inputs) + check_timelock(chain, inputs)
+            for market in inputs.markets:
+                findings += check_feeds(chain, chain.deployment.market(market.symbol))
     except BulkheadError as error:
         click.echo(f"verify: {error}", err=True)
         sys.exit(1)

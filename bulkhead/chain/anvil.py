@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
 
-from bulkhead.chain.errors import BulkheadError, NodeUnavailable
+from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Rpc, to_hex, to_int
+from bulkhead.progress import doing
 
 MNEMONIC = "test test test test test test test test test test test junk"
 CHAIN_ID = 31337
@@ -40,6 +42,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def require_free(port: int) -> None:
+    """Refuses a port at which somebody listens: a deployment would go onto somebody else's chain.
+
+    Raises:
+        BadInput: It is in use, or no port.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            raise BadInput(f"Port {port} is in use, or is none; name another.") from None
 
 
 def _die_with_parent() -> None:
@@ -80,6 +96,8 @@ class Anvil:
             extra: More arguments for the binary.
             port: Where it listens; None takes a free port.
         """
+        if port is not None:
+            require_free(port)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [
@@ -97,7 +115,8 @@ class Anvil:
         )
         atexit.register(self.stop)
         self.rpc = Rpc(self.url, timeout_seconds=60)
-        self._wait_until_up()
+        with doing("starting Anvil"):
+            self._wait_until_up()
         if block_seconds is not None:
             self.rpc.call("anvil_setBlockTimestampInterval", block_seconds)
 
@@ -109,12 +128,16 @@ class Anvil:
                 raise BulkheadError(f"Anvil ended at once: {self._process.stderr.read().decode().strip()}")
             try:
                 self.rpc.block_number()
-                return
+                break
             except NodeUnavailable:
                 if time.monotonic() > deadline:
                     self.stop()
                     raise BulkheadError("Anvil did not answer within 20 seconds.") from None
                 time.sleep(0.02)
+        # another program may have taken the port in the meantime, and answer in its place
+        time.sleep(0.02)
+        if self._process.poll() is not None:
+            raise BadInput(f"Port {self.port} is in use: another node answers there.")
 
     def __enter__(self) -> Anvil:
         return self
@@ -174,6 +197,7 @@ class Anvil:
             raise BulkheadError(f"Anvil does not know snapshot {snapshot}.")
 
 
+@cache
 def key(index: int) -> str:
     """Private key of account `index` of the mnemonic."""
     seed = seed_from_mnemonic(MNEMONIC, "")

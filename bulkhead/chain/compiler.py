@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain.errors import BulkheadError, MissingDeployment
+from bulkhead.progress import doing
 
 EVM_VERSION = "cancun"
 _IMPORT = re.compile(r"^(?:from\s+([\w.]+)\s+import\s+(\w+)|import\s+([\w.]+))", re.MULTILINE)
@@ -134,8 +135,12 @@ def _compile(root: Path, source: Path, cached: Path) -> Artifact:
 def compile_contracts(root: Path, names: Iterable[str]) -> dict[str, Artifact]:
     """Several contracts, two compilers at a time."""
     wanted = list(dict.fromkeys(names))
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(wanted, pool.map(lambda name: compile_contract(root, name), wanted), strict=True))
+    found: dict[str, Artifact] = {}
+    with doing("compiling the contracts", len(wanted)) as activity, ThreadPoolExecutor(max_workers=2) as pool:
+        for artifact in pool.map(lambda name: compile_contract(root, name), wanted):
+            found[artifact.name] = artifact
+            activity.step()
+    return found
 
 
 def contract_names(root: Path) -> list[str]:

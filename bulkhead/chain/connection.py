@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bulkhead.chain import abi as abis
 from bulkhead.chain import deployment as deployments
@@ -13,6 +14,7 @@ from bulkhead.chain.book import Book
 from bulkhead.chain.contract import Contract, Log, decode_logs, read
 from bulkhead.chain.deployment import Deployment, MarketEntry
 from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.web3_transport import rpc_of
 from bulkhead.chain.words import TokenWord
 
 #: Contracts whose logs describe the state.
@@ -125,9 +127,15 @@ class Connection:
         return book
 
 
-def connect(rpc: Rpc | str, deployment: Deployment | Path | str, check: bool = True) -> Connection:
-    """A connection to a deployment, after making sure that it is on the node's chain."""
-    node = Rpc(rpc) if isinstance(rpc, str) else rpc
+def connect(rpc: Any, deployment: Deployment | Path | str, check: bool = True) -> Connection:
+    """A connection to a deployment, after making sure that it is on the node's chain.
+
+    Args:
+        rpc: The node: a URL, an `Rpc`, a `Web3`, an `AsyncWeb3`, or a provider of either.
+        deployment: A deployment, `addresses.json` or its folder.
+        check: Make sure that the deployment is there.
+    """
+    node = Rpc(rpc) if isinstance(rpc, str) else rpc_of(rpc)
     known = deployment if isinstance(deployment, Deployment) else deployments.load(deployment)
     if check:
         known.check(node)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain import abi as abis
-from bulkhead.chain.errors import AbiMismatch, MissingDeployment, UnknownMarket, WrongNetwork
+from bulkhead.chain.errors import AbiMismatch, BadInput, MissingDeployment, UnknownMarket, WrongNetwork
+from bulkhead.chain.files import is_file, parse_json, read_text
 from bulkhead.chain.rpc import Call, Rpc, to_int
 
 
@@ -173,14 +174,14 @@ def parse(content: Any, where: str) -> Deployment:
 def load(path: Path | str) -> Deployment:
     """A deployment from a file, or from the `addresses.json` of a folder."""
     file = Path(path)
-    if file.is_dir():
+    if not is_file(file):
         file = file / "addresses.json"
-    try:
-        content = json.loads(file.read_text())
-    except FileNotFoundError:
+    if not is_file(file):
         raise MissingDeployment(
             f"There is no deployment at {file}: run `ape run deploy` or name another with --deployment."
-        ) from None
-    except ValueError as error:
-        raise MissingDeployment(f"{file} is not JSON: {error}.") from error
+        )
+    try:
+        content = parse_json(read_text(file), str(file))
+    except BadInput as error:
+        raise MissingDeployment(str(error)) from None
     return parse(content, str(file))

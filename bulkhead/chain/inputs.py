@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 from eth_utils import is_checksum_address, to_checksum_address
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.files import is_file, read_text
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import FeedKind
 
@@ -192,6 +194,23 @@ class Inputs:
         """Whether test contracts would be created."""
         things = [*self.tokens.values(), *(feed for market in self.markets for feed in market.feeds)]
         return any(isinstance(thing, MockToken | MockFeed | PullFeed) for thing in things)
+
+
+def load(path: Path) -> Inputs:
+    """Inputs from a file.
+
+    Raises:
+        BadInput: It cannot be read, or names the entry that cannot be used.
+    """
+    import yaml
+
+    if not is_file(path):
+        raise BadInput(f"There are no inputs at {path}: write them after the model of deployments/sepolia.")
+    try:
+        content = yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    return parse(content, path.name)
 
 
 def parse(content: Any, where: str) -> Inputs:

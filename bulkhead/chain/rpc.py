@@ -19,6 +19,7 @@ from bulkhead.chain.errors import BulkheadError, NodeTimeout, NodeUnavailable
 from bulkhead.chain.exchange import Post, Reply, exchange, seconds_of
 from bulkhead.chain.limits import NodeLimits
 from bulkhead.chain.messages import Call, block_tag, call_of, to_bytes, to_hex, to_int
+from bulkhead.progress import doing
 
 __all__ = ["Call", "Rpc", "block_tag", "call_of", "to_bytes", "to_hex", "to_int"]
 
@@ -41,7 +42,9 @@ class Rpc:
         self.limits = NodeLimits()
         self._ids = itertools.count(1)
         self._chain_id: int | None = None
-        self._http = httpx.Client(timeout=timeout_seconds, transport=transport, trust_env=False)
+        # the certificates of the world take 30 ms to read, and a node next door needs none
+        verify = not url.startswith("http://")
+        self._http = httpx.Client(timeout=timeout_seconds, transport=transport, trust_env=False, verify=verify)
 
     def __enter__(self) -> Rpc:
         return self
@@ -58,8 +61,16 @@ class Rpc:
     # --- transport --------------------------------------------------------------------------------------------
 
     def _post(self, post: Post) -> Reply:
-        time.sleep(min(self.limits.pause(), LONGEST_WAIT))
+        wait = min(self.limits.pause(), LONGEST_WAIT)
+        if wait:
+            with doing(f"waiting as the node at {self.url} wants fewer requests"):
+                time.sleep(wait)
         self.posts += 1
+        with doing(f"waiting for the node at {self.url}"):
+            return self._send(post)
+
+    def _send(self, post: Post) -> Reply:
+        """Sends a post and waits for the reply."""
         try:
             reply = self._http.post(
                 self.url, content=json.dumps(post.payload), headers={"content-type": "application/json"}

@@ -14,6 +14,7 @@ from bulkhead.chain.contract import Contract, Log, decode_logs
 from bulkhead.chain.errors import BadInput, BulkheadError, NoFunds, Reverted, RpcError, TransactionLost
 from bulkhead.chain.rpc import Rpc, call_of, to_hex, to_int
 from bulkhead.chain.wording import SEND, Meaning, least_tip, meaning, meaning_of
+from bulkhead.progress import doing
 
 #: Head room on the node's gas estimate: state may move between estimate and inclusion.
 GAS_SHARE = 1.3
@@ -63,7 +64,7 @@ class Sender:
     def __init__(
         self,
         rpc: Rpc,
-        account: LocalAccount,
+        account: LocalAccount | None,
         wait_seconds: float = 60.0,
         tip_floor: int = TIP_FLOOR,
         tip_cap: int = TIP_CAP,
@@ -72,7 +73,7 @@ class Sender:
 
         Args:
             rpc: The node.
-            account: Who signs.
+            account: Who signs; None where somebody else does (`NodeSender`).
             wait_seconds: How long a receipt is waited for.
             tip_floor: Least priority fee per gas [wei].
             tip_cap: Most that the node's suggestion counts for [wei].
@@ -86,6 +87,7 @@ class Sender:
     @property
     def address(self) -> str:
         """Address of the account."""
+        assert self.account is not None
         return str(self.account.address)
 
     def forget_nonce(self) -> None:
@@ -183,6 +185,7 @@ class Sender:
             RpcError: The node refused it.
             NodeUnavailable: It may or may not have it.
         """
+        assert self.account is not None
         nonce = self._next_nonce()
         typed = {} if "gasPrice" in parts else {"type": 2}
         signed = self.account.sign_transaction({**parts, **typed, "nonce": nonce})
@@ -228,17 +231,8 @@ class Sender:
             Reverted: It was mined and reverted; the reason is asked from the node.
             TransactionLost: No receipt in time.
         """
-        deadline = time.monotonic() + self.wait_seconds
-        pause = 0.002
-        while True:
-            found = self.rpc.call("eth_getTransactionReceipt", transaction)
-            if found is not None:
-                break
-            if time.monotonic() > deadline:
-                self.forget_nonce()
-                raise TransactionLost(f"Transaction {transaction} has no receipt after {self.wait_seconds:.0f} s.")
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.25)
+        with doing(f"waiting for the receipt of {transaction[:10]}"):
+            found = self._receipt(transaction)
         receipt = Receipt(
             hash=transaction,
             block=to_int(found["blockNumber"]),
@@ -250,6 +244,19 @@ class Sender:
         if to_int(found["status"]) != 1:
             self._explain(transaction, receipt.block)
         return receipt
+
+    def _receipt(self, transaction: str) -> dict[str, Any]:
+        deadline = time.monotonic() + self.wait_seconds
+        pause = 0.002
+        while True:
+            found = self.rpc.call("eth_getTransactionReceipt", transaction)
+            if found is not None:
+                return dict(found)
+            if time.monotonic() > deadline:
+                self.forget_nonce()
+                raise TransactionLost(f"Transaction {transaction} has no receipt after {self.wait_seconds:.0f} s.")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
 
     def _explain(self, transaction: str, block: int) -> None:
         """Runs a reverted transaction again at its block to learn the reason."""

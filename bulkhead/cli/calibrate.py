@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
-from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import show
+from bulkhead.cli.output import Output, columns, printing
 from bulkhead.replay.price_paths.history import read_history, read_hours, read_window
 from bulkhead.risk import calibration
 
@@ -44,7 +41,7 @@ NOT_PRICES = {".md", ".txt"}
 )
 @click.option("--plot", type=Path, help="Write the frontier as a picture (SVG).")
 @click.option("--write", is_flag=True, help="Write what was taken where deployments and mirrors read it.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of tables.")
+@printing
 def calibrate(
     files: tuple[Path, ...],
     hours: int,
@@ -59,7 +56,7 @@ def calibrate(
     vaults: int,
     plot: Path | None,
     write: bool,
-    as_json: bool,
+    out: Output,
 ) -> None:
     """Scenario nodes from FILES of hourly bars, beside those in force; with --crashes also horizon, kappa and blend.
 
@@ -70,7 +67,7 @@ def calibrate(
     """
     if crashes is not None:
         grid = _grid(horizons, kappas, shares, stress_vol)
-        _choose(files, crashes, fit_to, grid, vaults, plot, write, as_json)
+        _choose(files, crashes, fit_to, grid, vaults, plot, write, out)
         return
     if plot or write:
         raise BadInput("A frontier needs --crashes, the folder of crashes it is measured on.")
@@ -85,20 +82,15 @@ def calibrate(
         f"{datetime.fromtimestamp(h.at[-1], UTC):%Y-%m-%d}"
         for h, part in zip(histories, parts, strict=True)
     ]
-    if as_json:
-        click.echo(json.dumps({"source": source, "half_life_hours": half_life, "nodes": [asdict(n) for n in found]}))
-        return
-    table = Table(box=None, title=f"standardised by an EWMA with a half-life of {half_life:g} h")
-    for name in ("p", "returns", "z", "default z", "difference"):
-        table.add_column(name, justify="right")
+    title = f"standardised by an EWMA with a half-life of {half_life:g} h"
+    table = columns("p", "returns", "z", "default z", "difference", title=title, justify="right")
     for node, usual in zip(found, calibration.defaults(), strict=True):
         table.add_row(f"{node.p:g}", f"{node.count:,}", f"{node.z:+.2f}", f"{usual.z:+.2f}", f"{node.z - usual.z:+.2f}")
-    show(table)
+    below = []
     for name, side in (("down", -1), ("up", 1)):
         mine, usual_mean = (calibration.tail_mean(n, 0.01, side) for n in (found, calibration.defaults()))
-        click.echo(f"mean of the worst 1 % {name}: {mine:+.2f}, by default {usual_mean:+.2f}")
-    for line in source:
-        click.echo(line)
+        below.append(f"mean of the worst 1 % {name}: {mine:+.2f}, by default {usual_mean:+.2f}")
+    out.table({"source": source, "half_life_hours": half_life, "nodes": found}, table, *below, *source)
 
 
 def _grid(horizons: str, kappas: str, shares: str, stress_vol: float) -> Grid:
@@ -153,7 +145,7 @@ def _choose(
     vaults: int,
     plot: Path | None,
     write: bool,
-    as_json: bool,
+    out: Output,
 ) -> None:
     from bulkhead.risk.frontier import Effort, Span, choose
     from bulkhead.risk.frontier.write import HOME, constants
@@ -168,14 +160,14 @@ def _choose(
     for span, what in zip(spans, ("the fit", "the judgement"), strict=True):
         if any(not len(m.weeks(span.first, span.last)) for m in markets):
             raise BadInput(f"No whole week of the prices lies in the years of {what}.")
-    choice = choose(markets, *spans, grid, Effort(vaults, vaults), told=lambda text: click.echo(text, err=True))
+    choice = choose(markets, *spans, grid, Effort(vaults, vaults), told=out.note)
     earned = _pairs(files, markets, choice)
-    if as_json:
-        click.echo(json.dumps({**choice.plain(), "pairs": earned}))
+    if out.as_json:
+        out.show({**choice.plain(), "pairs": earned}, "")
     else:
-        _print(choice, fit_to)
+        _print(choice, fit_to, out)
         for name, (leg, gain) in earned.items():
-            click.echo(
+            out.line(
                 f"Pair of own vaults that earns most, {name}: {leg}, {gain * 1e4:+.2f} bp of notional after the fee."
             )
     if plot:
@@ -186,7 +178,7 @@ def _choose(
         setting = choice.rows[choice.taken].setting
         assert setting is not None
         HOME.write_text(constants(setting, f"Fit on {', '.join(m.name for m in markets)} to {fit_to}."))
-        click.echo(f"wrote {HOME.name}; now `python -m benchmarks.generate_scenarios` and `make docs`", err=True)
+        out.note(f"wrote {HOME.name}; now `python -m benchmarks.generate_scenarios` and `make docs`")
 
 
 def _pairs(files: Sequence[Path], markets: Sequence[Market], choice: Choice) -> dict[str, tuple[str, float]]:
@@ -202,7 +194,7 @@ def _pairs(files: Sequence[Path], markets: Sequence[Market], choice: Choice) -> 
     return found
 
 
-def _print(choice: Choice, fit_to: int) -> None:
+def _print(choice: Choice, fit_to: int, out: Output) -> None:
     from bulkhead.risk.frontier.choose import PEER
     from bulkhead.risk.frontier.write import best
 
@@ -211,21 +203,16 @@ def _print(choice: Choice, fit_to: int) -> None:
         (f"to {fit_to}: fit", choice.rows, choice.peer[0]),
         (f"after {fit_to}: judgement", choice.judged, choice.peer[1]),
     ):
-        table = Table(box=None, title=title)
-        for name in ("h", "kappa", "stress", "mean IM", "liquidated", *rows[0].losses, "moves > 25 %", "swing", ""):
-            table.add_column(name, justify="right")
+        names = ("h", "kappa", "stress", "mean IM", "liquidated", *rows[0].losses, "moves > 25 %", "swing", "")
+        table = columns(*names, title=title, justify="right")
         for i in sorted(shown, key=lambda i: rows[i].mean_im):
             mark = " ".join(n for n, at in (("today", choice.today), ("taken", choice.taken)) if at == i)
             table.add_row(*_setting(rows[i].setting), *_figures(rows[i]), mark)
         table.add_row("", "", "", *_figures(peer), PEER)
-        show(table)
-    click.echo(
-        "Losses: mean over the crashes, bp of notional, by how late takers come; shown are settings that no other"
-    )
-    click.echo(
-        "beats in both mean IM and liquidations of the judgement, today's, and the one that was taken by the fit."
-    )
-    click.echo(choice.why)
+        out.table(None, table)
+    out.line("Losses: mean over the crashes, bp of notional, by how late takers come; shown are settings that no other")
+    out.line("beats in both mean IM and liquidations of the judgement, today's, and the one that was taken by the fit.")
+    out.line(choice.why)
 
 
 def _setting(setting: Setting | None) -> list[str]:

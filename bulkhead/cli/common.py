@@ -12,8 +12,6 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 DEPLOYMENT = "deployments/local"
 RPC = "http://127.0.0.1:8545"
 KEY_ENV = "BULKHEAD_KEY"
-#: No table is wider.
-WHOLE = 10_000
 
 Command = Callable[..., Any]
 
@@ -139,16 +135,6 @@ def key_option(default: str = KEY_ENV) -> Callable[[Command], Command]:
     )
 
 
-def show(table: Table) -> None:
-    """Prints a table whole: as wide as it is in a pipe or a file, with cells of several lines on a narrow terminal."""
-    console = Console()
-    for column in table.columns:
-        column.overflow = "fold"
-    if not console.is_terminal:
-        console = Console(width=console.measure(table, options=console.options.update(max_width=WHOLE)).maximum)
-    console.print(table)
-
-
 def moment(at: int) -> str:
     """A time as text, "-" for none."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" if at else "-"
@@ -159,3 +145,8 @@ def deficit_rows(info: VaultInfo) -> list[tuple[str, str]]:
     if not info.deficit:
         return []
     return [("deficits of the expiry", f"{info.deficit:,.6f}"), ("at risk from them", f"{info.at_risk:,.6f}")]
+
+
+def units(number: Decimal | None, places: int = 2, none: str = "-") -> str:
+    """A number for people, with so many places."""
+    return none if number is None else f"{number:,.{places}f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ import click
 from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, show
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options
+from bulkhead.cli.output import Output, printing
 
 if TYPE_CHECKING:
     from bulkhead.risk.explain import Explanation
@@ -31,19 +31,16 @@ WAD = 10**18
 @click.option("--vol-ratio", type=Amount(), default="1", show_default=True, help="Fast over slow realised vol.")
 @click.option("--collateral", type=Amount(), help="Quote units; the least that opens the position when left out.")
 @click.option("--model", default="ES", show_default=True, help="ES, GREEKS or STATIC.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 @click.option("--html", type=Path, help="Also write a page with plots.")
 @chain_options
-def explain(
-    what: tuple[str, ...], as_json: bool, html: Path | None, place: Place, **given: Decimal | str | None
-) -> None:
+@printing
+def explain(what: tuple[str, ...], html: Path | None, place: Place, out: Output, **given: Decimal | str | None) -> None:
     """How a margin comes about: of the vault with the id VAULT, or without a chain of LEGS such as -call:2200 put:1800.
 
     Prints the scenarios of the tail, decay, floor, cap, kappa and add-ons, and equity and maintenance margin over moves
     of spot and vol.
     """
-    from bulkhead.report.explanation import as_json as to_json
-    from bulkhead.report.explanation import render
+    from bulkhead.report.explanation import as_json, render
     from bulkhead.report.outputs import check_outputs
 
     check_outputs(html)
@@ -53,10 +50,10 @@ def explain(
         found, title = _of_legs(what, given), f"Margin of {' '.join(what)}"
     if html is not None:
         html.write_text(render(found, title))
-    if as_json:
-        click.echo(json.dumps(to_json(found), indent=2))
+    if out.as_json:
+        out.show(as_json(found), "")
     else:
-        _print(found)
+        _print(found, out)
 
 
 def _of_vault(vault_id: int, place: Place, given: dict[str, Decimal | str | None]) -> Explanation:
@@ -80,11 +77,11 @@ def _of_legs(legs: tuple[str, ...], given: dict[str, Decimal | str | None]) -> E
     return explain_book([(leg, size) for leg in legs], market, given["collateral"], model)  # type: ignore[misc]
 
 
-def _print(found: Explanation) -> None:
+def _print(found: Explanation, out: Output) -> None:
     from bulkhead.report import explanation
 
     snapshot = found.position.snapshot
-    click.echo(
+    out.line(
         f"{found.position.model.name}, spot {snapshot.spot / WAD:,.2f}, {snapshot.seconds / 86_400:.2f} days, "
         f"sigma_m {snapshot.sigma / WAD:.1%}, fast over slow vol {snapshot.vol_ratio / WAD:.2f}\n"
     )
@@ -92,11 +89,11 @@ def _print(found: Explanation) -> None:
     for line in found.legs:
         vol = "-" if line.iv is None else f"{line.iv / WAD:.1%}"
         legs.add_row(explanation.name_of(line.leg), _amount(line.price), vol, _amount(line.value))
-    show(legs)
+    out.table(None, legs)
     steps = _table("How the margin comes about", "", "quote", "")
     for row in explanation.rows(found):
         steps.add_row(row.name, "-" if row.amount is None else _amount(row.amount), row.note)
-    show(steps)
+    out.table(None, steps)
     if found.scenarios:
         worst = _table("Scenarios of the tail", "standard deviations", "forward", "vols", "loss", "probability")
         for one in explanation.tail(found):
@@ -104,7 +101,7 @@ def _print(found: Explanation) -> None:
                 f"{one.node / WAD:+g}", _amount(one.forward), explanation.vol_move(one), _amount(one.loss),
                 f"{one.in_tail / WAD:.3%}",
             )  # fmt: skip
-        show(worst)
+        out.table(None, worst)
     moves = list(dict.fromkeys(cell.vol for cell in found.grid))
     grid = _table("Equity / MM; * liquidatable", "spot", *(f"vols {vol:+d} %" for vol in moves))
     for spot in dict.fromkeys(cell.spot for cell in found.grid):
@@ -116,7 +113,7 @@ def _print(found: Explanation) -> None:
                 for c in cells
             ),
         )
-    show(grid)
+    out.table(None, grid)
 
 
 def _table(title: str, first: str, *others: str) -> Table:

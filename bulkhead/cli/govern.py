@@ -8,11 +8,12 @@ import click
 
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.cli.common import Place, chain_options, key_option, moment
+from bulkhead.cli.output import Output, printing
 
 if TYPE_CHECKING:
     from bulkhead.chain.connection import Connection
     from bulkhead.chain.sender import Sender
-    from bulkhead.governance import Governance
+    from bulkhead.governance import Governance, Notice, Ramp
 
 
 @click.group()
@@ -34,20 +35,36 @@ def _governor(place: Place) -> tuple[Governance, Sender]:
 @govern.command("show")
 @click.argument("market")
 @chain_options
-def govern_show(market: str, place: Place) -> None:
+@printing
+def govern_show(market: str, place: Place, out: Output) -> None:
     """Parameters of MARKET that differ from the defaults, ramps on their way, and open proposals."""
     chain = place.connection()
     rules = _governance(chain)
-    click.echo(f"owner {rules.owner}{' (timelock)' if rules.timelock is not None else ''}")
-    for name, value in rules.values(market).items():
+    lines = [f"owner {rules.owner}{' (timelock)' if rules.timelock is not None else ''}"]
+    values = rules.values(market)
+    for name, value in values.items():
         p = PARAMETERS[name]
         if value != p.default:
-            click.echo(f"{name} {value} {p.unit}, default {p.default}")
-    for ramp in rules.ramps(market):
-        click.echo(f"{ramp.parameter.name} {ramp.value} -> {ramp.target}, at least {ramp.hours:.0f} hours")
-    for notice in rules.notices() if rules.timelock is not None else ():
+            lines.append(f"{name} {value} {p.unit}, default {p.default}")
+    ramps = rules.ramps(market)
+    lines += [f"{r.parameter.name} {r.value} -> {r.target}, at least {r.hours:.0f} hours" for r in ramps]
+    notices = rules.notices() if rules.timelock is not None else []
+    for notice in notices:
         times = f"from {moment(notice.ready_at)} to {moment(notice.lapses_at)}"
-        click.echo(f"0x{notice.id.hex()[:8]} {times}: {'; '.join(notice.words)}")
+        lines.append(f"0x{notice.id.hex()[:8]} {times}: {'; '.join(notice.words)}")
+    content = {
+        "owner": rules.owner, "timelock": rules.timelock is not None, "parameters": values,
+        "ramps": [_ramp(ramp) for ramp in ramps], "proposals": [_notice(notice) for notice in notices],
+    }  # fmt: skip
+    out.show(content, lines)
+
+
+def _ramp(ramp: Ramp) -> dict[str, object]:
+    return {"parameter": ramp.parameter.name, "value": ramp.value, "target": ramp.target, "due": ramp.due}
+
+
+def _notice(notice: Notice) -> dict[str, object]:
+    return {"id": notice.id, "ready_at": notice.ready_at, "lapses_at": notice.lapses_at, "calls": notice.words}
 
 
 @govern.command("set")
@@ -56,39 +73,46 @@ def govern_show(market: str, place: Place) -> None:
 @click.argument("number", type=int)
 @chain_options
 @key_option()
-def govern_set(market: str, name: str, number: int, place: Place) -> None:
+@printing
+def govern_set(market: str, name: str, number: int, place: Place, out: Output) -> None:
     """Change parameter NAME of MARKET to NUMBER, as stored; through a timelock, propose it."""
     rules, sender = _governor(place)
     made = rules.set(sender, market, name, number)
-    click.echo("changed" if made is None else f"proposed 0x{made.hex()}")
+    out.show({"proposal": made}, "changed" if made is None else f"proposed 0x{made.hex()}")
 
 
 @govern.command("execute")
 @click.argument("proposal")
 @chain_options
 @key_option()
-def govern_execute(proposal: str, place: Place) -> None:
+@printing
+def govern_execute(proposal: str, place: Place, out: Output) -> None:
     """Carry out PROPOSAL, the beginning of an id, once it is due."""
     rules, sender = _governor(place)
-    click.echo("done: " + "; ".join(rules.execute(sender, proposal).words))
+    notice = rules.execute(sender, proposal)
+    out.show(_notice(notice), "done: " + "; ".join(notice.words))
 
 
 @govern.command("cancel")
 @click.argument("proposal")
 @chain_options
 @key_option()
-def govern_cancel(proposal: str, place: Place) -> None:
+@printing
+def govern_cancel(proposal: str, place: Place, out: Output) -> None:
     """Withdraw PROPOSAL, the beginning of an id."""
     rules, sender = _governor(place)
-    click.echo("cancelled: " + "; ".join(rules.cancel(sender, proposal).words))
+    notice = rules.cancel(sender, proposal)
+    out.show(_notice(notice), "cancelled: " + "; ".join(notice.words))
 
 
 @govern.command("advance")
 @click.argument("market")
 @chain_options
 @key_option()
-def govern_advance(market: str, place: Place) -> None:
+@printing
+def govern_advance(market: str, place: Place, out: Output) -> None:
     """Push on the ramps of MARKET that are due; anyone may, once an hour is enough."""
     rules, sender = _governor(place)
-    for ramp in rules.advance(sender, market):
-        click.echo(f"{ramp.parameter.name} {ramp.value} -> {ramp.due}, target {ramp.target}")
+    moved = rules.advance(sender, market)
+    lines = [f"{ramp.parameter.name} {ramp.value} -> {ramp.due}, target {ramp.target}" for ramp in moved]
+    out.show([_ramp(ramp) for ramp in moved], lines)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from bulkhead.chain.reasons import sentence
-from bulkhead.cli.common import Amount, Place, chain_options, key_option, moment, show
+from bulkhead.cli.common import Amount, Place, chain_options, key_option, moment
+from bulkhead.cli.output import Output, printing
 
 if TYPE_CHECKING:
     from bulkhead.client.mandates import Mandate
@@ -32,6 +30,7 @@ def mandate() -> None:
 @click.option("--until", help="End: a date, an ISO time or unix seconds; by default the expiry of the legs.")
 @chain_options
 @key_option()
+@printing
 def mandate_give(
     vault_id: int,
     per_day: Decimal,
@@ -41,6 +40,7 @@ def mandate_give(
     tip: Decimal | None,
     until: str | None,
     place: Place,
+    out: Output,
 ) -> None:
     """Give VAULT_ID a mandate, or another one."""
     from bulkhead.client.amounts import parse_expiry
@@ -55,26 +55,28 @@ def mandate_give(
         until=None if until is None else parse_expiry(until),
     )
     for warning in given.warnings:
-        click.echo(f"note: {warning}", err=True)
-    click.echo(given.receipt.hash)
+        out.note(f"note: {warning}")
+    out.receipt(given.receipt, warnings=given.warnings)
 
 
 @mandate.command("end")
 @click.argument("vault_id", type=int)
 @chain_options
 @key_option()
-def mandate_end(vault_id: int, place: Place) -> None:
+@printing
+def mandate_end(vault_id: int, place: Place, out: Output) -> None:
     """Take the mandate of VAULT_ID back."""
-    click.echo(place.client().mandates.end(vault_id).hash)
+    out.receipt(place.client().mandates.end(vault_id))
 
 
 @mandate.command("run")
 @click.argument("vault_id", type=int)
 @chain_options
 @key_option()
-def mandate_run(vault_id: int, place: Place) -> None:
+@printing
+def mandate_run(vault_id: int, place: Place, out: Output) -> None:
     """Top VAULT_ID up as its mandate says; the tip is yours."""
-    click.echo(place.client().mandates.run(vault_id).hash)
+    out.receipt(place.client().mandates.run(vault_id))
 
 
 def _rows(found: Mandate) -> tuple[tuple[str, str], ...]:
@@ -95,21 +97,15 @@ def _rows(found: Mandate) -> tuple[tuple[str, str], ...]:
 @mandate.command("show")
 @click.argument("vault_id", type=int)
 @chain_options
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
-def mandate_show(vault_id: int, place: Place, as_json: bool) -> None:
+@printing
+def mandate_show(vault_id: int, place: Place, out: Output) -> None:
     """The mandate of VAULT_ID, and what a top-up would do now."""
     mandates = place.reader().mandates
     found = mandates.get(vault_id)
     due = mandates.due([vault_id])[0]
-    if as_json:
-        answer = {"mandate": None if found is None else asdict(found), "now": asdict(due)}
-        click.echo(json.dumps(answer, indent=2, default=str))
-        return
+    answer = {"mandate": found, "now": due}
     if found is None:
-        click.echo(f"Vault {vault_id} has no mandate.")
+        out.show(answer, f"Vault {vault_id} has no mandate.")
         return
-    table = Table(box=None, show_header=False)
-    for name, value in _rows(found):
-        table.add_row(name, value)
-    table.add_row("now", sentence(due.reason) if due.reason else f"{due.amount:,}, tip {due.tip:,}")
-    show(table)
+    now = sentence(due.reason) if due.reason else f"{due.amount:,}, tip {due.tip:,}"
+    out.facts(answer, [*_rows(found), ("now", now)])

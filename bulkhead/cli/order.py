@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from bulkhead.chain import reasons
-from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, show
+from bulkhead.chain.files import read_text
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, units
+from bulkhead.cli.output import Output, printing
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -30,11 +30,7 @@ def order() -> None:
 def _signed(path: str) -> SignedOrder:
     from bulkhead.client import SignedOrder
 
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}.") from None
-    return SignedOrder.from_json(text)
+    return SignedOrder.from_json(sys.stdin.read() if path == "-" else read_text(path))
 
 
 @order.command("sign", cls=PackageCommand)
@@ -56,6 +52,7 @@ def _signed(path: str) -> SignedOrder:
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which it may be filled.")
 @chain_options
 @key_option()
+@printing
 def order_sign(
     vault_id: int,
     side: str,
@@ -65,11 +62,13 @@ def order_sign(
     size: Decimal,
     good_for: int,
     place: Place,
+    out: Output,
     **terms: Any,
 ) -> None:
     """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
     client = place.client()
-    click.echo(client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, **_fields(**terms)).to_json())
+    signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, **_fields(**terms))
+    out.show(json.loads(signed.to_json()), signed.to_json())
 
 
 def _fields(
@@ -106,6 +105,7 @@ def _fields(
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which you still trade.")
 @chain_options
 @key_option()
+@printing
 def order_fill(
     file: str,
     vault_id: int | None,
@@ -114,10 +114,12 @@ def order_fill(
     limit: Decimal | None,
     max_deficit: Decimal | None,
     place: Place,
+    out: Output,
 ) -> None:
     """Fill a signed order (FILE, or - for standard input)."""
     fill = place.client().orders.fill
-    click.echo(fill(_signed(file), vault_id, size, deposit, limit_price=limit, max_deficit=max_deficit))
+    filled = fill(_signed(file), vault_id, size, deposit, limit_price=limit, max_deficit=max_deficit)
+    out.show({"vault_id": filled}, str(filled))
 
 
 @order.command("state")
@@ -125,22 +127,27 @@ def order_fill(
 @click.option("--vault", "vault_id", type=int, default=0, help="Own vault to fill into; both sides are looked at.")
 @chain_options
 @key_option()
-def order_state(files: tuple[str, ...], vault_id: int, place: Place) -> None:
+@printing
+def order_state(files: tuple[str, ...], vault_id: int, place: Place, out: Output) -> None:
     """Whether orders can be filled, and how much of them."""
     client = place.client() if vault_id else place.reader()
     states = client.orders.states([_signed(file) for file in files], vault_id)
+    found, lines = [], []
     for file, (status, fillable, reason) in zip(files, states, strict=True):
-        click.echo(f"{file}: {status}, {fillable} packages" + (f". {reasons.sentence(reason)}" if reason else ""))
+        found.append({"file": file, "status": status, "fillable": fillable, "reason": reason})
+        lines.append(f"{file}: {status}, {fillable} packages" + (f". {reasons.sentence(reason)}" if reason else ""))
+    out.show(found, lines)
 
 
 @order.command("cancel")
 @click.argument("which", metavar="ORDERS", nargs=-1, required=True)
 @chain_options
 @key_option()
-def order_cancel(which: tuple[str, ...], place: Place) -> None:
+@printing
+def order_cancel(which: tuple[str, ...], place: Place, out: Output) -> None:
     """Cancel ORDERS (files, - or hashes 0x...) of the key; one of several signed together ends them all."""
     found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
-    click.echo(place.client().orders.cancel(found).hash)
+    out.receipt(place.client().orders.cancel(found))
 
 
 @order.command("cancel-together", cls=PackageCommand)
@@ -152,11 +159,19 @@ def order_cancel(which: tuple[str, ...], place: Place) -> None:
 @click.option("--signer", help="Who signed them; without it the key. The vault's owner may end an operator's, too.")
 @chain_options
 @key_option()
+@printing
 def order_cancel_together(
-    vault_id: int, side: str, legs: tuple[str, ...], expiry: str, salt: int, signer: str | None, place: Place
+    vault_id: int,
+    side: str,
+    legs: tuple[str, ...],
+    expiry: str,
+    salt: int,
+    signer: str | None,
+    place: Place,
+    out: Output,
 ) -> None:
     """End the orders of VAULT_ID to buy or sell LEGS that were signed together, without their files."""
-    click.echo(place.client().orders.cancel_together(vault_id, expiry, legs, side, salt, signer).hash)
+    out.receipt(place.client().orders.cancel_together(vault_id, expiry, legs, side, salt, signer))
 
 
 @order.command("preview")
@@ -166,15 +181,21 @@ def order_cancel_together(
 @click.option("--deposit", type=Amount(), help="Show a new vault that would take, opened with this much.")
 @click.option("--model", default="ES", show_default=True, help="Margin model of the new vault: ES, GREEKS or STATIC.")
 @chain_options
+@printing
 def order_preview(
-    file: str, vault_id: int | None, size: Decimal | None, deposit: Decimal | None, model: str, place: Place
+    file: str,
+    vault_id: int | None,
+    size: Decimal | None,
+    deposit: Decimal | None,
+    model: str,
+    place: Place,
+    out: Output,
 ) -> None:
     """What filling an order (FILE, or -) would do to a vault: premium, fee, margins, liquidation prices."""
     found = place.reader().orders.preview(_signed(file), vault_id, size, deposit, model)
-    table = Table(box=None, show_header=False)
     health = "no margin needed" if found.after.health is None else f"{found.after.health:.4f}"
-    prices = ["none" if at is None else f"{at:,.2f}" for at in (found.liquidation_below, found.liquidation_above)]
-    for name, value in (
+    prices = [units(at, none="none") for at in (found.liquidation_below, found.liquidation_above)]
+    rows = [
         ("price", f"{found.price:,.6f}"),
         ("premium", f"{found.premium:,.6f}"),
         ("fee", f"{found.fee:,.6f}"),
@@ -186,9 +207,8 @@ def order_preview(
         ("passes", "yes" if found.passes else "no"),
         *([("a fill would meet", reasons.sentence(found.refusal))] if found.refusal else []),
         ("liquidated below, above", ", ".join(prices)),
-    ):
-        table.add_row(name, value)
-    show(table)
+    ]
+    out.facts(found, rows)
 
 
 @order.command("close")
@@ -196,10 +216,11 @@ def order_preview(
 @click.argument("files", nargs=-1, required=True)
 @chain_options
 @key_option()
-def order_close(vault_id: int, files: tuple[str, ...], place: Place) -> None:
+@printing
+def order_close(vault_id: int, files: tuple[str, ...], place: Place, out: Output) -> None:
     """Take orders into VAULT_ID, all or none, and only if it ends without legs."""
     client = place.client()
-    click.echo(client.orders.close_all(vault_id, [_signed(file) for file in files]).hash)
+    out.receipt(client.orders.close_all(vault_id, [_signed(file) for file in files]))
 
 
 @order.command("roll")
@@ -209,7 +230,9 @@ def order_close(vault_id: int, files: tuple[str, ...], place: Place) -> None:
 @click.option("--into", type=int, default=0, help="Own vault to open in; without it one is opened.")
 @chain_options
 @key_option()
-def order_roll(vault_id: int, closing: str, opening: str, into: int, place: Place) -> None:
+@printing
+def order_roll(vault_id: int, closing: str, opening: str, into: int, place: Place, out: Output) -> None:
     """Close VAULT_ID against one order and open against another with the freed tokens, in one transaction."""
     client = place.client()
-    click.echo(client.orders.roll(vault_id, _signed(closing), _signed(opening), into))
+    opened = client.orders.roll(vault_id, _signed(closing), _signed(opening), into)
+    out.show({"vault_id": opened}, str(opened))

@@ -5,16 +5,43 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.cli.output import Output
 
 if TYPE_CHECKING:
     from bulkhead.replay.price_paths.path import PricePath
+
+
+#: What stands for standard output where a file belongs.
+STANDARD_OUTPUT = Path("-")
+
+json_file = click.option(
+    "--json",
+    "json_path",
+    type=Path,
+    help="File for the outcome as JSON; - is standard output, words go to the other.",
+)
+
+
+def _file(path: Path | None) -> Path | None:
+    return None if path == STANDARD_OUTPUT else path
+
+
+def _write_json(path: Path | None, content: dict[str, Any]) -> None:
+    if path is None:
+        return
+    text = json.dumps(content, indent=1)
+    if path == STANDARD_OUTPUT:
+        Output.line(text)
+    else:
+        path.write_text(text + "\n")
 
 
 def _price_path(data: str | None, asset: str | None, symbol: str) -> PricePath:
@@ -35,24 +62,35 @@ def _price_path(data: str | None, asset: str | None, symbol: str) -> PricePath:
 @click.option("--report", type=Path, default=Path("out/demo.html"), show_default=True, help="HTML report to write.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
 @click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
-def demo(data: str | None, asset: str | None, symbol: str, report: Path, keeper_log: Path | None, ape: bool) -> None:
+@json_file
+def demo(
+    data: str | None,
+    asset: str | None,
+    symbol: str,
+    report: Path,
+    keeper_log: Path | None,
+    ape: bool,
+    json_path: Path | None,
+) -> None:
     """A market on an Anvil of its own through a crash, with a keeper process, to the last claim."""
     from bulkhead.replay.demo import Options, play
     from bulkhead.report.outputs import check_outputs
 
-    check_outputs(report, keeper_log)
+    check_outputs(report, keeper_log, _file(json_path))
+    stream = sys.stderr if json_path == STANDARD_OUTPUT else sys.stdout
     # a log file has no width of its own
-    console = Console() if sys.stdout.isatty() else Console(width=132)
-    play(_price_path(data, asset, symbol), Options(report, keeper_log, ape), console)
+    console = Console(file=stream) if stream.isatty() else Console(file=stream, width=132)
+    record = play(_price_path(data, asset, symbol), Options(report, keeper_log, ape), console)
+    _write_json(json_path, record.to_json())
 
 
 @click.command()
 @click.argument("file", required=False)
 @click.option("--asset", help="Prefix of the price columns, when the file has several.")
 @click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
-@click.option("--json", "json_path", type=Path, help="File for the outcome per vault and the totals.")
 @click.option("--report", type=Path, help="HTML report to write.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+@json_file
 def replay(
     file: str | None,
     asset: str | None,
@@ -68,23 +106,23 @@ def replay(
     from bulkhead.report import write
     from bulkhead.report.outputs import check_outputs
 
-    check_outputs(json_path, report, keeper_log)
+    check_outputs(_file(json_path), report, keeper_log)
     path = _price_path(file, asset, symbol)
-    click.echo(f"{path.source[:1].upper()}{path.source[1:]}.", err=True)
+    Output.note(f"{path.source[:1].upper()}{path.source[1:]}.")
     with (keeper_log or Path(os.devnull)).open("w") as stream:
         record = run(path, lambda local: InlineKeeper(local, JsonLog(stream)))
-    if json_path is not None:
-        json_path.write_text(json.dumps(record.to_json(), indent=1) + "\n")
+    _write_json(json_path, record.to_json())
+    say = Output.note if json_path == STANDARD_OUTPUT else Output.line
     if report is not None:
         write(record, report)
     taken = [v for v in record.vaults if v.takes]
-    click.echo(
+    say(
         f"{len(path.rounds)} rounds, {len(record.vaults)} vaults, {len(taken)} taken over, insurance used "
         f"{record.amount(record.totals['insurance_used']):,.2f}, conservation difference "
         f"{record.totals['conservation_difference']} native units, {record.seconds:.0f} s"
     )
     for check in record.checks:
-        click.echo(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}")
+        say(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}")
     if not record.passed:
         raise BulkheadError("The replay ran, but not every check passed.")
 
@@ -96,18 +134,28 @@ def replay(
 @click.option("--hours", type=float, default=0.0, help="Only the stretch of so many hours with the deepest fall.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the cushions of the vaults.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
-def drill(file: str | None, asset: str | None, vaults: int, hours: float, seed: int, keeper_log: Path | None) -> None:
-    """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper: what was missed, late, wasted?"""
+@json_file
+def drill(
+    file: str | None,
+    asset: str | None,
+    vaults: int,
+    hours: float,
+    seed: int,
+    keeper_log: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Hundreds of vaults in a crash (FILE, or the bundled scenario) with the keeper; what was missed or late."""
     from bulkhead.replay import scenarios
     from bulkhead.replay.drill import run_drill, window
     from bulkhead.replay.price_paths.bars import read_bars
     from bulkhead.report.outputs import check_outputs
 
-    check_outputs(keeper_log)
+    check_outputs(keeper_log, _file(json_path))
     bars = read_bars(file, asset, prefer="ETH") if file is not None else scenarios.bars()
     with (keeper_log or Path(os.devnull)).open("w") as stream:
-        found = run_drill(window(bars, hours), vaults, stream, seed, lambda text: click.echo(text, err=True))
+        found = run_drill(window(bars, hours), vaults, stream, seed, Output.note)
+    _write_json(json_path, asdict(found))
     for line in found.lines():
-        click.echo(line)
+        (Output.note if json_path == STANDARD_OUTPUT else Output.line)(line)
     if not found.passed:
         raise BulkheadError(f"Missed: {found.missed}; late: {found.late}; gas reverted: {found.gas_reverted}.")

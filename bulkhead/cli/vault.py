@@ -1,86 +1,97 @@
-"""`bulkhead vault ...`: open, fund, split, merge, lend, close and inspect vaults."""
+"""`bulkhead vault ...`: open, fund, split, merge, lend, settle, close and inspect vaults."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from bulkhead.chain.words import describe
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, moment, show
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, moment, units
+from bulkhead.cli.output import Output, columns, plain, printing
 
 if TYPE_CHECKING:
-    from bulkhead.client import VaultInfo
+    from bulkhead.client import PositionCard, VaultInfo
 
 
 @click.group()
 def vault() -> None:
-    """Open, fund, close and inspect vaults."""
+    """Open, fund, settle, close and inspect vaults."""
 
 
-def _vault_json(info: VaultInfo) -> dict[str, Any]:
-    found = {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(info).items()}
-    found["legs"] = [describe(leg) for leg in info.legs]
-    return found
-
-
-@vault.command("show")
-@click.argument("vault_id", type=int)
-@chain_options
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
-def vault_show(vault_id: int, place: Place, as_json: bool) -> None:
-    """One vault: collateral, legs, margins, health."""
-    info = place.reader().vaults.get(vault_id)
-    if as_json:
-        click.echo(json.dumps(_vault_json(info), indent=2))
-        return
-    table = Table(box=None, show_header=False)
+def _facts(info: VaultInfo) -> list[tuple[str, str]]:
     health = "no margin needed" if info.health is None else f"{info.health:.4f}"
-    for name, value in (
+    return [
         ("vault", str(info.vault_id)),
         ("owner", info.owner),
         ("market", info.market),
         ("model", info.model),
         ("expiry", moment(info.expiry)),
         ("custody", info.custody),
-        ("collateral", f"{info.collateral:,.6f}"),
-        ("value of the legs", f"{info.value:,.6f}"),
-        ("equity", f"{info.equity:,.6f}"),
-        ("maintenance margin", f"{info.maintenance_margin:,.6f}"),
-        ("initial margin", f"{info.initial_margin:,.6f}"),
+        ("collateral", units(info.collateral, 6)),
+        ("value of the legs", units(info.value, 6)),
+        ("equity", units(info.equity, 6)),
+        ("maintenance margin", units(info.maintenance_margin, 6)),
+        ("initial margin", units(info.initial_margin, 6)),
         ("health", health),
         ("state", info.state + ("" if info.priced else " (the price is not fresh)")),
         *deficit_rows(info),
-        ("legs", ", ".join(describe(leg) for leg in info.legs) or "none"),
-    ):
-        table.add_row(name, value)
-    show(table)
+    ]
+
+
+def _more(card: PositionCard) -> list[tuple[str, str]]:
+    rows = [
+        ("target of a flag", units(card.target, 6)),
+        ("to add", f"{units(card.to_add, 6)}, to be healthy" if card.to_add else "nothing"),
+        ("spot", units(card.spot)),
+        ("liquidated below, above", f"{units(card.liquidation_below, none='none')}, "
+         f"{units(card.liquidation_above, none='none')}"),
+    ]  # fmt: skip
+    if card.greeks is not None:
+        rows += [
+            ("delta", f"{card.greeks.delta:+,.4f} contracts"),
+            ("gamma", f"{card.greeks.gamma:+,.6f} contracts for each quote unit of spot"),
+            ("vega", f"{card.greeks.vega:+,.4f} for each vol point"),
+            ("theta", f"{card.greeks.theta:+,.4f} a day"),
+        ]
+    rows += [("claim", units(card.claim, 6))] if card.claim else []
+    rows += [("debt", units(card.debt, 6))] if card.debt else []
+    prices = {entry.leg: entry.price for entry in card.entries}
+    for leg in card.vault.legs:
+        price = prices.get(leg)
+        rows.append(("leg", describe(leg) + ("" if price is None else f", entered at {units(price, 4)}")))
+    rows += [] if card.vault.legs else [("legs", "none")]
+    rows.append(("profit", "unknown" if card.profit is None else f"{card.profit:+,.6f} since it was opened"))
+    return rows + ([("remark", card.remark)] if card.remark else [])
+
+
+@vault.command("show")
+@click.argument("vault_id", type=int)
+@chain_options
+@printing
+def vault_show(vault_id: int, place: Place, out: Output) -> None:
+    """One vault: collateral, legs, margins, health, Greeks, liquidation prices, what it lacks, what it has made."""
+    card = place.reader().vaults.card(vault_id)
+    content: dict[str, Any] = plain(card)
+    out.facts({**content.pop("vault"), **content}, [*_facts(card.vault), *_more(card)])
 
 
 @vault.command("list")
 @click.option("--owner", help="Only vaults of this address.")
 @chain_options
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def vault_list(owner: str | None, place: Place, as_json: bool) -> None:
+@printing
+def vault_list(owner: str | None, place: Place, out: Output) -> None:
     """All open vaults."""
     found = place.reader().vaults.list(owner)
-    if as_json:
-        click.echo(json.dumps([_vault_json(info) for info in found], indent=2))
-        return
-    table = Table(box=None)
-    for name in ("vault", "owner", "market", "expiry", "equity", "MM", "health", "state", "legs"):
-        table.add_column(name)
+    table = columns("vault", "owner", "market", "expiry", "equity", "MM", "health", "state", "legs")
     for info in found:
         table.add_row(
-            str(info.vault_id), info.owner, info.market, moment(info.expiry), f"{info.equity:,.2f}",
-            f"{info.maintenance_margin:,.2f}", "-" if info.health is None else f"{info.health:.2f}", info.state,
+            str(info.vault_id), info.owner, info.market, moment(info.expiry), units(info.equity),
+            units(info.maintenance_margin), units(info.health), info.state,
             ", ".join(describe(leg) for leg in info.legs),
         )  # fmt: skip
-    show(table)
+    out.table(found, table)
 
 
 @vault.command("open")
@@ -89,9 +100,11 @@ def vault_list(owner: str | None, place: Place, as_json: bool) -> None:
 @click.option("--model", default="ES", show_default=True, help="ES, GREEKS or STATIC.")
 @chain_options
 @key_option()
-def vault_open(market: str, deposit: Decimal, model: str, place: Place) -> None:
+@printing
+def vault_open(market: str, deposit: Decimal, model: str, place: Place, out: Output) -> None:
     """Open an empty vault."""
-    click.echo(place.client().vaults.open(market, deposit, model))
+    made = place.client().vaults.open(market, deposit, model)
+    out.show({"vault_id": made}, str(made))
 
 
 @vault.command("deposit")
@@ -99,9 +112,10 @@ def vault_open(market: str, deposit: Decimal, model: str, place: Place) -> None:
 @click.argument("amount", type=Amount())
 @chain_options
 @key_option()
-def vault_deposit(vault_id: int, amount: Decimal, place: Place) -> None:
+@printing
+def vault_deposit(vault_id: int, amount: Decimal, place: Place, out: Output) -> None:
     """Put quote tokens into a vault."""
-    click.echo(place.client().vaults.deposit(vault_id, amount).hash)
+    out.receipt(place.client().vaults.deposit(vault_id, amount))
 
 
 @vault.command("withdraw")
@@ -109,9 +123,10 @@ def vault_deposit(vault_id: int, amount: Decimal, place: Place) -> None:
 @click.argument("amount", type=Amount())
 @chain_options
 @key_option()
-def vault_withdraw(vault_id: int, amount: Decimal, place: Place) -> None:
+@printing
+def vault_withdraw(vault_id: int, amount: Decimal, place: Place, out: Output) -> None:
     """Take collateral out of a vault."""
-    click.echo(place.client().vaults.withdraw(vault_id, amount).hash)
+    out.receipt(place.client().vaults.withdraw(vault_id, amount))
 
 
 @vault.command("close")
@@ -119,9 +134,10 @@ def vault_withdraw(vault_id: int, amount: Decimal, place: Place) -> None:
 @click.option("--give-up", is_flag=True, help="Close it although its claim is not paid in full; the rest is lost.")
 @chain_options
 @key_option()
-def vault_close(vault_id: int, give_up: bool, place: Place) -> None:
+@printing
+def vault_close(vault_id: int, give_up: bool, place: Place, out: Output) -> None:
     """End a vault without legs; its tokens come home."""
-    click.echo(place.client().vaults.close(vault_id, give_up=give_up).hash)
+    out.receipt(place.client().vaults.close(vault_id, give_up=give_up))
 
 
 @vault.command("split", cls=PackageCommand)
@@ -131,9 +147,11 @@ def vault_close(vault_id: int, give_up: bool, place: Place) -> None:
 @click.option("--cash", type=Amount(), default="0", show_default=True, help="Quote tokens that go along.")
 @chain_options
 @key_option()
-def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decimal, place: Place) -> None:
+@printing
+def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decimal, place: Place, out: Output) -> None:
     """Move LEGS such as call:200 or -put:160 and tokens of a vault into a new one."""
-    click.echo(place.client().vaults.split(vault_id, [(leg, size) for leg in legs], cash))
+    made = place.client().vaults.split(vault_id, [(leg, size) for leg in legs], cash)
+    out.show({"vault_id": made}, str(made))
 
 
 @vault.command("merge")
@@ -141,9 +159,10 @@ def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decim
 @click.argument("into", type=int)
 @chain_options
 @key_option()
-def vault_merge(vault_id: int, into: int, place: Place) -> None:
+@printing
+def vault_merge(vault_id: int, into: int, place: Place, out: Output) -> None:
     """Move everything of a vault into another of the same expiry and close it."""
-    click.echo(place.client().vaults.merge(vault_id, into).hash)
+    out.receipt(place.client().vaults.merge(vault_id, into))
 
 
 @vault.command("grant")
@@ -153,9 +172,84 @@ def vault_merge(vault_id: int, into: int, place: Place) -> None:
 @click.option("--days", type=Amount(), default="1", show_default=True, help="How long.")
 @chain_options
 @key_option()
-def vault_grant(vault_id: int, operator: str, permissions: tuple[str, ...], days: Decimal, place: Place) -> None:
+@printing
+def vault_grant(
+    vault_id: int, operator: str, permissions: tuple[str, ...], days: Decimal, place: Place, out: Output
+) -> None:
     """Let another account act for a vault; without PERMISSIONS, no longer."""
     from bulkhead.operators import Permission
 
     mask = Permission(sum(Permission[name.upper()] for name in set(permissions)))
-    click.echo(place.client().vaults.grant(vault_id, operator, mask, int(days * 86_400)).hash)
+    out.receipt(place.client().vaults.grant(vault_id, operator, mask, int(days * 86_400)))
+
+
+@vault.command("settle")
+@click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
+@chain_options
+@key_option()
+@printing
+def vault_settle(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
+    """Settle expired vaults, anyone's, once their expiry has its price (`bulkhead market fix`)."""
+    out.receipt(place.client().vaults.settle(vault_ids))
+
+
+@vault.command("claim")
+@click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
+@chain_options
+@key_option()
+@printing
+def vault_claim(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
+    """Pay what settled vaults have won into them, anyone's, once their whole expiry is settled."""
+    out.receipt(place.client().vaults.claim(vault_ids))
+
+
+@vault.command("repay")
+@click.argument("vault_id", type=int)
+@chain_options
+@key_option()
+@printing
+def vault_repay(vault_id: int, place: Place, out: Output) -> None:
+    """Move what a vault still owes its last expiry, because its token would not move then."""
+    out.receipt(place.client().vaults.repay(vault_id))
+
+
+@vault.command("refresh")
+@click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
+@chain_options
+@key_option()
+@printing
+def vault_refresh(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
+    """Record what flagged vaults lack at the price of now; the flags of those that lack nothing end."""
+    out.receipt(place.client().vaults.refresh(vault_ids))
+
+
+@vault.command("caps")
+@click.argument("vault_id", type=int)
+@click.option("--delta", type=Amount(), help="Most contracts of net delta; 0 for any.")
+@click.option("--vega", type=Amount(), help="Most net vega, in quote for 1.00 vol; 0 for any.")
+@chain_options
+@key_option()
+@printing
+def vault_caps(vault_id: int, delta: Decimal | None, vega: Decimal | None, place: Place, out: Output) -> None:
+    """What others may fill against a vault's orders; with --delta or --vega, set both (one left out: any)."""
+    if delta is not None or vega is not None:
+        out.receipt(place.client().vaults.set_caps(vault_id, delta or 0, vega or 0))
+        return
+    caps = place.reader().vaults.caps(vault_id)
+    rows = [
+        ("delta", f"{units(caps.delta, 6) if caps.delta else 'any'}, used {units(caps.delta_used, 6)}"),
+        ("vega", f"{units(caps.vega, 6) if caps.vega else 'any'}, used {units(caps.vega_used, 6)}"),
+    ]
+    out.facts(caps, rows)
+
+
+@vault.command("epoch", cls=PackageCommand)
+@click.argument("vault_id", type=int)
+@click.argument("leg", required=False)
+@click.option("--expiry", help="Of the series of LEG: a date (08:00 UTC), an ISO time or unix seconds.")
+@chain_options
+@key_option()
+@printing
+def vault_epoch(vault_id: int, leg: str | None, expiry: str | None, place: Place, out: Output) -> None:
+    """End every order that a vault has out, or with LEG every one in that series, in one transaction."""
+    out.receipt(place.client().vaults.cancel_all(vault_id, expiry, leg))

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Place, chain_options, key_option, moment, secret, show
+from bulkhead.cli.common import Place, chain_options, key_option, moment, secret
+from bulkhead.cli.output import Output, columns, printing
 
 if TYPE_CHECKING:
     from bulkhead.vol import options
@@ -36,7 +36,8 @@ def _chain_at(file: Path, asset: str, at: str | None) -> options.Chain:
 @click.argument("file", type=Path)
 @click.option("--asset", default="ETH", show_default=True, help="Underlying, as the file names it.")
 @click.option("--at", help="Beginning of the time of the quotes, e.g. 2026-01-14; the last ones when left out.")
-def vol_fit(file: Path, asset: str, at: str | None) -> None:
+@printing
+def vol_fit(file: Path, asset: str, at: str | None, out: Output) -> None:
     """Fit the chain in FILE and show smiles and errors; what is shown passes the contract's checks of smiles."""
     from bulkhead.risk.svi import total_variance_float
     from bulkhead.vol.fit import fit_chain
@@ -49,21 +50,27 @@ def vol_fit(file: Path, asset: str, at: str | None) -> None:
     except SurfaceError as error:
         raise BadInput(f"No surface can be made of these quotes: {reasons.sentence(str(error))}") from None
     refused = refusal(chain, fits)
-    table = Table(box=None, title=f"{asset}, quotes of {moment(chain.made_at)}")
-    for name in ("expiry", "strikes", "at the money", "a", "b", "rho", "m", "sigma", "median", "p95, vol points"):
-        table.add_column(name, justify="right")
+    names = ("expiry", "strikes", "at the money", "a", "b", "rho", "m", "sigma", "median", "p95, vol points")
+    table = columns(*names, title=f"{asset}, quotes of {moment(chain.made_at)}", justify="right")
+    found = []
     for fit in fits:
         errors = sorted(abs(float(error)) * 100 for error in fit.inner)
         middle = float(total_variance_float(fit.slice.floats(), 0.0) / fit.tau) ** 0.5
+        median, tail = (errors[min(len(errors) * n // 20, len(errors) - 1)] if errors else None for n in (10, 19))
+        row = {
+            "expiry": fit.expiry.at, "strikes": len(fit.expiry.k), "at_the_money": middle,
+            **dict(zip(("a", "b", "rho", "m", "sigma"), fit.slice.floats(), strict=True)),
+            "median": median, "p95": tail,
+        }  # fmt: skip
+        found.append(row)
         table.add_row(
             moment(fit.expiry.at), str(len(fit.expiry.k)), f"{middle:.1%}",
             *(f"{number:.5f}" for number in fit.slice.floats()),
-            f"{errors[len(errors) // 2]:.2f}" if errors else "-",
-            f"{errors[min(len(errors) * 19 // 20, len(errors) - 1)]:.2f}" if errors else "-",
+            *("-" if error is None else f"{error:.2f}" for error in (median, tail)),
         )  # fmt: skip
-    show(table)
-    if refused:
-        click.echo(f"Each smile holds, but these expiries are no surface: {reasons.sentence(refused)}")
+    below = [f"Each smile holds, but these expiries are no surface: {reasons.sentence(refused)}"] if refused else []
+    content = {"asset": asset, "made_at": chain.made_at, "smiles": found, "refusal": refused}
+    out.table(content, table, *below)
 
 
 @vol.command("publish")
@@ -77,7 +84,10 @@ def vol_fit(file: Path, asset: str, at: str | None) -> None:
 )  # fmt: skip
 @chain_options
 @key_option()
-def vol_publish(file: Path, market: str, asset: str | None, at: str | None, publishers_env: str, place: Place) -> None:
+@printing
+def vol_publish(
+    file: Path, market: str, asset: str | None, at: str | None, publishers_env: str, place: Place, out: Output
+) -> None:
     """Fit the chain in FILE, sign with the publishers' keys and put the surface in force, as far as the cap allows."""
     from bulkhead.vol import surface as surfaces
     from bulkhead.vol.publish import plan, publish
@@ -96,19 +106,29 @@ def vol_publish(file: Path, market: str, asset: str | None, at: str | None, publ
     except surfaces.SurfaceError as error:
         raise BadInput(f"No surface can be made of these quotes: {reasons.sentence(str(error))}") from None
     receipt = publish(connection, sender, made, keys)
-    click.echo(
-        f"{receipt.hash}: {len(made.surface.expiries)} expiries, 30-day vol {made.surface.sigma_atm() / 10**18:.1%}, "
-        f"{made.share:.0%} of the way to the quotes, {receipt.gas_used:,} gas"
+    content = {
+        "transaction": receipt.hash, "gas_used": receipt.gas_used, "expiries": made.surface.expiries,
+        "sigma": made.surface.sigma_atm() / 10**18, "share": made.share,
+    }  # fmt: skip
+    out.show(
+        content,
+        f"{receipt.hash}: {len(made.surface.expiries)} expiries, 30-day vol {content['sigma']:.1%}, "
+        f"{made.share:.0%} of the way to the quotes, {receipt.gas_used:,} gas",
     )
 
 
 @vol.command("report")
 @click.option("--data", type=Path, default=Path("../shared/data/deribit"), show_default=True, help="Folder of chains.")
 @click.option(
-    "--out", type=Path, default=Path("docs"), show_default=True, help="Folder for vol-fit.md and vol-fit.svg."
+    "--out", "folder", type=Path, default=Path("docs"), show_default=True, help="Folder for vol-fit.md and vol-fit.svg."
 )
-def vol_report(data: Path, out: Path) -> None:
+@printing
+def vol_report(data: Path, folder: Path, out: Output) -> None:
     """Fit every chain of a folder and write how far the fits are off."""
+    from bulkhead.report.outputs import check_outputs
     from bulkhead.vol.report import write
 
-    click.echo(f"{len(write(data, out))} expiries fitted; {out / 'vol-fit.md'}")
+    page = folder / "vol-fit.md"
+    check_outputs(page, folder / "vol-fit.svg")
+    fitted = len(write(data, folder))
+    out.show({"expiries": fitted, "page": page}, f"{fitted} expiries fitted; {page}")

@@ -6,6 +6,7 @@ Amounts and prices are `Decimal` in quote units at this edge; inside everything 
     vault = market.vaults.open("ETH", deposit=Decimal(500))
 """
 
+from bulkhead.client.account import keystore_account
 from bulkhead.client.amounts import (
     MAX_UINT,
     from_wad,
@@ -17,6 +18,7 @@ from bulkhead.client.amounts import (
     to_wad,
 )
 from bulkhead.client.bulkhead import Bulkhead
+from bulkhead.client.card import PositionCard
 from bulkhead.client.packages import PackageLeg
 from bulkhead.client.preview import FillPreview
 from bulkhead.client.signed_order import SignedOrder
@@ -31,10 +33,12 @@ __all__ = [
     "Flags",
     "PackageLeg",
     "Permission",
+    "PositionCard",
     "PremiumStyle",
     "SignedOrder",
     "VaultInfo",
     "from_wad",
+    "keystore_account",
     "parse_expiry",
     "parse_model",
     "to_native",

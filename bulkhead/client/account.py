@@ -4,15 +4,38 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
 
 from bulkhead import orders
 from bulkhead.chain.connection import Connection, Market, connect
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.errors import BadInput, NoFunds, Reverted
-from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.errors import BadInput, NoFunds, Reverted, RpcError
+from bulkhead.chain.files import parse_json, read_text
+from bulkhead.chain.node_sender import NodeSender
+from bulkhead.chain.rpc import to_bytes
 from bulkhead.chain.sender import Sender, account_from_key
-from bulkhead.client.amounts import MAX_UINT
+from bulkhead.chain.web3_contracts import Web3Contracts
+from bulkhead.chain.web3_transport import default_account
+from bulkhead.client.amounts import MAX_UINT, parse_address
+from bulkhead.typed_data import signable, wire
+
+
+def keystore_account(path: Path | str, password: str) -> LocalAccount:
+    """Account of an encrypted key file (web3 secret storage), for `Bulkhead(..., signer=...)`.
+
+    Raises:
+        BadInput: It is no such file, or the password is another one.
+    """
+    from eth_account import Account as EthAccount
+
+    content = parse_json(read_text(path), str(path))
+    try:
+        return account_from_key("0x" + bytes(EthAccount.decrypt(content, password)).hex())
+    except (KeyError, TypeError, ValueError, AttributeError):  # nothing of the file or the password is told
+        raise BadInput(f"{path} is no key file, or the password is another one.") from None
 
 
 class Account:
@@ -20,22 +43,43 @@ class Account:
 
     Attributes:
         chain: The connection underneath.
-        sender: Sends the account's transactions; None without a key.
+        sender: Sends the account's transactions; None without a signer.
     """
 
     def __init__(
-        self, rpc: Rpc | str | Connection, deployment: Deployment | Path | str = "", key: str | None = None
+        self,
+        rpc: Any,
+        deployment: Deployment | Path | str = "",
+        key: str | None = None,
+        signer: LocalAccount | str | None = None,
     ) -> None:
         """Connects.
 
         Args:
-            rpc: URL of a node, or an existing connection.
+            rpc: The node: a URL, a `Web3`, an `AsyncWeb3`, a provider of either, or an existing connection.
             deployment: `addresses.json`, its folder, or a loaded deployment.
-            key: Private key; without one the client only reads.
+            key: Private key; without one, and without a signer, the client only reads.
+            signer: Instead of a key: a local account (`keystore_account` reads one), or the address of an account that
+                the node, or a signing middleware of the `Web3`, sends for. A `Web3` with a default account has this.
+
+        Raises:
+            BadInput: Both a key and a signer are given.
         """
+        if key and signer is not None:
+            raise BadInput("An account has a key or another signer, not both.")
         self.chain = rpc if isinstance(rpc, Connection) else connect(rpc, deployment)
-        self._key = key
-        self.sender = Sender(self.chain.rpc, account_from_key(key)) if key else None
+        if not key and signer is None:
+            signer = default_account(self.chain.rpc)
+        self._local = account_from_key(key) if key else None if isinstance(signer, str) else signer
+        self.sender: Sender | None = None
+        if self._local is not None:
+            self.sender = Sender(self.chain.rpc, self._local)
+        elif isinstance(signer, str):
+            self.sender = NodeSender(self.chain.rpc, parse_address(signer))
+
+    def contracts(self, w3: Any) -> Web3Contracts:
+        """The deployment's contracts as objects of a `Web3` or `AsyncWeb3`, with named results."""
+        return Web3Contracts(w3, self.chain.deployment)
 
     @property
     def address(self) -> str:
@@ -56,9 +100,23 @@ class Account:
 
     def key(self) -> str:
         """The private key, for signing orders."""
-        if self._key is None:
+        if self._local is None:
             raise BadInput("A private key is needed to sign; give the client one.")
-        return self._key
+        return "0x" + bytes(self._local.key).hex()
+
+    def sign_typed(self, document: dict[str, Any]) -> bytes:
+        """Signature of an EIP-712 document, by the key, or by the node that holds it.
+
+        Raises:
+            BadInput: There is no key, and the node signs no documents.
+        """
+        if self._local is not None:
+            return bytes(self._local.sign_message(signable(document)).signature)
+        try:
+            signed = self.chain.rpc.call("eth_signTypedData_v4", self.address, wire(document))
+        except RpcError as error:
+            raise BadInput(f"The node signs no orders for {self.address}; give the client a key. {error}") from None
+        return to_bytes(signed)
 
     def ensure_allowance(self, market: Market, spender: Contract, amount: int) -> None:
         """Approves a contract when needed, after making sure that the tokens are there.

@@ -10,6 +10,8 @@ import operator
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
+from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
+
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.words import Model
 
@@ -20,6 +22,8 @@ MAX_UINT = 2**256 - 1
 Number = Decimal | int | str
 #: Digits that every step between caller and chain keeps.
 EXACT = Context(prec=100)
+#: Unix seconds have no more digits before the year 5138.
+MOST_SECONDS_DIGITS = 11
 #: No amount on chain has more digits before its point.
 MOST_DIGITS = 60
 
@@ -68,6 +72,11 @@ def from_wad(number: int) -> Decimal:
     return Decimal(number).scaleb(-18, EXACT)
 
 
+def from_native(number: int, decimals: int) -> Decimal:
+    """Native units of a token as quote units."""
+    return Decimal(number).scaleb(-decimals, EXACT)
+
+
 def to_quantity(amount: Number) -> int:
     """Contracts as 1e-6 contracts.
 
@@ -90,7 +99,7 @@ def to_strike(price: Number | float) -> int:
 
 def parse_expiry(text: str | int) -> int:
     """Expiry from unix seconds, a date (08:00 UTC of it) or an ISO time."""
-    if isinstance(text, int) or text.isdigit():
+    if isinstance(text, int) or (text.isascii() and text.isdigit() and len(text) <= MOST_SECONDS_DIGITS):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
@@ -99,6 +108,19 @@ def parse_expiry(text: str | int) -> int:
     if len(text) == 10:
         moment = moment.replace(hour=8)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def parse_address(text: str) -> str:
+    """An address with its checksum.
+
+    Raises:
+        BadInput: It is none, or a digit of it is mistyped.
+    """
+    if not is_hex_address(text) or not text.startswith("0x"):
+        raise BadInput(f"{text!r} is not an address.")
+    if text != text.lower() and not is_checksum_address(text):
+        raise BadInput(f"{text} has a wrong checksum: a digit is mistyped.")
+    return str(to_checksum_address(text))
 
 
 def parse_model(name: str) -> Model:

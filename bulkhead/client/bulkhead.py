@@ -10,6 +10,7 @@ from bulkhead.chain.condition import PriceCondition
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import Number, parse_expiry
 from bulkhead.client.mandates import Mandates
+from bulkhead.client.markets import Markets
 from bulkhead.client.orders import Orders
 from bulkhead.client.packages import PackageLeg
 from bulkhead.client.preview import trade_preview
@@ -34,6 +35,11 @@ class Bulkhead(Account):
     def mandates(self) -> Mandates:
         """Automatic top-ups."""
         return Mandates(self, self.vaults)
+
+    @cached_property
+    def markets(self) -> Markets:
+        """Expiry prices, insurance and left-overs of markets."""
+        return Markets(self)
 
     def condition(self, market: str, expiry: str | int = 0) -> PriceCondition:
         """Why the price of a market, or of one of its cells, is or is not active, and until when.

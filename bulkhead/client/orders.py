@@ -116,7 +116,7 @@ class Orders:
     def sign_order(self, order: Order) -> SignedOrder:
         """Signs a built order with the account's key."""
         account = self._account
-        signature = orders.sign(order, account.domain, account.key())
+        signature = account.sign_typed(orders.typed_data(order, account.domain))
         return SignedOrder(order, signature, account.domain.chain_id, account.domain.exchange)
 
     def _check(self, signed: SignedOrder) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
 from bulkhead.client.amounts import Number, to_quantity, to_strike
-from bulkhead.risk.words import Kind, Leg
+from bulkhead.risk.words import Kind, Leg, Series
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,19 @@ class PackageLeg:
         except (KeyError, ValueError, ArithmeticError):
             raise BadInput(f"{text!r} is not a leg: write call:200, -put:160, 2*call:200, future or -future.") from None
 
+    def series(self, market: int, expiry: int) -> int:
+        """Id of its series."""
+        try:
+            return Series(market, self.kind, expiry, to_strike(self.strike)).pack()
+        except ValueError as error:
+            raise BadInput(f"That is no series: {reasons.sentence(str(error))}") from None
+
     def moved(self, amount: Number) -> int:
         """Leg word of `amount` packages of this leg."""
-        return Leg(self.kind, to_strike(self.strike), self.ratio * to_quantity(amount)).pack()
+        try:
+            return Leg(self.kind, to_strike(self.strike), self.ratio * to_quantity(amount)).pack()
+        except ValueError as error:
+            raise BadInput(f"That is no leg of a vault: {reasons.sentence(str(error))}") from None
 
 
 def package_leg(leg: PackageLeg | str) -> PackageLeg:

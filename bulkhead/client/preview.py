@@ -10,16 +10,14 @@ from bulkhead import orders, pricing
 from bulkhead.chain import system
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.lens import CellView, VaultView, described, read_cells, read_vaults, vault_view
-from bulkhead.chain.words import Model
+from bulkhead.chain.lens import VaultView, described, read_cells, read_vaults, vault_view
 from bulkhead.client.amounts import Number, from_wad, parse_model, to_decimal, to_native
+from bulkhead.client.card import liquidation_prices
 from bulkhead.client.fill_check import Fill, check_fill
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.vault_info import VaultInfo
 from bulkhead.orders import Order, PremiumStyle
-from bulkhead.risk import exact, static
-from bulkhead.risk.liquidation_price import exact_prices
-from bulkhead.risk.words import Leg, RiskWord, Series, Snapshot
+from bulkhead.risk.words import Series
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
     else:
         subject = order.maker_vault if side.vault_id is None else side.vault_id
         after = _after(chain, subject, series.expiry, moved, cash - fee)
-    below, above = _liquidation_prices(after, cell)
+    below, above = liquidation_prices(after, cell)
     deferred = order.premium_style == PremiumStyle.DEFERRED
     return FillPreview(
         price=from_wad(terms.price),
@@ -150,17 +148,3 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
         liquidation_below=below,
         liquidation_above=above,
     )
-
-
-def _liquidation_prices(view: VaultView, cell: CellView) -> tuple[Decimal | None, Decimal | None]:
-    if not view.legs or not view.priced:
-        return None, None
-    risk = RiskWord.unpack(cell.risk)
-    if view.model == Model.STATIC:
-        risk = risk.stamped(static.stamp(risk, max(cell.snapshot.sigma, cell.snapshot.sigma_now)))
-
-    def engine(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> exact.Assessment:
-        return exact.assess(legs, snapshot, risk, model=view.model)
-
-    found = exact_prices(view.legs, cell.snapshot, risk, view.collateral, engine)
-    return tuple(None if at is None else from_wad(at) for at in found)  # type: ignore[return-value]

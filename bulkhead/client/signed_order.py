@@ -9,6 +9,7 @@ from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.files import parse_json
 from bulkhead.orders import Order
 
 
@@ -34,8 +35,8 @@ class SignedOrder:
     @classmethod
     def from_json(cls, text: str) -> SignedOrder:
         """From text. Raises `BadInput` with what is wrong."""
+        content = parse_json(text, "The order")
         try:
-            content = json.loads(text)
             return cls(
                 Order.from_json(content["order"]),
                 bytes.fromhex(str(content["signature"]).removeprefix("0x")),

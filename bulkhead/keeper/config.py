@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.files import read_text
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.plan import ROLES, Policy
@@ -334,9 +335,7 @@ def load(path: Path | str | None = None, **options: Any) -> Settings:
     content: dict[str, Any] = {}
     if path is not None:
         try:
-            content = tomllib.loads(Path(path).read_text())
-        except OSError:
-            raise BadInput(f"There is no settings file {path}.") from None
+            content = tomllib.loads(read_text(path))
         except tomllib.TOMLDecodeError as error:
             raise BadInput(f"{path} is not TOML: {error}.") from None
     _Options.given = {name: value for name, value in options.items() if value is not None}

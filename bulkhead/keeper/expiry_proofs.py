@@ -8,12 +8,13 @@ from typing import Any
 from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
-from bulkhead.chain.errors import BulkheadError, Reverted
+from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.expiry_hints import feeds_with_rounds, raise_unless_reverted, stamp_of
 from bulkhead.keeper.plan import ExpiryProof
 from bulkhead.keeper.providers import Providers
-from bulkhead.keeper.round_search import find_in_posts, find_start
+from bulkhead.risk.round_search import find_in_posts, find_start
 from bulkhead.risk.settlement_average import PHASE_BITS
-from bulkhead.risk.words import FeedKind, FeedWord
+from bulkhead.risk.words import FeedWord
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,12 @@ class ExpiryProver:
         (terms,) = await self.providers.read_each([self.chain["OracleAdapter"].query("cell_terms", *cell)], block)
         if isinstance(terms, BulkheadError):
             raise terms
-        packed = [word for word in (terms.primary, terms.fallback_feed) if word]
-        words = tuple(word for word in map(FeedWord.unpack, packed) if word.kind != FeedKind.BROUGHT)
+        words = feeds_with_rounds(terms)
         newest = await self.providers.read_each([self._feed(word).query("latestRoundData") for word in words], block)
         hints = []
         for word, latest in zip(words, newest, strict=True):
             if isinstance(latest, BulkheadError):
-                _raise_unless_reverted(latest)
+                raise_unless_reverted(latest)
                 continue
             hint = await self._start(word, int(latest[0]), cell[1] - terms.window, block)
             if hint is not None:
@@ -103,23 +103,9 @@ class ExpiryProver:
 
         async def stamps_of(ids: list[int]) -> list[int]:
             rounds = await self.providers.read_each([feed.query("getRoundData", i) for i in ids], block)
-            return [_stamp(word, found) for found in rounds]
+            return [stamp_of(word, found) for found in rounds]
 
         return await find_in_posts(find_start(newest, start), stamps_of)
-
-
-def _raise_unless_reverted(error: BulkheadError) -> None:
-    """A node's failure must not pass for a round that the feed does not have."""
-    if not isinstance(error, Reverted):
-        raise error
-
-
-def _stamp(word: FeedWord, found: Any) -> int:
-    """When a round was answered [unix seconds], 0 if it does not count."""
-    if isinstance(found, BulkheadError):
-        _raise_unless_reverted(found)
-        return 0
-    return int(found[3]) if word.least < int(found[1]) * 10 ** (18 - word.decimals) < word.most else 0
 
 
 def _place(newest: list[Any], kept: list[Any]) -> tuple[int, ...]:

@@ -188,6 +188,8 @@ class QuoteServer:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise BadInput(f"{host}:{port} cannot be listened on: {error.strerror}.") from None
+        except (OverflowError, ValueError):
+            raise BadInput(f"{host!r} and {port} are no place to listen at.") from None
         try:
             while rounds is None or rounds > 0:
                 await self.refresh()

@@ -18,6 +18,7 @@ from bulkhead.chain import deployment as deployments
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.progress import doing, shown
 from bulkhead.replay.keepers import KeeperDriver, KeeperProcess
 from bulkhead.replay.market import LocalMarket, deploy_plainly, save_inputs
 from bulkhead.replay.price_paths.path import PricePath
@@ -39,14 +40,15 @@ def deploy_with_ape(chain: Anvil, content: dict[str, Any]) -> Deployment:
         ]  # fmt: skip
         # ape-foundry and ape-vyper find anvil and vyper on PATH only
         tools = [str(Path(sys.executable).parent), str(Path(anvil.find_anvil()).parent), os.environ.get("PATH", "")]
-        done = subprocess.run(
-            command,
-            cwd=root,
-            env={**os.environ, "PATH": os.pathsep.join(tools)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with doing("deploying with Ape"):
+            done = subprocess.run(
+                command,
+                cwd=root,
+                env={**os.environ, "PATH": os.pathsep.join(tools)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-6:]
             raise BulkheadError("Deploying with Ape failed:\n" + "\n".join(said))
@@ -81,7 +83,9 @@ def play(path: PricePath, options: Options, console: Console) -> RunRecord:
     )
 
     def deployer(chain: Anvil, content: dict[str, Any]) -> Deployment:
-        made = deploy_with_ape(chain, content) if options.ape else deploy_plainly(chain, content)
+        # afterwards the screen tells
+        with shown("deploying"):
+            made = deploy_with_ape(chain, content) if options.ape else deploy_plainly(chain, content)
         console.print(
             f"{len(made.contracts)} contracts deployed {'with Ape ' if options.ape else ''}"
             f"after {time.monotonic() - started:.0f} s; the keeper starts as a process of its own."

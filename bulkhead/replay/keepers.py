@@ -25,6 +25,7 @@ from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
 from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.service import Tick
+from bulkhead.progress import doing
 from bulkhead.replay.market import LocalMarket
 from bulkhead.replay.participants import ROLES
 
@@ -165,7 +166,7 @@ class KeeperProcess:
             BulkheadError: The keeper has ended, or says nothing of the kind.
         """
         at = start
-        with self._news:
+        with doing("waiting for the keeper"), self._news:
             while True:
                 while at < len(self.lines):
                     at += 1

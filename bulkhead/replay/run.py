@@ -15,6 +15,7 @@ from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_bytes
 from bulkhead.chain.words import describe
 from bulkhead.client import from_wad
+from bulkhead.progress import Activity, doing
 from bulkhead.replay.audit import Audit, conservation, flows_of
 from bulkhead.replay.keepers import KeeperDriver
 from bulkhead.replay.market import Deployer, LocalMarket, deploy_plainly
@@ -232,8 +233,13 @@ class Replay:
     def play(self) -> None:
         """Every round, with the keeper's answer to it; between rounds the blocks that auctions need."""
         view = self._show("opening")
+        with doing("playing rounds", len(self.path.rounds)) as activity:
+            self._rounds(view, activity)
+
+    def _rounds(self, view: View, activity: Activity) -> None:
         for index, point in enumerate(self.path.rounds):
             self._step = index + 1
+            activity.done = index
             at = self.local.push(point, view.now)
             self.keeper.settle_down()
             view = self._show("trading")

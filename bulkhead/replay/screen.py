@@ -49,9 +49,6 @@ class Screen:
         self._last = 0.0
 
     def __enter__(self) -> Screen:
-        if self.console.is_terminal:
-            self._live = Live(console=self.console, refresh_per_second=8, transient=True)
-            self._live.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,6 +61,10 @@ class Screen:
 
     def show(self, view: View) -> None:
         """The market after a step."""
+        if self.console.is_terminal and self._live is None:
+            # not before there is something to show: what comes before it has a line of its own
+            self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+            self._live.__enter__()
         pause = 0.1 if self._live is not None else 5.0
         if time.monotonic() - self._last < pause:
             return

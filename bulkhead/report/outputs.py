@@ -18,9 +18,9 @@ def check_outputs(*paths: Path | None) -> None:
     """
     wanted = [path for path in paths if path is not None]
     for path in wanted:
-        if path.is_dir():
-            raise BadInput(f"{path} is a folder where a file is to be written.")
         try:
+            if path.is_dir():
+                raise BadInput(f"{path} is a folder where a file is to be written.")
             path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not path.exists()
             with path.open("a"):
@@ -29,6 +29,8 @@ def check_outputs(*paths: Path | None) -> None:
                 path.unlink()
         except OSError as error:
             raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+        except ValueError:  # a zero byte within the name
+            raise BadInput(f"{str(path)!r} is not the name of a file.") from None
     places = [path.resolve() for path in wanted if path.is_file() or not path.exists()]
     if len(set(places)) < len(places):
         raise BadInput(f"Two outputs are to go into one file: {', '.join(map(str, wanted))}.")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.files import read_bytes
 from bulkhead.tables.fields import is_number
 from bulkhead.tables.table import Row, Table, key
 
@@ -32,13 +33,7 @@ def read(path: Path | str) -> Table:
         BadInput: A sentence that names the file and, where there is one, the line.
     """
     file = Path(path)
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        raise BadInput(f"There is no file {file}.") from None
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}.") from error
-    return parse(raw, file.name)
+    return parse(read_bytes(file), file.name)
 
 
 def parse(raw: bytes, name: str) -> Table:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bulkhead.progress import doing
 from bulkhead.risk.scales import DAY, YEAR
 from bulkhead.risk.svi import Floats, SviSlice, total_variance_float
 from bulkhead.vol.arbitrage import natural_density, worst
@@ -153,14 +154,19 @@ def fit_chain(chain: Chain, expiries: Sequence[int] | None = None) -> list[Fit]:
         and expiry.at % DAY == HOUR
         and MIN_TENOR <= expiry.at - chain.made_at <= MAX_TENOR
     ]
-    alone = [fit_expiry(expiry, (expiry.at - chain.made_at) / YEAR) for expiry in wanted[1:]]
+    alone: list[SviSlice | None] = []
     fits: list[Fit] = []
-    for expiry, after in zip(wanted, (*alone, None), strict=True):
-        tau = (expiry.at - chain.made_at) / YEAR
-        smile = fit_expiry(expiry, tau, fits[-1].slice if fits else None, after)
-        smile = _lift(smile, expiry.at, chain.made_at, fits)
-        fitted = np.sqrt(np.maximum(total_variance_float(smile.floats(), expiry.k), 0) / tau)
-        fits.append(Fit(expiry, tau, smile, fitted - expiry.iv))
+    with doing(f"fitting the smiles of {chain.asset}", 2 * len(wanted)) as activity:
+        for expiry in wanted[1:]:
+            alone.append(fit_expiry(expiry, (expiry.at - chain.made_at) / YEAR))
+            activity.step()
+        for expiry, after in zip(wanted, (*alone, None), strict=True):
+            tau = (expiry.at - chain.made_at) / YEAR
+            smile = fit_expiry(expiry, tau, fits[-1].slice if fits else None, after)
+            smile = _lift(smile, expiry.at, chain.made_at, fits)
+            fitted = np.sqrt(np.maximum(total_variance_float(smile.floats(), expiry.k), 0) / tau)
+            fits.append(Fit(expiry, tau, smile, fitted - expiry.iv))
+            activity.step()
     return fits
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from bulkhead import tables
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.files import is_file
 from bulkhead.risk.scales import YEAR
 from bulkhead.risk.svi import Floats
 from bulkhead.tables import Row, Table
@@ -89,7 +90,7 @@ def read(path: Path, asset: str) -> list[Chain]:
     Raises:
         BadInput: No such file, or not such columns; a sentence with the line.
     """
-    if not path.exists():
+    if not is_file(path):
         raise BadInput(f"There is no option chain at {path}.")
     table = tables.read(path)
     quotes = _quotes(table, asset)

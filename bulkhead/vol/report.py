@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bulkhead.chain.errors import BadInput
 from bulkhead.risk.svi import total_variance_float
 from bulkhead.vol import options
 from bulkhead.vol.arbitrage import REACH, worst
@@ -71,7 +72,7 @@ def refusal(chain: Chain, fits: Sequence[Fit]) -> str:
 
 def chains_of(folder: Path, assets: Sequence[str] = ("BTC", "ETH")) -> list[Chain]:
     """Every chain below a folder, but those of 2020, which have another form."""
-    paths = [path for path in sorted(folder.glob("deribit_chain*_202*")) if "2020" not in path.name]
+    paths = [path for path in _files(folder) if "2020" not in path.name]
     return [chain for path in paths for asset in assets for chain in options.read(path, asset)]
 
 
@@ -82,6 +83,8 @@ def write(folder: Path, out: Path, assets: Sequence[str] = ("BTC", "ETH")) -> li
     refused: list[str] = []
     free = fitted = 0
     chains = chains_of(folder, assets)
+    if not chains:
+        raise BadInput(f"There are no option chains in {folder}.")
     with ProcessPoolExecutor() as pool:
         for chain, fits in zip(chains, pool.map(fit_chain, chains), strict=True):
             found += rows(chain, fits)
@@ -99,6 +102,13 @@ def write(folder: Path, out: Path, assets: Sequence[str] = ("BTC", "ETH")) -> li
     if shown is not None:
         (out / "vol-fit.svg").write_text(picture(*shown))
     return found
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("deribit_chain*_202*"))
+    except (OSError, ValueError):  # no name of a folder
+        raise BadInput(f"There is no folder {str(folder)!r}.") from None
 
 
 def bucket_name(low: int, high: int) -> str:

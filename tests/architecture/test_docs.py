@@ -96,13 +96,24 @@ def test_integrator_page__python__reads_a_vault_and_values_a_book(market, monkey
     assert first.startswith("0x") and "[1.88" in second and "1775.53" in second and "1.88" in page
 
 
-def test_trader_page__commands__trade_and_bring_the_tokens_home(market, tmp_path):
-    (commands,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "trader.md").read_text(), re.DOTALL)
+def in_bash(commands: str, folder: Path) -> str:
+    """What commands print that somebody types in the environment."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     script = ["bash", "-euo", "pipefail", "-c", commands]
-    done = subprocess.run(script, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(script, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "passes" in done.stdout and "+5 call 200" in done.stdout
+    return done.stdout
+
+
+def test_trader_page__commands__trade_and_bring_the_tokens_home(market, tmp_path):
+    trade, settle = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "trader.md").read_text(), re.DOTALL)
+    printed = in_bash(trade, tmp_path)
+    assert "passes" in printed and "+5 call 200" in printed
+    # and a position that is held to its expiry
+    held = trade[: trade.index("bulkhead vault show")]
+    warp = "bulkhead anvil crash ETH --by -30\nbulkhead anvil warp --to 2027-01-29T08:10\n"
+    printed = in_bash(f"{held}\n{warp}\n{settle}\nbulkhead vault show $vault", tmp_path)
+    assert "the price is 252.98" in printed and " state " in printed and "empty" in printed
 
 
 def test_readme__make_market__serves_what_the_ten_lines_need(tmp_path):

@@ -245,7 +245,7 @@ def test_order__edited_after_signing__is_refused(scene, tmp_path):
             "not a leg",
         ),
         (("order", "sign", "1", "buy", "call:220", "--expiry", "soon", "--price", "1", "--size", "1"), "not an expiry"),
-        (("order", "fill", "nowhere.json"), "nowhere.json cannot be read"),
+        (("order", "fill", "nowhere.json"), "There is no file nowhere.json"),
         (("keeper", "run", "--once", "--roles", "flag,dance"), "There is no role 'dance'"),
     ],
 )

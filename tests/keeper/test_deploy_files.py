@@ -38,7 +38,7 @@ def test_dockerfile__what_it_copies_and_starts__exists():
     (entry,) = re.findall(r"^ENTRYPOINT \[(.+)\]$", DOCKERFILE, re.M)
     (command,) = re.findall(r"^CMD \[(.+)\]$", DOCKERFILE, re.M)
     words = [word.strip(' "') for word in f"{entry},{command}".split(",")]
-    assert words[0] == "bulkhead" and "There is no settings file /etc/bulkhead/keeper.toml" in complaint(words[1:])
+    assert words[0] == "bulkhead" and "There is no file /etc/bulkhead/keeper.toml" in complaint(words[1:])
     assert known_settings(DOCKERFILE) == ["listen"]
     # nobody is root in it, and no secret is baked in
     assert re.search(r"^USER (?!root|0)", DOCKERFILE, re.M) and not re.search(r"(KEY|PASSWORD|SECRET)=", DOCKERFILE)
@@ -47,7 +47,7 @@ def test_dockerfile__what_it_copies_and_starts__exists():
 def test_unit__what_it_starts__is_a_command_of_the_program():
     (line,) = re.findall(r"^ExecStart=(.+)$", UNIT.read_text(), re.M)
     words = shlex.split(line)
-    assert words[0].endswith("/bulkhead") and "There is no settings file" in complaint(words[1:])
+    assert words[0].endswith("/bulkhead") and "There is no file" in complaint(words[1:])
     assert known_settings(UNIT.read_text()) == ["listen"]
 
 

@@ -24,6 +24,7 @@ from bulkhead.chain import anvil, deploy, inputs
 from bulkhead.chain.anvil import Anvil, free_port
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import Reverted
+from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
 from bulkhead.client import Bulkhead, FillPreview, SignedOrder
@@ -73,8 +74,13 @@ def priced(
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_example__runs(priced: None, path: Path) -> None:
-    runpy.run_path(str(path))
+def test_example__runs_and_is_short(priced: None, path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 60
+    # some of them move prices and time
+    with Rpc(os.environ["BULKHEAD_RPC_URL"]) as rpc:
+        snapshot = rpc.call("evm_snapshot")
+        runpy.run_path(str(path))
+        assert rpc.call("evm_revert", snapshot) is True
 
 
 def test_preview__static_vault_to_be_opened__is_what_the_fill_asks(market: Connection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import boa
 import pytest
 
-from bulkhead.keeper.round_search import find, find_start
+from bulkhead.risk.round_search import find, find_start
 from tests.evm import Env
 from tests.worlds.brought import BroughtMarket, PythWorld, RedStoneWorld
 from tests.worlds.oracle import AVERAGE, BOUND, DAY, SPOT, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld

@@ -138,7 +138,7 @@ def encode_values(inputs: Sequence[Json], arguments: Sequence[object], what: str
     try:
         return abi_encode(kinds, [_plain(i, a) for i, a in zip(inputs, arguments, strict=True)])
     except (EncodingError, TypeError, ValueError, KeyError) as error:
-        raise BadInput(f"The arguments of {what} do not fit ({', '.join(kinds)}): {error}") from error
+        raise BadInput(f"The arguments of {what} do not fit ({', '.join(kinds)}): {error}.") from error
 
 
 class Abi:

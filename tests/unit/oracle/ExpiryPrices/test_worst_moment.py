@@ -9,8 +9,8 @@ import boa
 import pytest
 from boa.contracts.base_evm_contract import BoaError
 
-from bulkhead.keeper.round_search import find, find_start
 from bulkhead.risk.expiry import Source, Terms, live_through
+from bulkhead.risk.round_search import find, find_start
 from bulkhead.risk.settlement_average import average_price, round_at
 from tests.worlds.feeds import PHASE, SETTLE_DELAY, UNIT, WINDOW, FeedScript, PlayedFeed, ScriptedRound
 from tests.worlds.windows import EXPIRY, PAST, Cell, Oracle, move_to, new_oracle, with_past

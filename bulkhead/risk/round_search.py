@@ -46,17 +46,22 @@ def find_start(newest: int, start: int) -> Search:
 
 def find(search: Search, stamp_of: Callable[[int], int]) -> int | None:
     """Runs a search on a reader of single rounds."""
+    return find_in_parts(search, lambda ids: [stamp_of(id) for id in ids])
+
+
+def find_in_parts(search: Search, stamps_of: Callable[[list[int]], Sequence[int]]) -> int | None:
+    """Runs a search on a reader of many rounds at once; what that raises ends it."""
     try:
         ids = next(search)
         for _ in range(MOST_POSTS):
-            ids = search.send([stamp_of(id) for id in ids])
+            ids = search.send(stamps_of(ids))
     except StopIteration as end:
         return _result(end)
     return None
 
 
 async def find_in_posts(search: Search, stamps_of: Callable[[list[int]], Awaitable[Sequence[int]]]) -> int | None:
-    """Runs a search on a reader of many rounds at once; what that raises ends it."""
+    """`find_in_parts` for a reader that is waited for."""
     try:
         ids = next(search)
         for _ in range(MOST_POSTS):

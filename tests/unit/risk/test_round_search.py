@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bulkhead.keeper.round_search import Search, find, find_in_posts, find_start
+from bulkhead.risk.round_search import Search, find, find_in_posts, find_start
 from bulkhead.risk.settlement_average import History, NoPriceInForceError, round_at
 from tests.worlds.feeds import PHASE, WINDOW, Temper, random_script
 

@@ -1,0 +1,180 @@
+"""Everything about one position on one card: margins, Greeks, liquidation prices, what it lacks, what it has made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from bulkhead.chain.connection import Connection, Market
+from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.lens import CellView, VaultView, read_cells
+from bulkhead.chain.words import Model
+from bulkhead.client.amounts import from_wad
+from bulkhead.client.history import History, read_history
+from bulkhead.client.vault_info import VaultInfo
+from bulkhead.risk import exact, static
+from bulkhead.risk.liquidation_price import exact_prices
+from bulkhead.risk.words import WAD, Leg, RiskWord, Snapshot
+
+#: Above so many times its maintenance margin a vault is not in a margin call [wad].
+CALM = 12 * WAD // 10
+
+
+@dataclass(frozen=True)
+class Greeks:
+    """How the value of a vault's legs moves.
+
+    Attributes:
+        delta: Contracts of the underlying.
+        gamma: Contracts for each quote unit of spot.
+        vega: Quote for each vol point (0.01).
+        theta: Quote for each day that passes.
+    """
+
+    delta: Decimal
+    gamma: Decimal
+    vega: Decimal
+    theta: Decimal
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One leg with what it cost.
+
+    Attributes:
+        leg: The leg.
+        price: Average price of a contract [quote]; None when it is not known, and for cash.
+    """
+
+    leg: Leg
+    price: Decimal | None
+
+
+@dataclass(frozen=True)
+class PositionCard:
+    """One position.
+
+    Attributes:
+        vault: The vault as `vaults.get` gives it.
+        target: Equity at which a flag would end [quote].
+        to_add: Least tokens that make it healthy: out of a margin call, and out of a flag if there is one [quote].
+        spot: Price of the underlying [quote], None when there is none.
+        liquidation_below: Nearest spot below at which it is liquidatable [quote]; None when there is none.
+        liquidation_above: The same above.
+        greeks: Of its legs; None without a price.
+        claim: What its last expiry still owes it, 0 for nothing [quote].
+        debt: What it still owes its last expiry [quote].
+        entries: Its legs and what they cost; empty without a history.
+        profit: What it has made since it was opened, at mark [quote]; None when it cannot be told.
+        remark: Why entries or profit are missing, empty when they are not.
+    """
+
+    vault: VaultInfo
+    target: Decimal
+    to_add: Decimal
+    spot: Decimal | None
+    liquidation_below: Decimal | None
+    liquidation_above: Decimal | None
+    greeks: Greeks | None
+    claim: Decimal
+    debt: Decimal
+    entries: tuple[Entry, ...]
+    profit: Decimal | None
+    remark: str
+
+
+def _risk_of(view: VaultView, cell: CellView) -> RiskWord:
+    risk = RiskWord.unpack(cell.risk)
+    if view.model == Model.STATIC:
+        risk = risk.stamped(static.stamp(risk, max(cell.snapshot.sigma, cell.snapshot.sigma_now)))
+    return risk
+
+
+def liquidation_prices(view: VaultView, cell: CellView) -> tuple[Decimal | None, Decimal | None]:
+    """Nearest spot below and above at which a vault would be liquidatable [quote], None where there is none."""
+    if not view.legs or not view.priced:
+        return None, None
+
+    def engine(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> exact.Assessment:
+        return exact.assess(legs, snapshot, risk, model=view.model)
+
+    found = exact_prices(view.legs, cell.snapshot, _risk_of(view, cell), view.collateral, engine)
+    return tuple(None if at is None else from_wad(at) for at in found)  # type: ignore[return-value]
+
+
+def greeks_of(view: VaultView, cell: CellView) -> Greeks | None:
+    """Greeks of a vault's legs, None without a price."""
+    if not view.priced:
+        return None
+    if not view.legs:
+        return Greeks(*(Decimal(0),) * 4)
+    found = exact.assess(view.legs, cell.snapshot, _risk_of(view, cell), model=view.model)
+    return Greeks(from_wad(found.delta), from_wad(found.gamma), from_wad(found.vega) / 100, from_wad(found.theta) / 365)
+
+
+def to_add(view: VaultView, decimals: int) -> Decimal:
+    """Least tokens that bring a vault out of a margin call and end its flag [quote], 0 when it lacks nothing."""
+    if not view.legs or (view.covered and not view.flagged):
+        return Decimal(0)
+    due = view.missing_deposit
+    lacks = []
+    if view.priced:
+        calm = (view.maintenance_margin * CALM + WAD - 1) // WAD
+        lacks.append(max(calm, view.target if view.flagged else 0) + due - view.equity)
+    if view.v_min is not None:
+        lacks.append(-view.v_min + due - view.collateral)
+    if not lacks:
+        return Decimal(0)
+    unit = Decimal(1).scaleb(-decimals)
+    return max(from_wad(min(lacks)), Decimal(0)).quantize(unit, rounding=ROUND_CEILING)
+
+
+def read_card(chain: Connection, view: VaultView) -> PositionCard:
+    """The card of a vault; without the events of its past all but entries and profit are on it."""
+    market = chain.market(view.market)
+    (cell,) = read_cells(chain, [view.cell]).values()
+    below, above = liquidation_prices(view, cell)
+    claim, debt = _unsettled(chain, view, market)
+    try:
+        history, remark = read_history(chain, market, view.vault_id), ""
+    except BulkheadError as error:
+        history, remark = None, f"The node has no history of the vault: {error}"
+    profit = None
+    if history is not None:
+        profit, remark = _profit(view, market, history, claim - debt)
+    return PositionCard(
+        vault=VaultInfo.of(view, market),
+        target=from_wad(view.target),
+        to_add=to_add(view, market.decimals),
+        spot=from_wad(cell.snapshot.spot) if cell.snapshot.spot else None,
+        liquidation_below=below,
+        liquidation_above=above,
+        greeks=greeks_of(view, cell),
+        claim=claim,
+        debt=debt,
+        entries=() if history is None else tuple(Entry(leg, history.entry(leg)) for leg in view.legs),
+        profit=profit,
+        remark=remark,
+    )
+
+
+def _unsettled(chain: Connection, view: VaultView, market: Market) -> tuple[Decimal, Decimal]:
+    """What a vault's last expiry owes it, and what it owes [quote]."""
+    settlement = chain["Settlement"]
+    claim = debt = 0
+    if view.claim:
+        found = settlement.call("claim_of", view.vault_id)
+        claim = found.amount - found.paid
+    if view.debt:
+        debt = int(settlement.call("debt_of", view.vault_id))
+    return Decimal(claim).scaleb(-market.decimals), Decimal(debt).scaleb(-market.decimals)
+
+
+def _profit(view: VaultView, market: Market, history: History, due: Decimal) -> tuple[Decimal | None, str]:
+    """What a vault has made [quote], or why that cannot be told."""
+    if view.legs and not view.priced:
+        return None, "There is no price to tell the profit with."
+    worth = Decimal(view.balance).scaleb(-market.decimals) + from_wad(view.value) + due
+    found = history.profit(worth)
+    return found, f"The profit cannot be told: {history.unknown}." if found is None else ""
