@@ -20,7 +20,7 @@ CRASHES = {
     "2023-03": "SVB, USDC",
     "2024-08": "yen unwind",
 }
-#: Blocks from a round to the keeper's act on it: healthy, a chain as full as on Black Thursday, keepers gone for a day.
+#: Blocks from a round to the keeper's act on it: healthy, a chain as full as on Black Thursday, keepers a day late.
 LATENCIES = {"1-3 blocks": (1, 3), "30 minutes": (150, 150), "24 hours": (7200, 7200)}
 OURS = {"ES": Model.ES, "GREEKS": Model.GREEKS, "STATIC": Model.STATIC}
 RANDOM = "random"
@@ -101,8 +101,7 @@ def draw(found: dict[str, Any]) -> tuple[Any, list[list[Any]]]:
         axis.set_xlim(0, 30)
         ticks = [least, 0.01, 0.1, 1, 10, 100, 1000]
         axis.set_yticks(ticks, ["0", "0.01", "0.1", "1", "10", "100", "1000"])
-        when = "are gone for 24 hours" if latency == "24 hours" else f"act {latency} after a round"
-        axis.set(title=f"keepers {when}", xlabel="capital locked at opening, % of notional")
+        axis.set(title=f"keepers act {latency} after a round", xlabel="capital locked at opening, % of notional")
         labels.append(points)
     axes[0][0].set_ylabel("losses beyond the vaults' own money, bp of notional")
     drawn.tight_layout()
@@ -172,7 +171,7 @@ def _by_window(found: dict[str, Any], names: list[str], waits: list[str]) -> lis
 
 
 def _odd(found: dict[str, Any], names: list[str], waits: list[str]) -> list[str]:
-    out = [ODD]
+    out = [ODD.rstrip("\n")]
     for k in waits:
         out += ["", f"Loss of odd portfolios, keepers {k} after a round, bp of their notional:", ""]
         out += table("rule", *crash.ODD)

@@ -88,7 +88,7 @@ def spread_labels(axis: Any, points: Sequence[tuple[str, float, float, bool]]) -
                 break
         taken.append(box)
         labels.append(label)
-        if math.hypot(dx, dy) > 20:
+        if math.hypot(dx, dy) > 12:
             side = box[0] if ha == "left" else box[2] if ha == "right" else (box[0] + box[2]) / 2
             ends = axis.transData.inverted().transform([spot, (side, (box[1] + box[3]) / 2)])
             axis.plot(ends[:, 0], ends[:, 1], color="#9aa1ab", linewidth=0.6, zorder=1)
