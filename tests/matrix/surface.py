@@ -18,8 +18,7 @@ ROLES: dict[str, str] = {
     "Clearinghouse.flag": "clearinghouse/not-authorized",
     "Clearinghouse.cure": "clearinghouse/not-authorized",
     "Clearinghouse.settle": "clearinghouse/not-authorized",
-    "Clearinghouse.repay": "clearinghouse/not-authorized",
-    "Clearinghouse.release": "clearinghouse/not-authorized",
+    "Clearinghouse.mark": "clearinghouse/not-authorized",
     "Clearinghouse.pay_from_cell": "clearinghouse/not-authorized",
     "Clearinghouse.transfer_vault": "clearinghouse/not-authorized",
     "Clearinghouse.list_market": "clearinghouse/not-authorized",
@@ -37,6 +36,7 @@ ROLES: dict[str, str] = {
     "OracleAdapter.configure": "oracle/only-parameters",
     "OracleAdapter.set_fallback": "oracle/only-parameters",
     "OracleAdapter.set_surface": "oracle/only-surface",
+    "OracleAdapter.stop_surface": "oracle/only-surface",
     "ExpiryPrices.carry": "expiry/only-oracle",
 }
 
