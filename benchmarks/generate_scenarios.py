@@ -41,7 +41,7 @@ def _group(node: int) -> str:
 
 def shift(node: int) -> str:
     """Log move of one node."""
-    return f"    shifts[{node}] = unsafe_div(unsafe_mul(Z[{node}], move), WAD)\n"
+    return f"    shifts[{node}] = unsafe_div(unsafe_mul(nodes[{node}] >> 64, move), WAD)\n"
 
 
 def forward(node: int) -> str:

@@ -197,6 +197,8 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
         ("half_life_day", 24, 86_400, 43_201, 259_200, "s", "24 h"),
         ("half_life_week", 24, 604_800, 259_201, 2_592_000, "s", "7 d; range-based estimators added nothing"),
         ("settle_delay", 12, 300, 0, 3_600, "s", "proxies that show rounds late"),
+        ("stress_share_bps", 16, 0, 0, 5_000, "bp", "share of the stress vol in sigma_m: smooths margins over a cycle"),
+        ("stress_vol_bps", 16, 7_500, 1_000, 30_000, "bp", "the vol that share draws sigma_m to"),
     ),
 }
 

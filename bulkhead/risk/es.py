@@ -73,9 +73,9 @@ def shortfall(losses: Sequence[int], weights: Sequence[int], tail: int) -> int:
     return 0 if total <= 0 else (total + tail - 1) // tail
 
 
-def scenario_vols(iv: int, seconds: int, root: int, iv_floor: int) -> tuple[int, int, int, int]:
+def scenario_vols(iv: int, setting: Setting, iv_floor: int) -> tuple[int, int, int, int]:
     """Vol after the moves of (tail, body) in the first and in the second branch [wad]."""
-    scale = vol_scale(seconds, root)
+    scale = vol_scale(setting)
     floored = max(iv, iv_floor)
     return (
         iv,
@@ -98,7 +98,7 @@ def parts(
     return Parts(
         losses=tuple(losses),
         shortfall=shortfall(losses, weights, risk.tail_bps * 10**14),
-        decay=decay_of(marks, setting, snapshot.seconds, risk) if marks.longs else None,
+        decay=decay_of(marks, setting, risk) if marks.longs else None,
         floor=floor_of(risk, setting.spot, marks.short),
     )
 
@@ -115,7 +115,7 @@ def scenario_losses(
     for branch in range(2):
         sums = [0] * len(nodes)
         for option in marks.options:
-            vols = scenario_vols(option.iv, snapshot.seconds, setting.root, risk.iv_floor_bps * 10**14)
+            vols = scenario_vols(option.iv, setting, risk.iv_floor_bps * 10**14)
             terms = []
             for vol in vols[2 * branch : 2 * branch + 2]:
                 total_vol = max(divide(vol * setting.root, WAD), 1)

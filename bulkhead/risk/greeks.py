@@ -1,4 +1,4 @@
-"""Exact-integer mirror of GreeksEngine: delta, gamma, vega and theta, bit for bit."""
+"""Exact-integer mirror of GreeksEngine: delta, gamma, vega and decay, bit for bit."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from bulkhead.risk import es
 from bulkhead.risk.assessment import FORCE_FULL, Assessment
 from bulkhead.risk.fixed import ONE, divide, ln_ratio
-from bulkhead.risk.marks import UNITS, floor_of, horizon, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.marks import UNITS, floor_of, mark_legs, move_of, setting_of, vol_scale, worth_later
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, density, phi_38
-from bulkhead.risk.scales import YEAR
-from bulkhead.risk.words import WAD, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 
 DEEPEST = ONE * 99 // 100
 TERM = 24 * UNITS << 38
@@ -25,7 +24,7 @@ class Terms:
         delta: Loss of the worst move by the delta at S alone; may be negative.
         gamma: The rest of that loss; `delta + gamma` is not negative.
         vega: What the vol move costs.
-        theta: What net negative theta costs over the horizon.
+        decay: What the legs lose over the horizon when nothing moves; 0 for who holds no options.
         floor: Gap risk of short options.
         es: 0.7 times the margin of the ES model.
     """
@@ -33,14 +32,14 @@ class Terms:
     delta: int
     gamma: int
     vega: int
-    theta: int
+    decay: int
     floor: int
     es: int
 
     @property
     def own(self) -> int:
         """What the Greeks ask by themselves."""
-        return self.delta + self.gamma + self.vega + self.theta + self.floor
+        return self.delta + self.gamma + self.vega + self.decay + self.floor
 
     @property
     def margin(self) -> int:
@@ -59,7 +58,7 @@ def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: As
     up = divide(risk.greeks_move * 10**17 * move_of(risk, snapshot), WAD)
     down = min(up, DEEPEST)
     shifts = [ln_ratio(ONE + change, ONE) for change in (up >> 1, up, -(down >> 1), -down)]
-    scale = vol_scale(snapshot.seconds, setting.root)
+    scale = vol_scale(setting)
 
     here, there, vega = 0, [0] * 4, 0
     for option in marks.options:
@@ -89,12 +88,15 @@ def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: As
     move = (worst + TERM - 1) // TERM
     straight = divide(straight, TERM)
     vega = (setting.base * abs(vega) >> 64) * setting.root >> 64
-    seconds = min(horizon(risk, snapshot.seconds), snapshot.seconds)
+    decay = 0
+    if any(leg.kind <= Kind.PUT and leg.quantity > 0 for leg in legs):
+        still = marks.value - marks.calls  # futures, cash and what has left the surface, where they are
+        decay = max(assessed.value * UNITS - still - worth_later(marks.options, setting, risk), 0)
     return Terms(
         delta=straight,
         gamma=move - straight,
         vega=(vega + UNITS - 1) // UNITS,
-        theta=(max(-assessed.theta, 0) * seconds + YEAR - 1) // YEAR,
+        decay=(decay + UNITS - 1) // UNITS,
         floor=(floor_of(risk, setting.spot, marks.short) + UNITS - 1) // UNITS,
         es=(assessed.margin * 7 + 9) // 10,
     )

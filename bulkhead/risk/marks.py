@@ -9,6 +9,7 @@ from bulkhead.risk import svi
 from bulkhead.risk.black76 import call_price
 from bulkhead.risk.coefficients import LARGEST_SCALE, MONTH_ROOT
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
+from bulkhead.risk.normal import call_38
 from bulkhead.risk.payoff import check_legs
 from bulkhead.risk.scales import DAY, MICRO, WAD, YEAR
 from bulkhead.risk.words import Kind, Leg, RiskWord, Snapshot, Status
@@ -32,13 +33,15 @@ class Setting:
         forward: F [wad].
         averaged: w*P, the part of the settlement price that has been averaged already [wad].
         base: F - w*P, the part still open [wad].
-        root: sqrt(tau), 0 when less than 1 % of the settlement window is left [Q64].
+        time: In which variance runs: tau less what the average of the settlement window takes [seconds].
+        root: Its root, 0 when less than 1 % of the settlement window is left [Q64].
     """
 
     spot: int
     forward: int
     averaged: int
     base: int
+    time: int
     root: int
 
 
@@ -103,8 +106,9 @@ def setting_of(snapshot: Snapshot) -> Setting:
         forward = averaged + (WAD - share) * spot // WAD
     if (spot | forward | snapshot.window_average) >= MAX_PRICE or snapshot.seconds >= MAX_TENOR:
         raise ValueError("es/snapshot-range")
-    root = sqrt_ratio(snapshot.seconds, YEAR) if share <= MAX_SHARE else 0
-    return Setting(spot, forward, averaged, forward - averaged, root)
+    time = snapshot.seconds - 2 * min(snapshot.seconds, snapshot.window_seconds) // 3
+    root = sqrt_ratio(time, YEAR) if share <= MAX_SHARE else 0
+    return Setting(spot, forward, averaged, forward - averaged, time, root)
 
 
 def _vol(word: int) -> int:
@@ -186,19 +190,29 @@ def move_of(risk: RiskWord, snapshot: Snapshot) -> int:
     return divide(sqrt_ratio(horizon(risk, snapshot.seconds), YEAR) * _vol(snapshot.sigma), WAD)
 
 
-def decay_of(marks: Marks, setting: Setting, seconds: int, risk: RiskWord) -> int:
-    """What the legs lose over the horizon when neither forward nor vols move [wad * 1e-6], negative when they gain."""
-    root = sqrt_ratio(max(seconds - risk.horizon_seconds, 0), YEAR)
-    later = sum(
-        option.quantity * call_price(setting.base, option.strike, divide(option.iv * root, WAD))[0]
-        for option in marks.options
+def later_root(setting: Setting, risk: RiskWord) -> int:
+    """The root of the time left at the end of the horizon, 0 when that is past the expiry [Q64]."""
+    return sqrt_ratio(max(setting.time - risk.horizon_seconds, 0), YEAR)
+
+
+def worth_later(options: Sequence[Option], setting: Setting, risk: RiskWord) -> int:
+    """Options as calls at the end of the horizon, neither forward nor vols having moved [wad * 1e-6]."""
+    root = later_root(setting, risk)
+    calls = (
+        option.quantity * call_38(setting.base, option.strike, option.log_ratio, divide(option.iv * root, WAD))
+        for option in options
     )
-    return marks.calls - later
+    return sum(calls) >> 38
 
 
-def vol_scale(seconds: int, root: int) -> int:
+def decay_of(marks: Marks, setting: Setting, risk: RiskWord) -> int:
+    """What the legs lose over the horizon when neither forward nor vols move [wad * 1e-6], negative when they gain."""
+    return marks.calls - worth_later(marks.options, setting, risk)
+
+
+def vol_scale(setting: Setting) -> int:
     """sqrt(30 days / max(tenor, 2 days)) [Q64]."""
-    return divide(MONTH_ROOT, root) if seconds > 2 * DAY else LARGEST_SCALE
+    return divide(MONTH_ROOT, setting.root) if setting.time > 2 * DAY else LARGEST_SCALE
 
 
 def floor_of(risk: RiskWord, spot: int, short: int) -> int:

@@ -100,3 +100,11 @@ def phi_38(d: int) -> int:
     top, second, third, fourth = phi_table()[d >> 96]
     t = d & 2**96 - 1
     return ((((top * t + second) >> 102) * t + third >> 102) * t + fourth) >> 216
+
+
+def call_38(base: int, strike: int, log_ratio: int, total_vol: int) -> int:
+    """Black-76 call as scenarios see it [wad * 2^-38]; no total vol gives the intrinsic value (phi_table._call)."""
+    s = max(total_vol, 1)
+    width = s * CELLS_PER_UNIT << 32
+    d = log_ratio * ((CELLS_PER_UNIT << 96) // s) + (width >> 1) + CENTRE
+    return base * phi_38(d) - strike * phi_38(d - width)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bulkhead.risk.coefficients import LN2
 from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
-from bulkhead.risk.scales import WAD, YEAR
+from bulkhead.risk.scales import BPS, WAD, YEAR
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +59,8 @@ class OracleWord:
         window_seconds: Settlement window.
         half_lives: Of the fast, day and week EWMA [seconds].
         settle_delay: From an expiry until its price can be final [seconds].
+        stress_share_bps: Share of the stress vol in sigma_m.
+        stress_vol_bps: The vol that share draws sigma_m to.
     """
 
     deviation_bps: int = 500
@@ -71,6 +73,8 @@ class OracleWord:
     window_seconds: int = 1800
     half_lives: tuple[int, int, int] = (6 * 3600, 24 * 3600, 7 * 86400)
     settle_delay: int = 300
+    stress_share_bps: int = 0
+    stress_vol_bps: int = 7500
 
     def pack(self) -> int:
         """The packed word."""
@@ -85,6 +89,8 @@ class OracleWord:
             (self.window_seconds, 16),
             *((half_life, 24) for half_life in self.half_lives),
             (self.settle_delay, 12),
+            (self.stress_share_bps, 16),
+            (self.stress_vol_bps, 16),
         )
         word = shift = 0
         for value, bits in fields:
@@ -318,9 +324,18 @@ class Realised:
         return self.variances.moved(self.base, newest, now - at, self.half_lives, now - self.listed_at).vols()
 
 
-def sigma_now(vols: Vols, sigma_floor_bps: int) -> int:
-    """sigma_m without the ramp and without a surface [wad]."""
-    return max(vols.sigma, sigma_floor_bps * 10**14) // VOL_UNIT * VOL_UNIT
+def sigma_now(vols: Vols, word: OracleWord, at_the_money: int = 0) -> int:
+    """sigma_m without the ramp [wad].
+
+    Args:
+        vols: Realised.
+        word: Parameters of the market.
+        at_the_money: 30-day vol of a published surface in force, 0 for none [wad].
+    """
+    floor, share = word.sigma_floor_bps * BPS, word.stress_share_bps * BPS
+    sigma = max(vols.sigma, floor, at_the_money)
+    sigma = max((sigma * (WAD - share) + word.stress_vol_bps * BPS * share) // WAD, floor)
+    return sigma // VOL_UNIT * VOL_UNIT
 
 
 def growth(ramp_bps: int, elapsed: int) -> int:

@@ -216,6 +216,7 @@ class Snapshot:
         surface_weight: Weight of the far slice in total variance [wad].
         restarted_at: That clock at its last restart [seconds].
         undisputed: Newest price that no other fresh source disputed [wad quote].
+        window_seconds: Length of the settlement window.
     """
 
     spot: int
@@ -236,6 +237,7 @@ class Snapshot:
     surface_weight: int = 0
     restarted_at: int = 0
     undisputed: int = 0
+    window_seconds: int = 0
 
     def words(self) -> list[int]:
         """The struct the contracts pass, field by field."""

@@ -58,7 +58,7 @@ ORACLE: constant(uint256) = 3
 RISK_END: constant(uint256) = 254
 TRADING_END: constant(uint256) = 208
 LIQUIDATION_END: constant(uint256) = 160
-ORACLE_END: constant(uint256) = 212
+ORACLE_END: constant(uint256) = 244
 
 PAUSED_UNTIL_AT: constant(uint256) = 208
 MOST_PAUSED: constant(uint256) = 14   # days in any PAUSE_SPAN
@@ -76,7 +76,7 @@ RATE_BASE: constant(uint256) = 1000
 
 # a table entry: hash of the name, high 72 bits | offset 1 | ramped 1 | word 6 | shift 8 | bits 8 | greatest 80 |
 # least 80
-COUNT: constant(uint256) = 44
+COUNT: constant(uint256) = 46
 NAME_AT: constant(uint256) = 184
 WORD_AT: constant(uint256) = 176
 SHIFT_AT: constant(uint256) = 168
@@ -191,6 +191,8 @@ def __init__(
         self._entry(keccak256("half_life_day"), ORACLE, 152, 24, 43201, 259200),
         self._entry(keccak256("half_life_week"), ORACLE, 176, 24, 259201, 2592000),
         self._entry(keccak256("settle_delay"), ORACLE, 200, 12, 0, 3600),
+        self._entry(keccak256("stress_share_bps"), ORACLE, 212, 16, 0, 5000),
+        self._entry(keccak256("stress_vol_bps"), ORACLE, 228, 16, 1000, 30000),
     ]
 
 

@@ -15,7 +15,7 @@
                   | cell_cap_bps 16 | day_cap_bps 16 | top_up_bps 16 | backstop_from_bps 16 | minimum 16 [quote]
      oracle:      deviation_bps 16 | grace_seconds 16 | failover_seconds 16 | sigma_floor_bps 16 | ramp_bps 16 (per hour)
                   | flat_factor_bps 16 | rate_bps 16 (offset 2^15) | window_seconds 16 | half_life_fast 24
-                  | half_life_day 24 | half_life_week 24 | settle_delay 12 [seconds]
+                  | half_life_day 24 | half_life_week 24 | settle_delay 12 [seconds] | stress_share_bps 16 | stress_vol_bps 16
 """
 from contracts.math import scales
 

@@ -335,7 +335,7 @@ def _try_take(
             ),
             prices,
             method_id=method_id(
-                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),uint256,bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
+                "take((uint256,uint256,uint256,uint256[],int256,uint256[2],address),((int256,int256,int256,int256,int256,int256,int256,uint256,int256),uint256,bool,bool),(uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,int256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256))"
             ),
         ),
         max_outsize=256,

@@ -23,6 +23,7 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
 implements: IMarginEngine
+initializes: phi_table
 
 NODES: constant(uint256) = 12
 WAD: constant(int256) = scales.SIGNED_WAD
@@ -42,11 +43,8 @@ END: constant(int256) = phi_table.END
 LAST: constant(int256) = END - 1
 FRACTION: constant(int256) = phi_table.FRACTION
 
-# scenario nodes z [wad, standard deviations], ascending, and their probabilities [wad]
-Z: immutable(int256[12])
-P: immutable(uint256[12])
-# Phi as packed cubics, see math/phi_table
-TABLE: immutable(uint256[120])
+# scenario nodes: z ascending [wad, standard deviations] << 64 | probability [wad]
+NODE: immutable(int256[12])
 
 
 @deploy
@@ -57,6 +55,7 @@ def __init__(z: int256[12], p: uint256[12]):
     @param p Their probabilities [wad], positive, summing to 1.
     """
     total: uint256 = 0
+    nodes: int256[12] = empty(int256[12])
     previous: int256 = -20 * WAD
     for i: uint256 in range(NODES):
         assert z[i] > previous and z[i] < 20 * WAD, "es/nodes-ascending"
@@ -64,10 +63,10 @@ def __init__(z: int256[12], p: uint256[12]):
         assert p[i] > 1 and p[i] < scales.WAD, "es/weight-range"
         previous = z[i]
         total += p[i]
+        nodes[i] = z[i] << 64 | convert(p[i], int256)
     assert total == scales.WAD, "es/weights-sum"
-    Z = z
-    P = p
-    TABLE = phi_table._build()
+    NODE = nodes
+    phi_table.__init__()
 
 
 @external
@@ -101,19 +100,20 @@ def assess(
     move: int256 = marks_._move(risk, snapshot.sigma, snapshot.seconds)
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
+    nodes: int256[12] = NODE
     # generated: begin shifts by python -m benchmarks.generate_scenarios
-    shifts[0] = unsafe_div(unsafe_mul(Z[0], move), WAD)
-    shifts[1] = unsafe_div(unsafe_mul(Z[1], move), WAD)
-    shifts[2] = unsafe_div(unsafe_mul(Z[2], move), WAD)
-    shifts[3] = unsafe_div(unsafe_mul(Z[3], move), WAD)
-    shifts[4] = unsafe_div(unsafe_mul(Z[4], move), WAD)
-    shifts[5] = unsafe_div(unsafe_mul(Z[5], move), WAD)
-    shifts[6] = unsafe_div(unsafe_mul(Z[6], move), WAD)
-    shifts[7] = unsafe_div(unsafe_mul(Z[7], move), WAD)
-    shifts[8] = unsafe_div(unsafe_mul(Z[8], move), WAD)
-    shifts[9] = unsafe_div(unsafe_mul(Z[9], move), WAD)
-    shifts[10] = unsafe_div(unsafe_mul(Z[10], move), WAD)
-    shifts[11] = unsafe_div(unsafe_mul(Z[11], move), WAD)
+    shifts[0] = unsafe_div(unsafe_mul(nodes[0] >> 64, move), WAD)
+    shifts[1] = unsafe_div(unsafe_mul(nodes[1] >> 64, move), WAD)
+    shifts[2] = unsafe_div(unsafe_mul(nodes[2] >> 64, move), WAD)
+    shifts[3] = unsafe_div(unsafe_mul(nodes[3] >> 64, move), WAD)
+    shifts[4] = unsafe_div(unsafe_mul(nodes[4] >> 64, move), WAD)
+    shifts[5] = unsafe_div(unsafe_mul(nodes[5] >> 64, move), WAD)
+    shifts[6] = unsafe_div(unsafe_mul(nodes[6] >> 64, move), WAD)
+    shifts[7] = unsafe_div(unsafe_mul(nodes[7] >> 64, move), WAD)
+    shifts[8] = unsafe_div(unsafe_mul(nodes[8] >> 64, move), WAD)
+    shifts[9] = unsafe_div(unsafe_mul(nodes[9] >> 64, move), WAD)
+    shifts[10] = unsafe_div(unsafe_mul(nodes[10] >> 64, move), WAD)
+    shifts[11] = unsafe_div(unsafe_mul(nodes[11] >> 64, move), WAD)
     # generated: end shifts
     d: int256 = 0
     w: int256 = 0
@@ -134,9 +134,9 @@ def assess(
     shocked[11] = self._moved(marks.setting.base, shifts[11])
     # generated: end forwards
 
-    scale: int256 = marks_._vol_scale(snapshot.seconds, marks.setting.root)
+    scale: int256 = marks_._vol_scale(marks.setting)
     iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
-    table: uint256[120] = TABLE
+    table: uint256[120] = phi_table.TABLE
     sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
     first: int256[12] = empty(int256[12])  # calls in the branch before
     for branch: uint256 in range(2):
@@ -488,22 +488,16 @@ def assess(
             else:
                 # the same, node by node, with Phi 0 and 1 outside the table
                 for j: uint256 in range(NODES):
-                    width: int256 = body_width
+                    w = body_width
+                    d = unsafe_add(body_base, unsafe_mul(shifts[j], body_inverse))
                     if j < 3 or j > 8:
+                        w = tail_width
                         d = unsafe_add(tail_base, unsafe_mul(shifts[j], tail_inverse))
-                        width = tail_width
-                    else:
-                        d = unsafe_add(body_base, unsafe_mul(shifts[j], body_inverse))
-                    factor: int256 = unsafe_mul(quantity, shocked[j])
-                    for k: uint256 in range(2):
-                        up = 0
-                        if d >= END:
-                            up = phi_table.PHI_ONE
-                        elif d >= 0:
-                            up = phi_table._at(table[convert(convert(d >> 97, bytes32), uint256)], d)
-                        sums[j] = unsafe_add(sums[j], unsafe_mul(factor, up))
-                        factor = unsafe_sub(0, unsafe_mul(quantity, strike))
-                        d = unsafe_sub(d, width)
+                    up = phi_table._phi(d)
+                    w = phi_table._phi(unsafe_sub(d, w))
+                    sums[j] = unsafe_add(sums[j], unsafe_mul(
+                        quantity, unsafe_sub(unsafe_mul(shocked[j], up), unsafe_mul(strike, w))
+                    ))
 
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
@@ -587,7 +581,7 @@ def assess(
     margin: int256 = self._shortfall(heads, seconds, tail)
     if marks.longs != 0:
         # only who holds options loses when nothing moves
-        margin = max(margin, marks_._decay(marks, snapshot.seconds, risk))
+        margin = max(margin, self._decay(marks, risk))
     margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
     result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
@@ -639,7 +633,7 @@ def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
         worst: int256 = max(max(low_tail, high_tail), max(low_body, high_body))
         at: uint256 = convert(convert(worst & 255, bytes32), uint256)
         # both branches are equally likely; an odd unit goes to the second
-        weight: uint256 = unsafe_add(P[at >> 1], at & 1) >> 1
+        weight: uint256 = unsafe_add(convert(convert(NODE[at >> 1] & marks_.LOW, bytes32), uint256), at & 1) >> 1
         if weight >= left:
             shortfall = unsafe_add(shortfall, unsafe_mul(worst >> 8, convert(convert(left, bytes32), int256)))
             break
@@ -659,6 +653,24 @@ def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
         unsafe_add(max(shortfall, 0), convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
         convert(convert(tail, bytes32), int256),
     )
+
+
+@internal
+@view
+def _decay(marks: marks_.Marks, risk: uint256) -> int256:
+    """
+    @notice What the legs lose over the horizon when neither forward nor vols move, negative when they gain; beyond the
+            expiry options are worth their intrinsic value [wad * 1e-6].
+    """
+    root: int256 = marks_._later_root(marks.setting, risk)
+    worth: int256 = 0
+    for i: uint256 in range(marks.count, bound=16):
+        term: int256 = marks.terms[i]
+        log_ratio: int256 = marks.vols[i]
+        worth = unsafe_add(worth, unsafe_mul((term << 192) >> 192, phi_table._call(
+            marks.setting.base, term >> 64, log_ratio >> 64, unsafe_div(unsafe_mul(log_ratio & marks_.LOW, root), WAD)
+        )))
+    return unsafe_sub(marks.calls, worth >> 38)
 
 
 @internal

@@ -1,9 +1,9 @@
 # pragma version 0.4.3
 """
-@title Margin engine: delta, gamma, vega and theta
+@title Margin engine: delta, gamma, vega and decay
 @license AGPL-3.0-only
 @notice The requirement as a sum of terms that a front end can show one by one: what a move of a few standard deviations costs
-        through delta and through gamma, a vol move through vega, the horizon through theta, and the floor for short options;
+        through delta and through gamma, a vol move through vega, the horizon through decay, and the floor for short options;
         never below 0.7 times the expected shortfall model. Stateless. Trusts: the EsEngine it is made with.
 @dev Model: protocol 5.2. The loss of a move is the integral of delta: by Simpson's rule over S, S(1+-s/2) and S(1+-s), and for
      half the move from the same parabola, so that a short strike between two prices is seen. What the delta at S alone would
@@ -27,17 +27,15 @@ from interfaces import IOracleAdapter
 
 implements: IMarginEngine
 implements: IGreeksEngine
+initializes: phi_table
 
 WAD: constant(int256) = scales.SIGNED_WAD
 ONE: constant(int256) = scales.SIGNED_Q64
 UNITS: constant(int256) = scales.SIGNED_MICRO
-YEAR: constant(int256) = scales.SIGNED_YEAR
 DEEPEST: constant(int256) = ONE * 99 // 100  # a price falls by at most this share
 TERM: constant(int256) = 24 * UNITS << 38    # 24 times a loss [wad * 1e-6 * 2^-38] over this is in wad
 
 ES_ENGINE: immutable(address)
-# Phi as packed cubics, see math/phi_table
-TABLE: immutable(uint256[120])
 
 
 @deploy
@@ -46,7 +44,7 @@ def __init__(es_engine: address):
     @param es_engine The EsEngine, whose number is the least this model asks.
     """
     ES_ENGINE = es_engine
-    TABLE = phi_table._build()
+    phi_table.__init__()
 
 
 @external
@@ -65,7 +63,7 @@ def assess(
     result: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, collateral)
     if result.basis == basis.ASSESSED:
         part: IGreeksEngine.Terms = self._terms(legs, snapshot, risk, result)
-        result.margin = max(part.delta + part.gamma + part.vega + part.theta + part.floor, part.es)
+        result.margin = max(part.delta + part.gamma + part.vega + part.decay + part.floor, part.es)
     return result
 
 
@@ -128,7 +126,8 @@ def _terms(
         fixed._ln_ratio(ONE - (down >> 1), ONE),
         fixed._ln_ratio(ONE - down, ONE),
     ]
-    scale: int256 = marks_._vol_scale(snapshot.seconds, setting.root)
+    scale: int256 = marks_._vol_scale(setting)
+    later: int256 = marks_._later_root(setting, risk)
     iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
 
     here: int256 = 0                 # delta at S [1e-6 * 2^-38], of the open part of the forward
@@ -136,24 +135,31 @@ def _terms(
     vega: int256 = 0                 # sum of q*phi*dvol [1e-6 * Q64]
     slope: int256 = 0
     short: int256 = 0
+    fixed_: int256 = 0               # what does not move [wad * 1e-6]
+    worth: int256 = 0                # of the options at the end of the horizon, as calls [wad * 1e-6 * 2^-38]
     iv: int256 = 0
     is_flat: bool = snapshot.status & prices.SURFACE_SVI == 0
+    # only who holds options loses by time: others need no value at the end of the horizon
+    holds: bool = self._holds(legs)
     for leg: uint256 in legs:
         quantity: int256 = legs_._quantity(leg)
         kind: uint256 = legs_._kind(leg)
         if kind > legs_.PUT:
             if kind == legs_.FUTURE:
                 slope = unsafe_add(slope, quantity)
+            else:
+                fixed_ = unsafe_add(fixed_, unsafe_mul(quantity, WAD))
             continue
+        strike: int256 = unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD)
         if quantity < 0:
             short = unsafe_sub(short, quantity)
         if kind == legs_.PUT:
             slope = unsafe_sub(slope, quantity)
-        inner: int256 = unsafe_sub(
-            unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD), setting.known
-        )
+            fixed_ = unsafe_add(fixed_, unsafe_mul(quantity, strike))
+        inner: int256 = unsafe_sub(strike, setting.known)
         if inner <= 0:
             slope = unsafe_add(slope, quantity)
+            fixed_ = unsafe_sub(fixed_, unsafe_mul(quantity, strike))
             continue
         if iv == 0 or not is_flat:
             iv = marks_._iv(snapshot, setting.base, inner)
@@ -165,11 +171,15 @@ def _terms(
             unsafe_add(unsafe_mul(log_ratio, inverse), unsafe_mul(total_vol, phi_table.PER_UNIT << 32) >> 1),
             phi_table.CENTRE,
         )
-        here = unsafe_add(here, unsafe_mul(quantity, self._phi(at)))
+        here = unsafe_add(here, unsafe_mul(quantity, phi_table._phi(at)))
         for i: uint256 in range(4):
             there[i] = unsafe_add(
-                there[i], unsafe_mul(quantity, self._phi(unsafe_add(at, unsafe_mul(shifts[i], inverse))))
+                there[i], unsafe_mul(quantity, phi_table._phi(unsafe_add(at, unsafe_mul(shifts[i], inverse))))
             )
+        if holds:
+            worth = unsafe_add(worth, unsafe_mul(quantity, phi_table._call(
+                setting.base, inner, log_ratio, unsafe_div(unsafe_mul(iv, later), WAD)
+            )))
 
         change: int256 = unsafe_mul(max(iv, iv_floor) >> 2, scale) >> 64
         total_vol = unsafe_div(unsafe_mul(unsafe_add(iv, change >> 1), setting.root), WAD)
@@ -204,30 +214,27 @@ def _terms(
     move: int256 = unsafe_div(unsafe_add(worst, TERM - 1), TERM)
     straight = unsafe_div(straight, TERM)
     vega = unsafe_mul(unsafe_mul(setting.base, abs(vega)) >> 64, setting.root) >> 64
-    horizon: uint256 = min(marks_._horizon(risk, snapshot.seconds), snapshot.seconds)
     decay: int256 = 0
-    if es.theta < 0:
-        decay = unsafe_div(
-            unsafe_add(unsafe_mul(unsafe_sub(0, es.theta), convert(convert(horizon, bytes32), int256)), YEAR - 1), YEAR
-        )
+    if holds:
+        fixed_ = unsafe_add(fixed_, unsafe_mul(slope >> 38, setting.forward))
+        decay = max(unsafe_sub(unsafe_mul(es.value, UNITS), unsafe_add(worth >> 38, fixed_)), 0)
     return IGreeksEngine.Terms(
         delta=straight,
         gamma=unsafe_sub(move, straight),
         vega=unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
-        theta=decay,
+        decay=unsafe_div(unsafe_add(decay, UNITS - 1), UNITS),
         floor=unsafe_div(unsafe_add(marks_._floor(risk, setting.spot, short), UNITS - 1), UNITS),
         es=unsafe_div(unsafe_add(unsafe_mul(es.margin, 7), 9), 10),
     )
 
 
 @internal
-@view
-def _phi(d: int256) -> int256:
+@pure
+def _holds(legs: DynArray[uint256, 16]) -> bool:
     """
-    @notice Phi [2^-38]; d in cells of the table [2^-96].
+    @notice Whether any option is held long.
     """
-    if d < 0:
-        return 0
-    if d >= phi_table.END:
-        return phi_table.PHI_ONE
-    return phi_table._at(TABLE[convert(convert(d >> 97, bytes32), uint256)], d)
+    for leg: uint256 in legs:
+        if (leg >> 127) | ((leg >> 63) & 1) == 0:
+            return True
+    return False

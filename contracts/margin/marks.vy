@@ -42,7 +42,8 @@ struct Setting:
     forward: int256    # F [wad]
     known: int256      # w*P: the part of the settlement price already known, 0 outside the window [wad]
     base: int256       # F - w*P: the part still open [wad]
-    root: int256       # sqrt(tau), 0 when less than 1 % of the window is left [Q64]
+    time: uint256      # in which variance runs: tau less what the average of the settlement window takes [seconds]
+    root: int256       # its root, 0 when less than 1 % of the window is left [Q64]
 
 
 struct Marks:
@@ -69,6 +70,7 @@ def _setting(snapshot: IOracleAdapter.Snapshot) -> Setting:
     @notice What all legs of a cell share.
     @dev In the settlement window an option pays (1-w)*max(S - K', 0) with K' = (K - w*P)/(1-w) (5.1). Black-76 is
          homogeneous, so it is priced as an option on the open part F - w*P with strike K - w*P.
+         The average of a window has a third of the variance of its end: two thirds of it, or of what is left, are no time.
     """
     spot: uint256 = snapshot.spot
     forward: uint256 = snapshot.forward
@@ -83,14 +85,16 @@ def _setting(snapshot: IOracleAdapter.Snapshot) -> Setting:
         forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(scales.WAD, share), spot), scales.WAD))
     # bounds that keep every product below within 256 bits
     assert (spot | forward | snapshot.window_average) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
+    time: uint256 = unsafe_sub(seconds, unsafe_div(unsafe_mul(2, min(seconds, snapshot.window_seconds)), 3))
     root: int256 = 0
     if share <= MAX_SHARE:
-        root = fixed._sqrt_ratio(seconds, YEAR)
+        root = fixed._sqrt_ratio(time, YEAR)
     return Setting(
         spot=convert(convert(spot, bytes32), int256),
         forward=convert(convert(forward, bytes32), int256),
         known=convert(convert(known, bytes32), int256),
         base=convert(convert(unsafe_sub(forward, known), bytes32), int256),
+        time=time,
         root=root,
     )
 
@@ -230,33 +234,22 @@ def _move(risk: uint256, sigma: uint256, seconds: uint256) -> int256:
 
 @internal
 @pure
-def _decay(marks: Marks, seconds: uint256, risk: uint256) -> int256:
+def _later_root(setting: Setting, risk: uint256) -> int256:
     """
-    @notice What the legs lose over the horizon when neither forward nor vols move, negative when they gain; after the
-            last second options are worth their intrinsic value [wad * 1e-6].
-    @param seconds Time to expiry. @param risk Packed risk word.
+    @notice The root of the time left at the end of the horizon, 0 when that is past the expiry [Q64].
     """
     horizon: uint256 = parameters._horizon_seconds(risk)
-    # an hour at least, so nothing is left of it in the window's last hundredth either
-    root: int256 = fixed._sqrt_ratio(unsafe_sub(max(seconds, horizon), horizon), YEAR)
-    lost: int256 = marks.calls
-    for i: uint256 in range(marks.count, bound=16):
-        term: int256 = marks.terms[i]
-        price: int256[4] = black76._price(
-            marks.setting.base, term >> 64, unsafe_div(unsafe_mul(marks.vols[i] & LOW, root), WAD)
-        )
-        lost = unsafe_sub(lost, unsafe_mul((term << 192) >> 192, price[0]))
-    return lost
+    return fixed._sqrt_ratio(unsafe_sub(max(setting.time, horizon), horizon), YEAR)
 
 
 @internal
 @pure
-def _vol_scale(seconds: uint256, root: int256) -> int256:
+def _vol_scale(setting: Setting) -> int256:
     """
     @notice sqrt(30 days / max(tenor, 2 days)) [Q64].
     """
-    if seconds > 2 * scales.DAY:
-        return unsafe_div(MONTH_ROOT, root)
+    if setting.time > 2 * scales.DAY:
+        return unsafe_div(MONTH_ROOT, setting.root)
     return LARGEST_SCALE
 
 

@@ -24,6 +24,8 @@ END: constant(int256) = 12 * PER_UNIT << 96
 FRACTION: constant(int256) = 2**96 - 1
 PHI_ONE: constant(int256) = 2**38  # Phi as the table gives it [2^-38]
 
+TABLE: immutable(uint256[120])
+
 # generated: begin chebyshev by python -m benchmarks.generate_coefficients
 T0: constant(int256) = 702087391267710813
 T1: constant(int256) = 5693740367811000925
@@ -48,6 +50,11 @@ C03: constant(int256) = -917321383537060868
 # generated: end chebyshev
 
 
+@deploy
+def __init__():
+    TABLE = self._build()
+
+
 @internal
 @pure
 def _build() -> uint256[120]:
@@ -68,18 +75,42 @@ def _build() -> uint256[120]:
 
 
 @internal
-@pure
-def _at(word: uint256, d: int256) -> int256:
+@view
+def _phi(d: int256) -> int256:
     """
-    @notice Phi [2^-38] inside the table.
-    @param word Table word d >> 97.
-    @param d Place in cells from the left edge [2^-96].
+    @notice Phi [2^-38].
+    @param d Place in cells from the table's left edge, anywhere [2^-96].
     """
+    if d < 0:
+        return 0
+    if d >= END:
+        return PHI_ONE
     # the cell's coefficients to the top, then cubic by Horner with lazy shifts
-    w: int256 = convert(convert(word << convert(convert((d >> 89) & 128, bytes32), uint256), bytes32), int256)
+    w: int256 = convert(
+        convert(
+            TABLE[convert(convert(d >> 97, bytes32), uint256)] << convert(convert((d >> 89) & 128, bytes32), uint256), bytes32
+        ),
+        int256,
+    )
     t: int256 = d & FRACTION
     return unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(unsafe_add(unsafe_mul(w >> 101, t), w << 23) >> 102, t),
         w << 51) >> 102, t), w << 85) >> 216
+
+
+@internal
+@view
+def _call(base: int256, strike: int256, log_ratio: int256, total_vol: int256) -> int256:
+    """
+    @notice Black-76 call as scenarios see it, within 1e-8 of spot [wad * 2^-38].
+    @param base Forward [wad]. @param strike Strike [wad]. @param log_ratio ln of one over the other [Q64].
+    @param total_vol sigma*sqrt(tau); none gives the intrinsic value [Q64].
+    """
+    s: int256 = max(total_vol, 1)
+    width: int256 = unsafe_mul(s, PER_UNIT << 32)
+    d: int256 = unsafe_add(
+        unsafe_add(unsafe_mul(log_ratio, unsafe_div(PER_UNIT << 96, s)), width >> 1), CENTRE
+    )
+    return unsafe_sub(unsafe_mul(base, self._phi(d)), unsafe_mul(strike, self._phi(unsafe_sub(d, width))))
 
 
 @internal

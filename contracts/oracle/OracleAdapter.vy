@@ -735,7 +735,7 @@ def _vols(
     growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
     now: Vols = Vols(
         sigma=unsafe_mul(words.anchors & words_.VOL_MASK, VOL_UNIT),
-        sigma_now=max(realised.sigma, oracle_word._sigma_floor(params)),
+        sigma_now=realised.sigma,
         ratio=realised.ratio,
         week=unsafe_mul((words.anchors >> words_.WEEK_AT) & words_.VOL_MASK, VOL_UNIT),
         long=unsafe_mul((words.anchors >> words_.LONG_AT) & words_.VOL_MASK, VOL_UNIT),
@@ -761,7 +761,7 @@ def _vols(
             block.timestamp <= surfaces_._live_until(now.surface) and surfaces_._fade(now.surface) == 0
         )
     # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
-    now.sigma_now = unsafe_mul(unsafe_div(now.sigma_now, VOL_UNIT), VOL_UNIT)
+    now.sigma_now = unsafe_mul(unsafe_div(oracle_word._sigma(params, now.sigma_now), VOL_UNIT), VOL_UNIT)
     # up by the ramp at most, and only while the price is active; sigma falls at once, the anchors by the ramp
     now.sigma = min(now.sigma_now, self._grown(now.sigma, growth))
     now.week = self._towards(now.week, realised.week, growth)
@@ -817,10 +817,10 @@ def _towards(anchor: uint256, vol: uint256, growth: uint256) -> uint256:
 @view
 def _window_of(market: uint256, expiry: uint256, params: uint256) -> Window:
     """
-    @notice The settlement window of a cell, if it is open.
+    @notice The settlement window of a cell; of one that is far away its length alone.
     """
     window: Window = empty(Window)
-    if expiry <= block.timestamp or unsafe_sub(expiry, block.timestamp) > words_.MAX_WINDOW:
+    if expiry <= block.timestamp:
         return window
     window.word = self._cell(market, expiry, params)
     window.length = words_._window(window.word)
@@ -942,6 +942,7 @@ def _facts(
     facts.undisputed = moment.undisputed
     if expiry > block.timestamp:
         facts.seconds = unsafe_sub(expiry, block.timestamp)
+        facts.window_seconds = window.length
         if window.is_open:
             if not live.is_complete:
                 if moment.prices.is_fresh:

@@ -8,7 +8,7 @@ from contracts.math import scales
 
 RATE_OFFSET: constant(uint256) = 2**15
 
-WORD_BITS: constant(uint256) = 212
+WORD_BITS: constant(uint256) = 244
 
 
 @internal
@@ -109,9 +109,35 @@ def _settle_delay(word: uint256) -> uint256:
 
 @internal
 @pure
+def _stress_share(word: uint256) -> uint256:
+    """
+    @notice Share of the stress vol in sigma_m [1e-4].
+    """
+    return (word >> 212) & 65535
+
+
+@internal
+@pure
+def _sigma(word: uint256, vol: uint256) -> uint256:
+    """
+    @notice sigma_m: the vol, at least the floor, with its share of the stress vol, so that margins swing less over a cycle;
+            the stress vol may be below the floor, what comes out is not [wad].
+    @param word Sound. @param vol The largest of those that count [wad].
+    """
+    least: uint256 = self._sigma_floor(word)
+    share: uint256 = self._stress_share(word)
+    blended: uint256 = unsafe_add(
+        unsafe_mul(max(vol, least), unsafe_sub(scales.BPS_IN_ONE, share)),
+        unsafe_mul(unsafe_mul(word >> 228, scales.BPS), share),
+    )
+    return max(unsafe_div(blended, scales.BPS_IN_ONE), least)
+
+
+@internal
+@pure
 def _is_sound(word: uint256) -> bool:
     """
-    @notice Whether no reader of the word can divide by zero.
+    @notice Whether no reader of the word can divide by zero, or take more than the whole.
     """
     return (
         word >> WORD_BITS == 0
@@ -119,4 +145,5 @@ def _is_sound(word: uint256) -> bool:
         and self._half_life_fast(word) != 0
         and self._half_life_day(word) != 0
         and self._half_life_week(word) != 0
+        and self._stress_share(word) <= scales.BPS_IN_ONE
     )

@@ -115,9 +115,12 @@ def test_shortfall__equals_its_definition(losses, tail):
 def plain(legs: list[Leg], snapshot: Snapshot) -> tuple[float, float]:
     """The model of 5.1 and 5.2 in floating point, straight from the text."""
     spot, forward, iv = snapshot.spot / 1e18, snapshot.forward / 1e18, snapshot.surface_near / 1e18
-    years, share, average = snapshot.seconds / 31_536_000, snapshot.window_share / 1e18, snapshot.window_average / 1e18
+    share, average = snapshot.window_share / 1e18, snapshot.window_average / 1e18
+    # an average over the window has a third of the variance of its end
+    time = snapshot.seconds - 2 * min(snapshot.seconds, snapshot.window_seconds) // 3
+    years = time / 31_536_000
     move = snapshot.sigma / 1e18 * math.sqrt(min(14 * 3600, max(snapshot.seconds, 3600)) / 31_536_000)
-    scale = math.sqrt(30 / max(snapshot.seconds / 86_400, 2))
+    scale = math.sqrt(30 / max(time / 86_400, 2))
 
     def black(f: float, k: float, s: float) -> float:
         d1 = math.log(f / k) / s + s / 2
@@ -151,7 +154,7 @@ def plain(legs: list[Leg], snapshot: Snapshot) -> tuple[float, float]:
         total += loss * min(weight, left)
         left = max(left - weight, 0)
     short = sum(-leg.quantity for leg in legs if leg.kind <= Kind.PUT and leg.quantity < 0) / 1e6
-    decay = value - worth(0, iv, max(snapshot.seconds - 14 * 3600, 0) / 31_536_000)
+    decay = value - worth(0, iv, max(time - 14 * 3600, 0) / 31_536_000)
     return value, max(total / 0.01, decay, 0) + 0.01 * spot * short
 
 

@@ -101,7 +101,7 @@ def test_terms__random_vaults__contract_equals_mirror_and_make_up_the_margin(eng
             terms = exact.terms(c.legs, c.snapshot, c.risk)
             assert list(words.values()) == list(dataclasses.astuple(terms))
             assert terms.margin == exact.assess(c.legs, c.snapshot, c.risk, model=Model.GREEKS).margin
-            assert min(terms.delta + terms.gamma, terms.vega, terms.theta, terms.floor, terms.es) >= 0
+            assert min(terms.delta + terms.gamma, terms.vega, terms.decay, terms.floor, terms.es) >= 0
 
 
 def corners() -> list[Case]:

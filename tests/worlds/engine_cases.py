@@ -90,6 +90,7 @@ def random_snapshot(draw: random.Random) -> Snapshot:
         vol_ratio=draw.randint(WAD // 2, 4 * WAD),
         window_share=share,
         window_average=average,
+        window_seconds=1800 if share else draw.choice([0, 1800, 7200]),
         rate=rate,
         surface_near=int(10 ** draw.uniform(-1.3, 0.7) * WAD),
         half_width=draw.choice([0, 0, int(spot * draw.uniform(0, 0.05))]),

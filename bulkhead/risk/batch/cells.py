@@ -24,8 +24,9 @@ class Cells:
         base: What moves with spot: F, or (1-w)*S inside the settlement window [quote].
         averaged: What the window's average has already fixed [quote].
         seconds: Time to expiry.
-        root: sqrt(tau), 0 in the last hundredth of the window.
-        move: sigma_m.
+        time: In which variance runs, as `marks.Setting` has it [seconds].
+        root: Its root in years, 0 in the last hundredth of the window.
+        sigma: sigma_m.
         vol_ratio: Fast over slow vol.
         rate: Per year.
         flat: iv of a flat surface.
@@ -40,6 +41,7 @@ class Cells:
     base: Floats
     averaged: Floats
     seconds: Floats
+    time: Floats
     root: Floats
     sigma: Floats
     vol_ratio: Floats
@@ -71,6 +73,7 @@ class Cells:
             base=column([s.base for s in settings]),
             averaged=column([s.averaged for s in settings]),
             seconds=column([s.seconds for s in snapshots], 1.0),
+            time=column([s.time for s in settings], 1.0),
             root=column([s.root for s in settings], 2.0**64),
             sigma=column([s.sigma for s in snapshots]),
             vol_ratio=column([s.vol_ratio for s in snapshots]),
@@ -93,6 +96,7 @@ class Cells:
         vol_ratio: ArrayLike = 1.0,
         averaged: ArrayLike = 0.0,
         share: ArrayLike = 0.0,
+        window: ArrayLike = 0.0,
     ) -> Cells:
         """Cells with a flat surface and no rate, from plain numbers.
 
@@ -104,19 +108,22 @@ class Cells:
             vol_ratio: Fast over slow vol.
             averaged: Share of the window elapsed times its average so far [quote].
             share: Share of the window elapsed.
+            window: Length of the settlement window [seconds].
         """
         one = np.broadcast_arrays(
-            *(np.asarray(x, np.float64) for x in (spot, seconds, sigma, iv, vol_ratio, averaged, share))
+            *(np.asarray(x, np.float64) for x in (spot, seconds, sigma, iv, vol_ratio, averaged, share, window))
         )
-        price, left, sigmas, ivs, ratio, fixed, gone = (np.atleast_1d(x).astype(np.float64) for x in one)
+        price, left, sigmas, ivs, ratio, fixed, gone, length = (np.atleast_1d(x).astype(np.float64) for x in one)
         none = np.zeros(len(price))
+        time = left - 2 * np.minimum(left, length) / 3
         empty = np.zeros((5, len(price)))
         return cls(
             spot=price,
             base=(1 - gone) * price,
             averaged=fixed,
             seconds=left,
-            root=np.where(gone <= exact.MAX_SHARE / WAD, np.sqrt(left / YEAR), 0.0),
+            time=time,
+            root=np.where(gone <= exact.MAX_SHARE / WAD, np.sqrt(time / YEAR), 0.0),
             sigma=sigmas,
             vol_ratio=ratio,
             rate=none,

@@ -7,7 +7,7 @@ import numpy as np
 from bulkhead.risk import exact
 from bulkhead.risk.batch.arrays import DAY, YEAR, Floats, floats
 from bulkhead.risk.batch.options import Options
-from bulkhead.risk.batch.phi import CELLS_PER_UNIT, CENTRE, TINY, black76, phi_of_cells
+from bulkhead.risk.batch.phi import CELLS_PER_UNIT, CENTRE, TINY, phi_of_cells
 from bulkhead.risk.nodes import NODES, TAIL_NODE, WEIGHTS
 from bulkhead.risk.words import WAD, RiskWord
 
@@ -23,7 +23,7 @@ def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord) ->
     losses = np.empty((len(NODES), 2, len(worth)))
     losses[:] = (worth - slope * (prices - options.base))[:, None]
     if len(options.quantity):
-        scale = np.sqrt(30 * DAY / np.maximum(options.seconds, 2 * DAY))
+        scale = np.sqrt(30 * DAY / np.maximum(options.time, 2 * DAY))
         floored = np.maximum(options.iv, risk.iv_floor_bps / 1e4)
         vols = {
             (TAIL, 0): options.iv,
@@ -51,16 +51,21 @@ def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord) ->
 
 
 def decay(options: Options, worth: Floats, risk: RiskWord) -> Floats:
-    """What every vault loses over the horizon when neither forward nor vols move; see `marks.decay_of`.
+    """What every vault with long options loses over the horizon when neither forward nor vols move, at least 0.
 
     Args:
         options: The options.
         worth: Their value as calls now, one per vault [quote].
         risk: Risk parameters of the market.
     """
-    root = np.sqrt(np.maximum(options.seconds - risk.horizon_seconds, 0) / YEAR)
-    later = black76(options.base, options.strike, options.log_ratio, options.iv * root)[0]
-    return floats(worth - (options.quantity * later).sum(axis=0))
+    root = np.sqrt(np.maximum(options.time - risk.horizon_seconds, 0.0) / YEAR)
+    total_vol = np.maximum(options.iv * root, TINY)
+    width = total_vol * CELLS_PER_UNIT
+    d1 = options.log_ratio * (CELLS_PER_UNIT / total_vol) + (width / 2 + (CENTRE + 1))
+    less = phi_of_cells(d1 - width) * options.strike
+    later = phi_of_cells(d1) * options.base - less
+    lost = worth - (options.quantity * later).sum(axis=0) / exact.PHI_ONE
+    return floats(np.where((options.quantity > 0).any(axis=0), np.maximum(lost, 0.0), 0.0))
 
 
 def _worst(losses: Floats, tail: float) -> Floats:

@@ -1,11 +1,11 @@
-"""The GREEKS model over many vaults: worst move, vol move and time decay."""
+"""The GREEKS model over many vaults: worst move and vol move."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bulkhead.risk import exact
-from bulkhead.risk.batch.arrays import DAY, YEAR, Floats, floats
+from bulkhead.risk.batch.arrays import DAY, Floats, floats
 from bulkhead.risk.batch.options import Options
 from bulkhead.risk.batch.phi import CELLS_PER_UNIT, CENTRE, TINY, phi_of_cells
 from bulkhead.risk.words import RiskWord
@@ -20,7 +20,7 @@ def move_loss(options: Options, slope: Floats, risk: RiskWord) -> Floats:
     """Worst move by Simpson's rule over delta, whole and half, up and down, and the vol move through vega."""
     up = risk.greeks_move / 10 * options.move
     down = np.minimum(up, DEEPEST)
-    scale = np.sqrt(30 * DAY / np.maximum(options.seconds, 2 * DAY))
+    scale = np.sqrt(30 * DAY / np.maximum(options.time, 2 * DAY))
     total_vol = np.maximum(options.iv * options.root, TINY)
     inverse = CELLS_PER_UNIT / total_vol
     at = options.log_ratio * inverse + (total_vol * (CELLS_PER_UNIT / 2) + (CENTRE + 1))
@@ -43,8 +43,3 @@ def move_loss(options: Options, slope: Floats, risk: RiskWord) -> Floats:
     density = np.where(np.abs(d1) < 9, density, 0.0)
     vega = np.abs((options.quantity * density * change).sum(axis=0)) * options.base * options.root
     return floats(worst + vega)
-
-
-def decay(theta: Floats, seconds: Floats, risk: RiskWord) -> Floats:
-    """What net negative theta costs over the horizon, or to the expiry if that comes first."""
-    return floats(np.maximum(-theta, 0.0) * np.minimum(risk.horizon_seconds, seconds) / YEAR)

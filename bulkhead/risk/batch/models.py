@@ -116,27 +116,25 @@ class _Pass:
         weighted = quantity * np.where(passed, 0.0, phi)
         with np.errstate(invalid="ignore", divide="ignore"):
             bend = np.where(total_vol > 0, weighted / total_vol, 0.0).sum(axis=0)
-            decay = np.where(root > 0, 0.5 * (weighted * iv).sum(axis=0) / root, 0.0)
+            fade = np.where(root > 0, 0.5 * (weighted * iv).sum(axis=0) / root, 0.0)
         delta = ((quantity * upper).sum(axis=0) + slope) * growth
         out = self.out
         out.value[mine], out.delta[mine] = worth + slope * (base + averaged) + constant, delta
         out.gamma[mine] = bend * growth / spot
         out.vega[mine] = base * weighted.sum(axis=0) * root
-        theta = -base * decay
+        theta = -base * fade
         out.theta[mine] = np.where(averaged == 0, theta - cells.rate[cell] * spot * delta, theta)
 
         by_static = model == Model.STATIC
         if not by_static.all():
-            options = Options(quantity, inner, log_ratio, iv, root, base, self.moves[cell], cells.seconds[cell])
+            options = Options(quantity, inner, log_ratio, iv, root, base, self.moves[cell], cells.time[cell])
             floor = risk.short_floor_bps / 1e4 * spot * short
             margin = es.shortfall(options, worth, slope, risk)
-            if (quantity > 0).any():
-                margin = np.maximum(margin, es.decay(options, worth, risk))
-            margin = margin + floor
+            decay = es.decay(options, worth, risk) if (quantity > 0).any() else np.zeros(len(mine))
+            margin = np.maximum(margin, decay) + floor
             by_greeks = model == Model.GREEKS
             if by_greeks.any():
-                decayed = greeks.decay(out.theta[mine], options.seconds, risk)
-                loss = greeks.move_loss(options, slope, risk) + decayed + floor
+                loss = greeks.move_loss(options, slope, risk) + decay + floor
                 margin = np.where(by_greeks, np.maximum(loss, greeks.LEAST_OF_ES * margin), margin)
             out.margin[mine] = margin
         if by_static.any():

@@ -16,10 +16,10 @@ class Options:
         strike: Less what the settlement window has averaged already [quote].
         log_ratio: ln(base/strike).
         iv: Implied vol.
-        root: sqrt(tau).
+        root: sqrt of the time in which variance runs.
         base: What moves with spot [quote].
         move: One standard deviation of the horizon.
-        seconds: Time to expiry.
+        time: That time [seconds].
     """
 
     quantity: Floats
@@ -29,4 +29,4 @@ class Options:
     root: Floats
     base: Floats
     move: Floats
-    seconds: Floats
+    time: Floats

@@ -68,7 +68,7 @@ class Tape:
             state = state.close(at)
             vols, elapsed = state.seen(at), at - recorded_at
             recorded_at = at
-            now = volatility.sigma_now(vols, word.sigma_floor_bps)
+            now = volatility.sigma_now(vols, word)
             sigma = volatility.ramp_sigma(sigma, now, word.ramp_bps, elapsed)
             week = volatility.ramp_anchor(week, vols.week, word.ramp_bps, elapsed)
             long = volatility.ramp_anchor(long, vols.long, word.ramp_bps, elapsed)
@@ -101,7 +101,7 @@ class Tape:
         factor = volatility.OracleWord().flat_factor_bps / 10_000
         ivs = volatility.fallback_iv_float(self.week[index], self.long[index], left.astype(np.float64), factor)
         return Cells.flat_surface(
-            self.price[index], left, self.sigma[index], ivs, self.vol_ratio[index], averaged, share
+            self.price[index], left, self.sigma[index], ivs, self.vol_ratio[index], averaged, share, WINDOW
         )
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from fractions import Fraction
 
 import boa
@@ -169,3 +170,27 @@ def test_assess__seventeen_legs__reverts(engine):
         exact.assess(legs, calm(), RISK)
     with pytest.raises(Exception):  # noqa: B017 - the ABI itself has no room for it
         engine.assess([leg.pack() for leg in legs], calm().words(), RISK.pack(), 0)
+
+
+def test_assess__settlement_window__takes_two_thirds_of_it_off_the_time(engine):
+    """An average has a third of the variance of its end: Black-76 by hand at the time less two thirds of the window."""
+    legs = [option(Kind.CALL, 2000, 1)]
+    for seconds, window, time in ((86_400, 1800, 85_200), (7200, 7200, 2400), (3600, 0, 3600), (86_401, 0, 86_401)):
+        snapshot = dataclasses.replace(calm(), seconds=seconds, window_seconds=window)
+        got = assess(engine, legs, snapshot)
+        width = 0.6 * math.sqrt(time / 31_536_000)
+        assert abs(got.value / 1e18 - 2000 * math.erf(width / 2 / math.sqrt(2))) < 1e-9
+
+
+def test_assess__window_opens__nothing_jumps(engine):
+    """At the start of the window, and a second into it, prices go on from those before."""
+    legs = [option(Kind.CALL, 2000, 1), option(Kind.PUT, 1990, -2)]
+    before = dataclasses.replace(calm(), seconds=1801, window_seconds=1800)
+    at = dataclasses.replace(before, seconds=1800)
+    after = dataclasses.replace(
+        before, seconds=1799, window_share=WAD // 1800, window_average=2000 * WAD, forward=2000 * WAD
+    )
+    one, two, three = (assess(engine, legs, snapshot) for snapshot in (before, at, after))
+    for name in ("value", "margin"):
+        a, b, c = (getattr(found, name) for found in (one, two, three))
+        assert abs(a - b) < abs(b) // 1000 and abs(b - c) < abs(b) // 1000

@@ -40,3 +40,31 @@ def test_assess__bad_snapshot__refused_as_by_the_mirror(engine, change, reason):
 
 def test_value_and_max_loss__are_those_of_the_es_model(engine):
     values_as_es(engine)
+
+
+@pytest.mark.parametrize("hours", [0.25, 3, 14, 20, 24 * 30])
+def test_terms__long_straddle__decay_is_what_standing_still_costs(engine, hours):
+    legs = [option(Kind.CALL, 2000, 1), option(Kind.PUT, 2000, 1), Leg(Kind.CASH, 0, -50 * 10**6)]
+    snapshot = calm(days=hours / 24)
+    left = max(snapshot.seconds - RISK.horizon_seconds, 0)
+    later = exact.mark(legs, calm(days=left / 86_400)) if left else -50 * WAD
+    decay = engine.terms(words(legs), snapshot.words(), RISK.pack())[3]
+    assert abs(decay - (exact.mark(legs, snapshot) - later)) <= 2 * 2000 * WAD // 10**8
+    # and it is the decay of the ES model, where nothing else asks for more
+    assert engine.assess(words(legs), snapshot.words(), RISK.pack(), exact.FORCE_FULL)[1] >= decay
+
+
+def test_terms__options_held_long_with_the_window_open__decay_spares_what_is_known(engine):
+    share = WAD // 2
+    snapshot = dataclasses.replace(
+        calm(), seconds=900, window_seconds=1800, window_share=share, window_average=2000 * WAD
+    )
+    known, open_ = (
+        engine.terms([option(Kind.CALL, k, 1).pack()], snapshot.words(), RISK.pack())[3] for k in (900, 2000)
+    )
+    assert known <= 1 < open_
+
+
+def test_terms__short_options_alone__have_no_decay(engine):
+    legs = [option(Kind.CALL, 2000, -1), option(Kind.PUT, 1900, -2), Leg(Kind.FUTURE, 0, 10**6)]
+    assert engine.terms(words(legs), calm(days=1).words(), RISK.pack())[3] == 0

@@ -7,7 +7,7 @@ import pytest
 
 from bulkhead.risk import exact, margin, static
 from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord
-from tests.worlds.system import call, put, weekly
+from tests.worlds.system import call, cash, put, weekly
 
 EXPIRY = weekly(2)
 ZEROS = [0] * 9
@@ -240,3 +240,24 @@ def test_terms__long_vault__decays_and_short_vault_pays_the_floor(system, trader
     short = list(system.lens.greeks_terms(vault))
     assert short[3] == 0 and short[4] == 20 * WAD
     assert [leg.kind for leg in system.legs(vault)] == [Kind.CALL]
+
+
+@pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
+@pytest.mark.parametrize("hours", [4, 18, 40])
+def test_novate__straddle_on_credit__needs_what_time_will_take(system, trader, desk, model, hours):
+    """Any large move pays it, so its expected shortfall is near 0; if nothing moves its premium is lost."""
+    expiry = weekly(1)
+    system.wait(expiry - system.now - hours * 3600, 2000)
+    system.oracle.poke(1, 48)
+    snapshot = system.snapshot(expiry)
+    straddle = [call(2000, 100), put(2000, 100)]
+    worth = exact.mark([Leg.unpack(leg) for leg in straddle], snapshot) // WAD
+    vault = system.open(trader, 10, model=model)  # the liquidation deposit
+    with boa.reverts("margin/below-initial"):
+        system.novate(vault, desk, [*straddle, cash(-worth)], expiry, 0)
+    # what the horizon takes is not enough: kappa comes on top
+    left = max(snapshot.seconds - RiskWord().horizon_seconds, 1)
+    later = exact.mark([Leg.unpack(leg) for leg in straddle], dataclasses.replace(snapshot, seconds=left)) // WAD
+    system.deposit(vault, worth - later, trader)
+    with boa.reverts("margin/below-initial"):
+        system.novate(vault, desk, [*straddle, cash(-worth)], expiry, 0)

@@ -67,7 +67,8 @@ def test_list_market__feed_of_more_than_18_decimals__reverts(world: OracleWorld)
         OracleWord(half_lives=(0, 1, 1)).pack(),
         OracleWord(half_lives=(1, 0, 1)).pack(),
         OracleWord(half_lives=(1, 1, 0)).pack(),
-        GOOD | 1 << 212,
+        OracleWord(stress_share_bps=10_001).pack(),
+        GOOD | 1 << 244,
     ],
 )
 def test_list_market__word_that_would_brick_it__reverts(world: OracleWorld, word: int) -> None:

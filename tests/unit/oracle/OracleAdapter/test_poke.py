@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bulkhead.risk.volatility import Realised, Round, sigma_now
+from bulkhead.risk.volatility import OracleWord, Realised, Round, sigma_now
 from tests.worlds.oracle import (
     BURNS,
     DAY,
@@ -163,7 +163,7 @@ def test_snapshot__not_poked__newest_round_is_one_return(lone: OracleWorld) -> N
         lone.primary.push(price * UNIT, lone.now)
     seen = state.seen(lone.now, 2200 * WAD)
     facts = lone.look()
-    assert facts[SIGMA_NOW] == sigma_now(seen, 4000) > 4 * WAD // 10
+    assert facts[SIGMA_NOW] == sigma_now(seen, OracleWord()) > 4 * WAD // 10
     assert facts[VOL_RATIO] == seen.ratio > WAD
     expect(lone, state)
     lone.poke()
