@@ -167,8 +167,8 @@ def main() -> None:
     for hours in NEAR:
         for name, ratio in shortfalls(hours).items():
             print(
-                f"| {hours} | {name} | {np.median(ratio):.2f} | {np.quantile(ratio, 0.999):.2f} | {min(ratio.max(), 99):.2f} "
-                f"| {np.mean(ratio > 1.1):.1%} |"
+                f"| {hours} | {name} | {np.median(ratio):.2f} | {np.quantile(ratio, 0.999):.2f} "
+                f"| {min(ratio.max(), 99):.2f} | {np.mean(ratio > 1.1):.1%} |"
             )
 
 

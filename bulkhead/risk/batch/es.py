@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bulkhead.risk import exact
@@ -15,10 +17,17 @@ TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= TAIL_NODE)
 BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < TAIL_NODE)
 
 
-def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord) -> Floats:
-    """Expected shortfall of every vault over the 24 scenarios, at least 0."""
-    nodes = np.array(NODES)[:, None] / WAD
-    shifts = nodes * options.move
+def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord, nodes: Sequence[int] = NODES) -> Floats:
+    """Expected shortfall of every vault over the 24 scenarios, at least 0.
+
+    Args:
+        options: The options.
+        worth: Their value as calls, one per vault [quote].
+        slope: What multiplies the forward in every scenario.
+        risk: Risk parameters of the market.
+        nodes: Other nodes than those in force, the outer three on each side the tails' [wad].
+    """
+    shifts = np.array(nodes)[:, None] / WAD * options.move
     prices = np.exp(shifts) * options.base
     losses = np.empty((len(NODES), 2, len(worth)))
     losses[:] = (worth - slope * (prices - options.base))[:, None]

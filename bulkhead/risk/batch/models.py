@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
@@ -14,7 +15,7 @@ from bulkhead.risk.batch.book import Book, Group
 from bulkhead.risk.batch.cells import Cells
 from bulkhead.risk.batch.options import Options
 from bulkhead.risk.batch.phi import black76, table
-from bulkhead.risk.words import MAX_LEGS, Model, RiskWord
+from bulkhead.risk.words import MAX_LEGS, NODES, Model, RiskWord
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def assess(
     risk: RiskWord,
     spots: ArrayLike | None = None,
     threads: int = 2,
+    nodes: Sequence[int] = NODES,
 ) -> Assessments:
     """Value, margin under its own model, maximum loss and Greeks of every vault.
 
@@ -57,6 +59,7 @@ def assess(
         risk: Risk parameters of the market.
         spots: Other spot prices, one per vault, at otherwise unchanged cells [quote].
         threads: Passes run at once; numpy frees the interpreter's lock.
+        nodes: Other scenario nodes than those in force [wad].
     """
     count = len(book)
     if count and book.counts.max() > MAX_LEGS:
@@ -65,7 +68,7 @@ def assess(
     out.v_min[:] = book.least
     prices = None if spots is None else np.broadcast_to(np.asarray(spots, np.float64), (count,))
     moves = cells.moves(risk.horizon_seconds)
-    work = [_Pass(book, cells, risk, prices, moves, group, out) for group in book.groups]
+    work = [_Pass(book, cells, risk, prices, moves, group, nodes, out) for group in book.groups]
     table()
     if threads > 1 and len(work) > 1:
         with ThreadPoolExecutor(threads) as pool:
@@ -86,6 +89,7 @@ class _Pass:
     spots: Floats | None
     moves: Floats
     group: Group
+    nodes: Sequence[int]
     out: Assessments
 
     def run(self) -> None:
@@ -129,7 +133,7 @@ class _Pass:
         if not by_static.all():
             options = Options(quantity, inner, log_ratio, iv, root, base, self.moves[cell], cells.time[cell])
             floor = risk.short_floor_bps / 1e4 * spot * short
-            margin = es.shortfall(options, worth, slope, risk)
+            margin = es.shortfall(options, worth, slope, risk, self.nodes)
             decay = es.decay(options, worth, risk) if (quantity > 0).any() else np.zeros(len(mine))
             margin = np.maximum(margin, decay) + floor
             by_greeks = model == Model.GREEKS
