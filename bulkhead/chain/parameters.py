@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.risk import calibrated
 from bulkhead.risk.words import RiskWord
 
 #: Words of a market, in the order of `RiskParameters.words`, and who reads them.
@@ -111,12 +112,33 @@ def _risk_rows() -> Iterator[_Row]:
     # the defaults of the risk word belong to the margin mirror; places, bounds and reasons are added here
     defaults = RiskWord()
     for name, bits, least, greatest, unit, why in (
-        ("kappa_calm_bps", 16, 11_000, 30_000, "bp", "IM/MM in calm; moves no bad debt, buys fewer liquidations"),
-        ("kappa_stress_bps", 16, 11_000, 30_000, "bp", "IM/MM once the fast vol is three times the slow one"),
+        (
+            "kappa_calm_bps",
+            16,
+            calibrated.KAPPA_CALM_BPS,
+            30_000,
+            "bp",
+            "IM/MM in calm; moves no bad debt, buys fewer liquidations",
+        ),
+        (
+            "kappa_stress_bps",
+            16,
+            calibrated.KAPPA_STRESS_BPS,
+            30_000,
+            "bp",
+            "IM/MM once the fast vol is three times the slow one",
+        ),
         ("proximity_bps", 16, 0, 5_000, "bp", "extra IM for withdrawing or adding risk near liquidation"),
         ("lambda_bps", 16, 0, 20_000, "bp", "slope of the concentration add-on, which is capped at a factor of 2"),
         ("liquidity_scale", 40, 0, 10**12, "quote", "size of a vault from which IM grows; 0 = off, set per deployment"),
-        ("horizon_seconds", 18, 14_400, 172_800, "s", "time in which a position is sold; backtest 2018-2026"),
+        (
+            "horizon_seconds",
+            18,
+            calibrated.HORIZON_SECONDS,
+            172_800,
+            "s",
+            "time in which a position is sold; backtest 2018-2026",
+        ),
         ("tail_bps", 8, 10, 250, "bp", "ES level 99 %"),
         ("short_floor_bps", 16, 20, 500, "bp of spot", "gap risk of far strikes; Derive 0.3-2 %, Deribit 1 %"),
         ("iv_floor_bps", 16, 1_000, 10_000, "bp", "an up-shock takes its percentage of at least this vol"),
@@ -197,8 +219,16 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
         ("half_life_day", 24, 86_400, 43_201, 259_200, "s", "24 h"),
         ("half_life_week", 24, 604_800, 259_201, 2_592_000, "s", "7 d; range-based estimators added nothing"),
         ("settle_delay", 12, 300, 0, 3_600, "s", "proxies that show rounds late"),
-        ("stress_share_bps", 16, 0, 0, 5_000, "bp", "share of the stress vol in sigma_m: smooths margins over a cycle"),
-        ("stress_vol_bps", 16, 7_500, 1_000, 30_000, "bp", "the vol that share draws sigma_m to"),
+        (
+            "stress_share_bps",
+            16,
+            calibrated.STRESS_SHARE_BPS,
+            0,
+            5_000,
+            "bp",
+            "share of the stress vol in sigma_m: smooths margins over a cycle",
+        ),
+        ("stress_vol_bps", 16, calibrated.STRESS_VOL_BPS, 1_000, 30_000, "bp", "the vol that share draws sigma_m to"),
     ),
 }
 

@@ -1,11 +1,14 @@
-"""`bulkhead calibrate`: scenario nodes out of prices of the past."""
+"""`bulkhead calibrate`: what a margin is made with, out of prices of the past."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -13,8 +16,14 @@ from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.common import show
-from bulkhead.replay.price_paths.history import read_history
+from bulkhead.replay.price_paths.history import read_history, read_window
 from bulkhead.risk import calibration
+
+if TYPE_CHECKING:
+    from bulkhead.risk.frontier import Choice, Grid, Market, Row, Setting
+
+#: Endings of files that a folder of crashes may hold beside its crashes.
+NOT_PRICES = {".md", ".txt"}
 
 
 @click.command()
@@ -22,13 +31,49 @@ from bulkhead.risk import calibration
 @click.option("--hours", default=14, show_default=True, type=click.IntRange(1, 48), help="Length of a return.")
 @click.option("--half-life", default=calibration.HALF_LIFE_HOURS, show_default=True, help="Of the vol forecast, hours.")
 @click.option("--asset", help="Prefix of the price columns, when a file has several.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def calibrate(files: tuple[Path, ...], hours: int, half_life: float, asset: str | None, as_json: bool) -> None:
-    """Scenario nodes and probabilities from FILES of hourly bars, beside the defaults.
+@click.option(
+    "--crashes", type=Path, help="Folder of crashes in finer bars: chooses horizon, kappa and stress blend too."
+)
+@click.option("--fit-to", default=2021, show_default=True, help="Last year of the fit; the years after judge.")
+@click.option("--horizons", default="4,6,8,10,12,14", show_default=True, help="Horizons to try, hours.")
+@click.option("--kappas", default="1.1:2.2:0.05", show_default=True, help="IM/MM to try: least:most:step.")
+@click.option("--shares", default="0,0.25", show_default=True, help="Shares of the stress vol to try.")
+@click.option("--stress-vol", default=0.75, show_default=True, help="The stress vol.")
+@click.option(
+    "--vaults", default=30, show_default=True, type=click.IntRange(1, 10_000), help="Opened a week and crash."
+)
+@click.option("--plot", type=Path, help="Write the frontier as a picture (SVG).")
+@click.option("--write", is_flag=True, help="Write what was taken where deployments and mirrors read it.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of tables.")
+def calibrate(
+    files: tuple[Path, ...],
+    hours: int,
+    half_life: float,
+    asset: str | None,
+    crashes: Path | None,
+    fit_to: int,
+    horizons: str,
+    kappas: str,
+    shares: str,
+    stress_vol: float,
+    vaults: int,
+    plot: Path | None,
+    write: bool,
+    as_json: bool,
+) -> None:
+    """Scenario nodes from FILES of hourly bars, beside those in force; with --crashes also horizon, kappa and blend.
 
     The returns of all files are standardised by an exponentially weighted vol and pooled; a node is the mean of its
-    bin. Nothing is written anywhere: nodes belong to an engine's deployment.
+    bin. With --crashes every combination of the horizons, kappas and blends is measured on calm weeks and on the
+    crashes, the criterion fixed beforehand takes one in the years of the fit, and the years after judge it. Nothing is
+    written without --plot or --write.
     """
+    if crashes is not None:
+        grid = _grid(horizons, kappas, shares, stress_vol)
+        _choose(files, crashes, fit_to, grid, vaults, plot, write, as_json)
+        return
+    if plot or write:
+        raise BadInput("A frontier needs --crashes, the folder of crashes it is measured on.")
     histories = [read_history(file, asset) for file in files]
     try:
         parts = [history.returns(hours, half_life) for history in histories]
@@ -54,3 +99,126 @@ def calibrate(files: tuple[Path, ...], hours: int, half_life: float, asset: str 
         click.echo(f"mean of the worst 1 % {name}: {mine:+.2f}, by default {usual_mean:+.2f}")
     for line in source:
         click.echo(line)
+
+
+def _grid(horizons: str, kappas: str, shares: str, stress_vol: float) -> Grid:
+    """The grid that the options ask for; every number within the bounds of RiskParameters."""
+    from bulkhead.risk.frontier import Grid
+
+    try:
+        least, most, step = (float(part) for part in kappas.split(":"))
+        grid = Grid(
+            tuple(round(float(h) * 3600) for h in horizons.split(",")),
+            tuple(round(k * 1e4) for k in np.arange(least, most + step / 2, step)),
+            tuple(round(float(s) * 1e4) for s in shares.split(",")),
+            round(stress_vol * 1e4),
+        )
+    except (ValueError, ZeroDivisionError):
+        raise BadInput("Horizons and shares are numbers with commas between, kappas least:most:step.") from None
+    try:
+        grid.check()
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    return grid
+
+
+def _markets(files: Sequence[Path], folder: Path) -> list[Market]:
+    """One market for each file, whose name begins with the asset's symbol, with its columns of the crashes."""
+    from bulkhead.risk.frontier import Market
+
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.")
+    found = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix not in NOT_PRICES)
+    if not found:
+        raise BadInput(f"The folder {folder} holds no crashes.")
+    markets = []
+    for file in files:
+        named = re.match(r"([A-Za-z]+?)(USD|[^A-Za-z])", file.name)
+        if named is None:
+            raise BadInput(f"{file.name} does not begin with an asset's symbol, as in ETHUSD_1h.csv.")
+        history = read_history(file)
+        windows = [read_window(crash, named[1].lower()) for crash in found]
+        try:
+            markets.append(Market.of(named[1].upper(), history.at.astype(np.int64), history.close, windows))
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+    return markets
+
+
+def _choose(
+    files: Sequence[Path],
+    folder: Path,
+    fit_to: int,
+    grid: Grid,
+    vaults: int,
+    plot: Path | None,
+    write: bool,
+    as_json: bool,
+) -> None:
+    from bulkhead.risk.frontier import Effort, Span, choose
+    from bulkhead.risk.frontier.write import HOME, constants
+    from bulkhead.risk.frontier.write import plot as drawn
+
+    markets = _markets(files, folder)
+
+    def year(number: int) -> int:
+        return int(datetime(number, 1, 1, tzinfo=UTC).timestamp())
+
+    spans = Span(0, year(fit_to + 1)), Span(year(fit_to + 1), 2**40)
+    for span, what in zip(spans, ("the fit", "the judgement"), strict=True):
+        if any(not len(m.weeks(span.first, span.last)) for m in markets):
+            raise BadInput(f"No whole week of the prices lies in the years of {what}.")
+    choice = choose(markets, *spans, grid, Effort(vaults, vaults), told=lambda text: click.echo(text, err=True))
+    if as_json:
+        click.echo(json.dumps(choice.plain()))
+    else:
+        _print(choice, fit_to)
+    if plot:
+        plot.write_text(drawn(choice))
+    if write:
+        if choice.taken is None:
+            raise BadInput(f"Nothing was taken, so nothing is written: {choice.why}")
+        setting = choice.rows[choice.taken].setting
+        assert setting is not None
+        HOME.write_text(constants(setting, f"Fit on {', '.join(m.name for m in markets)} to {fit_to}."))
+        click.echo(f"wrote {HOME.name}; now `python -m benchmarks.generate_scenarios` and `make docs`", err=True)
+
+
+def _print(choice: Choice, fit_to: int) -> None:
+    from bulkhead.risk.frontier.choose import PEER
+    from bulkhead.risk.frontier.write import best
+
+    shown = sorted({*best(choice.judged), choice.today, *([] if choice.taken is None else [choice.taken])})
+    for title, rows, peer in (
+        (f"to {fit_to}: fit", choice.rows, choice.peer[0]),
+        (f"after {fit_to}: judgement", choice.judged, choice.peer[1]),
+    ):
+        table = Table(box=None, title=title)
+        for name in ("h", "kappa", "stress", "mean IM", "liquidated", *rows[0].losses, "moves > 25 %", "swing", ""):
+            table.add_column(name, justify="right")
+        for i in sorted(shown, key=lambda i: rows[i].mean_im):
+            mark = " ".join(n for n, at in (("today", choice.today), ("taken", choice.taken)) if at == i)
+            table.add_row(*_setting(rows[i].setting), *_figures(rows[i]), mark)
+        table.add_row("", "", "", *_figures(peer), PEER)
+        show(table)
+    click.echo(
+        "Losses: mean over the crashes, bp of notional, by how late takers come; shown are settings that no other"
+    )
+    click.echo(
+        "beats in both mean IM and liquidations of the judgement, today's, and the one that was taken by the fit."
+    )
+    click.echo(choice.why)
+
+
+def _setting(setting: Setting | None) -> list[str]:
+    assert setting is not None
+    return [
+        f"{setting.horizon_seconds / 3600:g} h",
+        f"{setting.kappa_bps / 1e4:.2f}",
+        f"{setting.stress_share_bps / 1e4:.0%}",
+    ]
+
+
+def _figures(row: Row) -> list[str]:
+    losses = (f"{loss * 1e4:.2f}" for loss in row.losses.values())
+    return [f"{row.mean_im:.2%}", f"{row.liquidated:.1%}", *losses, f"{row.jumps:.2%}", f"{row.swing:.1f}"]

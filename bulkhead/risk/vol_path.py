@@ -25,7 +25,7 @@ MOST_RETURN = 0.2
 
 @dataclass(frozen=True)
 class VolPath:
-    """One entry for each whole ten minutes.
+    """One entry for each whole ten minutes, or for other moments (`through`).
 
     Attributes:
         at: The instants [unix seconds].
@@ -102,7 +102,13 @@ class VolPath:
 
     def index(self, times: ArrayLike) -> Ints:
         """Entries in force at some times, which lie within the path."""
-        return np.asarray((np.asarray(times, np.int64) - self.at[0]) // INSTANT, np.int64)
+        return np.asarray(np.searchsorted(self.at, np.asarray(times, np.int64), "right") - 1, np.int64)
+
+    def through(self, at: Ints, price: Floats) -> VolPath:
+        """The path at other moments, with the prices in force then and the vols of the last instant."""
+        entries = self.index(at)
+        ratio, realised, week, long = (x[entries] for x in (self.ratio, self.realised, self.week, self.long))
+        return VolPath(at, price, ratio, realised, week, long, self.word)
 
     def iv(self, entries: Ints, seconds: ArrayLike) -> Floats:
         """Vol of the fallback surface at some entries, for a time to expiry [seconds]."""

@@ -14,6 +14,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from bulkhead.risk import calibrated
 from bulkhead.risk.coefficients import LN2
 from bulkhead.risk.fixed import ONE, exp_q64, ln_ratio
 from bulkhead.risk.scales import BPS, WAD, YEAR
@@ -73,8 +74,8 @@ class OracleWord:
     window_seconds: int = 1800
     half_lives: tuple[int, int, int] = (6 * 3600, 24 * 3600, 7 * 86400)
     settle_delay: int = 300
-    stress_share_bps: int = 0
-    stress_vol_bps: int = 7500
+    stress_share_bps: int = calibrated.STRESS_SHARE_BPS
+    stress_vol_bps: int = calibrated.STRESS_VOL_BPS
 
     def pack(self) -> int:
         """The packed word."""

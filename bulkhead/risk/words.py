@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
+from bulkhead.risk import calibrated
 from bulkhead.risk.nodes import NODES as NODES
 from bulkhead.risk.nodes import WEIGHTS as WEIGHTS
 from bulkhead.risk.scales import BPS as BPS
@@ -329,12 +330,12 @@ class RiskWord:
         greeks_move: k of the GREEKS model [0.1 standard deviations].
     """
 
-    kappa_calm_bps: int = 12_500
-    kappa_stress_bps: int = 15_000
+    kappa_calm_bps: int = calibrated.KAPPA_CALM_BPS
+    kappa_stress_bps: int = calibrated.KAPPA_STRESS_BPS
     proximity_bps: int = 1_000
     lambda_bps: int = 5_000
     liquidity_scale: int = 0
-    horizon_seconds: int = 14 * 3600
+    horizon_seconds: int = calibrated.HORIZON_SECONDS
     tail_bps: int = 100
     short_floor_bps: int = 100
     iv_floor_bps: int = 4_000

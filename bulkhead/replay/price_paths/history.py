@@ -10,6 +10,7 @@ import numpy as np
 from bulkhead.chain.errors import BadInput
 from bulkhead.replay.price_paths.bars import read_closes
 from bulkhead.risk.calibration import HOUR, History
+from bulkhead.risk.frontier import Window
 
 
 def read_history(path: Path | str, asset: str | None = None) -> History:
@@ -30,3 +31,28 @@ def read_history(path: Path | str, asset: str | None = None) -> History:
     if seconds != HOUR:
         raise BadInput(f"{name} holds bars of {seconds} seconds; calibration takes hourly ones.")
     return History(name, np.array([at for at, _ in rows], np.float64), np.array([float(p) for _, p in rows]))
+
+
+def read_window(path: Path | str, asset: str, seconds: int = 300) -> Window:
+    """Closes of a crash in even steps, the one in force where a bar is missing.
+
+    Args:
+        path: A file of bars no longer than the step.
+        asset: Prefix of the price columns.
+        seconds: The step.
+
+    Raises:
+        BadInput: A sentence that names the file.
+    """
+    name = Path(path).name
+    rows = read_closes(path, asset)
+    if len(rows) < 2:
+        raise BadInput(f"{name} has {len(rows)} bars; at least two are needed.")
+    at = np.array([moment for moment, _ in rows], np.int64)
+    length = int(np.diff(at).min())
+    if length > seconds:
+        raise BadInput(f"{name} holds bars of {length} seconds; a crash takes bars of at most {seconds}.")
+    ends = at + length
+    even = np.arange(-(-ends[0] // seconds), ends[-1] // seconds + 1) * seconds
+    price = np.array([float(close) for _, close in rows])
+    return Window(name.split(".")[0], even, price[np.searchsorted(ends, even, "right") - 1])

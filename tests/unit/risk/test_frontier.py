@@ -1,0 +1,225 @@
+"""Calibration on a small invented market: what is measured, what the criterion takes, what is written."""
+
+from __future__ import annotations
+
+import ast
+import json
+import xml.dom.minidom
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bulkhead.cli import main
+from bulkhead.risk import calibrated
+from bulkhead.risk.frontier import Choice, Effort, Grid, Market, Row, Setting, Span, Window, frontier, measure, pairs
+from bulkhead.risk.frontier.choose import NOTHING, criterion, nearest, peer
+from bulkhead.risk.frontier.write import best, constants, plot
+from bulkhead.risk.scales import DAY, HOUR
+from bulkhead.risk.words import RiskWord
+
+START = 1_577_836_800  # 2020-01-01
+EFFORT = Effort(idle=6, crash=6, every=4)
+GRID = Grid((4 * HOUR, 14 * HOUR), (12_500, 20_000), (0, 2_500))
+
+
+def prices(days: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Hourly closes of a walk whose vol comes and goes."""
+    draw = np.random.default_rng(seed)
+    hours = np.arange(days * 24)
+    moves = draw.standard_t(4, len(hours)) * 0.005 * (1 + 0.6 * np.sin(hours / 900))
+    return START + HOUR * hours, 2000 * np.exp(np.cumsum(moves) * 0.7)
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    at, close = prices(500)
+    crashes = []
+    for day in (200, 420):
+        steps = np.arange(START + day * DAY, START + (day + 2) * DAY, 300)
+        fall = np.where(steps > steps[200], np.maximum(1 - (steps - steps[200]) / 20_000, 0.75), 1.0)
+        crashes.append(Window(f"day {day}", steps, np.interp(steps, at, close) * fall))
+    return Market.of("ETH", at, close, crashes)
+
+
+def test_frontier__more_margin__liquidates_fewer_and_asks_more(market: Market) -> None:
+    rows = frontier([market], Span(0, 2**40), GRID, EFFORT)
+    assert [r.setting for r in rows] == [
+        replace(margin, kappa_bps=kappa) for margin in GRID.margins() for kappa in GRID.kappas
+    ]
+    for low, high in zip(rows[::2], rows[1::2], strict=True):
+        assert low.mean_im < high.mean_im and low.liquidated >= high.liquidated
+        assert (low.jumps, low.swing) == (high.jumps, high.swing)
+    short, long = rows[0], rows[2]
+    assert short.mean_im < long.mean_im
+    # a share that does not move: margins swing less
+    assert rows[4].swing < rows[0].swing
+    assert all(row.losses["24 h"] >= row.losses["12 s"] >= 0 for row in rows)
+    assert all(row.worst[name] >= row.losses[name] for row in rows for name in measure.DELAYS)
+
+
+def test_hold__vault_at_its_need__is_just_never_below_its_margin(market: Market) -> None:
+    sigma = market.path.sigma()
+    weeks = market.weeks(START, START + 150 * DAY)
+    for held in measure.idle(measure.ours(Setting()), market, sigma, weeks[:2], 6, 1):
+        need = held.need()
+        below = ((need * (1 - 1e-9) - 1e-6 + held.gain) < held.maintenance) & held.alive
+        assert below.any(axis=0)[need > 0].all()
+        assert not (((need + 1e-6 + held.gain) < held.maintenance) & held.alive).any()
+
+
+def test_losses__vault_without_margin__loses_what_the_crash_takes(market: Market) -> None:
+    (one, *_) = measure.crashes(measure.ours(Setting()), market, lambda path: path.sigma(), 20, 1)
+    bare = one.losses(np.zeros(20))
+    rich = one.losses(np.full(20, 1e9))
+    assert bare["30 min"] > 0 and bare["24 h"] > 0 and max(rich.values()) == 0
+
+
+def test_peer__same_vaults__has_no_setting(market: Market) -> None:
+    row = peer([market], Span(0, 2**40), EFFORT)
+    assert row.setting is None and row.mean_im > 0 and row.swing >= 1
+
+
+def row(kappa: int, im: float, liquidated: float, prompt: float = 0.0, outage: float = 0.0) -> Row:
+    losses = {"12 s": 0.0, "5 min": 0.0, "30 min": prompt, "24 h": outage}
+    return Row(Setting(kappa_bps=kappa), im, liquidated, losses, losses, 0.0, 1.0)
+
+
+def test_criterion__takes_the_fewest_liquidations_within_its_bounds() -> None:
+    rows = [
+        row(12_500, 0.08, 0.4),
+        row(15_000, 0.08, 0.3),
+        row(16_000, 0.07, 0.1, prompt=1e-3),
+        row(17_000, 0.07, 0.1, outage=5e-3),
+        row(18_000, 0.09, 0.05),
+    ]
+    bound = row(11_000, 0.1, 0.1, outage=2e-3)
+    assert criterion(rows, bound, 0.08)[0] == 1
+    assert criterion(rows[2:3], bound, 0.08) == (
+        None,
+        "Every setting loses something when takers come within half an hour.",
+    )
+    assert criterion(rows[3:4], bound, 0.08)[0] is None
+    assert criterion(rows[4:], bound, 0.08)[0] is None
+    assert nearest(rows, Setting(kappa_bps=15_200)) == 1
+    assert best(rows) == [2, 4]
+    assert NOTHING < 1e-6
+
+
+def test_constants__written__are_python_with_what_was_taken() -> None:
+    setting = Setting(8 * HOUR, 16_500, 2_500, 8_000)
+    names: dict[str, object] = {}
+    text = constants(setting, "From a test.")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            names[node.targets[0].id] = ast.literal_eval(node.value)
+    assert names == {
+        "Z_MILLI": calibrated.Z_MILLI, "P_MILLI": calibrated.P_MILLI, "HORIZON_SECONDS": 28_800,
+        "KAPPA_CALM_BPS": 16_500, "KAPPA_STRESS_BPS": 19_000, "STRESS_SHARE_BPS": 2_500, "STRESS_VOL_BPS": 8_000,
+    }  # fmt: skip
+    # and what is in force is such a text
+    assert set(names) == {name for name in vars(calibrated) if name.isupper()}
+
+
+def test_plot__frontier__is_a_picture_with_every_line() -> None:
+    rows = [row(k, k / 1e5, 1 - k / 3e4) for k in (12_500, 15_000, 18_000)]
+    drawn = plot(Choice(rows, rows, (rows[0], rows[0]), 0, 2))
+    names = [n.firstChild.data for n in xml.dom.minidom.parseString(drawn).getElementsByTagName("text")]
+    assert {"h 14 h", "today", "taken", "Deribit standard"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"horizon_seconds": 3_600}, {"kappa_bps": 10_000}, {"stress_share_bps": 6_000}, {"stress_vol_bps": 500}],
+)
+def test_setting__beyond_the_bounds_of_risk_parameters__is_refused(change: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        Setting(**change)
+
+
+def test_market__too_short__is_refused() -> None:
+    at, close = prices(200)
+    with pytest.raises(ValueError, match="too few"):
+        Market.of("ETH", at, close, [])
+
+
+def test_gains__of_a_pair__grow_with_moves_beyond_the_margin(market: Market) -> None:
+    path, sigma = market.path, market.path.sigma()
+    at = path.at[6_000:50_000:6]
+    close = path.price[6_000:50_000:6]
+    still = pairs.Bars(at[1:], close[:-1], close[:-1] * 0.99, close[:-1] * 1.01)
+    wild = replace(still, low=close[:-1] * 0.5, high=close[:-1] * 2)
+    assert max(pairs.gains(still, path, sigma, Setting()).values()) < 0
+    assert min(pairs.gains(wild, path, sigma, Setting()).values()) > 0
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+
+def write_market(folder: Path, days: int = 500) -> tuple[Path, Path]:
+    at, close = prices(days)
+    hours = folder / "ETHUSD_1h.csv"
+    hours.write_text("ts,close\n" + "\n".join(f"{t},{p:.6f}" for t, p in zip(at, close, strict=True)) + "\n")
+    crashes = folder / "crash"
+    crashes.mkdir()
+    (crashes / "README.md").write_text("Not prices.\n")
+    for day in (200, 420):
+        steps = np.arange(START + day * DAY, START + (day + 1) * DAY, 300)
+        lines = [f"{t},{p:.6f}" for t, p in zip(steps, np.interp(steps, at, close), strict=True)]
+        (crashes / f"day{day}.csv").write_text("ts,eth_close\n" + "\n".join(lines) + "\n")
+    return hours, crashes
+
+
+def run(*arguments: object):
+    return CliRunner(mix_stderr=False).invoke(main, ["calibrate", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_calibrate__crashes__prints_the_frontier_and_draws_it(tmp_path: Path) -> None:
+    hours, crashes = write_market(tmp_path)
+    small = ("--horizons", "8,14", "--kappas", "1.25:1.75:0.25", "--shares", "0", "--vaults", 4, "--fit-to", 2020)
+    picture = tmp_path / "frontier.svg"
+    shown = run(hours, "--crashes", crashes, *small, "--plot", picture)
+    assert shown.exit_code == 0, shown.stderr
+    assert "today" in shown.stdout and "Deribit standard" in shown.stdout and "judgement" in shown.stdout
+    assert picture.read_text().startswith("<svg")
+    found = json.loads(run(hours, "--crashes", crashes, *small, "--json").stdout)
+    assert len(found["rows"]) == len(found["judged"]) == 6
+    assert found["rows"][0]["setting"]["horizon_seconds"] == 28_800
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--horizons", "3"), "horizon_seconds is 10800"),
+        (("--kappas", "1.0:2:0.1"), "kappa_bps is 10000"),
+        (("--kappas", "1.2"), "least:most:step"),
+        (("--shares", "0.7"), "stress_share_bps is 7000"),
+        (("--fit-to", "2030"), "years of the judgement"),
+    ],
+)
+def test_calibrate__bad_numbers__one_sentence(tmp_path: Path, options: tuple[str, str], sentence: str) -> None:
+    hours, crashes = write_market(tmp_path)
+    shown = run(hours, "--crashes", crashes, "--write", *options)
+    assert shown.exit_code == 1 and sentence in shown.stderr and shown.stdout == ""
+
+
+def test_calibrate__bad_files__one_sentence_and_nothing_written(tmp_path: Path) -> None:
+    before = Path(calibrated.__file__).read_text()
+    hours, crashes = write_market(tmp_path, days=300)
+    cases = {
+        "needs --crashes": (hours, "--write"),
+        "There is no folder": (hours, "--crashes", tmp_path / "none"),
+        "too few": (hours, "--crashes", crashes),
+        "asset's symbol": (hours.rename(tmp_path / "1h.csv"), "--crashes", crashes),
+    }
+    for sentence, arguments in cases.items():
+        if not arguments[0].exists():
+            (tmp_path / "1h.csv").rename(hours)
+        shown = run(*arguments)
+        assert shown.exit_code == 1 and sentence in shown.stderr, (sentence, shown.stderr)
+        if sentence == "too few":
+            hours.rename(tmp_path / "1h.csv")
+    assert Path(calibrated.__file__).read_text() == before
+    assert RiskWord().horizon_seconds == calibrated.HORIZON_SECONDS
