@@ -94,7 +94,7 @@ def greek_terms() -> dict[str, float]:
     at = snapshot()
     years = at.seconds / (365 * DAY)
     width = IV * math.sqrt(years)
-    reach = 3 * SIGMA * math.sqrt(14 * 3600 / (365 * DAY))
+    reach = RISK.greeks_move / 10 * SIGMA * math.sqrt(14 * 3600 / (365 * DAY))
 
     def delta(factor: float) -> float:
         d1 = math.log(SPOT * factor / 1_800) / width + width / 2

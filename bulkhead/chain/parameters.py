@@ -112,33 +112,12 @@ def _risk_rows() -> Iterator[_Row]:
     # the defaults of the risk word belong to the margin mirror; places, bounds and reasons are added here
     defaults = RiskWord()
     for name, bits, least, greatest, unit, why in (
-        (
-            "kappa_calm_bps",
-            16,
-            calibrated.KAPPA_CALM_BPS,
-            30_000,
-            "bp",
-            "IM/MM in calm; moves no bad debt, buys fewer liquidations",
-        ),
-        (
-            "kappa_stress_bps",
-            16,
-            calibrated.KAPPA_STRESS_BPS,
-            30_000,
-            "bp",
-            "IM/MM once the fast vol is three times the slow one",
-        ),
+        ("kappa_calm_bps", 16, 11_000, 30_000, "bp", "IM/MM in calm; moves no bad debt, buys fewer liquidations"),
+        ("kappa_stress_bps", 16, 11_000, 30_000, "bp", "IM/MM once the fast vol is three times the slow one"),
         ("proximity_bps", 16, 0, 5_000, "bp", "extra IM for withdrawing or adding risk near liquidation"),
         ("lambda_bps", 16, 0, 20_000, "bp", "slope of the concentration add-on, which is capped at a factor of 2"),
         ("liquidity_scale", 40, 0, 10**12, "quote", "size of a vault from which IM grows; 0 = off, set per deployment"),
-        (
-            "horizon_seconds",
-            18,
-            calibrated.HORIZON_SECONDS,
-            172_800,
-            "s",
-            "time in which a position is sold; backtest 2018-2026",
-        ),
+        ("horizon_seconds", 18, 14_400, 172_800, "s", "time in which a position is sold; backtest 2018-2026"),
         ("tail_bps", 8, 10, 250, "bp", "ES level 99 %"),
         ("short_floor_bps", 16, 20, 500, "bp of spot", "gap risk of far strikes; Derive 0.3-2 %, Deribit 1 %"),
         ("iv_floor_bps", 16, 1_000, 10_000, "bp", "an up-shock takes its percentage of at least this vol"),
@@ -155,7 +134,14 @@ def _risk_rows() -> Iterator[_Row]:
         ),
         ("static_least", 10, 30, 400, "1e-3 of spot", "STATIC b: least of a short option; Deribit, Aevo"),
         ("static_future", 10, 30, 400, "1e-3 of spot", "STATIC c: of a future"),
-        ("greeks_move", 8, 20, 60, "0.1 standard deviations", "GREEKS k: the move over the horizon"),
+        (
+            "greeks_move",
+            8,
+            20,
+            60,
+            "0.1 standard deviations",
+            "GREEKS k: the move over the horizon; at 30 it lost where ES does not",
+        ),
     ):
         yield name, bits, getattr(defaults, name), least, greatest, unit, why
 

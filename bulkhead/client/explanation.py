@@ -82,6 +82,7 @@ class Market:
             sigma_now=sigma,
             vol_ratio=_between("The vol ratio", self.vol_ratio, 0, 1000 * WAD),
             surface_near=vol,
+            window_seconds=OracleWord().window_seconds,
         )
 
 

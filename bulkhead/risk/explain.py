@@ -248,7 +248,7 @@ def _es_parts(position: Position) -> tuple[Part, ...]:
 def _greeks_parts(position: Position) -> tuple[Part, ...]:
     terms = greeks.terms(position.legs, position.snapshot, position.risk)
     by_es = terms.es > terms.own
-    names = ("delta", "gamma", "vega", "theta", "floor")
+    names = ("delta", "gamma", "vega", "decay", "floor")
     own = tuple(
         Part("floor of short options" if name == "floor" else name, getattr(terms, name), not by_es) for name in names
     )

@@ -345,7 +345,7 @@ class RiskWord:
     static_otm: int = 150
     static_least: int = 100
     static_future: int = 100
-    greeks_move: int = 30
+    greeks_move: int = 40
 
     def __post_init__(self) -> None:
         for name, bits in _RISK_LAYOUT:
