@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.common import show
-from bulkhead.replay.price_paths.history import read_history, read_window
+from bulkhead.replay.price_paths.history import read_history, read_hours, read_window
 from bulkhead.risk import calibration
 
 if TYPE_CHECKING:
@@ -169,10 +169,15 @@ def _choose(
         if any(not len(m.weeks(span.first, span.last)) for m in markets):
             raise BadInput(f"No whole week of the prices lies in the years of {what}.")
     choice = choose(markets, *spans, grid, Effort(vaults, vaults), told=lambda text: click.echo(text, err=True))
+    earned = _pairs(files, markets, choice)
     if as_json:
-        click.echo(json.dumps(choice.plain()))
+        click.echo(json.dumps({**choice.plain(), "pairs": earned}))
     else:
         _print(choice, fit_to)
+        for name, (leg, gain) in earned.items():
+            click.echo(
+                f"Pair of own vaults that earns most, {name}: {leg}, {gain * 1e4:+.2f} bp of notional after the fee."
+            )
     if plot:
         plot.write_text(drawn(choice))
     if write:
@@ -182,6 +187,19 @@ def _choose(
         assert setting is not None
         HOME.write_text(constants(setting, f"Fit on {', '.join(m.name for m in markets)} to {fit_to}."))
         click.echo(f"wrote {HOME.name}; now `python -m benchmarks.generate_scenarios` and `make docs`", err=True)
+
+
+def _pairs(files: Sequence[Path], markets: Sequence[Market], choice: Choice) -> dict[str, tuple[str, float]]:
+    """For today's setting and the one taken, the pair of own vaults that earns most until its expiry."""
+    from bulkhead.risk.frontier import pairs
+
+    hours = [(read_hours(file), market.path) for file, market in zip(files, markets, strict=True)]
+    found = {}
+    for name, at in (("today", choice.today), ("taken", choice.taken)):
+        setting = None if at is None else choice.rows[at].setting
+        if setting is not None:
+            found[name] = pairs.worst(hours, setting)
+    return found
 
 
 def _print(choice: Choice, fit_to: int) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.replay.price_paths.bars import read_closes
+from bulkhead.replay.price_paths.bars import read_bars, read_closes
 from bulkhead.risk.calibration import HOUR, History
 from bulkhead.risk.frontier import Window
+from bulkhead.risk.frontier.market import WARM_UP
+from bulkhead.risk.frontier.pairs import Bars
 
 
 def read_history(path: Path | str, asset: str | None = None) -> History:
@@ -56,3 +58,19 @@ def read_window(path: Path | str, asset: str, seconds: int = 300) -> Window:
     even = np.arange(-(-ends[0] // seconds), ends[-1] // seconds + 1) * seconds
     price = np.array([float(close) for _, close in rows])
     return Window(name.split(".")[0], even, price[np.searchsorted(ends, even, "right") - 1])
+
+
+def read_hours(path: Path | str) -> Bars:
+    """Hours with the lowest and highest price of each, from when vols are warm; after a hole none.
+
+    Args:
+        path: A file of hourly bars.
+
+    Raises:
+        BadInput: A sentence that names the file.
+    """
+    bars = read_bars(path)
+    at = np.array([bar.at for bar in bars], np.float64)
+    close, low, high = (np.array([getattr(bar, x) for bar in bars]) / 1e8 for x in ("close", "low", "high"))
+    whole = (np.diff(at) == HOUR) & (at[1:] > at[0] + WARM_UP)
+    return Bars(at[1:][whole], close[:-1][whole], low[1:][whole], high[1:][whole])

@@ -6,6 +6,7 @@ be worth the fee of opening it again when its tenor is over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,8 @@ from bulkhead.risk.scales import HOUR, YEAR
 from bulkhead.risk.vol_path import VolPath
 from bulkhead.risk.words import Kind
 
-#: Fee of a taker and its cap, as shares of notional and premium.
-FEE, FEE_CAP = 0.0003, 0.125
+#: Fee of a taker and the least of it, shares of notional, and its cap, a share of premium.
+FEE, LEAST_FEE, FEE_CAP = 0.0003, 0.00003, 0.125
 #: An hour's move from which a pair may win at all.
 LEAST_MOVE = 0.02
 #: (kind, side, strike over spot, hours to expiry) of the leg that loses.
@@ -38,6 +39,15 @@ class Bars:
     open: Floats
     low: Floats
     high: Floats
+
+
+def worst(found: Sequence[tuple[Bars, VolPath]], setting: Setting) -> tuple[str, float]:
+    """The leg whose pair earns most in any market, and what; negative is well."""
+    best = ("", -np.inf)
+    for bars, path in found:
+        sigma = path.sigma(setting.stress_share_bps / 1e4, setting.stress_vol_bps / 1e4)
+        best = max(best, *gains(bars, path, sigma, setting).items(), key=lambda one: one[1])
+    return best[0], float(best[1])
 
 
 def gains(bars: Bars, path: VolPath, sigma: Floats, setting: Setting) -> dict[str, float]:
@@ -60,7 +70,9 @@ def gains(bars: Bars, path: VolPath, sigma: Floats, setting: Setting) -> dict[st
         falls = kind == Kind.PUT or (kind == Kind.FUTURE and side > 0)
         later = side * _worth(kind, (bars.low if falls else bars.high)[some], strike, iv, tenor - 1)
         short = np.maximum(-(im + later - asked.value), 0) / spot
-        fee = FEE if kind == Kind.FUTURE else min(FEE, FEE_CAP * float(np.mean(np.abs(asked.value) / spot)))
+        premium = np.abs(asked.value) / spot
+        fees = np.full(size, FEE) if kind == Kind.FUTURE else np.clip(FEE_CAP * premium, LEAST_FEE, FEE)
+        fee = float(fees.mean()) if size else FEE
         name = f"{'long' if side > 0 else 'short'} {kind.name.lower()}{f' {ratio:.0%}' if ratio else ''} {tenor} h"
         found[name] = float(short.sum() / hours * tenor - fee)
     return found

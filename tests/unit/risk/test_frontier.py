@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.cli import main
 from bulkhead.risk import calibrated
 from bulkhead.risk.frontier import Choice, Effort, Grid, Market, Row, Setting, Span, Window, frontier, measure, pairs
 from bulkhead.risk.frontier.choose import NOTHING, criterion, nearest, peer
+from bulkhead.risk.frontier.setting import BOUNDS, STRESSED_MORE
 from bulkhead.risk.frontier.write import best, constants, plot
 from bulkhead.risk.scales import DAY, HOUR
 from bulkhead.risk.words import RiskWord
@@ -139,6 +141,13 @@ def test_setting__beyond_the_bounds_of_risk_parameters__is_refused(change: dict[
         Setting(**change)
 
 
+def test_bounds__of_a_setting__are_those_on_chain() -> None:
+    for name in ("horizon_seconds", "stress_share_bps", "stress_vol_bps"):
+        assert BOUNDS[name] == (PARAMETERS[name].least, PARAMETERS[name].greatest)
+    calm, stressed = PARAMETERS["kappa_calm_bps"], PARAMETERS["kappa_stress_bps"]
+    assert BOUNDS["kappa_bps"] == (calm.least, stressed.greatest - STRESSED_MORE)
+
+
 def test_market__too_short__is_refused() -> None:
     at, close = prices(200)
     with pytest.raises(ValueError, match="too few"):
@@ -161,7 +170,8 @@ def test_gains__of_a_pair__grow_with_moves_beyond_the_margin(market: Market) -> 
 def write_market(folder: Path, days: int = 500) -> tuple[Path, Path]:
     at, close = prices(days)
     hours = folder / "ETHUSD_1h.csv"
-    hours.write_text("ts,close\n" + "\n".join(f"{t},{p:.6f}" for t, p in zip(at, close, strict=True)) + "\n")
+    rows = [f"{t},{p:.6f},{p * 1.01:.6f},{p * 0.99:.6f},{p:.6f}" for t, p in zip(at, close, strict=True)]
+    hours.write_text("ts,open,high,low,close\n" + "\n".join(rows) + "\n")
     crashes = folder / "crash"
     crashes.mkdir()
     (crashes / "README.md").write_text("Not prices.\n")
@@ -182,11 +192,13 @@ def test_calibrate__crashes__prints_the_frontier_and_draws_it(tmp_path: Path) ->
     picture = tmp_path / "frontier.svg"
     shown = run(hours, "--crashes", crashes, *small, "--plot", picture)
     assert shown.exit_code == 0, shown.stderr
-    assert "today" in shown.stdout and "Deribit standard" in shown.stdout and "judgement" in shown.stdout
+    for told in ("today", "Deribit standard", "judgement", "Pair of own vaults that earns most, today"):
+        assert told in shown.stdout
     assert picture.read_text().startswith("<svg")
     found = json.loads(run(hours, "--crashes", crashes, *small, "--json").stdout)
     assert len(found["rows"]) == len(found["judged"]) == 6
     assert found["rows"][0]["setting"]["horizon_seconds"] == 28_800
+    assert found["pairs"]["today"][1] < 0
 
 
 @pytest.mark.parametrize(
