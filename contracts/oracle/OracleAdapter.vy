@@ -761,7 +761,7 @@ def _vols(
             block.timestamp <= surfaces_._live_until(now.surface) and surfaces_._fade(now.surface) == 0
         )
     # in stored units, so that a ramped sigma that has caught up is equal and not nearly equal
-    now.sigma_now = unsafe_mul(unsafe_div(oracle_word._sigma(params, now.sigma_now), VOL_UNIT), VOL_UNIT)
+    now.sigma_now = oracle_word._sigma(params, now.sigma_now)
     # up by the ramp at most, and only while the price is active; sigma falls at once, the anchors by the ramp
     now.sigma = min(now.sigma_now, self._grown(now.sigma, growth))
     now.week = self._towards(now.week, realised.week, growth)
@@ -824,7 +824,7 @@ def _window_of(market: uint256, expiry: uint256, params: uint256) -> Window:
         return window
     window.word = self._cell(market, expiry, params)
     window.length = words_._window(window.word)
-    window.start = unsafe_sub(expiry, min(window.length, expiry))
+    window.start = unsafe_sub(expiry, window.length)
     window.is_open = block.timestamp > window.start
     return window
 

@@ -57,7 +57,7 @@ LONG_AT: constant(uint256) = 88
 BASE_AT: constant(uint256) = 132
 INSTANT_AT: constant(uint256) = 228
 VOL_MASK: constant(uint256) = 2**44 - 1
-VOL_UNIT: constant(uint256) = 10**6
+VOL_UNIT: constant(uint256) = oracle_word.VOL_UNIT
 
 CELL_WINDOW_AT: constant(uint256) = 108
 CELL_DELAY_AT: constant(uint256) = 124

@@ -10,6 +10,9 @@ RATE_OFFSET: constant(uint256) = 2**15
 
 WORD_BITS: constant(uint256) = 244
 
+# in which vols are kept [wad]: sigma_m and its floor are multiples of it
+VOL_UNIT: constant(uint256) = 10**6
+
 
 @internal
 @pure
@@ -130,7 +133,7 @@ def _sigma(word: uint256, vol: uint256) -> uint256:
         unsafe_mul(max(vol, least), unsafe_sub(scales.BPS_IN_ONE, share)),
         unsafe_mul(unsafe_mul(word >> 228, scales.BPS), share),
     )
-    return max(unsafe_div(blended, scales.BPS_IN_ONE), least)
+    return max(unsafe_mul(unsafe_div(blended, scales.BPS_IN_ONE * VOL_UNIT), VOL_UNIT), least)
 
 
 @internal
