@@ -106,5 +106,6 @@ ROWS = [
     Row(RULES, "transfer_ownership", "governor", lambda s, v: (s.people["heir"],)),
     Row(RULES, "accept_ownership", "heir", lambda s, v: ()),
     Row("VolSurface", "publish", "stranger", published),
+    Row("VolSurface", "stop", "guardian", lambda s, v: (MARKET,)),
     Row("VolSurface", "set_publishers", "governor", lambda s, v: (MARKET, [], 0, 3600, 1000)),
 ]

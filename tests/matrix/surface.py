@@ -37,6 +37,7 @@ ROLES: dict[str, str] = {
     "OracleAdapter.configure": "oracle/only-parameters",
     "OracleAdapter.set_fallback": "oracle/only-parameters",
     "OracleAdapter.set_surface": "oracle/only-surface",
+    "OracleAdapter.stop_surface": "oracle/only-surface",
     "ExpiryPrices.carry": "expiry/only-oracle",
 }
 
