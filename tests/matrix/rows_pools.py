@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bulkhead.chain import system
-from bulkhead.chain.parameters import feeds_argument
+from bulkhead.chain.listing import feeds_argument
 from bulkhead.vol import surface as vol
 from tests.evm import CHAIN_ID
 from tests.matrix.rows import Row
@@ -92,7 +92,7 @@ ROWS = [
     Row(MAKER, "defund", "quoter", lambda s, v: (v, 10 * UNIT), "desk"),
     Row(MAKER, "cancel_quotes", "quoter", lambda s, v: (v, 1), "desk"),
     Row(MAKER, "set_caps", "desks", lambda s, v: (v, WAD, WAD), "desk"),
-    Row(MAKER, "set_bounds", "desks", lambda s, v: (QUOTER.address, 60, 60, UNIT, 10**12)),
+    Row(MAKER, "set_bounds", "desks", lambda s, v: ((QUOTER.address, 60, 60, UNIT, 10**12, 0),)),
     Row(MAKER, "transfer_ownership", "desks", lambda s, v: (s.people["heir"],)),
     Row(RULES, "list_market", "governor", listing),
     Row(RULES, "set_parameter", "governor", lambda s, v: (MARKET, "dust", 20)),

@@ -17,26 +17,34 @@ ANY_PRICE = 2**255 - 1
 HOUSE, TOKEN, VENUE, AUCTION = "Clearinghouse", "VaultToken", "Exchange", "Liquidator"
 
 
+def asked(scene: Scene, kind: Kind, size: int, vault: int) -> tuple[Any, ...]:
+    """A fill of a whole order, whatever its price, its fee and the deficit of its cell."""
+    return (*scene.order(kind, False, size), vault, size, ANY_PRICE, MAX, MAX, 0)
+
+
+def together(scene: Scene, vault: int) -> tuple[Any, ...]:
+    """Orders of the maker that take from one another."""
+    return scene.people["maker"], scene.vaults["rich"], [(scene.series(Kind.PUT), 1)], False, 1
+
+
 def opening(scene: Scene, vault: int) -> tuple[Any, ...]:
     """A tenth of a call bought."""
-    return (*scene.order(Kind.CALL, False, UNIT // 10), vault, UNIT // 10, ANY_PRICE, MAX)
+    return (asked(scene, Kind.CALL, UNIT // 10, vault),)
 
 
 def closing(scene: Scene, vault: int) -> tuple[Any, ...]:
     """Half of a short put bought back."""
-    return (*scene.order(Kind.PUT, False, UNIT // 2), vault, UNIT // 2, ANY_PRICE, MAX)
+    return (asked(scene, Kind.PUT, UNIT // 2, vault),)
 
 
 def both(scene: Scene, vault: int) -> tuple[Any, ...]:
     """A short put bought back in two parts."""
-    fills = [(*scene.order(Kind.PUT, False, size), vault, size, ANY_PRICE, MAX) for size in (UNIT // 4, UNIT // 5)]
-    return fills, 0, 0, 0
+    return [asked(scene, Kind.PUT, size, vault) for size in (UNIT // 4, UNIT // 5)], 0, 0, 0
 
 
 def first(scene: Scene, vault: int) -> tuple[Any, ...]:
     """A vault opened, funded and filled."""
-    order, signature = scene.order(Kind.CALL, False, UNIT // 10)
-    return order, signature, 0, 500 * UNIT, UNIT // 10, ANY_PRICE, MAX, NO_PERMIT
+    return asked(scene, Kind.CALL, UNIT // 10, 0), 0, 500 * UNIT, NO_PERMIT
 
 
 def granted(scene: Scene, vault: int) -> tuple[Any, ...]:
@@ -103,13 +111,14 @@ ROWS = [
     Row(VENUE, "fill_many", "trader", both, "margined", "closing"),
     Row(VENUE, "open_and_fill", "trader", first),
     Row(VENUE, "cancel", "maker", lambda s, v: ([b"\1" * 32],)),
+    Row(VENUE, "cancel_together", "maker", together),
     Row(VENUE, "bump_epoch", "trader", lambda s, v: (v, 1), "margined"),
     Row(VENUE, "cancel_series", "trader", series, "margined"),
     Row(VENUE, "set_caps", "trader", lambda s, v: (v, WAD, WAD), "margined"),
     Row(VENUE, "collect_fees", "governor", lambda s, v: (s.token.address, s.people["governor"])),
     Row("QuoteBoard", "post", "stranger", lambda s, v: tuple([one] for one in s.order(Kind.CALL, False, UNIT))),
     Row("MarginGate", "check_own", "stranger", lambda s, v: (1, *loaded(s, v)), "margined"),
-    Row("MarginGate", "review", "stranger", lambda s, v: (*loaded(s, v), 0), "margined"),
+    Row("MarginGate", "review", "stranger", loaded, "margined"),
     Row(AUCTION, "flag", "keeper", lambda s, v: (s.vaults["frail"],)),
     Row(AUCTION, "flag_many", "keeper", lambda s, v: ([s.vaults["frail"]],), skips=True),
     Row(AUCTION, "take", "taker", lambda s, v: (s.vaults["weak"], WAD, v, LIMITS, MAX, b""), "into"),

@@ -292,6 +292,7 @@ class Scene:
             "size": size,
             "expiry": self.now + 60,
             "max_fee": 2**128,
+            "max_deficit": 2**127,
         }
         made = Order(**{**values, **changes})
         return made.to_tuple(), orders.sign(made, self.system.domain, self.maker.key)
