@@ -5,7 +5,7 @@ import pytest
 
 from bulkhead.risk import exact, margin
 from bulkhead.risk.words import WAD, Leg, Model, RiskWord
-from tests.worlds.system import call, cash, future, put, weekly
+from tests.worlds.system import System, call, cash, future, put, weekly
 
 EXPIRY = weekly(2)
 MANAGE = 4
@@ -64,7 +64,11 @@ def test_check__static_taker__keeps_the_larger_of_its_ratios(system, trader, des
     assert system.MarginGate.check((2, 0, 0, ZEROS), words, legs, legs, prices) == high
 
 
-def test_set_model__below_maintenance__is_no_way_out(system, trader, desk):
+def test_set_model__below_maintenance__is_no_way_out():
+    # a market whose GREEKS looks less far than ES, so that it asks less of a future
+    system = System(greeks_move=30)
+    trader, maker = boa.env.generate_address(), boa.env.generate_address()
+    desk = system.open(maker, 500_000)
     vault = system.open(trader, 20_000)
     system.novate(desk, vault, [future(100), cash(-200_000)], EXPIRY)
     system.wait(60, 1_945.0)
