@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def kupiec(days: int, hits: int, expected: float) -> float:
     return _tail(2 * (_likelihood(hits, days, hits / days) - _likelihood(hits, days, expected)))
 
 
-def christoffersen(counts: np.ndarray) -> float:
+def christoffersen(counts: np.ndarray[Any, np.dtype[np.int64]]) -> float:
     """p-value of independence; counts[i, j] are days in state j after a day in state i (1: exceeded)."""
     after_none, after_hit = counts[0].sum(), counts[1].sum()
     if after_hit == 0 or counts[:, 1].sum() == 0:

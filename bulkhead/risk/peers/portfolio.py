@@ -219,7 +219,8 @@ class DerivePortfolio2:
         owed = np.minimum(1.0, self.discount[1] * np.exp(years * (short * p.rate + short_add)) * present)
 
         def gains(worth: Floats) -> Floats:
-            return np.where(worth >= 0, worth * kept, worth * owed) - value
+            worths: Floats = np.where(worth >= 0, worth * kept, worth * owed) - value
+            return worths
 
         worst = self._basis(options, value, present, years)
         rise, fall = vol_moves(p.seconds, *self.vols, self.powers, self.day_floor)
@@ -244,7 +245,8 @@ class DerivePortfolio2:
     def _basis(self, options: Options, value: Floats, present: Floats, years: Floats) -> Floats:
         """What a move of the forward alone would cost, scaled by time; not above 0."""
         moved = options.worth(np.array(self.basis), options.iv) * present - value
-        return np.minimum(moved.min(axis=0), 0.0) * (self.basis_add + self.basis_multiple * years)
+        cost: Floats = np.minimum(moved.min(axis=0), 0.0) * (self.basis_add + self.basis_multiple * years)
+        return cost
 
     def _turned(self, options: Options) -> tuple[Floats, Floats]:
         """Vols of the legs after the skew has turned: one wing up and one down, and both up."""
