@@ -220,7 +220,7 @@ def on_chain(given: argparse.Namespace) -> None:
         print(crash_chain.line(name, numbers_), flush=True)
         failed |= bool(numbers_["failed"])
         if given.docs:
-            found = json.loads(RESULTS.read_text())
+            found = crash_page.results()
             found.setdefault("chain", {})[name] = {**numbers_, "deviation_bps": given.deviation}
             crash_page.write(found)
     raise SystemExit(int(failed))
@@ -235,7 +235,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--assets", nargs="*", choices=("eth", "btc"), default=["eth", "btc"])
     parser.add_argument("--crashes", nargs="*", choices=list(CRASHES), default=list(CRASHES))
-    parser.add_argument("--rules", nargs="*", choices=known, default=known, metavar="RULE", help=", ".join(known))
+    parser.add_argument(
+        "--rules", nargs="*", choices=known, default=known, metavar="RULE", help=", ".join(known).replace("%", "%%")
+    )
     parser.add_argument("--latency", nargs="*", choices=list(LATENCIES), default=list(LATENCIES))
     parser.add_argument("--deviation", type=int, default=50, help="a round at this move [basis points]")
     parser.add_argument("--idle", action="store_true", help="calm weeks instead of crashes")
@@ -255,7 +257,7 @@ def main() -> None:
     else:
         found = run_idle(given) if given.idle else run(given)
     if given.docs:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        kept = crash_page.results() if RESULTS.exists() else {}
         crash_page.write({"chain": kept.get("chain", {}), "idle": kept.get("idle", {}), **found})
 
 

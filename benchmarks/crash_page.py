@@ -31,7 +31,26 @@ def write(found: dict[str, Any]) -> None:
     """The page, its figure and the numbers they come from."""
     figure(found, ROOT / "docs" / "crashes.svg")
     (ROOT / "docs" / "crashes.md").write_text(page(found))
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    kept = rounded(found)
+    names = list(kept["runs"][0])
+    kept["runs"] = {"names": names, "rows": [[run[name] for name in names] for run in kept["runs"]]}
+    RESULTS.write_text(json.dumps(kept, separators=(",", ":")) + "\n")
+
+
+def results() -> dict[str, Any]:
+    """The numbers of the last page, as `write` was given them."""
+    kept: dict[str, Any] = json.loads(RESULTS.read_text())
+    kept["runs"] = [dict(zip(kept["runs"]["names"], row, strict=True)) for row in kept["runs"]["rows"]]
+    return kept
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six digits: what a table or a figure shows of them is fewer."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
 
 
 def pooled(runs: Sequence[Run], key: str) -> float:

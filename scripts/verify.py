@@ -101,11 +101,11 @@ def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
         assert isinstance(roles, list)
         findings += check_runtime(chain, name, "MakerVault", address, roles)
         vault = Contract(chain.rpc, abi.load("MakerVault"), address)
-        names = ("quoter", "edge_bps", "quote_seconds", "max_contracts", "cap")
+        names = ("quoter", "edge_bps", "quote_seconds", "max_contracts", "cap", "max_deficit")
         index, owner, *bounds = read(chain.rpc, [vault.query(n) for n in ("market", "owner", *names)])
         findings.append((index == market.index, f"{name} quotes in market {index}"))
         findings.append((owner == (market.maker.owner or known.deployer), f"{name} belongs to {owner}"))
-        wanted = maker_bounds(market.maker)
+        (wanted,) = maker_bounds(market.maker)
         first = [log.values for log in since_deployment(chain, vault, "BoundsChanged")][:1]
         # no bounds were set: all of them are still 0
         started = tuple(getattr(first[0], n) for n in names) if first else tuple(bounds)

@@ -110,4 +110,5 @@ def read(chain: Connection, market: int, expiry: int = 0) -> PriceCondition:
         market: Index of the market.
         expiry: Of the cell [unix seconds], 0 for the market alone.
     """
-    return PriceCondition.from_words(chain["OracleAdapter"].call("condition", market, expiry))
+    found = chain["OracleAdapter"].call("condition", market, expiry)
+    return PriceCondition.from_words([getattr(found, name) for name in PriceCondition.__dataclass_fields__])

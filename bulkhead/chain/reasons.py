@@ -180,6 +180,8 @@ SENTENCES: dict[str, str] = {
     "liquidator/still-unhealthy": "The vault is still below its maintenance margin.",
     "liquidator/unknown-vault": "There is no such vault, or it has been closed.",
     "liquidator/zero-fraction": "The share to take is zero.",
+    # PositionLens
+    "positions/page-size": "A page has 1 to 50 positions.",
     # AutoTopUp
     "top-up/above-trigger": "The vault's health is at or above the mandate's trigger.",
     "top-up/fully-collateralised": "The vault's collateral covers its worst case: it cannot be liquidated.",

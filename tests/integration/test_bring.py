@@ -21,7 +21,7 @@ from tests.worlds.pulled import EXPIRY, INSTANT, MINUTE, RIVAL, WINDOW, Bringing
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("bring", "poke", "fix", "settle", "claim", "flag")
 #: Words of `OracleAdapter.market_words`.
-SEEN, ANCHORS = 4, 5
+SEEN, ANCHORS, VARIANCES = 4, 5, 6
 
 
 def bring_the_best(market: PulledMarket, at: int) -> None:
@@ -38,8 +38,8 @@ def bring_the_best(market: PulledMarket, at: int) -> None:
     rival.execute(market.adapter, "bring", at, messages.payload(raw))
 
 
-def expected_variances(market: PulledMarket) -> tuple[int, ...]:
-    """What realised vol is by the mirror when it is folded from the honest sample of every ten minutes."""
+def expected_variances(market: PulledMarket) -> int:
+    """What the word of realised vol is by the mirror when it is folded from the honest sample of every ten minutes."""
     words = market.chain["OracleAdapter"].call("market_words", 1)
     listed_at, last = words[SEEN] >> 131, (words[ANCHORS] >> 228) * INSTANT
     first = Round(0, market.first_price * 10**10, listed_at)
@@ -47,7 +47,7 @@ def expected_variances(market: PulledMarket) -> tuple[int, ...]:
     for at in range(listed_at // INSTANT * INSTANT + INSTANT, last + 1, INSTANT):
         state = state.fold_upto(market.honest(at) * 10**10, at)
     assert last >= market.now - 2 * INSTANT
-    return state.variances.lanes()
+    return state.variances.word()
 
 
 @pytest.mark.parametrize(("form", "attacked"), [("redstone", True), ("redstone", False), ("pyth", False)])
@@ -68,7 +68,7 @@ def test_bring__one_honest_keeper__folds_vol_and_settles_at_the_average(form, at
         assert price == average and average > WAD
         path = sum(map(market.service.path, range(EXPIRY - WINDOW, EXPIRY))) * 10**10 // WINDOW
         print(f"{form}: {(price / path - 1) * 1e4:+.2f} bp of the path's own average")
-        assert tuple(market.chain["OracleAdapter"].call("realised_variances", 1)) == expected_variances(market)
+        assert market.chain["OracleAdapter"].call("market_words", 1)[VARIANCES] == expected_variances(market)
         assert not market.trader.vaults.get(bought).legs and not market.maker.vaults.get(desk).legs
         assert FeedWord.unpack(market.chain["OracleAdapter"].call("market_words", 1)[0]).kind == 2
         assert not bringing.said("bug") and not bringing.said("alert") and not bringing.said("reverted")

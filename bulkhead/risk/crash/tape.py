@@ -61,7 +61,8 @@ class Tape:
         rows: list[tuple[int, float, float, float, float, float]] = []
         seen = 0
         for number, (at, answer) in enumerate(everything):
-            while pending and pending[0][0] <= at:
+            # two rounds of one second are looked at one after the other, as on chain
+            while pending and pending[0][0] <= at and (closes is not None or seen <= number):
                 stamp, close = pending.popleft()
                 seen += 1
                 state = state.add(volatility.Round(seen, volatility.read_answer(close), stamp)).close(stamp)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations
 
 import pytest
@@ -40,7 +39,7 @@ def test_spread_labels__crowded_points__none_over_another():
 
 
 def test_figure__of_the_last_run__labels_do_not_overlap():
-    found = json.loads(crash_page.RESULTS.read_text())
+    found = crash_page.results()
     drawn, panels = crash_page.draw(found)
     assert len(panels) == len(crash_page.LATENCIES)
     for axis, labels in zip(drawn.axes, panels, strict=True):
@@ -50,7 +49,7 @@ def test_figure__of_the_last_run__labels_do_not_overlap():
 
 
 def test_page__of_the_last_run__is_the_one_in_docs():
-    found = json.loads(crash_page.RESULTS.read_text())
+    found = crash_page.results()
     assert crash_page.page(found) == (ROOT / "docs" / "crashes.md").read_text()
     assert {asset for asset, _ in crash_page.windows(found)} == {"eth", "btc"}
     assert all(crash_page.idle_share(found, rule) is not None for rule in crash_page.known_rules(found))

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from bulkhead.cli import common
+from bulkhead.cli import output
 
 LEGS = ", ".join(f"+{i}.5 call {2_000 + 100 * i}" for i in range(16))
 
@@ -22,7 +22,7 @@ def table() -> Table:
 
 
 def test_show__into_a_pipe__is_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
-    common.show(table())
+    output.Output(as_json=False).table(None, table())
     head, row = capsys.readouterr().out.splitlines()
     assert head.split() == ["vault", "owner", "legs"]
     assert row.split() == ["7", "0x" + "ab" * 20, *LEGS.split()]
@@ -31,9 +31,9 @@ def test_show__into_a_pipe__is_one_line_a_row(capsys: pytest.CaptureFixture[str]
 def test_show__on_a_narrow_terminal__loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(
-        common, "Console", lambda **_: Console(file=screen, force_terminal=True, color_system=None, width=80)
+        output, "Console", lambda **_: Console(file=screen, force_terminal=True, color_system=None, width=80)
     )
-    common.show(table())
+    output.Output(as_json=False).table(None, table())
     said = screen.getvalue()
     assert "\N{HORIZONTAL ELLIPSIS}" not in said
     assert all(f"{2_000 + 100 * i}" in said for i in range(16))

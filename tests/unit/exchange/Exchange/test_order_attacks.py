@@ -154,7 +154,7 @@ def test_multicall__cannot_reach_what_only_roles_may_call(world: World) -> None:
     house = world.clearinghouse
     for data in (
         house.novate.prepare_calldata(
-            (world.maker_vault, world.taker_vault, EXPIRY, [], 1, [0, 0], world.taker), [0] * 18
+            (world.maker_vault, world.taker_vault, EXPIRY, [], 1, [0, 0], world.taker), [0] * 19
         ),
         house.open.prepare_calldata(1, 0, world.maker.address, 1),
         house.withdraw.prepare_calldata(world.maker_vault, 1, world.taker),

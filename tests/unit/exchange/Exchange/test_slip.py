@@ -10,7 +10,7 @@ from eth_account import Account
 
 from bulkhead import orders, pricing
 from bulkhead.chain import system
-from bulkhead.chain.parameters import feeds_argument
+from bulkhead.chain.listing import feeds_argument
 from bulkhead.orders import Flags, Order, OrderLeg
 from bulkhead.risk.words import Kind, Leg, Snapshot
 from tests.contracts import deployer

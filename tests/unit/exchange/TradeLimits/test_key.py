@@ -252,6 +252,6 @@ def test_key__rolls_but_moves_no_tokens_between_vaults(world: World) -> None:
 
 def test_check__by_anyone_else__refused(world: World) -> None:
     with boa.reverts("limits/only-exchange"):
-        world.limits.check(1, 1, 0, [], True, 0, 0, [0] * 18, sender=world.maker.address)
+        world.limits.check(1, 1, 0, [], True, 0, 0, [0] * 19, sender=world.maker.address)
     with boa.reverts("limits/only-exchange"):
         world.limits.set_caps(1, 0, 1, 1, sender=world.maker.address)

@@ -25,7 +25,7 @@ def test_settle__without_legs__refused(system, trader):
 def test_finish__no_gate_waits__refused(system, trader):
     vault = system.open(trader, 600)
     with boa.env.prank(system.at["Liquidator"]), boa.reverts("clearinghouse/not-deferred"):
-        system.clearinghouse.finish(vault, [0] * 18)
+        system.clearinghouse.finish(vault, [0] * 19)
 
 
 def test_pay_from_cell__starved_of_gas__reverts_and_never_reads_as_a_refusal(system, trader):

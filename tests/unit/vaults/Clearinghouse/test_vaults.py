@@ -212,9 +212,9 @@ def test_mark__of_settlement__ends_debt_and_claim(system, trader):
 
 
 ROLE_CALLS = {
-    "novate": ((1, 2, 1, [], 0, [0, 0], EMPTY), [0] * 18),
-    "take": ((1, 2, 1, [], 0, [0, 0], EMPTY), ([0] * 9, 0, False, False), [0] * 18),
-    "finish": (1, [0] * 18),
+    "novate": ((1, 2, 1, [], 0, [0, 0], EMPTY), [0] * 19),
+    "take": ((1, 2, 1, [], 0, [0, 0], EMPTY), ([0] * 9, 0, False, False), [0] * 19),
+    "finish": (1, [0] * 19),
     "flag": (1, EMPTY, 0, 0, 0),
     "cure": (1, EMPTY),
     "settle": (1, (0, 0, 0, 0, 0, EMPTY)),
