@@ -19,6 +19,7 @@ ROLES: dict[str, str] = {
     "Clearinghouse.cure": "clearinghouse/not-authorized",
     "Clearinghouse.settle": "clearinghouse/not-authorized",
     "Clearinghouse.mark": "clearinghouse/not-authorized",
+    "Clearinghouse.pay_from_vault": "clearinghouse/not-authorized",
     "Clearinghouse.pay_from_cell": "clearinghouse/not-authorized",
     "Clearinghouse.pay_from_vault": "clearinghouse/not-authorized",
     "Clearinghouse.transfer_vault": "clearinghouse/not-authorized",
