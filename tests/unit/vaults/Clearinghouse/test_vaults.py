@@ -67,6 +67,19 @@ def test_deposit__vault_of_another_owner__refused(system, trader, stranger):
     assert system.balance(vault) == 0
 
 
+def test_deposit__vault_that_was_sold__refused_under_the_old_owner(system, trader, stranger):
+    """Who deposits for the seller does not pay the buyer."""
+    vault = system.open(trader)
+    with boa.env.prank(trader):
+        system.token_nft.transferFrom(trader, stranger, vault)
+    system.fund(trader, 10)
+    with boa.env.prank(trader), boa.reverts("clearinghouse/not-owner"):
+        system.clearinghouse.deposit(vault, trader, 10)
+    with boa.env.prank(trader):
+        system.clearinghouse.deposit(vault, stranger, 10)
+    assert system.balance(vault) == 10
+
+
 def test_open__with_a_first_deposit__holds_it(system, trader, stranger):
     system.fund(trader, 10)
     with boa.env.prank(trader):
