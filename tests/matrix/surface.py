@@ -21,7 +21,6 @@ ROLES: dict[str, str] = {
     "Clearinghouse.mark": "clearinghouse/not-authorized",
     "Clearinghouse.pay_from_vault": "clearinghouse/not-authorized",
     "Clearinghouse.pay_from_cell": "clearinghouse/not-authorized",
-    "Clearinghouse.pay_from_vault": "clearinghouse/not-authorized",
     "Clearinghouse.transfer_vault": "clearinghouse/not-authorized",
     "Clearinghouse.list_market": "clearinghouse/not-authorized",
     "Clearinghouse.configure": "clearinghouse/not-authorized",
