@@ -112,7 +112,12 @@ def test_trader_page__commands__trade_and_bring_the_tokens_home(market, tmp_path
     # and a position that is held to its expiry
     held = trade[: trade.index("bulkhead vault show")]
     warp = "bulkhead anvil crash ETH --by -30\nbulkhead anvil warp --to 2027-01-29T08:10\n"
-    printed = in_bash(f"{held}\n{warp}\n{settle}\nbulkhead vault show $vault", tmp_path)
+    # vaults that other pages left open in that expiry have to be settled before anybody is paid
+    ids = "import json, sys; print(*[v['vault_id'] for v in json.load(sys.stdin) if v['legs']])"
+    others = f'for id in $(bulkhead vault list --json | python -c "{ids}"); do bulkhead vault settle $id; done\n'
+    settled, claim = settle.split("bulkhead vault claim", 1)
+    whole = f"{settled}{others}bulkhead vault claim{claim}"
+    printed = in_bash(f"{held}\n{warp}\n{whole}\nbulkhead vault show $vault", tmp_path)
     assert "the price is 252.98" in printed and " state " in printed and "empty" in printed
 
 

@@ -429,8 +429,8 @@ class Bulkheads(RuleBasedStateMachine):
         with self._touching(vault), boa.env.prank(owner):
             if not donated:
                 self.token.approve(self.system.clearinghouse.address, 2**256 - 1)
-                self._try(self.system.clearinghouse.deposit, vault, 1)
-            self._try(self.system.liquidator.refresh, vault)
+                self._try(self.system.clearinghouse.deposit, vault, owner, 1)
+            self._try(self.system.liquidator.refresh, [vault])
         after = self._view(vault)
         if before.active and before.equity + WAD < before.mm and not after.covered:
             assert after.flagged and self._all()[vault][0][1] == terms, "INV-06"
