@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from bulkhead.chain.connection import Market
-from bulkhead.chain.contract import Contract
+from bulkhead.chain.contract import Contract, read
 from bulkhead.chain.errors import BadInput, UnknownVault
+from bulkhead.chain.lens import VaultView
 from bulkhead.chain.sender import Receipt
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import Number, from_wad, to_native, to_wad
@@ -109,15 +110,24 @@ class Mandates:
 
     def get(self, vault_id: int) -> Mandate | None:
         """The mandate of a vault; None when nobody gave one, or it was taken back."""
-        view = self._vaults.view(vault_id)
-        record = self._contract.call("record", vault_id)
+        return self._of([self._vaults.view(vault_id)])[0]
+
+    def _of(self, views: Sequence[VaultView]) -> list[Mandate | None]:
+        """The mandates of vaults, in two reads however many they are."""
+        chain = self._account.chain
+        records = read(chain.rpc, [self._contract.query("record", view.vault_id) for view in views])
+        now = chain.rpc.timestamp()
+        markets = {index: chain.market(index) for index in {view.market for view in views}}
+        return [self._mandate(v, r, markets[v.market], now) for v, r in zip(views, records, strict=True)]
+
+    @staticmethod
+    def _mandate(view: VaultView, record: Any, market: Market, now: int) -> Mandate | None:
         if int(record.owner, 16) == 0:
             return None
-        market = self._account.chain.market(view.market)
         terms = record.mandate
         same = record.owner.lower() == view.owner.lower() and record.epoch == view.epoch
         return Mandate(
-            vault_id,
+            view.vault_id,
             record.owner,
             from_wad(terms.trigger),
             from_wad(terms.target),
@@ -127,7 +137,7 @@ class Mandates:
             terms.expires_at,
             _quote(record.spent_that_day, market),
             _quote(record.spent_in_all, market),
-            same and terms.expires_at > self._account.chain.rpc.timestamp(),
+            same and terms.expires_at > now,
         )
 
     def give(
@@ -172,8 +182,7 @@ class Mandates:
             raise BadInput("A mandate needs a limit a day and one in all, above 0.")
         if most_tip * 11 > min(per_day, in_all):
             raise BadInput(f"A tip of {offered} is more than the limits can ever pay: a tip is a tenth of a deposit.")
-        spent = [one for one in self.list(account.address) if one.vault_id != vault_id and one.holds]
-        left = sum((to_native(one.left, market.decimals) for one in spent if self._same_token(one, market)), in_all)
+        left = in_all + self._left_of_others(vault_id, market)
         account.allow(market, self._contract, left)
         receipt = account.signer.execute(
             self._contract, "set_mandate", vault_id, (start, reach, per_day, in_all, most_tip, end), NO_PERMIT
@@ -183,8 +192,13 @@ class Mandates:
             raise BadInput(f"The mandate of vault {vault_id} was taken back again while it was given.")
         return GivenMandate(receipt, found, self._warnings(found, market, left))
 
-    def _same_token(self, mandate: Mandate, market: Market) -> bool:
-        return self._market(mandate.vault_id).token.address == market.token.address
+    def _left_of_others(self, vault_id: int, market: Market) -> int:
+        """What the account's mandates for other vaults leave of a market's token [native]."""
+        chain = self._account.chain
+        others = [view for view in self._vaults.views(self._account.address) if view.vault_id != vault_id]
+        tokens = {index: chain.market(index).token.address for index in {view.market for view in others}}
+        views = [view for view in others if tokens[view.market] == market.token.address]
+        return sum(to_native(one.left, market.decimals) for one in self._of(views) if one is not None)
 
     def _warnings(self, mandate: Mandate, market: Market, left: int) -> tuple[str, ...]:
         warnings = []
@@ -221,7 +235,7 @@ class Mandates:
 
     def list(self, owner: str) -> tuple[Mandate, ...]:
         """Mandates that an address gave for the vaults it owns."""
-        found = (self.get(info.vault_id) for info in self._vaults.list(owner))
+        found = self._of(self._vaults.views(owner))
         return tuple(one for one in found if one is not None and one.owner.lower() == owner.lower())
 
     def due(self, vault_ids: Sequence[int]) -> tuple[DueTopUp, ...]:

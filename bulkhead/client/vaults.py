@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bulkhead.chain.connection import Market
 from bulkhead.chain.errors import BadInput, UnknownVault
 from bulkhead.chain.lens import VaultView, read_vaults
 from bulkhead.chain.sender import Receipt
@@ -249,18 +248,20 @@ class Vaults:
         view = self.view(vault_id)
         return VaultInfo.of(view, self._account.chain.market(view.market))
 
-    def list(self, owner: str | None = None) -> list[VaultInfo]:
-        """All open vaults, or those of one owner."""
+    def views(self, owner: str | None = None) -> tuple[VaultView, ...]:
+        """All open vaults in integers, or those of one owner."""
         of = None if owner is None else parse_address(owner)
         book = self._account.chain.book()
         ids = [v.vault_id for v in (book.of(of) if of else sorted(book.vaults.values(), key=lambda v: v.vault_id))]
-        found = read_vaults(self._account.chain, ids)
-        markets: dict[int, Market] = {}
-        result: list[VaultInfo] = []
-        for view in found:
+        found: list[VaultView] = []
+        for view in read_vaults(self._account.chain, ids):
             if not isinstance(view, VaultView):
                 raise view
-            if view.market not in markets:
-                markets[view.market] = self._account.chain.market(view.market)
-            result.append(VaultInfo.of(view, markets[view.market]))
-        return result
+            found.append(view)
+        return tuple(found)
+
+    def list(self, owner: str | None = None) -> list[VaultInfo]:
+        """All open vaults, or those of one owner."""
+        views = self.views(owner)
+        markets = {index: self._account.chain.market(index) for index in {view.market for view in views}}
+        return [VaultInfo.of(view, markets[view.market]) for view in views]

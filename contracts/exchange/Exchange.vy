@@ -14,7 +14,6 @@ from snekmate.utils import eip712_domain_separator as domain
 
 from interfaces import IClearinghouse
 from interfaces import IExchange
-from interfaces import IOperators
 from interfaces import IOracleAdapter
 from interfaces import IRiskParameters
 from interfaces import ITradeLimits
@@ -26,6 +25,7 @@ from contracts.exchange import order_rules as rules
 from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
 from contracts.vaults import permissions
+from contracts.vaults import permit as permits
 
 implements: IExchange
 
@@ -320,21 +320,7 @@ def open_and_fill(
                 leg._market_of(asked.order.legs[0].series)
             )
         ).token_word
-        # a front-runner may have used the permit already: the allowance decides
-        permitted: bool = raw_call(
-            state._token(token),
-            abi_encode(
-                msg.sender,
-                CLEARINGHOUSE,
-                permit.amount,
-                permit.deadline,
-                permit.v,
-                permit.r,
-                permit.s,
-                method_id=method_id("permit(address,address,uint256,uint256,uint8,bytes32,bytes32)"),
-            ),
-            revert_on_failure=False,
-        )
+        permits._try_permit(state._token(token), msg.sender, CLEARINGHOUSE, permit)
     vault_id: uint256 = self._open(asked.order.legs, model, deposit)
     self._fill(asked, vault_id)
     return vault_id

@@ -234,11 +234,7 @@ def _missing(vault: IClearinghouse.Vault, assessed: IMarginEngine.Assessment, re
     v_min: int256 = assessed.v_min
     if v_min != payoff.UNBOUNDED and self._collateral(vault) >= -v_min:
         return 0
-    lacking: int256 = result.im - result.equity
-    if lacking <= 0:
-        return 0
-    unit: uint256 = state._native_wad(vault.token)
-    return (convert(lacking, uint256) + (unit - 1)) // unit
+    return state._to_native_up(result.im - result.equity, vault.token)
 
 
 @internal

@@ -17,7 +17,6 @@ from interfaces import IOracleAdapter
 from interfaces import ITaker
 
 from contracts.math import payoff
-from contracts.math import scales
 from contracts.liquidation import auction
 from contracts.liquidation import waterfall
 from contracts.margin import basis
@@ -232,7 +231,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         convert(case.result.mm, uint256),
         convert(case.result.target, uint256),
         # d after the tip of this very call: the one that ends the flag earns it
-        (state._deposit_missing(terms) + state._tip(state._deposit(terms), state.TIP_END)) * 10**12,
+        convert(state._missing_to_end(terms), uint256),
         case.collateral,
         deal.beta,
         g,

@@ -633,14 +633,7 @@ def review(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> IMarginG
     @return The outcome (margin/gate_actions) and, where the flag stays, equity and the terms from now on.
     """
     # what the deposit lacks once the tip for ending the flag is paid out of it
-    missing: int256 = convert(
-        (
-            state._deposit_missing(vault.terms)
-            + state._tip(state._deposit(vault.terms), state.TIP_END)
-        )
-        * 10**12,
-        int256,
-    )
+    missing: int256 = state._missing_to_end(vault.terms)
     # a fully collateralised vault needs no price
     review: IMarginGate.Review = empty(IMarginGate.Review)
     review.outcome = gate_actions.AT_TARGET

@@ -15,7 +15,6 @@ from contracts.vaults import leg
 from contracts.governance import parameters
 
 NO_COLLATERAL: constant(int256) = min_value(int256)  # collateral that forces a full assessment
-MICRO_WAD: constant(uint256) = 10**12  # wad in a millionth of quote, the unit of liquidation deposits
 
 # kappa of a model with an IM of its own (STATIC), where the target of a liquidation needs one
 STATIC_KAPPA: constant(uint256) = 13 * 10**17

@@ -22,6 +22,7 @@ from contracts.margin import standing
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.oracle import snapshot as price
+from contracts.vaults import permit as permits
 from contracts.vaults import tolerance
 from contracts.vaults import vault_state as state
 
@@ -95,20 +96,7 @@ def set_mandate(vault_id: uint256, mandate: IAutoTopUp.Mandate, permit: IExchang
         expires_at=mandate.expires_at,
     )
     if permit.v != 0:
-        permitted: bool = raw_call(
-            self._token_of(state._market(word)),
-            abi_encode(
-                msg.sender,
-                self,
-                permit.amount,
-                permit.deadline,
-                permit.v,
-                permit.r,
-                permit.s,
-                method_id=method_id("permit(address,address,uint256,uint256,uint8,bytes32,bytes32)"),
-            ),
-            revert_on_failure=False,
-        )
+        permits._try_permit(self._token_of(state._market(word)), msg.sender, self, permit)
 
 
 @external
@@ -133,17 +121,6 @@ def end_mandate(vault_id: uint256):
 @view
 def _token_of(market: uint256) -> address:
     return state._token((staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word)
-
-
-@internal
-@pure
-def _to_native(amount: int256, native_wad: uint256) -> uint256:
-    """
-    @dev Rounded up; nothing for what is not missing.
-    """
-    if amount <= 0:
-        return 0
-    return (convert(amount, uint256) + native_wad - 1) // native_wad
 
 
 @internal
@@ -193,19 +170,11 @@ def _need(
     if vault.word & state.FLAGGED != 0:
         # the deposit ends the flag: then the vault refills its liquidation deposit and pays the tip of the end
         target = max(target, numbers.target)
-        missing = convert(
-            (
-                state._deposit_missing(vault.terms)
-                + state._tip(state._deposit(vault.terms), state.TIP_END)
-            )
-            * standing.MICRO_WAD,
-            int256,
-        )
-    native_wad: uint256 = state._native_wad(vault.token)
-    need.least = self._to_native(trigger + missing - numbers.equity, native_wad)
-    need.wanted = self._to_native(target + missing - numbers.equity, native_wad)
+        missing = state._missing_to_end(vault.terms)
+    need.least = state._to_native_up(trigger + missing - numbers.equity, vault.token)
+    need.wanted = state._to_native_up(target + missing - numbers.equity, vault.token)
     if v_min != payoff.UNBOUNDED:
-        safe: uint256 = self._to_native(-v_min + missing - collateral, native_wad)
+        safe: uint256 = state._to_native_up(-v_min + missing - collateral, vault.token)
         need.least = min(need.least, safe)
         need.wanted = min(need.wanted, safe)
     return need

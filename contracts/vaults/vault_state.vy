@@ -30,7 +30,6 @@ OWNER_MASK: constant(uint256) = 2**160 - 1
 COUNT_MASK: constant(uint256) = 255 << 176
 MODEL_MASK: constant(uint256) = 7 << 184
 HAS_NOTES: constant(uint256) = 1 << 187  # the terms hold more than expiry and deposit
-EPOCH_MASK: constant(uint256) = 65535 << 192
 # what of the vault word changes with the vault's terms
 TERMS_MASK: constant(uint256) = ((2**48 - 1) << 208) | (1 << 187)
 EXPIRY_AT: constant(uint256) = 208
@@ -194,6 +193,15 @@ def _deposit_missing(terms: uint256) -> uint256:
 
 @internal
 @pure
+def _missing_to_end(terms: uint256) -> int256:
+    """
+    @notice d of a flagged vault after the call that ends the flag, which earns its tip [wad].
+    """
+    return convert((self._deposit_missing(terms) + self._tip(self._deposit(terms), TIP_END)) * 10**12, int256)
+
+
+@internal
+@pure
 def _gross(cell: uint256) -> uint256:
     return cell & (2**112 - 1)
 
@@ -253,6 +261,18 @@ def _native_wad(token_word: uint256) -> uint256:
     @notice Wad in one native unit.
     """
     return pow_mod256(10, 18 - (token_word >> 160 & 255))
+
+
+@internal
+@pure
+def _to_native_up(amount: int256, token_word: uint256) -> uint256:
+    """
+    @notice Wad in native units, rounded up; 0 for what is not missing.
+    """
+    if amount <= 0:
+        return 0
+    unit: uint256 = self._native_wad(token_word)
+    return (convert(amount, uint256) + (unit - 1)) // unit
 
 
 @internal

@@ -16,7 +16,6 @@ from interfaces import IOrderLens
 from contracts.math import scales
 from contracts.vaults import leg
 from contracts.exchange import order as order_form
-from contracts.exchange import order_pricing as pricing
 from contracts.exchange import order_rules as rules
 from contracts.vaults import vault_state as state
 

@@ -7,7 +7,6 @@
         unknown is said to be unknown and never shown as a number that looks right: without a price `price.state` says so and
         value, equity and margins are 0. Keepers read Lens, which is packed and cheaper. Stores nothing; nothing depends on it.
 """
-from ethereum.ercs import IERC20
 
 from interfaces import IClearinghouse
 from interfaces import IExpiryPrices
@@ -20,7 +19,6 @@ from interfaces import IPositionLens
 from interfaces import ISettlement
 
 from contracts.liquidation import auction
-from contracts.margin import standing
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.oracle import snapshot as price
@@ -87,17 +85,6 @@ def _symbol(token: address) -> String[32]:
     if convert(slice(answer, 0, 32), uint256) != 32 or convert(slice(answer, 32, 32), uint256) > 32:
         return ""
     return abi_decode(answer, String[32])
-
-
-@internal
-@pure
-def _native_up(amount: int256, native_wad: uint256) -> uint256:
-    """
-    @dev Wad to native, rounded up; 0 for what is not missing.
-    """
-    if amount <= 0:
-        return 0
-    return (convert(amount, uint256) + native_wad - 1) // native_wad
 
 
 @internal
@@ -274,16 +261,14 @@ def _margins(
             position.health = convert(numbers.equity, uint256) * scales.WAD // numbers.maintenance_margin
     native: uint256 = state._native_wad(vault.token)
     initial: int256 = convert(position.initial_margin, int256)
-    position.missing.to_initial = self._native_up(initial - numbers.equity, native)
-    position.missing.to_health = self._native_up(mm - numbers.equity, native)
+    position.missing.to_initial = state._to_native_up(initial - numbers.equity, vault.token)
+    position.missing.to_health = state._to_native_up(mm - numbers.equity, vault.token)
     if vault.word & state.FLAGGED != 0:
-        due: uint256 = (
-            state._deposit_missing(vault.terms) + state._tip(state._deposit(vault.terms), state.TIP_END)
-        ) * standing.MICRO_WAD
-        target: int256 = convert(numbers.target, int256) + convert(due, int256) - numbers.equity
+        due: int256 = state._missing_to_end(vault.terms)
+        target: int256 = convert(numbers.target, int256) + due - numbers.equity
         if position.v_min != payoff.UNBOUNDED:
-            target = min(target, convert(due, int256) - position.v_min - position.collateral)
-        position.missing.to_end_flag = self._native_up(target, native)
+            target = min(target, due - position.v_min - position.collateral)
+        position.missing.to_end_flag = state._to_native_up(target, vault.token)
     elif price._is_usable(prices) and vault.word & state.DEBT == 0:
         free: uint256 = self._native_down(min(numbers.equity - initial, position.collateral), native)
         position.withdrawable = max(position.withdrawable, free)

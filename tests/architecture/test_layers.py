@@ -33,9 +33,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "margin": SURFACES,
     "vaults": (),
     # slip grows with the age of a round, which its feed tells
-    "exchange": ("vaults.signature", "oracle.feeds", *PAST),
+    "exchange": ("vaults.permit", "vaults.signature", "oracle.feeds", *PAST),
     "liquidation": ("vaults.tolerance", *PAST),
-    "periphery": ("margin.standing", "vaults.tolerance"),
+    "periphery": ("margin.standing", "vaults.permit", "vaults.tolerance"),
     "settlement": ("liquidation.auction", "liquidation.waterfall", "vaults.tolerance"),
     "views": (
         "vaults.novation",

@@ -10,25 +10,14 @@ import pytest
 from bulkhead.risk.auction import WAD
 from tests.contracts import deployer
 from tests.matrix import columns, rows_vaults
-from tests.matrix.run import bisected, built
+from tests.matrix.fixtures import made, scene
+from tests.matrix.run import bisected
 from tests.matrix.scene import EXPIRY, MARKET, MAX, OLDER
 from tests.worlds.system import EMPTY, put
 
+__all__ = ["made", "scene"]
+
 LIMITS = (-(2**255), 0, 0, 0, 0)
-
-
-@pytest.fixture(scope="module")
-def made():
-    with built() as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(made):
-    with boa.env.anchor():
-        spot, vaults = made.spot, dict(made.vaults)
-        yield made
-        made.spot, made.vaults = spot, vaults
 
 
 def thin(scene, *names):

@@ -6,24 +6,11 @@ import boa
 import pytest
 
 from tests.matrix import columns
-from tests.matrix.run import built
+from tests.matrix.fixtures import made, scene
 from tests.matrix.scene import EXPIRY, HOUR, MARKET
 from tests.worlds.system import put
 
-
-@pytest.fixture(scope="module")
-def made():
-    with built() as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(made):
-    with boa.env.anchor():
-        spot = made.spot
-        yield made
-        made.spot = spot
-
+__all__ = ["made", "scene"]
 
 VIEWS = ("convertToShares", "convertToAssets", "previewDeposit", "previewMint", "previewWithdraw", "previewRedeem")
 

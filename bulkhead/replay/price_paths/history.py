@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,15 @@ from bulkhead.risk.frontier.market import WARM_UP
 from bulkhead.risk.frontier.pairs import Bars
 
 
+def _named_closes(path: Path | str, asset: str | None) -> tuple[str, list[tuple[int, Decimal]]]:
+    """Name of a file and its closes, two at least."""
+    name = Path(path).name
+    rows = read_closes(path, asset)
+    if len(rows) < 2:
+        raise BadInput(f"{name} has {len(rows)} bars; at least two are needed.")
+    return name, rows
+
+
 def read_history(path: Path | str, asset: str | None = None) -> History:
     """Hourly closes, oldest first.
 
@@ -25,10 +35,7 @@ def read_history(path: Path | str, asset: str | None = None) -> History:
     Raises:
         BadInput: A sentence that names the file.
     """
-    name = Path(path).name
-    rows = read_closes(path, asset)
-    if len(rows) < 2:
-        raise BadInput(f"{name} has {len(rows)} bars; at least two are needed.")
+    name, rows = _named_closes(path, asset)
     seconds = Counter(b - a for (a, _), (b, _) in zip(rows, rows[1:], strict=False)).most_common(1)[0][0]
     if seconds != HOUR:
         raise BadInput(f"{name} holds bars of {seconds} seconds; calibration takes hourly ones.")
@@ -46,10 +53,7 @@ def read_window(path: Path | str, asset: str, seconds: int = 300) -> Window:
     Raises:
         BadInput: A sentence that names the file.
     """
-    name = Path(path).name
-    rows = read_closes(path, asset)
-    if len(rows) < 2:
-        raise BadInput(f"{name} has {len(rows)} bars; at least two are needed.")
+    name, rows = _named_closes(path, asset)
     at = np.array([moment for moment, _ in rows], np.int64)
     length = int(np.diff(at).min())
     if length > seconds:
