@@ -12,14 +12,14 @@ from typing import Any
 from eth_account import Account
 from eth_utils import to_checksum_address
 
-from bulkhead import typed_data
+from bulkhead import eip712
 
 NAME = "Bulkhead Operators"
 VERSION = "1"
 
 #: EIP-712 type, in the order of its fields.
-TYPES: typed_data.Types = {
-    "Grant": typed_data.fields(
+TYPES: eip712.Types = {
+    "Grant": eip712.fields(
         "uint256 vault_id, address owner, uint256 epoch, address operator, uint256 permissions, "
         "uint256 expiry, uint256 nonce, uint256 deadline"
     )
@@ -63,15 +63,15 @@ class Grant:
 def _document(grant: Grant, chain_id: int, contract: str) -> dict[str, Any]:
     message: dict[str, Any] = {field["name"]: getattr(grant, field["name"]) for field in TYPES["Grant"]}
     message |= {"owner": to_checksum_address(grant.owner), "operator": to_checksum_address(grant.operator)}
-    return typed_data.document(TYPES, typed_data.domain(NAME, VERSION, chain_id, contract), message)
+    return eip712.document(TYPES, eip712.domain(NAME, VERSION, chain_id, contract), message)
 
 
 def grant_hash(grant: Grant, chain_id: int, contract: str) -> bytes:
     """EIP-712 digest of a grant at one Operators contract."""
-    return typed_data.digest(_document(grant, chain_id, contract))
+    return eip712.digest(_document(grant, chain_id, contract))
 
 
 def sign_grant(grant: Grant, chain_id: int, contract: str, private_key: str | bytes) -> bytes:
     """65-byte signature of a grant."""
-    message = typed_data.signable(_document(grant, chain_id, contract))
+    message = eip712.signable(_document(grant, chain_id, contract))
     return bytes(Account.sign_message(message, private_key).signature)

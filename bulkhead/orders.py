@@ -16,7 +16,7 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
-from bulkhead import typed_data as eip712
+from bulkhead import eip712 as eip712
 from bulkhead.risk.words import Kind, Series
 
 NAME = "Bulkhead Exchange"

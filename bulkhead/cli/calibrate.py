@@ -178,7 +178,7 @@ def _choose(
         setting = choice.rows[choice.taken].setting
         assert setting is not None
         HOME.write_text(constants(setting, f"Fit on {', '.join(m.name for m in markets)} to {fit_to}."))
-        out.note(f"wrote {HOME.name}; now `python -m benchmarks.generate_scenarios` and `make docs`")
+        out.note(f"wrote {HOME.name}; now `python -m scripts.generate_scenarios` and `make docs`")
 
 
 def _pairs(files: Sequence[Path], markets: Sequence[Market], choice: Choice) -> dict[str, tuple[str, float]]:

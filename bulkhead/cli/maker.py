@@ -49,8 +49,10 @@ def maker_run(
     rounds: int | None,
 ) -> None:
     """Open a desk per expiry and serve signed two-sided quotes: GET /quotes and GET /stream."""
-    if refresh <= 0 or size <= 0 or step <= 0:
-        raise BadInput("--refresh, --size and --step are above 0.")
+    if size <= 0 or step <= 0:
+        raise BadInput("--size and --step are above 0.")
+    if not 0 < refresh < seconds:  # a quote that lapses before the next ladder leaves no quote at all
+        raise BadInput(f"--refresh is above 0 and below the life of a quote, {seconds} s.")
     from bulkhead.client import parse_expiry, to_quantity, to_strike
     from bulkhead.maker.ladder import Style
     from bulkhead.maker.server import Maker, QuoteServer

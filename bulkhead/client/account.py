@@ -20,7 +20,7 @@ from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.chain.web3_contracts import Web3Contracts
 from bulkhead.chain.web3_transport import default_account
 from bulkhead.client.amounts import MAX_UINT, parse_address
-from bulkhead.typed_data import signable, wire
+from bulkhead.eip712 import signable, wire
 
 
 def keystore_account(path: Path | str, password: str) -> LocalAccount:

@@ -1,4 +1,4 @@
-"""Coefficients of the option maths, written by benchmarks/generate_coefficients.py: do not edit."""
+"""Coefficients of the option maths, written by scripts/generate_coefficients.py: do not edit."""
 
 LN2 = 12786308645202655660
 LOG2E = 26613026195688644983

@@ -13,7 +13,7 @@ from typing import Any
 
 from eth_account import Account
 
-from bulkhead import typed_data as eip712
+from bulkhead import eip712 as eip712
 from bulkhead.risk import svi
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
 from bulkhead.risk.scales import BPS, DAY, WAD, YEAR

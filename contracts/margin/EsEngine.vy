@@ -101,7 +101,7 @@ def assess(
     shifts: int256[12] = empty(int256[12])   # ln of the moves [Q64]
     shocked: int256[12] = empty(int256[12])  # the open part of the forward after them [wad]
     nodes: int256[12] = NODE
-    # generated: begin shifts by python -m benchmarks.generate_scenarios
+    # generated: begin shifts by python -m scripts.generate_scenarios
     shifts[0] = unsafe_div(unsafe_mul(nodes[0] >> 64, move), WAD)
     shifts[1] = unsafe_div(unsafe_mul(nodes[1] >> 64, move), WAD)
     shifts[2] = unsafe_div(unsafe_mul(nodes[2] >> 64, move), WAD)
@@ -119,7 +119,7 @@ def assess(
     w: int256 = 0
     t: int256 = 0
     up: int256 = 0
-    # generated: begin forwards by python -m benchmarks.generate_scenarios
+    # generated: begin forwards by python -m scripts.generate_scenarios
     shocked[0] = self._moved(marks.setting.base, shifts[0])
     shocked[1] = self._moved(marks.setting.base, shifts[1])
     shocked[2] = self._moved(marks.setting.base, shifts[2])
@@ -183,7 +183,7 @@ def assess(
                 | unsafe_sub(LAST, unsafe_add(tail_base, unsafe_mul(shifts[11], tail_inverse)))
                 | unsafe_sub(LAST, unsafe_add(body_base, unsafe_mul(shifts[8], body_inverse)))
             ) >= 0:
-                # generated: begin values by python -m benchmarks.generate_scenarios
+                # generated: begin values by python -m scripts.generate_scenarios
                 # node 0
                 d = unsafe_add(tail_base, unsafe_mul(shifts[0], tail_inverse))
                 w = convert(
@@ -502,7 +502,7 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
-    # generated: begin losses by python -m benchmarks.generate_scenarios
+    # generated: begin losses by python -m scripts.generate_scenarios
     d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], marks.setting.base)))
     up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
     d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1

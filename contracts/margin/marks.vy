@@ -31,7 +31,7 @@ MAX_VOL: constant(uint256) = 10**19         # 1000 %
 MAX_SHARE: constant(uint256) = 99 * 10**16  # of the settlement window; beyond it options are worth intrinsic
 
 # the tenor's scale of vol moves, sqrt(30 days / max(tenor, 2 days)): sqrt(15) [Q64] and sqrt(30/365) [Q128]
-# generated: begin constants by python -m benchmarks.generate_coefficients
+# generated: begin constants by python -m scripts.generate_coefficients
 LARGEST_SCALE: constant(int256) = 71443932589227456047
 MONTH_ROOT: constant(int256) = 97555922523983343856803566329452224511
 # generated: end constants

@@ -3,7 +3,7 @@
 @title Binary fixed point: exp, ln and square root
 @license AGPL-3.0-only
 @notice Numbers named "Q64" are integers of 2^-64. Nothing here reverts inside the stated ranges.
-@dev Coefficients are generated and compared by benchmarks.generate_coefficients.
+@dev Coefficients are generated and compared by scripts.generate_coefficients.
      exp: e^r = (p + r)/(p - r) with p(r^2) = r*coth(r/2), minimax on |r| <= ln(2)/2.
      ln:  2*atanh((a-b)/(a+b)), minimax on a/b in [1/sqrt(2), sqrt(2)], range reduction outside.
 """
@@ -13,13 +13,13 @@ ONE: constant(int256) = scales.SIGNED_Q64
 NEAR: constant(int256) = 3165000000000000000**2  # z^2 [Q128] of a/b just beyond sqrt(2)
 HALF_SHIFTED: constant(int256) = 2**127
 
-# generated: begin constants by python -m benchmarks.generate_coefficients
+# generated: begin constants by python -m scripts.generate_coefficients
 LN2: constant(int256) = 12786308645202655660
 LOG2E: constant(int256) = 26613026195688644983
 SQRT2: constant(int256) = 26087635650665564425
 # generated: end constants
 
-# generated: begin exp by python -m benchmarks.generate_coefficients
+# generated: begin exp by python -m scripts.generate_coefficients
 EXP0: constant(int256) = 36893488147419103417
 EXP1: constant(int256) = 3074457345618215595
 EXP2: constant(int256) = -51240955757440341
@@ -29,14 +29,14 @@ EXP5: constant(int256) = 762647609672
 # generated: end exp
 
 # the same to 3e-13, for scenario moves
-# generated: begin move by python -m benchmarks.generate_coefficients
+# generated: begin move by python -m scripts.generate_coefficients
 MOVE0: constant(int256) = 36893488147641014929
 MOVE1: constant(int256) = 3074457320958591023
 MOVE2: constant(int256) = -51240216559455082
 MOVE3: constant(int256) = 1211811084649997
 # generated: end move
 
-# generated: begin atanh by python -m benchmarks.generate_coefficients
+# generated: begin atanh by python -m scripts.generate_coefficients
 LN_0: constant(int256) = 36893488147419151523
 LN_1: constant(int256) = 12297829382412031585
 LN_2: constant(int256) = 7378697651767443077

@@ -5,14 +5,14 @@
 @notice Phi(-x) = phi(x)*M(x) for x >= 0 with Mills' ratio M. One density serves every use of it.
 @dev M = P/Q of degree 6/7, minimax of phi*error on [0, 9], 2.2e-17. All coefficients are positive, so P and Q run
      through Horner together in the two 128-bit lanes of a word [2^-59], x in 2^-56.
-     Coefficients are generated and compared by benchmarks.generate_coefficients.
+     Coefficients are generated and compared by scripts.generate_coefficients.
 """
 
 from contracts.math import fixed
 
 LIMIT: constant(int256) = 9 * 2**64  # beyond it phi is below 1.1e-18: taken as 0
 
-# generated: begin constants by python -m benchmarks.generate_coefficients
+# generated: begin constants by python -m scripts.generate_coefficients
 INVERSE_SQRT_2PI: constant(int256) = 7359186146747302452
 # generated: end constants
 
@@ -21,7 +21,7 @@ LANES: constant(uint256) = max_value(uint256) ^ ((2**56 - 1) << 72)
 
 LOW_LANE: constant(uint256) = 2**72 - 1
 
-# generated: begin mills by python -m benchmarks.generate_coefficients
+# generated: begin mills by python -m scripts.generate_coefficients
 MILLS7: constant(uint256) = 115692733879704
 MILLS6: constant(uint256) = 39368920310096793427199994001393562432778909736049186
 MILLS5: constant(uint256) = 781944407002242147906567856874793718676428829143702669

@@ -26,7 +26,7 @@ PHI_ONE: constant(int256) = 2**38  # Phi as the table gives it [2^-38]
 
 TABLE: immutable(uint256[120])
 
-# generated: begin chebyshev by python -m benchmarks.generate_coefficients
+# generated: begin chebyshev by python -m scripts.generate_coefficients
 T0: constant(int256) = 702087391267710813
 T1: constant(int256) = 5693740367811000925
 T2: constant(int256) = 12753003705898550691

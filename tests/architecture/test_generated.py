@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import generate_coefficients, generate_scenarios, generated
+from benchmarks import generated
+from scripts import generate_coefficients, generate_scenarios
 
 
 @pytest.mark.parametrize("generator", [generate_coefficients, generate_scenarios], ids=lambda g: g.__name__)

@@ -7,7 +7,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from bulkhead import typed_data
+from bulkhead import eip712
 from tests.worlds.exchange import EXPIRY, MARKET, MAX, NO_PERMIT, World, key
 
 
@@ -96,7 +96,7 @@ def permit_of(world: World, key: str, amount: int, deadline: int) -> tuple[int, 
     message = encode_typed_data(
         {"name": "Dollar", "version": "1", "chainId": world.domain.chain_id, "verifyingContract": world.token.address},
         {
-            "Permit": typed_data.fields(
+            "Permit": eip712.fields(
                 "address owner, address spender, uint256 value, uint256 nonce, uint256 deadline"
             )
         },

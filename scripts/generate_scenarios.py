@@ -1,7 +1,7 @@
 """The unrolled scenario pass of contracts/margin/EsEngine, from four templates and the nodes of bulkhead/risk/nodes.
 
-    python -m benchmarks.generate_scenarios           rewrite the blocks
-    python -m benchmarks.generate_scenarios --check   compare with what is committed (exit 1 when it differs)
+    python -m scripts.generate_scenarios           rewrite the blocks
+    python -m scripts.generate_scenarios --check   compare with what is committed (exit 1 when it differs)
 
 A loop with a helper would cost 17 to 34 % more gas, a plain loop 55 to 110 %. The engine takes the nodes' values at its
 deployment; what the text depends on is their number and which of them take the tail's vol moves.
@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import generated
 from bulkhead.risk.nodes import NODES, TAIL_NODE
 
-GENERATOR = "benchmarks.generate_scenarios"
+GENERATOR = "scripts.generate_scenarios"
 ENGINE = generated.ROOT / "contracts/margin/EsEngine.vy"
 
 #: Phi at the cell and fraction of `d`, as the sum of a cubic packed in `w`.

@@ -1,7 +1,7 @@
 """Every coefficient of contracts/math, from its definition: minimax fits in 60 digits.
 
-    python -m benchmarks.generate_coefficients           rewrite the blocks and bulkhead/risk/coefficients.py
-    python -m benchmarks.generate_coefficients --check   compare with what is committed (exit 1 when it differs)
+    python -m scripts.generate_coefficients           rewrite the blocks and bulkhead/risk/coefficients.py
+    python -m scripts.generate_coefficients --check   compare with what is committed (exit 1 when it differs)
 
 Polynomials by the Remez exchange; the rational for Mills' ratio by Lawson-weighted Sanathanan-Koerner iterations,
 which need no starting guess.
@@ -17,7 +17,7 @@ from mpmath import atanh, cos, coth, erfc, exp, fabs, log, lu_solve, matrix, mp,
 from benchmarks import generated
 from benchmarks.generated import ROOT
 
-GENERATOR = "benchmarks.generate_coefficients"
+GENERATOR = "scripts.generate_coefficients"
 Real = mpf
 Function = Callable[[Real], Real]
 
@@ -147,7 +147,7 @@ def coefficients() -> dict[str, list[int] | list[list[int]] | int]:
 
 def python_module(found: dict[str, list[int] | list[list[int]] | int]) -> str:
     """Text of bulkhead/risk/coefficients.py."""
-    lines = ['"""Coefficients of the option maths, written by benchmarks/generate_coefficients.py: do not edit."""', ""]
+    lines = ['"""Coefficients of the option maths, written by scripts/generate_coefficients.py: do not edit."""', ""]
 
     def rows(values: list[int] | list[list[int]]) -> Iterator[str]:
         for v in values:
