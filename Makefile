@@ -17,6 +17,7 @@ NETWORK ?= ethereum:local:foundry
 PORT ?= 8545
 COUNT ?= 300
 SEED ?= 1
+CALLS ?= 100000
 
 $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
 	@bash scripts/setup.sh
@@ -56,6 +57,11 @@ test-ape: $(STAMP) ## integration tests through Ape on Anvil
 .PHONY: mutants
 mutants: $(STAMP) ## small mistakes put into the code, to see whether the tests notice (COUNT=300 SEED=1)
 	@python -m benchmarks.mutation --count $(COUNT) --seed $(SEED)
+
+# eight minutes; the suite makes some thousands of these calls
+.PHONY: fuzz
+fuzz: $(STAMP) ## every external function with random words, lengths and callers, 100,000 calls (CALLS=100000 SEED=1)
+	@python -m tests.fuzz --calls $(CALLS) --seed $(SEED)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy, codespell and import-linter

@@ -353,6 +353,7 @@ def fill_many(
             if vault_id == 0:
                 vault_id = self._open(one.order.legs, model, 0)
             if amount != 0:
+                self._check_legs(one.order.legs)
                 self._move(
                     fills[0].taker_vault, vault_id, leg._expiry_of(one.order.legs[0].series), amount
                 )

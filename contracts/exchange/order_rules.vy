@@ -176,7 +176,9 @@ def _reducible(
     @param held Its leg words.
     """
     # legs of another cell cannot be reduced by this one
-    if len(held) == 0 or state._expiry(terms) != leg._expiry_of(legs[0].series):
+    if len(held) == 0 or len(legs) == 0:
+        return 0
+    if state._expiry(terms) != leg._expiry_of(legs[0].series):
         return 0
     most: uint256 = max_value(uint256)
     for one: IExchange.OrderLeg in legs:

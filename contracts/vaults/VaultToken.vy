@@ -70,10 +70,11 @@ def _transfer(sender: address, receiver: address, token_id: uint256):
     ), "vault-token/not-approved"
     if approved != empty(address):
         self.approvals[token_id] = empty(address)
+    # first, as it names what is wrong: checks that `sender` owns the vault and that the receiver is an account, and bumps
+    # the epoch
+    extcall CLEARINGHOUSE.transfer_vault(token_id, sender, receiver)
     self.balances[sender] -= 1
     self.balances[receiver] += 1
-    # checks that `sender` owns the vault and that the receiver is an account, and bumps the epoch
-    extcall CLEARINGHOUSE.transfer_vault(token_id, sender, receiver)
     log Transfer(sender=sender, receiver=receiver, token_id=token_id)
 
 

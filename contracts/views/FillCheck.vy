@@ -274,6 +274,8 @@ def check_fill(
     @param opens Without a taker's vault: whether one without legs is thought of, so that the fill may raise open interest.
     @param round_id Round that the filler names, as in a fill.
     """
+    if len(order.legs) == 0:
+        self._refuse("order/no-legs")
     market: uint256 = leg._market_of(order.legs[0].series)
     expiry: uint256 = leg._expiry_of(order.legs[0].series)
     sides: Side[2] = self._sides(order, taker, taker_vault)
