@@ -14,6 +14,7 @@ from bulkhead.chain import reasons
 from bulkhead.chain.files import read_text
 from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, units
 from bulkhead.cli.output import Output, printing
+from bulkhead.cli.stop import stop, take_profit
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -236,3 +237,7 @@ def order_roll(vault_id: int, closing: str, opening: str, into: int, place: Plac
     client = place.client()
     opened = client.orders.roll(vault_id, _signed(closing), _signed(opening), into)
     out.show({"vault_id": opened}, str(opened))
+
+
+for waiting in (stop, take_profit):
+    order.add_command(waiting)
