@@ -13,16 +13,17 @@ from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.files import read_text
 from bulkhead.cli.common import Amount, Command, Place, chain_options, key_option
 from bulkhead.cli.output import Output, printing
+from bulkhead.progress import doing
 
 if TYPE_CHECKING:
     from bulkhead.client import Bulkhead, SignedOrder
 
 
-def _sent(client: Bulkhead, signed: SignedOrder, post: bool, makers: tuple[str, ...], out: Output) -> None:
+def sent(client: Bulkhead, signed: SignedOrder, post: bool, makers: tuple[str, ...], out: Output) -> None:
     """Shows an order and hands it to who may fill it."""
     out.show(json.loads(signed.to_json()), signed.to_json())
     if post:
-        out.note(f"posted in {client.stops.post(signed).hash}")
+        out.note(f"posted in {client.orders.post(signed).hash}")
     if makers:
         from bulkhead.client.makers import hand_over
 
@@ -30,11 +31,20 @@ def _sent(client: Bulkhead, signed: SignedOrder, post: bool, makers: tuple[str, 
             out.note(f"{url}: {said}")
 
 
-def sending(command: Command) -> Command:
+def handing(command: Command) -> Command:
     """Options of who gets a signed order."""
     for option in (
-        click.option("--post", is_flag=True, help="Leave it on the QuoteBoard, where makers look."),
+        click.option("--post", is_flag=True, help="Leave it on the QuoteBoard, where others look."),
         click.option("--to", "makers", multiple=True, help="URL of a maker server that gets it; repeatable."),
+    ):
+        command = option(command)
+    return command
+
+
+def sending(command: Command) -> Command:
+    """Options of an order that waits."""
+    for option in (
+        handing,
         click.option("--good-for", type=click.IntRange(1), help="Seconds from now; without it until the expiry."),
         click.option("--size", type=Amount(), help="Packages; without it the whole position."),
     ):
@@ -74,10 +84,11 @@ def stop(
     if trail is not None and trail <= 0:
         raise BadInput("--trail is a distance above 0.")
     signed = client.stops.stop(vault_id, **terms)
-    _sent(client, signed, post, makers, out)
+    sent(client, signed, post, makers, out)
     while trail is not None and (rounds is None or rounds > 0):
         rounds = None if rounds is None else rounds - 1
-        time.sleep(every)
+        with doing("waiting for the price to move"):
+            time.sleep(every)
         try:
             newer = client.stops.trail(signed, trail)
         except BulkheadError as error:  # the level that is signed stands; the next look may see more
@@ -85,7 +96,7 @@ def stop(
             continue
         if newer is not None:
             signed = newer
-            _sent(client, signed, post, makers, out)
+            sent(client, signed, post, makers, out)
 
 
 @click.command("take-profit")
@@ -116,4 +127,4 @@ def take_profit(
         if beside.maker_vault != vault_id:
             raise BadInput(f"{file} is an order of vault {beside.maker_vault}, not of {vault_id}.")
         salt = beside.salt
-    _sent(client, client.stops.take_profit(vault_id, price, salt=salt, **terms), post, makers, out)
+    sent(client, client.stops.take_profit(vault_id, price, salt=salt, **terms), post, makers, out)

@@ -142,6 +142,13 @@ class Orders:
         signature = account.sign_typed(orders.typed_data(order, account.domain))
         return SignedOrder(order, signature, account.domain.chain_id, account.domain.exchange)
 
+    def post(self, signed: SignedOrder) -> Receipt:
+        """Leaves an order on the QuoteBoard, where makers look for it."""
+        account = self._account
+        return account.signer.execute(
+            account.chain["QuoteBoard"], "post", [signed.order.to_tuple()], [signed.signature]
+        )
+
     def _check(self, signed: SignedOrder) -> None:
         """An order of a form that the Exchange reads, signed for this deployment."""
         orders.check(signed.order)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from bulkhead import orders, pricing
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import CellView, VaultView, read_cells
-from bulkhead.chain.sender import Receipt
 from bulkhead.client.amounts import MAX_UINT, Number, from_wad, to_quantity, to_wad
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.orders import Flags, OrderLeg, PremiumStyle
@@ -192,13 +191,6 @@ class Stops:
         now = self._account.chain.rpc.timestamp()
         band = {"spot_max": trigger} if is_below else {"spot_min": trigger}
         return self._orders.sign_order(orders.with_changes(old, **band, since=now))
-
-    def post(self, signed: SignedOrder) -> Receipt:
-        """Leaves an order on the QuoteBoard, where makers look for it."""
-        account = self._account
-        return account.signer.execute(
-            account.chain["QuoteBoard"], "post", [signed.order.to_tuple()], [signed.signature]
-        )
 
     def _sign(
         self,

@@ -22,9 +22,8 @@ from bulkhead.maker.desk import Desk, Look, Maker
 from bulkhead.maker.ladder import band, edge, skew
 from bulkhead.maker.limits import Exposure
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
-from bulkhead.risk import exact
 from bulkhead.risk.scales import MICRO
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series, Snapshot, Status
+from bulkhead.risk.words import WAD, Kind, Leg, Series, Snapshot, Status
 
 #: Live answers of one taker.
 MOST_LIVE = 3
@@ -186,7 +185,7 @@ class Answers:
             Leg(series.kind, series.strike, leg.ratio * MICRO)
             for series, leg in ((Series.unpack(leg.series), leg) for leg in package)
         )
-        found = exact.assess(legs, snapshot, RiskWord())
+        found = pricing.sensitivities(legs, snapshot)
         larger = replace(style, edge_bps=style.edge_bps + style.impact_bps * max(size - style.size, 0) // style.size)
         half = edge(legs, found.value, snapshot.spot, larger)
         middle = found.value + skew(found.delta, snapshot.spot, style, self._maker.limits.lean(desk.held))

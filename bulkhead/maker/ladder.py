@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bulkhead.risk import exact
+from bulkhead import pricing
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def ladder(snapshot: Snapshot, style: Style, lean: Decimal = Decimal(0)) -> Iter
         series.append((Kind.CALL if strike * 10**10 >= spot else Kind.PUT, strike))
     for kind, strike in series:
         legs = (Leg(kind, strike, MICRO),)
-        found = exact.assess(legs, snapshot, RiskWord())
+        found = pricing.sensitivities(legs, snapshot)
         mark, half = found.value, edge(legs, found.value, spot, style)
         middle = mark + skew(found.delta, spot, style, lean) if lean else mark
         yield Quote(kind, strike, False, middle + half, mark, low, high)

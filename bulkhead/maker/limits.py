@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bulkhead import pricing
 from bulkhead.chain.errors import BadInput
 from bulkhead.client.amounts import from_wad
-from bulkhead.risk import exact
-from bulkhead.risk.words import Kind, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import Kind, Leg, Snapshot
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Exposure:
         held = tuple(leg for leg in legs if leg.kind != Kind.CASH)
         if not held:
             return cls()
-        found = exact.assess(held, snapshot, RiskWord())
+        found = pricing.sensitivities(held, snapshot)
         return cls(from_wad(found.delta), from_wad(found.gamma), from_wad(found.vega) / 100)
 
     def __add__(self, other: Exposure) -> Exposure:

@@ -6,18 +6,23 @@ ms here.
 
 from __future__ import annotations
 
+import functools
+
 from coincurve import PrivateKey
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
 from bulkhead import eip712
 from bulkhead.client import Bulkhead, SignedOrder
-from bulkhead.orders import TYPES, Domain, Order
+from bulkhead.orders import TYPES, Domain, Order, OrderLeg
 
 _LEG = "OrderLeg({})".format(",".join(f"{field['type']} {field['name']}" for field in TYPES["OrderLeg"]))
 _ORDER = "Order({})".format(",".join(f"{field['type']} {field['name']}" for field in TYPES["Order"])) + _LEG
-LEG_TYPE, ORDER_TYPE = keccak(text=_LEG), keccak(text=_ORDER)
+_FIELDS = tuple((field["name"], field["type"]) for field in TYPES["Order"])
 _WORD = 2**256
+
+
+LEG_TYPE, ORDER_TYPE = keccak(text=_LEG), keccak(text=_ORDER)
 
 
 def _word(value: int) -> bytes:
@@ -37,15 +42,19 @@ def digest(order: Order, domain_hash: bytes) -> bytes:
         order: An order of valid form.
         domain_hash: `separator` of its Exchange.
     """
-    legs = b"".join(keccak(LEG_TYPE + _word(leg.series) + _word(leg.ratio)) for leg in order.legs)
     words = [ORDER_TYPE]
-    for field in TYPES["Order"]:
-        if field["name"] == "legs":
-            words.append(keccak(legs))
-            continue
-        value = getattr(order, field["name"])
-        words.append(_word(int(value, 16) if field["type"] == "address" else int(value)))
+    for name, kind in _FIELDS:
+        value = getattr(order, name)
+        if name == "legs":
+            words.append(_legs_hash(value))
+        else:
+            words.append(_word(int(value, 16) if kind == "address" else int(value)))
     return bytes(keccak(b"\x19\x01" + domain_hash + keccak(b"".join(words))))
+
+
+@functools.lru_cache(4_096)
+def _legs_hash(legs: tuple[OrderLeg, ...]) -> bytes:
+    return bytes(keccak(b"".join(keccak(LEG_TYPE + _word(leg.series) + _word(leg.ratio)) for leg in legs)))
 
 
 class QuoteSigner:

@@ -14,9 +14,8 @@ from bulkhead.maker.desk import Desk, Look, Maker
 from bulkhead.maker.ladder import edge, skew
 from bulkhead.maker.limits import Exposure
 from bulkhead.orders import Flags, Order
-from bulkhead.risk import exact
 from bulkhead.risk.scales import MICRO
-from bulkhead.risk.words import RiskWord, Series
+from bulkhead.risk.words import Series
 
 #: Orders kept of one signer, and in all.
 MOST_OF_SIGNER, MOST = 100, 5_000
@@ -152,7 +151,7 @@ class WaitingOrders:
         """The worst price at which the maker takes the other side of an order [wad]."""
         style, snapshot = self._maker.style, desk.cell.snapshot
         one = pricing.legs_of(order, MICRO)
-        found = exact.assess(one, snapshot, RiskWord())
+        found = pricing.sensitivities(one, snapshot)
         half = edge(one, found.value, snapshot.spot, style)
         middle = found.value + skew(found.delta, snapshot.spot, style, self._maker.limits.lean(desk.held))
         return middle + half if order.is_bid else middle - half

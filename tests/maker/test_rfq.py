@@ -236,7 +236,7 @@ def test_rfq__without_servers__looks_through_the_board(people: tuple[Bulkhead, B
     expiry = friday(trader, 1)
     desk = maker.vaults.open("ETH", deposit=20_000)
     for price, size in ((30, 5), (25, 5), (10, 1)):
-        maker.stops.post(maker.orders.sign(desk, expiry, ["put:1900"], "sell", price, size))
+        maker.orders.post(maker.orders.sign(desk, expiry, ["put:1900"], "sell", price, size))
     request = trader.rfq.request(["put:1900"], 2, expiry, side="buy")
     answers = trader.rfq.ask(request)
     assert [(one.price, one.source) for one in answers] == [(25, "QuoteBoard"), (30, "QuoteBoard")]

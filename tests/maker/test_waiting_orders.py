@@ -136,7 +136,7 @@ def test_maker__fills_a_posted_stop_once_its_slip_covers_the_edge(
     maker, trader = people
     quoting, waiting = desk
     vault, _ = position(maker, trader)
-    trader.stops.post(trader.stops.stop(vault, below=1_900))
+    trader.orders.post(trader.stops.stop(vault, below=1_900))
     waiting.watch_board()
     assert len(waiting) == 1
     assert waiting.fill(quoting.look()) == []
