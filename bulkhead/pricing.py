@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bulkhead.orders import Order, PremiumStyle
-from bulkhead.risk import exact, series_grid
+from bulkhead.risk import marks, series_grid
+from bulkhead.risk.fixed import divide
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
-from bulkhead.risk.words import Kind, Leg, RiskWord, Series, Snapshot, Status
+from bulkhead.risk.words import Kind, Leg, Series, Snapshot, Status
 
 # the taker's fee is at least the full rate over this
 LEAST_FEE = 10
@@ -62,6 +63,23 @@ class OpeningRules:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """What legs are worth and how that moves.
+
+    Attributes:
+        value: [wad quote].
+        delta: Contracts of spot [wad].
+        gamma: Contracts per quote [wad].
+        vega: Quote per 1.00 vol [wad].
+    """
+
+    value: int
+    delta: int
+    gamma: int
+    vega: int
+
+
+@dataclass(frozen=True)
 class Terms:
     """What an order asks for at one moment.
 
@@ -104,7 +122,13 @@ def contracts_of(order: Order, size: int) -> int:
 
 def mark(legs: tuple[Leg, ...], snapshot: Snapshot) -> int:
     """Value of the legs [wad]: all models mark alike."""
-    return exact.assess(legs, snapshot, RiskWord()).value
+    return marks.mark(legs, snapshot)
+
+
+def sensitivities(legs: tuple[Leg, ...], snapshot: Snapshot) -> Marked:
+    """Value and Greeks of the legs, without a margin."""
+    found = marks.mark_legs(legs, snapshot, marks.setting_of(snapshot))
+    return Marked(divide(found.value, MICRO), found.delta, found.gamma, found.vega)
 
 
 def _div_up(a: int, b: int) -> int:

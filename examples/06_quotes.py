@@ -4,8 +4,8 @@ import json
 from decimal import Decimal
 
 from bulkhead.client import SignedOrder
+from bulkhead.maker.desk import Maker
 from bulkhead.maker.ladder import Style
-from bulkhead.maker.server import Maker
 from examples.common import client, friday
 
 maker, trader = client("MAKER_KEY"), client("TRADER_KEY")

@@ -28,6 +28,7 @@ COMMANDS = {
     "markets": "bulkhead.cli.market",
     "order": "bulkhead.cli.order",
     "replay": "bulkhead.cli.replay",
+    "rfq": "bulkhead.cli.rfq",
     "vault": "bulkhead.cli.vault",
     "vol": "bulkhead.cli.vol",
 }

@@ -29,6 +29,13 @@ def maker() -> None:
 @click.option("--strikes", type=click.IntRange(0, 20), default=3, show_default=True, help="On either side of spot.")
 @click.option("--step", type=Amount(), default="50", show_default=True, help="Between strikes [quote].")
 @click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Life of a quote.")
+@click.option(
+    "--skew-bps", type=click.IntRange(0), default=10, show_default=True, help="Lean at the delta limit, of spot."
+)
+@click.option("--max-delta", type=Amount(), default="0", help="Most delta of an expiry either way [contracts]; 0: any.")
+@click.option("--max-gamma", type=Amount(), default="0", help="Most gamma [contracts for a unit of spot]; 0: any.")
+@click.option("--max-vega", type=Amount(), default="0", help="Most vega [quote for a vol point]; 0: any.")
+@click.option("--hedger", help="Gets the delta of all desks: paper, or module:Class of your own.")
 @click.option("--refresh", type=float, default=5.0, show_default=True, help="Seconds between ladders.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=int, default=8650, show_default=True, help="Where to listen.")
@@ -43,22 +50,40 @@ def maker_run(
     strikes: int,
     step: Decimal,
     seconds: int,
+    skew_bps: int,
+    max_delta: Decimal,
+    max_gamma: Decimal,
+    max_vega: Decimal,
+    hedger: str | None,
     refresh: float,
     host: str,
     port: int,
     rounds: int | None,
 ) -> None:
-    """Open a desk per expiry and serve signed two-sided quotes: GET /quotes and GET /stream."""
+    """Open a desk per expiry, serve signed two-sided quotes, answer requests and fill stops that pay."""
     if size <= 0 or step <= 0:
         raise BadInput("--size and --step are above 0.")
     if not 0 < refresh < seconds:  # a quote that lapses before the next ladder leaves no quote at all
         raise BadInput(f"--refresh is above 0 and below the life of a quote, {seconds} s.")
     from bulkhead.client import parse_expiry, to_quantity, to_strike
+    from bulkhead.maker import hedging
+    from bulkhead.maker.desk import Maker
     from bulkhead.maker.ladder import Style
-    from bulkhead.maker.server import Maker, QuoteServer
+    from bulkhead.maker.limits import RiskLimits
+    from bulkhead.maker.server import QuoteServer
 
-    style = Style(edge_bps=edge_bps, size=to_quantity(size), strikes=strikes, step=to_strike(step), seconds=seconds)
-    quoting = Maker(place.client(), market, [parse_expiry(e) for e in expiries], style, deposit)
+    style = Style(
+        edge_bps=edge_bps,
+        size=to_quantity(size),
+        strikes=strikes,
+        step=to_strike(step),
+        seconds=seconds,
+        skew_bps=skew_bps,
+    )
+    limits = RiskLimits(max_delta, max_gamma, max_vega)
+    plugged = None if hedger is None else hedging.load(hedger)
+    expiry_times = [parse_expiry(e) for e in expiries]
+    quoting = Maker(place.client(), market, expiry_times, style, deposit, limits, plugged)
     quoting.open()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(QuoteServer(quoting, refresh, sys.stdout).run(host, port, rounds))

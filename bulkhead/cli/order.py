@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from decimal import Decimal
@@ -14,6 +13,7 @@ from bulkhead.chain import reasons
 from bulkhead.chain.files import read_text
 from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, units
 from bulkhead.cli.output import Output, printing
+from bulkhead.cli.stop import handing, sent, stop, take_profit
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -50,6 +50,7 @@ def _signed(path: str) -> SignedOrder:
 @click.option("--fill-or-kill", is_flag=True, help="All that is left, or nothing.")
 @click.option("--together", "salt", type=int, help="Take from all orders of these legs and side with this number.")
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which it may be filled.")
+@handing
 @chain_options
 @key_option()
 @printing
@@ -61,6 +62,8 @@ def order_sign(
     price: Decimal,
     size: Decimal,
     good_for: int,
+    post: bool,
+    makers: tuple[str, ...],
     place: Place,
     out: Output,
     **terms: Any,
@@ -68,7 +71,7 @@ def order_sign(
     """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
     client = place.client()
     signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, **_fields(**terms))
-    out.show(json.loads(signed.to_json()), signed.to_json())
+    sent(client, signed, post, makers, out)
 
 
 def _fields(
@@ -236,3 +239,7 @@ def order_roll(vault_id: int, closing: str, opening: str, into: int, place: Plac
     client = place.client()
     opened = client.orders.roll(vault_id, _signed(closing), _signed(opening), into)
     out.show({"vault_id": opened}, str(opened))
+
+
+for waiting in (stop, take_profit):
+    order.add_command(waiting)

@@ -98,6 +98,11 @@ class Account:
         """EIP-712 domain of the deployment's Exchange."""
         return orders.Domain(self.chain.deployment.chain_id, self.chain["Exchange"].address)
 
+    @property
+    def has_key(self) -> bool:
+        """Whether the key is here, and not at a node or in a middleware."""
+        return self._local is not None
+
     def key(self) -> str:
         """The private key, for signing orders."""
         if self._local is None:

@@ -14,6 +14,8 @@ from bulkhead.client.markets import Markets
 from bulkhead.client.orders import Orders
 from bulkhead.client.packages import PackageLeg
 from bulkhead.client.preview import trade_preview
+from bulkhead.client.quote_requests import QuoteRequests
+from bulkhead.client.stops import Stops
 from bulkhead.client.vault_info import VaultInfo
 from bulkhead.client.vaults import Vaults
 
@@ -30,6 +32,16 @@ class Bulkhead(Account):
     def orders(self) -> Orders:
         """Signing, filling and cancelling orders."""
         return Orders(self, self.vaults)
+
+    @cached_property
+    def stops(self) -> Stops:
+        """Stops, takes of profit and trailing stops of own positions."""
+        return Stops(self, self.vaults, self.orders)
+
+    @cached_property
+    def rfq(self) -> QuoteRequests:
+        """Requests for quotes."""
+        return QuoteRequests(self, self.orders)
 
     @cached_property
     def mandates(self) -> Mandates:

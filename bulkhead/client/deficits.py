@@ -25,5 +25,10 @@ def tolerated(cell: CellView, order: Order, size: int) -> int:
         order: The order.
         size: Packages that are traded [1e-6].
     """
-    notional = contracts_of(order, size) * cell.snapshot.spot // MICRO
+    return tolerated_for(cell, contracts_of(order, size))
+
+
+def tolerated_for(cell: CellView, contracts: int) -> int:
+    """The same for so many contracts of notional [1e-6]."""
+    notional = contracts * cell.snapshot.spot // MICRO
     return cell.insured + max(notional // NOTIONAL_SHARE, LEAST)

@@ -9,7 +9,7 @@ from typing import Any
 from bulkhead import orders
 from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.lens import CellView, cell_view
+from bulkhead.chain.lens import CellView, VaultView, cell_view
 from bulkhead.chain.sender import Receipt
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import (
@@ -68,22 +68,45 @@ class Orders:
         """
         if side not in ("buy", "sell"):
             raise BadInput(f"side is 'buy' or 'sell', not {side!r}.")
-        account = self._account
         view = self._vaults.view(vault_id)
         at = parse_expiry(expiry)
-        package = [package_leg(leg) for leg in legs]
-        now = account.chain.rpc.timestamp()
         try:
-            series = [(Series(view.market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package]
+            package = [(package_leg(leg).series(view.market, at), package_leg(leg).ratio) for leg in legs]
+        except ValueError as error:
+            raise BadInput(f"That order has no valid form: {error}.") from error
+        bid = side == "buy"
+        wad, packages = to_wad(price), to_quantity(size)
+        return self.order_of(view, package, is_bid=bid, price=wad, size=packages, good_for=good_for, **other)
+
+    def order_of(
+        self,
+        view: VaultView,
+        package: Iterable[tuple[int, int]],
+        *,
+        good_for: int | None,
+        **fields: Any,
+    ) -> Order:
+        """An unsigned order of a vault, in integers.
+
+        Args:
+            view: Vault that trades.
+            package: (series id, ratio) of each leg.
+            good_for: Seconds from the newest block for which the order is good; None until its series expire.
+            **fields: `is_bid`, `price` [wad], `size` [1e-6] and further fields of `orders.Order`.
+
+        Raises:
+            BadInput: The order has no valid form.
+        """
+        account = self._account
+        now, legs = account.chain.rpc.timestamp(), list(package)
+        try:
+            cell = (view.market, Series.unpack(legs[0][0]).expiry) if legs else (view.market, view.expiry)
             built = orders.build(
-                maker_vault=vault_id,
+                maker_vault=view.vault_id,
                 signer=account.address,
-                legs=series,
-                is_bid=side == "buy",
-                price=to_wad(price),
-                size=to_quantity(size),
-                expiry=now + good_for,
-                **{"since": now, **other},
+                legs=legs,
+                expiry=cell[1] - 1 if good_for is None else now + good_for,
+                **{"since": now, **fields},
             )
         except ValueError as error:
             raise BadInput(f"That order has no valid form: {error}.") from error
@@ -92,12 +115,12 @@ class Orders:
         epoch, market = read(
             chain.rpc,
             [
-                chain["Exchange"].query("epoch_for", vault_id, [leg.series for leg in built.legs]),
-                chain["Lens"].query("market", view.market, at),
+                chain["Exchange"].query("epoch_for", view.vault_id, [leg.series for leg in built.legs]),
+                chain["Lens"].query("market", *cell),
             ],
         )
-        deficit = tolerated(cell_view((view.market, at), market), built, built.size)
-        return orders.with_changes(built, **{"epoch": epoch, "max_deficit": deficit, **other})
+        deficit = tolerated(cell_view(cell, market), built, built.size)
+        return orders.with_changes(built, **{"epoch": epoch, "max_deficit": deficit, **fields})
 
     def sign(
         self,
@@ -118,6 +141,13 @@ class Orders:
         account = self._account
         signature = account.sign_typed(orders.typed_data(order, account.domain))
         return SignedOrder(order, signature, account.domain.chain_id, account.domain.exchange)
+
+    def post(self, signed: SignedOrder) -> Receipt:
+        """Leaves an order on the QuoteBoard, where makers look for it."""
+        account = self._account
+        return account.signer.execute(
+            account.chain["QuoteBoard"], "post", [signed.order.to_tuple()], [signed.signature]
+        )
 
     def _check(self, signed: SignedOrder) -> None:
         """An order of a form that the Exchange reads, signed for this deployment."""

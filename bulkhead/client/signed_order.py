@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.files import parse_json
-from bulkhead.orders import Order
+from bulkhead.orders import Domain, Flags, Order, OrderLeg, PremiumStyle
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,33 @@ class SignedOrder:
     chain_id: int
     exchange: str
 
-    def to_json(self) -> str:
-        """As text, for a file or a message."""
-        content = {
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
             "chain_id": self.chain_id,
             "exchange": self.exchange,
             "order": self.order.to_json(),
             "signature": "0x" + self.signature.hex(),
         }
-        return json.dumps(content, indent=2)
+
+    def to_json(self) -> str:
+        """As text, for a file or a message."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def posted(cls, values: Any, domain: Domain) -> SignedOrder | None:
+        """The order of a `QuotePosted`; None when it has no form that the Exchange reads."""
+        told = values.order
+        try:
+            legs = tuple(OrderLeg(int(leg.series), int(leg.ratio)) for leg in told.legs)
+            names = [one["name"] for one in orders.TYPES["Order"] if one["name"] != "legs"]
+            given = {name: getattr(told, name) for name in names}
+            given["premium_style"], given["flags"] = PremiumStyle(given["premium_style"]), Flags(given["flags"])
+            order = Order(legs=legs, **given)
+            orders.check(order)
+        except ValueError:
+            return None
+        return cls(order, bytes(values.signature), domain.chain_id, domain.exchange)
 
     @classmethod
     def from_json(cls, text: str) -> SignedOrder:

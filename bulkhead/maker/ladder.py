@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bulkhead import pricing
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
-from bulkhead.risk.words import Kind, Leg, Snapshot
+from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Style:
         strikes: Strikes on either side of spot.
         step: Between strikes [1e-8 quote], a multiple of the market's tick.
         seconds: Life of a quote.
+        skew_bps: How far prices lean against a desk whose delta is at its limit, of spot for a contract of delta.
+        impact_bps: More distance for each time that a request is as large as a quote, of spot.
     """
 
     edge_bps: int = 20
@@ -31,6 +34,8 @@ class Style:
     strikes: int = 3
     step: int = 50 * 10**8
     seconds: int = 30
+    skew_bps: int = 10
+    impact_bps: int = 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,40 @@ def strikes(spot: int, style: Style) -> list[int]:
     return [middle + i * style.step for i in around if middle + i * style.step > 0]
 
 
-def ladder(snapshot: Snapshot, style: Style) -> Iterator[Quote]:
+def band(spot: int, style: Style) -> tuple[int, int]:
+    """Lowest and highest spot at which a quote made at `spot` is good [wad]."""
+    return spot * (BPS_IN_ONE - style.band_bps) // BPS_IN_ONE, spot * (BPS_IN_ONE + style.band_bps) // BPS_IN_ONE
+
+
+def edge(legs: tuple[Leg, ...], value: int, spot: int, style: Style) -> int:
+    """How far from its mark a package is bought or sold [wad].
+
+    Args:
+        legs: Of one package.
+        value: Its mark [wad].
+        spot: Spot [wad].
+        style: How the maker quotes.
+    """
+    contracts = sum(abs(leg.quantity) for leg in legs if leg.kind != Kind.CASH)
+    half = spot * style.edge_bps * contracts // (BPS_IN_ONE * MICRO)
+    if any(leg.kind in (Kind.CALL, Kind.PUT) for leg in legs):
+        half += abs(value) * style.spread_bps // BPS_IN_ONE
+    return half
+
+
+def skew(delta: int, spot: int, style: Style, lean: Decimal) -> int:
+    """How far the middle of a package's prices lies from its mark [wad].
+
+    Args:
+        delta: Of the package [wad].
+        spot: Spot [wad].
+        style: How the maker quotes.
+        lean: How full the desk's delta is, between -1 and 1: one that is long sells its delta cheaper.
+    """
+    return -int(Decimal(delta * spot * style.skew_bps // (BPS_IN_ONE * WAD)) * lean)
+
+
+def ladder(snapshot: Snapshot, style: Style, lean: Decimal = Decimal(0)) -> Iterator[Quote]:
     """Bids and asks of calls above, puts below and the future; nothing while the price is not active.
 
     A bid that would not be above zero is left out.
@@ -71,15 +109,15 @@ def ladder(snapshot: Snapshot, style: Style) -> Iterator[Quote]:
     if not snapshot.is_active or snapshot.seconds == 0:
         return
     spot = snapshot.spot
-    low, high = spot * (BPS_IN_ONE - style.band_bps) // BPS_IN_ONE, spot * (BPS_IN_ONE + style.band_bps) // BPS_IN_ONE
+    low, high = band(spot, style)
     series = [(Kind.FUTURE, 0)]
     for strike in strikes(spot, style):
         series.append((Kind.CALL if strike * 10**10 >= spot else Kind.PUT, strike))
     for kind, strike in series:
-        mark = pricing.mark((Leg(kind, strike, MICRO),), snapshot)
-        half = spot * style.edge_bps // BPS_IN_ONE
-        if kind != Kind.FUTURE:
-            half += mark * style.spread_bps // BPS_IN_ONE
-        yield Quote(kind, strike, False, mark + half, mark, low, high)
-        if mark > half:
-            yield Quote(kind, strike, True, mark - half, mark, low, high)
+        legs = (Leg(kind, strike, MICRO),)
+        found = pricing.sensitivities(legs, snapshot)
+        mark, half = found.value, edge(legs, found.value, spot, style)
+        middle = mark + skew(found.delta, spot, style, lean) if lean else mark
+        yield Quote(kind, strike, False, middle + half, mark, low, high)
+        if middle > half:
+            yield Quote(kind, strike, True, middle - half, mark, low, high)

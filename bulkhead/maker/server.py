@@ -1,141 +1,57 @@
-"""Signs a ladder per expiry and serves it over HTTP: `GET /quotes`, and `GET /stream` with a line per refresh.
+"""Serves a maker over HTTP.
 
-A taker fills a quote as it is: each is a signed order (`SignedOrder.to_json`). Quotes live for seconds and carry a
-spot band, so an old one is dead without a transaction.
+`GET /quotes` and `GET /stream` have its ladder, `POST /rfq` answers requests for quotes, `POST /orders` takes orders
+that wait for a price. A taker fills a quote as it is: each is a signed order (`SignedOrder.to_json`). Quotes live
+for seconds and carry a spot band, so an old one is dead without a transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Awaitable, Callable
 from typing import Any, TextIO
 
 from aiohttp import web
 
-from bulkhead import orders, pricing
-from bulkhead.chain import reasons
+from bulkhead import orders
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.chain.lens import CellView, read_cells
-from bulkhead.client import Bulkhead, SignedOrder, from_wad
-from bulkhead.client.deficits import tolerated
-from bulkhead.maker.ladder import Quote, Style, ladder
-from bulkhead.risk import series_grid
-from bulkhead.risk.words import Kind, Series
+from bulkhead.client import SignedOrder, from_wad
+from bulkhead.maker.answers import Answers, Request
+from bulkhead.maker.desk import Maker
+from bulkhead.maker.rates import RateLimit
+from bulkhead.maker.waiting_orders import WaitingOrders
+
+#: Requests a second of one address or IP, and in all.
+EACH, ALL = 5, 50
+#: Bytes of a request.
+LARGEST = 8 * 1024
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Max-Age": "86400",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass
-class Maker:
-    """A maker with one desk per expiry.
-
-    Attributes:
-        client: The account that owns the desks.
-        market: Symbol.
-        expiries: Expiries it quotes [unix seconds].
-        style: How it quotes.
-        deposit: Quote tokens that a new desk gets.
-    """
-
-    client: Bulkhead
-    market: str
-    expiries: Sequence[int]
-    style: Style = field(default_factory=Style)
-    deposit: Decimal = Decimal(10_000)
-
-    def __post_init__(self) -> None:
-        self.desks: dict[int, int] = {}
-        self.index = self.client.chain.market(self.market).index
-
-    def open(self) -> None:
-        """Finds the own desk of each expiry, or opens and funds one; an empty desk serves the next expiry.
-
-        Raises:
-            BadInput: An expiry or the step of the strikes is off the market's grid; nothing was opened.
-        """
-        self._check_grid()
-        mine = [v for v in self.client.vaults.list(self.client.address) if v.market == self.market]
-        spare = [v.vault_id for v in mine if v.expiry == 0 and v.state == "empty" and v.collateral >= self.deposit]
-        held = {v.expiry: v.vault_id for v in mine if v.expiry}
-        for expiry in self.expiries:
-            if expiry in held:
-                self.desks[expiry] = held[expiry]
-            elif spare:
-                self.desks[expiry] = spare.pop()
-            else:
-                self.desks[expiry] = self.client.vaults.open(self.market, self.deposit)
-
-    def _check_grid(self) -> None:
-        now = self.client.chain.rpc.timestamp()
-        for expiry in self.expiries:
-            if expiry <= now:
-                raise BadInput(f"The expiry {datetime.fromtimestamp(expiry, UTC):%Y-%m-%d %H:%M} has passed.")
-            if not series_grid.on_grid(expiry, now):
-                raise BadInput(reasons.sentence("exchange/expiry-off-grid"))
-        tick = self._rules().tick
-        if not tick or self.style.step % tick:
-            raise BadInput(
-                f"Strikes of {self.market} are multiples of {Decimal(tick).scaleb(-8).normalize():f}, which a step of "
-                f"{Decimal(self.style.step).scaleb(-8).normalize():f} does not keep."
-            )
-
-    def _rules(self) -> pricing.OpeningRules:
-        return pricing.OpeningRules.unpack(int(self.client.chain["Exchange"].call("trading", self.index)))
-
-    def quotes(self) -> list[dict[str, Any]]:
-        """Fresh signed quotes of all expiries that can trade, as JSON."""
-        chain = self.client.chain
-        cells = read_cells(chain, [(self.index, expiry) for expiry in self.expiries])
-        now, rules = chain.rpc.timestamp(), self._rules()
-        found: list[dict[str, Any]] = []
-        for (_, expiry), cell in cells.items():
-            # where nothing can be opened a quote is for those who close, if there are any
-            if expiry <= now or not (rules.opens(expiry, now) or cell.gross):
-                continue
-            epoch = int(chain["Exchange"].call("epoch_for", self.desks[expiry], []))
-            for quote in ladder(cell.snapshot, self.style):
-                if not series_grid.strike_valid(quote.kind, quote.strike, rules.tick, cell.snapshot.spot):
-                    continue
-                found.append(self._entry(quote, self._sign(quote, cell, epoch, now), expiry))
-        return found
-
-    def _sign(self, quote: Quote, cell: CellView, epoch: int, now: int) -> SignedOrder:
-        _, expiry = cell.cell
-        order = orders.build(
-            maker_vault=self.desks[expiry],
-            signer=self.client.address,
-            legs=[(Series(self.index, quote.kind, expiry, quote.strike), 1)],
-            is_bid=quote.is_bid,
-            price=quote.price,
-            size=self.style.size,
-            expiry=min(now + self.style.seconds, expiry - 1),
-            epoch=epoch,
-            spot_min=quote.spot_min,
-            spot_max=quote.spot_max,
-            since=now,
-            premium_style=orders.PremiumStyle.DEFERRED if quote.kind == Kind.FUTURE else orders.PremiumStyle.UPFRONT,
-        )
-        deficit = tolerated(cell, order, order.size)
-        return self.client.orders.sign_order(orders.with_changes(order, max_deficit=deficit))
-
-    def _entry(self, quote: Quote, signed: SignedOrder, expiry: int) -> dict[str, Any]:
-        return {
-            "series": quote.kind.name.lower() + (f":{Decimal(quote.strike).scaleb(-8):f}" if quote.strike else ""),
-            "expiry": expiry,
-            "side": "buy" if quote.is_bid else "sell",
-            "price": str(from_wad(quote.price)),
-            "mark": str(from_wad(quote.mark)),
-            "size": str(Decimal(self.style.size).scaleb(-6)),
-            "signed": json.loads(signed.to_json()),
-        }
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine's own."""
+    name = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") and not host.endswith("]") else host
+    name = name.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 class QuoteServer:
-    """Serves the newest quotes of a maker."""
+    """Serves the newest quotes of a maker, and fills what others left for it."""
 
     def __init__(self, maker: Maker, refresh: float, log: TextIO) -> None:
         """Sets it up; `run` starts it.
@@ -143,35 +59,90 @@ class QuoteServer:
         Args:
             maker: Who quotes; its desks are open.
             refresh: Seconds between ladders.
-            log: Gets one JSON line per ladder.
+            log: Gets one JSON line per ladder, and one per fill.
         """
         self._maker, self._refresh, self._log = maker, refresh, log
         self._latest: dict[str, Any] = {"at": 0, "quotes": []}
         self._news = asyncio.Condition()
+        self._answers, self._waiting = Answers(maker), WaitingOrders(maker)
+        self._by_ip, self._by_address, self._all = RateLimit(EACH), RateLimit(EACH), RateLimit(ALL)
+        # the ladder and the answers use one look and one connection: the ladder goes first
+        self._one = asyncio.Lock()
+        self._loopback = True
 
     async def refresh(self) -> None:
         """Signs one ladder; a node that does not answer leaves none to fill rather than an old one."""
-        try:
-            quotes = await asyncio.to_thread(self._maker.quotes)
-            said = {"event": "quoted", "quotes": len(quotes)}
-        except BulkheadError as error:
-            quotes, said = [], {"event": "failed", "error": str(error)}
+        async with self._one:
+            try:
+                look = await asyncio.to_thread(self._maker.look)
+                quotes = await asyncio.to_thread(self._maker.quotes, look)
+                said: dict[str, Any] = {"event": "quoted", "quotes": len(quotes)}
+            except BulkheadError as error:
+                look, quotes, said = None, [], {"event": "failed", "error": str(error)}
+            with contextlib.suppress(BulkheadError):
+                await asyncio.to_thread(self._answers.update, look)
         async with self._news:
             self._latest = {"at": int(time.time()), "quotes": quotes}
             self._news.notify_all()
-        print(json.dumps(said), file=self._log, flush=True)
+        self._say(said)
+        if look is not None:
+            await self._take(look)
+
+    async def _take(self, look: Any) -> None:
+        async with self._one:
+            try:
+                await asyncio.to_thread(self._waiting.watch_board)
+                taken = await asyncio.to_thread(self._waiting.fill, look)
+            except BulkheadError as error:
+                self._say({"event": "failed", "error": str(error)})
+                return
+        for one in taken:
+            vault = one.signed.order.maker_vault
+            price, packages = str(from_wad(one.price)), str(from_wad(one.packages * 10**12))
+            self._say({"event": "filled", "vault": vault, "packages": packages, "price": price})
+
+    def _say(self, event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=self._log, flush=True)
 
     def application(self) -> web.Application:
-        """The two routes."""
-        app = web.Application()
-        app.add_routes([web.get("/quotes", self._get), web.get("/stream", self._stream)])
+        """The routes."""
+        app = web.Application(client_max_size=LARGEST, middlewares=[self._guarded])
+        app.add_routes(
+            [
+                web.get("/quotes", self._get),
+                web.get("/stream", self._stream),
+                web.post("/rfq", self._ask),
+                web.post("/orders", self._post),
+                web.options("/{path:.*}", self._options),
+            ]
+        )
         return app
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Any origin may read, none with its user's cookies; on loopback only who means this machine is heard."""
+        if self._loopback and not is_loopback(request.host):
+            raise web.HTTPForbidden(text="This server listens on loopback and was called by another name.\n")
+        try:
+            response = await handler(request)
+        except web.HTTPException as refused:
+            response = _refused(refused.status, (refused.text or refused.reason).strip())
+        except BulkheadError as error:
+            response = _refused(400 if isinstance(error, BadInput) else 502, str(error))
+        except orders.OrderError as error:
+            response = _refused(400, f"The order is not valid: {error}.")
+        if not response.prepared:
+            response.headers.update(CORS)
+        return response
+
+    async def _options(self, _request: web.Request) -> web.Response:
+        return web.Response(status=204)
 
     async def _get(self, _request: web.Request) -> web.Response:
         return web.json_response(self._latest)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", **CORS})
         await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):
             while True:
@@ -180,8 +151,30 @@ class QuoteServer:
                     await self._news.wait()
         return response
 
+    async def _ask(self, request: web.Request) -> web.Response:
+        asked = Request.parse(await self._body(request))
+        if not self._by_address.allows(asked.taker):
+            return _refused(429, f"One taker asks at most {EACH} times a second.")
+        async with self._one:
+            return web.json_response({"answers": await asyncio.to_thread(self._answers.answer, asked)})
+
+    async def _post(self, request: web.Request) -> web.Response:
+        signed = SignedOrder.from_json(json.dumps(await self._body(request)))
+        async with self._one:
+            await asyncio.to_thread(self._waiting.add, signed)
+        return web.json_response({"waiting": True})
+
+    async def _body(self, request: web.Request) -> Any:
+        if not (self._all.allows("") and self._by_ip.allows(request.remote or "")):
+            raise web.HTTPTooManyRequests(text=f"At most {EACH} requests a second from one address, {ALL} in all.\n")
+        try:
+            return json.loads(await request.text())
+        except (ValueError, RecursionError):
+            raise BadInput("The body is not JSON.") from None
+
     async def run(self, host: str, port: int, rounds: int | None = None) -> None:
         """Serves until cancelled, or for so many ladders."""
+        self._loopback = is_loopback(host)
         runner = web.AppRunner(self.application())
         await runner.setup()
         try:
@@ -197,3 +190,7 @@ class QuoteServer:
                 await asyncio.sleep(self._refresh)
         finally:
             await runner.cleanup()
+
+
+def _refused(status: int, sentence: str) -> web.Response:
+    return web.json_response({"error": sentence}, status=status)

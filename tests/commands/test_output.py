@@ -94,6 +94,11 @@ def test_json__of_each_reading_and_writing_command__is_one_document(market: Serv
         assert set(run(*arguments)) == {"transaction", "block", "gas_used"}  # type: ignore[call-overload]
     assert run("order", "cancel", offer, key=MAKER)["transaction"].startswith("0x")  # type: ignore[index]
     assert {one["vault_id"] for one in run("vault", "list")} == {desk, vault}  # type: ignore[attr-defined]
+    stop = tmp_path / "stop.json"
+    stop.write_text(json.dumps(run("order", "stop", vault, "--below", "180")))
+    assert run("order", "take-profit", vault, "90", "--with", stop)["order"]["is_bid"] is False  # type: ignore[index]
+    asked = ("rfq", "call:200", "--size", "1", "--expiry", EXPIRY, "--maker", "http://127.0.0.1:1")
+    assert {one["signed"] for one in run(*asked)} == {None}  # type: ignore[attr-defined]
     new = run("vault", "split", vault, "call:200", "--cash", "20")["vault_id"]  # type: ignore[index]
     run("vault", "merge", new, vault)
     assert [row["market"] for row in run("markets")] == ["ETH", "BTC"]  # type: ignore[attr-defined]

@@ -22,8 +22,8 @@ from bulkhead.chain.errors import BadInput, Reverted
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
+from bulkhead.maker.desk import Maker
 from bulkhead.maker.ladder import Style
-from bulkhead.maker.server import Maker
 from bulkhead.orders import Flags
 from bulkhead.risk.words import Series
 from examples.common import friday

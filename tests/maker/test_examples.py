@@ -28,8 +28,9 @@ from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
 from bulkhead.client import Bulkhead, FillPreview, SignedOrder
+from bulkhead.maker.desk import Maker
 from bulkhead.maker.ladder import Style
-from bulkhead.maker.server import Maker, QuoteServer
+from bulkhead.maker.server import QuoteServer
 from examples.common import friday
 from tests.keeper.proxy import FaultProxy
 
