@@ -3,15 +3,15 @@
     python -m benchmarks.stops            # the table
     python -m benchmarks.stops --docs     # and into docs/orders.md
 
-A position is opened at the first round of a crash with a stop that many percent away. Makers fill it once its slip covers their edge of
-20 bp and what their own vol is above the oracle's: after the trigger it is so much higher, and comes back by half in an hour. Slip that
-grows is that of the client (300 bp in 30 min); a fixed one trades at once or never. Needs the market data (BULKHEAD_DATA).
+A position is opened at the first round of a crash with a stop that many percent away. Makers fill it once its slip
+covers their edge of 20 bp and what their own vol is above the oracle's: after the trigger it is so much higher, and
+comes back by half in an hour. Slip that grows is that of the client (300 bp in 30 min); a fixed one trades at once
+or never. Needs the market data (BULKHEAD_DATA).
 """
 
 from __future__ import annotations
 
 import argparse
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log, pi, sqrt
@@ -26,7 +26,7 @@ from bulkhead.risk.crash import Tape
 
 #: Half-spread of makers [bps of spot per contract].
 EDGE = 20
-#: How much higher than the oracle's the makers' vol is when the stop triggers, and how long until half of that is gone [s].
+#: How much above the oracle's the makers' vol is when the stop triggers, and how long until half of that is gone [s].
 JUMPS, HALF_LIFE = (0.0, 0.25, 0.5), 3_600
 #: Distance of the trigger from spot.
 DISTANCES = (0.03, 0.05, 0.08, 0.12)

@@ -34,6 +34,6 @@ def test_growing__starts_anew_when_the_price_left_the_band() -> None:
 def test_fixed__trades_at_once_or_waits() -> None:
     prices = tape(*([100] + [90] * 60))
     assert fixed(prices, 1, 95, 90, 0, 50).wait == 0
-    assert fixed(prices, 1, 95, 90, 0.5, 300).wait == 0
+    assert fixed(prices, 1, 95, 90, 0.25, 300).wait == 0
     slow = fixed(prices, 1, 95, 90, 0.5, 50)
     assert slow.paid is None or slow.wait > 3_600
