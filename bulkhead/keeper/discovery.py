@@ -20,6 +20,8 @@ from bulkhead.keeper.providers import Providers
 
 #: Blocks that can be undone.
 MEMORY = 256
+#: A second node is waited for so long where many logs are read [seconds].
+PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,17 @@ class Discovery:
         if self.head is not None and head.number <= self.head.number and head.hash != self.head.hash:
             # a reorganised chain of no greater height, or a node that has fallen behind
             await self._back()
-            if self.head is not None and head.number <= self.head.number:
+            if self.head is not None and (
+                head.number < self.head.number or self.head.hash != head.hash and head.number == self.head.number
+            ):
                 raise NodeUnavailable(f"A node calls block {head.number} its newest, and {self.head.number} is known.")
         # what a node that is behind cannot know yet is left to `calls`
         end = head.number - min(self.providers.lag, self.logs.span // 2)
         while head.number - self.book.block > self.logs.span:
             ranges = self.logs.ranges(self.book.block + 1, end)
-            answers = await self.providers.read([self.logs.between(*r) for r in ranges], head.number)
+            asked = [self.logs.between(*r) for r in ranges]
+            answers, others = await self.providers.witnessed(asked, head, 0, range(len(asked)), PATIENCE)
+            self.logs.join(answers, others)
             try:
                 logs = self.logs.decode(answers)
             except BulkheadError:
@@ -127,6 +133,8 @@ class Discovery:
             known = answers.pop(0)
             if isinstance(known, BulkheadError):
                 raise known
+            if Head.of(known).number != head.number:
+                raise NodeUnavailable(f"A node calls block {Head.of(known).number} number {head.number}.")
             logs = self.logs.decode(answers)
             before = {i: self.book.vaults.get(i) for i in vaults_of(logs)}
             self._pages.append(Page(head, before, self.notes.copy()))
@@ -160,7 +168,8 @@ class Discovery:
             self.restart()
             return
         numbers = [page.head.number for page in pages]
-        headers = await self.providers.read([("eth_getBlockByNumber", (to_hex(n), False)) for n in numbers])
+        asked = [("eth_getBlockByNumber", (to_hex(n), False)) for n in numbers]
+        headers = await self.providers.read(asked, -1, len(asked))
         same = -1
         for i, (page, header) in enumerate(zip(pages, headers, strict=True)):
             if isinstance(header, BulkheadError):

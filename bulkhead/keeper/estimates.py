@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from bulkhead.chain.errors import BulkheadError, NodeUnavailable
+from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import to_hex, to_int
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.fees import GAS_SHARE
+from bulkhead.keeper.plan import Flag
 from bulkhead.keeper.providers import Providers
 
 
@@ -29,6 +31,7 @@ async def gas_limits(
         answers = await providers.read(plans)
     except NodeUnavailable as error:
         answers = [error] * len(calls)
+    await _ask_others(providers, calls, plans, answers)
     ready: list[tuple[Call, int]] = []
     failed: list[tuple[Call, BulkheadError]] = []
     for call, answer in zip(calls, answers, strict=True):
@@ -40,6 +43,17 @@ async def gas_limits(
         except NodeUnavailable as error:
             failed.append((call, error))
     return ready, failed
+
+
+async def _ask_others(
+    providers: Providers, calls: Sequence[Call], plans: Sequence[RpcCall], answers: list[Any]
+) -> None:
+    """Asks every node about flags that one of them refuses: it may be the one that does not know better."""
+    doubtful = [i for i, call in enumerate(calls) if isinstance(call.action, Flag) and isinstance(answers[i], Reverted)]
+    if not doubtful or len(providers.nodes) < 2:
+        return
+    for i, told in zip(doubtful, await providers.broadcast([plans[i] for i in doubtful]), strict=True):
+        answers[i] = next((reply for reply in told if isinstance(reply, str)), answers[i])
 
 
 def _transaction(sender: str, call: Call) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -12,7 +12,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.parameters import PARAMETERS
-from bulkhead.chain.rpc import Call, to_hex
+from bulkhead.chain.rpc import Call, to_hex, to_int
 
 #: Logs of so many blocks are asked for at once, and so many ranges at one go; after a failure one range a go, until so
 #: many have been answered. What a node refuses is split further by `chain/exchange`.
@@ -141,6 +141,14 @@ class LogReader:
     def answered(self) -> None:
         """Asks for more again, after a while."""
         self._doubts = max(self._doubts - 1, 0)
+
+    @staticmethod
+    def join(answers: list[Any], others: Mapping[int, Any]) -> None:
+        """Puts in what only a second node knows: logs that one has lost must not be missed."""
+        for i, other in others.items():
+            if isinstance(answers[i], list) and isinstance(other, list):
+                entries = {(e.get("blockHash"), e.get("logIndex")): e for e in [*other, *answers[i]]}
+                answers[i] = sorted(entries.values(), key=lambda e: (to_int(e["blockNumber"]), to_int(e["logIndex"])))
 
     def decode(self, answers: Iterable[object]) -> list[Log]:
         """Logs of several answers.

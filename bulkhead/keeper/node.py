@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.errors import AbiMismatch, BulkheadError, NodeUnavailable, WrongNetwork
+from bulkhead.chain.errors import AbiMismatch, BulkheadError, MissingDeployment, NodeUnavailable, WrongNetwork
 from bulkhead.chain.exchange import Post, Reply, exchange, seconds_of
 from bulkhead.chain.limits import NodeLimits
 from bulkhead.chain.messages import Call, to_int
@@ -28,6 +28,10 @@ TRIES, LONGEST_PAUSE = 2, 1.0
 MOST_BYTES = 2**28
 #: Weight of the newest post in the averages of failures and of latency.
 WEIGHT = 0.2
+#: A node that answered for another block is asked last for so long [seconds].
+OLD_SECONDS = 30.0
+#: Blocks whose hashes are kept of each node.
+TRAIL = 128
 #: Asks for a block by what it is, not by its height: a node that does not have it can say nothing about it.
 BY_HASH = "eth_getBlockByHash"
 
@@ -77,8 +81,19 @@ class Node:
         head: Newest block it has told.
         listening: It announces blocks by WebSocket just now.
         verified: It serves the deployment.
-        refused: Why it never will, empty when it may.
+        refused: Why it did not when it was last asked, empty when it did.
         limits: What it bears, learned from what it refused.
+        told: Its newest header, None before the first.
+        told_at: When it told that, and when it last told a newer one than before [monotonic seconds].
+        grew_at: See there.
+        trail: Hashes of the newest blocks it has told of, by number.
+        aside: Why it is not believed just now, empty when it is.
+        doubted: Something about it wants chain and contracts to be asked for again.
+        seen_at: When they last were [monotonic seconds].
+        old_at: When its states were last those of another block than asked for.
+        asked_at: When it was last asked for its head.
+        codes: Stands for the contracts' code as it has it, 0 before it told.
+        by_hash: It reads states by block hash, as far as known.
     """
 
     def __init__(self, url: str, timeout_seconds: float = 5.0, ws: str = "") -> None:
@@ -95,6 +110,13 @@ class Node:
         self.listening = False
         self.verified = False
         self.refused = ""
+        self.told: Head | None = None
+        self.told_at = self.grew_at = self.asked_at = self.seen_at = self.old_at = 0.0
+        self.trail: dict[int, str] = {}
+        self.aside = ""
+        self.doubted = False
+        self.by_hash = True
+        self.codes = 0
         self._rest = 0.0
         self._rests_until = 0.0
         self.limits = NodeLimits()
@@ -135,6 +157,7 @@ class Node:
             self._rest, self._rests_until = 0.0, 0.0
             return
         self.failures += 1
+        self.doubted = True
         self._rest = min(max(self._rest * 2, REST), LONGEST_REST)
         self._rests_until = time.monotonic() + max(self._rest, rest_seconds)
 
@@ -214,8 +237,33 @@ class Node:
         except NodeUnavailable:
             self.note(False, 0.0)
             raise
-        self.head = found.number
+        self.hear(found)
         return found
+
+    def hear(self, head: Head) -> None:
+        """Takes in a header that it tells as its newest."""
+        now = time.monotonic()
+        if self.told is None or head.number > self.told.number:
+            self.grew_at = now
+        before, same = self.trail.get(head.number - 1, head.parent), self.trail.get(head.number, head.hash)
+        if before != head.parent or same != head.hash:
+            # its chain is another one from some block on: which is not known
+            self.trail = {}
+        kept = {n: name for n, name in self.trail.items() if head.number - TRAIL < n <= head.number}
+        self.trail = {**kept, head.number - 1: head.parent, head.number: head.hash}
+        self.told, self.told_at, self.head = head, now, head.number
+
+    def tells_old_states(self) -> None:
+        """Notes that its states were not those of the block it was asked about."""
+        self.old_at = time.monotonic()
+        self.note(False, 0.0)
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with what it says, for people; empty when nothing is."""
+        if self.old_at and time.monotonic() - self.old_at < OLD_SECONDS:
+            return "its states are older than its blocks"
+        return self.aside or self.refused
 
     async def _one(self, method: str, *params: object) -> list[Any]:
         results = await self.batch([(method, params)])
@@ -224,7 +272,7 @@ class Node:
         return results
 
     async def verify(self, deployment: Deployment) -> None:
-        """Asks for chain id and code once; a node of another chain is never asked again.
+        """Asks for chain id and code; a node of another chain is asked again after a while.
 
         Raises:
             WrongNetwork: It serves another chain.
@@ -237,7 +285,9 @@ class Node:
                 raise answer
         try:
             deployment.check_answers(self.name, to_int(answers[0]), answers[1:])
-        except (WrongNetwork, AbiMismatch) as error:
-            self.refused = str(error)
+        except (WrongNetwork, AbiMismatch, MissingDeployment) as error:
+            self.refused, self.verified = str(error), False
             raise
-        self.verified = True
+        self.codes = hash(tuple(str(code) for code in answers[1:]))
+        self.refused, self.verified, self.doubted = "", True, False
+        self.seen_at = time.monotonic()

@@ -99,6 +99,7 @@ class Nonces:
     def reorganised(self, kept: int) -> list[Attempt]:
         """Puts everything that was mined after block `kept`, well or not, in flight again; returns it."""
         self._least = 0
+        self._ended = {key: block for key, block in self._ended.items() if block <= kept}
         again = [a for a in self._recent if a.mined_block > kept]
         self._recent = [a for a in self._recent if a.mined_block <= kept]
         for attempt in again:

@@ -5,38 +5,31 @@ Unknown is never healthy: a vault that must be confirmed and cannot be read stay
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
-from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
 from bulkhead.keeper.bringer import Bringer, FeedPlan
 from bulkhead.keeper.brought import BroughtFeed
 from bulkhead.keeper.discovery import Discovery
+from bulkhead.keeper.disputes import disputed, doubt
 from bulkhead.keeper.expiry_proofs import ExpiryProver
 from bulkhead.keeper.index import Index
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.outcomes import Outcome
 from bulkhead.keeper.plan import ROLES, ExpiryProof, KeeperState, MarketView, Quote
-from bulkhead.keeper.providers import Providers, decode
+from bulkhead.keeper.providers import Providers, decode, pinned
 from bulkhead.keeper.queries import Look, LookQueries, QueryBatch
+from bulkhead.keeper.reconcile import Reconciler
 from bulkhead.keeper.registry import VaultRegistry
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.windows import needs_sum
-from bulkhead.risk.words import WAD
 
-#: Every vault is read again on chain within this time, as long as that takes no more than so many at one look, and
-#: so many a second.
-RECONCILE_SECONDS = 60
-MOST_AT_ONCE, MOST_A_SECOND = 2_000, 400
-#: Fewer than these wait for more, so that not every block costs a post, at most so long [seconds].
-LEAST_AT_ONCE, GATHER_SECONDS = 250, 15
-#: So long they wait for a block with a post to spare [seconds].
-PATIENT_SECONDS = 30
+#: Answers that decide what is unsafe: a second node is asked for them as well.
+COMPARED = ("cell", "vaults")
 
 
 class Observer:
@@ -81,9 +74,7 @@ class Observer:
         self._refreshed: dict[Cell, int] = {}
         self._observed: dict[Cell, int] = {}
         self._swept: set[Cell] = set()
-        self._queue: list[int] = []
-        self._reconciled_at = 0
-        self._lacking = 0
+        self.reconciler = Reconciler(self)
 
     @property
     def problems(self) -> list[str]:
@@ -128,8 +119,12 @@ class Observer:
         self.queries.insurance(first, notes.uninsured if self._claiming else (), self._reserving())
         self.queries.vaults(first, self.registry.existing(self.watch | self.registry.kept | self._minded()))
         follow, account = self.discovery.calls(head), self.sender.calls(head)
-        views = [query.request(head.number) for query in first.queries]
-        answers = await self.providers.read([*follow, *account, *views], head.number, len(follow))
+        views = [pinned(query, head) for query in first.queries]
+        offset = len(follow) + len(account)
+        compared = [i for i, (method, _) in enumerate(follow) if method == "eth_getLogs"]
+        compared += [offset + i for i, (name, _) in enumerate(first.names) if name in COMPARED]
+        answers, others = await self.providers.witnessed([*follow, *account, *views], head, len(follow), compared)
+        self.discovery.logs.join(answers, others)
         await self.discovery.take_in(head, answers[: len(follow)])
         if self.discovery.reorgs > reorgs:
             kept = self.discovery.kept
@@ -138,7 +133,7 @@ class Observer:
             self.bringer.reorganised()
             account_answers = await self.providers.read(self.sender.calls(head), head.number)
         else:
-            account_answers = answers[len(follow) : len(follow) + len(account)]
+            account_answers = answers[len(follow) : offset]
         self.outcomes = self.sender.take_in(head, account_answers)
         for outcome in self.outcomes:
             role, _, what = outcome.attempt.key.partition(":")
@@ -150,8 +145,11 @@ class Observer:
                 self.discovery.notes.recorded[market] = self._observed[market, expiry] = head.timestamp
         self.registry.take_changes()
         look = Look()
-        replies = answers[len(follow) + len(account) :]
+        replies = answers[offset:]
         self._sort(look, first, [decode(q, r) for q, r in zip(first.queries, replies, strict=True)])
+        told = {i - offset: decode(first.queries[i - offset], r) for i, r in others.items() if i >= offset}
+        doubt(look, first, told)
+        self.reconciler.count(look.numbers)
         await self._complete(look, head)
         return await self._state(look, head)
 
@@ -159,10 +157,14 @@ class Observer:
         """Reads what the logs or the index have brought up, and single vaults of chunks that failed."""
         missing = QueryBatch()
         self.queries.cells(missing, self._cells() - set(look.cells))
-        self._sort(look, missing, await self.providers.read_each(missing.queries, head.number))
+        replies, others = await self.providers.read_twice(missing.queries, head)
+        self._sort(look, missing, replies)
+        doubt(look, missing, others)
         # of a cell whose price could not be read every vault is near
         near = self.index.near(look.cells) | self.registry.suspects
         self.registry.problems += self.index.problems
+        if look.other_cells:
+            near |= self.index.near({**look.cells, **look.other_cells})
         if not self._minding:
             near -= self.registry.flagged
         self.watch = near
@@ -184,11 +186,24 @@ class Observer:
         if not wanted.queries:
             return
         replies: list[Any]
+        others: dict[int, Any] = {}
         try:
-            replies = await self.providers.read_each(wanted.queries, head.number)
+            replies, others = await self.providers.read_twice(wanted.queries, head)
         except NodeUnavailable as error:
             replies = [error] * len(wanted.queries)
         self._sort(look, wanted, replies)
+        doubt(look, wanted, others)
+
+    async def ask(self, look: Look, wanted: QueryBatch, head: Head) -> None:
+        """Asks, sorts, and asks again one by one of chunks that failed.
+
+        Raises:
+            BulkheadError: The nodes failed.
+        """
+        replies, others = await self.providers.read_twice(wanted.queries, head)
+        self._sort(look, wanted, replies)
+        doubt(look, wanted, others)
+        await self._singly(look, head)
 
     async def _singly(self, look: Look, head: Head) -> None:
         """One vault that breaks a call must not hide the others."""
@@ -250,6 +265,7 @@ class Observer:
 
     async def _state(self, look: Look, head: Head) -> KeeperState:
         now, notes, numbers = head.timestamp, self.discovery.notes, look.numbers
+        look.unknown.update(disputed(look))
         due = {cell: tuple(sorted(ids)) for cell, ids in self.registry.members.items() if cell[1] <= now}
         unpriced = [
             cell
@@ -326,72 +342,6 @@ class Observer:
         """Notes that a cell's recorded deficit is being refreshed."""
         self._refreshed[cell] = now
 
-    # --- reconciling ----------------------------------------------------------------------------------------------
-
     async def reconcile(self, head: Head, spare: bool = True) -> int:
-        """Reads again, on chain, the vaults that were not read for longest; returns how many.
-
-        Args:
-            head: The block.
-            spare: Whether this block may cost another post; if not, they wait, though not for ever.
-
-        Raises:
-            BulkheadError: The nodes failed; the vaults stay due.
-        """
-        passed = min(head.timestamp - self._reconciled_at, RECONCILE_SECONDS)
-        budget = min(math.ceil(len(self.registry) * passed / RECONCILE_SECONDS), MOST_A_SECOND * passed, MOST_AT_ONCE)
-        gathers = budget < LEAST_AT_ONCE and passed < GATHER_SECONDS
-        if passed < 0 or gathers or (not spare and passed < PATIENT_SECONDS):
-            self._reconciled_at = min(self._reconciled_at, head.timestamp)
-            return 0
-        counted = None
-        if not self._queue:
-            counted = self.chain["Clearinghouse"].query("next_id")
-            self._queue = self.registry.to_check()
-        chosen = self._due(budget, head.timestamp)
-        self._reconciled_at = head.timestamp
-        if not chosen and counted is None:
-            return 0
-        wanted, look = QueryBatch(), Look()
-        self.queries.vaults(wanted, chosen)
-        queries: list[Query] = [*wanted.queries, *([counted] if counted is not None else ())]
-        try:
-            answers = await self.providers.read_each(queries, head.number)
-            if counted is not None:
-                self._count(answers.pop())
-            self._sort(look, wanted, answers)
-            await self._singly(look, head)
-        except BulkheadError:
-            self._queue.extend(chosen)
-            raise
-        for vault_id, view in look.vaults.items():
-            self.registry.checked_at[vault_id] = head.timestamp
-            if view.liquidatable and not view.flagged and vault_id not in self.watch:
-                self.registry.differs(
-                    f"vault {vault_id}: the Lens finds it liquidatable and the index did not, "
-                    f"E {view.equity / WAD:.2f}, MM {view.maintenance_margin / WAD:.2f}"
-                )
-                self.registry.suspects.add(vault_id)
-        return len(chosen)
-
-    def _due(self, budget: int, now: int) -> list[int]:
-        chosen: list[int] = []
-        while self._queue and len(chosen) < budget:
-            vault_id = self._queue.pop()
-            recent = now - self.registry.checked_at.get(vault_id, 0) < RECONCILE_SECONDS // 2
-            if vault_id in self.discovery.book.vaults and not recent:
-                chosen.append(vault_id)
-        return chosen
-
-    def _count(self, following: Any) -> None:
-        """The logs must tell of as many vaults as the chain has opened; if not, they are read again from the start."""
-        if isinstance(following, BulkheadError):
-            raise following
-        book = self.discovery.book
-        told = len(book.vaults) + len(book.closed)
-        lacking, before, self._lacking = following - 1 - told, self._lacking, following - 1 - told
-        if lacking:
-            self.registry.differs(f"the logs tell of {told} vaults, the chain has opened {following - 1}")
-        if lacking != before and lacking:
-            # once: logs that a node has lost for good are not there the next time either
-            self.discovery.restart()
+        """Reads vaults again that were not read for longest, and those of which logs were lost; returns how many."""
+        return await self.reconciler.run(head, spare)

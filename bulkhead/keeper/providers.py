@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -18,10 +19,20 @@ from bulkhead.chain.contract import Query
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.rpc import Call, to_bytes
-from bulkhead.keeper.node import LONGEST_REST, WEIGHT, Head, Node
+from bulkhead.keeper.node import LONGEST_REST, Head, Node
+from bulkhead.keeper.pins import Pin, read_at
+from bulkhead.keeper.quorum import Quorum
 
 #: Once one node has answered, the others that were asked the same are waited for so long [seconds].
 GRACE = 0.5
+#: The same for heads: one that is slower is judged by what it told before [seconds].
+GRACE_HEAD = 0.15
+#: A node that takes longer is not waited for alone: the next one is asked as well [seconds].
+HEDGE = 0.25
+#: A second node is waited for so long, once the first has answered [seconds].
+WITNESS = 0.25
+#: Nodes that are set aside are asked for their heads so often [seconds].
+AGAIN = 2.0
 
 
 class Providers:
@@ -31,6 +42,8 @@ class Providers:
         nodes: The nodes.
         deployment: What they must serve.
         lag: Blocks that a node may be behind the newest head before it is not asked.
+        quorum: Judges the heads.
+        disputes: When each node last said something else than another, by name [monotonic seconds].
         wake: Set when a node announces a block.
         announced: The newest header that a node has announced and nobody has taken yet.
     """
@@ -39,6 +52,10 @@ class Providers:
         self.nodes = list(nodes)
         self.deployment = deployment
         self.lag = lag
+        self.quorum = Quorum(lag, self._meet)
+        self.disputes: dict[str, float] = {}
+        self._asked: dict[str, asyncio.Task[Head]] = {}
+        self._turn = 0
         self.wake = asyncio.Event()
         self.announced: Head | None = None
         self._listeners: list[asyncio.Task[None]] = []
@@ -61,19 +78,31 @@ class Providers:
             await node.close()
 
     async def start(self) -> None:
-        """Verifies the nodes; at least one must answer and serve the deployment.
+        """Verifies the nodes; at least one must answer and serve the deployment, the others may follow.
 
         Raises:
             BulkheadError: What is wrong with the first, when none will do.
         """
-        errors = await self._verify()
+        found = await self._all([self._meet(node) for node in self.nodes])
         if not any(node.verified for node in self.nodes):
-            raise errors[0]
+            raise next(error for error in found if isinstance(error, BulkheadError))
         self._listeners = [asyncio.create_task(self._listen(node)) for node in self.nodes if node.ws]
 
+    async def _meet(self, node: Node) -> None:
+        """Verifies one node; its contracts must be those that the others have.
+
+        Raises:
+            BulkheadError: It will not do.
+        """
+        await node.verify(self.deployment)
+        known = next((other for other in self.nodes if other.verified and other is not node and other.codes), None)
+        if known is not None and known.codes != node.codes:
+            node.verified, node.refused = False, f"its contracts are not those that {known.name} has"
+            raise NodeUnavailable(f"{node.name}: {node.refused}.")
+
     async def _verify(self) -> list[BulkheadError]:
-        waiting = [node for node in self.nodes if not node.verified and not node.refused]
-        done = await asyncio.gather(*(node.verify(self.deployment) for node in waiting), return_exceptions=True)
+        waiting = [node for node in self.nodes if not node.verified]
+        done = await asyncio.gather(*(self._meet(node) for node in waiting), return_exceptions=True)
         errors: list[BulkheadError] = []
         for error in done:
             if isinstance(error, BulkheadError):
@@ -83,7 +112,7 @@ class Providers:
         return errors
 
     def _verify_beside(self) -> None:
-        """Asks nodes that have not been verified yet, without waiting for one that hangs."""
+        """Asks nodes that will not do now and then, without waiting for one that hangs."""
         if self._verifying is None or self._verifying.done():
             self._verifying = asyncio.create_task(self._verify())
             self._leave(self._verifying)
@@ -111,13 +140,16 @@ class Providers:
         return [late if task in waiting else task.exception() or task.result() for task in tasks]
 
     def ranked(self) -> list[Node]:
-        """Nodes to ask, best first; those that rest or are behind come last."""
-        newest = max((node.head for node in self.nodes if node.verified), default=-1)
+        """Nodes to ask, best first; those that rest, are behind or not believed come last."""
+        head = self.quorum.followed
+        newest = head.number if head is not None else max((n.head for n in self.nodes if n.verified), default=-1)
         usable = [node for node in self.nodes if node.verified]
-        return sorted(usable, key=lambda n: (n.head < newest - self.lag, n.resting, n.score))
+        return sorted(usable, key=lambda n: (bool(n.complaint), n.head < newest - self.lag, n.resting, n.score))
+
+    # --- heads ----------------------------------------------------------------------------------------------------
 
     async def head(self, check: bool = False) -> Head:
-        """The newest header: from the best node, or with `check` from all of them.
+        """The newest header that the nodes agree on; with `check` those that are set aside are asked as well.
 
         Raises:
             NodeUnavailable: No node answers.
@@ -126,67 +158,151 @@ class Providers:
             await self._verify()
         elif check and not all(node.verified for node in self.nodes):
             self._verify_beside()
-        ranked = self.ranked()
-        if not ranked:
+        usable = [node for node in self.nodes if node.verified]
+        if not usable:
             raise NodeUnavailable("No node serves the deployment.")
-        if check:
-            found = await self._all([node.newest() for node in ranked])
-            heads = [h for h in found if isinstance(h, Head)]
-            if heads:
-                newest = max(heads, key=lambda h: h.number)
-                for node, told in zip(ranked, found, strict=True):
-                    if isinstance(told, Head):
-                        node.behind += WEIGHT * (newest.number - told.number - node.behind)
-                return newest
-            raise NodeUnavailable("No node answers: " + "; ".join(str(e) for e in found))
-        errors: list[str] = []
-        for node in ranked:
-            try:
-                return await node.newest()
-            except BulkheadError as error:
-                errors.append(str(error))
-        raise NodeUnavailable("No node answers: " + "; ".join(errors))
+        if len(self.nodes) == 1:
+            await usable[0].newest()
+        else:
+            await self._poll(usable, check)
+        return await self.quorum.choose(self.nodes)
 
-    async def read(self, calls: Sequence[Call], at: int = -1, together: int = 0) -> list[Any]:
-        """Many reads in one post; what one node could not answer the next one is asked.
+    async def heard(self) -> Head:
+        """The header to follow after a node has announced one.
+
+        Raises:
+            NodeUnavailable: No node has told one of late.
+        """
+        return await self.quorum.choose(self.nodes)
+
+    async def _poll(self, nodes: Sequence[Node], everyone: bool) -> None:
+        """Asks the nodes for their heads; waits for news, or a moment after the first answer.
+
+        Raises:
+            NodeUnavailable: None answers.
+        """
+        now = time.monotonic()
+        for node in nodes:
+            idle = node.name not in self._asked or self._asked[node.name].done()
+            if idle and (everyone or not node.aside or now - node.asked_at >= AGAIN):
+                node.asked_at = now
+                self._asked[node.name] = asyncio.create_task(node.newest())
+                self._leave(self._asked[node.name])
+        waiting = {task for task in self._asked.values() if not task.done()}
+        answered, errors = False, list[str]()
+        while waiting:
+            done, waiting = await asyncio.wait(
+                waiting, timeout=GRACE_HEAD if answered else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return
+            for task in done:
+                if task.exception() is not None:
+                    errors.append(str(task.exception()))
+                    continue
+                answered = True
+        if not answered:
+            raise NodeUnavailable("No node answers: " + "; ".join(errors))
+
+    # --- reads ----------------------------------------------------------------------------------------------------
+
+    async def read(self, calls: Sequence[Call], at: int = -1, together: int = 0, head: Head | None = None) -> list[Any]:
+        """Many reads in one post; what one node could not answer the next one is asked, also when it takes long.
 
         Args:
             calls: The calls.
             at: Least head of a node that can know the answers, -1 for any.
             together: So many of the first calls mean something only if one node answers all of them.
+            head: Block that calls with pins are about; a node that answers for another one is not believed.
 
         Raises:
             NodeUnavailable: No node answered at all.
         """
         results: list[Any] = [NodeUnavailable("No node was asked.")] * len(calls)
-        left = list(range(len(calls)))
+        left = set(range(len(calls)))
+        waiting = [node for node in self.ranked() if node.head >= at - self.lag]
+        running: dict[asyncio.Task[list[Any]], list[int]] = {}
         errors: list[str] = []
         answered = False
-        for node in self.ranked():
-            if node.head < at - self.lag:
-                continue
-            try:
-                replies = await node.batch([calls[i] for i in left])
-            except NodeUnavailable as error:
-                errors.append(str(error))
-                continue
-            answered = True
-            for i, reply in zip(left, replies, strict=True):
-                results[i] = reply
-            failed = {i for i in left if isinstance(results[i], BulkheadError) and not isinstance(results[i], Reverted)}
-            if min(failed, default=together) < together:
-                failed |= set(range(together))
-            left = sorted(failed)
-            if not left:
-                break
+
+        def start() -> None:
+            wanted = sorted(left)
+            task = asyncio.create_task(self._ask(waiting.pop(0), [calls[i] for i in wanted], head))
+            running[task] = wanted
+            self._leave(task)
+
+        while left and (waiting or running):
+            if not running:
+                start()
+            done, _ = await asyncio.wait(
+                running, timeout=HEDGE if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                start()  # one hangs
+            for task in done:
+                wanted = running.pop(task)
+                error = task.exception()
+                if isinstance(error, NodeUnavailable):
+                    errors.append(str(error))
+                elif error is not None:
+                    raise error
+                else:
+                    answered = True
+                    left = _fill(results, left, wanted, task.result(), together)
         if not answered:
             raise NodeUnavailable("; ".join(errors) or "No node has that block.")
         return results
+
+    @staticmethod
+    async def _ask(node: Node, calls: Sequence[Call], head: Head | None) -> list[Any]:
+        return await (node.batch(calls) if head is None else read_at(node, calls, head))
+
+    async def witnessed(
+        self, calls: Sequence[Call], head: Head, together: int, compared: Sequence[int], patience: float = WITNESS
+    ) -> tuple[list[Any], dict[int, Any]]:
+        """What `read` says, and by index what a second node says otherwise.
+
+        Args:
+            calls: The calls.
+            head: The block.
+            together: As of `read`.
+            compared: Calls that a second node is asked as well.
+            patience: How long that is waited for once the first has answered [seconds].
+
+        Raises:
+            NodeUnavailable: No node answered at all.
+        """
+        able = [n for n in self.ranked() if n.head >= head.number - self.lag and not n.complaint and not n.resting]
+        if len(able) < 2 or not compared:
+            return await self.read(calls, head.number, together, head), {}
+        self._turn += 1
+        other = able[1 + self._turn % (len(able) - 1)]
+        beside = asyncio.create_task(self._ask(other, [calls[i] for i in compared], head))
+        self._leave(beside)
+        answers = await self.read(calls, head.number, together, head)
+        if not beside.done() and other.latency < patience:
+            await asyncio.wait([beside], timeout=patience)
+        if not beside.done() or beside.exception() is not None:
+            return answers, {}
+        said = dict(zip(compared, beside.result(), strict=True))
+        differing = {i: reply for i, reply in said.items() if _differ(answers[i], reply)}
+        if differing:
+            self.disputes[other.name] = time.monotonic()
+        return answers, differing
 
     async def read_each(self, queries: Sequence[Query], block: int) -> list[Any]:
         """Many views of one block in one post; an entry that failed is its exception."""
         replies = await self.read([query.request(block) for query in queries], block) if queries else []
         return [decode(query, reply) for query, reply in zip(queries, replies, strict=True)]
+
+    async def read_twice(self, queries: Sequence[Query], head: Head) -> tuple[list[Any], dict[int, Any]]:
+        """Many views of one block, decoded, and by index what a second node says otherwise."""
+        if not queries:
+            return [], {}
+        calls = [pinned(query, head) for query in queries]
+        answers, others = await self.witnessed(calls, head, 0, range(len(calls)))
+        found = [decode(query, reply) for query, reply in zip(queries, answers, strict=True)]
+        return found, {i: decode(queries[i], reply) for i, reply in others.items()}
 
     async def broadcast(self, calls: Sequence[Call]) -> list[list[Any]]:
         """The same calls to every verified node at once; per call, what each node that answered said."""
@@ -232,10 +348,34 @@ class Providers:
             head = Head.of(json.loads(text)["params"]["result"])
         except (ValueError, KeyError, TypeError, NodeUnavailable):
             return
-        node.listening, node.head = True, head.number
+        node.listening = True
+        node.hear(head)
         if node.verified and (self.announced is None or head.number >= self.announced.number):
             self.announced = head
         self.wake.set()
+
+
+def pinned(query: Query, head: Head) -> Call:
+    """A view at a block, by its hash."""
+    return "eth_call", ({"to": query.contract.address, "data": "0x" + query.data.hex()}, Pin.at(head))
+
+
+def _fill(results: list[Any], left: set[int], wanted: Sequence[int], replies: Sequence[Any], together: int) -> set[int]:
+    """Puts replies where an answer is still wanted; returns where one is wanted now."""
+    for i, reply in zip(wanted, replies, strict=True):
+        if i in left:
+            results[i] = reply
+    failed = {i for i in left if isinstance(results[i], BulkheadError) and not isinstance(results[i], Reverted)}
+    if min(failed, default=together) < together:
+        failed |= set(range(together))
+    return failed
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two nodes say different things; one that says nothing does not count."""
+    if isinstance(one, BulkheadError) or isinstance(other, BulkheadError):
+        return False
+    return bool(one != other)
 
 
 def decode(query: Query, reply: Any) -> Any:

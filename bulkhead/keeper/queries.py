@@ -50,6 +50,8 @@ class Look:
         quotes: Of flagged vaults.
         numbers: Single figures, by what they are and what of.
         again: Vaults of a chunk that failed: to be read one by one.
+        other_cells: Cells as a second node tells them otherwise.
+        others: Vaults as a second node tells them otherwise.
     """
 
     vaults: dict[int, VaultView] = field(default_factory=dict)
@@ -58,6 +60,8 @@ class Look:
     quotes: dict[int, Quote] = field(default_factory=dict)
     numbers: dict[tuple[str, Any], int] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
+    other_cells: dict[Cell, CellView] = field(default_factory=dict)
+    others: dict[int, VaultView] = field(default_factory=dict)
 
 
 class LookQueries:
@@ -135,6 +139,7 @@ class LookQueries:
     def account(self, wanted: QueryBatch) -> None:
         """What the keeper could poke, and what it has."""
         spender = self.chain["Clearinghouse"].address
+        wanted.add("opened", 0, self.chain["Clearinghouse"].query("next_id"))
         for index, market in self.markets.items():
             wanted.add("poke", index, self.chain["OracleAdapter"].query("poke", index, POKE_ROUNDS))
             wanted.add("wallet", index, market.token.query("balanceOf", self.keeper))

@@ -25,6 +25,7 @@ class VaultRegistry:
         index: Told of every change.
         own: Owners, in lower case, whose vaults are read at every look: the keeper and the pools it minds.
         suspects: Vaults that could not be read, or whose logs differ from the Lens: in the set until that has passed.
+        mistold: Vaults whose legs by the logs are not those on chain: to be read anew.
         flagged: Vaults with an open flag.
         kept: Vaults that those owners have opened.
         debts: Vaults that owe their cell a failed pay-in.
@@ -39,6 +40,7 @@ class VaultRegistry:
     index: Index
     own: frozenset[str]
     suspects: set[int] = field(default_factory=set)
+    mistold: set[int] = field(default_factory=set)
     flagged: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
     debts: set[int] = field(default_factory=set)
@@ -127,6 +129,7 @@ class VaultRegistry:
         if view.legs != record.legs:
             self.differs(f"vault {vault_id}: legs by the logs differ from the Lens")
             self.suspects.add(vault_id)
+            self.mistold.add(vault_id)
         else:
             self.suspects.discard(vault_id)
             if view.balance != record.balance:

@@ -198,6 +198,11 @@ class Sender:
 
     def reorganised(self, kept: int) -> None:
         """Everything mined after block `kept` may be unmined, well or not: its nonce is in flight again."""
+        for attempt in self.pending:
+            # planned or looked at on a chain that went further: it is watched from here on
+            attempt.sends[-1] = replace(attempt.last, block=min(attempt.last.block, kept))
+            attempt.missing_since = min(attempt.missing_since, kept)
+        self._turns = Turns()
         again = self.nonces.reorganised(kept)
         if again:
             self._note(again)

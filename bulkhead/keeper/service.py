@@ -20,6 +20,7 @@ from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.bringer import FeedPlan
 from bulkhead.keeper.brought import BringSamples
 from bulkhead.keeper.calls import Call, call_of, kind
+from bulkhead.keeper.complaints import node_complaints
 from bulkhead.keeper.decide import BUGS, decide
 from bulkhead.keeper.executor import Executor, SenderExecutor
 from bulkhead.keeper.journal import JournalUnavailable
@@ -35,12 +36,6 @@ from bulkhead.risk.words import WAD
 
 #: Margin calls told at one block: in a crash there are thousands, and the next block has other things to do.
 MOST_CALLS = 20
-#: Nodes whose heads are further apart than this are told of: one is stale, or one lies [blocks].
-MOST_APART = 20
-#: A node of which lately this share of posts failed is told of.
-MOST_FAILING = 0.8
-
-
 #: A block that has cost so many posts leaves reconciling to a later one.
 POSTS_A_BLOCK = 3
 
@@ -232,11 +227,7 @@ class Keeper:
                 break
         for kind_, about, text in self.observer.bringer.complaints(head.timestamp):
             self.alerts(kind_, about, text)
-        for node in self.providers.nodes:
-            if node.refused:
-                self.alerts("node-refused", node.name, node.refused)
-            elif node.failing > MOST_FAILING:
-                self.alerts("node-down", node.name, "A node does not answer; the keeper lives on the others.")
+        self._tell_nodes()
         self._posts = self.providers.posts
         self.log("completed", block=head.number, reconciled=reconciled, posts=self._posts)
 
@@ -245,7 +236,6 @@ class Keeper:
         unsafe = sum(v.liquidatable for v in state.vaults.values())
         vaults = len(self.observer.discovery.book.vaults)
         self.health.finished, self.health.finished_at = head.number, time.monotonic()
-        self.health.head = max(self.health.head, head.number)
         m, counts = self.metrics, self.sender.counts
         m.tick_seconds.observe(seconds)
         m.finished.set(head.number)
@@ -348,15 +338,15 @@ class Keeper:
         if check:
             self._checked_at = now
         self.providers.wake.clear()
+        self.providers.quorum.interval = self.schedule.interval
         told = self.providers.take_announced()
-        head = told if told is not None and not check else await self.providers.head(check)
-        if check:
-            self._compare_heads()
+        head = await (self.providers.heard() if told is not None and not check else self.providers.head(check))
+        self._tell_nodes()
         self.health.heard_at = time.monotonic()
-        self.health.head = max(self.health.head, head.number)
+        self.health.head = head.number
         self.metrics.head.set(head.number)
         last = self._seen
-        if last is None or (head.hash != last.hash and (head.number >= last.number or check)):
+        if last is None or head.hash != last.hash:
             if last is None or head.number != last.number:
                 self.schedule.arrived()
             self.health.news_at, self.health.interval = time.monotonic(), self.schedule.interval
@@ -366,10 +356,10 @@ class Keeper:
         await self._pause(self.schedule.patience(self.providers.listening))
         return None
 
-    def _compare_heads(self) -> None:
-        heads = {node.name: node.head for node in self.providers.nodes if node.verified}
-        if max(heads.values()) - min(heads.values()) > MOST_APART:
-            self.alerts("heads-apart", self.sender.address, "Nodes differ about the newest block.", heads=heads)
+    def _tell_nodes(self) -> None:
+        """Tells of nodes that are not believed, each by its name."""
+        for node, kind_, text in node_complaints(self.providers):
+            self.alerts(kind_, node, text)
 
     async def _pause(self, seconds: float) -> None:
         try:

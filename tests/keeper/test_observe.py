@@ -15,8 +15,8 @@ from bulkhead.keeper import queries
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.observe import PATIENT_SECONDS
 from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.reconcile import PATIENT_SECONDS
 from bulkhead.keeper.service import Keeper, Tick
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, Play, fall, flagged, keep, lines, settle
@@ -30,7 +30,7 @@ class Blind(FaultProxy):
     async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         answers = await super()._forward(calls)
         for call, answer in zip(calls, answers, strict=True):
-            if call["method"] == "eth_call" and call["params"][0]["to"].lower() == self.lens:
+            if call["method"] == "eth_call" and call["params"][0].get("to", "").lower() == self.lens:
                 data = call["params"][0]["data"][10:]
                 if self.word in [data[i : i + 64] for i in range(128, len(data), 64)]:
                     answer.pop("result", None)
@@ -79,7 +79,7 @@ class Selective(FaultProxy):
 
     def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
         told = super()._twist(call, answer)
-        if call["method"] != "eth_call" or call["params"][0]["to"].lower() != self.to:
+        if call["method"] != "eth_call" or call["params"][0].get("to", "").lower() != self.to:
             return told
         if not call["params"][0]["data"].startswith(self.selector):
             return told
@@ -146,16 +146,17 @@ def test_observer__state_by_logs__is_that_of_the_lens(scene):
     keep(scene, play, policy=Policy(roles=frozenset()))
 
 
-def test_reconcile__logs_that_tell_of_too_few_vaults__are_read_again(scene):
+def test_reconcile__logs_that_tell_of_too_few_vaults__are_found_on_chain(scene):
     async def play(keeper: Keeper) -> None:
         await keeper.tick()
         book = keeper.observer.discovery.book
         lost = max(book.vaults)
-        del book.vaults[lost]
-        await keeper.observer.reconcile(await keeper.providers.head())
-        assert keeper.observer.registry.mismatches == 1
+        record = book.vaults.pop(lost)
         await keeper.tick()
-        assert lost in keeper.observer.discovery.book.vaults
+        assert keeper.observer.registry.mismatches == 1
+        await keeper.observer.reconcile(await keeper.providers.head())
+        found = keeper.observer.discovery.book.vaults[lost]
+        assert replace(found, opened_block=record.opened_block, updated_block=record.updated_block) == record
 
     keep(scene, play, policy=Policy(roles=frozenset()))
 
@@ -168,10 +169,11 @@ def test_reconcile__block_with_no_post_to_spare__waits_for_a_later_one_but_not_f
         head = await keeper.providers.head()
         assert await observer.reconcile(head) > 0
         observer.registry.checked_at.clear()
-        soon = replace(head, timestamp=head.timestamp + PATIENT_SECONDS - 1)
+        observer.reconciler._reconciled_at = head.timestamp - PATIENT_SECONDS + 1
         posts = keeper.providers.posts
-        assert await observer.reconcile(soon, spare=False) == 0 and keeper.providers.posts == posts
-        assert await observer.reconcile(replace(head, timestamp=head.timestamp + PATIENT_SECONDS), spare=False) > 0
+        assert await observer.reconcile(head, spare=False) == 0 and keeper.providers.posts == posts
+        observer.reconciler._reconciled_at = head.timestamp - PATIENT_SECONDS
+        assert await observer.reconcile(head, spare=False) > 0
 
     keep(scene, play, policy=Policy(roles=frozenset()))
 
@@ -188,10 +190,11 @@ def test_reconcile__vault_whose_legs_the_logs_have_lost__is_found_and_flagged(sc
         await settle(keeper)
         assert flagged(scene) == unsafe - {hidden}
         keeper.observer.registry.checked_at.clear()
-        for _ in range(2):
+        for _ in range(3):
             # a round is more than fits one look
-            keeper.observer._reconciled_at = 0
+            keeper.observer.reconciler._reconciled_at = 0
             await keeper.observer.reconcile(await keeper.providers.head())
+        assert keeper.observer.discovery.book.vaults[hidden].legs, "its legs are not known for good"
         await settle(keeper)
         return unsafe
 
@@ -199,21 +202,30 @@ def test_reconcile__vault_whose_legs_the_logs_have_lost__is_found_and_flagged(sc
     assert flagged(scene) == unsafe
 
 
-def test_reconcile__logs_lost_for_good__are_not_read_again_and_again(scene):
-    async def play(keeper: Keeper) -> None:
-        await keeper.tick()
-        for restarts in (True, False):
-            # what a node has lost is missing after the next reading too
-            book = keeper.observer.discovery.book
-            del book.vaults[max(book.vaults)]
-            keeper.observer._queue.clear()
-            keeper.observer._reconciled_at = 0
-            await keeper.observer.reconcile(await keeper.providers.head())
-            assert (keeper.observer.discovery.book is not book) == restarts
-            await keeper.tick()
-        assert keeper.observer.registry.mismatches == 2
+def test_reconcile__logs_of_all_vaults_lost_for_good__they_are_found_kept_and_flagged(scene):
+    """What a node has lost is missing in every reading of the logs: the chain itself knows better."""
 
-    keep(scene, play, policy=Policy(roles=frozenset()))
+    async def play(keeper: Keeper) -> set[int]:
+        await keeper.tick()
+        whole = dict(keeper.observer.discovery.book.vaults)
+        keeper.observer.discovery.book.vaults.clear()
+        keeper.observer.discovery.touched.update(whole)
+        keeper.observer.registry.take_changes()
+        assert not len(keeper.observer.registry)
+        for _ in range(2):
+            await keeper.tick()
+            await keeper.observer.reconcile(await keeper.providers.head())
+        found = keeper.observer.discovery.book.vaults
+        assert {i: (v.owner, v.legs, v.terms, v.balance) for i, v in found.items()} == {
+            i: (v.owner, v.legs, v.terms, v.balance) for i, v in whole.items()
+        }
+        assert keeper.observer.registry.mismatches == 1 and not keeper.observer.reconciler.looked_for
+        unsafe = fall(scene)
+        await settle(keeper)
+        return unsafe
+
+    unsafe, _ = keep(scene, play, policy=Policy(roles=frozenset({"flag"})))
+    assert flagged(scene) == unsafe
 
 
 def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkeypatch):
