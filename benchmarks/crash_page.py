@@ -116,7 +116,7 @@ def draw(found: dict[str, Any]) -> tuple[Any, list[list[Any]]]:
             points.append((name, x, y, mine))
         axis.axhline(least, color="#9aa1ab", linewidth=0.8, linestyle="--")
         axis.set_yscale("log")
-        axis.set_ylim(least / 6, 1000)
+        axis.set_ylim(least / 20, 1000)
         axis.set_xlim(0, 30)
         ticks = [least, 0.01, 0.1, 1, 10, 100, 1000]
         axis.set_yticks(ticks, ["0", "0.01", "0.1", "1", "10", "100", "1000"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -56,43 +59,100 @@ def save(figure: Any, path: Path) -> None:
 
 
 #: How far a label may lie from its point [points], and how many directions are tried at each distance.
-DISTANCES = (9, 16, 24, 34, 46, 60, 76, 94, 114)
-DIRECTIONS = 16
-#: Room around points and labels that no label may enter [pixels].
-ROOM = 3.0
+DISTANCES = (9, 14, 20, 28, 36, 46, 60, 76, 94, 114)
+DIRECTIONS = 24
+#: Room around points and labels that no label may enter [pixels], and the length from which a label gets a line.
+ROOM, NEAR = 3.0, 12
+#: Orders in which labels are placed, of which the best counts, and how often each label is placed.
+ORDERS, ROUNDS = 12, 3
+
+Spot = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a label may lie: its box, its line (points two pixels apart), its anchor and how far it is away."""
+
+    box: Box
+    line: list[Spot]
+    anchor: tuple[float, float, str]
+    away: float
 
 
 def spread_labels(axis: Any, points: Sequence[tuple[str, float, float, bool]]) -> list[Any]:
-    """Names at points (name, x, y, bold), none over another, over a point or over an edge; far ones get a line.
+    """Names at points (name, x, y, bold), none over another, over a point, a line or an edge; far ones get a line.
 
     Call it when the layout of the figure stands.
     """
     figure = axis.figure
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
-    frame = axis.get_window_extent(renderer)
-    spots = [axis.transData.transform((x, y)) for _, x, y, _ in points]
-    taken = [_box(px - 6, py - 6, px + 6, py + 6) for px, py in spots]
-    labels = []
-    for (name, x, y, bold), spot in sorted(zip(points, spots, strict=True), key=lambda one: -one[1][1]):
-        label = axis.annotate(
-            name, (x, y), xytext=(0, 0), textcoords="offset points", fontweight="bold" if bold else "normal"
-        )
-        for dx, dy, ha in _offsets():
-            label.set_position((dx, dy))
-            label.set(ha=ha, va="center")
-            found = label.get_window_extent(renderer)
-            box = _box(found.x0, found.y0, found.x1, found.y1)
-            inside = frame.x0 <= box[0] and box[2] <= frame.x1 and frame.y0 <= box[1] and box[3] <= frame.y1
-            if inside and not any(overlap(box, other) for other in taken):
-                break
-        taken.append(box)
+    window = axis.get_window_extent(renderer)
+    frame = window.x0, window.y0, window.x1, window.y1
+    spots: list[Spot] = [tuple(axis.transData.transform((x, y))) for _, x, y, _ in points]
+    labels, places = [], []
+    for (name, x, y, bold), spot in zip(points, spots, strict=True):
+        weight = "bold" if bold else "normal"
+        label = axis.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", fontweight=weight, va="center")
+        size = label.get_window_extent(renderer)
+        places.append(_places(spot, size.width, size.height, figure.dpi / 72, frame, spots))
         labels.append(label)
-        if math.hypot(dx, dy) > 12:
-            side = box[0] if ha == "left" else box[2] if ha == "right" else (box[0] + box[2]) / 2
-            ends = axis.transData.inverted().transform([spot, (side, (box[1] + box[3]) / 2)])
-            axis.plot(ends[:, 0], ends[:, 1], color="#9aa1ab", linewidth=0.6, zorder=1)
+    for label, (name, *_), spot, place in zip(labels, points, spots, _best(places), strict=True):
+        dx, dy, ha = place.anchor
+        label.set_position((dx, dy))
+        label.set(ha=ha)
+        if place.line:
+            ends = axis.transData.inverted().transform([spot, place.line[-1]])
+            axis.plot(ends[:, 0], ends[:, 1], color=COLOURS.get(name, "#9aa1ab"), linewidth=0.8, zorder=1)
     return labels
+
+
+def _places(spot: Spot, width: float, height: float, scale: float, frame: Box, spots: Sequence[Spot]) -> list[Place]:
+    """Places for one label that touch no point, nearest first."""
+    points = [_box(x - 6, y - 6, x + 6, y + 6) for x, y in spots]
+    found = []
+    for dx, dy, ha in _offsets():
+        left = spot[0] + dx * scale - {"left": 0.0, "center": width / 2, "right": width}[ha]
+        low = spot[1] + dy * scale - height / 2
+        box = _box(left, low, left + width, low + height)
+        inside = frame[0] <= box[0] and box[2] <= frame[2] and frame[1] <= box[1] and box[3] <= frame[3]
+        if not inside or any(overlap(box, other) for other in points):
+            continue
+        away = math.hypot(dx, dy)
+        line = _steps(spot, (_clip(spot[0], box[0], box[2]), _clip(spot[1], box[1], box[3]))) if away > NEAR else []
+        # a line that runs over another point is the worse for it
+        over = sum(any(_within(at, other) for at in line) for other in points if not _within(spot, other))
+        found.append(Place(box, line, (dx, dy, ha), away + 30 * over))
+    if not found:
+        raise ValueError("There is no room for a label.")
+    return sorted(found, key=lambda place: place.away)
+
+
+def _best(places: Sequence[Sequence[Place]]) -> list[Place]:
+    """One place for each label: the best that several orders come to, each label moving in turn until none gains."""
+    draw, order, best = random.Random(1), list(range(len(places))), (math.inf, [])
+    for _ in range(ORDERS):
+        taken: dict[int, Place] = {}
+        for i in order * ROUNDS:
+            others = [place for j, place in taken.items() if j != i]
+            free = (place for place in places[i] if not any(_clash(place, other) for other in others))
+            found = next(free, None) or min(places[i], key=lambda p: sum(_clash(p, other) for other in others))
+            taken[i] = found
+        placed = [taken[i] for i in range(len(places))]
+        clashes = sum(_clash(one, other) for one, other in combinations(placed, 2))
+        best = min(best, (1e4 * clashes + sum(p.away for p in placed), placed), key=lambda one: one[0])
+        draw.shuffle(order)
+    return best[1]
+
+
+def _clash(one: Place, other: Place) -> int:
+    """How much two labels and their lines are in each other's way: 0 not, 1 by a line, more by their boxes."""
+    if overlap(one.box, other.box):
+        return 100
+    if any(_within(at, other.box) for at in one.line) or any(_within(at, one.box) for at in other.line):
+        return 1
+    return int(any(math.dist(a, b) < ROOM for a in one.line[5:] for b in other.line[5:]))
 
 
 def _offsets() -> list[tuple[float, float, str]]:
@@ -106,7 +166,24 @@ def _offsets() -> list[tuple[float, float, str]]:
     return found
 
 
-def _box(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+def _steps(start: Spot, end: Spot) -> list[Spot]:
+    """Points along a line, two pixels apart."""
+    count = max(2, round(math.dist(start, end) / 2))
+    return [
+        (start[0] + (end[0] - start[0]) * i / count, start[1] + (end[1] - start[1]) * i / count)
+        for i in range(count + 1)
+    ]
+
+
+def _clip(x: float, least: float, most: float) -> float:
+    return min(max(x, least), most)
+
+
+def _within(at: Spot, box: Box) -> bool:
+    return box[0] < at[0] < box[2] and box[1] < at[1] < box[3]
+
+
+def _box(x0: float, y0: float, x1: float, y1: float) -> Box:
     return x0 - ROOM / 2, y0 - ROOM / 2, x1 + ROOM / 2, y1 + ROOM / 2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import mul
 
 from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
@@ -137,6 +137,8 @@ def assess(
     collateral: int = FORCE_FULL,
     nodes: Sequence[int] = NODES,
     weights: Sequence[int] = WEIGHTS,
+    *,
+    decay: bool = True,
 ) -> Assessment:
     """Value, margin and maximum loss of the legs of one vault (EsEngine.assess).
 
@@ -147,12 +149,15 @@ def assess(
         collateral: C of the vault [wad]; `FORCE_FULL` forces the full assessment.
         nodes: Scenario nodes of the engine [wad].
         weights: Their probabilities [wad].
+        decay: Whether time counts; False is the number the GREEKS model takes a share of (parameters.DECAY_APART).
     """
     if early := covered(legs, collateral):
         return early
     setting = setting_of(snapshot)
     marks = mark_legs(legs, snapshot, setting)
     made = parts(marks, setting, snapshot, risk, nodes, weights)
+    if not decay:
+        made = replace(made, decay=None)
     return Assessment(
         value=divide(marks.value, UNITS),
         margin=(made.margin + UNITS - 1) // UNITS,

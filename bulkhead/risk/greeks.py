@@ -26,7 +26,7 @@ class Terms:
         vega: What the vol move costs.
         decay: What the legs lose over the horizon when nothing moves; 0 for who holds no options.
         floor: Gap risk of short options.
-        es: 0.7 times the margin of the ES model.
+        es: 0.7 times the margin of the ES model without decay, which is counted above in full.
     """
 
     delta: int
@@ -49,7 +49,7 @@ class Terms:
 
 def terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> Terms:
     """The terms of the margin of one vault (GreeksEngine.terms)."""
-    return _terms(legs, snapshot, risk, es.assess(legs, snapshot, risk))
+    return _terms(legs, snapshot, risk, es.assess(legs, snapshot, risk, decay=False))
 
 
 def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: Assessment) -> Terms:
@@ -104,7 +104,7 @@ def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: As
 
 def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int = FORCE_FULL) -> Assessment:
     """Value, margin and maximum loss of the legs of one vault (GreeksEngine.assess); see `es.assess`."""
-    assessed = es.assess(legs, snapshot, risk, collateral)
+    assessed = es.assess(legs, snapshot, risk, collateral, decay=False)
     if assessed.covered:
         return assessed
     return replace(assessed, margin=_terms(legs, snapshot, risk, assessed).margin)

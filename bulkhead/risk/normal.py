@@ -104,7 +104,8 @@ def phi_38(d: int) -> int:
 
 def call_38(base: int, strike: int, log_ratio: int, total_vol: int) -> int:
     """Black-76 call as scenarios see it [wad * 2^-38]; no total vol gives the intrinsic value (phi_table._call)."""
-    s = max(total_vol, 1)
-    width = s * CELLS_PER_UNIT << 32
-    d = log_ratio * ((CELLS_PER_UNIT << 96) // s) + (width >> 1) + CENTRE
+    if total_vol == 0:
+        return max(base - strike, 0) << 38
+    width = total_vol * CELLS_PER_UNIT << 32
+    d = log_ratio * ((CELLS_PER_UNIT << 96) // total_vol) + (width >> 1) + CENTRE
     return base * phi_38(d) - strike * phi_38(d - width)

@@ -8,7 +8,7 @@
 @dev risk:        kappa_calm_bps 16 | kappa_stress_bps 16 | proximity_bps 16 | lambda_bps 16 | liquidity_scale 40 [quote]
                   | horizon_seconds 18 | tail_bps 8 | short_floor_bps 16 | iv_floor_bps 16 | phi_bps 16 | dust 10 [quote]
                   | deposit 28 [1e-6 quote] | static_otm 10 | static_least 10 | static_future 10 [1e-3 of spot]
-                  | greeks_move 8 [0.1 standard deviations]
+                  | greeks_move 8 [0.1 standard deviations] | 0 or DECAY_APART, which is never stored
      trading:     taker_fee_bps 16 | maker_fee_bps 16 | fee_cap_bps 16 | tick 56 [1e-8 quote] | no_open_seconds 24
                   | oi_cap 80 [1e-6 contracts] | paused_until 40 [unix seconds]
      liquidation: bonus_start_bps 16 | bonus_middle_bps 16 | t1_seconds 16 | t2_seconds 16 | vault_cap_bps 16
@@ -25,6 +25,8 @@ STATIC_MASK: constant(uint256) = (2**30 - 1) << 216
 # vol at which they apply as they are, and the most they are multiplied by
 STATIC_VOL: constant(uint256) = 6 * 10**17
 STATIC_MOST: constant(uint256) = 25 * 10**17
+# set by who charges decay beside the number it asks the EsEngine for: that number is then without it
+DECAY_APART: constant(uint256) = 1 << 254
 
 
 @internal

@@ -579,9 +579,17 @@ def assess(
     # a call among the arguments would have them copied twice
     tail: uint256 = parameters._tail(risk)
     margin: int256 = self._shortfall(heads, seconds, tail)
-    if marks.longs != 0:
-        # only who holds options loses when nothing moves
-        margin = max(margin, self._decay(marks, risk))
+    if marks.longs != 0 and risk & parameters.DECAY_APART == 0:
+        # who holds options loses when nothing moves: what is left of them at the end of the horizon, forward and vols unchanged
+        root: int256 = marks_._later_root(marks.setting, risk)
+        worth: int256 = 0  # as calls [wad * 1e-6 * 2^-38]
+        for i: uint256 in range(marks.count, bound=16):
+            w = marks.terms[i]
+            d = marks.vols[i]
+            worth = unsafe_add(worth, unsafe_mul((w << 192) >> 192, phi_table._call(
+                marks.setting.base, w >> 64, d >> 64, unsafe_div(unsafe_mul(d & marks_.LOW, root), WAD)
+            )))
+        margin = max(margin, unsafe_sub(marks.calls, worth >> 38))
     margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
     result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
@@ -653,24 +661,6 @@ def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
         unsafe_add(max(shortfall, 0), convert(convert(unsafe_sub(tail, 1), bytes32), int256)),
         convert(convert(tail, bytes32), int256),
     )
-
-
-@internal
-@view
-def _decay(marks: marks_.Marks, risk: uint256) -> int256:
-    """
-    @notice What the legs lose over the horizon when neither forward nor vols move, negative when they gain; beyond the
-            expiry options are worth their intrinsic value [wad * 1e-6].
-    """
-    root: int256 = marks_._later_root(marks.setting, risk)
-    worth: int256 = 0
-    for i: uint256 in range(marks.count, bound=16):
-        term: int256 = marks.terms[i]
-        log_ratio: int256 = marks.vols[i]
-        worth = unsafe_add(worth, unsafe_mul((term << 192) >> 192, phi_table._call(
-            marks.setting.base, term >> 64, log_ratio >> 64, unsafe_div(unsafe_mul(log_ratio & marks_.LOW, root), WAD)
-        )))
-    return unsafe_sub(marks.calls, worth >> 38)
 
 
 @internal

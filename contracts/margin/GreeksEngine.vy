@@ -8,6 +8,7 @@
 @dev Model: protocol 5.2. The loss of a move is the integral of delta: by Simpson's rule over S, S(1+-s/2) and S(1+-s), and for
      half the move from the same parabola, so that a short strike between two prices is seen. What the delta at S alone would
      lose is the delta term, the rest of the move the gamma term. Vega is taken at half the vol move.
+     The EsEngine is asked for its number without decay: decay and floor are in the sum in full, so 0.7 of them never count.
      Value and Greeks are the EsEngine's. bulkhead/risk/greeks.py mirrors every number bit for bit.
 """
 
@@ -60,7 +61,9 @@ def assess(
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
     @return The assessment.
     """
-    result: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, collateral)
+    result: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(
+        legs, snapshot, risk | parameters.DECAY_APART, collateral
+    )
     if result.basis == basis.ASSESSED:
         part: IGreeksEngine.Terms = self._terms(legs, snapshot, risk, result)
         result.margin = max(part.delta + part.gamma + part.vega + part.decay + part.floor, part.es)
@@ -75,7 +78,9 @@ def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: 
     @param legs Leg words of one cell. @param snapshot Prices of the cell. @param risk Packed risk word.
     @return The terms [wad].
     """
-    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(legs, snapshot, risk, payoff.UNBOUNDED)
+    es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(
+        legs, snapshot, risk | parameters.DECAY_APART, payoff.UNBOUNDED
+    )
     return self._terms(legs, snapshot, risk, es)
 
 

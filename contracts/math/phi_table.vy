@@ -105,10 +105,11 @@ def _call(base: int256, strike: int256, log_ratio: int256, total_vol: int256) ->
     @param base Forward [wad]. @param strike Strike [wad]. @param log_ratio ln of one over the other [Q64].
     @param total_vol sigma*sqrt(tau); none gives the intrinsic value [Q64].
     """
-    s: int256 = max(total_vol, 1)
-    width: int256 = unsafe_mul(s, PER_UNIT << 32)
+    if total_vol == 0:
+        return max(unsafe_sub(base, strike), 0) << 38
+    width: int256 = unsafe_mul(total_vol, PER_UNIT << 32)
     d: int256 = unsafe_add(
-        unsafe_add(unsafe_mul(log_ratio, unsafe_div(PER_UNIT << 96, s)), width >> 1), CENTRE
+        unsafe_add(unsafe_mul(log_ratio, unsafe_div(PER_UNIT << 96, total_vol)), width >> 1), CENTRE
     )
     return unsafe_sub(unsafe_mul(base, self._phi(d)), unsafe_mul(strike, self._phi(unsafe_sub(d, width))))
 

@@ -46,6 +46,11 @@ def test_figure__of_the_last_run__labels_do_not_overlap():
         assert len(labels) == len(crash_page.known_rules(found)) >= 9
         points = [("", *offset, False) for drawn_ in axis.collections for offset in drawn_.get_offsets()]
         assert_readable(axis, labels, points)
+        # a line to a far name crosses no other name
+        for line in (one for one in axis.lines if one.get_linestyle() == "-"):
+            (x0, y0), (x1, y1) = axis.transData.transform(line.get_xydata())
+            steps = [(x0 + (x1 - x0) * i / 50, y0 + (y1 - y0) * i / 50) for i in range(50)]
+            assert not any(b[0] < x < b[2] and b[1] < y < b[3] for b in boxes(axis, labels) for x, y in steps)
 
 
 def test_page__of_the_last_run__is_the_one_in_docs():

@@ -10,6 +10,8 @@ from bulkhead.risk import es, marks
 from bulkhead.risk.words import WAD, Kind, Leg
 from tests.worlds.engine_cases import RISK, calm, option, words
 
+#: The bit by which GREEKS asks for the number without decay (governance/parameters).
+DECAY_APART = 1 << 254
 HOURS = [0.5, 1, 3, 13, 14, 15, 24, 24 * 7, 24 * 60]
 
 
@@ -42,3 +44,21 @@ def test_decay__short_only__is_a_gain(engine, seed):
     assert marks.decay_of(marks.mark_legs(legs, snapshot, setting), setting, RISK) <= 0
     got = engine.assess(words(legs), snapshot.words(), RISK.pack(), -(2**255))
     assert got.margin == es.assess(legs, snapshot, RISK).margin > 0
+
+
+@pytest.mark.parametrize("hours", HOURS)
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_assess__decay__costs_at_most_1500_gas_a_leg_and_nothing_without_long_options(engine, hours, count):
+    snapshot = calm(days=hours / 24)
+
+    def gas(side: int, risk: int) -> int:
+        # options whose premium is owed: without a debt they are covered and cost nothing at all
+        legs = [option(Kind.PUT if i % 2 else Kind.CALL, 1900 + 40 * i, side) for i in range(count)]
+        legs.append(Leg(Kind.CASH, 0, -side * 10**8))
+        engine.assess(words(legs), snapshot.words(), risk, -(2**255))
+        return int(engine._computation.get_gas_used())
+
+    with_it, without = RISK.pack(), RISK.pack() | DECAY_APART
+    assert 0 < gas(1, with_it) - gas(1, without) <= 1_500 * (count + 1)
+    # the bit itself costs a word of calldata in place of a zero
+    assert abs(gas(-1, with_it) - gas(-1, without)) <= 16

@@ -1,4 +1,5 @@
 import dataclasses
+import random
 
 import pytest
 
@@ -69,3 +70,17 @@ def test_terms__options_held_long_with_the_window_open__decay_spares_what_is_kno
 def test_terms__short_options_alone__have_no_decay(engine):
     legs = [option(Kind.CALL, 2000, -1), option(Kind.PUT, 1900, -2), Leg(Kind.FUTURE, 0, 10**6)]
     assert engine.terms(words(legs), calm(days=1).words(), RISK.pack())[3] == 0
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_terms__share_of_es__counts_as_much_without_decay(engine, seed):
+    chance = random.Random(seed)
+    legs = [
+        option(chance.choice([Kind.CALL, Kind.PUT]), 100 * strike, chance.choice([-1, 1]) * chance.uniform(0.1, 5))
+        for strike in chance.sample(range(14, 27), chance.randint(1, 5))
+    ]
+    snapshot = calm(days=chance.choice([0.1, 0.5, 1, 3, 30]))
+    terms = engine.terms(words(legs), snapshot.words(), RISK.pack())
+    whole = exact.assess(legs, snapshot, RISK).margin
+    assert terms[5] <= (whole * 7 + 9) // 10
+    assert max(sum(terms[:5]), terms[5]) == max(sum(terms[:5]), (whole * 7 + 9) // 10)
