@@ -201,8 +201,7 @@ def read(paths: list[Path]) -> dict[str, Any]:
     parts = []
     for path in paths:
         try:
-            part = json.loads(path.read_text())
-            parts.append({**part, "runs": part["runs"]})
+            parts.append(crash_page.unpacked(json.loads(path.read_text())))
         except (OSError, ValueError, KeyError, TypeError):
             raise SystemExit(f"crash: {path} holds no numbers of an earlier run.") from None
     return merged(parts)

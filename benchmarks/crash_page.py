@@ -39,9 +39,15 @@ def write(found: dict[str, Any]) -> None:
 
 def results() -> dict[str, Any]:
     """The numbers of the last page, as `write` was given them."""
-    kept: dict[str, Any] = json.loads(RESULTS.read_text())
-    kept["runs"] = [dict(zip(kept["runs"]["names"], row, strict=True)) for row in kept["runs"]["rows"]]
-    return kept
+    return unpacked(json.loads(RESULTS.read_text()))
+
+
+def unpacked(saved: dict[str, Any]) -> dict[str, Any]:
+    """Saved numbers with a record for each run, which `write` keeps as rows under their names."""
+    runs = saved["runs"]
+    if isinstance(runs, dict):
+        runs = [dict(zip(runs["names"], row, strict=True)) for row in runs["rows"]]
+    return {**saved, "runs": runs}
 
 
 def rounded(value: Any) -> Any:

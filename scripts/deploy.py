@@ -73,6 +73,16 @@ def connected(choice: str, url: str | None, chain_id: int) -> Iterator[None]:
         context.__exit__(None, None, None)
 
 
+def account_of(alias: str | None) -> Any:
+    """Ape's account of that name; None is the first one of a local chain."""
+    if alias is None:
+        return ape.accounts.test_accounts[0]
+    try:
+        return ape.accounts.load(alias)
+    except KeyError:
+        raise BadInput(f"Ape has no account {alias!r} (`ape accounts list` names them); nothing was sent.") from None
+
+
 def check(inputs: Inputs, steps: list[Step], deployer: Any, local: bool) -> None:
     """Refuses what would otherwise fail half way."""
     if inputs.needs_mocks and not local:
@@ -143,7 +153,7 @@ def run(network: str, url: str | None, account: str | None, inputs_path: Path | 
     if account is None and not is_local(network):
         raise BadInput(f"{network} is a public network: name the deploying account with --account.")
     with connected(network, url, inputs.chain_id):
-        deployer = ape.accounts.test_accounts[0] if account is None else ape.accounts.load(account)
+        deployer = account_of(account)
         head = ape.chain.blocks.head
         steps = plan(inputs, deployer.address, deployer.nonce, head.timestamp)
         check(inputs, steps, deployer, is_local(network))

@@ -83,11 +83,12 @@ class Anvil:
         history: int | None = None,
         extra: tuple[str, ...] = (),
         port: int | None = None,
+        fork: str | None = None,
     ) -> None:
         """Starts it and waits until it answers.
 
         Args:
-            timestamp: Stamp of the first block [unix seconds]; None is now.
+            timestamp: Stamp of the first block [unix seconds]; None is now, on a fork after the node's newest block.
             accounts: Accounts of the well-known mnemonic with coins.
             chain_id: Chain id.
             block_seconds: Stamp of each block minus that of its parent; None lets stamps follow the clock.
@@ -95,11 +96,14 @@ class Anvil:
                 for thousands of blocks with many vaults takes tens of gigabytes.
             extra: More arguments for the binary.
             port: Where it listens; None takes a free port.
+            fork: URL of a node whose chain is forked.
         """
         if port is not None:
             require_free(port)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        if fork is not None:
+            extra = ("--fork-url", fork, *extra)
         command = [
             find_anvil(), "--port", str(self.port), "--accounts", str(accounts), "--chain-id", str(chain_id),
             "--mnemonic", MNEMONIC, "--silent", "--balance", "1000000", "--hardfork", "prague",

@@ -90,6 +90,7 @@ def demo(
 @click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
 @click.option("--report", type=Path, help="HTML report to write.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+@click.option("--fork", "fork_url", help="Play on a fork of this node's chain, after its newest block.")
 @json_file
 def replay(
     file: str | None,
@@ -98,6 +99,7 @@ def replay(
     json_path: Path | None,
     report: Path | None,
     keeper_log: Path | None,
+    fork_url: str | None,
 ) -> None:
     """Replay prices (FILE, or the bundled scenario) through the real contracts on an Anvil of its own."""
     from bulkhead.keeper.json_log import JsonLog
@@ -110,9 +112,11 @@ def replay(
     path = _price_path(file, asset, symbol)
     Output.note(f"{path.source[:1].upper()}{path.source[1:]}.")
     with (keeper_log or Path(os.devnull)).open("w") as stream:
-        record = run(path, lambda local: InlineKeeper(local, JsonLog(stream)))
+        record = run(path, lambda local: InlineKeeper(local, JsonLog(stream)), fork=fork_url)
     _write_json(json_path, record.to_json())
     say = Output.note if json_path == STANDARD_OUTPUT else Output.line
+    if fork_url is not None:
+        Output.note(f"On a fork, {record.source}.")
     if report is not None:
         write(record, report)
     taken = [v for v in record.vaults if v.takes]

@@ -71,11 +71,27 @@ class LocalMarket:
     """
 
     def __init__(
-        self, symbol: str, first: Round, deployer: Deployer = deploy_plainly, history: int | None = None
+        self,
+        symbol: str,
+        first: Round,
+        deployer: Deployer = deploy_plainly,
+        history: int | None = None,
+        fork: str | None = None,
     ) -> None:
-        """Starts the chain, deploys and fills the purses; `history` as of `Anvil`."""
-        self.anvil = Anvil(timestamp=first.at - LEAD_SECONDS, history=history)
+        """Starts the chain, deploys and fills the purses.
+
+        Args:
+            symbol: Name of the market.
+            first: First round; on a fork at least `LEAD_SECONDS` after the newest block of the node.
+            deployer: What deploys.
+            history: As of `Anvil`.
+            fork: Node whose chain the Anvil forks; None starts a chain from nothing.
+        """
+        starts_at = first.at - LEAD_SECONDS
+        self.anvil = Anvil(timestamp=starts_at, history=history, fork=fork)
         try:
+            if fork is not None:
+                self.anvil.mine(starts_at)
             deployment = deployer(self.anvil, inputs_of(symbol, first))
             deployment.check(self.anvil.rpc)
             self.chain = Connection(self.anvil.rpc, deployment)

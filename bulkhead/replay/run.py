@@ -12,13 +12,13 @@ from bulkhead.chain.book import Book
 from bulkhead.chain.contract import Log, Query, decode_logs, read
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
 from bulkhead.chain.parameters import PARAMETERS
-from bulkhead.chain.rpc import Call, to_bytes
+from bulkhead.chain.rpc import Call, Rpc, to_bytes
 from bulkhead.chain.words import describe
 from bulkhead.client import from_wad
 from bulkhead.progress import Activity, doing
 from bulkhead.replay.audit import Audit, conservation, flows_of
 from bulkhead.replay.keepers import KeeperDriver
-from bulkhead.replay.market import Deployer, LocalMarket, deploy_plainly
+from bulkhead.replay.market import LEAD_SECONDS, Deployer, LocalMarket, deploy_plainly
 from bulkhead.replay.offers import MarketTerms, offer_for
 from bulkhead.replay.participants import MAKER, NOTIONAL, PLANNED_VAULTS, PlannedVault
 from bulkhead.replay.price_paths.path import PricePath
@@ -360,10 +360,14 @@ def run(
     keeper: Callable[[LocalMarket], KeeperDriver],
     deployer: Deployer = deploy_plainly,
     look: Observer | None = None,
+    fork: str | None = None,
 ) -> RunRecord:
-    """Plays a path from deployment to the last claim."""
+    """Plays a path from deployment to the last claim; on a fork of a node's chain so many weeks later."""
     started = time.monotonic()
-    with LocalMarket(path.symbol, path.rounds[0], deployer) as local:
+    if fork is not None:
+        with Rpc(fork) as node:
+            path = path.starting_after(node.timestamp() + LEAD_SECONDS)
+    with LocalMarket(path.symbol, path.rounds[0], deployer, fork=fork) as local:
         local.push(path.rounds[0])
         driver = keeper(local)
         try:

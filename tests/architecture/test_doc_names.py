@@ -25,7 +25,11 @@ SOURCES = {
     for path in (ROOT / "contracts").glob("*/[A-Z]*.vy")
 }
 #: Decisions and the changelog speak of what was, and may name what is gone.
-PAGES = sorted(page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")] if page.name != "CHANGELOG.md")
+PAGES = sorted(
+    page
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "deployments" / "README.md"]
+    if page.name != "CHANGELOG.md"
+)
 
 
 def is_there(name: str) -> bool:

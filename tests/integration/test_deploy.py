@@ -217,6 +217,12 @@ def test_deploy__bad_inputs__are_named(tmp_path, content, sentence):
     assert sentence in done.stderr
 
 
+def test_deploy__unknown_account__is_a_sentence(node):
+    done = run("deploy", "--url", node, "--account", "nobody")
+    assert done.returncode == 1
+    assert "deploy: Ape has no account 'nobody'" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_deploy__feed_without_code__sends_nothing(node, tmp_path):
     content = yaml.safe_load(INPUTS.read_text())
     content["markets"]["ETH"]["feeds"]["primary"] = FEED

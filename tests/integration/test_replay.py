@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkhead.chain.anvil import Anvil
 from bulkhead.keeper.plan import ROLES, Policy
 from bulkhead.keeper.service import JsonLog
 from bulkhead.replay import scenarios
@@ -38,6 +39,21 @@ def prices(tmp_path):
 def bulkhead(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bulkhead", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_replay__on_a_fork__plays_after_its_newest_block_and_leaves_it_alone(prices, tmp_path):
+    out = tmp_path / "out.json"
+    with Anvil() as node:
+        node.mine()
+        before, now = node.rpc.block_number(), node.rpc.timestamp()
+        done = bulkhead("replay", prices, "--fork", node.url, "--json", out)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert node.rpc.block_number() == before
+    content = json.loads(out.read_text())
+    assert content["started_at"] > now and (content["expiry"] - scenarios.bars()[0].at) % 86_400 == 8 * 3600
+    assert "weeks later" in done.stderr and all(check["passed"] for check in content["checks"])
+    refused = bulkhead("replay", prices, "--fork", "http://127.0.0.1:1")
+    assert refused.returncode == 1 and "No node answers at" in refused.stderr and "Traceback" not in refused.stderr
 
 
 def test_replay__of_a_file__writes_every_vault_and_conserves_every_token(prices, tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.replay.price_paths.bars import Bar
 from bulkhead.replay.price_paths.rounds import Round, quiet_rounds, rounds_of
 
 DAY = 86_400
+WEEK = 7 * DAY
 EXPIRY_HOUR = 8 * 3600
 FRIDAY = 1
 
@@ -46,3 +47,11 @@ class PricePath:
             raise BadInput("The price does not move enough for a replay: fewer than two oracle rounds.")
         played += quiet_rounds(played[-1], expiry)
         return cls(source, symbol, played, expiry)
+
+    def starting_after(self, at: int) -> PricePath:
+        """The same path so many whole weeks later that it starts after a stamp: its expiry stays on the grid."""
+        weeks = max(-((self.rounds[0].at - at - 1) // WEEK), 0)
+        if not weeks:
+            return self
+        rounds = [replace(r, at=r.at + weeks * WEEK) for r in self.rounds]
+        return PricePath(f"{self.source}, {weeks:,} weeks later", self.symbol, rounds, self.expiry + weeks * WEEK)

@@ -1,0 +1,66 @@
+"""Runs every command that README and docs name: `python -m tests.documented [--fresh] [--quick] [--only WORDS]`.
+
+With `--fresh` in a clone that is set up from nothing (`make documented-commands`); else with the packages that are
+here, which is what CI does. Needs nothing but Python. What is not run is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.documented.extract import commands
+from tests.documented.place import UP, alone, borrow, clone, environment
+from tests.documented.plan import Listed, RunBy
+from tests.documented.run import Place, outcomes, way_of
+
+
+def _listed() -> None:
+    seen: dict[str, str] = {}
+    for command in commands():
+        for line in command.text.splitlines() if command.block else [command.text]:
+            way = way_of(line)
+            if isinstance(way, Listed):
+                seen[line.strip()] = way.reason
+            elif isinstance(way, RunBy):
+                seen[line.strip()] = f"runs in {way.test}"
+    for text, reason in seen.items():
+        print(f"not here   {text}: {reason}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fresh", action="store_true", help="set the clone up from nothing")
+    parser.add_argument("--quick", action="store_true", help="leave out what takes minutes")
+    parser.add_argument("--only", default="", help="commands, or pages, with these words in them")
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.inside is not None:
+        failed = 0
+        for outcome in outcomes(Place(given.inside, environment(given.inside)), not given.quick, given.only):
+            failed += bool(outcome.failure)
+            said = "FAILED" if outcome.failure else "ok    "
+            print(f"{said} {outcome.seconds:4.0f} s  {outcome.command.text}", flush=True)
+            if outcome.failure:
+                print(outcome.failure, flush=True)
+        return 1 if failed else 0
+    with tempfile.TemporaryDirectory(prefix="documented-") as folder:
+        place = clone(Path(folder).resolve())
+        if given.fresh:
+            subprocess.run(["make", "setup"], cwd=place, env=environment(place), check=True)
+        else:
+            borrow(place)
+        options = ["--inside", str(place), *(["--quick"] if given.quick else []), "--only", given.only]
+        inside = [str(place / ".venv" / "bin" / "python"), "-m", "tests.documented", *options]
+        beginning = alone()
+        command = [*beginning, "bash", "-c", f'{UP}; exec "$@"', "bash", *inside] if beginning else inside
+        done = subprocess.run(command, cwd=place, env=environment(place), check=False)
+    _listed()
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
