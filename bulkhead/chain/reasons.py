@@ -180,6 +180,17 @@ SENTENCES: dict[str, str] = {
     "liquidator/still-unhealthy": "The vault is still below its maintenance margin.",
     "liquidator/unknown-vault": "There is no such vault, or it has been closed.",
     "liquidator/zero-fraction": "The share to take is zero.",
+    # MarketLens
+    "market-lens/page-size": "A page has 1 to 8 markets, or 1 to 32 holdings.",
+    # RiskLens
+    "risk-lens/no-legs": "The vault has no legs: it needs no margin.",
+    "risk-lens/no-price": "There is no price to look from, or the expiry has passed.",
+    "risk-lens/unknown-model": "There is no such margin model: 0 is ES, 1 GREEKS, 2 STATIC.",
+    "risk-lens/vol-shift": "A vol is shifted by more than -100 % and at most by 1,000 % of itself.",
+    # TradeLens
+    "trade-lens/no-legs": "The order has no legs.",
+    "trade-lens/unknown-model": "There is no such margin model: 0 is ES, 1 GREEKS, 2 STATIC.",
+    "trade-lens/zero-size": "The size is zero.",
     # PositionLens
     "positions/page-size": "A page has 1 to 50 positions.",
     # AutoTopUp
