@@ -126,11 +126,12 @@ def test_card__after_a_crash__edges_and_greeks_are_the_chains(market: ServedMark
     LocalChain(market.chain).crash(market.chain.deployment.market("ETH"), Decimal(186))
     seen = card(market, vault)
     assert seen.greeks is not None and seen.spot is not None and seen.liquidation_below is not None
-    assert Decimal(0) < seen.greeks.delta == Decimal(market.chain["Lens"].call("vaults", [vault])[0].delta).scaleb(-18)
+    whole = Decimal(market.chain["Lens"].call("vaults", [vault])[0].delta).scaleb(-18)
+    assert seen.greeks.delta > 0 and abs(seen.greeks.delta - whole) < Decimal("1e-15")
     edge = int(seen.liquidation_below.scaleb(18))
     asked = [(edge + edge // 50, edge)]
     (told,) = market.chain["RiskLens"].call("liquidation_prices", vault, asked).brackets
-    assert 0 < told.liquidatable and abs(told.liquidatable - edge) <= int(seen.spot.scaleb(18)) // 10**6 + 10**10
+    assert told.liquidatable > 0 and abs(told.liquidatable - edge) <= int(seen.spot.scaleb(18)) // 10**6 + 10**10
 
 
 def test_card__flagged__what_to_add_ends_the_flag(market: ServedMarket) -> None:
