@@ -189,6 +189,7 @@ SENTENCES: dict[str, str] = {
     "risk-lens/vol-shift": "A vol is shifted by more than -100 % and at most by 1,000 % of itself.",
     # TradeLens
     "trade-lens/no-legs": "The order has no legs.",
+    "trade-lens/unknown-market": "There is no such market.",
     "trade-lens/unknown-model": "There is no such margin model: 0 is ES, 1 GREEKS, 2 STATIC.",
     "trade-lens/zero-size": "The size is zero.",
     # PositionLens

@@ -59,11 +59,10 @@ def _page(first: uint256, most: uint256) -> (DynArray[uint256, MAX_HOLDINGS], ui
     """
     listed: DynArray[uint256, 256] = staticcall IRiskParameters(PARAMETERS).markets()
     page: DynArray[uint256, MAX_HOLDINGS] = []
-    for i: uint256 in range(most, bound=MAX_HOLDINGS):
-        if first + i >= len(listed):
-            return page, 0
+    left: uint256 = len(listed) - min(first, len(listed))
+    for i: uint256 in range(min(most, left), bound=MAX_HOLDINGS):
         page.append(listed[first + i])
-    if first + most >= len(listed):
+    if left <= most:
         return page, 0
     return page, first + most
 

@@ -333,13 +333,15 @@ def preview(asked: ITradeLens.Asked) -> ITradeLens.Preview:
     place: Place = empty(Place)
     place.market = leg._market_of(series)
     place.expiry = leg._expiry_of(series)
+    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(place.market)).token_word
+    assert token != 0, "trade-lens/unknown-market"
     place.prices = appraisal._snapshot(ORACLE, place.market, place.expiry)
     place.is_maker = asked.vault_id != 0 and asked.vault_id == asked.order.maker_vault
     place.buys = asked.order.is_bid == place.is_maker
     place.venue = pricing.Venue(
         clearinghouse=CLEARINGHOUSE,
         limits=LIMITS,
-        token=(staticcall IClearinghouse(CLEARINGHOUSE).market(place.market)).token_word,
+        token=token,
         trading=staticcall IExchange(EXCHANGE).trading(place.market),
         round_id=fill_probe._round_of(FILL_CHECK, asked.order),
     )

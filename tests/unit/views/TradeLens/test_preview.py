@@ -10,7 +10,7 @@ import pytest
 
 from bulkhead import pricing
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
-from bulkhead.risk.words import Kind, Leg, Model
+from bulkhead.risk.words import Kind, Leg, Model, Series
 from tests.worlds.exchange import EXPIRY, MARKET, TICK, WAD, World
 from tests.worlds.legs import put
 
@@ -175,6 +175,7 @@ def test_refusals__each_from_its_place(world: World) -> None:
     [
         ({}, 0, 0, "trade-lens/zero-size"),
         ({"legs": ()}, UNIT, 0, "trade-lens/no-legs"),
+        ({"legs": (OrderLeg(Series(9, Kind.PUT, EXPIRY, TICK).pack(), 1),)}, UNIT, 0, "trade-lens/unknown-market"),
         ({}, UNIT, 3, "trade-lens/unknown-model"),
     ],
 )
