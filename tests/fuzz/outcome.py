@@ -14,7 +14,7 @@ from typing import Any
 
 from eth.exceptions import Revert
 
-from bulkhead.chain import reasons
+from bulkhead.chain import reasons, revert_data
 from tests.evm import Computation
 
 #: Openings of the sentences of snekmate's modules.
@@ -100,7 +100,7 @@ def judged(name: str, made: Computation, arguments: Any) -> tuple[Outcome, str]:
     """
     if not made.is_error:
         return Outcome.PASSED, ""
-    told = reasons.decode(made.output)
+    told = revert_data.decode(made.output)
     if not isinstance(made.error, Revert) or (told and told.startswith("panic/")):
         return Outcome.BAD, told or str(made.error)
     if told in reasons.SENTENCES or told.startswith(BASES) or told.startswith(DOUBLES):

@@ -51,15 +51,19 @@ def model(request) -> Model:
 # --- explained -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("smile", [False, True], ids=["flat", "smile"])
-def test_explain__every_term__is_the_mirrors(system, trader, maker, book, model, smile):
-    if smile:
-        # still coming in: marks mix it with the flat vol
+@pytest.fixture(params=[False, True], ids=["flat", "smile"])
+def seen(request, system, trader, maker, book, model) -> tuple[int, mirror.Position]:
+    """A vault and what the mirror sees of it, with a flat vol and with a smile that is still coming in."""
+    if request.param:
         system.pass_hours(2, vol_=0.8)
     vault_id = held(system, trader, maker, book, 9_000, model)
     system.wait(60, 1950)
+    return vault_id, position(system, vault_id, model)
+
+
+def test_explain__every_term__is_the_mirrors(system, seen, model):
+    vault_id, where = seen
     told = system.RiskLens.explain(vault_id)
-    where = position(system, vault_id, model)
     known = mirror.explain(where)
     parts = {part.name: part for part in known.parts}
     assert (told.at.block_number, told.at.timestamp) == (boa.env.evm.patch.block_number, system.now)
@@ -112,14 +116,8 @@ def test_explain__both_add_ons__are_told(trader, maker):
 # --- other prices --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("smile", [False, True], ids=["flat", "smile"])
-def test_profile__a_grid_of_32__is_the_mirrors_stress_grid(system, trader, maker, book, model, smile):
-    if smile:
-        # still coming in: marks mix it with the flat vol
-        system.pass_hours(2, vol_=0.8)
-    vault_id = held(system, trader, maker, book, 9_000, model)
-    system.wait(60, 1950)
-    where = position(system, vault_id, model)
+def test_profile__a_grid_of_32__is_the_mirrors_stress_grid(system, seen):
+    vault_id, where = seen
     spots, vols = (-50, -20, -5, 0, 5, 20, 50, 100), (-30, 0, 25, 100)
     known = mirror.explain(where, spots, vols).grid
     points = [(where.snapshot.spot * (100 + cell.spot) // 100, 100 * cell.vol) for cell in known]
