@@ -34,7 +34,7 @@ from bulkhead.orders import Asked
 from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
 from bulkhead.vol import surface
-from tests.worlds import brought
+from tests.worlds import anvil_inputs, brought
 from tests.worlds.surface import smile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,25 +48,10 @@ FEE = NO_LIMIT = MAX_UINT
 BATCH = 50
 FULL = -(2**255)  # collateral that forces the whole scenario set
 
-INPUTS = {
-    "network": "local",
-    "chain_id": anvil.CHAIN_ID,
-    "tokens": {"USDC": {"mock": {"name": "Test dollar", "symbol": "USDC", "decimals": 6}}},
-    "markets": {
-        "ETH": {
-            "index": 1,
-            "token": "USDC",
-            "feeds": {"primary": {"mock": {"decimals": 8, "price": str(SPOT)}}},
-            "heartbeats": {"primary": 3600},
-        },
-        "PAIR": {
-            "index": 2,
-            "token": "USDC",
-            "feeds": {role: {"mock": {"decimals": 8, "price": str(SPOT)}} for role in ("primary", "fallback")},
-            "heartbeats": {"primary": 3600, "fallback": 3600},
-        },
-    },
-}
+_FEED = {"decimals": 8, "price": str(SPOT)}
+INPUTS = anvil_inputs.local(
+    ETH=anvil_inputs.market(primary=_FEED), PAIR=anvil_inputs.market(2, primary=_FEED, fallback=_FEED)
+)
 #: Publishers of the market PAIR, in the order of their addresses, and the expiries they publish [days ahead].
 PUBLISHERS = sorted((anvil.key(5), anvil.key(6)), key=lambda key: int(Account.from_key(key).address, 16))
 PUBLISHED = {1: (30,), 8: tuple(range(7, 39, 4))}

@@ -18,6 +18,7 @@ from eth_utils import keccak, to_checksum_address
 
 from bulkhead import eip712 as eip712
 from bulkhead.risk.words import Kind, Series
+from bulkhead.signatures import expand
 
 NAME = "Bulkhead Exchange"
 VERSION = "1"
@@ -27,8 +28,6 @@ MAX_LEGS = 4
 #: Bounds of slip [bps of spot per contract] and of the time in which it grows to that [s].
 MAX_SLIP = 10_000
 MAX_PATIENCE = 3_600
-#: Half of the order of secp256k1: a signature with a larger s is refused.
-MAX_S = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _LEG_TYPE = b"OrderLeg(uint128 series,int64 ratio)"
 
 #: EIP-712 types, in the order of their fields in interfaces/IExchange.vyi.
@@ -389,26 +388,6 @@ def order_key(order: Order, domain: Domain) -> bytes:
 def sign(order: Order, domain: Domain, private_key: str | bytes) -> bytes:
     """65-byte signature (r, s, v) of an order."""
     return bytes(Account.sign_message(eip712.signable(typed_data(order, domain)), private_key).signature)
-
-
-def compact(signature: bytes) -> bytes:
-    """The 64-byte form (EIP-2098) of a 65-byte signature: the parity goes to the top bit of s."""
-    if len(signature) != 65 or signature[64] not in (27, 28):
-        raise OrderError("not a 65-byte signature")
-    s = int.from_bytes(signature[32:64], "big")
-    if s > MAX_S:
-        raise OrderError("malleable signature: s is in the upper half")
-    return signature[:32] + (s | (signature[64] - 27) << 255).to_bytes(32, "big")
-
-
-def expand(signature: bytes) -> bytes:
-    """The 65-byte form of a 64-byte signature; 65 bytes pass unchanged."""
-    if len(signature) == 65:
-        return signature
-    if len(signature) != 64:
-        raise OrderError("a signature has 64 or 65 bytes")
-    packed = int.from_bytes(signature[32:], "big")
-    return signature[:32] + (packed & (2**255 - 1)).to_bytes(32, "big") + bytes([27 + (packed >> 255)])
 
 
 def recover(order: Order, domain: Domain, signature: bytes) -> str:

@@ -31,7 +31,6 @@ class VaultRecord:
         terms: Unpacked terms word, likewise.
         balance: Tokens at its address [native].
         legs: Its legs.
-        opened_block: Block of its opening.
         updated_block: Block of the last log about it.
         epoch: How often it has changed hands.
     """
@@ -41,7 +40,6 @@ class VaultRecord:
     market: int
     model: Model
     custody: str
-    opened_block: int
     updated_block: int
     word: VaultWord | None = None
     terms: Terms | None = None
@@ -104,7 +102,6 @@ class Book:
                     market=log.values.market,
                     model=Model(log.values.model),
                     custody=log.values.custody,
-                    opened_block=log.block,
                     updated_block=log.block,
                 )
             elif log.event == "VaultClosed":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bulkhead.chain import reasons
+from bulkhead.chain import reasons, revert_data
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
 from bulkhead.chain.wording import Meaning, meaning
 
@@ -113,6 +113,6 @@ def as_exception(method: str, error: Any) -> BulkheadError:
             raw = to_bytes(data)
         except NodeUnavailable:  # a revert without data, or with garbage for it
             raw = b""
-        reason = reasons.decode(raw) or reasons.from_message(message)
+        reason = revert_data.decode(raw) or revert_data.from_message(message)
         return Reverted(reason, reasons.sentence(reason))
     return RpcError(method, code, message, data)

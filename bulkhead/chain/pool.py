@@ -33,11 +33,6 @@ class Redemption:
     shares: int
     least: int
 
-    @property
-    def open_at(self) -> int:
-        """When it can be served at the earliest [unix seconds]."""
-        return self.requested_at + COOLDOWN_SECONDS
-
 
 @dataclass(frozen=True)
 class PoolView:

@@ -6,14 +6,6 @@ sources, so that no reason is without a sentence and no sentence without a reaso
 
 from __future__ import annotations
 
-import re
-
-from eth_abi.abi import decode as abi_decode
-from eth_abi.exceptions import DecodingError
-
-ERROR_SELECTOR = bytes.fromhex("08c379a0")  # Error(string)
-PANIC_SELECTOR = bytes.fromhex("4e487b71")  # Panic(uint256)
-
 #: reason -> sentence. Kept in the order of the contracts.
 SENTENCES: dict[str, str] = {
     # BackstopPool
@@ -180,6 +172,18 @@ SENTENCES: dict[str, str] = {
     "liquidator/still-unhealthy": "The vault is still below its maintenance margin.",
     "liquidator/unknown-vault": "There is no such vault, or it has been closed.",
     "liquidator/zero-fraction": "The share to take is zero.",
+    # MarketLens
+    "market-lens/page-size": "A page has 1 to 8 markets, or 1 to 32 holdings.",
+    # RiskLens
+    "risk-lens/no-legs": "The vault has no legs: it needs no margin.",
+    "risk-lens/no-price": "There is no price to look from, or the expiry has passed.",
+    "risk-lens/unknown-model": "There is no such margin model: 0 is ES, 1 GREEKS, 2 STATIC.",
+    "risk-lens/vol-shift": "A vol is shifted by more than -100 % and at most by 1,000 % of itself.",
+    # TradeLens
+    "trade-lens/no-legs": "The order has no legs.",
+    "trade-lens/unknown-market": "There is no such market.",
+    "trade-lens/unknown-model": "There is no such margin model: 0 is ES, 1 GREEKS, 2 STATIC.",
+    "trade-lens/zero-size": "The size is zero.",
     # PositionLens
     "positions/page-size": "A page has 1 to 50 positions.",
     # AutoTopUp
@@ -391,25 +395,6 @@ SENTENCES: dict[str, str] = {
     "surface/too-short": "The last expiry is less than a week ahead.",
     "surface/vol-range": "A vol at a checked strike is below 5 % or above 500 %.",
 }
-
-
-def decode(data: bytes) -> str:
-    """Reason in the data of a revert, or "" when there is none."""
-    if data[:4] == ERROR_SELECTOR:
-        try:
-            (reason,) = abi_decode(["string"], data[4:])
-        except (DecodingError, UnicodeDecodeError, OverflowError):
-            return ""
-        return str(reason)
-    if data[:4] == PANIC_SELECTOR and len(data) >= 36:
-        return f"panic/{int.from_bytes(data[4:36], 'big'):#x}"
-    return ""
-
-
-def from_message(message: str) -> str:
-    """Reason out of a node's error text, for nodes that send no data."""
-    match = re.search(r"\b([a-z0-9]+(?:-[a-z0-9]+)*/[a-z0-9-]+)", message)
-    return match.group(1) if match else ""
 
 
 def sentence(reason: str) -> str:

@@ -41,6 +41,9 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("AutoTopUp", "AutoTopUp"),
     ("LegLens", "LegLens"),
     ("PositionLens", "PositionLens"),
+    ("RiskLens", "RiskLens"),
+    ("TradeLens", "TradeLens"),
+    ("MarketLens", "MarketLens"),
 )
 
 #: Bytes of deployed code a contract may have; the chain's limit is 24,576 (docs/architecture.md, Sizes).
@@ -176,6 +179,25 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["InsuranceFund"],
             at["Lens"],
             at["LegLens"],
+        ),
+        "RiskLens": (at["Clearinghouse"], at["OracleAdapter"], list(engines(at))),
+        "TradeLens": (
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["Exchange"],
+            at["TradeLimits"],
+            at["FillCheck"],
+            at["OrderLens"],
+            at["Lens"],
+            at["LegLens"],
+            list(engines(at)),
+        ),
+        "MarketLens": (
+            at["RiskParameters"],
+            at["Clearinghouse"],
+            at["OracleAdapter"],
+            at["InsuranceFund"],
+            at["AutoTopUp"],
         ),
         "OrderLens": (at["Clearinghouse"], at["Exchange"], at["Operators"], at["FillCheck"]),
         "FillCheck": (

@@ -73,6 +73,11 @@ class Terms:
     flag_tip: bool
     ratios: tuple[int, int, int] = (0, 0, 0)
 
+    @property
+    def stamp(self) -> int:
+        """The ratios as `RiskWord.stamped` takes them."""
+        return sum(ratio << 10 * i for i, ratio in enumerate(self.ratios))
+
     @classmethod
     def unpack(cls, word: int) -> Terms:
         """Fields of a terms word."""

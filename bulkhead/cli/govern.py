@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from bulkhead.chain.parameters import PARAMETERS
-from bulkhead.cli.common import Place, chain_options, key_option, moment
-from bulkhead.cli.output import Output, printing
+from bulkhead.cli.common import Place, chain_options, moment
+from bulkhead.cli.output import Output, acting, printing
 
 if TYPE_CHECKING:
     from bulkhead.chain.connection import Connection
@@ -71,9 +72,7 @@ def _notice(notice: Notice) -> dict[str, object]:
 @click.argument("market")
 @click.argument("name")
 @click.argument("number", type=int)
-@chain_options
-@key_option()
-@printing
+@acting
 def govern_set(market: str, name: str, number: int, place: Place, out: Output) -> None:
     """Change parameter NAME of MARKET to NUMBER, as stored; through a timelock, propose it."""
     rules, sender = _governor(place)
@@ -81,35 +80,31 @@ def govern_set(market: str, name: str, number: int, place: Place, out: Output) -
     out.show({"proposal": made}, "changed" if made is None else f"proposed 0x{made.hex()}")
 
 
+def _decided(place: Place, out: Output, how: Callable[..., Notice], said: str, proposal: str) -> None:
+    rules, sender = _governor(place)
+    notice = how(rules, sender, proposal)
+    out.show(_notice(notice), f"{said}: " + "; ".join(notice.words))
+
+
 @govern.command("execute")
 @click.argument("proposal")
-@chain_options
-@key_option()
-@printing
+@acting
 def govern_execute(proposal: str, place: Place, out: Output) -> None:
     """Carry out PROPOSAL, the beginning of an id, once it is due."""
-    rules, sender = _governor(place)
-    notice = rules.execute(sender, proposal)
-    out.show(_notice(notice), "done: " + "; ".join(notice.words))
+    _decided(place, out, lambda rules, *what: rules.execute(*what), "done", proposal)
 
 
 @govern.command("cancel")
 @click.argument("proposal")
-@chain_options
-@key_option()
-@printing
+@acting
 def govern_cancel(proposal: str, place: Place, out: Output) -> None:
     """Withdraw PROPOSAL, the beginning of an id."""
-    rules, sender = _governor(place)
-    notice = rules.cancel(sender, proposal)
-    out.show(_notice(notice), "cancelled: " + "; ".join(notice.words))
+    _decided(place, out, lambda rules, *what: rules.cancel(*what), "cancelled", proposal)
 
 
 @govern.command("advance")
 @click.argument("market")
-@chain_options
-@key_option()
-@printing
+@acting
 def govern_advance(market: str, place: Place, out: Output) -> None:
     """Push on the ramps of MARKET that are due; anyone may, once an hour is enough."""
     rules, sender = _governor(place)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkhead.chain.reasons import sentence
-from bulkhead.cli.common import Amount, Place, chain_options, key_option, moment
-from bulkhead.cli.output import Output, printing
+from bulkhead.cli.common import Amount, Place, chain_options, moment
+from bulkhead.cli.output import Output, acting, printing
 
 if TYPE_CHECKING:
     from bulkhead.client.mandates import Mandate
@@ -28,9 +28,7 @@ def mandate() -> None:
 @click.option("--target", type=Amount(), default="1.3", show_default=True, help="Health that it reaches.")
 @click.option("--tip", type=Amount(), help="Quote tokens for the caller; by default twice what the call costs now.")
 @click.option("--until", help="End: a date, an ISO time or unix seconds; by default the expiry of the legs.")
-@chain_options
-@key_option()
-@printing
+@acting
 def mandate_give(
     vault_id: int,
     per_day: Decimal,
@@ -61,9 +59,7 @@ def mandate_give(
 
 @mandate.command("end")
 @click.argument("vault_id", type=int)
-@chain_options
-@key_option()
-@printing
+@acting
 def mandate_end(vault_id: int, place: Place, out: Output) -> None:
     """Take the mandate of VAULT_ID back."""
     out.receipt(place.client().mandates.end(vault_id))
@@ -71,9 +67,7 @@ def mandate_end(vault_id: int, place: Place, out: Output) -> None:
 
 @mandate.command("run")
 @click.argument("vault_id", type=int)
-@chain_options
-@key_option()
-@printing
+@acting
 def mandate_run(vault_id: int, place: Place, out: Output) -> None:
     """Top VAULT_ID up as its mandate says; the tip is yours."""
     out.receipt(place.client().mandates.run(vault_id))

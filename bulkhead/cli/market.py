@@ -9,7 +9,7 @@ import click
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.common import Place, chain_options, key_option, moment, units
-from bulkhead.cli.output import Output, columns, printing
+from bulkhead.cli.output import Output, acting, columns, printing
 
 if TYPE_CHECKING:
     from bulkhead.chain.condition import PriceCondition
@@ -66,9 +66,7 @@ def market() -> None:
 @market.command("fix")
 @click.argument("symbol")
 @click.argument("expiry")
-@chain_options
-@key_option()
-@printing
+@acting
 def market_fix(symbol: str, expiry: str, place: Place, out: Output) -> None:
     """Prove the price of EXPIRY (a date, an ISO time or unix seconds) out of the feeds' own rounds."""
     from bulkhead.client import from_wad
@@ -101,9 +99,7 @@ _cell_command("sweep", "Bring what EXPIRY has left after its last claim to the m
 @market.command("add")
 @click.argument("symbol")
 @click.option("--inputs", "path", type=Path, help="Inputs that name it. [default: inputs.yaml beside addresses.json]")
-@chain_options
-@key_option()
-@printing
+@acting
 def market_add(symbol: str, path: Path | None, place: Place, out: Output) -> None:
     """List SYMBOL of the inputs on a running deployment, with its pool; under a timelock, propose it.
 

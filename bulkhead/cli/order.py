@@ -11,9 +11,9 @@ import click
 
 from bulkhead.chain import reasons
 from bulkhead.chain.files import read_text
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, units
-from bulkhead.cli.output import Output, printing
-from bulkhead.cli.stop import handing, sent, stop, take_profit
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, units
+from bulkhead.cli.output import Output, acting, printing
+from bulkhead.cli.stop import Receivers, handing, stop, take_profit
 
 if TYPE_CHECKING:
     from bulkhead.client import SignedOrder
@@ -51,9 +51,7 @@ def _signed(path: str) -> SignedOrder:
 @click.option("--together", "salt", type=int, help="Take from all orders of these legs and side with this number.")
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which it may be filled.")
 @handing
-@chain_options
-@key_option()
-@printing
+@acting
 def order_sign(
     vault_id: int,
     side: str,
@@ -62,8 +60,7 @@ def order_sign(
     price: Decimal,
     size: Decimal,
     good_for: int,
-    post: bool,
-    makers: tuple[str, ...],
+    to: Receivers,
     place: Place,
     out: Output,
     **terms: Any,
@@ -71,7 +68,7 @@ def order_sign(
     """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
     client = place.client()
     signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, **_fields(**terms))
-    sent(client, signed, post, makers, out)
+    to.send(client, signed, out)
 
 
 def _fields(
@@ -106,9 +103,7 @@ def _fields(
 @click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
 @click.option("--limit", type=Amount(), help="Worst price per package; of an order priced at the fill it is needed.")
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which you still trade.")
-@chain_options
-@key_option()
-@printing
+@acting
 def order_fill(
     file: str,
     vault_id: int | None,
@@ -128,9 +123,7 @@ def order_fill(
 @order.command("state")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--vault", "vault_id", type=int, default=0, help="Own vault to fill into; both sides are looked at.")
-@chain_options
-@key_option()
-@printing
+@acting
 def order_state(files: tuple[str, ...], vault_id: int, place: Place, out: Output) -> None:
     """Whether orders can be filled, and how much of them."""
     client = place.client() if vault_id else place.reader()
@@ -144,9 +137,7 @@ def order_state(files: tuple[str, ...], vault_id: int, place: Place, out: Output
 
 @order.command("cancel")
 @click.argument("which", metavar="ORDERS", nargs=-1, required=True)
-@chain_options
-@key_option()
-@printing
+@acting
 def order_cancel(which: tuple[str, ...], place: Place, out: Output) -> None:
     """Cancel ORDERS (files, - or hashes 0x...) of the key; one of several signed together ends them all."""
     found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
@@ -160,9 +151,7 @@ def order_cancel(which: tuple[str, ...], place: Place, out: Output) -> None:
 @click.option("--expiry", required=True, help="Of the series: a date (08:00 UTC), an ISO time or unix seconds.")
 @click.option("--together", "salt", type=int, required=True, help="The number they were signed with.")
 @click.option("--signer", help="Who signed them; without it the key. The vault's owner may end an operator's, too.")
-@chain_options
-@key_option()
-@printing
+@acting
 def order_cancel_together(
     vault_id: int,
     side: str,
@@ -217,9 +206,7 @@ def order_preview(
 @order.command("close")
 @click.argument("vault_id", type=int)
 @click.argument("files", nargs=-1, required=True)
-@chain_options
-@key_option()
-@printing
+@acting
 def order_close(vault_id: int, files: tuple[str, ...], place: Place, out: Output) -> None:
     """Take orders into VAULT_ID, all or none, and only if it ends without legs."""
     client = place.client()
@@ -231,9 +218,7 @@ def order_close(vault_id: int, files: tuple[str, ...], place: Place, out: Output
 @click.argument("closing")
 @click.argument("opening")
 @click.option("--into", type=int, default=0, help="Own vault to open in; without it one is opened.")
-@chain_options
-@key_option()
-@printing
+@acting
 def order_roll(vault_id: int, closing: str, opening: str, into: int, place: Place, out: Output) -> None:
     """Close VAULT_ID against one order and open against another with the freed tokens, in one transaction."""
     client = place.client()

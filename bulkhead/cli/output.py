@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bulkhead import progress
+from bulkhead.cli.common import chain_options, key_option
 
 Command = Callable[..., Any]
 #: No table is wider.
@@ -133,3 +134,8 @@ def printing(command: Command) -> Command:
     option = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
     wrapped: Command = option(printed)
     return wrapped
+
+
+def acting(command: Command) -> Command:
+    """Of a command that signs: it names a deployment, a node and a key, and gets a `Place` and an `Output`."""
+    return chain_options(key_option()(printing(command)))

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.cli.common import Command
 from bulkhead.cli.output import Output
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ json_file = click.option(
     type=Path,
     help="File for the outcome as JSON; - is standard output, words go to the other.",
 )
+
+
+def price_options(command: Command) -> Command:
+    """Which prices of a file, and for what market."""
+    columns = click.option("--asset", help="Prefix of the price columns, when the file has several.")
+    market = click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+    return columns(market(command))
 
 
 def _file(path: Path | None) -> Path | None:
@@ -57,8 +65,7 @@ def _price_path(data: str | None, asset: str | None, symbol: str) -> PricePath:
 
 @click.command()
 @click.option("--data", help="File of price bars instead of the bundled scenario.")
-@click.option("--asset", help="Prefix of the price columns, when the file has several.")
-@click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+@price_options
 @click.option("--report", type=Path, default=Path("out/demo.html"), show_default=True, help="HTML report to write.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
 @click.option("--ape/--no-ape", default=True, help="Deploy with Ape, or over plain JSON-RPC.")
@@ -86,8 +93,7 @@ def demo(
 
 @click.command()
 @click.argument("file", required=False)
-@click.option("--asset", help="Prefix of the price columns, when the file has several.")
-@click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
+@price_options
 @click.option("--report", type=Path, help="HTML report to write.")
 @click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
 @click.option("--fork", "fork_url", help="Play on a fork of this node's chain, after its newest block.")

@@ -7,8 +7,8 @@ from decimal import Decimal
 import click
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, key_option, units
-from bulkhead.cli.output import Output, columns, printing
+from bulkhead.cli.common import Amount, PackageCommand, Place, units
+from bulkhead.cli.output import Output, acting, columns
 
 
 @click.command("rfq", cls=PackageCommand)
@@ -25,9 +25,7 @@ from bulkhead.cli.output import Output, columns, printing
 @click.option("--yes", is_flag=True, help="Take it without asking.")
 @click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
 @click.option("--tolerance", type=Amount(), default="0", show_default=True, help="Worse than shown at most, a package.")
-@chain_options
-@key_option()
-@printing
+@acting
 def rfq(
     legs: tuple[str, ...],
     size: Decimal,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,28 +13,47 @@ import click
 
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.files import read_text
-from bulkhead.cli.common import Amount, Command, Place, chain_options, key_option
-from bulkhead.cli.output import Output, printing
+from bulkhead.cli.common import Amount, Command, Place
+from bulkhead.cli.output import Output, acting
 from bulkhead.progress import doing
 
 if TYPE_CHECKING:
     from bulkhead.client import Bulkhead, SignedOrder
 
 
-def sent(client: Bulkhead, signed: SignedOrder, post: bool, makers: tuple[str, ...], out: Output) -> None:
-    """Shows an order and hands it to who may fill it."""
-    out.show(json.loads(signed.to_json()), signed.to_json())
-    if post:
-        out.note(f"posted in {client.orders.post(signed).hash}")
-    if makers:
-        from bulkhead.client.makers import hand_over
+@dataclass(frozen=True)
+class Receivers:
+    """Who gets a signed order.
 
-        for url, said in hand_over(makers, signed).items():
-            out.note(f"{url}: {said}")
+    Attributes:
+        post: The QuoteBoard, where others look.
+        makers: URLs of maker servers.
+    """
+
+    post: bool
+    makers: tuple[str, ...]
+
+    def send(self, client: Bulkhead, signed: SignedOrder, out: Output) -> None:
+        """Shows an order and hands it to who may fill it."""
+        out.show(json.loads(signed.to_json()), signed.to_json())
+        if self.post:
+            out.note(f"posted in {client.orders.post(signed).hash}")
+        if self.makers:
+            from bulkhead.client.makers import hand_over
+
+            for url, said in hand_over(self.makers, signed).items():
+                out.note(f"{url}: {said}")
 
 
 def handing(command: Command) -> Command:
-    """Options of who gets a signed order."""
+    """Options of who gets a signed order; the command gets `Receivers` as `to`."""
+    signs = command
+
+    @functools.wraps(signs)
+    def handed(*arguments: Any, post: bool, makers: tuple[str, ...], **options: Any) -> Any:
+        return signs(*arguments, to=Receivers(post, makers), **options)
+
+    command = handed
     for option in (
         click.option("--post", is_flag=True, help="Leave it on the QuoteBoard, where others look."),
         click.option("--to", "makers", multiple=True, help="URL of a maker server that gets it; repeatable."),
@@ -65,16 +86,13 @@ def sending(command: Command) -> Command:
 )
 @click.option("--rounds", type=click.IntRange(0), help="Looks until it ends; without it a trailing stop never does.")
 @sending
-@chain_options
-@key_option()
-@printing
+@acting
 def stop(
     vault_id: int,
     trail: Decimal | None,
     every: float,
     rounds: int | None,
-    post: bool,
-    makers: tuple[str, ...],
+    to: Receivers,
     place: Place,
     out: Output,
     **terms: Any,
@@ -84,7 +102,7 @@ def stop(
     if trail is not None and trail <= 0:
         raise BadInput("--trail is a distance above 0.")
     signed = client.stops.stop(vault_id, **terms)
-    sent(client, signed, post, makers, out)
+    to.send(client, signed, out)
     while trail is not None and (rounds is None or rounds > 0):
         rounds = None if rounds is None else rounds - 1
         with doing("waiting for the price to move"):
@@ -96,7 +114,7 @@ def stop(
             continue
         if newer is not None:
             signed = newer
-            sent(client, signed, post, makers, out)
+            to.send(client, signed, out)
 
 
 @click.command("take-profit")
@@ -104,15 +122,12 @@ def stop(
 @click.argument("price", type=Amount())
 @click.option("--with", "file", help="File of the position's stop: the two take from one another.")
 @sending
-@chain_options
-@key_option()
-@printing
+@acting
 def take_profit(
     vault_id: int,
     price: Decimal,
     file: str | None,
-    post: bool,
-    makers: tuple[str, ...],
+    to: Receivers,
     place: Place,
     out: Output,
     **terms: Any,
@@ -127,4 +142,4 @@ def take_profit(
         if beside.maker_vault != vault_id:
             raise BadInput(f"{file} is an order of vault {beside.maker_vault}, not of {vault_id}.")
         salt = beside.salt
-    sent(client, client.stops.take_profit(vault_id, price, salt=salt, **terms), post, makers, out)
+    to.send(client, client.stops.take_profit(vault_id, price, salt=salt, **terms), out)

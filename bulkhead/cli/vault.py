@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkhead.chain.words import describe
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, key_option, moment, units
-from bulkhead.cli.output import Output, columns, plain, printing
+from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, moment, units
+from bulkhead.cli.output import Output, acting, columns, plain, printing
 
 if TYPE_CHECKING:
     from bulkhead.client import PositionCard, VaultInfo
@@ -98,9 +98,7 @@ def vault_list(owner: str | None, place: Place, out: Output) -> None:
 @click.option("--market", default="ETH", show_default=True, help="Symbol.")
 @click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens to put in.")
 @click.option("--model", default="ES", show_default=True, help="ES, GREEKS or STATIC.")
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_open(market: str, deposit: Decimal, model: str, place: Place, out: Output) -> None:
     """Open an empty vault."""
     made = place.client().vaults.open(market, deposit, model)
@@ -110,9 +108,7 @@ def vault_open(market: str, deposit: Decimal, model: str, place: Place, out: Out
 @vault.command("deposit")
 @click.argument("vault_id", type=int)
 @click.argument("amount", type=Amount())
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_deposit(vault_id: int, amount: Decimal, place: Place, out: Output) -> None:
     """Put quote tokens into a vault."""
     out.receipt(place.client().vaults.deposit(vault_id, amount))
@@ -121,9 +117,7 @@ def vault_deposit(vault_id: int, amount: Decimal, place: Place, out: Output) -> 
 @vault.command("withdraw")
 @click.argument("vault_id", type=int)
 @click.argument("amount", type=Amount())
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_withdraw(vault_id: int, amount: Decimal, place: Place, out: Output) -> None:
     """Take collateral out of a vault."""
     out.receipt(place.client().vaults.withdraw(vault_id, amount))
@@ -132,9 +126,7 @@ def vault_withdraw(vault_id: int, amount: Decimal, place: Place, out: Output) ->
 @vault.command("close")
 @click.argument("vault_id", type=int)
 @click.option("--give-up", is_flag=True, help="Close it although its claim is not paid in full; the rest is lost.")
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_close(vault_id: int, give_up: bool, place: Place, out: Output) -> None:
     """End a vault without legs; its tokens come home."""
     out.receipt(place.client().vaults.close(vault_id, give_up=give_up))
@@ -145,9 +137,7 @@ def vault_close(vault_id: int, give_up: bool, place: Place, out: Output) -> None
 @click.argument("legs", nargs=-1, required=True)
 @click.option("--size", type=Amount(), default="1", show_default=True, help="Packages of the legs.")
 @click.option("--cash", type=Amount(), default="0", show_default=True, help="Quote tokens that go along.")
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decimal, place: Place, out: Output) -> None:
     """Move LEGS such as call:200 or -put:160 and tokens of a vault into a new one."""
     made = place.client().vaults.split(vault_id, [(leg, size) for leg in legs], cash)
@@ -157,9 +147,7 @@ def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decim
 @vault.command("merge")
 @click.argument("vault_id", type=int)
 @click.argument("into", type=int)
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_merge(vault_id: int, into: int, place: Place, out: Output) -> None:
     """Move everything of a vault into another of the same expiry and close it."""
     out.receipt(place.client().vaults.merge(vault_id, into))
@@ -170,9 +158,7 @@ def vault_merge(vault_id: int, into: int, place: Place, out: Output) -> None:
 @click.argument("operator")
 @click.argument("permissions", nargs=-1, type=click.Choice(["trade", "withdraw", "manage"]))
 @click.option("--days", type=Amount(), default="1", show_default=True, help="How long.")
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_grant(
     vault_id: int, operator: str, permissions: tuple[str, ...], days: Decimal, place: Place, out: Output
 ) -> None:
@@ -185,9 +171,7 @@ def vault_grant(
 
 @vault.command("settle")
 @click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_settle(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
     """Settle expired vaults, anyone's, once their expiry has its price (`bulkhead market fix`)."""
     out.receipt(place.client().vaults.settle(vault_ids))
@@ -195,9 +179,7 @@ def vault_settle(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
 
 @vault.command("claim")
 @click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_claim(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
     """Pay what settled vaults have won into them, anyone's, once their whole expiry is settled."""
     out.receipt(place.client().vaults.claim(vault_ids))
@@ -205,9 +187,7 @@ def vault_claim(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
 
 @vault.command("repay")
 @click.argument("vault_id", type=int)
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_repay(vault_id: int, place: Place, out: Output) -> None:
     """Move what a vault still owes its last expiry, because its token would not move then."""
     out.receipt(place.client().vaults.repay(vault_id))
@@ -215,9 +195,7 @@ def vault_repay(vault_id: int, place: Place, out: Output) -> None:
 
 @vault.command("refresh")
 @click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_refresh(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
     """Record what flagged vaults lack at the price of now; the flags of those that lack nothing end."""
     out.receipt(place.client().vaults.refresh(vault_ids))
@@ -227,9 +205,7 @@ def vault_refresh(vault_ids: tuple[int, ...], place: Place, out: Output) -> None
 @click.argument("vault_id", type=int)
 @click.option("--delta", type=Amount(), help="Most contracts of net delta; 0 for any.")
 @click.option("--vega", type=Amount(), help="Most net vega, in quote for 1.00 vol; 0 for any.")
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_caps(vault_id: int, delta: Decimal | None, vega: Decimal | None, place: Place, out: Output) -> None:
     """What others may fill against a vault's orders; with --delta or --vega, set both (one left out: any)."""
     if delta is not None or vega is not None:
@@ -247,9 +223,7 @@ def vault_caps(vault_id: int, delta: Decimal | None, vega: Decimal | None, place
 @click.argument("vault_id", type=int)
 @click.argument("leg", required=False)
 @click.option("--expiry", help="Of the series of LEG: a date (08:00 UTC), an ISO time or unix seconds.")
-@chain_options
-@key_option()
-@printing
+@acting
 def vault_epoch(vault_id: int, leg: str | None, expiry: str | None, place: Place, out: Output) -> None:
     """End every order that a vault has out, or with LEG every one in that series, in one transaction."""
     out.receipt(place.client().vaults.cancel_all(vault_id, expiry, leg))

@@ -9,8 +9,8 @@ import click
 
 from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Place, chain_options, key_option, moment, secret
-from bulkhead.cli.output import Output, columns, printing
+from bulkhead.cli.common import Place, moment, secret
+from bulkhead.cli.output import Output, acting, columns, printing
 
 if TYPE_CHECKING:
     from bulkhead.vol import options
@@ -82,9 +82,7 @@ def vol_fit(file: Path, asset: str, at: str | None, out: Output) -> None:
     "--publishers-env", default="BULKHEAD_PUBLISHER_KEYS", show_default=True,
     help="Environment variable with the publishers' keys, comma between them.",
 )  # fmt: skip
-@chain_options
-@key_option()
-@printing
+@acting
 def vol_publish(
     file: Path, market: str, asset: str | None, at: str | None, publishers_env: str, place: Place, out: Output
 ) -> None:

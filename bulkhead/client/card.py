@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 from bulkhead.chain.connection import Connection, Market
+from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, read_cells
-from bulkhead.chain.words import Model
+from bulkhead.chain.words import Model, Terms
 from bulkhead.client.amounts import from_wad
 from bulkhead.client.history import History, read_history
 from bulkhead.client.vault_info import VaultInfo
@@ -84,33 +86,43 @@ class PositionCard:
     remark: str
 
 
-def _risk_of(view: VaultView, cell: CellView) -> RiskWord:
+def risk_of(chain: Connection, view: VaultView, cell: CellView, block: int | str = "latest") -> RiskWord:
+    """Risk parameters of a vault on chain: one of the STATIC model has the ratios it was stamped with."""
+    risk = RiskWord.unpack(cell.risk)
+    if view.model != Model.STATIC or not view.legs:
+        return risk
+    (loaded,) = read(chain.rpc, [chain["Clearinghouse"].query("load", view.vault_id)], block)
+    return risk.stamped(Terms.unpack(loaded.vault.terms).stamp)
+
+
+def new_risk(view: VaultView, cell: CellView) -> RiskWord:
+    """Risk parameters of a vault that takes new risk now: one of the STATIC model is stamped by the vols of now."""
     risk = RiskWord.unpack(cell.risk)
     if view.model == Model.STATIC:
         risk = risk.stamped(static.stamp(risk, max(cell.snapshot.sigma, cell.snapshot.sigma_now)))
     return risk
 
 
-def liquidation_prices(view: VaultView, cell: CellView) -> tuple[Decimal | None, Decimal | None]:
+def liquidation_prices(view: VaultView, cell: CellView, risk: RiskWord) -> tuple[Decimal | None, Decimal | None]:
     """Nearest spot below and above at which a vault would be liquidatable [quote], None where there is none."""
     if not view.legs or not view.priced:
         return None, None
 
-    def engine(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> exact.Assessment:
-        return exact.assess(legs, snapshot, risk, model=view.model)
+    def engine(legs: Sequence[Leg], snapshot: Snapshot, word: RiskWord) -> exact.Assessment:
+        return exact.assess(legs, snapshot, word, model=view.model)
 
-    found = exact_prices(view.legs, cell.snapshot, _risk_of(view, cell), view.collateral, engine)
+    found = exact_prices(view.legs, cell.snapshot, risk, view.collateral, engine)
     return tuple(None if at is None else from_wad(at) for at in found)  # type: ignore[return-value]
 
 
-def greeks_of(view: VaultView, cell: CellView) -> Greeks | None:
-    """Greeks of a vault's legs, None without a price."""
+def _greeks_of(view: VaultView, legs: Sequence[Any]) -> Greeks | None:
+    """Greeks of a vault's legs as PositionLens tells them, None without a price."""
     if not view.priced:
         return None
-    if not view.legs:
-        return Greeks(*(Decimal(0),) * 4)
-    found = exact.assess(view.legs, cell.snapshot, _risk_of(view, cell), model=view.model)
-    return Greeks(from_wad(found.delta), from_wad(found.gamma), from_wad(found.vega) / 100, from_wad(found.theta) / 365)
+    delta, gamma, vega, theta = (
+        from_wad(sum(int(leg[name]) for leg in legs)) for name in ("delta", "gamma", "vega", "theta")
+    )
+    return Greeks(delta, gamma, vega / 100, theta / 365)
 
 
 def to_add(view: VaultView, decimals: int) -> Decimal:
@@ -134,8 +146,12 @@ def read_card(chain: Connection, view: VaultView) -> PositionCard:
     """The card of a vault; without the events of its past all but entries and profit are on it."""
     market = chain.market(view.market)
     (cell,) = read_cells(chain, [view.cell]).values()
-    below, above = liquidation_prices(view, cell)
-    claim, debt = _unsettled(chain, view, market)
+    seen = chain["PositionLens"].call("positions", [view.vault_id]).positions[0]
+    below, above = liquidation_prices(view, cell, risk_of(chain, view, cell))
+    claim, debt = (
+        Decimal(tokens).scaleb(-market.decimals)
+        for tokens in (seen.settled.claim - seen.settled.claim_paid, seen.settled.debt)
+    )
     try:
         history, remark = read_history(chain, market, view.vault_id), ""
     except BulkheadError as error:
@@ -150,25 +166,13 @@ def read_card(chain: Connection, view: VaultView) -> PositionCard:
         spot=from_wad(cell.snapshot.spot) if cell.snapshot.spot else None,
         liquidation_below=below,
         liquidation_above=above,
-        greeks=greeks_of(view, cell),
+        greeks=_greeks_of(view, seen.legs),
         claim=claim,
         debt=debt,
         entries=() if history is None else tuple(Entry(leg, history.entry(leg)) for leg in view.legs),
         profit=profit,
         remark=remark,
     )
-
-
-def _unsettled(chain: Connection, view: VaultView, market: Market) -> tuple[Decimal, Decimal]:
-    """What a vault's last expiry owes it, and what it owes [quote]."""
-    settlement = chain["Settlement"]
-    claim = debt = 0
-    if view.claim:
-        found = settlement.call("claim_of", view.vault_id)
-        claim = found.amount - found.paid
-    if view.debt:
-        debt = int(settlement.call("debt_of", view.vault_id))
-    return Decimal(claim).scaleb(-market.decimals), Decimal(debt).scaleb(-market.decimals)
 
 
 def _profit(view: VaultView, market: Market, history: History, due: Decimal) -> tuple[Decimal | None, str]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bulkhead.chain.connection import Connection
-from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import VaultView, read_cells, read_vaults
-from bulkhead.chain.words import Terms
 from bulkhead.client.amounts import Number, parse_model, to_decimal, to_wad
+from bulkhead.client.card import risk_of
 from bulkhead.client.packages import package_leg
 from bulkhead.risk import static
 from bulkhead.risk.explain import Explanation, Position, explain, opening_collateral
@@ -39,12 +38,7 @@ def explain_vault(chain: Connection, vault_id: int) -> Explanation:
         raise BadInput(
             f"Vault {vault_id} has {'expired' if view.priced else 'no price'}: there is no margin to explain."
         )
-    risk = RiskWord.unpack(cell.risk)
-    if view.model == Model.STATIC:
-        (loaded,) = read(chain.rpc, [chain["Clearinghouse"].query("load", vault_id)], block)
-        record = loaded.vault
-        ratios = Terms.unpack(record.terms).ratios
-        risk = risk.stamped(sum(ratio << 10 * i for i, ratio in enumerate(ratios)))
+    risk = risk_of(chain, view, cell, block)
     return explain(Position(view.legs, cell.snapshot, risk, view.collateral, view.model))
 
 

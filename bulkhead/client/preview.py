@@ -12,7 +12,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import VaultView, described, read_cells, read_vaults, vault_view
 from bulkhead.client.amounts import Number, from_wad, parse_model, to_decimal, to_native
-from bulkhead.client.card import liquidation_prices
+from bulkhead.client.card import liquidation_prices, new_risk
 from bulkhead.client.fill_check import Fill, check_fill
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.vault_info import VaultInfo
@@ -136,7 +136,7 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
     else:
         subject = order.maker_vault if side.vault_id is None else side.vault_id
         after = _after(chain, subject, series.expiry, moved, cash - fee)
-    below, above = liquidation_prices(after, cell)
+    below, above = liquidation_prices(after, cell, new_risk(after, cell))
     deferred = order.premium_style == PremiumStyle.DEFERRED
     return FillPreview(
         price=from_wad(terms.price),

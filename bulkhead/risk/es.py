@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import mul
 
-from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
+from bulkhead.risk.assessment import FORCE_FULL, Assessment
 from bulkhead.risk.coefficients import MOVE
 from bulkhead.risk.fixed import divide, exp_q64
-from bulkhead.risk.marks import UNITS, Marks, Setting, decay_of, floor_of, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.marks import Marks, Setting, decay_of, floor_of, mark_legs, move_of, setting_of, vol_scale
 from bulkhead.risk.nodes import NODES, WEIGHTS
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, phi_38
 from bulkhead.risk.payoff import covered, max_loss
@@ -158,13 +158,4 @@ def assess(
     made = parts(marks, setting, snapshot, risk, nodes, weights)
     if not decay:
         made = replace(made, decay=None)
-    return Assessment(
-        value=divide(marks.value, UNITS),
-        margin=(made.margin + UNITS - 1) // UNITS,
-        v_min=max_loss(legs),
-        delta=marks.delta,
-        gamma=marks.gamma,
-        vega=marks.vega,
-        theta=marks.theta,
-        basis=Basis.ASSESSED,
-    )
+    return marks.assessed(max_loss(legs), made.margin)

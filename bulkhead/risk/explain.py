@@ -237,7 +237,7 @@ def _es_parts(position: Position) -> tuple[Part, ...]:
     marks = mark_legs(position.legs, position.snapshot, setting)
     made = es.parts(marks, setting, position.snapshot, position.risk)
     by_decay = made.decay is not None and made.decay > made.shortfall
-    decay = () if made.decay is None else (Part("decay", divide(made.decay, UNITS), by_decay),)
+    decay = () if made.decay is None else (Part("decay", -(-made.decay // UNITS), by_decay),)
     return (
         Part("expected shortfall", -(-made.shortfall // UNITS), not by_decay),
         *decay,
@@ -269,12 +269,12 @@ def _static_parts(position: Position) -> tuple[Part, ...]:
 
 
 def _settled(parts: tuple[Part, ...], total: int) -> tuple[Part, ...]:
-    """Parts that make up the margin to the wei: the engines round once, so the last one takes what rounding leaves."""
+    """Parts that make up the margin to the wei: the engines round once, so the first one takes what rounding leaves."""
     counting = [i for i, part in enumerate(parts) if part.counts]
     if not counting:
         return parts
     rest = total - sum(parts[i].amount for i in counting)
-    return tuple(replace(p, amount=p.amount + rest) if i == counting[-1] else p for i, p in enumerate(parts))
+    return tuple(replace(p, amount=p.amount + rest) if i == counting[0] else p for i, p in enumerate(parts))
 
 
 _PARTS = {Model.ES: _es_parts, Model.GREEKS: _greeks_parts, Model.STATIC: _static_parts}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bulkhead.risk import svi
+from bulkhead.risk.assessment import Assessment
 from bulkhead.risk.black76 import call_price
 from bulkhead.risk.coefficients import LARGEST_SCALE, MONTH_ROOT
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
@@ -89,6 +90,19 @@ class Marks:
     vega: int
     theta: int
     options: tuple[Option, ...]
+
+    def assessed(self, v_min: int, margin: int, initial: int = 0) -> Assessment:
+        """What an engine answers with this value and these Greeks; margins [wad * 1e-6] are rounded up."""
+        return Assessment(
+            value=divide(self.value, UNITS),
+            margin=-(-margin // UNITS),
+            v_min=v_min,
+            delta=self.delta,
+            gamma=self.gamma,
+            vega=self.vega,
+            theta=self.theta,
+            initial=-(-initial // UNITS),
+        )
 
 
 def setting_of(snapshot: Snapshot) -> Setting:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bulkhead.risk.assessment import FORCE_FULL, Assessment, Basis
-from bulkhead.risk.fixed import divide
-from bulkhead.risk.marks import STRIKE_WAD, UNITS, mark_legs, setting_of
+from bulkhead.risk.assessment import FORCE_FULL, Assessment
+from bulkhead.risk.marks import STRIKE_WAD, mark_legs, setting_of
 from bulkhead.risk.payoff import covered, max_loss
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 
@@ -54,14 +53,4 @@ def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: 
             out = spot - strike if put else strike - spot
             least = share(risk.static_least, min(spot, strike) if put else spot)
             shorts -= leg.quantity * max(share(risk.static_otm, spot) - max(out, 0), least)
-    return Assessment(
-        value=divide(marks.value, UNITS),
-        margin=((shorts * 10 + 12) // 13 + marks.longs + UNITS - 1) // UNITS,
-        v_min=max_loss(legs),
-        delta=marks.delta,
-        gamma=marks.gamma,
-        vega=marks.vega,
-        theta=marks.theta,
-        basis=Basis.ASSESSED,
-        initial=(shorts + marks.longs + UNITS - 1) // UNITS,
-    )
+    return marks.assessed(max_loss(legs), (shorts * 10 + 12) // 13 + marks.longs, shorts + marks.longs)

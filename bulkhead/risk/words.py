@@ -19,7 +19,6 @@ MAX_LEGS = 16
 STRIKE_MASK = 2**62 - 1
 QUANTITY_MASK = 2**64 - 1
 MAX_QUANTITY = 2**63 - 1
-UINT256_MASK = 2**256 - 1
 
 
 class Kind(IntEnum):

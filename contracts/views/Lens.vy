@@ -19,6 +19,7 @@ from interfaces import IOracleAdapter
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.vaults import leg
+from contracts.margin import appraisal
 from contracts.margin import standing
 from contracts.governance import parameters
 from contracts.oracle import snapshot as price
@@ -375,17 +376,9 @@ def _is_safe(
     """
     @dev E >= MM with spot moved, the forward in its ratio to it, and all else as it is.
     """
-    moved: IOracleAdapter.Snapshot = price._at(prices, spot)
-    assessed: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
-        legs, moved, state._engine_risk(vault), standing.NO_COLLATERAL
-    )
-    numbers: standing.Standing = standing._resolve(
-        assessed,
-        state._collateral(vault.balance, vault.terms, vault.token),
-        vault.risk,
-        moved,
-        False,
-    )
+    assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
+    numbers: standing.Standing = empty(standing.Standing)
+    assessed, numbers = appraisal._assess(vault, legs, price._at(prices, spot))
     return numbers.equity >= numbers.mm
 
 

@@ -14,10 +14,10 @@ from interfaces import IExchange
 from interfaces import IOrderLens
 
 from contracts.math import scales
-from contracts.vaults import leg
 from contracts.exchange import order as order_form
 from contracts.exchange import order_rules as rules
 from contracts.vaults import vault_state as state
+from contracts.views import fill_probe
 
 implements: IOrderLens
 
@@ -30,14 +30,6 @@ FILLED: constant(uint256) = 4
 CANCELLED: constant(uint256) = 5
 EXPIRED: constant(uint256) = 6
 
-CHECK: constant(bytes4) = method_id(
-    "check_fill((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint8),uint256,address,uint256,bool,uint256)",
-    output_type=bytes4,
-)
-ROUND: constant(bytes4) = method_id(
-    "round_of((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint8))",
-    output_type=bytes4,
-)
 # sizes looked at between the least and the whole: the answer is right to 1/256 of what is between them
 HALVINGS: constant(uint256) = 8
 # more than any token has, so that a lying one overflows nothing
@@ -58,99 +50,17 @@ def __init__(clearinghouse: address, exchange: address, operators: address, fill
 
 
 @internal
-@pure
-def _step(legs: DynArray[IExchange.OrderLeg, 4], lot: uint256) -> uint256:
-    """
-    @dev Least size of which every option and future is a whole number of lots [1e-6].
-    """
-    step: uint256 = 1
-    for one: IExchange.OrderLeg in legs:
-        if (convert(one.series, uint256) >> 104) & 255 == leg.CASH:
-            continue
-        ratio: uint256 = convert(abs(convert(one.ratio, int256)), uint256)
-        # lot / gcd(lot, ratio), and the least common multiple of those
-        step = step * self._over_gcd(self._over_gcd(lot, ratio), step)
-    return step
-
-
-@internal
-@pure
-def _over_gcd(a: uint256, b: uint256) -> uint256:
-    """
-    @dev a / gcd(a, b).
-    """
-    x: uint256 = a
-    y: uint256 = b
-    for i: uint256 in range(128):
-        if y == 0:
-            break
-        rest: uint256 = x % y
-        x = y
-        y = rest
-    return a // x
-
-
-@internal
-@view
-def _round_of(order: IExchange.Order) -> uint256:
-    """
-    @dev What a filler of an order with patience would name: the oldest round that counts, 0 for none.
-    """
-    if order.patience == 0:
-        return 0
-    passed: bool = False
-    answer: Bytes[64] = b""
-    passed, answer = raw_call(
-        FILL_CHECK,
-        abi_encode(order, method_id=ROUND),
-        max_outsize=64,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    if not passed or len(answer) < 64:
-        return 0
-    return extract32(answer, 0, output_type=uint256)
-
-
-@internal
-@view
-def _refusal(
-    order: IExchange.Order, size: uint256, taker: address, taker_vault: uint256, opens: bool, round_id: uint256
-) -> String[32]:
-    """
-    @dev What `check_fill` reverts with, empty when it passes.
-    """
-    passed: bool = False
-    answer: Bytes[192] = b""
-    passed, answer = raw_call(
-        FILL_CHECK,
-        abi_encode(order, size, taker, taker_vault, opens, round_id, method_id=CHECK),
-        max_outsize=192,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    return "" if passed else self._reason(answer)
-
-
-@internal
 @view
 def _largest(
-    order: IExchange.Order,
-    least: uint256,
-    most: uint256,
-    step: uint256,
-    taker: address,
-    taker_vault: uint256,
-    opens: bool,
-    round_id: uint256,
+    fill: fill_probe.Fill, least: uint256, most: uint256, step: uint256
 ) -> (uint256, String[32]):
     """
     @dev The largest size that passes, right to 1/256 of what lies between the least and the most; else why not even
          the least does.
     """
-    if len(self._refusal(order, most, taker, taker_vault, opens, round_id)) == 0:
+    if len(fill_probe._refusal(FILL_CHECK, fill, most)) == 0:
         return most, ""
-    reason: String[32] = self._refusal(order, least, taker, taker_vault, opens, round_id)
+    reason: String[32] = fill_probe._refusal(FILL_CHECK, fill, least)
     if len(reason) != 0:
         return 0, reason
     passes: uint256 = least
@@ -160,23 +70,11 @@ def _largest(
         middle = unsafe_sub(middle, middle % step)
         if middle <= passes:
             break
-        if len(self._refusal(order, middle, taker, taker_vault, opens, round_id)) == 0:
+        if len(fill_probe._refusal(FILL_CHECK, fill, middle)) == 0:
             passes = middle
         else:
             refused = middle
     return passes, ""
-
-
-@internal
-@pure
-def _reason(answer: Bytes[192]) -> String[32]:
-    """
-    @dev The text of Error(string): selector, offset, length, text.
-    """
-    if len(answer) < 100:
-        return "lens/no-answer"
-    length: uint256 = min(extract32(answer, 36, output_type=uint256), 32)
-    return convert(slice(answer, 68, length), String[32])
 
 
 @internal
@@ -245,7 +143,7 @@ def _state(
     if order.premium_style == order_form.UPFRONT and order.iv | order.slip == 0 and order.price != 0 and pays:
         free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
         most = min(most, free * scales.MICRO // convert(abs(order.price), uint256))
-    step: uint256 = self._step(order.legs, state._lot(vault.token))
+    step: uint256 = fill_probe._step(order.legs, state._lot(vault.token))
     most -= most % step
     # the least size of whole lots, unless what is left has none
     if least % step != 0 and least + step - least % step <= left:
@@ -253,17 +151,20 @@ def _state(
     most = max(most, least)
 
     # whom the order passes although it raises open interest: anyone
-    round_id: uint256 = self._round_of(order)
-    result.fillable, result.reason = self._largest(
-        order, least, most, step, taker, taker_vault, True, round_id
+    fill: fill_probe.Fill = fill_probe.Fill(
+        order=order,
+        taker=taker,
+        taker_vault=taker_vault,
+        opens=True,
+        round_id=fill_probe._round_of(FILL_CHECK, order),
     )
+    result.fillable, result.reason = self._largest(fill, least, most, step)
     if len(result.reason) == 0:
         result.status = OPEN
     elif taker_vault == 0:
         reason = result.reason
-        result.fillable, result.reason = self._largest(
-            order, least, most, step, taker, 0, False, round_id
-        )
+        fill.opens = False
+        result.fillable, result.reason = self._largest(fill, least, most, step)
         if len(result.reason) == 0:
             result.status = CLOSING_ONLY
             result.reason = reason

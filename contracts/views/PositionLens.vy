@@ -25,6 +25,7 @@ from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 from contracts.views import deficit
 from contracts.views import names
+from contracts.views import token
 
 implements: IPositionLens
 
@@ -70,24 +71,6 @@ def __init__(
 
 
 @internal
-@view
-def _symbol(token: address) -> String[32]:
-    """
-    @dev Symbol of a token; empty when it tells none, or one that is no text.
-    """
-    told: bool = False
-    answer: Bytes[96] = b""
-    told, answer = raw_call(
-        token, method_id("symbol()"), max_outsize=96, is_static_call=True, revert_on_failure=False
-    )
-    if not told or len(answer) < 96:
-        return ""
-    if convert(slice(answer, 0, 32), uint256) != 32 or convert(slice(answer, 32, 32), uint256) > 32:
-        return ""
-    return abi_decode(answer, String[32])
-
-
-@internal
 @pure
 def _native_down(amount: int256, native_wad: uint256) -> uint256:
     if amount <= 0:
@@ -98,14 +81,11 @@ def _native_down(amount: int256, native_wad: uint256) -> uint256:
 @internal
 @view
 def _describe_price(prices: IOracleAdapter.Snapshot) -> IPositionLens.Price:
-    age: uint256 = 0
-    if prices.updated_at != 0 and prices.updated_at < block.timestamp:
-        age = block.timestamp - prices.updated_at
     return IPositionLens.Price(
         state=names._price_state(prices),
         spot=prices.spot,
         forward=prices.forward,
-        age=age,
+        age=names._age(prices),
         half_width=prices.half_width,
         undisputed=prices.undisputed,
         seconds=prices.seconds,
@@ -293,7 +273,7 @@ def _describe(vault_id: uint256) -> IPositionLens.Position:
     position.owner = state._owner(word)
     position.market = state._market(word)
     position.token = state._token(vault.token)
-    position.symbol = self._symbol(position.token)
+    position.symbol = token._symbol(position.token)
     position.decimals = state._decimals(vault.token)
     position.model = names._model(state._model(word))
     position.epoch = state._epoch(word)

@@ -43,6 +43,17 @@ def _price_state(snapshot: IOracleAdapter.Snapshot) -> String[16]:
 
 
 @internal
+@view
+def _age(snapshot: IOracleAdapter.Snapshot) -> uint256:
+    """
+    @notice Seconds since the newest round that counts; 0 where there is none.
+    """
+    if snapshot.updated_at == 0:
+        return 0
+    return block.timestamp - min(snapshot.updated_at, block.timestamp)
+
+
+@internal
 @pure
 def _kind(kind: uint256) -> String[6]:
     if kind == leg.CALL:

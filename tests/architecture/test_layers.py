@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "exchange.trading_word",
         "liquidation.auction",
         "oracle.feeds",
+        "oracle.surface",
         *SURFACES,
         *PAST,
     ),

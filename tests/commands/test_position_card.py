@@ -119,6 +119,21 @@ def test_card__margin_call__tells_what_to_add_to_the_unit(market: ServedMarket) 
     assert card(market, vault).vault.state == "margin-call"
 
 
+@pytest.mark.parametrize("model", ["ES", "GREEKS", "STATIC"])
+def test_card__after_a_crash__edges_and_greeks_are_the_chains(market: ServedMarket, model: str) -> None:
+    """A STATIC vault keeps the ratios of its last new risk: those of now would put its edge elsewhere."""
+    vault = bought(market, ["put:190"], "buy", 4, 10, deposit=900, model=model)
+    LocalChain(market.chain).crash(market.chain.deployment.market("ETH"), Decimal(186))
+    seen = card(market, vault)
+    assert seen.greeks is not None and seen.spot is not None and seen.liquidation_below is not None
+    whole = Decimal(market.chain["Lens"].call("vaults", [vault])[0].delta).scaleb(-18)
+    assert seen.greeks.delta > 0 and abs(seen.greeks.delta - whole) < Decimal("1e-15")
+    edge = int(seen.liquidation_below.scaleb(18))
+    asked = [(edge + edge // 50, edge)]
+    (told,) = market.chain["RiskLens"].call("liquidation_prices", vault, asked).brackets
+    assert told.liquidatable > 0 and abs(told.liquidatable - edge) <= int(seen.spot.scaleb(18)) // 10**6 + 10**10
+
+
 def test_card__flagged__what_to_add_ends_the_flag(market: ServedMarket) -> None:
     trader = market.client(TRADER)
     vault = bought(market, ["put:190"], "buy", 4, 10, deposit=200)

@@ -14,7 +14,7 @@ from typing import Any
 
 from eth.exceptions import Revert
 
-from bulkhead.chain import reasons
+from bulkhead.chain import reasons, revert_data
 from tests.evm import Computation
 
 #: Openings of the sentences of snekmate's modules.
@@ -67,8 +67,12 @@ NAMELESS: dict[str, tuple[Outcome, ...]] = {
     "RedStoneAdapter.prices_at": (Outcome.UNDECODED, Outcome.OVERFLOW),
     "PythAdapter.bring_many": (Outcome.OVERFLOW,),
     "RedStoneAdapter.bring_many": (Outcome.OVERFLOW,),
+    "RiskLens.liquidation_prices": (Outcome.OVERFLOW,),
+    "RiskLens.profile": (Outcome.OVERFLOW,),
+    "RiskLens.profile_of": (Outcome.OVERFLOW,),
     "RiskParameters.list_market": (Outcome.CALLED,),
     "Timelock.accept": (Outcome.CALLED,),
+    "TradeLens.preview": (Outcome.OVERFLOW,),
     "TradeLimits.bound_price": (Outcome.OVERFLOW,),
     "TradeLimits.is_negative": (Outcome.OVERFLOW,),
     "TradeLimits.preview_check": (Outcome.OVERFLOW,),
@@ -96,7 +100,7 @@ def judged(name: str, made: Computation, arguments: Any) -> tuple[Outcome, str]:
     """
     if not made.is_error:
         return Outcome.PASSED, ""
-    told = reasons.decode(made.output)
+    told = revert_data.decode(made.output)
     if not isinstance(made.error, Revert) or (told and told.startswith("panic/")):
         return Outcome.BAD, told or str(made.error)
     if told in reasons.SENTENCES or told.startswith(BASES) or told.startswith(DOUBLES):

@@ -8,6 +8,7 @@ import pytest
 from bulkhead.risk.auction import WAD, quantity
 from bulkhead.risk.words import Status
 from tests.contracts import deployer, write
+from tests.worlds.doubles import beyond_sixteen_legs
 from tests.worlds.liquidation import EXPIRY, MARKET, address, call, cash, put, unchanged
 
 OWNER, KEEPER, TAKER = address("owner"), address("keeper"), address("taker")
@@ -112,16 +113,7 @@ def test_absorb_at_a_loss__is_refused(world):
 
 def test_full_pool_vault__cannot_block_absorb_for_its_cell(world):
     """A pool vault full of other series, or in trouble, is passed over: the next take goes into a fresh one."""
-    world.backstop(50_000)
-    full = world.open(OWNER, 5_700)
-    world.trade(world.maker(), full, [put(1500 + 40 * i, -1) for i in range(15)])
-    honest = world.open(address("honest"), 2_580)
-    world.trade(world.open(address("other maker"), 100_000), honest, [put(1990, -4), call(2410, -4)])
-    world.move(1500, status=LIVE)
-    for vault in (full, honest):
-        world.flag(vault, KEEPER)
-    world.wait(60)
-    for vault in (full, honest):
+    for vault in beyond_sixteen_legs(world):
         world.pool.absorb(vault)
         assert not world.is_flagged(vault)
     assert len(world.pool.vaults()) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from eth_account import Account
 from eth_utils import keccak
 
-from bulkhead import orders
+from bulkhead import orders, signatures
 from bulkhead.orders import Domain, Flags, Order, PremiumStyle
 from bulkhead.risk.words import Kind, Series
 
@@ -89,7 +89,7 @@ def build() -> dict[str, object]:
                     "order": order.to_json(),
                     "digest": "0x" + orders.order_hash(order, domain).hex(),
                     "signature": "0x" + signature.hex(),
-                    "compact_signature": "0x" + orders.compact(signature).hex(),
+                    "compact_signature": "0x" + signatures.compact(signature).hex(),
                 }
             )
     return {

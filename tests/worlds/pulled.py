@@ -24,6 +24,7 @@ from bulkhead.keeper.plan import Policy
 from bulkhead.keeper.price_sources import HermesSource, PriceSource, RedStoneSource
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.price_service import SERVICE, PriceService, wandering
+from tests.worlds import anvil_inputs
 
 #: Thursday 12 March 2020, 06:30 UTC, and an expiry that morning.
 START = 1_583_994_600
@@ -37,19 +38,7 @@ EAGER = BringPace(spot=0.0, first_pause=0.0, longest_pause=0.0, patience=30.0)
 
 def inputs_of(form: str) -> dict[str, Any]:
     """Inputs of a local deployment with one market on brought prices."""
-    return {
-        "network": "local",
-        "chain_id": anvil.CHAIN_ID,
-        "tokens": {"USDC": {"mock": {"name": "Test dollar", "symbol": "USDC", "decimals": 6}}},
-        "markets": {
-            "ETH": {
-                "index": 1,
-                "token": "USDC",
-                "feeds": {"primary": {"mock": {"pull": form, "price": str(Decimal(PRICE).scaleb(-8))}}},
-                "heartbeats": {"primary": 3600},
-            }
-        },
-    }
+    return anvil_inputs.local(ETH=anvil_inputs.market(primary={"pull": form, "price": str(Decimal(PRICE).scaleb(-8))}))
 
 
 class PulledMarket:

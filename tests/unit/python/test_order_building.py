@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from bulkhead import orders
+from bulkhead import orders, signatures
 from bulkhead.orders import Domain, Order, OrderError, OrderLeg
 from bulkhead.risk.words import Kind, Series
 
@@ -120,18 +120,18 @@ def test_sign__both_forms__recover_the_signer() -> None:
     order = make()
     signature = orders.sign(order, DOMAIN, KEY)
     assert orders.recover(order, DOMAIN, signature) == SIGNER
-    assert orders.expand(orders.compact(signature)) == signature
+    assert signatures.expand(signatures.compact(signature)) == signature
     changed = orders.with_changes(order, price=0)
     assert orders.recover(changed, DOMAIN, signature) != SIGNER
     with pytest.raises(OrderError):
         orders.with_changes(order, prize=0)
     for bad in (b"", bytes(66)):
-        with pytest.raises(OrderError):
-            orders.expand(bad)
-    with pytest.raises(OrderError):
-        orders.compact(signature[:64])
-    with pytest.raises(OrderError, match="malleable"):
-        orders.compact(signature[:32] + b"\xff" * 32 + signature[64:])
+        with pytest.raises(signatures.SignatureError):
+            signatures.expand(bad)
+    with pytest.raises(signatures.SignatureError):
+        signatures.compact(signature[:64])
+    with pytest.raises(signatures.SignatureError, match="malleable"):
+        signatures.compact(signature[:32] + b"\xff" * 32 + signature[64:])
 
 
 def test_to_tuple__is_in_the_order_of_the_type() -> None:

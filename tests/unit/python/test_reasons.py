@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from eth_abi import encode
 
-from bulkhead.chain import reasons
+from bulkhead.chain import reasons, revert_data
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = [
@@ -31,21 +31,21 @@ def test_sentences__are_sentences_that_end_with_a_full_stop():
 
 
 def test_decode__error_string__gives_the_reason():
-    data = reasons.ERROR_SELECTOR + encode(["string"], ["margin/below-initial"])
-    assert reasons.decode(data) == "margin/below-initial"
+    data = revert_data.ERROR_SELECTOR + encode(["string"], ["margin/below-initial"])
+    assert revert_data.decode(data) == "margin/below-initial"
     assert "initial margin" in reasons.sentence("margin/below-initial")
 
 
-@pytest.mark.parametrize("data", [b"", reasons.ERROR_SELECTOR + b"\x01", b"\x12\x34\x56\x78"])
+@pytest.mark.parametrize("data", [b"", revert_data.ERROR_SELECTOR + b"\x01", b"\x12\x34\x56\x78"])
 def test_decode__no_reason__is_empty_and_has_a_sentence(data):
-    assert reasons.decode(data) == ""
+    assert revert_data.decode(data) == ""
     assert reasons.sentence("").endswith(".")
 
 
 def test_decode__panic__names_it():
-    assert reasons.decode(reasons.PANIC_SELECTOR + (0x11).to_bytes(32, "big")) == "panic/0x11"
+    assert revert_data.decode(revert_data.PANIC_SELECTOR + (0x11).to_bytes(32, "big")) == "panic/0x11"
 
 
 def test_from_message__node_without_data__finds_the_reason():
-    assert reasons.from_message("execution reverted: vault-token/not-owner") == "vault-token/not-owner"
-    assert reasons.from_message("execution reverted") == ""
+    assert revert_data.from_message("execution reverted: vault-token/not-owner") == "vault-token/not-owner"
+    assert revert_data.from_message("execution reverted") == ""

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from eth_abi import encode
 
-from bulkhead.chain import reasons
+from bulkhead.chain import revert_data
 from bulkhead.chain.errors import NodeUnavailable, Reverted, RpcError
 from bulkhead.chain.rpc import Rpc, to_bytes, to_int
 
@@ -72,7 +72,7 @@ def test_call__no_node__says_where():
 
 
 def test_call__revert__carries_reason_and_sentence():
-    data = "0x" + (reasons.ERROR_SELECTOR + encode(["string"], ["exchange/order-expired"])).hex()
+    data = "0x" + (revert_data.ERROR_SELECTOR + encode(["string"], ["exchange/order-expired"])).hex()
     rpc = client(lambda p: {"id": p["id"], "error": {"code": 3, "message": "execution reverted", "data": data}})
     with pytest.raises(Reverted, match="The order has expired") as caught:
         rpc.eth_call("0x" + "11" * 20, b"")

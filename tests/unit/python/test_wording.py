@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from eth_abi import encode
 
-from bulkhead.chain import reasons
+from bulkhead.chain import revert_data
 from bulkhead.chain.errors import Reverted, RpcError
 from bulkhead.chain.messages import as_exception
 from bulkhead.chain.wording import Meaning, least_tip, meaning, stated_limit
 
 SEND, LOGS, CALL, BATCH = "eth_sendRawTransaction", "eth_getLogs", "eth_call", "a batch"
-REVERT = "0x" + (reasons.ERROR_SELECTOR + encode(["string"], ["exchange/order-expired"])).hex()
+REVERT = "0x" + (revert_data.ERROR_SELECTOR + encode(["string"], ["exchange/order-expired"])).hex()
 
 
 @pytest.mark.parametrize(

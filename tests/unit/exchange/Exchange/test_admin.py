@@ -8,6 +8,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from bulkhead import eip712
+from tests.worlds.doubles import refusing_token
 from tests.worlds.exchange import EXPIRY, MARKET, MAX, NO_PERMIT, World, key
 
 
@@ -146,19 +147,7 @@ def test_collect_fees__owner_of_parameters__decides_the_receiver(world: World) -
 
 
 def test_collect_fees__token_answers_false__reverts(world: World) -> None:
-    token = boa.loads(
-        """
-# pragma version 0.4.3
-@external
-@view
-def balanceOf(holder: address) -> uint256:
-    return 1
-
-@external
-def transfer(to: address, amount: uint256) -> bool:
-    return False
-"""
-    )
+    token = refusing_token(balance=1)
     with boa.reverts("exchange/transfer-refused"):
         world.exchange.collect_fees(token.address, world.taker, sender=world.system.owner)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from eth_utils import keccak, to_checksum_address
 
-from bulkhead import orders
+from bulkhead import orders, signatures
 from bulkhead.orders import Domain, Order, OrderLeg
 from tests.worlds.exchange import World
 
@@ -65,9 +65,9 @@ def test_vectors__eth_account__reproduces_hash_and_signatures(vector: dict[str, 
     assert "0x" + orders.order_hash(order, domain).hex() == vector["digest"]
     signature = orders.sign(order, domain, VECTORS["private_key"])
     assert "0x" + signature.hex() == vector["signature"]
-    assert "0x" + orders.compact(signature).hex() == vector["compact_signature"]
+    assert "0x" + signatures.compact(signature).hex() == vector["compact_signature"]
     assert orders.recover(order, domain, signature) == VECTORS["address"]
-    assert orders.recover(order, domain, orders.compact(signature)) == VECTORS["address"]
+    assert orders.recover(order, domain, signatures.compact(signature)) == VECTORS["address"]
 
 
 def test_vectors__types__are_those_of_the_contract() -> None:

@@ -10,7 +10,7 @@ import pytest
 from eth_account import Account
 from eth_utils import keccak
 
-from bulkhead import orders
+from bulkhead import orders, signatures
 from bulkhead.orders import Domain, Order
 from tests.contracts import deployer
 from tests.worlds.exchange import PARAMETERS, World, key
@@ -33,7 +33,7 @@ def test_signature__65_and_64_bytes__both_pass(world: World) -> None:
     order = world.order()
     signature = world.sign(order)
     world.fill(order, signature=signature)
-    world.fill(order, signature=orders.compact(signature))
+    world.fill(order, signature=signatures.compact(signature))
     # two forms of one signature are one order
     assert world.exchange.filled_of(world.maker.address, world.hash(order)) == (2 * 10**6, False)
 
@@ -188,7 +188,7 @@ def test_delegated_signer__its_key__passes(world: World) -> None:
     order = world.order()
     assert world.state(order).status == 1
     world.fill(order)
-    world.fill(order, signature=orders.compact(world.sign(order)))
+    world.fill(order, signature=signatures.compact(world.sign(order)))
 
 
 def test_delegated_signer__another_key__reverts(world: World) -> None:

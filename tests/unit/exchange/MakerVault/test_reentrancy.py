@@ -9,6 +9,7 @@ import pytest
 
 from tests.contracts import deployer
 from tests.evm import Env
+from tests.worlds.doubles import refusal_in_callback
 from tests.worlds.exchange import MAX, PARAMETERS, WAD, World
 from tests.worlds.liquidation import MARKET
 from tests.worlds.liquidation import World as Scripted
@@ -100,7 +101,4 @@ def test_callback_of_a_take__shares_are_not_priced() -> None:
             ("previewDeposit", 1),
             ("previewRedeem", 1),
         ]
-        taker.script([(vault.address, getattr(vault, n).prepare_calldata(*a), False) for n, *a in tried])
-        taker.take(market.liquidator.address, victim, WAD, into, b"x")
-        assert taker.calls() == 1 and taker.passed() == 0
-        assert b"maker/not-priceable" in taker.refusal()
+        assert b"maker/not-priceable" in refusal_in_callback(market, taker, vault, tried, (victim, into))

@@ -8,6 +8,7 @@ from bulkhead.risk.auction import WAD
 from bulkhead.risk.svi import Mix, SviSlice
 from bulkhead.risk.words import Status
 from tests.contracts import write
+from tests.worlds.doubles import beyond_sixteen_legs
 from tests.worlds.liquidation import EXPIRY, address, call, cash, put, unchanged
 
 KEEPER, OWNER = address("keeper"), address("trader")
@@ -27,6 +28,13 @@ def flagged(world, quote=600.0, spot=1500.0, wait=60, owner=OWNER, size=1.0, **c
 def absorb(world, vault, caller=KEEPER):
     with boa.env.prank(caller):
         return world.pool.absorb(vault)
+
+
+def too_early(world, vault, seconds):
+    """The pool is refused now; so many seconds pass."""
+    with unchanged(world, vault), boa.reverts("backstop/too-early"):
+        absorb(world, vault)
+    world.wait(seconds)
 
 
 def initial(world, vault):
@@ -56,9 +64,7 @@ def test_absorb__bonus_is_there__takes_what_reaches_the_target_and_holds_initial
 def test_absorb__surface_not_live__waits_for_twice_the_bonus(world):
     world.backstop(10_000)
     vault = flagged(world, status=Status.FRESH | Status.ACTIVE)
-    with unchanged(world, vault), boa.reverts("backstop/too-early"):
-        absorb(world, vault)
-    world.wait(45)
+    too_early(world, vault, 45)
     assert absorb(world, vault) > 0
 
 
@@ -83,9 +89,7 @@ def test_absorb__surface_still_mixed_with_the_fallback__is_not_live(world):
 def test_absorb__before_a_fifth__reverts(world):
     world.backstop(10_000)
     vault = flagged(world, wait=44)
-    with unchanged(world, vault), boa.reverts("backstop/too-early"):
-        absorb(world, vault)
-    world.wait(1)
+    too_early(world, vault, 1)
     # a fifth on paper, but the pool also bears what lots round
     with unchanged(world, vault), boa.reverts("backstop/gain-too-small"):
         absorb(world, vault)
@@ -186,16 +190,7 @@ def test_absorb__second_vault_of_the_cell__goes_into_the_same_one(world):
 
 
 def test_absorb__beyond_sixteen_legs__opens_a_fresh_one(world):
-    world.backstop(50_000)
-    first = world.open(OWNER, 5_700)
-    world.trade(world.maker(), first, [put(1500 + 40 * i, -1) for i in range(15)])
-    second = world.open(address("second"), 2_580)
-    world.trade(world.open(address("other maker"), 100_000), second, [put(1990, -4), call(2410, -4)])
-    world.move(1500, status=LIVE)
-    for vault in (first, second):
-        world.flag(vault, address("flagger"))
-    world.wait(60)
-    for vault in (first, second):
+    for vault in beyond_sixteen_legs(world):
         absorb(world, vault)
     assert sorted(len(world.legs(v)) for v in world.pool.vaults()) == [2, 15]
 

@@ -9,6 +9,7 @@ from bulkhead.risk.auction import WAD
 from tests.contracts import deployer, write
 from tests.evm import Env
 from tests.unit.liquidation.BackstopPool.test_absorb import absorb, flagged, initial
+from tests.worlds.doubles import refusal_in_callback
 from tests.worlds.liquidation import EXPIRY, MARKET, address, unchanged
 from tests.worlds.system import System
 
@@ -175,10 +176,7 @@ def test_callback__every_entry_that_prices_shares__is_closed(world, held):
         ("previewWithdraw", 1),
         ("previewRedeem", 1),
     ]
-    taker.script([(pool.address, getattr(pool, n).prepare_calldata(*a), False) for n, *a in tried])
-    taker.take(world.liquidator.address, vault, WAD, into, b"x")
-    assert taker.calls() == 1 and taker.passed() == 0
-    assert b"backstop/in-callback" in taker.refusal()
+    assert b"backstop/in-callback" in refusal_in_callback(world, taker, pool, tried, (vault, into))
 
 
 def test_set_cap_and_registration__only_the_owner_once():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import boa
 
 from tests.contracts import write
+from tests.worlds.doubles import refusing_token
 from tests.worlds.liquidation import MARKET, address
 
 PAYER = address("insurer")
@@ -49,18 +50,7 @@ def test_deposit__less_than_a_share__reverts(world):
 
 
 def test_deposit__token_answers_false__reverts(world):
-    refusing = boa.loads(
-        """
-@external
-@view
-def balanceOf(holder: address) -> uint256:
-    return 0
-
-@external
-def transferFrom(a: address, b: address, amount: uint256) -> bool:
-    return False
-"""
-    )
+    refusing = refusing_token()
     token_word = int(refusing.address, 16) | 6 << 160 | 1 << 168 | 10_000 << 176
     write("Clearinghouse", world.clearinghouse.address, "tokens", token_word, 9)
     with boa.reverts("insurance/transfer-failed"):

@@ -1,19 +1,10 @@
 from __future__ import annotations
 
 import boa
-import pytest
 
 from tests.worlds.liquidation import address, unchanged
 
 KEEPER, TAKER = address("keeper"), address("taker")
-
-
-@pytest.fixture
-def flagged(world):
-    vault = world.short_put(600)
-    world.move(1500)
-    world.flag(vault, KEEPER)
-    return vault
 
 
 def clear(world, vault, actor=TAKER):

@@ -12,14 +12,6 @@ KEEPER, TAKER = address("keeper"), address("taker")
 
 
 @pytest.fixture
-def flagged(world):
-    vault = world.short_put(600)
-    world.move(1500)
-    world.flag(vault, KEEPER)
-    return vault
-
-
-@pytest.fixture
 def into(world):
     return world.open(TAKER, 3000)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import boa
+import pytest
 
 from bulkhead.risk.auction import WAD
 from tests.worlds.liquidation import FOREVER, LIMITS, address, unchanged
@@ -29,22 +30,11 @@ def test_take_many__some_fail__takes_the_others(world):
     assert not world.is_flagged(weak[0]) and not world.is_flagged(weak[2])
 
 
-def test_take_many__limits__hold_for_each(world):
-    vault = world.short_put(600)
-    world.move(1500)
-    world.flag(vault, KEEPER)
+@pytest.mark.parametrize("terms", [{"limits": [0, WAD, 0, 0, 0]}, {"fractions": [0]}], ids=["limits", "zero-fraction"])
+def test_take_many__outside_limits_or_zero_fraction__is_skipped(world, flagged, terms):
     into = world.open(TAKER, 9000)
-    with unchanged(world, vault, into):
-        assert take_many(world, [vault], [into], limits=[0, WAD, 0, 0, 0]) == 0
-
-
-def test_take_many__zero_fraction__is_skipped(world):
-    vault = world.short_put(600)
-    world.move(1500)
-    world.flag(vault, KEEPER)
-    into = world.open(TAKER, 9000)
-    with unchanged(world, vault, into):
-        assert take_many(world, [vault], [into], fractions=[0]) == 0
+    with unchanged(world, flagged, into):
+        assert take_many(world, [flagged], [into], **terms) == 0
 
 
 def insolvent(world):

@@ -143,22 +143,14 @@ def test_take__only_active(actors, state):
         actors.system.liquidator.take(actors.thin, WAD, actors.rich, LOOSE, actors.system.now, b"")
 
 
+@pytest.mark.parametrize(("quote", "always"), [(2_500, True), (1_000, False)], ids=["full-collateral", "equity"])
 @pytest.mark.parametrize("state", STATES)
-def test_cure__with_full_collateral__always(actors, state):
+def test_cure__with_full_collateral_always__with_equity_at_the_price_only_active(actors, state, quote, always):
     actors.enter("active", 1700)
     flag(actors)
     actors.enter(state, 1700)
-    actors.system.deposit(actors.thin, 2_500, actors.trader)
-    assert actors.system.state(actors.thin).status & 1 == 0
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_cure__with_equity_at_the_price__only_active(actors, state):
-    actors.enter("active", 1700)
-    flag(actors)
-    actors.enter(state, 1700)
-    actors.system.deposit(actors.thin, 1_000, actors.trader)
-    assert (actors.system.state(actors.thin).status & 1 == 0) == (state == "active")
+    actors.system.deposit(actors.thin, quote, actors.trader)
+    assert (actors.system.state(actors.thin).status & 1 == 0) == (always or state == "active")
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bulkhead.risk.volatility import OracleWord, Realised, Round, sigma_now
+from tests.worlds.doubles import bad_rounds
 from tests.worlds.oracle import (
     BURNS,
     DAY,
@@ -90,12 +91,9 @@ def test_poke__bad_and_backdated_rounds__skipped(lone: OracleWorld) -> None:
     first = lone.now
     state = start(lone)
     lone.wait(1000)
-    ids = [lone.primary.push(p * UNIT, lone.now - 500 + i) for i, p in enumerate((2010, 2020, 2030, 2040))]
-    lone.primary.overwrite(ids[0], 0, lone.now)  # reads zero
-    lone.primary.erase(ids[1])  # reverts
-    lone.primary.overwrite(ids[2], 2030 * UNIT, first - 1)  # older than the one before
+    good = bad_rounds(lone.primary, lone.now, first)
     assert lone.poke() == 4
-    expect(lone, state.add(Round(ids[3], 2040 * WAD, lone.now - 497)).close(lone.now))
+    expect(lone, state.add(Round(good, 2040 * WAD, lone.now - 497)).close(lone.now))
 
 
 def test_poke__newest_round_unreadable__waits_for_it(lone: OracleWorld) -> None:

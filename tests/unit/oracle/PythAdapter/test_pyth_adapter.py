@@ -10,6 +10,7 @@ from eth_abi import encode
 
 from tests.contracts import deployer
 from tests.worlds.brought import MINUTE, OTHER_ID, PYTH_ID, PythWorld
+from tests.worlds.doubles import brought_until_90_minutes_later
 from tests.worlds.oracle import PHASE, START, UNIT
 
 
@@ -166,12 +167,7 @@ def test_bring__twice__reverts_and_the_first_stays(pull):
 
 
 def test_bring__until_90_minutes_later__then_too_late(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 5401
-    with boa.reverts("pull/too-late"):
-        pull.bring(at, pull.sample(2100, at))
-    boa.env.timestamp = at + 5400
-    pull.bring(at, pull.sample(2100, at))
+    brought_until_90_minutes_later(pull, START + MINUTE)
 
 
 def test_bring__before_its_minute_or_no_minute__reverts(pull):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contracts import deployer
 from tests.worlds.brought import FEED, KEYS, MARKER, MINUTE, OTHER, SIGNERS, RedStoneWorld, package, payload
+from tests.worlds.doubles import brought_until_90_minutes_later
 from tests.worlds.oracle import EMPTY, PHASE, START, UNIT
 
 STRANGER = "0x" + f"{99:064x}"
@@ -250,12 +251,7 @@ def test_bring__another_feed_too_few_or_wei__reverts(pull):
 
 
 def test_bring__until_90_minutes_later__then_too_late(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 5401
-    with boa.reverts("pull/too-late"):
-        pull.bring(at, pull.sample(2100, at))
-    boa.env.timestamp = at + 5400
-    pull.bring(at, pull.sample(2100, at))
+    brought_until_90_minutes_later(pull, START + MINUTE)
 
 
 def test_bring_many__some_known_some_better__the_rest_is_kept(pull):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round
 from tests.contracts import deployer
 from tests.worlds.brought import MINUTE, PythWorld
+from tests.worlds.doubles import bad_rounds
 from tests.worlds.oracle import (
     BURNS,
     DAY,
@@ -146,12 +147,9 @@ def test_fold__bounded_and_resumable__same_as_at_once(lone, portions):
 def test_fold__bad_and_backdated_rounds__skipped(lone):
     first = lone.now
     lone.wait(1000)
-    ids = [lone.feed.push(p * UNIT, lone.now - 500 + i) for i, p in enumerate((2010, 2020, 2030, 2040))]
-    lone.feed.overwrite(ids[0], 0, lone.now)  # reads zero
-    lone.feed.erase(ids[1])  # reverts
-    lone.feed.overwrite(ids[2], 2030 * UNIT, first - 1)  # older than the one before
+    good = bad_rounds(lone.feed, lone.now, first)
     assert lone.fold() == 4
-    lone.expect(lone.state.add(Round(ids[3], 2040 * WAD, lone.now - 497)).close(lone.now))
+    lone.expect(lone.state.add(Round(good, 2040 * WAD, lone.now - 497)).close(lone.now))
 
 
 def test_fold__newest_round_unreadable__waits_for_it(lone):
