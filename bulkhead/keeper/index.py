@@ -105,7 +105,7 @@ class Grid:
 
     @classmethod
     def draw(cls, shelf: Shelf, view: CellView) -> Grid:
-        """Revalues every vault along the grid; a vault that is unsafe now is safe nowhere."""
+        """Revalues every vault along the grid. Edges start at spot: what is unsafe now stays near at every price."""
         snapshot, risk = view.snapshot, RiskWord.unpack(view.risk)
         spot = snapshot.spot / WAD
         bad = shelf.unsafe(snapshot, risk)
@@ -121,7 +121,6 @@ class Grid:
                 fails = some.unsafe(snapshot, risk, at)
                 edge[chosen[~fails]] = at
                 live[chosen[fails]] = False
-        low[bad], high[bad] = np.inf, -np.inf
         return cls(shelf, snapshot, view.risk, low, high)
 
     def holds(self, view: CellView) -> bool:

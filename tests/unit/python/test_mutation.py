@@ -8,7 +8,7 @@ import json
 import pytest
 from vyper.ast.parse import parse_to_ast
 
-from benchmarks.mutation.__main__ import EQUIVALENTS, ROOT, draw, equivalents, line_of
+from benchmarks.mutation.__main__ import EQUIVALENTS, KNOWN, ROOT, draw, equivalents, known, line_of
 from benchmarks.mutation.operators import mutants
 from benchmarks.mutation.rooms import TESTS, files, room_of
 
@@ -89,3 +89,13 @@ def test_equivalent__is_still_a_mutant_and_says_why(entry):
 
 def test_equivalents__are_each_listed_once():
     assert len(equivalents()) == len(json.loads(EQUIVALENTS.read_text()))
+
+
+def test_known__every_entry__is_in_the_code_and_has_its_tests() -> None:
+    entries = json.loads(KNOWN.read_text())
+    assert len(known(ROOT)) == sum(bool(entry["tests"]) for entry in entries) > 50
+    for entry in entries:
+        assert entry["text"] != entry["original"]
+        assert all((ROOT / path).is_file() for path in entry["tests"])
+        # what no test can notice says why
+        assert entry["tests"] or len(entry["reason"]) > 40

@@ -165,3 +165,21 @@ def test_poke__zigzag_of_spot__stored_vols_do_not_move(market):
         market.spot(2000 + 40 * (k % 2))
         market.oracle.poke(1, 256)
     assert max(Variances.from_word(market.oracle.market_words(1)[6]).lanes()) <= 16 * WAD // 100
+
+
+def test_snapshot__half_width_beyond_the_price__is_the_price():
+    """A feed may answer any width: one above the price itself would make its lower end negative."""
+    with boa.env.anchor():
+        market = BroughtMarket(PythWorld())
+        boa.env.timestamp += 10
+        market.world.update(2100, 20.5)
+        price = 2100 * UNIT
+        for width, told in ((price - 1, price - 1), (price, price), (price + 1, price), (3 * price, price)):
+            word = boa.env.get_storage(market.world.feed.address, _spot_slot())
+            mask = (1 << 60) - 1
+            boa.env.set_storage(market.world.feed.address, _spot_slot(), word & ~(mask << 60) | width << 60)
+            assert market.look().half_width == told * 10**10
+
+
+def _spot_slot() -> int:
+    return int(deployer("PythAdapter").artifact.layout["storage_layout"]["pull_rounds"]["spot"]["slot"])

@@ -436,3 +436,13 @@ def test_eip712_domain__as_deployed__describes_the_signing_domain(world):
     assert (mask, salt, extensions) == (b"\x0f", bytes(32), [])
     assert (name, version) == ("Bulkhead VolSurface", "1")
     assert (chain_id, contract) == (world.vol_domain.chain_id, world.vol_domain.contract)
+
+
+def test_publish__another_surface_of_the_same_second__reverts(world):
+    """Newer is a second later: two surfaces of one second would leave no time for a change."""
+    made = surface(world.now)
+    world.publish(made)
+    world.wait(60)
+    with boa.reverts("surface/not-newer"):
+        world.publish(dataclasses.replace(made))
+    world.publish(surface(made.made_at + 1))
