@@ -1,0 +1,1 @@
+export default function EarnScreen(_: { id?: bigint }) { return <p>…</p> }

@@ -1,0 +1,1 @@
+export default function LiquidationsScreen(_: { id?: bigint }) { return <p>…</p> }
