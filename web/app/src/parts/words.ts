@@ -78,7 +78,7 @@ const STATES: Readonly<Record<string, { word: string; tone: Tone }>> = {
   'margin-call': { word: 'margin call', tone: 'near' },
   liquidatable: { word: 'liquidatable', tone: 'lost' },
   flagged: { word: 'flagged', tone: 'lost' },
-  'no-price': { word: 'price unknown', tone: 'soft' },
+  unknown: { word: 'price unknown', tone: 'soft' },
   expired: { word: 'expired', tone: 'near' },
   debt: { word: 'owes its expiry', tone: 'lost' },
   claim: { word: 'claim open', tone: 'near' },

@@ -36,6 +36,19 @@ export interface Fill {
   maxDeficit: bigint
 }
 
+/** What the taker of a flagged vault accepts. */
+export interface TakeLimits {
+  /** tokens received at least, negative: paid at most [native] */
+  min_received: bigint
+  /** share of MM [wad] */
+  min_bonus: bigint
+  /** share of the vault [wad] */
+  max_fraction: bigint
+  /** [wad] */
+  min_spot: bigint
+  max_spot: bigint
+}
+
 const NO_PERMIT = { amount: 0n, deadline: 0n, v: 0, r: zeroHash, s: zeroHash } as const
 
 function asked(fill: Fill) {
@@ -86,17 +99,14 @@ export function callsOf(deployment: Deployment) {
     bumpEpoch: (vaultId: bigint, minimum: bigint) => exchange('bump_epoch', vaultId, minimum),
     cancel: (hashes: readonly Hex[]) => exchange('cancel', hashes),
     flag: (vaultId: bigint) => liquidator('flag', vaultId),
+    take: (vaultId: bigint, fraction: bigint, into: bigint, limits: TakeLimits, deadline: bigint) =>
+      liquidator('take', vaultId, fraction, into, limits, deadline, '0x'),
     fix: (market: bigint, expiry: bigint) => settlement('fix', market, expiry, []),
     settle: (vaultIds: readonly bigint[]) => settlement('settle_many', vaultIds),
     claim: (vaultId: bigint) => settlement('claim', vaultId),
     repay: (vaultId: bigint) => settlement('repay', vaultId),
-    insure: (market: bigint, amount: bigint): Call => call('InsuranceFund', insuranceFundAbi as Abi)('deposit', market, amount),
-    backstop: (pool: Address, functionName: string, ...args: unknown[]): Call => ({
-      address: pool,
-      abi: backstopPoolAbi as Abi,
-      functionName,
-      args,
-    }),
+    insurance: call('InsuranceFund', insuranceFundAbi as Abi),
+    pool: (pool: Address, functionName: string, ...args: unknown[]): Call => ({ address: pool, abi: backstopPoolAbi as Abi, functionName, args }),
   }
 }
 

@@ -2,6 +2,7 @@
 export * from './actions'
 export * from './amounts'
 export * from './deployment'
+export * from './earn'
 export * as abis from './generated/abis'
 export * from './local'
 export * from './orders'
