@@ -15,12 +15,23 @@ ARGS ?= --ignore=tests/integration tests
 APE_ARGS ?= tests/integration
 NETWORK ?= ethereum:local:foundry
 PORT ?= 8545
+PAGE_PORT ?= 8080
+CHROMIUM ?= chromium
+PAGE := web/app/dist/index.html
+WEB_PACKAGES := web/node_modules/.package-lock.json
 COUNT ?= 300
 SEED ?= 1
 CALLS ?= 100000
 
 $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
 	@bash scripts/setup.sh
+
+$(WEB_PACKAGES): web/package-lock.json $(wildcard web/package.json web/*/package.json web/*/*/package.json)
+	@cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(WEB_PACKAGES) $(shell find web/app web/packages -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+	@cd web && npm run --silent build
 
 .PHONY: help
 help: ## list the targets
@@ -32,17 +43,25 @@ setup: $(STAMP) ## virtual environment and Anvil, from the lock files
 .PHONY: demo
 demo: $(STAMP) ## a market on its own Anvil through a crash, with a report (DATA=path.csv for other prices)
 	@bulkhead demo $(if $(DATA),--data "$(DATA)")
+	@echo "A market to touch, in the browser: make app"
 
 .PHONY: market
 market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, with funded keys (PORT=8545; PULL=1: brought prices)
 	@python -m scripts.market --port $(PORT) $(if $(PULL),--pull $(if $(filter 1,$(PULL)),redstone,$(PULL)))
+
+.PHONY: app
+app: $(STAMP) $(PAGE) ## the page in the browser: chain, contracts, two markets, makers, keeper, until Ctrl-C (PORT=8545 PAGE_PORT=8080)
+	@python -m scripts.app --port $(PORT) --page-port $(PAGE_PORT)
+
+.PHONY: web
+web: $(PAGE) ## build the page into web/app/dist
 
 .PHONY: shell
 shell: $(STAMP) ## a shell in the environment, as after `. .venv/bin/activate`
 	@exec bash --rcfile <(cat ~/.bashrc 2>/dev/null || true; echo '. .venv/bin/activate') -i
 
 .PHONY: test
-test: test-boa test-ape ## everything
+test: test-boa test-ape test-web ## everything
 
 # Vyper in process: fast, so most tests live here. Ape's pytest plugin would start providers of its own.
 .PHONY: test-boa
@@ -52,6 +71,12 @@ test-boa: $(STAMP) ## unit, property, stateful, keeper, regression and architect
 .PHONY: test-ape
 test-ape: $(STAMP) ## integration tests through Ape on Anvil
 	@ape test $(APE_ARGS) --network ethereum:local:foundry
+
+.PHONY: test-web
+test-web: $(STAMP) $(PAGE) ## the TypeScript package and the page, in Node and in a real browser
+	@cd web && npm run --silent check && npm run --silent test
+	@if command -v $(CHROMIUM) >/dev/null; then cd web && npm run --silent browser; \
+		else echo "the browser tests are left out: there is no '$(CHROMIUM)' on this machine"; fi
 
 # hours: every mutant runs the tests of its room
 .PHONY: mutants
@@ -91,6 +116,7 @@ gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
 .PHONY: snapshots
 snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
 	@python -m bulkhead.chain.abi
+	@python -m scripts.typescript
 	@python -m tests.architecture.snapshots
 
 .PHONY: docs
@@ -108,4 +134,4 @@ deploy: $(STAMP) ## deploy with Ape (NETWORK=ethereum:sepolia:node for a public 
 
 .PHONY: clean
 clean: ## remove environments and everything generated
-	@rm -rf .venv node_modules .build build out .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf .venv node_modules web/node_modules web/app/node_modules web/app/dist .build build out .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

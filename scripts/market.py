@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ import yaml
 
 from bulkhead.chain import anvil, deploy, inputs
 from bulkhead.chain.anvil import Anvil
-from bulkhead.chain.connection import connect
+from bulkhead.chain.connection import Connection, connect
+from bulkhead.chain.contract import Contract
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.price_messages import local_signers, pyth_id
 from bulkhead.chain.sender import Sender, account_from_key
@@ -104,35 +106,62 @@ def tell(url: str, place: Path) -> None:
     sys.stdout.flush()
 
 
-def run(port: int, place: Path, form: str = "") -> None:
-    """The command without its way of failing."""
+@dataclass(frozen=True)
+class LocalMarket:
+    """A deployed and funded market on a chain of its own.
+
+    Attributes:
+        chain: Its node.
+        connection: Its contracts.
+        owner: An account that nobody else is told of, so that nobody else uses its nonces.
+        feeds: Test feeds that fall silent unless somebody writes them.
+    """
+
+    chain: Anvil
+    connection: Connection
+    owner: Sender
+    feeds: tuple[Contract, ...]
+
+    def repeat_prices(self) -> None:
+        """Writes every feed's newest answer again, before it goes stale."""
+        try:
+            for feed in self.feeds:
+                answer = feed.call("latestRoundData")[1]
+                self.owner.execute(feed, "push", answer, self.connection.rpc.timestamp())
+        except BulkheadError as error:
+            # somebody plays with the chain: the next round comes
+            click.echo(f"market: {error}", err=True)
+
+
+def start(stack: ExitStack, port: int, place: Path, form: str = "") -> LocalMarket:
+    """Everything up to the first block by the clock; what is started ends with the stack."""
     from scripts.seed import seed  # not above: see scripts/deploy.py
 
     content = yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text())
+    service = stack.enter_context(brought(content, form)) if form else None
+    chain = stack.enter_context(Anvil(block_seconds=None, port=port))
+    with shown("setting the market up"):
+        owner = Sender(chain.rpc, account_from_key(anvil.key(OWNER)))
+        chain.set_balance(owner.address, 10**24)
+        deployment = deploy.deploy(chain.rpc, owner, inputs.parse(content, "inputs.yaml"), ROOT)
+        deployment.save(place / "addresses.json")
+        seed(chain.url, place)
+    connection = connect(chain.url, place)
+    feeds = [connection.feed(m) for m in deployment.markets.values() if not (form and m.symbol == PULLED)]
+    chain.rpc.call("evm_setIntervalMining", BLOCK_SECONDS)
+    if service is not None:
+        stack.enter_context(bringing(chain.url, place, form, service))
+    return LocalMarket(chain, connection, owner, tuple(feeds))
+
+
+def run(port: int, place: Path, form: str = "") -> None:
+    """The command without its way of failing."""
     with ExitStack() as stack:
-        service = stack.enter_context(brought(content, form)) if form else None
-        chain = stack.enter_context(Anvil(block_seconds=None, port=port))
-        with shown("setting the market up"):
-            # an account that nobody else is told of, so that nobody else uses its nonces
-            owner = Sender(chain.rpc, account_from_key(anvil.key(OWNER)))
-            chain.set_balance(owner.address, 10**24)
-            deployment = deploy.deploy(chain.rpc, owner, inputs.parse(content, "inputs.yaml"), ROOT)
-            deployment.save(place / "addresses.json")
-            seed(chain.url, place)
-        connection = connect(chain.url, place)
-        feeds = [connection.feed(m) for m in deployment.markets.values() if not (form and m.symbol == PULLED)]
-        chain.rpc.call("evm_setIntervalMining", BLOCK_SECONDS)
-        if service is not None:
-            stack.enter_context(bringing(chain.url, place, form, service))
-        tell(chain.url, place)
+        market = start(stack, port, place, form)
+        tell(market.chain.url, place)
         while True:
             time.sleep(ROUND_SECONDS)
-            try:
-                for feed in feeds:
-                    owner.execute(feed, "push", feed.call("latestRoundData")[1], connection.rpc.timestamp())
-            except BulkheadError as error:
-                # somebody plays with the chain: the next round comes
-                click.echo(f"market: {error}", err=True)
+            market.repeat_prices()
 
 
 @click.command()

@@ -28,6 +28,7 @@ def maker() -> None:
 @click.option("--edge-bps", type=click.IntRange(1), default=20, show_default=True, help="Distance from mark, of spot.")
 @click.option("--strikes", type=click.IntRange(0, 20), default=3, show_default=True, help="On either side of spot.")
 @click.option("--step", type=Amount(), default="50", show_default=True, help="Between strikes [quote].")
+@click.option("--in-the-money", is_flag=True, help="Quote calls below spot and puts above it too.")
 @click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Life of a quote.")
 @click.option(
     "--skew-bps", type=click.IntRange(0), default=10, show_default=True, help="Lean at the delta limit, of spot."
@@ -49,6 +50,7 @@ def maker_run(
     edge_bps: int,
     strikes: int,
     step: Decimal,
+    in_the_money: bool,
     seconds: int,
     skew_bps: int,
     max_delta: Decimal,
@@ -79,6 +81,7 @@ def maker_run(
         step=to_strike(step),
         seconds=seconds,
         skew_bps=skew_bps,
+        in_the_money=in_the_money,
     )
     limits = RiskLimits(max_delta, max_gamma, max_vega)
     plugged = None if hedger is None else hedging.load(hedger)

@@ -25,6 +25,7 @@ class Style:
         seconds: Life of a quote.
         skew_bps: How far prices lean against a desk whose delta is at its limit, of spot for a contract of delta.
         impact_bps: More distance for each time that a request is as large as a quote, of spot.
+        in_the_money: Calls below spot and puts above it are quoted too.
     """
 
     edge_bps: int = 20
@@ -36,6 +37,7 @@ class Style:
     seconds: int = 30
     skew_bps: int = 10
     impact_bps: int = 5
+    in_the_money: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def skew(delta: int, spot: int, style: Style, lean: Decimal) -> int:
 
 
 def ladder(snapshot: Snapshot, style: Style, lean: Decimal = Decimal(0)) -> Iterator[Quote]:
-    """Bids and asks of calls above, puts below and the future; nothing while the price is not active.
+    """Bids and asks of calls above, puts below (or both everywhere), and the future; nothing without an active price.
 
     A bid that would not be above zero is left out.
     """
@@ -112,7 +114,8 @@ def ladder(snapshot: Snapshot, style: Style, lean: Decimal = Decimal(0)) -> Iter
     low, high = band(spot, style)
     series = [(Kind.FUTURE, 0)]
     for strike in strikes(spot, style):
-        series.append((Kind.CALL if strike * 10**10 >= spot else Kind.PUT, strike))
+        out, into = (Kind.CALL, Kind.PUT) if strike * 10**10 >= spot else (Kind.PUT, Kind.CALL)
+        series += [(kind, strike) for kind in ((out, into) if style.in_the_money else (out,))]
     for kind, strike in series:
         legs = (Leg(kind, strike, MICRO),)
         found = pricing.sensitivities(legs, snapshot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import generated
-from scripts import generate_coefficients, generate_scenarios
+from scripts import generate_coefficients, generate_scenarios, typescript
 
 
 @pytest.mark.parametrize("generator", [generate_coefficients, generate_scenarios], ids=lambda g: g.__name__)
@@ -19,3 +19,7 @@ def test_block__marks_missing_or_twice__is_refused():
     for text in ("", block + block):
         with pytest.raises(ValueError, match="wants one"):
             generated.with_block(text, "a", "new", "b")
+
+
+def test_typescript__generated_again__is_what_is_committed():
+    assert typescript.drifted() == []

@@ -1,0 +1,80 @@
+// A browser with a page open, and what the tests do with it.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
+import { expect, inject } from 'vitest'
+import { ROOT } from './chain'
+
+export const SHOTS = join(ROOT, 'out', 'page')
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+export function launch(): Promise<Browser> {
+  mkdirSync(SHOTS, { recursive: true })
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+}
+
+/** A page that may reach nothing but this machine; every other request is remembered in `strays`. */
+export async function open(browser: Browser, route: string, options: BrowserContextOptions = {}): Promise<{ page: Page; strays: string[] }> {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 1000 }, ...options })
+  const page = await context.newPage()
+  const strays: string[] = []
+  page.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url())
+    if (protocol.startsWith('http') && hostname !== '127.0.0.1') strays.push(request.url())
+  })
+  page.on('pageerror', (error) => strays.push(`error: ${error.message}`))
+  await page.goto(`${inject('page')}#/${route}`)
+  return { page, strays }
+}
+
+export async function connect(page: Page, name: string): Promise<void> {
+  await page.getByText('Connect', { exact: true }).click()
+  await page.getByRole('button', { name }).click()
+  await page.getByRole('button', { name: 'Disconnect' }).waitFor()
+}
+
+/** Presses a button of the demo bar and waits until it is done. */
+export async function demo(page: Page, button: string): Promise<void> {
+  await page.getByRole('contentinfo').getByRole('button', { name: button }).click()
+  await page.getByRole('contentinfo').getByText(/: done\.$/).waitFor({ timeout: 50_000 })
+}
+
+export interface Violation {
+  id: string
+  impact: string
+  nodes: { html: string }[]
+}
+
+/** No serious violation of accessibility. */
+export async function accessible(page: Page): Promise<void> {
+  await page.evaluate(AXE)
+  const found: Violation[] = await page.evaluate(
+    'axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations)',
+  )
+  const serious = found.filter((one) => ['serious', 'critical'].includes(one.impact))
+  expect(serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`)).toStrictEqual([])
+}
+
+export const shot = (page: Page, name: string) => page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true })
+
+/** What the Python client says of a vault. */
+export function vaultInPython(id: string): Record<string, unknown> {
+  const said = execFileSync('python', ['-m', 'bulkhead', 'vault', 'show', id, '--json'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, PYTHONPATH: ROOT, BULKHEAD_RPC_URL: inject('rpc'), BULKHEAD_DEPLOYMENT: inject('place') },
+  })
+  return JSON.parse(said) as Record<string, unknown>
+}
+
+/** A call of the node, past the page. */
+export async function rpc(method: string, ...params: unknown[]): Promise<unknown> {
+  const answer = await fetch(inject('rpc'), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  })
+  return ((await answer.json()) as { result: unknown }).result
+}

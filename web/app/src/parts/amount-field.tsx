@@ -1,0 +1,58 @@
+import { AmountError, parseAmount } from '@bulkhead/sdk'
+import { useId } from 'react'
+
+export interface Amount {
+  text: string
+  /** undefined while it is none */
+  value: bigint | undefined
+  error: string
+}
+
+export function readAmount(text: string, decimals: number, most?: bigint): Amount {
+  if (text.trim() === '') return { text, value: undefined, error: '' }
+  try {
+    const value = parseAmount(text, decimals)
+    if (value < 0n) return { text, value: undefined, error: 'That is below zero.' }
+    if (most !== undefined && value > most) return { text, value: undefined, error: 'That is more than there is.' }
+    return { text, value, error: '' }
+  } catch (error) {
+    if (!(error instanceof AmountError)) throw error
+    return { text, value: undefined, error: error.message }
+  }
+}
+
+/** A field for an amount; what was typed stays, whatever it was. */
+export function AmountField(props: {
+  label: string
+  unit: string
+  amount: Amount
+  onTyped: (text: string) => void
+  most?: { label: string; text: string } | undefined
+}) {
+  const id = useId()
+  const { label, unit, amount, onTyped, most } = props
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <div className="input">
+        <input
+          id={id}
+          className="num"
+          inputMode="decimal"
+          autoComplete="off"
+          value={amount.text}
+          onChange={(event) => onTyped(event.target.value)}
+          aria-invalid={amount.error !== ''}
+          aria-describedby={`${id}-said`}
+        />
+        <span className="soft">{unit}</span>
+        {most && (
+          <button type="button" onClick={() => onTyped(most.text)}>
+            {most.label}
+          </button>
+        )}
+      </div>
+      <p id={`${id}-said`} className="said">{amount.error}</p>
+    </div>
+  )
+}

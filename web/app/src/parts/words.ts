@@ -1,0 +1,102 @@
+// Numbers and states as people read them. What is unknown is said to be.
+import { type MarketState, format, toNumber } from '@bulkhead/sdk'
+
+export const UNKNOWN = 'unknown'
+const MAX_UINT = 2n ** 256n - 1n
+
+/** A wad in quote units, with no more digits than matter. */
+export function money(wad: bigint, digits?: number): string {
+  const size = Math.abs(toNumber(wad))
+  return format(wad, 18, digits ?? (size >= 10_000 ? 0 : size >= 1 || size === 0 ? 2 : 4))
+}
+
+/** A price drawn with as many digits as its size asks. */
+export function priceText(value: number): string {
+  const digits = value >= 10_000 ? 0 : value >= 100 ? 1 : value >= 1 ? 2 : 4
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace('-', '−')
+}
+
+export const quantityText = (wad: bigint): string => format(wad, 18, 6).replace(/\.?0+$/, '')
+
+export const percent = (wad: bigint, digits = 1): string => `${format(wad * 100n, 18, digits)} %`
+
+export function healthText(health: bigint): string {
+  return health === MAX_UINT ? 'no margin' : `${format(health, 18, 2)}×`
+}
+
+const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' })
+
+export const day = (seconds: number | bigint): string => dayFormat.format(Number(seconds) * 1000)
+
+/** A stretch of time in its two largest units. */
+export function span(seconds: number | bigint): string {
+  const all = Math.max(0, Math.floor(Number(seconds)))
+  const days = Math.floor(all / 86_400)
+  const hours = Math.floor((all % 86_400) / 3600)
+  const minutes = Math.floor((all % 3600) / 60)
+  if (days) return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`
+  if (hours) return minutes ? `${hours} h ${minutes} min` : `${hours} h`
+  return minutes ? `${minutes} min` : `${all} s`
+}
+
+const PRICE_STATES: Readonly<Record<string, string>> = {
+  active: 'price active',
+  none: 'no price: nothing can be opened; adding collateral always works',
+  expired: 'expired',
+  apart: 'two feeds disagree: opening waits until they agree or an hour has passed',
+  'sequencer-down': 'the chain’s sequencer was down: opening waits',
+  grace: 'prices are back; opening waits out the grace period',
+  waiting: 'the main feed is silent: opening waits an hour before the other one counts',
+  'window-open': 'the settlement window is open and a price of it is missing',
+  stale: 'price is stale: nothing can be opened; adding collateral always works',
+  'feed-failed': 'the feed does not answer: nothing can be opened; adding collateral always works',
+}
+
+/** A price state of the lens in words. */
+export const priceState = (state: string): string => PRICE_STATES[state] ?? state
+
+const ACTIVE = 2n
+const FRESH = 1n
+const NO_PRICE = 128n
+/** Why a price is not active (contracts/oracle/feeds.vy). */
+const REASONS: Readonly<Record<number, string>> = {
+  5: 'stale', 6: 'apart', 7: 'sequencer-down', 8: 'grace', 9: 'waiting', 10: 'window-open',
+}
+
+/** State of a snapshot, in the names of the lens where its bits tell them. */
+export function snapshotState(snapshot: MarketState['snapshot']): string {
+  if ((snapshot.status & NO_PRICE) !== 0n || snapshot.spot === 0n) return 'none'
+  if ((snapshot.status & ACTIVE) !== 0n) return 'active'
+  const reason = REASONS[Number((snapshot.status >> 8n) & 15n)]
+  return reason ?? ((snapshot.status & FRESH) !== 0n ? 'grace' : 'feed-failed')
+}
+
+const STATES: Readonly<Record<string, { word: string; tone: Tone }>> = {
+  empty: { word: 'empty', tone: 'soft' },
+  healthy: { word: 'healthy', tone: 'safe' },
+  covered: { word: 'fully collateralised', tone: 'safe' },
+  'margin-call': { word: 'margin call', tone: 'near' },
+  liquidatable: { word: 'liquidatable', tone: 'lost' },
+  flagged: { word: 'flagged', tone: 'lost' },
+  unknown: { word: 'price unknown', tone: 'soft' },
+  expired: { word: 'expired', tone: 'near' },
+  debt: { word: 'owes its expiry', tone: 'lost' },
+  claim: { word: 'claim open', tone: 'near' },
+}
+
+export type Tone = 'safe' | 'near' | 'lost' | 'soft'
+
+export const vaultState = (state: string): { word: string; tone: Tone } => STATES[state] ?? { word: state, tone: 'soft' }
+
+/** One leg as traders write it. */
+export function legText(leg: { kind: string; strike: bigint; quantity: bigint }): string {
+  const sign = leg.quantity < 0n ? '−' : '+'
+  const size = quantityText(leg.quantity < 0n ? -leg.quantity : leg.quantity)
+  if (leg.kind === 'cash') return `${sign}${size} cash`
+  return leg.kind === 'future' ? `${sign}${size} future` : `${sign}${size} ${leg.kind} ${priceText(toNumber(leg.strike))}`
+}
+
+export const shortAddress = (address: string): string => `${address.slice(0, 6)}…${address.slice(-4)}`
+
+/** Digits of a strike, as few as it has. */
+export const strikeText = (strike: bigint): string => format(strike, 8, 8).replace(/\.?0+$/, '')
