@@ -53,6 +53,10 @@ market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, wi
 app: $(STAMP) $(PAGE) ## the page in the browser: chain, contracts, two markets, makers, keeper, until Ctrl-C (PORT=8545 PAGE_PORT=8080)
 	@python -m scripts.app --port $(PORT) --page-port $(PAGE_PORT)
 
+.PHONY: documented-commands
+documented-commands: ## every command of README and docs, as written, from a clone set up from nothing (QUICK=1: not those of minutes)
+	@python3 -m tests.documented --fresh $(if $(QUICK),--quick)
+
 .PHONY: web
 web: $(PAGE) ## build the page into web/app/dist
 

@@ -7,6 +7,7 @@ here, which is what CI does. Needs nothing but Python. What is not run is listed
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,19 +48,26 @@ def main() -> int:
             if outcome.failure:
                 print(outcome.failure, flush=True)
         return 1 if failed else 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="documented-") as folder:
         place = clone(Path(folder).resolve())
         if given.fresh:
-            subprocess.run(["make", "setup"], cwd=place, env=environment(place), check=True)
+            subprocess.run(["make", "setup", "web"], cwd=place, env=environment(place), check=True)
         else:
             borrow(place)
         options = ["--inside", str(place), *(["--quick"] if given.quick else []), "--only", given.only]
         inside = [str(place / ".venv" / "bin" / "python"), "-m", "tests.documented", *options]
         beginning = alone()
         command = [*beginning, "bash", "-c", f'{UP}; exec "$@"', "bash", *inside] if beginning else inside
-        done = subprocess.run(command, cwd=place, env=environment(place), check=False)
+        process = subprocess.Popen(command, cwd=place, env=environment(place))
+        try:
+            code = process.wait()
+        finally:
+            # all that was started ends with it, also when this is ended from outside
+            process.kill()
+            process.wait()
     _listed()
-    return done.returncode
+    return code
 
 
 if __name__ == "__main__":

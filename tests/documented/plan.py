@@ -29,9 +29,10 @@ class RunBy:
 
 @dataclass(frozen=True)
 class Minutes:
-    """Takes minutes: `make documented-commands` runs it, the test does not."""
+    """Takes minutes: `make documented-commands` runs it, the test does not. With a `sign` as of `Serves`."""
 
     why: str
+    sign: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ Way = Typed | Serves | RunBy | Minutes | Listed
 DATA = Listed("needs the market data, which is not part of the project")
 NETWORK = Listed("needs a public node and an account with coins there")
 CI = Listed("is what CI runs, this included")
+MEASURES = Minutes("measures for a minute or more")
 SUITE = "the tests of that folder are part of `make test`"
 
 #: By the command as it stands in a document; for a line of a block without its comment.
@@ -55,9 +57,13 @@ PLAN: dict[str, Way] = {
     "make test": CI,
     "make test-boa": CI,
     "make test-ape": CI,
+    "make app": Minutes("builds the page first", "Ctrl-C"),
+    "make web": Minutes("builds the page"),
+    "make test-web": CI,
     "make lint": RunBy("tests/architecture/test_repository.py"),
     "make shell": Typed("make shell <<< 'bulkhead --version; exit'"),
     "python -m": Listed("is the beginning of a command"),
+    "make documented-commands": Listed("runs all of these"),
     "npm ci": Listed("is a part of `make setup`, which every run begins with"),
     "pip install '.[shard]'": Listed("is a part of `make setup`, for an environment of somebody else's"),
     "pre-commit install": Listed("needs pre-commit, which is the reader's own"),
@@ -70,12 +76,24 @@ PLAN: dict[str, Way] = {
     # --- deployments
     "ape run deploy --network ethereum:sepolia:node --url https://your.node --account your-ape-account": NETWORK,
     "ape run deploy --network ethereum:there:node --url https://your.node --account your-ape-account": NETWORK,
-    "ape run deploy": Typed("ape run deploy --url $BULKHEAD_RPC_URL --out out/again/addresses.json"),
+    "ape run deploy": RunBy("tests/integration/test_deploy.py"),
+    "ape run verify": RunBy("tests/integration/test_deploy.py"),
+    "ape run seed": RunBy("tests/integration/test_deploy.py"),
     "bulkhead market add SOL": RunBy("tests/commands/test_life_by_command.py"),
     "bulkhead govern execute 0x1a2b3c4d": RunBy("tests/integration/test_govern.py"),
     "make market": Serves("export OWNER_KEY"),
     "make market PULL=1": Serves("export OWNER_KEY"),
     # --- figures and generated pages
+    "python -m benchmarks.accuracy --docs": MEASURES,
+    "python -m benchmarks.batch": MEASURES,
+    "python -m benchmarks.brought_prices": MEASURES,
+    "python -m benchmarks.keeper": MEASURES,
+    "python -m benchmarks.keeper --rounds 6": MEASURES,
+    "python -m benchmarks.maker": MEASURES,
+    "python -m benchmarks.stops --docs": MEASURES,
+    "python -m benchmarks.gas": RunBy("tests/architecture/test_gas.py"),
+    "make gas": RunBy("tests/architecture/test_gas.py"),
+    "python -m tests.matrix": RunBy("tests/matrix/test_matrix.py"),
     "python -m benchmarks.crash": DATA,
     "python -m benchmarks.crash --docs": DATA,
     "python -m benchmarks.crash --idle": DATA,

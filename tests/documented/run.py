@@ -47,12 +47,17 @@ def skipped(way: Way | None, all_of_them: bool) -> bool:
     return isinstance(way, Listed | RunBy) or (isinstance(way, Minutes) and not all_of_them)
 
 
+def sign_of(way: Way | None) -> str:
+    """What a command prints once it serves; nothing where it ends by itself."""
+    return way.sign if isinstance(way, Serves | Minutes) else ""
+
+
 def script_of(blocks: list[Command], all_of_them: bool) -> str:
-    """The blocks of a page as one script, without the lines that are left out."""
+    """The blocks of a page as one script, without the lines that are left out or run until they are interrupted."""
     lines: list[str] = [BEFORE.get(blocks[0].page, "")]
     for line in (line for block in blocks for line in block.text.splitlines()):
         way = way_of(line)
-        if not skipped(way, all_of_them):
+        if not skipped(way, all_of_them) and not sign_of(way):
             lines.append(way.text if isinstance(way, Typed) else line)
     return "\n".join(lines)
 
@@ -124,12 +129,10 @@ class Place:
             yield Place(self.folder, {**self.environment, **told})
 
 
-def _one(place: Place, command: Command, all_of_them: bool) -> Outcome:
+def _one(place: Place, command: Command) -> Outcome:
     started, way = time.monotonic(), way_of(command.text)
-    if isinstance(way, Serves):
-        failure = place.serve(way.text or command.text, way.sign)
-    else:
-        failure = place.run(way.text if isinstance(way, Typed) else command.text)
+    text = way.text if isinstance(way, Typed | Serves) and way.text else command.text
+    failure = place.serve(text, sign_of(way)) if sign_of(way) else place.run(text)
     return Outcome(command, time.monotonic() - started, failure)
 
 
@@ -145,12 +148,15 @@ def outcomes(place: Place, all_of_them: bool, only: str = "") -> Iterator[Outcom
     found = [c for c in commands() if only in c.page or only in c.text]
     pages: dict[str, list[Command]] = {}
     for command in found:
-        if command.block and script_of([Command("", command.text, True)], all_of_them).strip():
+        if command.block and script_of([Command("", command.text, block=True)], all_of_them).strip():
             pages.setdefault(command.page, []).append(command)
     lines: dict[str, Command] = {}
-    for command in (c for c in found if not c.block and not skipped(way_of(c.text), all_of_them)):
-        lines.setdefault(command.text, command)
-    serving = [c for c in lines.values() if c.text.startswith("make market")]
+    single = [c for c in found if not c.block]
+    served = [line for c in found if c.block for line in c.text.splitlines() if sign_of(way_of(line))]
+    for command in [*single, *(Command("", COMMENT.sub("", line).strip()) for line in served)]:
+        if not skipped(way_of(command.text), all_of_them):
+            lines.setdefault(command.text, command)
+    serving = [c for c in lines.values() if c.text.startswith(("make market", "make app"))]
     for page in OWN_CHAIN:
         for block in [pages.pop(page)] if page in pages else []:
             chain = [b for b in block if "bulkhead govern" not in b.text]
@@ -158,13 +164,13 @@ def outcomes(place: Place, all_of_them: bool, only: str = "") -> Iterator[Outcom
             if rest := [b for b in block if b not in chain]:
                 pages[page] = rest
     for command in serving:
-        yield _one(place, command, all_of_them)
+        yield _one(place, command)
     with place.market() as beside:
         for blocks in pages.values():
             yield _page(beside, blocks, all_of_them)
         for command in lines.values():
             if command not in serving:
-                yield _one(beside, command, all_of_them)
+                yield _one(beside, command)
 
 
 def stale() -> list[str]:

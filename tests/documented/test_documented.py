@@ -56,7 +56,7 @@ def test_unknown__command_or_option__is_found():
 
 def test_plan__names_only_what_the_documents_name():
     assert stale() == []
-    assert isinstance(way_of("ape run deploy"), Typed)
+    assert isinstance(way_of("bulkhead explain VAULT"), Typed)
 
 
 def test_commands__as_written__run():
@@ -64,4 +64,4 @@ def test_commands__as_written__run():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1_800)
     told = [line for line in done.stdout.splitlines() if not line.startswith("not here")]
     assert done.returncode == 0, "\n".join(line for line in told if not line.startswith("ok "))
-    assert sum(line.startswith("ok ") for line in told) > 25
+    assert sum(line.startswith("ok ") for line in told) > 20
