@@ -18,7 +18,7 @@ from benchmarks.crash import data_folder
 from benchmarks.crash_page import cells, rounded, table
 from bulkhead.cli.calibrate import markets_of
 from bulkhead.risk.calibration import Node, defaults
-from bulkhead.risk.frontier import Choice, Effort, Grid, Row, Setting, Span, choose, fit, frontier
+from bulkhead.risk.frontier import Choice, Effort, Grid, Market, Row, Setting, Span, choose, fit, frontier
 from bulkhead.risk.frontier.choose import NOTHING, PEER, criterion
 from bulkhead.risk.frontier.write import plot
 from bulkhead.risk.nodes import NODES
@@ -49,9 +49,8 @@ def measure() -> dict[str, Any]:
     """The whole frontier and the fitted nodes, as they are kept."""
     folder = data_folder()
     markets = markets_of(sorted((folder / "ohlc").glob("*_1h_*")), folder / "crash")
-    spans = {"to 2021": FIT, "2022 to 2024": JUDGE}
-    found = {name: fit.measured(markets, s.first, s.last, FIT_HOURS) for name, s in spans.items()}
-    nodes = fit.nodes(found["to 2021"])
+    found = measured_nodes(markets)
+    nodes = fit.nodes(found["2018 to 2021"])
     grid = Grid(tuple(h * HOUR for h in HORIZONS), KAPPAS, (0,), nodes=(NODES, nodes))
     choice = choose(markets, FIT, JUDGE, grid, EFFORT, told)
     stressed = Grid(tuple(h * HOUR for h in STRESSED), KAPPAS, (STRESS_SHARE,))
@@ -62,6 +61,12 @@ def measure() -> dict[str, Any]:
     taken, why = criterion(rows, choice.peer[0], rows[choice.today].mean_im)
     choice = replace(choice, rows=rows, judged=judged, taken=taken, why=why)
     return kept_of(choice, found, nodes)
+
+
+def measured_nodes(markets: Sequence[Market]) -> dict[str, list[Node]]:
+    """Nodes by the years whose returns they are; by 2018 the long vol is mature in all of them."""
+    spans = {"2018 to 2021": (year(2018), year(2022)), "2022 to 2024": (year(2022), year(2025))}
+    return {name: fit.measured(markets, *span, FIT_HOURS) for name, span in spans.items()}
 
 
 def told(text: str) -> None:

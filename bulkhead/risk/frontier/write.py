@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 from html import escape
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def plot(choice: Choice) -> str:
     out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">mean IM of notional</text>')
     out.append(f'<text x="{EDGE}" y="{EDGE - 14}">idle vaults opened at IM that a calm week liquidates</text>')
     for number, ((horizon, share, fitted), some) in enumerate(sorted(lines.items())):
-        hue = number * 300 // max(len(lines), 1)
+        red, green, blue = (round(255 * part) for part in hls_to_rgb(number / (len(lines) + 1), 0.42, 0.65))
+        colour = f"#{red:02x}{green:02x}{blue:02x}"
         points = [at(row) for row in sorted(some, key=lambda r: r.mean_im)]
         path = " ".join(f"{x},{y}" for x, y in points)
         name = (
@@ -91,9 +93,9 @@ def plot(choice: Choice) -> str:
             + (", fitted nodes" if fitted else "")
         )
         dashes = ' stroke-dasharray="4 3"' if fitted else ""
-        out.append(f'<polyline points="{path}" fill="none" stroke="hsl({hue},65%,45%)" stroke-width="1.4"{dashes}/>')
+        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4"{dashes}/>')
         x, y = WIDTH - EDGE + 2, EDGE + 14 * number
-        out.append(f'<text x="{x}" y="{y}" text-anchor="end" fill="hsl({hue},65%,40%)">{name}</text>')
+        out.append(f'<text x="{x}" y="{y}" text-anchor="end" fill="{colour}">{name}</text>')
     out += [_dot(at(rows[choice.today]), "#000", "today"), _dot(at(peer), "#d9532c", PEER)]
     if choice.taken is not None:
         out.append(_dot(at(rows[choice.taken]), "#1f5fbf", "taken"))
