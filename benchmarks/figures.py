@@ -64,7 +64,7 @@ DIRECTIONS = 24
 #: Room around points and labels that no label may enter [pixels], and the length from which a label gets a line.
 ROOM, NEAR = 3.0, 12
 #: Orders in which labels are placed, of which the best counts, and how often each label is placed.
-ORDERS, ROUNDS = 12, 3
+ORDERS, ROUNDS = 8, 2
 
 Spot = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -72,10 +72,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a label may lie: its box, its line (points two pixels apart), its anchor and how far it is away."""
+    """Where a label may lie: its box, its line (points two pixels apart), both together, its anchor, how far away."""
 
     box: Box
     line: list[Spot]
+    whole: Box
     anchor: tuple[float, float, str]
     away: float
 
@@ -123,7 +124,9 @@ def _places(spot: Spot, width: float, height: float, scale: float, frame: Box, s
         line = _steps(spot, (_clip(spot[0], box[0], box[2]), _clip(spot[1], box[1], box[3]))) if away > NEAR else []
         # a line that runs over another point is the worse for it
         over = sum(any(_within(at, other) for at in line) for other in points if not _within(spot, other))
-        found.append(Place(box, line, (dx, dy, ha), away + 30 * over))
+        xs, ys = [box[0], box[2], spot[0]], [box[1], box[3], spot[1]]
+        whole = _box(min(xs), min(ys), max(xs), max(ys)) if line else box
+        found.append(Place(box, line, whole, (dx, dy, ha), away + 30 * over))
     if not found:
         raise ValueError("There is no room for a label.")
     return sorted(found, key=lambda place: place.away)
@@ -148,6 +151,8 @@ def _best(places: Sequence[Sequence[Place]]) -> list[Place]:
 
 def _clash(one: Place, other: Place) -> int:
     """How much two labels and their lines are in each other's way: 0 not, 1 by a line, more by their boxes."""
+    if not overlap(one.whole, other.whole):
+        return 0
     if overlap(one.box, other.box):
         return 100
     if any(_within(at, other.box) for at in one.line) or any(_within(at, one.box) for at in other.line):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.cli.output import Output, columns, printing
 from bulkhead.replay.price_paths.history import read_history, read_hours, read_window
 from bulkhead.risk import calibration
+from bulkhead.risk.nodes import NODES
 
 if TYPE_CHECKING:
     from bulkhead.risk.frontier import Choice, Grid, Market, Row, Setting
@@ -35,6 +37,7 @@ NOT_PRICES = {".md", ".txt"}
 @click.option("--horizons", default="4,6,8,10,12,14", show_default=True, help="Horizons to try, hours.")
 @click.option("--kappas", default="1.1:2.2:0.05", show_default=True, help="IM/MM to try: least:most:step.")
 @click.option("--shares", default="0,0.25", show_default=True, help="Shares of the stress vol to try.")
+@click.option("--fit-nodes", is_flag=True, help="Try nodes fitted to the years of the fit beside those in force.")
 @click.option("--stress-vol", default=0.75, show_default=True, help="The stress vol.")
 @click.option(
     "--vaults", default=30, show_default=True, type=click.IntRange(1, 10_000), help="Opened a week and crash."
@@ -52,6 +55,7 @@ def calibrate(
     horizons: str,
     kappas: str,
     shares: str,
+    fit_nodes: bool,
     stress_vol: float,
     vaults: int,
     plot: Path | None,
@@ -67,9 +71,9 @@ def calibrate(
     """
     if crashes is not None:
         grid = _grid(horizons, kappas, shares, stress_vol)
-        _choose(files, crashes, fit_to, grid, vaults, plot, write, out)
+        _choose(files, crashes, fit_to, grid, hours if fit_nodes else 0, vaults, plot, write, out)
         return
-    if plot or write:
+    if plot or write or fit_nodes:
         raise BadInput("A frontier needs --crashes, the folder of crashes it is measured on.")
     histories = [read_history(file, asset) for file in files]
     try:
@@ -114,7 +118,7 @@ def _grid(horizons: str, kappas: str, shares: str, stress_vol: float) -> Grid:
     return grid
 
 
-def _markets(files: Sequence[Path], folder: Path) -> list[Market]:
+def markets_of(files: Sequence[Path], folder: Path) -> list[Market]:
     """One market for each file, whose name begins with the asset's symbol, with its columns of the crashes."""
     from bulkhead.risk.frontier import Market
 
@@ -142,16 +146,17 @@ def _choose(
     folder: Path,
     fit_to: int,
     grid: Grid,
+    fit_hours: int,
     vaults: int,
     plot: Path | None,
     write: bool,
     out: Output,
 ) -> None:
-    from bulkhead.risk.frontier import Effort, Span, choose
+    from bulkhead.risk.frontier import Effort, Span, choose, fit
     from bulkhead.risk.frontier.write import HOME, constants
     from bulkhead.risk.frontier.write import plot as drawn
 
-    markets = _markets(files, folder)
+    markets = markets_of(files, folder)
 
     def year(number: int) -> int:
         return int(datetime(number, 1, 1, tzinfo=UTC).timestamp())
@@ -160,6 +165,12 @@ def _choose(
     for span, what in zip(spans, ("the fit", "the judgement"), strict=True):
         if any(not len(m.weeks(span.first, span.last)) for m in markets):
             raise BadInput(f"No whole week of the prices lies in the years of {what}.")
+    if fit_hours:
+        try:
+            fitted = fit.nodes(fit.measured(markets, spans[0].first, spans[0].last, fit_hours))
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+        grid = replace(grid, nodes=(*grid.nodes, fitted))
     choice = choose(markets, *spans, grid, Effort(vaults, vaults), told=out.note)
     earned = _pairs(files, markets, choice)
     if out.as_json:
@@ -203,12 +214,12 @@ def _print(choice: Choice, fit_to: int, out: Output) -> None:
         (f"to {fit_to}: fit", choice.rows, choice.peer[0]),
         (f"after {fit_to}: judgement", choice.judged, choice.peer[1]),
     ):
-        names = ("h", "kappa", "stress", "mean IM", "liquidated", *rows[0].losses, "moves > 25 %", "swing", "")
+        names = ("nodes", "h", "kappa", "stress", "mean IM", "liquidated", *rows[0].losses, "moves > 25 %", "swing", "")
         table = columns(*names, title=title, justify="right")
         for i in sorted(shown, key=lambda i: rows[i].mean_im):
             mark = " ".join(n for n, at in (("today", choice.today), ("taken", choice.taken)) if at == i)
             table.add_row(*_setting(rows[i].setting), *_figures(rows[i]), mark)
-        table.add_row("", "", "", *_figures(peer), PEER)
+        table.add_row("", "", "", "", *_figures(peer), PEER)
         out.table(None, table)
     out.line("Losses: mean over the crashes, bp of notional, by how late takers come; shown are settings that no other")
     out.line("beats in both mean IM and liquidations of the judgement, today's, and the one that was taken by the fit.")
@@ -218,6 +229,7 @@ def _print(choice: Choice, fit_to: int, out: Output) -> None:
 def _setting(setting: Setting | None) -> list[str]:
     assert setting is not None
     return [
+        "in force" if setting.nodes == NODES else "fitted",
         f"{setting.horizon_seconds / 3600:g} h",
         f"{setting.kappa_bps / 1e4:.2f}",
         f"{setting.stress_share_bps / 1e4:.0%}",

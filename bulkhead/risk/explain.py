@@ -252,7 +252,7 @@ def _greeks_parts(position: Position) -> tuple[Part, ...]:
     own = tuple(
         Part("floor of short options" if name == "floor" else name, getattr(terms, name), not by_es) for name in names
     )
-    return (*own, Part("0.7 of the ES model's margin", terms.es, by_es))
+    return (*own, Part("0.7 of the ES model's margin without decay", terms.es, by_es))
 
 
 def _static_parts(position: Position) -> tuple[Part, ...]:

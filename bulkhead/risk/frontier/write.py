@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 from html import escape
 from pathlib import Path
 
 from bulkhead.risk.calibrated import P_MILLI
 from bulkhead.risk.frontier.choose import PEER, Choice, Row
 from bulkhead.risk.frontier.setting import STRESSED_MORE, Setting
+from bulkhead.risk.nodes import NODES
 
 HOME = Path(__file__).resolve().parents[1] / "calibrated.py"
 WIDTH, HEIGHT, EDGE = 760, 420, 56
@@ -64,10 +66,10 @@ def plot(choice: Choice) -> str:
         x = EDGE + row.mean_im / most_x * (WIDTH - 2 * EDGE)
         return round(x, 1), round(HEIGHT - EDGE - row.liquidated / most_y * (HEIGHT - 2 * EDGE), 1)
 
-    lines: dict[tuple[int, int], list[Row]] = {}
+    lines: dict[tuple[int, int, bool], list[Row]] = {}
     for row in rows:
-        if row.setting:
-            lines.setdefault((row.setting.horizon_seconds, row.setting.stress_share_bps), []).append(row)
+        if s := row.setting:
+            lines.setdefault((s.horizon_seconds, s.stress_share_bps, s.nodes != NODES), []).append(row)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
         'font-size="11">',
@@ -80,14 +82,20 @@ def plot(choice: Choice) -> str:
         out.append(f'<text x="{EDGE - 6}" y="{y + 4:.0f}" text-anchor="end">{most_y * i / 5:.0%}</text>')
     out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">mean IM of notional</text>')
     out.append(f'<text x="{EDGE}" y="{EDGE - 14}">idle vaults opened at IM that a calm week liquidates</text>')
-    for number, ((horizon, share), some) in enumerate(sorted(lines.items())):
-        hue = number * 300 // max(len(lines), 1)
+    for number, ((horizon, share, fitted), some) in enumerate(sorted(lines.items())):
+        red, green, blue = (round(255 * part) for part in hls_to_rgb(number / (len(lines) + 1), 0.42, 0.65))
+        colour = f"#{red:02x}{green:02x}{blue:02x}"
         points = [at(row) for row in sorted(some, key=lambda r: r.mean_im)]
         path = " ".join(f"{x},{y}" for x, y in points)
-        name = f"h {horizon / 3600:g} h" + (f", stress {share / 1e4:.0%}" if share else "")
-        out.append(f'<polyline points="{path}" fill="none" stroke="hsl({hue},65%,45%)" stroke-width="1.4"/>')
+        name = (
+            f"h {horizon / 3600:g} h"
+            + (f", stress {share / 1e4:.0%}" if share else "")
+            + (", fitted nodes" if fitted else "")
+        )
+        dashes = ' stroke-dasharray="4 3"' if fitted else ""
+        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4"{dashes}/>')
         x, y = WIDTH - EDGE + 2, EDGE + 14 * number
-        out.append(f'<text x="{x}" y="{y}" text-anchor="end" fill="hsl({hue},65%,40%)">{name}</text>')
+        out.append(f'<text x="{x}" y="{y}" text-anchor="end" fill="{colour}">{name}</text>')
     out += [_dot(at(rows[choice.today]), "#000", "today"), _dot(at(peer), "#d9532c", PEER)]
     if choice.taken is not None:
         out.append(_dot(at(rows[choice.taken]), "#1f5fbf", "taken"))

@@ -15,7 +15,21 @@ from click.testing import CliRunner
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.cli import main
 from bulkhead.risk import calibrated
-from bulkhead.risk.frontier import Choice, Effort, Grid, Market, Row, Setting, Span, Window, frontier, measure, pairs
+from bulkhead.risk.calibration import Node
+from bulkhead.risk.frontier import (
+    Choice,
+    Effort,
+    Grid,
+    Market,
+    Row,
+    Setting,
+    Span,
+    Window,
+    fit,
+    frontier,
+    measure,
+    pairs,
+)
 from bulkhead.risk.frontier.choose import NOTHING, criterion, nearest, peer
 from bulkhead.risk.frontier.setting import BOUNDS, STRESSED_MORE
 from bulkhead.risk.frontier.write import best, constants, plot
@@ -164,6 +178,23 @@ def test_gains__of_a_pair__grow_with_moves_beyond_the_margin(market: Market) -> 
     assert min(pairs.gains(wild, path, sigma, Setting()).values()) > 0
 
 
+def test_fit__nodes_of_prices__have_three_tails_a_side(market: Market) -> None:
+    found = fit.measured([market], 0, 2**40, 14)
+    assert [node.p for node in found] == [p / 1e3 for p in calibrated.P_MILLI]
+    assert found == sorted(found, key=lambda node: node.z)
+    usual = [Node(z / 1e3, p / 1e3, 0) for z, p in zip(calibrated.Z_MILLI, calibrated.P_MILLI, strict=True)]
+    fitted = fit.nodes([replace(node, z=node.z * 0.8) for node in usual])
+    assert min(abs(z) for z in (*fitted[:3], *fitted[9:])) == round(fit.LEAST * 1e3) * 10**15
+    assert [z / fitted[0] for z in fitted] == pytest.approx([node.z / usual[0].z for node in usual], abs=2e-4)
+
+
+def test_fit__tails_that_the_engine_does_not_know__refused() -> None:
+    flat = [Node(z / 1e3 * (0.5 if i == 2 else 1), p / 1e3, 0)
+            for i, (z, p) in enumerate(zip(calibrated.Z_MILLI, calibrated.P_MILLI, strict=True))]  # fmt: skip
+    with pytest.raises(ValueError, match="three on each side"):
+        fit.nodes(flat)
+
+
 # --- the command ------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +230,8 @@ def test_calibrate__crashes__prints_the_frontier_and_draws_it(tmp_path: Path) ->
     assert len(found["rows"]) == len(found["judged"]) == 6
     assert found["rows"][0]["setting"]["horizon_seconds"] == 28_800
     assert found["pairs"]["today"][1] < 0
+    both = json.loads(run(hours, "--crashes", crashes, *small, "--fit-nodes", "--json").stdout)
+    assert len({tuple(row["setting"]["nodes"]) for row in both["rows"]}) == 2 and both["rows"][:6] == found["rows"]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +255,7 @@ def test_calibrate__bad_files__one_sentence_and_nothing_written(tmp_path: Path) 
     hours, crashes = write_market(tmp_path, days=300)
     cases = {
         "needs --crashes": (hours, "--write"),
+        "A frontier needs": (hours, "--fit-nodes"),
         "There is no folder": (hours, "--crashes", tmp_path / "none"),
         "too few": (hours, "--crashes", crashes),
         "asset's symbol": (hours.rename(tmp_path / "1h.csv"), "--crashes", crashes),
