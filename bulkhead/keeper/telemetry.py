@@ -67,6 +67,8 @@ class Health:
         interval: Seconds between blocks, 0 while unknown or irregular.
         heard_at: When a node last answered with a head [monotonic seconds].
         finished_at: When a tick last finished.
+        cannot_send: Why nothing can be sent, empty when it can.
+        details: What keeps it from its work though it runs: sentences by what they are about.
     """
 
     head: int = -1
@@ -75,11 +77,15 @@ class Health:
     heard_at: float = field(default_factory=time.monotonic)
     news_at: float = field(default_factory=time.monotonic)
     finished_at: float = field(default_factory=time.monotonic)
+    cannot_send: str = ""
+    details: dict[str, str] = field(default_factory=dict)
 
     def complaint(self) -> str:
         """What is wrong, empty when nothing is."""
         now = time.monotonic()
         patience = max(LATE_BLOCKS * self.interval, LEAST_SECONDS)
+        if self.cannot_send:
+            return self.cannot_send
         if self.head - self.finished >= LATE_BLOCKS and self.finished >= 0:
             return f"{self.head - self.finished} blocks without a finished tick"
         if self.finished < 0 and now - self.finished_at > patience:
@@ -121,7 +127,8 @@ class Server:
     async def _healthz(self, request: web.Request) -> web.Response:
         del request
         complaint = self.health.complaint()
-        body = {"head": self.health.head, "finished": self.health.finished, "complaint": complaint}
+        body: dict[str, object] = {"head": self.health.head, "finished": self.health.finished, "complaint": complaint}
+        body["details"] = self.health.details
         return web.json_response(body, status=503 if complaint else 200)
 
     async def _metrics(self, request: web.Request) -> web.Response:
