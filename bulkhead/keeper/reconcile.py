@@ -184,7 +184,6 @@ def _record(vault_id: int, told: Any, block: int) -> VaultRecord:
         market=word.market,
         model=word.model,
         custody=told.vault.custody,
-        opened_block=block,
         updated_block=block,
         word=word,
         terms=terms,

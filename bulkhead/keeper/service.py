@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from bulkhead.chain.connection import Connection
@@ -32,6 +33,7 @@ from bulkhead.keeper.plan import Action, Fix, Flag, FlagMany, KeeperState, Polic
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.schedule import BlockSchedule, Pace
 from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.status import status_of
 from bulkhead.keeper.telemetry import Health, Metrics
 from bulkhead.risk.words import WAD
 
@@ -379,6 +381,7 @@ class Keeper:
         if self.sender.counts.poor and self.sender.balance < LEAST_COINS:
             details[f"no-funds:{self.sender.address}"] = "The keeper cannot pay for gas."
         self.health.details = details
+        self.health.status = partial(status_of, state, self.policy, self.sender, self.providers)
 
     def _tell_nodes(self) -> None:
         """Tells of nodes that are not believed, each by its name."""
