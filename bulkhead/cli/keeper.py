@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.cli.output import Output, printing
 from bulkhead.keeper.config import Settings, load
 from bulkhead.keeper.plan import ROLES
+from bulkhead.progress import doing
 
 #: Options that every process of a keeper has, and the name each has as a setting.
 COMMON: tuple[Callable[[Any], Any], ...] = (
@@ -67,3 +69,15 @@ def keeper_worker(index: int, config: Path | None, rpc: tuple[str, ...], **optio
     from bulkhead.keeper.launch import work
 
     asyncio.run(work(settings_of(config, rpc, options), sys.stdout, index))
+
+
+@keeper.command("status")
+@click.option("--at", default="127.0.0.1:9100", show_default=True, help="host:port that the keeper listens on.")
+@printing
+def keeper_status(at: str, out: Output) -> None:
+    """What a running keeper holds, is exposed to, has in flight, and which nodes it does not believe and why."""
+    from bulkhead.keeper.status import fetch, lines_of
+
+    with doing(f"asking the keeper at {at}"):
+        found = fetch(at)
+    out.show(found, lines_of(found))

@@ -8,6 +8,7 @@ from typing import Any
 from bulkhead.chain.connection import Connection
 from bulkhead.keeper import plan
 from bulkhead.keeper.brought import BringSamples, BringSpot
+from bulkhead.keeper.mandates import RunMandate
 from bulkhead.keeper.plan import Action
 
 #: Rounds that one poke may fold in.
@@ -26,6 +27,7 @@ SINGLE: dict[type, tuple[str, str]] = {
     plan.Refill: ("Pool", "refill"),
     plan.Tidy: ("Pool", "collect"),
     plan.Repay: ("Settlement", "repay"),
+    RunMandate: ("AutoTopUp", "top_up"),
 }
 #: Actions whose only argument is a cell.
 OF_CELL: dict[type, tuple[str, str]] = {
@@ -104,9 +106,11 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
     worth = action.profit if isinstance(action, plan.Take) else getattr(action, "worth", 0)
     name = f"{contract}.{function}"
     patient = not isinstance(
-        action, plan.Flag | plan.FlagMany | plan.Take | plan.TopUp | plan.Open | plan.Approve | BringSpot
+        action, plan.Flag | plan.FlagMany | plan.Take | plan.TopUp | plan.Open | plan.Approve | RunMandate | BringSpot
     )
-    room = ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp | BringSpot | BringSamples) else 0
+    room = (
+        ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp | RunMandate | BringSpot | BringSamples) else 0
+    )
     if isinstance(action, plan.Take):
         room = ROOM * len(action.vault_ids)
     data, value = found.encode(function, *arguments), 0

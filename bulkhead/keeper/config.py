@@ -25,7 +25,7 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.chain.files import read_text
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.fees import GWEI, FeePolicy
-from bulkhead.keeper.plan import ROLES, Policy
+from bulkhead.keeper.plan import ROLES, Limits, Policy
 from bulkhead.keeper.price_sources import FileSource, HermesSource, PriceSource, RedStoneSource
 
 PREFIX = "BULKHEAD_KEEPER_"
@@ -154,6 +154,24 @@ class Settings(BaseSettings):
     roles: Annotated[list[str], NoDecode] = list(ROLES)
     min_bonus: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     min_profit: Decimal = Field(default=Decimal(1), ge=0)
+    #: Least tip for which an owner's mandate is run.
+    min_tip: Decimal = Field(default=Decimal("0.5"), ge=0)
+    #: Most tokens in own vaults of one market; 0 for no limit.
+    max_capital: Decimal = Field(default=Decimal(0), ge=0)
+    #: Share of a market's tokens that takes leave in the wallet, for the own vaults.
+    keep_free: Decimal = Field(default=Decimal("0.1"), ge=0, lt=1)
+    #: Most exposure of own vaults over all markets, 0 for no limit: delta, a point of vol, notional.
+    max_delta: Decimal = Field(default=Decimal(0), ge=0)
+    max_vega: Decimal = Field(default=Decimal(0), ge=0)
+    max_notional: Decimal = Field(default=Decimal(0), ge=0)
+    #: Share of those limits that one expiry may use up.
+    expiry_share: Decimal = Field(default=Decimal(1), gt=0, le=1)
+    #: Own vaults below this health are brought to that one.
+    own_health: Decimal = Field(default=Decimal("1.4"), ge=1)
+    own_target: Decimal = Field(default=Decimal("1.8"), le=100)
+    #: For operators who also deposit in insurance or pools: what an unsafe vault may cost them, as a share of its
+    #: maintenance margin. A flag is worth that much gas beyond its tip.
+    stake: Decimal = Field(default=Decimal(0), ge=0, le=1)
     dry_run: bool = False
     #: Most flags in one transaction, where many are due at once; behind a Redis each goes to its worker.
     flag_batch: int = Field(default=8, ge=1, le=32)
@@ -182,6 +200,8 @@ class Settings(BaseSettings):
     listen: str = ""
     #: Environment variable with the webhook's URL.
     webhook_env: str = "BULKHEAD_WEBHOOK"
+    #: The process ends, to be started again, after so long with /healthz at 503; 0 for never.
+    restart_seconds: float = Field(default=0.0, ge=0)
     cooldown_seconds: float = Field(default=900.0, ge=0)
 
     # --- many machines
@@ -200,6 +220,14 @@ class Settings(BaseSettings):
             return json.loads(value)  # its error is a ValueError, so a sentence
         parts = [part.strip() for part in value.split(",") if part.strip()]
         return [{"url": part} for part in parts] if info.field_name == "providers" else parts
+
+    @model_validator(mode="after")
+    def _fits(self) -> Settings:
+        if self.own_target < self.own_health + Decimal("0.05"):
+            raise ValueError("own_target is at least own_health and 0.05")
+        if 0 < self.max_capital < self.min_profit:
+            raise ValueError("max_capital is below min_profit: no take could ever pay that")
+        return self
 
     @field_validator("listen")
     @classmethod
@@ -238,6 +266,14 @@ class Settings(BaseSettings):
             roles=frozenset(self.roles),
             min_bonus=int(self.min_bonus.scaleb(18)),
             min_profit=int(self.min_profit.scaleb(18)),
+            min_tip=int(self.min_tip.scaleb(18)),
+            max_capital=int(self.max_capital.scaleb(18)),
+            keep_free=int(self.keep_free.scaleb(18)),
+            limits=Limits(*(int(most.scaleb(18)) for most in (self.max_delta, self.max_vega, self.max_notional))),
+            expiry_share=int(self.expiry_share.scaleb(18)),
+            stake=int(self.stake.scaleb(18)),
+            own_health=int(self.own_health.scaleb(18)),
+            own_target=int(self.own_target.scaleb(18)),
             flag_batch=1 if self.redis else self.flag_batch,
         )
 

@@ -6,10 +6,11 @@ the vault is fine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bulkhead.chain.lens import VaultView
 from bulkhead.keeper.brings import holds_poke, plan_brings
+from bulkhead.keeper.mandates import HOLD_BLOCKS, RunMandate
 from bulkhead.keeper.plan import (
     Absorb,
     Action,
@@ -32,9 +33,8 @@ from bulkhead.keeper.plan import (
     Sweep,
     Take,
     Tidy,
-    TopUp,
 )
-from bulkhead.keeper.takes import plan_takes
+from bulkhead.keeper.takes import plan_takes, plan_top_ups
 from bulkhead.keeper.windows import CLOCK_SECONDS, plan_fixes, plan_observes
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Status
@@ -60,7 +60,7 @@ FLAG_TIP, END_TIP = 50, 30
 BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSError)
 
 #: Decides what one role does.
-Plan = Callable[[KeeperState, Policy], list[Action]]
+Plan = Callable[[KeeperState, Policy], Sequence[Action]]
 
 
 def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception], None] | None = None) -> list[Action]:
@@ -74,8 +74,9 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
     plans: tuple[tuple[str, Plan], ...] = (
         ("bring", plan_brings),
         ("clear", _clears),
+        ("top_up", plan_mandates),
         ("flag", _flags),
-        ("tend", _top_ups),
+        ("tend", plan_top_ups),
         ("take", plan_takes),
         ("absorb", _absorbs),
         # after what was decided on this very state: a poke may move the margins a little
@@ -120,10 +121,18 @@ def _pokes(state: KeeperState, policy: Policy) -> list[Action]:
 
 
 def _flags(state: KeeperState, policy: Policy) -> list[Action]:
+    # what an owner's mandate is about to mend is left to it, for a block
+    mended = {a.vault_id for a in plan_mandates(state, policy)} if "top_up" in policy.roles else set()
+    mended -= {due.vault_id for due in state.top_ups if state.block - due.since >= HOLD_BLOCKS}
     unsafe = [
         v
         for v in state.vaults.values()
-        if policy.mine(v.vault_id) and state.live(v) and not v.flagged and not state.own(v) and v.liquidatable
+        if policy.mine(v.vault_id)
+        and state.live(v)
+        and not v.flagged
+        and not state.own(v)
+        and v.liquidatable
+        and v.vault_id not in mended
     ]
     certain = [v for v in unsafe if state.active(v.cell)]
     # the worst first: should the batch not fit a block, what is left out is the least urgent
@@ -139,7 +148,7 @@ def _certain_flags(state: KeeperState, policy: Policy, certain: list[VaultView])
 
     def worth(vault: VaultView) -> int:
         bonus = policy.min_bonus * vault.maintenance_margin // WAD if "take" in policy.roles else 0
-        return _tip(vault.deposit, FLAG_TIP) + bonus
+        return _tip(vault.deposit, FLAG_TIP) + bonus + policy.stake * vault.maintenance_margin // WAD
 
     cells: dict[tuple[int, int], list[VaultView]] = {}
     for vault in certain:
@@ -161,6 +170,16 @@ def _certain_flags(state: KeeperState, policy: Policy, certain: list[VaultView])
 def _tip(deposit: int, percent: int) -> int:
     """Share of a liquidation deposit [wad quote], from 1e-6 quote."""
     return deposit * percent // 100 * MICRO
+
+
+def plan_mandates(state: KeeperState, policy: Policy) -> list[RunMandate]:
+    """Top-ups that owners have asked for, the best paid first."""
+    found: list[RunMandate] = []
+    for due in state.top_ups:
+        worth = due.tip * state.markets[due.market].native if due.market in state.markets else 0
+        if worth and worth >= policy.min_tip and policy.mine(due.vault_id):
+            found.append(RunMandate(due.vault_id, worth))
+    return sorted(found, key=lambda action: -action.worth)
 
 
 def _clears(state: KeeperState, policy: Policy) -> list[Action]:
@@ -234,23 +253,6 @@ def _of_pool(state: KeeperState, vault: VaultView) -> bool:
     if market is None or not market.pool:
         return False
     return vault.owner.lower() == market.pool.lower() and vault.epoch == 0
-
-
-def _top_ups(state: KeeperState, policy: Policy) -> list[Action]:
-    found: list[Action] = []
-    left = {index: market.wallet for index, market in state.markets.items()}
-    for vault in state.vaults.values():
-        if not state.own(vault) or not state.live(vault) or vault.maintenance_margin == 0 or not state.tradable(vault):
-            continue
-        if vault.covered or vault.equity * WAD >= policy.own_health * vault.maintenance_margin:
-            continue
-        market = state.markets[vault.market]
-        wanted = policy.own_target * vault.maintenance_margin // WAD - vault.equity
-        amount = min(-(-wanted // market.native), left[vault.market])
-        if amount > 0:
-            left[vault.market] -= amount
-            found.append(TopUp(vault.vault_id, vault.market, amount))
-    return found
 
 
 def _settles(state: KeeperState, policy: Policy) -> list[Action]:

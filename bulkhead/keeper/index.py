@@ -75,7 +75,9 @@ class Shelf:
             records=found,
         )
 
-    def unsafe(self, snapshot: Snapshot, risk: RiskWord, spot: float | None = None, slack: float = SLACK) -> Any:
+    def unsafe(
+        self, snapshot: Snapshot, risk: RiskWord, spot: float | None = None, slack: float | Floats = SLACK
+    ) -> Any:
         """Which vaults are below MM plus slack, at the snapshot or at another spot; what is no number is unsafe."""
         if not len(self.ids):
             return np.zeros(0, np.bool_)
@@ -235,6 +237,27 @@ class Index:
             self._shelves[cell] = shelf
             self._fresh[cell] = set()
         return shelf
+
+    def below(self, views: Mapping[Cell, CellView], levels: Mapping[int, float]) -> set[int]:
+        """Vaults whose health may be below a level of their own; what the mirror cannot value is."""
+        cells: dict[Cell, list[VaultRecord]] = {}
+        for vault_id in levels:
+            cell = self._where.get(vault_id)
+            if cell is not None:
+                cells.setdefault(cell, []).append(self._members[cell][vault_id])
+        found: set[int] = set()
+        for cell, records in cells.items():
+            view = views.get(cell)
+            try:
+                if view is None or not view.snapshot.seconds or not view.snapshot.spot:
+                    continue
+                shelf = Shelf.of(records, view.decimals)
+                slack = np.array([levels[r.vault_id] - 1 for r in records])
+                mask = shelf.unsafe(view.snapshot, RiskWord.unpack(view.risk), slack=slack)
+                found |= {int(i) for i in shelf.ids[mask]}
+            except (ValueError, ArithmeticError):
+                found |= {r.vault_id for r in records}
+        return found
 
     @property
     def due(self) -> bool:

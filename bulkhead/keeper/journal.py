@@ -130,9 +130,7 @@ class Journal:
             if "value" not in [row[1] for row in self._db.execute("PRAGMA table_info(attempts)")]:
                 self._db.execute(ADDED)
         except (sqlite3.Error, OSError) as error:
-            raise BadInput(
-                f"The journal {path} cannot be opened ({error}): is it another keeper's? Each account wants its own."
-            ) from None
+            raise BadInput(_cure(path, error)) from None
         self.chain, self.account = chain, account
 
     def __enter__(self) -> Journal:
@@ -205,3 +203,18 @@ class Journal:
                 )
             )  # fmt: skip
         return found
+
+
+def _cure(path: Path | str, error: Exception) -> str:
+    """What is wrong with a journal that cannot be opened, and what to do."""
+    words = str(error).lower()
+    if "malformed" in words or "not a database" in words or "corrupt" in words:
+        return (
+            f"The journal {path} is damaged ({error}): move it away. The keeper then starts anew from the chain, "
+            "and what is still in flight under its old nonces it replaces or lets pass, never sends twice."
+        )
+    if "readonly" in words or "read-only" in words or isinstance(error, PermissionError):
+        return f"The journal {path} cannot be written ({error}): give its folder to the keeper's user."
+    if "full" in words or "no space" in words:
+        return f"The journal {path} cannot be written ({error}): make room on its disk."
+    return f"The journal {path} cannot be opened ({error}): is it another keeper's? Each account wants its own."

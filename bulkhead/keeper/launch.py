@@ -29,6 +29,7 @@ from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
+from bulkhead.keeper.watchdog import Watchdog
 
 NO_SHARD = "Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({})."
 #: `--once` waits so long for the receipts of what it sent.
@@ -168,9 +169,12 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
             raise BadInput(f"Nothing can be served on {settings.listen}: {error.strerror}.") from None
         log("listening", host=server.host, port=server.port)
     keeper.catch_signals()
+    watchdog = Watchdog(keeper.health, settings.restart_seconds, log)
+    watchdog.start()
     try:
         await keeper.run()
     finally:
+        watchdog.stop()
         if server is not None:
             await server.stop()
     return keeper.last

@@ -13,6 +13,7 @@ from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_hex, to_int
+from bulkhead.keeper.mandates import MandateTerms
 
 #: Logs of so many blocks are asked for at once, and so many ranges at one go; after a failure one range a go, until so
 #: many have been answered. What a node refuses is split further by `chain/exchange`.
@@ -30,6 +31,7 @@ class LogNotes:
         deficits: Recorded deficits of vaults [1e-6 quote].
         reserves: What cells may cost insurance, as recorded [native].
         uninsured: Cells whose draws from insurance have not ended.
+        mandates: Owners' standing orders to top vaults up, by vault.
         ramps: Parameters on their way, by (market, name): (target, when the next step is due [unix seconds]).
     """
 
@@ -40,6 +42,7 @@ class LogNotes:
     deficits: dict[int, int] = field(default_factory=dict)
     reserves: dict[Cell, int] = field(default_factory=dict)
     uninsured: set[Cell] = field(default_factory=set)
+    mandates: dict[int, MandateTerms] = field(default_factory=dict)
 
     def copy(self) -> LogNotes:
         """Another one with the same content."""
@@ -91,6 +94,10 @@ class LogNotes:
             _put(self.reserves, (int(made.market), int(made.expiry)), int(made.reserve))
         elif log.event == "CellInsured":
             (self.uninsured.discard if made.ended else self.uninsured.add)((int(made.market), int(made.expiry)))
+        elif log.event == "MandateSet":
+            self.mandates[int(made.vault_id)] = MandateTerms(made.trigger / 10**18, int(made.expires_at))
+        elif log.event == "MandateEnded":
+            self.mandates.pop(int(made.vault_id), None)
         elif log.event == "CellSwept":
             self.settled.discard((int(made.market), int(made.expiry)))
 
@@ -108,6 +115,7 @@ class LogReader:
 
     def __init__(self, chain: Connection) -> None:
         self.chain = chain
+        self.speakers = {n: chain.contracts[n] for n in (*chain.speakers, "AutoTopUp") if n in chain.contracts}
         self._doubts = 0
 
     @property
@@ -116,7 +124,7 @@ class LogReader:
         return LOG_BLOCKS
 
     def _addresses(self) -> list[str]:
-        return [c.address for c in self.chain.speakers.values()]
+        return [c.address for c in self.speakers.values()]
 
     def between(self, first: int, last: int) -> Call:
         """Asks for the logs of a range of blocks, both ends included."""
@@ -164,7 +172,7 @@ class LogReader:
                 raise NodeUnavailable("The node sent something that is no list of logs.")
             entries.extend(part)
         try:
-            return decode_logs(entries, self.chain.speakers)
+            return decode_logs(entries, self.speakers)
         except (KeyError, TypeError, AttributeError) as error:
             raise NodeUnavailable(f"The node sent a log without {error}.") from None
 

@@ -18,6 +18,7 @@ from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.disputes import disputed, doubt
 from bulkhead.keeper.expiry_proofs import ExpiryProver
 from bulkhead.keeper.index import Index
+from bulkhead.keeper.mandates import NEAR, DueTopUp
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.outcomes import Outcome
 from bulkhead.keeper.plan import ROLES, ExpiryProof, KeeperState, MarketView, Quote
@@ -60,6 +61,8 @@ class Observer:
         # a flagged vault is read again at every block only for those who act on it
         self._quoting = bool(roles & {"take", "absorb"})
         self._minding = self._quoting or bool(roles & {"clear", "refresh"})
+        self._topping = "top_up" in roles and "AutoTopUp" in chain.contracts
+        self._due_since: dict[int, int] = {}
         self._claiming, self._refreshing = "claim" in roles, "refresh" in roles
         self.discovery = Discovery(chain, providers)
         self.index = Index()
@@ -173,6 +176,7 @@ class Observer:
         quoted = self._minded() - set(look.quotes) if self._quoting else set()
         self.queries.quotes(second, self.discovery.book.vaults, quoted, head)
         self.queries.vaults(second, due - set(look.vaults) - set(look.again))
+        self.queries.top_ups(second, self._mandated(look, head))
         again, look.again = look.again, []
         self.queries.vaults(second, set(again) & due, chunk=1)
         await self._ask(look, second, head)
@@ -193,6 +197,24 @@ class Observer:
             replies = [error] * len(wanted.queries)
         self._sort(look, wanted, replies)
         doubt(look, wanted, others)
+
+    def _mandated(self, look: Look, head: Head) -> set[int]:
+        """Vaults with a mandate whose trigger may be reached."""
+        if not self._topping:
+            return set()
+        mandates = self.discovery.notes.mandates
+        levels = {i: terms.trigger * NEAR for i, terms in mandates.items() if terms.expires_at > head.timestamp}
+        return self.registry.existing(self.index.below(look.cells, levels))
+
+    def _due_top_ups(self, look: Look, head: Head) -> tuple[DueTopUp, ...]:
+        book = self.discovery.book.vaults
+        # only while it stays due: what has failed since is not waited for again
+        self._due_since = {i: min(self._due_since.get(i, head.number), head.number) for i in look.top_ups}
+        return tuple(
+            DueTopUp(i, book[i].market, amount, tip, self._due_since[i])
+            for i, (amount, tip) in sorted(look.top_ups.items())
+            if i in book
+        )
 
     async def ask(self, look: Look, wanted: QueryBatch, head: Head) -> None:
         """Asks, sorts, and asks again one by one of chunks that failed.
@@ -226,6 +248,9 @@ class Observer:
                 elif name == "insure" and "nothing-to-insure" in str(reply):
                     # its seven days are over
                     self.discovery.notes.uninsured.discard(what)
+            elif name == "top-ups":
+                told = zip(what, reply, strict=False)
+                look.top_ups.update({i: (t.amount, t.tip) for i, t in told if not t.reason})
             elif name == "cell":
                 look.cells[what] = cell_view(what, reply)
             elif name == "quote":
@@ -296,6 +321,7 @@ class Observer:
             observed=dict(self._observed),
             flagging=self._flagging(head),
             brought=await self._brought(head),
+            top_ups=self._due_top_ups(look, head),
             ramps={key: due for key, (_, due) in notes.ramps.items()},
         )
 

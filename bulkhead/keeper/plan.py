@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import CellView, VaultView
 from bulkhead.keeper.brought import BringSamples, BringSpot, BroughtFeed
+from bulkhead.keeper.mandates import DueTopUp, RunMandate
 from bulkhead.risk.words import WAD
 
 #: What a keeper can be asked to do; each part can be left to others.
 ROLES = (
-    "flag", "take", "absorb", "clear", "settle", "claim", "poke", "fix", "sweep", "refresh", "tend",
+    "top_up", "flag", "take", "absorb", "clear", "settle", "claim", "poke", "fix", "sweep", "refresh", "tend",
     "advance", "bring",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most that own vaults are exposed to, 0 for no limit [wad quote]: value of delta, a point of vol, notional."""
+
+    delta: int = 0
+    vega: int = 0
+    notional: int = 0
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,12 @@ class Policy:
         roles: Which of `ROLES` it plays.
         min_bonus: Least bonus share at which it takes [wad].
         min_profit: Least gain at mark for which it takes [wad quote].
+        min_tip: Least tip for which it runs an owner's mandate [wad quote].
+        max_capital: Most tokens in own vaults of one market, 0 for no limit [wad quote].
+        keep_free: Share of the tokens of a market that takes leave in the wallet [wad].
+        limits: Most exposure in all.
+        expiry_share: Share of those limits that one expiry may use up [wad].
+        stake: Share of a vault's maintenance margin that its flag is worth to the operator beyond the tip [wad].
         min_fraction: Least share of a vault worth a transaction [wad].
         own_health: Health below which it adds to its own vaults [wad].
         own_target: Health to which it then brings them [wad].
@@ -36,6 +52,12 @@ class Policy:
     roles: frozenset[str] = frozenset(ROLES)
     min_bonus: int = WAD // 10
     min_profit: int = WAD
+    min_tip: int = WAD // 2
+    max_capital: int = 0
+    keep_free: int = 0
+    limits: Limits = Limits()
+    expiry_share: int = WAD
+    stake: int = 0
     min_fraction: int = WAD // 20
     own_health: int = 14 * WAD // 10
     own_target: int = 18 * WAD // 10
@@ -145,6 +167,7 @@ class KeeperState:
         observed: When the clock of each cell in its settlement window was last recorded [unix seconds].
         ramps: When the next step of each parameter on its way is due, by (market, name) [unix seconds].
         brought: Feeds whose prices this keeper brings.
+        top_ups: Owners' mandates that can be used now.
     """
 
     block: int
@@ -170,6 +193,7 @@ class KeeperState:
     flagging: frozenset[int] = frozenset()
     ramps: Mapping[tuple[int, str], int] = field(default_factory=dict)
     brought: tuple[BroughtFeed, ...] = ()
+    top_ups: tuple[DueTopUp, ...] = ()
 
     def live(self, vault: VaultView) -> bool:
         """Whether the vault is in a cell that still trades."""
@@ -384,5 +408,5 @@ class Advance:
 
 Action = (
     Poke | Observe | Flag | FlagMany | Clear | Absorb | Refill | Tidy | Approve | Open | Take | TopUp | Fix | Settle
-    | Claim | Repay | Sweep | Refresh | Reserve | Insure | Collect | Advance | BringSpot | BringSamples
+    | Claim | Repay | Sweep | Refresh | Reserve | Insure | Collect | Advance | RunMandate | BringSpot | BringSamples
 )  # fmt: skip

@@ -13,6 +13,7 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CHUNK, CellView, VaultView
 from bulkhead.keeper.calls import POKE_ROUNDS
 from bulkhead.keeper.discovery import Discovery
+from bulkhead.keeper.mandates import PAGE
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.plan import Quote
 from bulkhead.keeper.providers import Providers
@@ -50,6 +51,7 @@ class Look:
         quotes: Of flagged vaults.
         numbers: Single figures, by what they are and what of.
         again: Vaults of a chunk that failed: to be read one by one.
+        top_ups: (deposit, tip) of mandates that can be used [native].
         other_cells: Cells as a second node tells them otherwise.
         others: Vaults as a second node tells them otherwise.
     """
@@ -60,6 +62,7 @@ class Look:
     quotes: dict[int, Quote] = field(default_factory=dict)
     numbers: dict[tuple[str, Any], int] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
+    top_ups: dict[int, tuple[int, int]] = field(default_factory=dict)
     other_cells: dict[Cell, CellView] = field(default_factory=dict)
     others: dict[int, VaultView] = field(default_factory=dict)
 
@@ -144,6 +147,13 @@ class LookQueries:
             wanted.add("poke", index, self.chain["OracleAdapter"].query("poke", index, POKE_ROUNDS))
             wanted.add("wallet", index, market.token.query("balanceOf", self.keeper))
             wanted.add("allowance", index, market.token.query("allowance", self.keeper, spender))
+
+    def top_ups(self, wanted: QueryBatch, ids: Iterable[int]) -> None:
+        """What the mandates of vaults would do now."""
+        due = sorted(ids)
+        for i in range(0, len(due), PAGE):
+            part = due[i : i + PAGE]
+            wanted.add("top-ups", tuple(part), self.chain["AutoTopUp"].query("top_ups", part))
 
     def insurance(self, wanted: QueryBatch, uninsured: Iterable[Cell], flagged: Iterable[Cell]) -> None:
         """What cells can still draw from insurance, and what it would hold back for cells with losses."""

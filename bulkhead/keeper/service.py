@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from bulkhead.chain.connection import Connection
@@ -23,19 +24,23 @@ from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.complaints import node_complaints
 from bulkhead.keeper.decide import BUGS, decide
 from bulkhead.keeper.executor import Executor, SenderExecutor
+from bulkhead.keeper.exposure import shortages
 from bulkhead.keeper.journal import JournalUnavailable
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.observe import Observer
-from bulkhead.keeper.plan import Action, Fix, KeeperState, Policy, Refresh
+from bulkhead.keeper.plan import Action, Fix, Flag, FlagMany, KeeperState, Policy, Refresh
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.schedule import BlockSchedule, Pace
 from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.status import status_of
 from bulkhead.keeper.telemetry import Health, Metrics
 from bulkhead.risk.words import WAD
 
 #: Margin calls told at one block: in a crash there are thousands, and the next block has other things to do.
 MOST_CALLS = 20
+#: With fewer coins than this not even an empty transaction is paid for [wei].
+LEAST_COINS = 21_000 * 10**9
 #: A block that has cost so many posts leaves reconciling to a later one.
 POSTS_A_BLOCK = 3
 
@@ -130,6 +135,7 @@ class Keeper:
         seconds = time.monotonic() - started
         tick = Tick(head.number, len(actions), sent, failed, len(self.sender.pending))
         self._report(state, tick, seconds, head)
+        self._tell_shortages(state)
         return self._done(tick)
 
     def _price_coin(self, state: KeeperState) -> None:
@@ -190,15 +196,24 @@ class Keeper:
                 self._bug(error, action=kind(action), block=head.number)
         try:
             sent, refused = await self.executor.submit(calls, head) if calls else (0, [])
+            if calls:
+                self.health.cannot_send = ""
         except BulkheadError as error:
             if isinstance(error, JournalUnavailable):
                 self.alerts("journal", self.sender.address, f"Nothing can be sent: {error}")
+                self.health.cannot_send = f"nothing can be sent: {error}"
             self.log("send-failed", reason=str(error), block=head.number, planned=len(calls))
             return 0, len(calls)
         for call, reason in refused:
             if isinstance(call.action, BringSamples):
                 self.observer.bringer.refused(call.action)
             self.log("action-failed", reason=reason, block=head.number, key=call.key, **call.fields())
+        dear = [call for call, reason in refused if isinstance(call.action, Flag | FlagMany) and "dearer" in reason]
+        if dear:
+            self.alerts(
+                "gas-cap", self.sender.address, "Flags wait: gas is dearer than they are worth (gas_share, stake).",
+                waiting=len(dear),
+            )  # fmt: skip
         if any("too few for gas" in reason for _, reason in refused):
             self.alerts(
                 "no-funds", self.sender.address, "The keeper cannot pay for gas.", balance=str(self.sender.balance)
@@ -355,6 +370,18 @@ class Keeper:
             return head
         await self._pause(self.schedule.patience(self.providers.listening))
         return None
+
+    def _tell_shortages(self, state: KeeperState) -> None:
+        """Tells of missing capital and of limits, once each, and shows them as long as they last."""
+        found = shortages(state, self.policy)
+        for kind_, about, text in found:
+            self.alerts(kind_, about, text)
+        details = {f"{kind_}:{about}": text for kind_, about, text in found}
+        details |= {f"{kind_}:{node}": text for node, kind_, text in node_complaints(self.providers)}
+        if self.sender.counts.poor and self.sender.balance < LEAST_COINS:
+            details[f"no-funds:{self.sender.address}"] = "The keeper cannot pay for gas."
+        self.health.details = details
+        self.health.status = partial(status_of, state, self.policy, self.sender, self.providers)
 
     def _tell_nodes(self) -> None:
         """Tells of nodes that are not believed, each by its name."""

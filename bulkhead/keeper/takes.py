@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import VaultView
+from bulkhead.keeper.exposure import Exposure, fits, of_legs, own_exposure, spendable
 from bulkhead.keeper.plan import Action, Approve, KeeperState, MarketView, Open, Policy, Quote, Take, TopUp
 from bulkhead.risk.words import WAD, Leg
 
@@ -73,7 +74,13 @@ def plan_takes(state: KeeperState, policy: Policy) -> list[Action]:
             cells.setdefault(vault.cell, []).append(found)
     actions = _prepare(state, policy)
     spent: dict[int, int] = {}
+    reserved: dict[int, int] = {}
     used: set[int] = set()
+    for needed in plan_top_ups(state, policy) if "tend" in policy.roles else []:
+        reserved[needed.market] = reserved.get(needed.market, 0) + needed.amount
+        if reserved[needed.market] >= state.markets[needed.market].wallet:
+            used.add(needed.vault_id)  # what cannot be made safe takes on nothing more
+    exposure = own_exposure(state)
     for cell, candidates in sorted(cells.items()):
         purse = _purse(state, cell, used)
         market = state.markets[cell[0]]
@@ -81,13 +88,32 @@ def plan_takes(state: KeeperState, policy: Policy) -> list[Action]:
             continue
         used.add(purse.vault_id)
         candidates.sort(key=lambda c: (c.quote.equity, c.vault.vault_id))
-        wallet = market.wallet - spent.get(cell[0], 0)
+        wallet = max(spendable(state, policy, cell[0], reserved.get(cell[0], 0)) - spent.get(cell[0], 0), 0)
+        candidates = _allowed(state, policy, exposure, cell, candidates)
         action = _fill(state, policy, cell, purse, candidates, wallet)
         if isinstance(action, TopUp):
             spent[cell[0]] = spent.get(cell[0], 0) + action.amount
         if action is not None:
             actions.append(action)
     return actions
+
+
+def plan_top_ups(state: KeeperState, policy: Policy) -> list[TopUp]:
+    """Own vaults near their margin are brought to their target, the nearest first: nothing else may use the tokens."""
+    found: list[TopUp] = []
+    left = {index: market.wallet for index, market in state.markets.items()}
+    for vault in sorted(state.vaults.values(), key=lambda v: v.health or 0):
+        if not state.own(vault) or not state.live(vault) or vault.maintenance_margin == 0 or vault.market not in left:
+            continue
+        if vault.covered or vault.equity * WAD >= policy.own_health * vault.maintenance_margin:
+            continue
+        market = state.markets[vault.market]
+        wanted = policy.own_target * vault.maintenance_margin // WAD - vault.equity
+        amount = min(-(-wanted // market.native), left[vault.market])
+        if amount > 0:
+            left[vault.market] -= amount
+            found.append(TopUp(vault.vault_id, vault.market, amount))
+    return found
 
 
 def _candidate(market: MarketView, vault: VaultView, quote: Quote, policy: Policy) -> Candidate | None:
@@ -123,6 +149,19 @@ def _prepare(state: KeeperState, policy: Policy) -> list[Action]:
             elif market.wallet:
                 found.append(Open(market_id))
                 break  # one at a time: the next look knows the first
+    return found
+
+
+def _allowed(
+    state: KeeperState, policy: Policy, exposure: dict[Cell, Exposure], cell: Cell, candidates: list[Candidate]
+) -> list[Candidate]:
+    """Candidates that all together leave the own vaults within their limits, the most urgent first."""
+    found: list[Candidate] = []
+    for candidate in candidates:
+        more = of_legs(candidate.vault.legs, state.cells[cell], candidate.quote.fraction / WAD)
+        if fits(exposure, cell, [more], policy):
+            exposure[cell] = exposure.get(cell, Exposure()) + more
+            found.append(candidate)
     return found
 
 

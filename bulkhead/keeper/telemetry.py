@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -67,6 +69,9 @@ class Health:
         interval: Seconds between blocks, 0 while unknown or irregular.
         heard_at: When a node last answered with a head [monotonic seconds].
         finished_at: When a tick last finished.
+        cannot_send: Why nothing can be sent, empty when it can.
+        status: Tells what it holds and watches, when somebody asks.
+        details: What keeps it from its work though it runs: sentences by what they are about.
     """
 
     head: int = -1
@@ -75,11 +80,16 @@ class Health:
     heard_at: float = field(default_factory=time.monotonic)
     news_at: float = field(default_factory=time.monotonic)
     finished_at: float = field(default_factory=time.monotonic)
+    cannot_send: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+    status: Callable[[], dict[str, Any]] = dict
 
     def complaint(self) -> str:
         """What is wrong, empty when nothing is."""
         now = time.monotonic()
         patience = max(LATE_BLOCKS * self.interval, LEAST_SECONDS)
+        if self.cannot_send:
+            return self.cannot_send
         if self.head - self.finished >= LATE_BLOCKS and self.finished >= 0:
             return f"{self.head - self.finished} blocks without a finished tick"
         if self.finished < 0 and now - self.finished_at > patience:
@@ -95,7 +105,7 @@ class Health:
 
 
 class Server:
-    """Serves both pages on one port."""
+    """Serves the pages on one port."""
 
     def __init__(self, metrics: Metrics, health: Health, host: str, port: int) -> None:
         self.metrics, self.health = metrics, health
@@ -107,6 +117,7 @@ class Server:
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/status", self._status)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -121,8 +132,13 @@ class Server:
     async def _healthz(self, request: web.Request) -> web.Response:
         del request
         complaint = self.health.complaint()
-        body = {"head": self.health.head, "finished": self.health.finished, "complaint": complaint}
+        body: dict[str, object] = {"head": self.health.head, "finished": self.health.finished, "complaint": complaint}
+        body["details"] = self.health.details
         return web.json_response(body, status=503 if complaint else 200)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        del request
+        return web.json_response({**self.health.status(), "details": self.health.details})
 
     async def _metrics(self, request: web.Request) -> web.Response:
         del request

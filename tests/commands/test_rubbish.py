@@ -86,6 +86,7 @@ BASES: dict[str, str] = {
     "govern set": "ETH phi_bps 210",
     "govern show": "ETH",
     "keeper run": "--dry-run --roles flag --poll 1 --min-bonus 0.1 --min-profit 1 --journal OUT",
+    "keeper status": "--at 127.0.0.1:1",
     "keeper worker": "0 --journal OUT",
     "maker run": "--market ETH --expiry EXPIRY --deposit 10 --size 1 --edge-bps 20 --strikes 1 --step 10 --seconds 30 "
     "--refresh 0.01 --host 127.0.0.1 --port 0",

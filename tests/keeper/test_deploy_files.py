@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from bulkhead.cli import main
 from bulkhead.keeper.config import Settings
+from bulkhead.keeper.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -39,7 +41,7 @@ def test_dockerfile__what_it_copies_and_starts__exists():
     (command,) = re.findall(r"^CMD \[(.+)\]$", DOCKERFILE, re.M)
     words = [word.strip(' "') for word in f"{entry},{command}".split(",")]
     assert words[0] == "bulkhead" and "There is no file /etc/bulkhead/keeper.toml" in complaint(words[1:])
-    assert known_settings(DOCKERFILE) == ["listen"]
+    assert known_settings(DOCKERFILE) == ["listen", "restart_seconds"]
     # nobody is root in it, and no secret is baked in
     assert re.search(r"^USER (?!root|0)", DOCKERFILE, re.M) and not re.search(r"(KEY|PASSWORD|SECRET)=", DOCKERFILE)
 
@@ -48,7 +50,16 @@ def test_unit__what_it_starts__is_a_command_of_the_program():
     (line,) = re.findall(r"^ExecStart=(.+)$", UNIT.read_text(), re.M)
     words = shlex.split(line)
     assert words[0].endswith("/bulkhead") and "There is no file" in complaint(words[1:])
-    assert known_settings(UNIT.read_text()) == ["listen"]
+    assert known_settings(UNIT.read_text()) == ["listen", "restart_seconds"]
+
+
+def test_alert_rules__what_they_ask_for__is_what_the_keeper_serves():
+    rules = yaml.safe_load((ROOT / "deploy" / "alerts-keeper.yml").read_text())["groups"][0]["rules"]
+    served = Metrics().page().decode()
+    names = {name for rule in rules for name in re.findall(r"bulkhead_keeper_\w+", rule["expr"])}
+    assert len(rules) >= 8 and len(names) >= 8
+    assert [name for name in names if f"# TYPE {name} " not in served] == []
+    assert all(rule["annotations"]["summary"].endswith(".") for rule in rules)
 
 
 def test_unit__systemd__finds_nothing_wrong(tmp_path):
