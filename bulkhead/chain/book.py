@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from bulkhead.chain.contract import Log
 from bulkhead.chain.words import Model, Terms, VaultWord, legs_of
+from bulkhead.risk.words import Cell as Cell
 from bulkhead.risk.words import Leg
-
-Cell = tuple[int, int]
 
 
 @dataclass(frozen=True)

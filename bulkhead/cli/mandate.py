@@ -57,20 +57,18 @@ def mandate_give(
     out.receipt(given.receipt, warnings=given.warnings)
 
 
-@mandate.command("end")
-@click.argument("vault_id", type=int)
-@acting
-def mandate_end(vault_id: int, place: Place, out: Output) -> None:
-    """Take the mandate of VAULT_ID back."""
-    out.receipt(place.client().mandates.end(vault_id))
+def _on_vault(name: str, text: str) -> None:
+    """Adds a command that does one thing with the mandate of a vault."""
+
+    @mandate.command(name, help=text)
+    @click.argument("vault_id", type=int)
+    @acting
+    def command(vault_id: int, place: Place, out: Output) -> None:
+        out.receipt(getattr(place.client().mandates, name)(vault_id))
 
 
-@mandate.command("run")
-@click.argument("vault_id", type=int)
-@acting
-def mandate_run(vault_id: int, place: Place, out: Output) -> None:
-    """Top VAULT_ID up as its mandate says; the tip is yours."""
-    out.receipt(place.client().mandates.run(vault_id))
+_on_vault("end", "Take the mandate of VAULT_ID back.")
+_on_vault("run", "Top VAULT_ID up as its mandate says; the tip is yours.")
 
 
 def _rows(found: Mandate) -> tuple[tuple[str, str], ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +34,15 @@ json_file = click.option(
 
 
 def price_options(command: Command) -> Command:
-    """Which prices of a file, and for what market."""
+    """Which prices of a file, and for what market; the command gets `path_of`, from the file to its prices."""
+
+    @functools.wraps(command)
+    def named(*arguments: Any, asset: str | None, symbol: str, **options: Any) -> Any:
+        return command(*arguments, path_of=lambda file: _price_path(file, asset, symbol), **options)
+
     columns = click.option("--asset", help="Prefix of the price columns, when the file has several.")
     market = click.option("--symbol", default="ETH", show_default=True, help="Name of the market.")
-    return columns(market(command))
+    return columns(market(named))
 
 
 def _file(path: Path | None) -> Path | None:
@@ -72,8 +79,7 @@ def _price_path(data: str | None, asset: str | None, symbol: str) -> PricePath:
 @json_file
 def demo(
     data: str | None,
-    asset: str | None,
-    symbol: str,
+    path_of: Callable[[str | None], PricePath],
     report: Path,
     keeper_log: Path | None,
     ape: bool,
@@ -87,7 +93,7 @@ def demo(
     stream = sys.stderr if json_path == STANDARD_OUTPUT else sys.stdout
     # a log file has no width of its own
     console = Console(file=stream) if stream.isatty() else Console(file=stream, width=132)
-    record = play(_price_path(data, asset, symbol), Options(report, keeper_log, ape), console)
+    record = play(path_of(data), Options(report, keeper_log, ape), console)
     _write_json(json_path, record.to_json())
 
 
@@ -100,8 +106,7 @@ def demo(
 @json_file
 def replay(
     file: str | None,
-    asset: str | None,
-    symbol: str,
+    path_of: Callable[[str | None], PricePath],
     json_path: Path | None,
     report: Path | None,
     keeper_log: Path | None,
@@ -115,7 +120,7 @@ def replay(
     from bulkhead.report.outputs import check_outputs
 
     check_outputs(_file(json_path), report, keeper_log)
-    path = _price_path(file, asset, symbol)
+    path = path_of(file)
     Output.note(f"{path.source[:1].upper()}{path.source[1:]}.")
     with (keeper_log or Path(os.devnull)).open("w") as stream:
         record = run(path, lambda local: InlineKeeper(local, JsonLog(stream)), fork=fork_url)

@@ -169,20 +169,19 @@ def vault_grant(
     out.receipt(place.client().vaults.grant(vault_id, operator, mask, int(days * 86_400)))
 
 
-@vault.command("settle")
-@click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
-@acting
-def vault_settle(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
-    """Settle expired vaults, anyone's, once their expiry has its price (`bulkhead market fix`)."""
-    out.receipt(place.client().vaults.settle(vault_ids))
+def _on_vaults(name: str, text: str) -> None:
+    """Adds a command that does one thing to each of several vaults, whoever owns them."""
+
+    @vault.command(name, help=text)
+    @click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
+    @acting
+    def command(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
+        out.receipt(getattr(place.client().vaults, name)(vault_ids))
 
 
-@vault.command("claim")
-@click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
-@acting
-def vault_claim(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
-    """Pay what settled vaults have won into them, anyone's, once their whole expiry is settled."""
-    out.receipt(place.client().vaults.claim(vault_ids))
+_on_vaults("settle", "Settle expired vaults, anyone's, once their expiry has its price (`bulkhead market fix`).")
+_on_vaults("claim", "Pay what settled vaults have won into them, anyone's, once their whole expiry is settled.")
+_on_vaults("refresh", "Record what flagged vaults lack at the price of now; the flags of those that lack nothing end.")
 
 
 @vault.command("repay")
@@ -191,14 +190,6 @@ def vault_claim(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
 def vault_repay(vault_id: int, place: Place, out: Output) -> None:
     """Move what a vault still owes its last expiry, because its token would not move then."""
     out.receipt(place.client().vaults.repay(vault_id))
-
-
-@vault.command("refresh")
-@click.argument("vault_ids", metavar="VAULT_IDS", nargs=-1, type=int, required=True)
-@acting
-def vault_refresh(vault_ids: tuple[int, ...], place: Place, out: Output) -> None:
-    """Record what flagged vaults lack at the price of now; the flags of those that lack nothing end."""
-    out.receipt(place.client().vaults.refresh(vault_ids))
 
 
 @vault.command("caps")

@@ -11,9 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import Kind, Leg
-
-Cell = tuple[int, int]
+from bulkhead.risk.words import Cell, Kind, Leg
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ STRIKE_MASK = 2**62 - 1
 QUANTITY_MASK = 2**64 - 1
 MAX_QUANTITY = 2**63 - 1
 
+#: (market, expiry)
+Cell = tuple[int, int]
+
 
 class Kind(IntEnum):
     """What a leg pays per contract at settlement price P."""

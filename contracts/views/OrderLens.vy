@@ -30,8 +30,6 @@ FILLED: constant(uint256) = 4
 CANCELLED: constant(uint256) = 5
 EXPIRED: constant(uint256) = 6
 
-# sizes looked at between the least and the whole: the answer is right to 1/256 of what is between them
-HALVINGS: constant(uint256) = 8
 # more than any token has, so that a lying one overflows nothing
 MAX_BALANCE: constant(uint256) = 2**127
 
@@ -65,7 +63,7 @@ def _largest(
         return 0, reason
     passes: uint256 = least
     refused: uint256 = most
-    for i: uint256 in range(HALVINGS):
+    for i: uint256 in range(fill_probe.HALVINGS):
         middle: uint256 = unsafe_div(unsafe_add(passes, refused), 2)
         middle = unsafe_sub(middle, middle % step)
         if middle <= passes:

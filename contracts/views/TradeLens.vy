@@ -47,8 +47,6 @@ struct Deal:
     terms: pricing.Terms
     fee: uint256                 # [native]
 
-# sizes looked at: the answer is right to 1/256 of the order's
-HALVINGS: constant(uint256) = 8
 PREVIEW: constant(bytes4) = method_id("preview(uint256,uint256,uint256[],int256)", output_type=bytes4)
 PREVIEW_NEW: constant(bytes4) = method_id(
     "preview_new(uint256,uint256,address,uint256,uint256[],int256)", output_type=bytes4
@@ -224,7 +222,7 @@ def _search(place: Place, asked: ITradeLens.Asked, step: uint256, purse: int256)
     most: uint256 = asked.order.size - asked.order.size % step
     passes: uint256 = 0
     refused: uint256 = most + step
-    for i: uint256 in range(HALVINGS + 1):
+    for i: uint256 in range(fill_probe.HALVINGS + 1):
         # the whole order first
         at: uint256 = most if i == 0 else (passes + refused) // 2
         at -= at % step

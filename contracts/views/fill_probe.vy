@@ -16,6 +16,8 @@ struct Fill:
     opens: bool
     round_id: uint256
 
+# sizes that a search looks at: the answer is right to 1/256 of what lies between its ends
+HALVINGS: constant(uint256) = 8
 CHECK: constant(bytes4) = method_id(
     "check_fill((uint256,address,address,(uint128,int64)[],bool,int256,uint256,uint256,uint256,uint256,uint256,uint8,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint256,uint8),uint256,address,uint256,bool,uint256)",
     output_type=bytes4,

@@ -9,21 +9,11 @@ import pytest
 
 from tests.evm import Env
 from tests.worlds.exchange import PARAMETERS, World
+from tests.worlds.fixtures import anchored, per_module
 from tests.worlds.system import System
 
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[World]:
-    """One deployment per module, in an environment of its own."""
-    with boa.swap_env(Env()):
-        yield World(System(**PARAMETERS))
-
-
-@pytest.fixture
-def world(made: World) -> Iterator[World]:
-    """The deployment as it was made: what a test does is undone after it."""
-    with boa.env.anchor():
-        yield made
+made = per_module(lambda: World(System(**PARAMETERS)))
+world = anchored("made")
 
 
 @pytest.fixture

@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import boa
 import pytest
 
-from tests.evm import Env
+from tests.worlds.fixtures import per_module
 from tests.worlds.liquidation import World
 
-
-@pytest.fixture(scope="module")
-def listed() -> Iterator[World]:
-    """One market per module, in an environment of its own."""
-    with boa.swap_env(Env()):
-        yield World()
+listed = per_module(World)
 
 
 @pytest.fixture

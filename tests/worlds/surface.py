@@ -15,6 +15,7 @@ from bulkhead.risk.svi import SviSlice, total_variance_float
 from bulkhead.risk.words import Snapshot
 from bulkhead.vol import surface as vol
 from bulkhead.vol.surface import HOUR, Surface
+from tests.worlds.fixtures import anchored
 from tests.worlds.system import System
 
 #: Keys whose addresses ascend.
@@ -160,11 +161,7 @@ def system() -> Iterator[SurfaceWorld]:
         yield SurfaceWorld()
 
 
-@pytest.fixture
-def world(system: SurfaceWorld) -> Iterator[SurfaceWorld]:
-    """That system; each test starts where it was built."""
-    with boa.env.anchor():
-        yield system
+world = anchored("system")
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +179,4 @@ def settled_system(settled_level: float) -> Iterator[SurfaceWorld]:
         yield built
 
 
-@pytest.fixture
-def settled(settled_system: SurfaceWorld) -> Iterator[SurfaceWorld]:
-    """That system; each test starts where it was built."""
-    with boa.env.anchor():
-        yield settled_system
+settled = anchored("settled_system")

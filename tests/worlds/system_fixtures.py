@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boa
 import pytest
 
-from tests.evm import Env
+from tests.worlds.fixtures import anchored, per_module
 from tests.worlds.system import System
 
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[System]:
-    """One deployment per module, in an environment of its own."""
-    with boa.swap_env(Env()):
-        yield System()
-
-
-@pytest.fixture
-def system(deployed: System) -> Iterator[System]:
-    """The deployment as it was made: what a test does is undone after it."""
-    with boa.env.anchor():
-        yield deployed
+deployed = per_module(System)
+system = anchored("deployed")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Status
+from tests.worlds.fixtures import anchored
 from tests.worlds.system import System, cash, put, weekly
 
 WAD = 10**18
@@ -54,10 +55,7 @@ def built() -> Iterator[Actors]:
         yield Actors()
 
 
-@pytest.fixture
-def actors(built: Actors) -> Iterator[Actors]:
-    with boa.env.anchor():
-        yield built
+actors = anchored("built")
 
 
 def refused_unless(allowed: bool, reason: str):
