@@ -82,6 +82,10 @@ test-web: $(STAMP) $(PAGE) ## the TypeScript package and the page, in Node and i
 	@if command -v $(CHROMIUM) >/dev/null; then cd web && npm run --silent browser; \
 		else echo "the browser tests are left out: there is no '$(CHROMIUM)' on this machine"; fi
 
+.PHONY: bench-web
+bench-web: $(STAMP) $(PAGE) ## how fast the page is, in a real browser
+	@cd web && npm run --silent bench
+
 # hours: every mutant runs the tests of its room
 .PHONY: mutants
 mutants: $(STAMP) ## small mistakes put into the code, to see whether the tests notice (COUNT=300 SEED=1)

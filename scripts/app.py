@@ -1,7 +1,7 @@
 """The page on a market of one's own: `make app`, until Ctrl-C.
 
-What scripts/market.py starts, with a maker that serves quotes in every market, a keeper and the built page beside it,
-on loopback. The page finds the deployment in `deployment.js`, which is written here and nowhere else.
+What scripts/market.py starts, with a maker that serves quotes in every market, a keeper and the built page beside it.
+The page finds the deployment in `deployment.js`, which is written here and nowhere else.
 """
 
 from __future__ import annotations

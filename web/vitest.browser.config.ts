@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['app/e2e/**/*.test.ts'],
+    include: [process.env.BENCH ? 'app/e2e/*.bench.ts' : 'app/e2e/*.test.ts'],
     globalSetup: 'app/e2e/chain.ts',
     bail: 1,
     fileParallelism: false,
