@@ -21,6 +21,7 @@ COMMANDS = {
     "drill": "bulkhead.cli.replay",
     "explain": "bulkhead.cli.explain",
     "govern": "bulkhead.cli.govern",
+    "index": "bulkhead.cli.index",
     "keeper": "bulkhead.cli.keeper",
     "maker": "bulkhead.cli.maker",
     "mandate": "bulkhead.cli.mandate",
