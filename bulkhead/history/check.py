@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.connection import Connection
-from bulkhead.chain.contract import Contract, read
-from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.contract import Contract, read, read_each
+from bulkhead.chain.errors import BulkheadError, Reverted
 from bulkhead.history import tables
 from bulkhead.history.accounts import Account
 from bulkhead.history.store import parts
@@ -91,9 +91,14 @@ def _vaults(reader: Reader, deployment: int, chain: Connection, report: Report) 
         words = read(chain.rpc, [house.query("vault_word", i) for i in gone], report.block)
         for vault_id, word in zip(gone, words, strict=True):
             report.compare(f"vault {vault_id}, closed, word", 0, word)
-        loaded = read(chain.rpc, [house.query("load", i) for i in alive], report.block)
+        loaded = read_each(chain.rpc, [house.query("load", i) for i in alive], report.block)
         for vault_id, there in zip(alive, loaded, strict=True):
-            _vault(found[vault_id], there.vault, there.legs, report)
+            if isinstance(there, Reverted):
+                report.compare(f"vault {vault_id}", "open", "not there")
+            elif isinstance(there, BulkheadError):
+                raise there
+            else:
+                _vault(found[vault_id], there.vault, there.legs, report)
         report.vaults += len(some)
 
 

@@ -77,8 +77,10 @@ def cells_of(logs: Sequence[Log]) -> dict[tuple[int, int], tuple[int, int]]:
     told: dict[tuple[str, int], tuple[int, int]] = {}
     for log in logs:
         if log.event == "VaultUpdated" and log.values.legs:
-            expiry = Terms.unpack(log.values.terms).expiry
-            told.setdefault((log.transaction, log.values.vault_id), (VaultWord.unpack(log.values.word).market, expiry))
+            key = (log.transaction, log.values.vault_id)
+            if key not in told:
+                word, terms = VaultWord.unpack(log.values.word), Terms.unpack(log.values.terms)
+                told[key] = (word.market, terms.expiry)
     found: dict[tuple[int, int], tuple[int, int]] = {}
     for log in logs:
         if log.event == "Novated":
@@ -91,10 +93,9 @@ def cells_of(logs: Sequence[Log]) -> dict[tuple[int, int], tuple[int, int]]:
 
 def moments_of(logs: Sequence[Log]) -> set[tuple[int, int, int]]:
     """Cells and blocks whose prices the fold wants: those of takes and moves."""
-    cells = cells_of(logs)
-    return {
-        (*cells[key], key[0]) for key, one in novations_of(logs).items() if one.kind != "fill" and key in cells
-    }  # fmt: skip
+    wanted = [key for key, one in novations_of(logs).items() if one.kind != "fill"]
+    cells = cells_of(logs) if wanted else {}
+    return {(*cells[key], key[0]) for key in wanted if key in cells}
 
 
 @dataclass

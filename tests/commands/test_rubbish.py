@@ -85,6 +85,8 @@ BASES: dict[str, str] = {
     "govern execute": "0x12",
     "govern set": "ETH phi_bps 210",
     "govern show": "ETH",
+    "index check": "--database OUT",
+    "index run": "--poll 1 --database OUT --no-gas",
     "keeper run": "--dry-run --roles flag --poll 1 --min-bonus 0.1 --min-profit 1 --journal OUT",
     "keeper worker": "0 --journal OUT",
     "maker run": "--market ETH --expiry EXPIRY --deposit 10 --size 1 --edge-bps 20 --strikes 1 --step 10 --seconds 30 "
@@ -133,7 +135,7 @@ BASES: dict[str, str] = {
 #: Commands that run for minutes when their file is good: it never is here.
 LONG = ("calibrate", "demo", "drill", "replay", "vol fit", "vol publish", "vol report")
 #: What ends a command that runs for ever, last on each of its lines whatever the rubbish took away.
-BOUNDS = {"keeper run": ["--once"], "maker run": ["--rounds", "1"]}
+BOUNDS = {"index run": ["--once"], "keeper run": ["--once"], "maker run": ["--rounds", "1"]}
 
 
 @pytest.fixture(scope="module")
