@@ -188,9 +188,8 @@ def main() -> None:
         command = [sys.executable, "-m", "benchmarks.history", "--measure", url, str(place), database]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     node.terminate()
-    print(
-        f"{found['logs']:,} logs in {found['seconds']} s ({found['cpu']} s of one core), at most {found['megabytes']} MB"
-    )
+    took = f"{found['seconds']} s ({found['cpu']} s of one core)"
+    print(f"{found['logs']:,} logs in {took}, at most {found['megabytes']} MB")
 
 
 if __name__ == "__main__":
