@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eth_utils import to_checksum_address
 
@@ -23,7 +24,12 @@ def _bits(word: int, offset: int, width: int) -> int:
 
 def to_address(word: int) -> str:
     """Address in the low 160 bits of a word."""
-    return to_checksum_address(_bits(word, 0, 160).to_bytes(20, "big"))
+    return _checksummed(_bits(word, 0, 160))
+
+
+@lru_cache(maxsize=100_000)
+def _checksummed(number: int) -> str:
+    return to_checksum_address(number.to_bytes(20, "big"))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ COMMANDS = {
     "demo": "bulkhead.cli.replay",
     "drill": "bulkhead.cli.replay",
     "explain": "bulkhead.cli.explain",
+    "export": "bulkhead.cli.export",
     "govern": "bulkhead.cli.govern",
+    "index": "bulkhead.cli.index",
     "keeper": "bulkhead.cli.keeper",
     "maker": "bulkhead.cli.maker",
     "mandate": "bulkhead.cli.mandate",
@@ -29,11 +31,12 @@ COMMANDS = {
     "order": "bulkhead.cli.order",
     "replay": "bulkhead.cli.replay",
     "rfq": "bulkhead.cli.rfq",
+    "serve": "bulkhead.cli.serve",
     "vault": "bulkhead.cli.vault",
     "vol": "bulkhead.cli.vol",
 }
 #: What tells about itself while it runs: servers, and what has a screen of its own.
-SPEAKS = frozenset({"demo", "keeper", "maker"})
+SPEAKS = frozenset({"demo", "keeper", "maker", "serve"})
 #: Most characters of an error.
 LONGEST = 600
 

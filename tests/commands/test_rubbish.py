@@ -80,11 +80,14 @@ BASES: dict[str, str] = {
     "drill": "FILE --vaults 2 --hours 1 --seed 1",
     "explain": "-call:2200 put:1800 --size 1 --spot 2000 --vol 0.6 --days 7 --sigma 0.6 --vol-ratio 1 --collateral 900 "
     "--model ES --html OUT",
+    "export": "OUT --database OUT --deployment 1 --first 0 --last 9 --table fills",
     "govern advance": "ETH",
     "govern cancel": "0x12",
     "govern execute": "0x12",
     "govern set": "ETH phi_bps 210",
     "govern show": "ETH",
+    "index check": "--database OUT",
+    "index run": "--poll 1 --database OUT --no-gas",
     "keeper run": "--dry-run --roles flag --poll 1 --min-bonus 0.1 --min-profit 1 --journal OUT",
     "keeper status": "--at 127.0.0.1:1",
     "keeper worker": "0 --journal OUT",
@@ -112,6 +115,7 @@ BASES: dict[str, str] = {
     "order take-profit": "VAULT 30 --with FILE --size 1 --good-for 600",
     "rfq": "call:200 --size 1 --expiry EXPIRY --market ETH --side buy --maker http://127.0.0.1:1 --vault VAULT",
     "replay": "FILE --symbol ETH --report OUT",
+    "serve": "--database OUT --host 127.0.0.1 --port 0 --rate 1",
     "vault caps": "VAULT --delta 1 --vega 1",
     "vault claim": "VAULT",
     "vault close": "VAULT",
@@ -134,7 +138,9 @@ BASES: dict[str, str] = {
 #: Commands that run for minutes when their file is good: it never is here.
 LONG = ("calibrate", "demo", "drill", "replay", "vol fit", "vol publish", "vol report")
 #: What ends a command that runs for ever, last on each of its lines whatever the rubbish took away.
-BOUNDS = {"keeper run": ["--once"], "maker run": ["--rounds", "1"]}
+BOUNDS = {
+    "index run": ["--once"], "keeper run": ["--once"], "maker run": ["--rounds", "1"], "serve": ["--seconds", "0"],
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -16,26 +13,10 @@ from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.client import Bulkhead
 from scripts import verify
-from tests.keeper.limited import WORDS, LimitedProxy
+from tests.keeper.limited import WORDS, LimitedProxy, served
 from tests.keeper.world import automine, lines
 
 LIMITS = [(100, 10_000), (20, 500), (1, 50)]
-
-
-@contextmanager
-def served(proxy: LimitedProxy) -> Iterator[str]:
-    """A proxy in a thread of its own, for code that blocks."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
-    try:
-        yield proxy.url
-    finally:
-        asyncio.run_coroutine_threadsafe(proxy.__aexit__(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @pytest.mark.parametrize("style", WORDS)

@@ -1,0 +1,196 @@
+"""How fast the index reads a million logs from a node next door, and how much memory it takes.
+
+The logs are those of real fills on a local chain, repeated for as many vaults as it takes: a node in another process
+serves them over HTTP, with ranges, headers and receipts, so that everything an indexer does is measured but the wire.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from bulkhead.chain.deployment import Deployment
+from bulkhead.chain.rpc import to_hex, to_int
+from bulkhead.replay.market import LocalMarket
+from bulkhead.replay.participants import MAKER
+from bulkhead.replay.price_paths.rounds import Round
+
+#: Transactions in a block of the served chain, and fills that follow each opening.
+A_BLOCK, FILLS = 20, 9
+#: 2020-03-12 05:00 UTC, and an expiry two days later.
+START, EXPIRY = 1_583_989_200, 1_584_172_800
+Json = dict[str, Any]
+
+
+def record() -> tuple[Deployment, list[Json], list[Json], list[Json], int]:
+    """Raw logs of a real market: its deployment, an opening with a fill, a fill of a vault that is open; that vault."""
+    with LocalMarket("ETH", Round(START, 200 * 10**8)) as local:
+        maker, trader = local.people[MAKER], local.people["Ada"]
+        desk = maker.vaults.open("ETH", deposit=20_000)
+        rpc = local.anvil.rpc
+        addresses = [contract.address for contract in local.chain.speakers.values()]
+        head = rpc.block_number()
+        first = rpc.logs(addresses, local.chain.deployment.block, head)
+        offer = maker.orders.sign(desk, EXPIRY, ["call:200"], "sell", 12, 50, good_for=10**6)
+        vault = trader.orders.fill(offer, size=1, deposit=100)
+        middle = rpc.block_number()
+        opening = rpc.logs(addresses, head + 1, middle)
+        trader.orders.fill(offer, vault, size=1)
+        return local.chain.deployment, first, opening, rpc.logs(addresses, middle + 1, rpc.block_number()), vault
+
+
+class Chain:
+    """A chain of repeated transactions. Blocks are made when they are asked for."""
+
+    def __init__(self, deployment: Deployment, recorded: tuple[list[Json], list[Json], list[Json], int], logs: int):
+        self.deployment = deployment
+        self.first, self.opening, self.fill, self.vault = recorded
+        self.base = max(to_int(log["blockNumber"]) for log in self.first) + 1
+        per_vault = len(self.opening) + FILLS * len(self.fill)
+        self.transactions = (logs // per_vault + 1) * (1 + FILLS)
+        self.head = self.base + self.transactions // A_BLOCK + 80
+
+    def block(self, number: int) -> Json:
+        return {
+            "number": to_hex(number), "hash": f"0x{number + 1:064x}", "parentHash": f"0x{number:064x}",
+            "timestamp": to_hex(START + number),
+        }  # fmt: skip
+
+    def logs(self, first: int, last: int) -> list[Json]:
+        found = [self._placed(log, to_int(log["blockNumber"]), to_int(log["logIndex"]), log["transactionHash"])
+                 for log in self.first if first <= to_int(log["blockNumber"]) <= last]  # fmt: skip
+        for number in range(max(first, self.base), last + 1):
+            index = 0
+            start = (number - self.base) * A_BLOCK
+            for n in range(start, min(start + A_BLOCK, self.transactions)):
+                vault, step = divmod(n, 1 + FILLS)
+                topic = f"0x{self.vault + vault:064x}"
+                for log in self.opening if step == 0 else self.fill:
+                    copy = self._placed(log, number, index, f"0x{n + 1:064x}")
+                    mine = f"0x{self.vault:064x}"
+                    copy["topics"] = [topic if one == mine else one for one in log["topics"]]
+                    found.append(copy)
+                    index += 1
+        return found
+
+    def _placed(self, log: Json, number: int, index: int, transaction: str) -> Json:
+        return {
+            **log, "blockNumber": to_hex(number), "blockHash": f"0x{number + 1:064x}", "logIndex": to_hex(index),
+            "transactionHash": transaction, "blockTimestamp": to_hex(START + number),
+        }  # fmt: skip
+
+    def receipt(self, name: str) -> Json:
+        n = to_int(name)
+        number = (
+            self.base + (n - 1) // A_BLOCK
+            if n <= self.transactions
+            else next(to_int(log["blockNumber"]) for log in self.first if log["transactionHash"] == name)
+        )
+        return {
+            "transactionHash": name, "blockNumber": to_hex(number), "from": self.deployment.deployer,
+            "to": self.deployment.address("Exchange"), "gasUsed": "0x55555", "effectiveGasPrice": "0x3b9aca00",
+        }  # fmt: skip
+
+    def answer(self, call: Json) -> Json:
+        method, given = call["method"], call["params"]
+        head = {"jsonrpc": "2.0", "id": call["id"]}
+        if method == "eth_getLogs" and "blockHash" in given[0]:
+            number = to_int(given[0]["blockHash"]) - 1
+            return {**head, "result": self.logs(number, number)}
+        answers: dict[str, Any] = {
+            "eth_chainId": lambda: to_hex(self.deployment.chain_id),
+            "eth_blockNumber": lambda: to_hex(self.head),
+            "eth_getCode": lambda: "0x00",
+            "eth_getBlockByNumber": lambda: self.block(self.head if given[0] == "latest" else to_int(given[0])),
+            "eth_getLogs": lambda: self.logs(to_int(given[0]["fromBlock"]), to_int(given[0]["toBlock"])),
+            "eth_getTransactionReceipt": lambda: self.receipt(given[0]),
+        }
+        if method not in answers:
+            return {**head, "error": {"code": -32601, "message": "not here"}}
+        return {**head, "result": answers[method]()}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """JSON-RPC over HTTP."""
+
+    protocol_version = "HTTP/1.1"
+    chain: Chain
+
+    def do_POST(self) -> None:
+        content = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        made = [self.chain.answer(c) for c in content] if isinstance(content, list) else self.chain.answer(content)
+        body = json.dumps(made).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def serve(chain: Chain, port: Any) -> None:
+    """The node, until it is ended."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"chain": chain}))
+    port.value = server.server_address[1]
+    server.serve_forever()
+
+
+def measure(url: str, place: str, database: str) -> None:
+    """Indexes and prints what it took, as JSON."""
+    from bulkhead.chain import deployment as deployments
+    from bulkhead.history.database import Database
+    from bulkhead.history.follow import followers, run
+
+    started = time.monotonic()
+    counted: list[int] = []
+    with Database(database).writer() as writer:
+        following = followers(writer, [deployments.load(place)], [url])
+        run(following, 0.1, True, lambda _, progress: counted.append(progress.logs))
+    seconds = time.monotonic() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {"logs": sum(counted), "seconds": round(seconds, 1), "cpu": round(time.process_time(), 1)}
+    print(json.dumps({**found, "megabytes": round(memory)}))
+
+
+def main() -> None:
+    """The benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--logs", type=int, default=1_000_000)
+    parser.add_argument("--database", help="where to write; a temporary file without it")
+    parser.add_argument("--measure", nargs=3, metavar=("URL", "DEPLOYMENT", "DATABASE"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        measure(*given.measure)
+        return
+    deployment, *recorded = record()
+    chain = Chain(deployment, tuple(recorded), given.logs)  # type: ignore[arg-type]
+    port = multiprocessing.Value("i", 0)
+    node = multiprocessing.Process(target=partial(serve, chain, port), daemon=True)
+    node.start()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "addresses.json"
+        deployment.save(place)
+        while not port.value:
+            time.sleep(0.05)
+        database = given.database or str(Path(folder) / "index.sqlite")
+        url = f"http://127.0.0.1:{port.value}"
+        command = [sys.executable, "-m", "benchmarks.history", "--measure", url, str(place), database]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    node.terminate()
+    took = f"{found['seconds']} s ({found['cpu']} s of one core)"
+    print(f"{found['logs']:,} logs in {took}, at most {found['megabytes']} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The past of deployments in a database: an index of their logs, and what reads it."""

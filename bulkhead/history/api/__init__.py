@@ -1,0 +1,1 @@
+"""The service: the past over HTTP, read-only."""

@@ -1,0 +1,126 @@
+"""What routes share: the database, the deployment that is asked about, pages and tags."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Path, Query, Request, Response
+from sqlalchemy import Connection
+
+from bulkhead.history import models
+from bulkhead.history.api.guard import PROBLEM, Gauges, NotThere, Unchanged
+from bulkhead.history.context import Known, Memory
+from bulkhead.history.database import Database
+from bulkhead.history.pages import MOST, USUAL, Place, cursor_of, mark_of, place_of
+
+T = TypeVar("T")
+
+#: Numbers that both databases take.
+Number = Annotated[int, Path(ge=0, lt=2**63)]
+VaultFilter = Annotated[int | None, Query(ge=0, lt=2**63, description="A vault.")]
+MarketFilter = Annotated[int | None, Query(ge=0, lt=2**16, description="Index of a market.")]
+Address = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{40}$", description="An account.")]
+AddressFilter = Annotated[str | None, Query(pattern="^0x[0-9a-fA-F]{40}$", description="An account.")]
+HashFilter = Annotated[str | None, Query(pattern="^0x[0-9a-f]{64}$", description="32 bytes.")]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="Entries of the page.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+
+
+def _described(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {PROBLEM: {"schema": models.Problem.model_json_schema()}}}
+
+
+#: What any route may answer beside its own.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing has changed since the tag in If-None-Match."},
+    400: _described("The question has no answer: a cursor from elsewhere, a range too long."),
+    404: _described("No such deployment, vault or market is in the database."),
+    414: _described("The path is too long."),
+    422: _described("A parameter cannot be used."),
+    429: _described("Too many requests."),
+    503: _described("The database does not answer."),
+}
+
+
+class Service:
+    """A database that answers.
+
+    Attributes:
+        database: It.
+        gauges: What is counted.
+        memory: What is known of each deployment.
+    """
+
+    def __init__(self, database: Database, gauges: Gauges) -> None:
+        self.database, self.gauges = database, gauges
+        self.memory = Memory()
+
+    @contextmanager
+    def asked(self, deployment: int) -> Iterator[tuple[Connection, Known]]:
+        """A connection and what is known of a deployment.
+
+        Raises:
+            NotThere: There is none of that number.
+        """
+        with self.database.read() as reader:
+            known = self.memory.get(reader, deployment)
+            if known is None:
+                raise NotThere(f"There is no deployment {deployment} in the database; GET /v1/deployments lists them.")
+            self.gauges.block.labels(deployment).set(known.deployment.block)
+            yield reader, known
+
+
+class Asked:
+    """One question about one deployment."""
+
+    def __init__(self, request: Request, response: Response, deployment: Annotated[int, Path(ge=1, lt=2**31)]) -> None:
+        self.service: Service = request.app.state.service
+        self.deployment, self._request, self._response = deployment, request, response
+
+    def answer(self, found: Callable[[Connection, Known], T]) -> T:
+        """What a question finds, unless the client has it already.
+
+        Raises:
+            Unchanged: It has.
+        """
+        with self.service.asked(self.deployment) as (reader, known):
+            text = f"{known.deployment.block_hash}{known.deployment.block}{self._request.url}"
+            tag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+            told = self._request.headers.get("if-none-match", "")
+            if tag in (one.strip() for one in told.split(",")):
+                raise Unchanged(tag)
+            result = found(reader, known)
+            self._response.headers["etag"] = tag
+            self._response.headers["cache-control"] = "public, max-age=1"
+            return result
+
+    def page(
+        self, filters: Mapping[str, object], paging: Paging,
+        found: Callable[[Connection, Known, Place | None], list[tuple[Place, T]]],
+    ) -> models.Page[T]:  # fmt: skip
+        """A page of what a question finds; `found` gives one entry more than wanted when there is one."""
+        mark = mark_of(self._request.scope["route"].path, {"deployment": self.deployment, **filters})
+        after = None if paging.cursor is None else place_of(mark, paging.cursor)
+
+        def answered(reader: Connection, known: Known) -> models.Page[T]:
+            entries = found(reader, known, after)
+            more = len(entries) > paging.limit
+            entries = entries[: paging.limit]
+            following = cursor_of(mark, entries[-1][0]) if more else None
+            return models.Page(items=[one for _, one in entries], next=following, block=known.deployment.block)
+
+        return self.answer(answered)
+
+
+class Paging:
+    """Where a page begins and how long it is."""
+
+    def __init__(self, limit: Limit = USUAL, cursor: Cursor = None) -> None:
+        self.limit, self.cursor = limit, cursor
+
+
+Question = Annotated[Asked, Depends()]
+Pages = Annotated[Paging, Depends()]

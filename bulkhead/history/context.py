@@ -1,0 +1,124 @@
+"""What readers keep in memory of a deployment: its tip, its markets, and the prices of its open cells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from bulkhead.chain.words import TokenWord
+from bulkhead.history import models, tables
+from bulkhead.history.store import snapshot_from
+from bulkhead.risk.marks import mark
+from bulkhead.risk.words import Kind, Leg, Snapshot
+
+#: A tip is read again after so long [seconds].
+FRESH = 0.2
+EXACT = Context(prec=100)
+Cell = tuple[int, int]
+
+
+def scaled(number: int, decimals: int) -> Decimal:
+    """A whole number with so many places behind its point."""
+    return Decimal(number).scaleb(-decimals, EXACT)
+
+
+def wad(number: int) -> Decimal:
+    """A wad."""
+    return scaled(number, 18)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A market's token and name."""
+
+    symbol: str
+    address: str
+    decimals: int
+
+    def amount(self, native: int) -> Decimal:
+        """Native units as tokens."""
+        return scaled(native, self.decimals)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices of a cell at the newest block."""
+
+    snapshot: Snapshot
+    block: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """One deployment at one tip.
+
+    Attributes:
+        deployment: Its row.
+        tokens: By market.
+        prices: By cell.
+    """
+
+    deployment: models.Deployment
+    tokens: Mapping[int, Token]
+    prices: Mapping[Cell, Prices]
+
+    def token(self, market: int) -> Token:
+        """A market's token; one that the logs never told of has no places."""
+        return self.tokens.get(market) or Token(str(market), "", 0)
+
+    def value(self, cell: Cell, legs: list[list[int]]) -> tuple[Decimal | None, int | None]:
+        """Legs at mark and the block of the prices; None without prices."""
+        if not legs:
+            return Decimal(0), None
+        found = self.prices.get(cell)
+        if found is None or not found.snapshot.spot:
+            return None, None
+        try:
+            worth = mark([Leg(Kind(kind), strike, quantity) for kind, strike, quantity in legs], found.snapshot)
+        except (ValueError, ArithmeticError):
+            return None, None
+        return wad(worth), found.block
+
+
+class Memory:
+    """Keeps what is known until the tip moves."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[float, Known]] = {}
+
+    def get(self, reader: Connection, deployment: int) -> Known | None:
+        """A deployment, read again when it is old; None when there is none of that number."""
+        now = time.monotonic()
+        held = self._known.get(deployment)
+        if held is not None and now - held[0] < FRESH:
+            return held[1]
+        row = reader.execute(select(tables.deployments).where(tables.deployments.c.id == deployment)).first()
+        if row is None:
+            return None
+        told = models.Deployment(**{name: row._mapping[name] for name in models.Deployment.model_fields})
+        known = held[1] if held is not None and held[1].deployment == told else _read(reader, told, row.addresses)
+        self._known[deployment] = (now, known)
+        return known
+
+
+def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[str, Any]) -> Known:
+    words, cells = tables.parameters, tables.snapshots
+    symbols = {entry["index"]: entry["symbol"] for entry in addresses["markets"].values()}
+    tokens: dict[int, Token] = {}
+    for row in reader.execute(
+        select(words.c.market, words.c.value)
+        .where(words.c.deployment == deployment.id, words.c.kind == "word", words.c.name == "token_word")
+        .order_by(words.c.block, words.c.log_index)
+    ):
+        word = TokenWord.unpack(row.value)
+        tokens[row.market] = Token(symbols.get(row.market, str(row.market)), word.token, word.decimals)
+    prices = {
+        (row.market, row.expiry): Prices(snapshot_from(row.snapshot), row.read_block)
+        for row in reader.execute(select(cells).where(cells.c.deployment == deployment.id))
+    }
+    return Known(deployment, tokens, prices)

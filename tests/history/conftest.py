@@ -1,0 +1,83 @@
+"""A market that has lived, one that lives, and databases of both kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bulkhead.chain.connection import Connection
+from bulkhead.history.database import Database
+from bulkhead.history.follow import Progress, followers, run
+from bulkhead.replay.run import Replay
+from tests.worlds import postgres
+from tests.worlds.played_market import played
+from tests.worlds.served_market import ServedMarket, serve
+
+NO_POSTGRES = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+    """Everything has happened: fills, flags, takes, a crash, settlement, claims, closings."""
+    with played(tmp_path_factory.mktemp("lived") / "log") as replay:
+        yield replay
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedMarket]:
+    with serve(tmp_path_factory.mktemp("served")) as market:
+        yield market
+
+
+@pytest.fixture
+def market(served: ServedMarket) -> Iterator[ServedMarket]:
+    with served.undone():
+        yield served
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    if postgres.find_programs() is None:
+        pytest.skip(NO_POSTGRES)
+    with postgres.cluster() as one:
+        yield one
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "index.sqlite")
+    found: str = request.getfixturevalue("cluster").create()
+    return found
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file for a database."""
+    return str(tmp_path / "index.sqlite")
+
+
+@pytest.fixture
+def databases() -> Iterator[Callable[[str], Database]]:
+    """Opens databases that are closed at the end."""
+    made: list[Database] = []
+
+    def opened(place: str) -> Database:
+        made.append(Database(place))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.close()
+
+
+def index(database: Database, chain: Connection, *urls: str, receipts: bool = True) -> list[Progress]:
+    """Indexes until nothing is missing; what each look did."""
+    looks: list[Progress] = []
+    with database.guarded(), database.writer() as writer:
+        following = followers(writer, [chain.deployment], urls or (chain.rpc.url,), receipts)
+        run(following, 0.01, True, lambda _, progress: looks.append(progress))
+    return looks
