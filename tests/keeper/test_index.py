@@ -24,7 +24,7 @@ def view(snapshot: Snapshot = SNAPSHOT) -> CellView:
 
 def record(vault_id: int, collateral: int, *legs: Leg) -> VaultRecord:
     terms = Terms(CELL[1], 0, 0, 0, 0, False)
-    return VaultRecord(vault_id, "0x", 1, Model.ES, "0x", 0, 0, None, terms, collateral * 10**6, legs)
+    return VaultRecord(vault_id, "0x", 1, Model.ES, "0x", 0, None, terms, collateral * 10**6, legs)
 
 
 def vaults() -> dict[int, VaultRecord]:
