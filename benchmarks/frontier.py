@@ -31,7 +31,7 @@ KAPPAS = tuple(range(11_000, 22_001, 500))
 #: Those of the tables.
 SHOWN = (11_000, 12_000, 12_500, 13_000, 14_000, 15_000, 16_000, 17_000, 18_000, 20_000)
 #: Without a stress vol, with both sets of nodes; and with a quarter of it.
-HORIZONS, STRESSED = (8, 10, 12, 14, 16), (8, 14)
+HORIZONS, STRESSED = (8, 10, 12, 14, 16), (14,)
 STRESS_SHARE = 2_500
 #: Random vaults a week, and a crash: what is lost in half an hour is lost by few of them.
 EFFORT = Effort(idle=60, crash=300)
