@@ -22,6 +22,7 @@ WEB_PACKAGES := web/node_modules/.package-lock.json
 COUNT ?= 300
 SEED ?= 1
 CALLS ?= 100000
+STEPS ?= 40000
 
 $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
 	@bash scripts/setup.sh
@@ -86,10 +87,19 @@ test-web: $(STAMP) $(PAGE) ## the TypeScript package and the page, in Node and i
 bench-web: $(STAMP) $(PAGE) ## how fast the page is, in a real browser
 	@cd web && npm run --silent bench
 
+.PHONY: mutants-known
+mutants-known: $(STAMP) ## the mistakes that once went unnoticed, each by the tests that are there for it
+	@python -m benchmarks.mutation --known
+
 # hours: every mutant runs the tests of its room
 .PHONY: mutants
 mutants: $(STAMP) ## small mistakes put into the code, to see whether the tests notice (COUNT=300 SEED=1)
 	@python -m benchmarks.mutation --count $(COUNT) --seed $(SEED)
+
+# half an hour; the suite takes some thousand steps
+.PHONY: walk
+walk: $(STAMP) ## 40,000 random steps through a whole market, every promise asked after each (STEPS=40000 SEED=1)
+	@python -m tests.stateful --steps $(STEPS) --seed $(SEED)
 
 # eight minutes; the suite makes some thousands of these calls
 .PHONY: fuzz

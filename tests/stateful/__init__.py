@@ -1,0 +1,1 @@
+"""Random lives of a whole market, every promise asked after every step."""
