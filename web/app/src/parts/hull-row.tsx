@@ -43,12 +43,12 @@ export function Band({ position }: { position: Position }) {
   const market = useMarket(position.market, position.expiry)
   const thought = useThought(position)
   const safe = position.covered
-  const hull = useHull(safe ? undefined : market.data, safe ? undefined : thought)
+  const hull = useHull(safe ? undefined : market.data, safe ? undefined : thought, position.vault_id)
   const spot = toNumber(position.price.spot)
   const { tone } = vaultState(position.state)
   if (position.price.spot === 0n || spot === 0) return <div className="track unknown">price unknown</div>
   const intervals = safe ? [{ from: 0, to: Number.POSITIVE_INFINITY }] : (hull.data?.intervals ?? null)
-  if (!intervals) return <div className="track unknown">{hull.isFetching ? 'measuring…' : 'band unknown: it is measured for ES and GREEKS'}</div>
+  if (!intervals) return <div className="track unknown">{hull.isError ? 'band unknown: the node does not tell it' : 'measuring…'}</div>
   const { below, above } = safe ? {} : (hull.data ?? {})
   const said = safe
     ? 'Fully collateralised: cannot be liquidated at any price.'
@@ -105,7 +105,7 @@ export function HullRow({ position, title }: { position: Position; title: string
         <a className="name" href={`#/vault/${position.vault_id}`}>#{String(position.vault_id)} {title}</a>
         <span className="legs">{position.legs.length ? position.legs.map(legText).join(' · ') : 'no legs'}</span>
       </div>
-      {position.legs.length ? <Band position={position} /> : <div className="track unknown">empty: holds collateral only</div>}
+      {position.legs.length ? <Band position={position} /> : <div className="track nothing soft">holds collateral only</div>}
       <Standing position={position} symbol={position.symbol} />
     </>
   )

@@ -59,7 +59,9 @@ function Collateral({ position }: { position: Position }) {
   const adding = readAmount(add, decimals, balance)
   const taking = readAmount(take, decimals, position.withdrawable)
   const busy = sending.progress.status === 'working'
-  const need = position.missing.to_end_flag || position.missing.to_initial
+  // vol rises on after a crash, and the margin with it: a hundredth more, so that it still is enough in the next block
+  const least = position.missing.to_end_flag || position.missing.to_initial
+  const need = least + least / 100n
   const refusal = position.refusals.withdraw
   return (
     <>

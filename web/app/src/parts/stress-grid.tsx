@@ -1,4 +1,4 @@
-import { type Level, type MarketState, type Point, type Position, type Thought, readProfile } from '@bulkhead/sdk'
+import { type Level, type Point, type Position, readProfile } from '@bulkhead/sdk'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { usePlace } from '../state/context'
 import { UNKNOWN, money } from './words'
@@ -12,22 +12,22 @@ function pointsAt(spot: bigint): Point[] {
 }
 
 function toneOf(level: Level, covered: boolean): string {
-  if (covered || level.equity * 2n >= level.maintenanceMargin * 3n) return 'cell-safe'
-  return level.equity >= level.maintenanceMargin ? 'cell-near' : 'cell-lost'
+  if (covered || level.equity * 2n >= level.maintenance_margin * 3n) return 'cell-safe'
+  return level.equity >= level.maintenance_margin ? 'cell-near' : 'cell-lost'
 }
 
 const signed = (percent: number) => `${percent > 0 ? '+' : percent < 0 ? '−' : ''}${Math.abs(percent)} %`
 
 /** Equity after a move of price and vol; what would be liquidated there is marked. */
-export function StressGrid({ position, market, thought }: { position: Position; market: MarketState | undefined; thought: Thought }) {
+export function StressGrid({ position }: { position: Position }) {
   const place = usePlace()
-  const spot = market?.snapshot.spot ?? 0n
+  const { spot } = position.price
   const grid = useQuery({
     queryKey: ['stress', String(position.vault_id), String(position.collateral), String(position.value), String(spot)],
     enabled: spot !== 0n,
     placeholderData: keepPreviousData,
     retry: false,
-    queryFn: () => (market ? readProfile(place, market, thought, pointsAt(spot)) : []),
+    queryFn: () => readProfile(place, position.vault_id, pointsAt(spot)),
   })
   const level = (row: number, column: number) => grid.data?.[row * MOVES.length + column]
   return (

@@ -74,7 +74,7 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
   const preview = usePreview(entry, expiry, model, vaultId, change)
   const after = change && preview.data && withCollateral(preview.data, (given - asked) * 10n ** BigInt(18 - decimals))
   const heldAfter = useMemo(() => net([...(vault?.legs.map(legOfState) ?? []), ...(cost?.legs ?? [])]), [vault, cost])
-  const thought: Thought | undefined = after && { model: (vault?.model as Model | undefined) ?? model, legs: heldAfter, collateral: after.collateral }
+  const thought: Thought | undefined = after && { market: entry.index, expiry, model: (vault?.model as Model | undefined) ?? model, legs: heldAfter, collateral: after.collateral }
   const covered = after !== undefined && isCovered(after)
   const hull = useHull(covered ? undefined : market, covered ? undefined : thought)
   const drawnLegs = (after?.legs ?? []).map((word) => {

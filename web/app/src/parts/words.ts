@@ -12,7 +12,8 @@ export function money(wad: bigint, digits?: number): string {
 
 /** A price drawn with as many digits as its size asks. */
 export function priceText(value: number): string {
-  const digits = value >= 10_000 ? 0 : value >= 100 ? 1 : value >= 1 ? 2 : 4
+  const size = Math.abs(value)
+  const digits = size >= 10_000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace('-', '−')
 }
 

@@ -4,6 +4,7 @@ import { Manage } from '../parts/manage'
 import { strategyName } from '../parts/naming'
 import { PayoffChart } from '../parts/payoff-chart'
 import { StressGrid } from '../parts/stress-grid'
+import { Why } from '../parts/why'
 import { UNKNOWN, day, healthText, money, percent, priceText, quantityText, span } from '../parts/words'
 import { useHead, useHull, useMarket, usePosition, useThought } from '../state/reads'
 
@@ -64,7 +65,7 @@ export default function VaultScreen({ id }: { id: bigint }) {
 function Vault({ position }: { position: Position }) {
   const market = useMarket(position.market, position.expiry)
   const thought = useThought(position)
-  const hull = useHull(position.covered ? undefined : market.data, position.covered ? undefined : thought)
+  const hull = useHull(position.covered ? undefined : market.data, position.covered ? undefined : thought, position.vault_id)
   const spot = toNumber(position.price.spot)
   const drawn = position.legs.map((leg) => ({ ...drawnState(leg), vol: toNumber(leg.iv) }))
   return (
@@ -90,7 +91,8 @@ function Vault({ position }: { position: Position }) {
           </section>
         )}
       </div>
-      {position.legs.length > 0 && <StressGrid position={position} market={market.data} thought={thought} />}
+      {position.legs.length > 0 && <Why position={position} />}
+      {position.legs.length > 0 && <StressGrid position={position} />}
     </>
   )
 }

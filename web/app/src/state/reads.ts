@@ -13,7 +13,9 @@ import {
   readNextId,
   readPositions,
   readPositionsOf,
+  readExplanation,
   readProfile,
+  readProfileOf,
   readToken,
   safeIntervals,
   toNumber,
@@ -167,8 +169,8 @@ export interface Hull {
   above?: number
 }
 
-/** Where the price can go before legs are liquidated; asked again when they or the price have moved. */
-export function useHull(market: MarketState | undefined, thought: Thought | undefined) {
+/** Where the price can go before legs, or those of a vault, are liquidated; asked again when they or the price have moved. */
+export function useHull(market: MarketState | undefined, thought: Thought | undefined, vaultId = 0n) {
   const place = usePlace()
   const spot = market?.snapshot.spot ?? 0n
   const legs = thought?.legs ?? []
@@ -177,12 +179,13 @@ export function useHull(market: MarketState | undefined, thought: Thought | unde
     enabled: spot !== 0n && legs.length > 0,
     placeholderData: keepPreviousData,
     retry: false,
-    queryKey: ['hull', String(market?.market), thought?.model, key, String(thought?.collateral), stepOf(spot)],
+    queryKey: ['hull', String(vaultId), String(market?.market), thought?.model, key, String(thought?.collateral), stepOf(spot)],
     queryFn: async (): Promise<Hull | null> => {
       if (!market || !thought) return null
       const points = hullPoints(spot, legs.map((leg) => leg.strike))
-      const intervals = safeIntervals(points, await readProfile(place, market, thought, points))
-      return intervals ? { intervals, ...edgesAround(intervals, toNumber(spot)) } : null
+      const levels = await (vaultId ? readProfile(place, vaultId, points) : readProfileOf(place, thought, points))
+      const intervals = safeIntervals(points, levels)
+      return { intervals, ...edgesAround(intervals, toNumber(spot)) }
     },
   })
 }
@@ -191,10 +194,24 @@ export function useHull(market: MarketState | undefined, thought: Thought | unde
 export function useThought(position: Position): Thought {
   return useMemo(
     () => ({
+      market: position.market,
+      expiry: position.expiry,
       model: position.model as Thought['model'],
       legs: position.legs.map(legOfState),
       collateral: position.collateral,
     }),
     [position],
   )
+}
+
+/** The margin of a vault term by term, at this block. */
+export function useExplanation(position: Position) {
+  const place = usePlace()
+  const head = useHead()
+  return useQuery({
+    ...perBlock(head),
+    enabled: head.number !== undefined && position.legs.length > 0 && position.price.spot !== 0n && position.price.seconds !== 0n,
+    queryKey: ['explanation', String(position.vault_id), String(head.number)],
+    queryFn: () => readExplanation(place, position.vault_id),
+  })
 }

@@ -1,13 +1,16 @@
 // Equity and margin of legs at other prices and vols: what the hull, the ticket and the stress grid draw.
+import { type ContractFunctionReturnType } from 'viem'
 import { readContract } from 'viem/actions'
-import { MIN_INT256, WAD } from './amounts'
+import { WAD } from './amounts'
 import { addressOf } from './deployment'
-import { esEngineAbi } from './generated/abis'
-import { type MarketState, type Model, type Place, type Snapshot, engines } from './reads'
+import { riskLensAbi } from './generated/abis'
+import { type Model, type Place, models } from './reads'
 import { type Leg, packLeg } from './series'
 
 /** Legs that nobody needs to hold. */
 export interface Thought {
+  market: bigint
+  expiry: bigint
   model: Model
   legs: readonly Leg[]
   /** C [wad] */
@@ -22,59 +25,35 @@ export interface Point {
   volShift: bigint
 }
 
-export interface Level {
-  /** [wad] */
-  equity: bigint
-  /** [wad] */
-  maintenanceMargin: bigint
+export type Profile = ContractFunctionReturnType<typeof riskLensAbi, 'view', 'profile'>
+export type Level = Profile['levels'][number]
+export type Explanation = ContractFunctionReturnType<typeof riskLensAbi, 'view', 'explain'>
+
+const lens = (place: Place) => ({ address: addressOf(place.deployment, 'RiskLens'), abi: riskLensAbi }) as const
+const words = (points: readonly Point[]) => points.map(({ spot, volShift }) => ({ spot, vol_shift: volShift }))
+/** Points in one call. */
+const CHUNK = 32
+
+async function inChunks(points: readonly Point[], read: (part: readonly Point[]) => Promise<Profile>): Promise<Level[]> {
+  const parts = Array.from({ length: Math.ceil(points.length / CHUNK) }, (_, i) => points.slice(i * CHUNK, (i + 1) * CHUNK))
+  return (await Promise.all(parts.map(read))).flatMap((found) => found.levels)
 }
 
-const BPS = 10_000n
-const SURFACE_SVI = 64n
-
-/** The snapshot with spot and vol moved; undefined where the page cannot move them: a published smile. */
-function moved(snapshot: Snapshot, { spot, volShift }: Point): Snapshot | undefined {
-  if (volShift !== 0n && (snapshot.status & SURFACE_SVI) !== 0n) return undefined
-  return {
-    ...snapshot,
-    spot,
-    forward: (snapshot.forward * spot) / snapshot.spot,
-    surface_near: (snapshot.surface_near * (BPS + volShift)) / BPS,
-  }
+/** Equity and MM of legs at each point, whoever holds them. */
+export function readProfileOf(place: Place, thought: Thought, points: readonly Point[]): Promise<Level[]> {
+  const of = { ...thought, model: BigInt(models.indexOf(thought.model)), legs: thought.legs.map(packLeg) }
+  return inChunks(points, (part) => readContract(place.client, { ...lens(place), functionName: 'profile_of', args: [of, words(part)] }))
 }
 
-/**
- * Equity and MM at each point; undefined where it is unknown. The engine margins, nothing is computed here but the max-loss
- * cap. STATIC vaults keep ratios of their own, so of them nothing is known here.
- */
-export async function readProfile(
-  place: Place,
-  market: MarketState,
-  thought: Thought,
-  points: readonly Point[],
-): Promise<(Level | undefined)[]> {
-  const { snapshot, risk } = market
-  if (thought.model === 'STATIC' || snapshot.spot === 0n || snapshot.seconds === 0n) return points.map(() => undefined)
-  const legs = thought.legs.map(packLeg)
-  const address = addressOf(place.deployment, engines[thought.model])
-  return Promise.all(
-    points.map(async (point) => {
-      const at = moved(snapshot, point)
-      if (!at) return undefined
-      const found = await readContract(place.client, {
-        address,
-        abi: esEngineAbi,
-        functionName: 'assess',
-        args: [legs, at, risk, MIN_INT256],
-      })
-      const room = found.v_min === MIN_INT256 ? undefined : max(found.value - found.v_min, 0n)
-      const maintenanceMargin = room !== undefined && room < found.margin ? room : found.margin
-      return { equity: thought.collateral + found.value, maintenanceMargin }
-    }),
-  )
+/** The same of a vault, by its own ratios. */
+export function readProfile(place: Place, vaultId: bigint, points: readonly Point[]): Promise<Level[]> {
+  return inChunks(points, (part) => readContract(place.client, { ...lens(place), functionName: 'profile', args: [vaultId, words(part)] }))
 }
 
-const max = (a: bigint, b: bigint) => (a > b ? a : b)
+/** The margin of a vault, term by term. */
+export function readExplanation(place: Place, vaultId: bigint): Promise<Explanation> {
+  return readContract(place.client, { ...lens(place), functionName: 'explain', args: [vaultId] })
+}
 
 /** Distances from spot at which a hull is looked at: closer together near it. */
 const REACH = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12.5, 15, 20, 25, 30, 40, 50].map((percent) => percent / 100)
@@ -94,12 +73,12 @@ export interface Interval {
 }
 
 /** Safe intervals out of a profile, their edges between two points where E − MM crosses zero. */
-export function safeIntervals(points: readonly Point[], levels: readonly (Level | undefined)[]): Interval[] | undefined {
+export function safeIntervals(points: readonly Point[], levels: readonly Level[]): Interval[] {
   const slack: { spot: number; by: number }[] = []
   for (const [i, point] of points.entries()) {
     const level = levels[i]
-    if (!level) return undefined
-    slack.push({ spot: Number(point.spot) / Number(WAD), by: Number(level.equity - level.maintenanceMargin) / Number(WAD) })
+    if (!level) throw new RangeError('a level for each point')
+    slack.push({ spot: Number(point.spot) / Number(WAD), by: Number(level.equity - level.maintenance_margin) / Number(WAD) })
   }
   const found: Interval[] = []
   let open: number | undefined
