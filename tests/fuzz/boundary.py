@@ -13,6 +13,7 @@ from boa.util.abi import Address
 from bulkhead.chain import abi
 from bulkhead.chain.errors import AbiMismatch
 from bulkhead.chain.parameters import PARAMETERS
+from bulkhead.chain.system import CONTRACTS
 from bulkhead.risk import promises
 from bulkhead.risk.promises import Books
 from bulkhead.risk.words import Kind
@@ -29,10 +30,6 @@ from tests.worlds.brought import FEED, PYTH_ID, SIGNERS
 EPISODE = 250
 #: Of a call: far more than any needs.
 GAS = 30_000_000
-VIEWS = (
-    "EsEngine", "GreeksEngine", "StaticEngine", "FeedCheck", "VolFolder", "Lens", "FillCheck", "OrderLens", "LegLens",
-    "PositionLens",
-)  # fmt: skip
 #: Contracts that have vaults of their own, which their callers do not name.
 OWN_VAULTS = ("BackstopPool", "MakerVault")
 
@@ -82,7 +79,7 @@ class Report:
 def complete(scene: Scene) -> dict[str, Any]:
     """Every contract that people deploy: those of the scene, views, and those that stand apart from markets."""
     found = dict(scene.contracts)
-    found.update({name: getattr(scene.system, name) for name in VIEWS})
+    found.update({name: getattr(scene.system, name) for name, contract in CONTRACTS if name == contract})
     found["Vault"] = deployer("Vault").at(scene.custody("margined"))
     found["Timelock"] = deployer("Timelock").deploy(9 * DAY, [scene.people["governor"]])
     found["PythAdapter"] = deployer("PythAdapter").deploy(deployer("MockPyth").deploy().address, PYTH_ID, 100)
