@@ -27,6 +27,7 @@ def listen(
     with socket.socket(family[0], socket.SOCK_STREAM) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(family[4])
+        door.listen(2_048)  # whoever reads the address may ask at once
         settings = uvicorn.Config(
             build(database, origins, rate), log_level="warning", access_log=False, timeout_graceful_shutdown=2,
             limit_concurrency=2_000, server_header=False,

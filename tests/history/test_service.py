@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -277,10 +278,13 @@ def test_servers__two_of_one_postgresql_with_one_indexer__say_the_same(market: S
 
 
 def test_serve__as_a_command__answers_until_it_ends(past: Database):
-    command = [sys.executable, "-m", "bulkhead", "serve", "--database", past.url.database, "--port", "0",
-               "--seconds", "4"]  # fmt: skip
+    command = [sys.executable, "-m", "bulkhead", "serve", "--database", past.url.database, "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert httpx.get(f"{url}/v1/deployments").json()[0]["id"] == 1
-    assert process.wait(20) == 0
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert httpx.get(f"{url}/v1/deployments", timeout=60).json()[0]["id"] == 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
