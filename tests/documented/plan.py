@@ -130,5 +130,5 @@ PLAN: dict[str, Way] = {
     # --- positions
     "bulkhead explain VAULT": Typed("bulkhead explain 2"),
     "bulkhead vault close": Typed("bulkhead vault close $(bulkhead vault open)"),
-    "bulkhead order preview": Typed("bulkhead order preview offer.json --deposit 100"),
+    "bulkhead order preview": RunBy("tests/architecture/test_docs.py"),
 }
