@@ -126,9 +126,9 @@ PLAN: dict[str, Way] = {
     ),
     "bulkhead keeper run": Serves('"event": "tick"'),
     "bulkhead keeper worker 0": RunBy("tests/keeper/test_shard.py"),
-    "bulkhead maker run --expiry 2027-01-29": Serves("serving"),
+    "bulkhead maker run --expiry 2027-01-29": Serves("{"),
     # --- positions
     "bulkhead explain VAULT": Typed("bulkhead explain 2"),
     "bulkhead vault close": Typed("bulkhead vault close $(bulkhead vault open)"),
-    "bulkhead order preview": Typed("bulkhead order preview offer.json --deposit 100"),
+    "bulkhead order preview": RunBy("tests/architecture/test_docs.py"),
 }
