@@ -248,7 +248,7 @@ def _search(place: Place, asked: ITradeLens.Asked, step: uint256, purse: int256)
 @view
 def _largest(place: Place, asked: ITradeLens.Asked, left: uint256) -> ITradeLens.Largest:
     result: ITradeLens.Largest = empty(ITradeLens.Largest)
-    step: uint256 = fill_probe._step(asked.order.legs, state._lot(place.venue.token))
+    step: uint256 = fill_probe._step(asked.order.legs, place.venue.token)
     wallet: uint256 = 0
     held: uint256 = 0
     wallet, held = self._purse(place, asked)
