@@ -27,7 +27,10 @@ _INVERSE = (
         "@title Margin engine: expected shortfall over 24 scenarios\n",
         "@title Margin engine: expected shortfall over 24 scenarios, in coins\n",
     ),
-    ("@license AGPL-3.0-only\n", "@license AGPL-3.0-only\n@custom:generated EsEngine for inverse markets, by python -m scripts.generate_scenarios\n"),
+    (
+        "@license AGPL-3.0-only\n",
+        "@license AGPL-3.0-only\n@custom:generated EsEngine for inverse markets, by python -m scripts.generate_scenarios\n",
+    ),
 )
 
 #: Phi at the cell and fraction of `d`, as the sum of a cubic packed in `w`.

@@ -119,9 +119,11 @@ def test_settle__random_pods__conserves_to_the_unit_and_pays_exact_payoffs(syste
     for _ in range(12):
         giver, receiver = draw.sample(ids, 2)
         legs = [
-            draw.choice([call, put])(draw.choice([1600, 1800, 2000, 2300]), draw.choice([-1, 1]) * draw.randint(1, 300) / 100),
+            draw.choice([call, put])(
+                draw.choice([1600, 1800, 2000, 2300]), draw.choice([-1, 1]) * draw.randint(1, 300) / 100
+            ),
             cash(draw.randint(-3000_000000, 3000_000000) / 10**6),
-            future(draw.randint(-10**6, 10**6) / 10**6),
+            future(draw.randint(-(10**6), 10**6) / 10**6),
         ]
         system.novate(giver, receiver, legs, EXPIRY, market=coin)
     # a linear market beside it: nothing crosses
@@ -161,7 +163,9 @@ def test_take__short_put_in_coins__tips_bonus_and_deposit_are_in_coins(system, c
         system.liquidator.flag(vault)
     assert coin.token.balanceOf(stranger) == deposit_of(coin) // 2
     # C counts what is left of the deposit: half of it has been paid
-    assert system.state(vault).collateral == (system.balance(vault) - deposit_of(coin) // 2) * 10 ** (18 - coin.decimals)
+    assert system.state(vault).collateral == (system.balance(vault) - deposit_of(coin) // 2) * 10 ** (
+        18 - coin.decimals
+    )
     for _ in range(3):
         system.wait(60)
         system.push(1500.0, coin)
