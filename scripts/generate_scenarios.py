@@ -1,5 +1,6 @@
-"""The unrolled scenario pass of contracts/margin/EsEngine, from four templates and the nodes of bulkhead/risk/nodes, and
-InverseEsEngine, which is the same source with its constant the other way.
+"""The unrolled scenario pass of contracts/margin/EsEngine, and InverseEsEngine, its source with one constant the other way.
+
+Four templates and the nodes of bulkhead/risk/nodes give the pass.
 
     python -m scripts.generate_scenarios           rewrite the blocks
     python -m scripts.generate_scenarios --check   compare with what is committed (exit 1 when it differs)

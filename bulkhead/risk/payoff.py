@@ -26,7 +26,7 @@ def max_loss(legs: Sequence[Leg], inverse: bool = False) -> int:
 
     Args:
         legs: Legs of one cell.
-        inverse: They pay payoff(P)/P coins: least at a strike, far up, where the slope is left, or near 0. Rounded down.
+        inverse: They pay payoff(P)/P coins: least at a strike, far up (the slope) or near 0; rounded down.
     """
     check_legs(legs)
     slope = sum(leg.quantity for leg in legs if leg.kind in (Kind.CALL, Kind.FUTURE))

@@ -31,14 +31,14 @@ def share(ratio: int, price: int) -> int:
 
 
 def delta_leg(risk: RiskWord, spot: int, forward: int, inverse: bool) -> int:
-    """What one contract of the market's future needs, long or short [wad]; of CASH a unit of quote's share of a coin."""
+    """What one contract of the market's future needs, long or short [wad]; of CASH one quote's share of a coin."""
     if inverse:
         return (share(risk.static_future, WAD) * WAD + forward - 1) // forward
     return share(risk.static_future, spot)
 
 
 def short_option(risk: RiskWord, put: bool, strike: int, spot: int, inverse: bool) -> int:
-    """What one short option needs: a share of the underlying less what it is out of the money, or a least share [wad]."""
+    """What one short option needs: a share of the underlying less what it is out of the money, at least a share [wad]."""
     out = spot - strike if put else strike - spot
     money, least = spot, min(spot, strike) if put else spot
     if inverse:

@@ -326,7 +326,7 @@ class Snapshot:
         return replace(self, spot=spot, forward=forward)
 
     def settling(self) -> tuple[int, int]:
-        """(the part of the settlement price that is known, what the price is expected to be) [wad] (snapshot._settling)."""
+        """(known part of the settlement price, what that price is expected to be) [wad] (snapshot._settling)."""
         if not self.window_share:
             return 0, self.forward
         known = self.window_share * self.window_average // WAD

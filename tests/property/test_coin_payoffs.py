@@ -1,4 +1,4 @@
-"""What legs can lose in coins: v_min against brute force, and ES as a coherent measure of it (the mirror, wei by wei the engine's)."""
+"""What legs can lose in coins: v_min against brute force, and ES a coherent measure (the mirror, the engine's wei by wei)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord
+from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Snapshot
 from tests.worlds.engine_cases import random_legs, random_snapshot
 
 PODS, PRICES = 5_000, 10_000
@@ -64,12 +64,11 @@ def test_es__in_coins__is_subadditive_and_homogeneous():
     draw = random.Random(3)
     for seed in range(60):
         snapshot = replace(random_snapshot(draw), window_share=0, window_average=0)
-        risk = RiskWord()
         legs = random_legs(random.Random(seed), 6, snapshot.spot)
         halves = legs[:3], legs[3:]
 
-        def margin(some: list[Leg]) -> int:
-            return exact.assess(some, snapshot, risk, model=Model.ES, inverse=True).margin
+        def margin(some: list[Leg], at: Snapshot = snapshot) -> int:
+            return exact.assess(some, at, RiskWord(), model=Model.ES, inverse=True).margin
 
         # each is rounded up once, and coins by a unit of 1e-24 a scenario
         assert margin(legs) <= margin(halves[0]) + margin(halves[1]) + 2
