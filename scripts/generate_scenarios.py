@@ -1,4 +1,4 @@
-"""The unrolled scenario pass of contracts/margin/EsEngine, and InverseEsEngine, its source with one constant the other way.
+"""The unrolled scenario pass of contracts/margin/EsEngine; InverseEsEngine, its source with one constant changed.
 
 Four templates and the nodes of bulkhead/risk/nodes give the pass.
 
@@ -30,7 +30,7 @@ _INVERSE = (
     ),
     (
         "@license AGPL-3.0-only\n",
-        "@license AGPL-3.0-only\n@custom:generated EsEngine for inverse markets, by python -m scripts.generate_scenarios\n",
+        "@license AGPL-3.0-only\n@custom:generated From EsEngine, by python -m scripts.generate_scenarios\n",
     ),
 )
 

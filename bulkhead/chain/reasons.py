@@ -291,7 +291,7 @@ SENTENCES: dict[str, str] = {
     "parameters/price-not-active": "The market's price is unusable or in grace: ramps stand still.",
     "parameters/stated-decimals": "The token has other decimals than the listing says.",
     "parameters/stray-bits": "A parameter word has bits that mean nothing.",
-    "parameters/tick-lot": "In an inverse market tick times lot is a multiple of 0.000001 quote, so that CASH covers puts.",
+    "parameters/tick-lot": "In an inverse market tick times lot is a multiple of 0.000001 quote: CASH covers puts.",
     "parameters/token-decimals": "The token must have 6 to 18 decimals.",
     "parameters/token-no-code": "There is no contract at the token's address.",
     "parameters/too-large": "The parameter is above its upper bound.",

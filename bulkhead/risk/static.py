@@ -38,7 +38,7 @@ def delta_leg(risk: RiskWord, spot: int, forward: int, inverse: bool) -> int:
 
 
 def short_option(risk: RiskWord, put: bool, strike: int, spot: int, inverse: bool) -> int:
-    """What one short option needs: a share of the underlying less what it is out of the money, at least a share [wad]."""
+    """What one short option needs: a share of the underlying less what it is out of the money, or more [wad]."""
     out = spot - strike if put else strike - spot
     money, least = spot, min(spot, strike) if put else spot
     if inverse:

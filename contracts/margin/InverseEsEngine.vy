@@ -2,7 +2,7 @@
 """
 @title Margin engine: expected shortfall over 24 scenarios, in coins
 @license AGPL-3.0-only
-@custom:generated EsEngine for inverse markets, by python -m scripts.generate_scenarios
+@custom:generated From EsEngine, by python -m scripts.generate_scenarios
 @notice Values the legs of one vault and their maintenance margin: 12 spot moves times 2 vol moves, full revaluation,
         the weighted mean of the worst 1 % of outcomes, at least what time alone takes, plus a floor for short options.
         Stateless.

@@ -1,4 +1,4 @@
-"""What legs can lose in coins: v_min against brute force, and ES a coherent measure (the mirror, the engine's wei by wei)."""
+"""What legs can lose in coins: v_min against brute force, and ES a coherent measure."""
 
 from __future__ import annotations
 
