@@ -1,4 +1,6 @@
-"""The unrolled scenario pass of contracts/margin/EsEngine, from four templates and the nodes of bulkhead/risk/nodes.
+"""The unrolled scenario pass of contracts/margin/EsEngine; InverseEsEngine, its source with one constant changed.
+
+Four templates and the nodes of bulkhead/risk/nodes give the pass.
 
     python -m scripts.generate_scenarios           rewrite the blocks
     python -m scripts.generate_scenarios --check   compare with what is committed (exit 1 when it differs)
@@ -17,6 +19,20 @@ from bulkhead.risk.nodes import NODES, TAIL_NODE
 
 GENERATOR = "scripts.generate_scenarios"
 ENGINE = generated.ROOT / "contracts/margin/EsEngine.vy"
+INVERSE_ENGINE = generated.ROOT / "contracts/margin/InverseEsEngine.vy"
+
+#: What the engine of inverse markets says otherwise: the constant decides what the compiler keeps.
+_INVERSE = (
+    ("INVERSE: constant(bool) = False", "INVERSE: constant(bool) = True"),
+    (
+        "@title Margin engine: expected shortfall over 24 scenarios\n",
+        "@title Margin engine: expected shortfall over 24 scenarios, in coins\n",
+    ),
+    (
+        "@license AGPL-3.0-only\n",
+        "@license AGPL-3.0-only\n@custom:generated From EsEngine, by python -m scripts.generate_scenarios\n",
+    ),
+)
 
 #: Phi at the cell and fraction of `d`, as the sum of a cubic packed in `w`.
 _LOAD = """\
@@ -69,17 +85,26 @@ def value(node: int) -> str:
 def losses(node: int) -> str:
     """The larger and the smaller loss of one node's branches, each with the number of its scenario."""
     return (
-        f"    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[{node}], marks.setting.base)))\n"
-        f"    up = (unsafe_sub(d, first[{node}] >> 38) << 8) | {2 * node}\n"
-        f"    d = (unsafe_sub(d, sums[{node}] >> 38) << 8) | {2 * node + 1}\n"
-        f"    w = max(up, d)\n"
-        f"    heads[{node}] = w\n"
-        f"    seconds[{node}] = up ^ d ^ w\n"
+        f"        d = unsafe_sub(now_, unsafe_mul(slope, shocked[{node}]))\n"
+        f"        up = (unsafe_sub(d, first[{node}] >> 38) << 8) | {2 * node}\n"
+        f"        d = (unsafe_sub(d, sums[{node}] >> 38) << 8) | {2 * node + 1}\n"
+        f"        w = max(up, d)\n"
+        f"        heads[{node}] = w\n"
+        f"        seconds[{node}] = up ^ d ^ w\n"
     )
 
 
 #: Blocks of the engine by name, each with what it says of one node.
 TEMPLATES: dict[str, Callable[[int], str]] = {"shifts": shift, "forwards": forward, "values": value, "losses": losses}
+
+
+def inverse_of(text: str) -> str:
+    """The engine of inverse markets: the same source with its constant the other way."""
+    for old, new in _INVERSE:
+        if text.count(old) != 1:
+            raise ValueError(f"EsEngine.vy does not say once: {old!r}")
+        text = text.replace(old, new)
+    return text
 
 
 def expected_files() -> dict[Path, str]:
@@ -91,7 +116,7 @@ def expected_files() -> dict[Path, str]:
     for name, template in TEMPLATES.items():
         body = "".join(template(node) for node in range(len(NODES))).rstrip("\n")
         text = generated.with_block(text, name, body, GENERATOR)
-    return {ENGINE: text}
+    return {ENGINE: text, INVERSE_ENGINE: inverse_of(text)}
 
 
 if __name__ == "__main__":

@@ -44,6 +44,19 @@ def feeds_argument(
 
 
 @dataclass(frozen=True)
+class CoinUnits:
+    """What an inverse market counts in: coins of its underlying.
+
+    Attributes:
+        decimals: Of the token.
+        digits: Parameters in units count 10^-digits of a coin.
+    """
+
+    decimals: int
+    digits: int
+
+
+@dataclass(frozen=True)
 class MarketListing:
     """What `RiskParameters.list_market` takes.
 
@@ -53,7 +66,8 @@ class MarketListing:
         feeds: Primary, fallback, sequencer-uptime; the empty address where there is none.
         heartbeats: Of primary and fallback [seconds]; 0 for no fallback.
         engines: Margin engines of ES, GREEKS and STATIC; the empty address disables a model.
-        lot: Step of option and future quantities [1e-6 contracts].
+        lot: Step of option and, in a linear market, future quantities [1e-6 contracts].
+        units: What the market counts in; a linear one in quote.
         kinds: How primary and fallback keep their past (risk/words, FeedKind).
         parameters: Everything else.
     """
@@ -65,7 +79,15 @@ class MarketListing:
     engines: tuple[str, str, str]
     lot: int = 10_000
     kinds: tuple[int, int] = (0, 0)
+    units: CoinUnits | None = None
     parameters: ParameterSet = field(default_factory=ParameterSet)
+
+    @property
+    def _units(self) -> tuple[int, bool, int, int]:
+        """The struct `IRiskParameters.Units`: lot, inverse, decimals, digits of the unit."""
+        if self.units is None:
+            return self.lot, False, 0, 0
+        return self.lot, True, self.units.decimals, self.units.digits
 
     @property
     def arguments(self) -> tuple[object, ...]:
@@ -73,7 +95,7 @@ class MarketListing:
         return (
             self.market,
             self.token,
-            self.lot,
+            self._units,
             list(self.engines),
             feeds_argument(self.feeds, self.heartbeats, kinds=self.kinds),
             *self.parameters.words,

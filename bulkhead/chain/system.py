@@ -19,6 +19,9 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("EsEngine", "EsEngine"),
     ("GreeksEngine", "GreeksEngine"),
     ("StaticEngine", "StaticEngine"),
+    ("InverseEsEngine", "InverseEsEngine"),
+    ("InverseGreeksEngine", "GreeksEngine"),
+    ("InverseStaticEngine", "StaticEngine"),
     ("RiskParameters", "RiskParameters"),
     ("FeedCheck", "FeedCheck"),
     ("VolFolder", "VolFolder"),
@@ -81,9 +84,10 @@ class SystemConfig:
     weights: tuple[int, ...]
 
 
-def engines(at: Mapping[str, str]) -> tuple[str, str, str]:
-    """Margin engines by model: ES, GREEKS and STATIC."""
-    return at["EsEngine"], at["GreeksEngine"], at["StaticEngine"]
+def engines(at: Mapping[str, str], inverse: bool = False) -> tuple[str, str, str]:
+    """Margin engines by model: ES, GREEKS and STATIC, of markets that count coins when `inverse`."""
+    kind = "Inverse" if inverse else ""
+    return at[f"{kind}EsEngine"], at[f"{kind}GreeksEngine"], at[f"{kind}StaticEngine"]
 
 
 def create_address(deployer: str, nonce: int) -> str:
@@ -105,6 +109,9 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
         "EsEngine": (list(config.nodes), list(config.weights)),
         "GreeksEngine": (at["EsEngine"],),
         "StaticEngine": (at["EsEngine"],),
+        "InverseEsEngine": (list(config.nodes), list(config.weights)),
+        "InverseGreeksEngine": (at["InverseEsEngine"],),
+        "InverseStaticEngine": (at["InverseEsEngine"],),
         "RiskParameters": (
             config.owner,
             config.guardian,
@@ -135,7 +142,7 @@ def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig
             at["Exchange"],
             at["Liquidator"],
             at["Settlement"],
-            list(engines(at)),
+            [*engines(at), *engines(at, inverse=True)],
         ),
         "VaultToken": (at["Clearinghouse"],),
         "Operators": (at["Clearinghouse"],),

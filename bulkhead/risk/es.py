@@ -9,7 +9,18 @@ from operator import mul
 from bulkhead.risk.assessment import FORCE_FULL, Assessment
 from bulkhead.risk.coefficients import MOVE
 from bulkhead.risk.fixed import divide, exp_q64
-from bulkhead.risk.marks import Marks, Setting, decay_of, floor_of, mark_legs, move_of, setting_of, vol_scale
+from bulkhead.risk.marks import (
+    Marks,
+    Setting,
+    decay_of,
+    floor_of,
+    in_coins,
+    in_token,
+    mark_legs,
+    move_of,
+    setting_of,
+    vol_scale,
+)
 from bulkhead.risk.nodes import NODES, WEIGHTS
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, phi_38
 from bulkhead.risk.payoff import covered, max_loss
@@ -92,21 +103,29 @@ def parts(
     risk: RiskWord,
     nodes: Sequence[int] = NODES,
     weights: Sequence[int] = WEIGHTS,
+    inverse: bool = False,
 ) -> Parts:
-    """Scenarios, decay and floor of the legs of one vault."""
-    losses = scenario_losses(marks, setting, snapshot, risk, nodes)
+    """Scenarios, decay and floor of the legs of one vault, in coins when the market is inverse."""
+    losses = scenario_losses(marks, setting, snapshot, risk, nodes, inverse)
     return Parts(
         losses=tuple(losses),
         shortfall=shortfall(losses, weights, risk.tail_bps * 10**14),
-        decay=decay_of(marks, setting, risk) if marks.longs else None,
-        floor=floor_of(risk, setting.spot, marks.short),
+        decay=in_token(decay_of(marks, setting, risk), setting.forward, inverse) if marks.longs else None,
+        floor=floor_of(risk, WAD if inverse else setting.spot, marks.short),
     )
 
 
 def scenario_losses(
-    marks: Marks, setting: Setting, snapshot: Snapshot, risk: RiskWord, nodes: Sequence[int] = NODES
+    marks: Marks,
+    setting: Setting,
+    snapshot: Snapshot,
+    risk: RiskWord,
+    nodes: Sequence[int] = NODES,
+    inverse: bool = False,
 ) -> list[int]:
     """Loss of scenario 2*i + b [wad * 1e-6]: node i, branch b."""
+    rest = marks.value - marks.slope * setting.forward  # what a coin's price moves: the slope is coins at any price
+    now = in_coins(rest, setting.forward)
     move = move_of(risk, snapshot)
     shifts = [divide(z * move, WAD) for z in nodes]
     shocked = [setting.base * exp_q64(shift, MOVE) >> 64 for shift in shifts]
@@ -119,13 +138,17 @@ def scenario_losses(
             terms = []
             for vol in vols[2 * branch : 2 * branch + 2]:
                 total_vol = max(divide(vol * setting.root, WAD), 1)
-                inverse, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
-                terms.append((option.log_ratio * inverse + (width >> 1) + CENTRE, inverse, width))
+                rate, width = (CELLS_PER_UNIT << 96) // total_vol, total_vol * CELLS_PER_UNIT << 32
+                terms.append((option.log_ratio * rate + (width >> 1) + CENTRE, rate, width))
             for j, price in enumerate(shocked):
-                base, inverse, width = terms[0] if is_tail(j) else terms[1]
-                d1 = base + shifts[j] * inverse
+                base, rate, width = terms[0] if is_tail(j) else terms[1]
+                d1 = base + shifts[j] * rate
                 sums[j] += option.quantity * (price * phi_38(d1) - option.strike * phi_38(d1 - width))
         for j, price in enumerate(shocked):
+            if inverse:
+                left = rest - marks.calls + (sums[j] >> 38)
+                losses[2 * j + branch] = now - in_coins(left, setting.averaged + price)
+                continue
             losses[2 * j + branch] = marks.calls - marks.slope * (price - setting.base) - (sums[j] >> 38)
     return losses
 
@@ -139,6 +162,7 @@ def assess(
     weights: Sequence[int] = WEIGHTS,
     *,
     decay: bool = True,
+    inverse: bool = False,
 ) -> Assessment:
     """Value, margin and maximum loss of the legs of one vault (EsEngine.assess).
 
@@ -150,12 +174,13 @@ def assess(
         nodes: Scenario nodes of the engine [wad].
         weights: Their probabilities [wad].
         decay: Whether time counts; False is the number the GREEKS model takes a share of (parameters.DECAY_APART).
+        inverse: The market counts coins of the underlying (InverseEsEngine).
     """
-    if early := covered(legs, collateral):
+    if early := covered(legs, collateral, inverse):
         return early
     setting = setting_of(snapshot)
     marks = mark_legs(legs, snapshot, setting)
-    made = parts(marks, setting, snapshot, risk, nodes, weights)
+    made = parts(marks, setting, snapshot, risk, nodes, weights, inverse)
     if not decay:
         made = replace(made, decay=None)
-    return marks.assessed(max_loss(legs), made.margin)
+    return marks.assessed(max_loss(legs, inverse), made.margin, worth=in_token(marks.value, setting.forward, inverse))

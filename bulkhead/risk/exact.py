@@ -54,6 +54,7 @@ def assess(
     risk: RiskWord,
     collateral: int = FORCE_FULL,
     model: Model = Model.ES,
+    inverse: bool = False,
 ) -> Assessment:
     """Value, margin and maximum loss of the legs of one vault, as the engine of its model gives them.
 
@@ -63,5 +64,6 @@ def assess(
         risk: Risk parameters of the market; a STATIC vault brings its own ratios (`RiskWord.stamped`).
         collateral: C of the vault [wad]; `FORCE_FULL` forces the full assessment.
         model: The vault's margin model.
+        inverse: The market counts coins of the underlying, not quote.
     """
-    return _ENGINES[model](legs, snapshot, risk, collateral)
+    return _ENGINES[model](legs, snapshot, risk, collateral, inverse=inverse)

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from bulkhead.risk import es
 from bulkhead.risk.assessment import FORCE_FULL, Assessment
 from bulkhead.risk.fixed import ONE, divide, ln_ratio
-from bulkhead.risk.marks import UNITS, floor_of, mark_legs, move_of, setting_of, vol_scale, worth_later
+from bulkhead.risk.marks import (
+    UNITS,
+    floor_of,
+    in_coins,
+    in_token,
+    mark_legs,
+    move_of,
+    setting_of,
+    vol_scale,
+    worth_later,
+)
 from bulkhead.risk.normal import CELLS_PER_UNIT, CENTRE, density, phi_38
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 
@@ -47,12 +57,14 @@ class Terms:
         return max(self.own, self.es)
 
 
-def terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord) -> Terms:
-    """The terms of the margin of one vault (GreeksEngine.terms)."""
-    return _terms(legs, snapshot, risk, es.assess(legs, snapshot, risk, decay=False))
+def terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, inverse: bool = False) -> Terms:
+    """The terms of the margin of one vault (GreeksEngine.terms), in coins when the market is inverse."""
+    return _terms(legs, snapshot, risk, es.assess(legs, snapshot, risk, decay=False, inverse=inverse), inverse)
 
 
-def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: Assessment) -> Terms:
+def _terms(
+    legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: Assessment, inverse: bool = False
+) -> Terms:
     setting = setting_of(snapshot)
     marks = mark_legs(legs, snapshot, setting)
     up = divide(risk.greeks_move * 10**17 * move_of(risk, snapshot), WAD)
@@ -64,11 +76,11 @@ def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: As
     for option in marks.options:
         log_ratio, iv = ln_ratio(setting.base, option.strike), option.iv
         total_vol = max(divide(iv * setting.root, WAD), 1)
-        inverse = (CELLS_PER_UNIT << 96) // total_vol
-        at = log_ratio * inverse + (total_vol * CELLS_PER_UNIT << 32 >> 1) + CENTRE
+        rate = (CELLS_PER_UNIT << 96) // total_vol
+        at = log_ratio * rate + (total_vol * CELLS_PER_UNIT << 32 >> 1) + CENTRE
         here += option.quantity * phi_38(at)
         for i, shift in enumerate(shifts):
-            there[i] += option.quantity * phi_38(at + shift * inverse)
+            there[i] += option.quantity * phi_38(at + shift * rate)
         change = (max(iv, risk.iv_floor_bps * 10**14) >> 2) * scale >> 64
         total_vol = divide((iv + (change >> 1)) * setting.root, WAD)
         d1 = divide(log_ratio << 64, total_vol) + (total_vol >> 1)
@@ -76,35 +88,48 @@ def _terms(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, assessed: As
 
     slope = marks.slope << 38
     here += slope
+
+    def lost(loss: int, amount: int) -> int:
+        # what is left is worth less of a coin the higher the price
+        if not inverse:
+            return loss
+        left = divide(assessed.value * setting.forward, WAD) - divide(loss, TERM)
+        return assessed.value - in_coins(left, setting.forward + amount)
+
     worst = straight = 0
     for i, size in enumerate((up, down)):
         amount = (size * setting.base >> 64) * (1 if i == 0 else -1)
         middle, end = there[2 * i] + slope, there[2 * i + 1] + slope
         full, half = -4 * (here + 4 * middle + end), end - (5 * here + 8 * middle)
-        for loss, alone in ((amount * full, -24), (amount * half, -12)):
+        for found, alone, moved in ((amount * full, -24, amount), (amount * half, -12, amount >> 1)):
+            loss = lost(found, moved)
             if loss > worst:
-                worst, straight = loss, amount * alone * here
+                worst, straight = loss, lost(amount * alone * here, moved)
 
-    move = (worst + TERM - 1) // TERM
-    straight = divide(straight, TERM)
-    vega = (setting.base * abs(vega) >> 64) * setting.root >> 64
+    move = worst
+    if not inverse:
+        move, straight = (worst + TERM - 1) // TERM, divide(straight, TERM)
+    vega = in_token((setting.base * abs(vega) >> 64) * setting.root >> 64, setting.forward, inverse)
     decay = 0
     if any(leg.kind <= Kind.PUT and leg.quantity > 0 for leg in legs):
         still = marks.value - marks.calls  # futures, cash and what has left the surface, where they are
-        decay = max(assessed.value * UNITS - still - worth_later(marks.options, setting, risk), 0)
+        later = in_token(still + worth_later(marks.options, setting, risk), setting.forward, inverse)
+        decay = max(assessed.value * UNITS - later, 0)
     return Terms(
         delta=straight,
         gamma=move - straight,
         vega=(vega + UNITS - 1) // UNITS,
         decay=(decay + UNITS - 1) // UNITS,
-        floor=(floor_of(risk, setting.spot, marks.short) + UNITS - 1) // UNITS,
+        floor=(floor_of(risk, WAD if inverse else setting.spot, marks.short) + UNITS - 1) // UNITS,
         es=(assessed.margin * 7 + 9) // 10,
     )
 
 
-def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int = FORCE_FULL) -> Assessment:
+def assess(
+    legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int = FORCE_FULL, inverse: bool = False
+) -> Assessment:
     """Value, margin and maximum loss of the legs of one vault (GreeksEngine.assess); see `es.assess`."""
-    assessed = es.assess(legs, snapshot, risk, collateral, decay=False)
+    assessed = es.assess(legs, snapshot, risk, collateral, decay=False, inverse=inverse)
     if assessed.covered:
         return assessed
-    return replace(assessed, margin=_terms(legs, snapshot, risk, assessed).margin)
+    return replace(assessed, margin=_terms(legs, snapshot, risk, assessed, inverse).margin)

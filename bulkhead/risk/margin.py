@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bulkhead.risk.exact import UNBOUNDED, Assessment, assess
-from bulkhead.risk.words import BPS, WAD, Leg, Model, RiskWord, Snapshot, Status
+from bulkhead.risk.fixed import divide
+from bulkhead.risk.words import BPS, LINEAR, WAD, Leg, Model, RiskWord, Snapshot, Status, Units
 
 #: IM/MM that sets the target of a model with an IM of its own [wad].
 STATIC_KAPPA = 13 * 10**17
@@ -49,12 +50,22 @@ def _mul_up(a: int, b: int) -> int:
     return (a * b + (WAD - 1)) // WAD
 
 
+def exposure(assessment: Assessment, snapshot: Snapshot, inverse: bool) -> int:
+    """What the vault's value moves by when the price doubles, along its delta [wad token] (standing._exposure)."""
+    if not inverse:
+        return abs(assessment.delta) * snapshot.spot // WAD
+    known, forward = snapshot.settling()
+    moved = divide(assessment.delta * snapshot.spot, forward)
+    return abs(moved - divide((forward - known) * WAD // forward * assessment.value, WAD))
+
+
 def resolve(
     assessment: Assessment,
     collateral: int,
     risk: RiskWord,
     snapshot: Snapshot,
     proximity: bool = False,
+    units: Units = LINEAR,
 ) -> Standing:
     """Equity, MM, IM and target of a vault (margin._resolve).
 
@@ -64,6 +75,7 @@ def resolve(
         risk: Risk parameters of the market.
         snapshot: Prices of the cell.
         proximity: The action withdraws or adds risk: IM grows below a health of 1.5.
+        units: What the market counts in.
     """
     if assessment.covered:
         raise ValueError("margin/covered: a covered assessment has no value or margin")
@@ -77,9 +89,9 @@ def resolve(
     im = _mul_up(assessment.margin, ratio)
     if assessment.initial:
         im, ratio = assessment.initial, STATIC_KAPPA
-    scale = risk.liquidity_scale * WAD
+    scale = risk.liquidity_scale * units.unit
     if scale:
-        size = max(abs(assessment.delta) * snapshot.spot // WAD, 4 * mm)
+        size = max(exposure(assessment, snapshot, units.inverse), 4 * mm)
         if size > scale:
             factor = WAD + risk.lambda_bps * BPS * (size - scale) // scale
             im = _mul_up(im, min(factor, 2 * WAD))
@@ -99,6 +111,7 @@ def required(
     risk: RiskWord,
     collateral: int,
     model: Model = Model.ES,
+    units: Units = LINEAR,
 ) -> int:
     """What equity must reach to withdraw or to add risk [wad] (Lens._required, what MarginGate asks in row 1 of 5.5).
 
@@ -111,6 +124,7 @@ def required(
         risk: Risk parameters of the market; a STATIC vault brings its own ratios (`RiskWord.stamped`).
         collateral: C [wad].
         model: The vault's margin model.
+        units: What the market counts in.
     """
     if not legs:
         return 0
@@ -123,11 +137,11 @@ def required(
             live = snapshot.surface_weight & (2**64 - 1)
             here.append(replace(here[-1], surface_weight=live))
         seen += here
-    equity = collateral + assess(legs, snapshot, risk, model=model).value
+    equity = collateral + assess(legs, snapshot, risk, model=model, inverse=units.inverse).value
     for engine in (model, Model.ES) if model == Model.STATIC else (model,):
         for prices in seen:
-            found = assess(legs, prices, risk, model=engine)
-            standing = resolve(found, collateral, risk, prices, proximity=True)
+            found = assess(legs, prices, risk, model=engine, inverse=units.inverse)
+            standing = resolve(found, collateral, risk, prices, proximity=True, units=units)
             asked = standing.initial_margin + equity - standing.equity
             if len(legs) <= 4 and found.v_min != UNBOUNDED:
                 # so few legs need no more than pays their worst settlement

@@ -91,10 +91,17 @@ class Marks:
     theta: int
     options: tuple[Option, ...]
 
-    def assessed(self, v_min: int, margin: int, initial: int = 0) -> Assessment:
-        """What an engine answers with this value and these Greeks; margins [wad * 1e-6] are rounded up."""
+    def assessed(self, v_min: int, margin: int, initial: int = 0, *, worth: int) -> Assessment:
+        """What an engine answers with these Greeks; margins [wad * 1e-6] are rounded up.
+
+        Args:
+            v_min: Least payoff [wad].
+            margin: MM before the cap.
+            initial: The model's own IM, 0 for none.
+            worth: Value in the market's token [wad * 1e-6].
+        """
         return Assessment(
-            value=divide(self.value, UNITS),
+            value=divide(worth, UNITS),
             margin=-(-margin // UNITS),
             v_min=v_min,
             delta=self.delta,
@@ -188,10 +195,21 @@ def mark_legs(legs: Sequence[Leg], snapshot: Snapshot, setting: Setting) -> Mark
     return Marks(value, calls, longs, slope, short, delta, gamma, vega, theta, tuple(options))
 
 
-def mark(legs: Sequence[Leg], snapshot: Snapshot) -> int:
-    """Value of the legs [wad] (`value` of every engine)."""
+def in_coins(amount: int, price: int) -> int:
+    """An amount of quote in coins at a price of the underlying [wad], in its own unit, rounded towards 0."""
+    return divide(amount * WAD, price)
+
+
+def in_token(amount: int, forward: int, inverse: bool) -> int:
+    """A mark in quote in the market's token: an inverse one counts coins, at the forward."""
+    return in_coins(amount, forward) if inverse else amount
+
+
+def mark(legs: Sequence[Leg], snapshot: Snapshot, inverse: bool = False) -> int:
+    """Value of the legs [wad] (`value` of every engine), in coins when the market is inverse."""
     check_legs(legs)
-    return divide(mark_legs(legs, snapshot, setting_of(snapshot)).value, UNITS)
+    setting = setting_of(snapshot)
+    return divide(in_token(mark_legs(legs, snapshot, setting).value, setting.forward, inverse), UNITS)
 
 
 def horizon(risk: RiskWord, seconds: int) -> int:
@@ -230,5 +248,5 @@ def vol_scale(setting: Setting) -> int:
 
 
 def floor_of(risk: RiskWord, spot: int, short: int) -> int:
-    """Gap risk of far strikes: a share of spot for each short option [wad * 1e-6]."""
+    """Gap risk of far strikes: a share of spot for each short option [wad * 1e-6]; of a coin with WAD as `spot`."""
     return risk.short_floor_bps * 10**14 * spot // WAD * short

@@ -21,13 +21,24 @@ def check_legs(legs: Sequence[Leg]) -> None:
         seen.add(leg.key)
 
 
-def max_loss(legs: Sequence[Leg]) -> int:
-    """v_min: the least payoff over all settlement prices [wad], `UNBOUNDED` when there is none."""
+def max_loss(legs: Sequence[Leg], inverse: bool = False) -> int:
+    """v_min: the least payoff over all settlement prices [wad], `UNBOUNDED` when there is none.
+
+    Args:
+        legs: Legs of one cell.
+        inverse: They pay payoff(P)/P coins: least at a strike, far up (the slope) or near 0; rounded down.
+    """
     check_legs(legs)
-    if sum(leg.quantity for leg in legs if leg.kind in (Kind.CALL, Kind.FUTURE)) < 0:
+    slope = sum(leg.quantity for leg in legs if leg.kind in (Kind.CALL, Kind.FUTURE))
+    strikes = sorted({leg.strike for leg in legs if leg.kind <= Kind.PUT})
+    if not inverse:
+        return UNBOUNDED if slope < 0 else min(payoff(legs, price) for price in (0, *strikes))
+    at_zero = payoff(legs, 0)
+    if at_zero < 0:
         return UNBOUNDED
-    prices = {0} | {leg.strike for leg in legs if leg.kind <= Kind.PUT}
-    return min(payoff(legs, price) for price in prices)
+    first = slope - sum(leg.quantity for leg in legs if leg.kind <= Kind.PUT)
+    near = [first * 10**12] if at_zero == 0 else []
+    return min([slope * 10**12, *near, *(payoff(legs, strike) * 10**8 // strike for strike in strikes)])
 
 
 def payoff(legs: Sequence[Leg], price: int) -> int:
@@ -45,9 +56,9 @@ def payoff(legs: Sequence[Leg], price: int) -> int:
     return total * 10**4
 
 
-def covered(legs: Sequence[Leg], collateral: int) -> Assessment | None:
+def covered(legs: Sequence[Leg], collateral: int, inverse: bool = False) -> Assessment | None:
     """The engines' early answer: up to 4 legs whose worst payoff the collateral covers need no price."""
-    least = max_loss(legs)
+    least = max_loss(legs, inverse)
     if len(legs) <= 4 and least != UNBOUNDED and collateral >= -least:
         return Assessment(0, 0, least, 0, 0, 0, 0, Basis.COVERED)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bulkhead.risk.assessment import FORCE_FULL, Assessment
-from bulkhead.risk.marks import STRIKE_WAD, mark_legs, setting_of
+from bulkhead.risk.marks import STRIKE_WAD, in_coins, in_token, mark_legs, setting_of
 from bulkhead.risk.payoff import covered, max_loss
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Snapshot
 
@@ -30,7 +30,27 @@ def share(ratio: int, price: int) -> int:
     return (ratio * 10**15 * price + WAD - 1) // WAD
 
 
-def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int = FORCE_FULL) -> Assessment:
+def delta_leg(risk: RiskWord, spot: int, forward: int, inverse: bool) -> int:
+    """What one contract of the market's future needs, long or short [wad]; of CASH one quote's share of a coin."""
+    if inverse:
+        return (share(risk.static_future, WAD) * WAD + forward - 1) // forward
+    return share(risk.static_future, spot)
+
+
+def short_option(risk: RiskWord, put: bool, strike: int, spot: int, inverse: bool) -> int:
+    """What one short option needs: a share of the underlying less what it is out of the money, or more [wad]."""
+    out = spot - strike if put else strike - spot
+    money, least = spot, min(spot, strike) if put else spot
+    if inverse:
+        # in coins a put moves by K/S of the price
+        money = max(WAD, (strike * WAD + spot - 1) // spot) if put else WAD
+        least, out = money, in_coins(out, spot)
+    return max(share(risk.static_otm, money) - max(out, 0), share(risk.static_least, least))
+
+
+def assess(
+    legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int = FORCE_FULL, inverse: bool = False
+) -> Assessment:
     """Value, margins and maximum loss of the legs of one vault (StaticEngine.assess).
 
     Args:
@@ -38,19 +58,23 @@ def assess(legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: 
         snapshot: Prices of the cell.
         risk: Risk parameters with the vault's own ratios in them (`RiskWord.stamped`).
         collateral: C of the vault [wad]; `FORCE_FULL` forces the full assessment.
+        inverse: The market counts coins of the underlying.
     """
-    if early := covered(legs, collateral):
+    if early := covered(legs, collateral, inverse):
         return early
     setting = setting_of(snapshot)
     marks = mark_legs(legs, snapshot, setting)
-    spot, shorts = setting.spot, 0
+    spot, forward, shorts = setting.spot, setting.forward, 0
     for leg in legs:
-        if leg.kind == Kind.FUTURE:
-            shorts += abs(leg.quantity) * share(risk.static_future, spot)
-        elif leg.kind <= Kind.PUT and leg.quantity < 0:
+        if leg.is_delta(inverse):
+            shorts += abs(leg.quantity) * delta_leg(risk, spot, forward, inverse)
+        elif leg.is_option and leg.quantity < 0:
             strike = leg.strike * STRIKE_WAD
-            put = leg.kind == Kind.PUT
-            out = spot - strike if put else strike - spot
-            least = share(risk.static_least, min(spot, strike) if put else spot)
-            shorts -= leg.quantity * max(share(risk.static_otm, spot) - max(out, 0), least)
-    return marks.assessed(max_loss(legs), (shorts * 10 + 12) // 13 + marks.longs, shorts + marks.longs)
+            shorts -= leg.quantity * short_option(risk, leg.kind == Kind.PUT, strike, spot, inverse)
+    longs = in_token(marks.longs, forward, inverse)
+    return marks.assessed(
+        max_loss(legs, inverse),
+        (shorts * 10 + 12) // 13 + longs,
+        shorts + longs,
+        worth=in_token(marks.value, forward, inverse),
+    )

@@ -32,6 +32,19 @@ class Kind(IntEnum):
     FUTURE = 2
     CASH = 3
 
+    @property
+    def is_option(self) -> bool:
+        """A call or a put."""
+        return self < Kind.FUTURE
+
+    def is_money(self, inverse: bool) -> bool:
+        """The money leg: it pays one unit of the market's token, CASH in a linear market, FUTURE in an inverse one."""
+        return self == (Kind.FUTURE if inverse else Kind.CASH)
+
+    def is_delta(self, inverse: bool) -> bool:
+        """The delta leg: the future of the market, the other of the two."""
+        return self == (Kind.CASH if inverse else Kind.FUTURE)
+
 
 class Model(IntEnum):
     """Margin model of a vault."""
@@ -165,6 +178,19 @@ class Leg:
             raise ValueError("leg/quantity-range")
 
     @property
+    def is_option(self) -> bool:
+        """A call or a put."""
+        return self.kind.is_option
+
+    def is_money(self, inverse: bool) -> bool:
+        """It pays one unit of the market's token whatever the price."""
+        return self.kind.is_money(inverse)
+
+    def is_delta(self, inverse: bool) -> bool:
+        """It is the future of the market."""
+        return self.kind.is_delta(inverse)
+
+    @property
     def key(self) -> int:
         """`kind 2 | strike 62`: what tells two legs of one cell apart."""
         return int(self.kind) << 62 | self.strike
@@ -194,6 +220,28 @@ class Leg:
     def series(self, market: int, expiry: int) -> Series:
         """The series of this leg in its cell."""
         return Series(market, self.kind, expiry, self.strike)
+
+
+@dataclass(frozen=True)
+class Units:
+    """What a market counts in.
+
+    Attributes:
+        inverse: Its token is the underlying: every amount is in coins.
+        digits: Its unit is 10^-digits of a token, 1 quote in a linear market.
+    """
+
+    inverse: bool = False
+    digits: int = 0
+
+    @property
+    def unit(self) -> int:
+        """The unit of parameters [wad]."""
+        return int(10 ** (18 - self.digits))
+
+
+#: A market that counts quote.
+LINEAR = Units()
 
 
 @dataclass(frozen=True)
@@ -279,6 +327,13 @@ class Snapshot:
         elif self.spot:
             forward = self.forward * spot // self.spot
         return replace(self, spot=spot, forward=forward)
+
+    def settling(self) -> tuple[int, int]:
+        """(known part of the settlement price, what that price is expected to be) [wad] (snapshot._settling)."""
+        if not self.window_share:
+            return 0, self.forward
+        known = self.window_share * self.window_average // WAD
+        return known, known + (WAD - self.window_share) * self.spot // WAD
 
     def points(self) -> list[Snapshot]:
         """The prices at which an uncertain one is assessed, spot itself first (snapshot._points)."""

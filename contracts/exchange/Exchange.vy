@@ -23,6 +23,7 @@ from contracts.exchange import order as order_form
 from contracts.exchange import order_pricing as pricing
 from contracts.exchange import order_rules as rules
 from contracts.exchange import trading_word
+from contracts.oracle import snapshot as price_of
 from contracts.vaults import vault_state as state
 from contracts.vaults import permissions
 from contracts.vaults import permit as permits
@@ -165,6 +166,8 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
     maker_word: uint256 = self._word(order.maker_vault)
     maker_rights: uint256 = rules._rights(OPERATORS, order.maker_vault, maker_word, order.signer)
     minimum: uint256 = self.minimums[order.maker_vault]
+    # the order's own market, or it is refused
+    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(state._market(maker_word))).token_word
     size: uint256 = staticcall ITradeLimits(LIMITS).admitted_size(
         order,
         asked.signature,
@@ -176,6 +179,7 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
             rights=maker_rights,
             counter=self._counter(order.maker_vault, minimum, order_form._series(order.legs)),
             size=asked.size,
+            token=token,
         ),
     )
     if order.maker_vault == taker_vault:
@@ -197,7 +201,6 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
             prices,
         )
     )
-    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     if token >> state.DEFICITS_AT != 0:
         deficit: uint256 = state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
         self._check_deficit(order, order.maker_vault, size, deficit, order.max_deficit)
@@ -257,7 +260,9 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
     if outcome.raised:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
         cap: uint256 = trading_word._oi_cap(trading)
-        if cap != 0 and outcome.open_interest > cap:
+        if cap != 0 and state._open_contracts(
+            outcome.open_interest, state._is_inverse(token), price_of._expected(prices)
+        ) > cap:
             self._refuse("exchange/open-interest-cap")
 
     log IExchange.OrderFilled(

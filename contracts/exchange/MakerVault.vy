@@ -160,32 +160,32 @@ def _allows(order: IExchange.Order) -> bool:
     """
     if order.maker_vault not in self._desks:
         return False
+    vault: IClearinghouse.Vault = (
+        staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
+    ).vault
+    inverse: bool = state._is_inverse(vault.token)
     if order.max_deficit > self.max_deficit:
         return False
     if order.expiry > block.timestamp + self.quote_seconds:
         return False
-    if len(order_form._form(order)) != 0 or leg._market_of(order.legs[0].series) != market:
+    if len(order_form._form(order, inverse)) != 0 or leg._market_of(order.legs[0].series) != market:
         return False
-    legs: DynArray[uint256, 16] = []
-    contracts: uint256 = 0
-    legs, contracts = order_form._legs(order.legs, order.size)
-    if contracts > self.max_contracts:
-        return False
+    legs: DynArray[uint256, 16] = order_form._legs(order.legs, order.size)
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         market, leg._expiry_of(order.legs[0].series)
     )
     if not price._is_active(prices) or prices.seconds == 0:
         return False
-    vault: IClearinghouse.Vault = (
-        staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
-    ).vault
+    notional: uint256 = leg._notional(legs, inverse, prices.spot, price._expected(prices))
+    if notional // (scales.WAD if inverse else prices.spot) > self.max_contracts:
+        return False
     value: int256 = staticcall IMarginEngine(vault.engine).value(
         legs, prices
     )
     # all for the whole size: in wad * 1e-6 there is nothing to round
     asked: int256 = order.price * convert(order.size, int256)
     mark: int256 = value * convert(scales.MICRO, int256)
-    edge: uint256 = contracts * prices.spot * self.edge_bps // 10**4
+    edge: uint256 = notional * self.edge_bps // 10**4
     # the fee may not eat the edge
     if order.max_fee > edge // order.size:
         return False

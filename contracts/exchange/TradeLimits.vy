@@ -87,19 +87,6 @@ def _high(word: uint256) -> int256:
 
 
 @internal
-@pure
-def _notional(legs: DynArray[uint256, 16], spot: uint256) -> uint256:
-    """
-    @dev Options and futures times spot [wad].
-    """
-    contracts: uint256 = 0
-    for item: uint256 in legs:
-        if leg._kind(item) != leg.CASH:
-            contracts += convert(abs(leg._quantity(item)), uint256)
-    return contracts * spot // 10**6
-
-
-@internal
 @view
 def _equity(vault: IClearinghouse.Vault, held: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot) -> int256:
     equity: int256 = state._collateral(
@@ -113,11 +100,11 @@ def _equity(vault: IClearinghouse.Vault, held: DynArray[uint256, 16], prices: IO
 @internal
 @pure
 def _locked(
-    held: DynArray[uint256, 16], legs: DynArray[uint256, 16], receives: bool, paid: int256, spot: uint256
+    held: DynArray[uint256, 16], legs: DynArray[uint256, 16], receives: bool, paid: int256, spot: uint256, inverse: bool
 ) -> int256:
     """
-    @dev Of the tokens that a fill pays, what comes back at expiry whatever the price: CASH, or options that add up to it
-         [wad]. The owner cannot use it until then, so to a key it counts as lost; CASH that repays what the vault owes does not.
+    @dev Of the tokens that a fill pays, what comes back at expiry whatever the price: the money leg, or options that add up to
+         it [wad]. The owner cannot use it until then, so to a key it counts as lost; money that repays what the vault owes does not.
     """
     if paid <= 0:
         return 0
@@ -128,14 +115,17 @@ def _locked(
         if not receives:
             quantity = -quantity
             signed[i] = leg._pack(leg._key(legs[i]), quantity)
-        if leg._kind(legs[i]) == leg.CASH:
+        if leg._is_money(leg._kind(legs[i]), inverse):
             claim = quantity
     owed: int256 = 0
     for item: uint256 in held:
-        if leg._kind(item) == leg.CASH:
+        if leg._is_money(leg._kind(item), inverse):
             owed = max(-leg._quantity(item), 0)
+    # far is up for what pays quote and down for what pays coins
+    lowest: int256 = convert(spot // FAR // leg.STRIKE_WAD, int256) if inverse else 0
     certain: int256 = max(
-        claim * CASH_WAD, payoff._least_up_to(signed, convert(spot * FAR // leg.STRIKE_WAD, int256))
+        claim * CASH_WAD,
+        payoff._least_within(signed, lowest, convert(spot * FAR // leg.STRIKE_WAD, int256), inverse),
     )
     return min(paid, max(certain - min(owed, max(claim, 0)) * CASH_WAD, 0))
 
@@ -160,17 +150,18 @@ def _key_loss(
     native: int256 = convert(state._native_wad(vault.token), int256)
     received: int256 = cash * native
     charged: int256 = convert(fee, int256) * native
+    inverse: bool = state._is_inverse(vault.token)
     today: uint256 = block.timestamp // scales.DAY
     before: uint256 = self.losses[vault_id]
     lost_before: uint256 = before & HALF if before >> 128 == today else 0
-    locked: int256 = self._locked(held, legs, receives, -received, prices.spot)
+    locked: int256 = self._locked(held, legs, receives, -received, prices.spot, inverse)
     most: uint256 = 0
     points: DynArray[uint256, 3] = price._points(prices)
     for spot: uint256 in points:
         at: IOracleAdapter.Snapshot = price._at(prices, spot)
         value: int256 = staticcall IMarginEngine(vault.engine).value(legs, at)
         gain: int256 = (value if receives else -value) + received - locked
-        allowed: uint256 = self._notional(legs, spot) // FILL_SHARE
+        allowed: uint256 = leg._notional(legs, inverse, spot, price._expected(at)) // (10**6 * FILL_SHARE)
         assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
         gain -= charged
         if gain >= 0:
@@ -367,7 +358,7 @@ def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
 @view
 def _reducible(vault_id: uint256, legs: DynArray[IExchange.OrderLeg, 4], receives: bool) -> uint256:
     loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return order_rules._reducible(legs, receives, loaded.vault.terms, loaded.legs)
+    return order_rules._reducible(legs, receives, loaded.vault, loaded.legs)
 
 
 @external
@@ -413,6 +404,7 @@ def admitted_size(
             facts.word,
             facts.rights,
             facts.counter,
+            facts.token,
         )
     )
     unfilled: uint256 = order.size - facts.filled
@@ -471,17 +463,20 @@ def _named(bound: ITradeLimits.Bound, feed: uint256) -> uint256:
 @internal
 @view
 def _allowance(
-    bound: ITradeLimits.Bound, market: uint256, legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot
+    bound: ITradeLimits.Bound, vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot
 ) -> uint256:
     """
     @dev How far from mark the whole size may trade [wad * 1e-6].
     """
-    allowed: uint256 = self._notional(legs, snapshot.spot * scales.MICRO) * bound.slip // scales.BPS_IN_ONE
+    notional: uint256 = leg._notional(
+        legs, state._is_inverse(vault.token), snapshot.spot, price._expected(snapshot)
+    )
+    allowed: uint256 = notional * bound.slip // scales.BPS_IN_ONE
     if bound.patience == 0:
         return allowed
     if bound.round_id == 0:
         return 0
-    age: uint256 = self._named(bound, self._feed(market, snapshot))
+    age: uint256 = self._named(bound, self._feed(state._market(vault.word), snapshot))
     return allowed * min(age, bound.patience) // bound.patience
 
 
@@ -511,7 +506,7 @@ def bound_price(
         prices.surface_weight = 0
         prices.status &= ~price.SURFACE_SVI
     else:
-        allowed = self._allowance(bound, state._market(vault.word), legs, snapshot)
+        allowed = self._allowance(bound, vault, legs, snapshot)
     # all in wad * 1e-6, of the whole size
     total: int256 = staticcall IMarginEngine(vault.engine).value(legs, prices) * scales.SIGNED_MICRO
     size: int256 = convert(bound.size, int256)

@@ -121,7 +121,7 @@ def _has_band(spot_min: uint256, spot_max: uint256) -> bool:
 
 @internal
 @pure
-def _form(order: IExchange.Order) -> String[32]:
+def _form(order: IExchange.Order, inverse: bool) -> String[32]:
     """
     @notice Nothing, or the reason why this is not an order at all. After it nothing computed from the order overflows.
     """
@@ -151,7 +151,7 @@ def _form(order: IExchange.Order) -> String[32]:
             return "order/patience-without-bounds"
     cell: uint256 = 0
     last: uint256 = 0
-    only_cash: bool = True
+    only_money: bool = True
     for i: uint256 in range(count, bound=4):
         series: uint256 = convert(order.legs[i].series, uint256)
         ratio: int256 = convert(order.legs[i].ratio, int256)
@@ -170,9 +170,9 @@ def _form(order: IExchange.Order) -> String[32]:
             return "order/bad-series"
         if ratio == 0 or convert(abs(ratio), uint256) * order.size > convert(leg.MAX_QUANTITY, uint256):
             return "order/out-of-range"
-        if kind != leg.CASH:
-            only_cash = False
-    if only_cash:
+        if not leg._is_money(kind, inverse):
+            only_money = False
+    if only_money:
         return "order/only-cash"
     return ""
 
@@ -181,21 +181,17 @@ def _form(order: IExchange.Order) -> String[32]:
 @pure
 def _legs(
     signed: DynArray[IExchange.OrderLeg, 4], size: uint256
-) -> (DynArray[uint256, 16], uint256):
+) -> DynArray[uint256, 16]:
     """
-    @notice Leg words that the buyer receives, and the contracts that count as notional [1e-6].
-    @dev `_form` holds. CASH sorts last of a cell, so that a deferred premium can join it.
+    @notice Leg words that the buyer receives; `_form` holds.
     """
     legs: DynArray[uint256, 16] = []
-    contracts: uint256 = 0
     for one: IExchange.OrderLeg in signed:
         series: uint256 = convert(one.series, uint256)
         kind: uint256 = (series >> 104) & 255
         quantity: int256 = convert(one.ratio, int256) * convert(size, int256)
         legs.append(leg._pack((kind << 62) | (series & leg.STRIKE_MASK), quantity))
-        if kind != leg.CASH:
-            contracts += convert(abs(quantity), uint256)
-    return legs, contracts
+    return legs
 
 
 @internal
@@ -232,14 +228,16 @@ def _premium(price: int256, size: uint256, unit: uint256, taker_buys: bool) -> i
 
 @internal
 @pure
-def _with_cash(legs: DynArray[uint256, 16], quantity: int256) -> DynArray[uint256, 16]:
+def _with_money(legs: DynArray[uint256, 16], quantity: int256, inverse: bool) -> DynArray[uint256, 16]:
     """
-    @notice The legs with a CASH quantity added [1e-6 quote].
+    @notice The legs with a quantity of the money leg added [1e-6 token].
     """
     joined: DynArray[uint256, 16] = legs
-    last: uint256 = len(legs) - 1
-    if leg._kind(legs[last]) == leg.CASH:
-        joined[last] = leg._pack(leg.CASH << 62, leg._quantity(legs[last]) + quantity)
+    key: uint256 = leg._money_key(inverse)
+    # CASH sorts last of a cell
+    at: uint256 = leg._find(legs, key, len(legs) - 1)
+    if at != len(legs):
+        joined[at] = leg._pack(key, leg._quantity(legs[at]) + quantity)
     else:
-        joined.append(leg._pack(leg.CASH << 62, quantity))
+        joined.append(leg._pack(key, quantity))
     return joined

@@ -15,6 +15,7 @@ from contracts.math import scales
 from contracts.exchange import order as order_form
 from contracts.oracle import snapshot as price_of
 from contracts.exchange import trading_word
+from contracts.vaults import leg
 from contracts.vaults import vault_state as state
 
 # what a fill is priced with, but for the order and the prices
@@ -27,8 +28,8 @@ struct Venue:
 
 # what an order asks for at one moment
 struct Terms:
-    price: int256                   # per package [wad quote]
-    premium: int256                 # what the buyer pays [native, or 1e-6 quote when deferred]
+    price: int256                   # per package [wad token]
+    premium: int256                 # what the buyer pays [native, or 1e-6 token when deferred]
     cash: int256                    # tokens from seller to buyer [native]
     maker_fee: uint256              # [native]
     taker_fee: uint256              # [native]
@@ -103,9 +104,8 @@ def _terms(
     """
     @notice Legs, premium and fees of a fill. Premium is rounded against the taker, fees against who pays them.
     """
-    legs: DynArray[uint256, 16] = []
-    contracts: uint256 = 0
-    legs, contracts = order_form._legs(order.legs, size)
+    legs: DynArray[uint256, 16] = order_form._legs(order.legs, size)
+    inverse: bool = state._is_inverse(venue.token)
     price: int256 = self._price_of(venue, order, legs, size, prices)
 
     # fees: basis points of notional, at most a share of max(|price|, mark); all in wad * 1e-6 * bps
@@ -116,7 +116,7 @@ def _terms(
     taker_bps: uint256 = trading_word._taker_fee_bps(venue.trading)
     maker_bps: uint256 = trading_word._maker_fee_bps(venue.trading)
     cap_bps: uint256 = trading_word._fee_cap_bps(venue.trading)
-    notional: uint256 = contracts * at.spot
+    notional: uint256 = leg._notional(legs, inverse, at.spot, price_of._expected(at))
     most: uint256 = convert(abs(price), uint256) * size
     # the mark is only asked for when the price alone would lower a fee
     if notional * max(taker_bps, maker_bps) > most * cap_bps:
@@ -136,7 +136,7 @@ def _terms(
         cash = -premium
     else:
         premium = order_form._premium(price, size, 10**18, not order.is_bid)
-        legs = order_form._with_cash(legs, -premium)
+        legs = order_form._with_money(legs, -premium, inverse)
     return Terms(
         price=price, premium=premium, cash=cash, maker_fee=maker_fee, taker_fee=taker_fee, legs=legs
     )

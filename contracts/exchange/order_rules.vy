@@ -5,6 +5,7 @@
 @notice Decisions about one order from values that the caller has loaded; the Exchange reverts with the reason they
         give and OrderLens tells it, so the two cannot differ. An empty reason passes. Nothing here reverts.
 """
+from interfaces import IClearinghouse
 from interfaces import IExchange
 from interfaces import IOperators
 from interfaces import IOracleAdapter
@@ -38,6 +39,7 @@ def _standing(
     word: uint256,
     rights: uint256,
     counter: uint256,
+    token: uint256,
 ) -> String[32]:
     """
     @notice Whether the maker still stands by an order that is one.
@@ -46,6 +48,7 @@ def _standing(
     @param word Vault word of the maker vault.
     @param rights What the signer may do for that vault (permissions of Operators; an owner has all).
     @param counter Least counter of a live order of that vault in these series.
+    @param token Token word of that vault's market.
     """
     if block.timestamp > order.expiry:
         return "exchange/order-expired"
@@ -62,7 +65,7 @@ def _standing(
         return "exchange/signer-not-owner"
     if not signer_of._is_valid(order.signer, digest, signature):
         return "exchange/bad-signature"
-    form: String[32] = order_form._form(order)
+    form: String[32] = order_form._form(order, state._is_inverse(token))
     if len(form) != 0:
         return form
     if leg._market_of(order.legs[0].series) != state._market(word):
@@ -167,24 +170,25 @@ def _opening_refusal(
 def _reducible(
     legs: DynArray[IExchange.OrderLeg, 4],
     is_bid: bool,
-    terms: uint256,
+    vault: IClearinghouse.Vault,
     held: DynArray[uint256, 16],
 ) -> uint256:
     """
-    @notice Largest size of which every option and future only brings the maker's quantity closer to zero [1e-6].
-    @param terms Terms word of the maker vault.
+    @notice Largest size of which every option and delta leg only brings the maker's quantity closer to zero [1e-6].
+    @param vault The maker vault.
     @param held Its leg words.
     """
     # legs of another cell cannot be reduced by this one
     if len(held) == 0 or len(legs) == 0:
         return 0
-    if state._expiry(terms) != leg._expiry_of(legs[0].series):
+    if state._expiry(vault.terms) != leg._expiry_of(legs[0].series):
         return 0
+    inverse: bool = state._is_inverse(vault.token)
     most: uint256 = max_value(uint256)
     for one: IExchange.OrderLeg in legs:
         series: uint256 = convert(one.series, uint256)
         kind: uint256 = (series >> 104) & 255
-        if kind == leg.CASH:
+        if leg._is_money(kind, inverse):
             continue
         quantity: int256 = 0
         for word: uint256 in held:

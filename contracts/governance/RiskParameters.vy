@@ -15,8 +15,10 @@
 from contracts.math import scales
 from contracts.governance import parameters
 from contracts.oracle import snapshot
+from contracts.vaults import vault_state as state
 from interfaces import IClearinghouse
 from interfaces import ILiquidator
+from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import IRiskParameters
 from snekmate.auth import ownable
@@ -66,6 +68,7 @@ PAUSE_SPAN: constant(uint256) = 28
 
 MAX_MARKETS: constant(uint256) = 256
 MAX_LOT: constant(uint256) = 10**9          # 1000 contracts
+MAX_DIGITS: constant(uint256) = 12          # of a unit: its millionth is a wad
 MIN_HEARTBEAT: constant(uint256) = 60
 MAX_HEARTBEAT: constant(uint256) = 172800
 
@@ -263,6 +266,16 @@ def _check_order(words: uint256[4]):
 
 
 @internal
+@pure
+def _check_tick(token_word: uint256, trading: uint256):
+    """
+    @notice In an inverse market a put on a whole number of lots is covered by CASH, which is counted in 1e-6 quote.
+    """
+    tick: uint256 = (trading >> 48) & (2**56 - 1)
+    assert not state._is_inverse(token_word) or tick * state._lot(token_word) % 10**8 == 0, "parameters/tick-lot"
+
+
+@internal
 @view
 def _check_all(words: uint256[4]):
     """
@@ -329,6 +342,7 @@ def _replace(market: uint256, name: String[32], entry: uint256, number: uint256)
     lowest: uint256 = (entry >> SHIFT_AT) & 255
     words[index] = (words[index] & ~(self._mask(entry) << lowest)) | (number << lowest)
     self._check_order(words)
+    self._check_tick((staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word, words[TRADING])
     self._store(market, index, words[index])
     log IRiskParameters.ParameterChanged(market=market, name=name, value=number, word=words[index])
 
@@ -356,7 +370,7 @@ def _set_paused_until(market: uint256, until_at: uint256):
 def list_market(
     market: uint256,
     token: address,
-    lot: uint256,
+    units: IRiskParameters.Units,
     engines: address[3],
     feeds: IOracleAdapter.Feeds,
     risk: uint256,
@@ -369,8 +383,9 @@ def list_market(
     @dev A test transfer of the token is up to the deployer.
     @param market The market's index, below 65536.
     @param token Ordinary ERC-20 with 6 to 18 decimals (no fee, no rebase).
-    @param lot Smallest step of option and future quantities [1e-6 contracts].
-    @param engines Margin engines of the models ES, GREEKS and STATIC; empty disables a model.
+    @param units Lot, kind of market and unit. Of an inverse market tick * lot must be a multiple of 1e-6 quote, so that CASH
+           covers a put exactly, and the unit 1,000 native units at least.
+    @param engines Margin engines of the models ES, GREEKS and STATIC that count in the market's token; empty disables a model.
     @param feeds Its feeds and the vol that it starts from.
     @param risk Packed risk parameters (governance/parameters).
     @param trading Packed trading parameters, not paused.
@@ -382,13 +397,13 @@ def list_market(
     assert market < 65536, "parameters/market-range"
     assert len(self._markets) < MAX_MARKETS, "parameters/too-many-markets"
     assert token.is_contract, "parameters/token-no-code"
-    assert lot != 0 and lot <= MAX_LOT, "parameters/lot-range"
-    enabled: bool = False
+    assert units.lot != 0 and units.lot <= MAX_LOT, "parameters/lot-range"
+    enabled: uint256 = 0
     for model: uint256 in range(3):
         if engines[model] != empty(address):
             assert engines[model].is_contract, "parameters/engine-no-code"
-            enabled = True
-    assert enabled, "parameters/no-engine"
+            enabled |= 1 << model
+    assert enabled != 0, "parameters/no-engine"
     self._check_feed(feeds.primary)
     if feeds.fallback_feed.source != empty(address):
         self._check_feed(feeds.fallback_feed)
@@ -400,11 +415,26 @@ def list_market(
 
     decimals: uint256 = convert(staticcall IERC20Decimals(token).decimals(), uint256)
     assert 6 <= decimals and decimals <= 18, "parameters/token-decimals"
+    # whoever lists a coin says what it is: the unit hangs on it
+    assert decimals == units.decimals or (units.decimals == 0 and not units.inverse), "parameters/stated-decimals"
+    assert units.digits == 0 or (units.inverse and units.digits <= min(decimals - 3, MAX_DIGITS)), "parameters/unit-range"
     self.listed[market] = True
     self._markets.append(market)
     self._words[market] = words
-    token_word: uint256 = convert(token, uint256) | (decimals << 160) | (1 << 168) | (lot << 176)
-    extcall IClearinghouse(CLEARINGHOUSE).list_market(market, token_word, risk, engines)
+    token_word: uint256 = (
+        convert(token, uint256) | (decimals << 160) | (1 << 168) | (units.digits << state.DIGITS_AT) | (units.lot << state.LOT_AT)
+    )
+    token_word |= enabled << state.MODELS_AT
+    if units.inverse:
+        token_word |= 1 << state.INVERSE_AT
+    self._check_tick(token_word, trading)
+    known: address[6] = staticcall IClearinghouse(CLEARINGHOUSE).engines()
+    for model: uint256 in range(3):
+        engine: address = known[state._engine_of(model, token_word)]
+        if engines[model] != empty(address):
+            assert engines[model] == engine, "parameters/unknown-engine"
+            assert staticcall IMarginEngine(engine).inverse() == units.inverse, "parameters/engine-kind"
+    extcall IClearinghouse(CLEARINGHOUSE).list_market(market, token_word, risk)
     extcall IOracleAdapter(ORACLE_ADAPTER).list_market(market, feeds, oracle)
     extcall IConfigurable(EXCHANGE).configure(market, trading)
     extcall IConfigurable(LIQUIDATOR).configure(market, liquidation)
@@ -412,7 +442,7 @@ def list_market(
     log IRiskParameters.MarketListed(
         market=market,
         token=token,
-        lot=lot,
+        lot=units.lot,
         engines=engines,
         risk=risk,
         trading=trading,

@@ -668,7 +668,9 @@ def absorb(vault_id: uint256) -> uint256:
     added: uint256 = 0
     into, added = self._receiver(expiry, legs, prices)
     # every slot is paid for, so that filling them with crumbs costs what it blocks
-    if quoted.reason == 0 and taken < auction._minimum(terms) * max(added, 1):
+    if quoted.reason == 0 and taken < unsafe_div(
+        auction._minimum(terms) * max(added, 1) * state._unit(vault.token), scales.WAD
+    ):
         self._refuse("backstop/too-small")
     self.absorbing = into
     self.gain_wanted = convert(taken * share // scales.WAD, int256)

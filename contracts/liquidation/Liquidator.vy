@@ -17,6 +17,7 @@ from interfaces import IOracleAdapter
 from interfaces import ITaker
 
 from contracts.math import payoff
+from contracts.math import scales
 from contracts.liquidation import auction
 from contracts.liquidation import waterfall
 from contracts.margin import basis
@@ -144,7 +145,7 @@ def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> Case:
     case.assessed = staticcall IMarginEngine(case.vault.engine).assess(
         case.legs, prices, state._engine_risk(case.vault), standing.NO_COLLATERAL
     )
-    case.result = standing._resolve(case.assessed, case.collateral, case.vault.risk, prices, False)
+    case.result = standing._resolve(case.assessed, case.collateral, case.vault, prices)
     v_min: int256 = case.assessed.v_min
     # full collateral counts on its own: a mark that is off by one unit must not flag a safe vault
     covered: bool = v_min != payoff.UNBOUNDED and case.collateral >= -v_min
@@ -231,12 +232,12 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         convert(case.result.mm, uint256),
         convert(case.result.target, uint256),
         # d after the tip of this very call: the one that ends the flag earns it
-        convert(state._missing_to_end(terms), uint256),
+        convert(state._missing_to_end(terms, case.vault.token), uint256),
         case.collateral,
         deal.beta,
         g,
         parameters._phi(risk),
-        parameters._dust(risk),
+        parameters._dust(risk) * state._unit(case.vault.token) // scales.WAD,
         native,
     )
     if deal.plan.top_up != 0:
@@ -251,7 +252,7 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         )
         deal.plan.top_up = min(deal.plan.top_up, room)
     deal.legs, deal.exact = auction._split(
-        case.legs, deal.plan.fraction, state._lot(case.vault.token)
+        case.legs, deal.plan.fraction, state._lot(case.vault.token), state._is_inverse(case.vault.token)
     )
     if len(deal.legs) == 0:
         # tokens never move without legs

@@ -164,7 +164,7 @@ def _plan(
 @internal
 @pure
 def _split(
-    legs: DynArray[uint256, 16], fraction: uint256, lot: uint256
+    legs: DynArray[uint256, 16], fraction: uint256, lot: uint256, inverse: bool
 ) -> (DynArray[uint256, 16], bool):
     """
     @notice The legs that a fraction moves: rounded to the lot, up for negative and down for positive quantities.
@@ -177,9 +177,7 @@ def _split(
     exact: bool = True
     for word: uint256 in legs:
         quantity: int256 = leg._quantity(word)
-        step: uint256 = lot
-        if leg._kind(word) == leg.CASH:
-            step = 1
+        step: uint256 = lot if leg._has_lot(leg._kind(word), inverse) else 1
         share: uint256 = convert(abs(quantity), uint256) * fraction
         count: uint256 = share // (scales.WAD * step)
         if count * scales.WAD * step != share:
@@ -212,7 +210,8 @@ def _scale(assessment: IMarginEngine.Assessment, fraction: uint256, basis: uint2
         value=self._floor_div(assessment.value * f, one),
         margin=-self._floor_div(-assessment.margin * f, one),
         v_min=v_min,
-        delta=-self._floor_div(-abs(assessment.delta) * f, one),
+        # away from 0; its sign counts where the market is inverse
+        delta=-self._floor_div(-assessment.delta * f, one) if assessment.delta > 0 else self._floor_div(assessment.delta * f, one),
         gamma=0,
         vega=0,
         theta=0,

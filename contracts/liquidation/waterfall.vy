@@ -50,20 +50,18 @@ def _draw_room(fund: uint256, first: uint256, drawn: uint256, cap: uint256) -> u
 
 @internal
 @pure
-def _unflagged_risk(legs: DynArray[uint256, 16], price: uint256) -> uint256:
+def _unflagged_risk(legs: DynArray[uint256, 16], price: uint256, inverse: bool) -> uint256:
     """
-    @notice What stands for A in a vault that is not flagged when it is settled: a tenth of the expiry price for each
-            contract of its short options and its futures [wad].
+    @notice What stands for A in a vault that is not flagged when it is settled: a tenth of the expiry price, in an inverse
+            market of a coin, for each contract of its short options and its delta legs [wad].
     @dev Long options lose nothing but their premium, which insurance does not pay.
     @param price Expiry price [wad].
     """
-    contracts: uint256 = 0
+    counted: DynArray[uint256, 16] = []
     for word: uint256 in legs:
-        kind: uint256 = leg._kind(word)
-        quantity: int256 = leg._quantity(word)
-        if kind == leg.FUTURE or (kind != leg.CASH and quantity < 0):
-            contracts += convert(abs(quantity), uint256)
-    return contracts * price // (10**6 * UNFLAGGED_SHARE)
+        if not leg._is_option(leg._kind(word)) or leg._quantity(word) < 0:
+            counted.append(word)
+    return leg._notional(counted, inverse, price, price) // (10**6 * UNFLAGGED_SHARE)
 
 
 @internal

@@ -25,6 +25,10 @@ from interfaces import IOracleAdapter
 implements: IMarginEngine
 initializes: phi_table
 
+# whether values and margins are in coins of the underlying. InverseEsEngine is this file with True here, written by
+# `python -m scripts.generate_scenarios`: a module for both would cost the copies of marks and sums, 2 % of an assessment (ADR 52)
+INVERSE: constant(bool) = False
+
 NODES: constant(uint256) = 12
 WAD: constant(int256) = scales.SIGNED_WAD
 UNITS: constant(int256) = scales.SIGNED_MICRO  # quantities are in 1e-6 contracts
@@ -84,13 +88,13 @@ def assess(
     @return The assessment.
     """
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
-    result.v_min = payoff._least(legs)
+    result.v_min = payoff._least(legs, INVERSE)
     if len(legs) <= 4 and result.v_min != payoff.UNBOUNDED and collateral >= -result.v_min:
         result.basis = basis.COVERED
         return result
 
     marks: marks_.Marks = marks_._mark(legs, snapshot)
-    result.value = unsafe_div(marks.value, UNITS)
+    result.value = unsafe_div(marks_._in_token(marks.value, marks.setting.forward, INVERSE), UNITS)
     result.delta = marks.delta
     result.gamma = marks.gamma
     result.vega = marks.vega
@@ -502,80 +506,97 @@ def assess(
     # per node the larger and the smaller loss of the two branches: loss << 8 | 2*node + branch
     heads: int256[12] = empty(int256[12])
     seconds: int256[12] = empty(int256[12])
-    # generated: begin losses by python -m scripts.generate_scenarios
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[0], marks.setting.base)))
-    up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
-    d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
-    w = max(up, d)
-    heads[0] = w
-    seconds[0] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[1], marks.setting.base)))
-    up = (unsafe_sub(d, first[1] >> 38) << 8) | 2
-    d = (unsafe_sub(d, sums[1] >> 38) << 8) | 3
-    w = max(up, d)
-    heads[1] = w
-    seconds[1] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[2], marks.setting.base)))
-    up = (unsafe_sub(d, first[2] >> 38) << 8) | 4
-    d = (unsafe_sub(d, sums[2] >> 38) << 8) | 5
-    w = max(up, d)
-    heads[2] = w
-    seconds[2] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[3], marks.setting.base)))
-    up = (unsafe_sub(d, first[3] >> 38) << 8) | 6
-    d = (unsafe_sub(d, sums[3] >> 38) << 8) | 7
-    w = max(up, d)
-    heads[3] = w
-    seconds[3] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[4], marks.setting.base)))
-    up = (unsafe_sub(d, first[4] >> 38) << 8) | 8
-    d = (unsafe_sub(d, sums[4] >> 38) << 8) | 9
-    w = max(up, d)
-    heads[4] = w
-    seconds[4] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[5], marks.setting.base)))
-    up = (unsafe_sub(d, first[5] >> 38) << 8) | 10
-    d = (unsafe_sub(d, sums[5] >> 38) << 8) | 11
-    w = max(up, d)
-    heads[5] = w
-    seconds[5] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[6], marks.setting.base)))
-    up = (unsafe_sub(d, first[6] >> 38) << 8) | 12
-    d = (unsafe_sub(d, sums[6] >> 38) << 8) | 13
-    w = max(up, d)
-    heads[6] = w
-    seconds[6] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[7], marks.setting.base)))
-    up = (unsafe_sub(d, first[7] >> 38) << 8) | 14
-    d = (unsafe_sub(d, sums[7] >> 38) << 8) | 15
-    w = max(up, d)
-    heads[7] = w
-    seconds[7] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[8], marks.setting.base)))
-    up = (unsafe_sub(d, first[8] >> 38) << 8) | 16
-    d = (unsafe_sub(d, sums[8] >> 38) << 8) | 17
-    w = max(up, d)
-    heads[8] = w
-    seconds[8] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[9], marks.setting.base)))
-    up = (unsafe_sub(d, first[9] >> 38) << 8) | 18
-    d = (unsafe_sub(d, sums[9] >> 38) << 8) | 19
-    w = max(up, d)
-    heads[9] = w
-    seconds[9] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[10], marks.setting.base)))
-    up = (unsafe_sub(d, first[10] >> 38) << 8) | 20
-    d = (unsafe_sub(d, sums[10] >> 38) << 8) | 21
-    w = max(up, d)
-    heads[10] = w
-    seconds[10] = up ^ d ^ w
-    d = unsafe_sub(marks.calls, unsafe_mul(marks.slope, unsafe_sub(shocked[11], marks.setting.base)))
-    up = (unsafe_sub(d, first[11] >> 38) << 8) | 22
-    d = (unsafe_sub(d, sums[11] >> 38) << 8) | 23
-    w = max(up, d)
-    heads[11] = w
-    seconds[11] = up ^ d ^ w
-    # generated: end losses
+    slope: int256 = marks.slope
+    now_: int256 = unsafe_add(marks.calls, unsafe_mul(slope, marks.setting.base))
+    if INVERSE:
+        # in coins: what does not move with the forward, over the forward; what does is worth its quantity in coins anywhere
+        t = unsafe_sub(marks.value, unsafe_mul(slope, marks.setting.forward))
+        now_ = marks_._in_coins(t, marks.setting.forward)
+        t = unsafe_sub(t, marks.calls)
+        scenario: int256 = 0
+        for j: uint256 in range(NODES):
+            forward: int256 = unsafe_add(marks.setting.known, shocked[j])
+            up = (unsafe_sub(now_, marks_._in_coins(unsafe_add(t, first[j] >> 38), forward)) << 8) | scenario
+            d = (unsafe_sub(now_, marks_._in_coins(unsafe_add(t, sums[j] >> 38), forward)) << 8) | unsafe_add(scenario, 1)
+            scenario = unsafe_add(scenario, 2)
+            w = max(up, d)
+            heads[j] = w
+            seconds[j] = up ^ d ^ w
+    else:
+        # generated: begin losses by python -m scripts.generate_scenarios
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[0]))
+        up = (unsafe_sub(d, first[0] >> 38) << 8) | 0
+        d = (unsafe_sub(d, sums[0] >> 38) << 8) | 1
+        w = max(up, d)
+        heads[0] = w
+        seconds[0] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[1]))
+        up = (unsafe_sub(d, first[1] >> 38) << 8) | 2
+        d = (unsafe_sub(d, sums[1] >> 38) << 8) | 3
+        w = max(up, d)
+        heads[1] = w
+        seconds[1] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[2]))
+        up = (unsafe_sub(d, first[2] >> 38) << 8) | 4
+        d = (unsafe_sub(d, sums[2] >> 38) << 8) | 5
+        w = max(up, d)
+        heads[2] = w
+        seconds[2] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[3]))
+        up = (unsafe_sub(d, first[3] >> 38) << 8) | 6
+        d = (unsafe_sub(d, sums[3] >> 38) << 8) | 7
+        w = max(up, d)
+        heads[3] = w
+        seconds[3] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[4]))
+        up = (unsafe_sub(d, first[4] >> 38) << 8) | 8
+        d = (unsafe_sub(d, sums[4] >> 38) << 8) | 9
+        w = max(up, d)
+        heads[4] = w
+        seconds[4] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[5]))
+        up = (unsafe_sub(d, first[5] >> 38) << 8) | 10
+        d = (unsafe_sub(d, sums[5] >> 38) << 8) | 11
+        w = max(up, d)
+        heads[5] = w
+        seconds[5] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[6]))
+        up = (unsafe_sub(d, first[6] >> 38) << 8) | 12
+        d = (unsafe_sub(d, sums[6] >> 38) << 8) | 13
+        w = max(up, d)
+        heads[6] = w
+        seconds[6] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[7]))
+        up = (unsafe_sub(d, first[7] >> 38) << 8) | 14
+        d = (unsafe_sub(d, sums[7] >> 38) << 8) | 15
+        w = max(up, d)
+        heads[7] = w
+        seconds[7] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[8]))
+        up = (unsafe_sub(d, first[8] >> 38) << 8) | 16
+        d = (unsafe_sub(d, sums[8] >> 38) << 8) | 17
+        w = max(up, d)
+        heads[8] = w
+        seconds[8] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[9]))
+        up = (unsafe_sub(d, first[9] >> 38) << 8) | 18
+        d = (unsafe_sub(d, sums[9] >> 38) << 8) | 19
+        w = max(up, d)
+        heads[9] = w
+        seconds[9] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[10]))
+        up = (unsafe_sub(d, first[10] >> 38) << 8) | 20
+        d = (unsafe_sub(d, sums[10] >> 38) << 8) | 21
+        w = max(up, d)
+        heads[10] = w
+        seconds[10] = up ^ d ^ w
+        d = unsafe_sub(now_, unsafe_mul(slope, shocked[11]))
+        up = (unsafe_sub(d, first[11] >> 38) << 8) | 22
+        d = (unsafe_sub(d, sums[11] >> 38) << 8) | 23
+        w = max(up, d)
+        heads[11] = w
+        seconds[11] = up ^ d ^ w
+        # generated: end losses
     # a call among the arguments would have them copied twice
     tail: uint256 = parameters._tail(risk)
     margin: int256 = self._shortfall(heads, seconds, tail)
@@ -589,21 +610,32 @@ def assess(
             worth = unsafe_add(worth, unsafe_mul((w << 192) >> 192, phi_table._call(
                 marks.setting.base, w >> 64, d >> 64, unsafe_div(unsafe_mul(d & marks_.LOW, root), WAD)
             )))
-        margin = max(margin, unsafe_sub(marks.calls, worth >> 38))
-    margin = unsafe_add(margin, marks_._floor(risk, marks.setting.spot, marks.short))
+        worth = unsafe_sub(marks.calls, worth >> 38)
+        margin = max(margin, marks_._in_token(worth, marks.setting.forward, INVERSE))
+    margin = unsafe_add(margin, marks_._floor(risk, WAD if INVERSE else marks.setting.spot, marks.short))
     result.margin = unsafe_div(unsafe_add(margin, UNITS - 1), UNITS)
     return result
 
 
 @external
-@pure
+@view
 def max_loss(legs: DynArray[uint256, 16]) -> int256:
     """
     @notice The least payoff of the legs over all settlement prices (IMarginEngine).
     @param legs Leg words of one cell.
     @return [wad], `min_value(int256)` when unbounded.
     """
-    return payoff._least(legs)
+    return payoff._least(legs, INVERSE)
+
+
+@external
+@view
+def inverse() -> bool:
+    """
+    @notice Whether values and margins are in coins of the underlying (IMarginEngine).
+    @return False for quote.
+    """
+    return INVERSE
 
 
 @external
@@ -615,8 +647,9 @@ def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int
     @param snapshot Prices of the cell (oracle/snapshot).
     @return [wad]
     """
-    payoff._least(legs)  # refuses what are not legs
-    return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
+    payoff._least(legs, INVERSE)  # refuses what are not legs
+    marks: marks_.Marks = marks_._mark(legs, snapshot)
+    return unsafe_div(marks_._in_token(marks.value, marks.setting.forward, INVERSE), UNITS)
 
 
 @internal
@@ -630,7 +663,8 @@ def _shortfall(heads: int256[12], seconds: int256[12], tail: uint256) -> int256:
     @param tail Probability of the worst outcomes [wad].
     @return In the unit of the losses.
     """
-    assert tail != 0, "es/tail-range"
+    if tail == 0:
+        payoff._refuse("es/tail-range")
     left: uint256 = tail
     shortfall: int256 = 0
     low_tail: int256 = max(heads[0], max(heads[1], heads[2]))

@@ -37,14 +37,17 @@ DEEPEST: constant(int256) = ONE * 99 // 100  # a price falls by at most this sha
 TERM: constant(int256) = 24 * UNITS << 38    # 24 times a loss [wad * 1e-6 * 2^-38] over this is in wad
 
 ES_ENGINE: immutable(address)
+# whether values and margins are in coins of the underlying
+INVERSE: immutable(bool)
 
 
 @deploy
 def __init__(es_engine: address):
     """
-    @param es_engine The EsEngine, whose number is the least this model asks.
+    @param es_engine The EsEngine, whose number is the least this model asks; this one counts in the same token.
     """
     ES_ENGINE = es_engine
+    INVERSE = staticcall IMarginEngine(es_engine).inverse()
     phi_table.__init__()
 
 
@@ -85,14 +88,24 @@ def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: 
 
 
 @external
-@pure
+@view
+def inverse() -> bool:
+    """
+    @notice Whether values and margins are in coins of the underlying (IMarginEngine).
+    @return False for quote.
+    """
+    return INVERSE
+
+
+@external
+@view
 def max_loss(legs: DynArray[uint256, 16]) -> int256:
     """
     @notice The least payoff of the legs over all settlement prices (IMarginEngine).
     @param legs Leg words of one cell.
     @return [wad], `min_value(int256)` when unbounded.
     """
-    return payoff._least(legs)
+    return payoff._least(legs, INVERSE)
 
 
 @external
@@ -150,6 +163,7 @@ def _terms(
         quantity: int256 = legs_._quantity(leg)
         kind: uint256 = legs_._kind(leg)
         if kind > legs_.PUT:
+            # in quote FUTURE moves with the forward and CASH does not, whichever of them is the market's money
             if kind == legs_.FUTURE:
                 slope = unsafe_add(slope, quantity)
             else:
@@ -195,7 +209,7 @@ def _terms(
 
     slope = slope << 38
     here = unsafe_add(here, slope)
-    # the worst of the four moves and what of it the delta at S explains, 24 times [wad * 1e-6 * 2^-38]
+    # the worst of the four moves and what of it the delta at S explains, 24 times [wad * 1e-6 * 2^-38]; of coins [wad]
     worst: int256 = 0
     straight: int256 = 0
     amount: int256 = unsafe_mul(up, setting.base) >> 64  # by which the forward moves [wad]
@@ -206,31 +220,50 @@ def _terms(
         end: int256 = unsafe_add(there[2 * i + 1], slope)
         full: int256 = unsafe_mul(-4, unsafe_add(unsafe_add(here, unsafe_mul(4, middle)), end))
         half: int256 = unsafe_sub(end, unsafe_add(unsafe_mul(5, here), unsafe_mul(8, middle)))
-        loss: int256 = unsafe_mul(amount, full)
+        loss: int256 = self._moved_loss(unsafe_mul(amount, full), es.value, setting.forward, amount)
         if loss > worst:
             worst = loss
-            straight = unsafe_mul(amount, unsafe_mul(-24, here))
-        loss = unsafe_mul(amount, half)
+            straight = self._moved_loss(unsafe_mul(amount, unsafe_mul(-24, here)), es.value, setting.forward, amount)
+        amount_half: int256 = amount >> 1
+        loss = self._moved_loss(unsafe_mul(amount, half), es.value, setting.forward, amount_half)
         if loss > worst:
             worst = loss
-            straight = unsafe_mul(amount, unsafe_mul(-12, here))
+            straight = self._moved_loss(unsafe_mul(amount, unsafe_mul(-12, here)), es.value, setting.forward, amount_half)
 
     # every term is rounded up
-    move: int256 = unsafe_div(unsafe_add(worst, TERM - 1), TERM)
-    straight = unsafe_div(straight, TERM)
+    move: int256 = worst
+    if not INVERSE:
+        move = unsafe_div(unsafe_add(worst, TERM - 1), TERM)
+        straight = unsafe_div(straight, TERM)
     vega = unsafe_mul(unsafe_mul(setting.base, abs(vega)) >> 64, setting.root) >> 64
+    vega = marks_._in_token(vega, setting.forward, INVERSE)
     decay: int256 = 0
     if holds:
         fixed_ = unsafe_add(fixed_, unsafe_mul(slope >> 38, setting.forward))
-        decay = max(unsafe_sub(unsafe_mul(es.value, UNITS), unsafe_add(worth >> 38, fixed_)), 0)
+        later_value: int256 = marks_._in_token(unsafe_add(worth >> 38, fixed_), setting.forward, INVERSE)
+        decay = max(unsafe_sub(unsafe_mul(es.value, UNITS), later_value), 0)
     return IGreeksEngine.Terms(
         delta=straight,
         gamma=unsafe_sub(move, straight),
         vega=unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
         decay=unsafe_div(unsafe_add(decay, UNITS - 1), UNITS),
-        floor=unsafe_div(unsafe_add(marks_._floor(risk, setting.spot, short), UNITS - 1), UNITS),
+        floor=unsafe_div(unsafe_add(marks_._floor(risk, WAD if INVERSE else setting.spot, short), UNITS - 1), UNITS),
         es=unsafe_div(unsafe_add(unsafe_mul(es.margin, 7), 9), 10),
     )
+
+
+@internal
+@view
+def _moved_loss(loss: int256, worth: int256, forward: int256, amount: int256) -> int256:
+    """
+    @notice A loss of quote over a move, in coins when the market is inverse: what is left is worth less of them the higher
+            the price [wad, else as it comes].
+    @param loss 24 times the loss [wad * 1e-6 * 2^-38]. @param worth v in coins [wad]. @param amount By how much F moves [wad].
+    """
+    if not INVERSE:
+        return loss
+    left: int256 = unsafe_sub(unsafe_div(unsafe_mul(worth, forward), WAD), unsafe_div(loss, TERM))
+    return unsafe_sub(worth, marks_._in_coins(left, unsafe_add(forward, amount)))
 
 
 @internal

@@ -74,7 +74,7 @@ def _collateral(vault: IClearinghouse.Vault) -> int256:
 @internal
 @pure
 def _covered(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], missing: int256) -> bool:
-    v_min: int256 = payoff._least(legs)
+    v_min: int256 = payoff._least(legs, state._is_inverse(vault.token))
     return v_min != payoff.UNBOUNDED and self._collateral(vault) - missing >= -v_min
 
 
@@ -86,10 +86,8 @@ def _full(
     return standing._resolve(
         self._assess(vault, legs, prices, standing.NO_COLLATERAL),
         collateral,
-        vault.risk,
-        prices,
-        False,
-    )
+        vault,
+        prices)
 
 
 @internal
@@ -183,10 +181,11 @@ def _meets(
         result: standing.Standing = standing._resolve(
             assessed,
             collateral,
-            vault.risk,
+            vault,
             prices,
-            row_one,
         )
+        if row_one:
+            result = standing._near_liquidation(result, assessed, vault.risk)
         if result.equity < result.im:
             return False
     return True
@@ -198,7 +197,7 @@ def _bounded(
     vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, share: IMarginEngine.Assessment
 ) -> IMarginEngine.Assessment:
     """
-    @dev An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
+    @dev Of a linear market. An ES assessment at least as strict as that of the legs, each of which is up to a lot (CASH: a unit) below `share`
          of what was assessed. No lot of an option is worth more than the highest forward of any scenario and the strike
          together, now or in a scenario; shortfall and floor are subadditive (INV-07). The cap of 5.2 is left out.
     """
@@ -211,7 +210,7 @@ def _bounded(
     units: uint256 = 0  # [1e-6 contracts]
     worth: uint256 = 0  # [wad * 1e-6]
     for item: uint256 in legs:
-        if leg._kind(item) == leg.CASH:
+        if leg._is_money(leg._kind(item), False):
             worth += scales.WAD
         else:
             units += lot
@@ -228,14 +227,14 @@ def _bounded(
 
 @internal
 @pure
-def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> bool:
+def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16], inverse: bool) -> bool:
     """
-    @dev Every option and future of the new legs was there before, on the same side and at least as large.
+    @dev Every option and delta leg of the new legs was there before, on the same side and at least as large.
     """
     # legs keep their order, so each is looked for first where the one before was found
     hint: uint256 = 0
     for item: uint256 in legs:
-        if leg._kind(item) == leg.CASH:
+        if leg._is_money(leg._kind(item), inverse):
             continue
         hint = leg._find(old_legs, leg._key(item), hint)
         if hint == len(old_legs):
@@ -293,19 +292,6 @@ def _reduces_risk(
 
 
 @internal
-@pure
-def _contracts(legs: DynArray[uint256, 16]) -> uint256:
-    """
-    @dev Sum of |quantity| over options and futures [1e-6 contracts].
-    """
-    total: uint256 = 0
-    for item: uint256 in legs:
-        if leg._kind(item) != leg.CASH:
-            total += convert(abs(leg._quantity(item)), uint256)
-    return total
-
-
-@internal
 @view
 def _gives_little_away(
     change: IMarginGate.Change,
@@ -322,10 +308,12 @@ def _gives_little_away(
     new: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
     if new.mm > old.mm or (new.equity < 0 and not self._is_flagged(vault)):
         return False
-    closed: uint256 = self._contracts(old_legs) - self._contracts(legs)
-    tolerated: int256 = convert(
-        closed * prices.spot // 10**6 * CLOSE_TOLERANCE // scales.WAD, int256
+    inverse: bool = state._is_inverse(vault.token)
+    forward: uint256 = price._expected(prices)
+    closed: uint256 = leg._notional(old_legs, inverse, prices.spot, forward) - leg._notional(
+        legs, inverse, prices.spot, forward
     )
+    tolerated: int256 = convert(closed // 10**6 * CLOSE_TOLERANCE // scales.WAD, int256)
     lost: int256 = old.equity - new.equity - self._charged(change, vault)
     return lost <= min(min(tolerated, old.mm - new.mm), max(new.equity, 0))
 
@@ -429,6 +417,7 @@ def _may_close_fully_collateralised(
             legs,
             [self._collateral_before(change, vault), self._collateral(vault)],
             self._share_left(old_legs, legs),
+            state._is_inverse(vault.token),
         )
     return verdict
 
@@ -492,7 +481,8 @@ def _may_take(
     judged: IClearinghouse.Vault = vault
     stamp: uint256 = 0
     judged, stamp = self._judged(gate_actions.TAKE, vault, prices)
-    passes: bool = change.known.basis == basis.ROUNDED and self._meets(
+    # in coins no bound is as cheap: there a rounded take is assessed
+    passes: bool = change.known.basis == basis.ROUNDED and not state._is_inverse(vault.token) and self._meets(
         judged, legs, prices, False, self._bounded(vault, legs, prices, change.known)
     )
     if not passes:
@@ -571,7 +561,9 @@ def check(
     @param snapshot Prices of the cell.
     @return Stamp of a STATIC vault that took new risk, to be stored in its terms; 0 when nothing changes.
     """
-    closes: bool = change.action == gate_actions.TRADE and self._closer_to_zero(old_legs, legs)
+    closes: bool = change.action == gate_actions.TRADE and self._closer_to_zero(
+        old_legs, legs, state._is_inverse(vault.token)
+    )
     if len(legs) != 0:
         self._check_deposit(change, vault, closes)
     verdict: Verdict = empty(Verdict)
@@ -633,7 +625,7 @@ def review(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> IMarginG
     @return The outcome (margin/gate_actions) and, where the flag stays, equity and the terms from now on.
     """
     # what the deposit lacks once the tip for ending the flag is paid out of it
-    missing: int256 = state._missing_to_end(vault.terms)
+    missing: int256 = state._missing_to_end(vault.terms, vault.token)
     # a fully collateralised vault needs no price
     review: IMarginGate.Review = empty(IMarginGate.Review)
     review.outcome = gate_actions.AT_TARGET

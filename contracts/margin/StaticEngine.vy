@@ -25,14 +25,18 @@ WAD: constant(int256) = scales.SIGNED_WAD
 UNITS: constant(int256) = scales.SIGNED_MICRO
 
 ES_ENGINE: immutable(address)
+# whether values and margins are in coins of the underlying
+INVERSE: immutable(bool)
 
 
 @deploy
 def __init__(es_engine: address):
     """
-    @param es_engine The EsEngine, which also judges actions of a STATIC vault that add risk or withdraw.
+    @param es_engine The EsEngine, which also judges actions of a STATIC vault that add risk or withdraw; this one counts in
+           the same token.
     """
     ES_ENGINE = es_engine
+    INVERSE = staticcall IMarginEngine(es_engine).inverse()
 
 
 @external
@@ -59,52 +63,47 @@ def assess(
     @return The assessment.
     """
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
-    result.v_min = payoff._least(legs)
+    result.v_min = payoff._least(legs, INVERSE)
     if len(legs) <= 4 and result.v_min != payoff.UNBOUNDED and collateral >= -result.v_min:
         result.basis = basis.COVERED
         return result
 
     marks: marks_.Marks = marks_._mark(legs, snapshot)
-    result.value = unsafe_div(marks.value, UNITS)
+    forward: int256 = marks.setting.forward
+    result.value = unsafe_div(marks_._in_token(marks.value, forward, INVERSE), UNITS)
     result.delta = marks.delta
     result.gamma = marks.gamma
     result.vega = marks.vega
     result.theta = marks.theta
 
+    longs: int256 = marks_._in_token(marks.longs, forward, INVERSE)
     spot: int256 = marks.setting.spot
-    at_the_money: int256 = self._share(risk, 0, spot)
-    shorts: int256 = 0  # requirement of short options and futures [wad * 1e-6]
+    shorts: int256 = 0  # requirement of short options and delta legs [wad * 1e-6]
     for leg: uint256 in legs:
         quantity: int256 = legs_._quantity(leg)
         kind: uint256 = legs_._kind(leg)
-        if kind == legs_.FUTURE:
-            shorts = unsafe_add(shorts, unsafe_mul(abs(quantity), self._share(risk, 2, spot)))
-        elif kind <= legs_.PUT and quantity < 0:
+        if legs_._is_delta(kind, INVERSE):
+            shorts = unsafe_add(shorts, unsafe_mul(abs(quantity), self._delta_leg(risk, spot, forward)))
+        elif legs_._is_option(kind) and quantity < 0:
             strike: int256 = unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD)
-            out: int256 = unsafe_sub(strike, spot)
-            least: int256 = self._share(risk, 1, spot)
-            if kind == legs_.PUT:
-                out = unsafe_sub(0, out)
-                least = self._share(risk, 1, min(spot, strike))
-            each: int256 = max(unsafe_sub(at_the_money, max(out, 0)), least)
-            shorts = unsafe_sub(shorts, unsafe_mul(quantity, each))
+            shorts = unsafe_sub(shorts, unsafe_mul(quantity, self._short_option(risk, kind == legs_.PUT, strike, spot)))
     # rounded up: shorts/1.3 and shorts
     result.margin = unsafe_div(
-        unsafe_add(unsafe_div(unsafe_add(unsafe_mul(shorts, 10), 12), 13), unsafe_add(marks.longs, UNITS - 1)), UNITS
+        unsafe_add(unsafe_div(unsafe_add(unsafe_mul(shorts, 10), 12), 13), unsafe_add(longs, UNITS - 1)), UNITS
     )
-    result.initial = unsafe_div(unsafe_add(shorts, unsafe_add(marks.longs, UNITS - 1)), UNITS)
+    result.initial = unsafe_div(unsafe_add(shorts, unsafe_add(longs, UNITS - 1)), UNITS)
     return result
 
 
 @external
-@pure
+@view
 def max_loss(legs: DynArray[uint256, 16]) -> int256:
     """
     @notice The least payoff of the legs over all settlement prices (IMarginEngine).
     @param legs Leg words of one cell.
     @return [wad], `min_value(int256)` when unbounded.
     """
-    return payoff._least(legs)
+    return payoff._least(legs, INVERSE)
 
 
 @external
@@ -116,8 +115,50 @@ def value(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> int
     @param snapshot Prices of the cell (oracle/snapshot).
     @return [wad]
     """
-    payoff._least(legs)  # refuses what are not legs
-    return unsafe_div(marks_._mark(legs, snapshot).value, UNITS)
+    payoff._least(legs, INVERSE)  # refuses what are not legs
+    marks: marks_.Marks = marks_._mark(legs, snapshot)
+    return unsafe_div(marks_._in_token(marks.value, marks.setting.forward, INVERSE), UNITS)
+
+
+@external
+@view
+def inverse() -> bool:
+    """
+    @notice Whether values and margins are in coins of the underlying (IMarginEngine).
+    @return False for quote.
+    """
+    return INVERSE
+
+
+@internal
+@view
+def _delta_leg(risk: uint256, spot: int256, forward: int256) -> int256:
+    """
+    @notice What one contract of the market's future needs, long or short [wad].
+    """
+    if INVERSE:
+        # of CASH a unit of quote: its share of a coin at the forward
+        return unsafe_div(unsafe_add(unsafe_mul(self._share(risk, 2, WAD), WAD), unsafe_sub(forward, 1)), forward)
+    return self._share(risk, 2, spot)
+
+
+@internal
+@view
+def _short_option(risk: uint256, is_put: bool, strike: int256, spot: int256) -> int256:
+    """
+    @notice What one short option needs: a share of the underlying less what it is out of the money, or a least share [wad].
+    """
+    out: int256 = unsafe_sub(spot, strike) if is_put else unsafe_sub(strike, spot)
+    money: int256 = spot  # what the share at the money is of
+    least: int256 = min(spot, strike) if is_put else spot
+    if INVERSE:
+        # in coins a put moves by K/S of the price
+        money = WAD
+        if is_put:
+            money = max(WAD, unsafe_div(unsafe_add(unsafe_mul(strike, WAD), unsafe_sub(spot, 1)), spot))
+        least = money
+        out = marks_._in_coins(out, spot)
+    return max(unsafe_sub(self._share(risk, 0, money), max(out, 0)), self._share(risk, 1, least))
 
 
 @internal

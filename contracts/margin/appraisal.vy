@@ -52,7 +52,7 @@ def _assess(
         legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     collateral: int256 = state._collateral(vault.balance, vault.terms, vault.token)
-    return assessed, standing._resolve(assessed, collateral, vault.risk, prices, False)
+    return assessed, standing._resolve(assessed, collateral, vault, prices)
 
 
 @internal

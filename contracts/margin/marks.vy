@@ -12,6 +12,7 @@ from interfaces import IOracleAdapter
 
 from contracts.math import black76
 from contracts.math import fixed
+from contracts.math import payoff
 from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.governance import parameters
@@ -77,14 +78,16 @@ def _setting(snapshot: IOracleAdapter.Snapshot) -> Setting:
     seconds: uint256 = snapshot.seconds
     share: uint256 = snapshot.window_share
     known: uint256 = 0
-    assert spot != 0 and forward != 0, "es/zero-spot"
-    assert seconds != 0, "es/expired"
-    if share != 0:
-        assert share < scales.WAD, "es/window-share"
-        known = unsafe_div(unsafe_mul(share, snapshot.window_average), scales.WAD)
-        forward = unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(scales.WAD, share), spot), scales.WAD))
+    if spot == 0 or forward == 0:
+        payoff._refuse("es/zero-spot")
+    if seconds == 0:
+        payoff._refuse("es/expired")
+    if share >= scales.WAD:
+        payoff._refuse("es/window-share")
+    known, forward = prices._settling(spot, forward, share, snapshot.window_average)
     # bounds that keep every product below within 256 bits
-    assert (spot | forward | snapshot.window_average) < MAX_PRICE and seconds < MAX_TENOR, "es/snapshot-range"
+    if (spot | forward | snapshot.window_average) >= MAX_PRICE or seconds >= MAX_TENOR:
+        payoff._refuse("es/snapshot-range")
     time: uint256 = unsafe_sub(seconds, unsafe_div(unsafe_mul(2, min(seconds, snapshot.window_seconds)), 3))
     root: int256 = 0
     if share <= MAX_SHARE:
@@ -105,7 +108,8 @@ def _vol(word: uint256) -> int256:
     """
     @notice A vol within its bounds [wad].
     """
-    assert word >= MIN_VOL and word <= MAX_VOL, "es/vol-range"
+    if word < MIN_VOL or word > MAX_VOL:
+        payoff._refuse("es/vol-range")
     return convert(convert(word, bytes32), int256)
 
 
@@ -210,6 +214,26 @@ def _mark(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot) -> Mar
             marks.theta, unsafe_div(unsafe_mul(rate, unsafe_div(unsafe_mul(setting.spot, marks.delta), WAD)), WAD)
         )
     return marks
+
+
+@internal
+@pure
+def _in_coins(amount: int256, price: int256) -> int256:
+    """
+    @notice An amount of quote in coins at a price of the underlying [wad], in the amount's own unit, rounded towards 0.
+    """
+    return unsafe_div(unsafe_mul(amount, WAD), price)
+
+
+@internal
+@pure
+def _in_token(amount: int256, forward: int256, inverse: bool) -> int256:
+    """
+    @notice A mark in quote in the market's token: an inverse one counts coins, at the forward.
+    """
+    if inverse:
+        return self._in_coins(amount, forward)
+    return amount
 
 
 @internal

@@ -3,13 +3,16 @@
 @title Payoffs at expiry in exact integers
 @license AGPL-3.0-only
 @notice The payoff of a set of legs is linear between strikes, so its least value lies at 0 or at a strike, or is
-        unbounded when the slope beyond the last strike is negative.
+        unbounded when the slope beyond the last strike is negative. In an inverse market the legs pay payoff(P)/P coins,
+        which is a/P + b between strikes: least at a strike, far up, where the slope is left, or at a price near 0.
 @dev Legs are words `kind 2 | strike 62 | quantity 64` (vaults/leg). Units inside: 1e-14 quote. One walk over the
      sorted strikes finds the least payoff and, on the way, series named twice.
 """
 
 UNIT: constant(int256) = 10**4          # 1e-14 -> wad
 CASH_UNIT: constant(int256) = 10**8     # 1e-6 quote -> 1e-14 quote
+COIN_UNIT: constant(int256) = 10**12    # 1e-6 coin -> wad
+PRICE_UNIT: constant(int256) = 10**8    # a price of 1 quote, as a strike
 UNBOUNDED: constant(int256) = min_value(int256)  # the least payoff of legs whose loss has no bound
 QUANTITY_MASK: constant(uint256) = 2**64 - 1
 STRIKE_MASK: constant(uint256) = 2**62 - 1
@@ -17,9 +20,17 @@ STRIKE_MASK: constant(uint256) = 2**62 - 1
 
 @internal
 @pure
-def _least(legs: DynArray[uint256, 16]) -> int256:
+def _refuse(reason: String[32]):
+    # one revert for all reasons of a contract: half the bytes of a literal assert
+    raise reason
+
+
+@internal
+@pure
+def _least(legs: DynArray[uint256, 16], inverse: bool) -> int256:
     """
     @notice v_min: the least payoff over all settlement prices. Refuses words that are not legs of one vault.
+    @param inverse The legs pay coins, rounded down here.
     @return [wad], `min_value(int256)` when there is none.
     """
     # options as `strike 62 | put 1 | quantity 64`, ascending from `low` to `high`, zeros below. Legs often come in runs up and
@@ -34,10 +45,13 @@ def _least(legs: DynArray[uint256, 16]) -> int256:
         quantity: int256 = convert(convert(leg << 192, bytes32), int256) >> 192
         kind: uint256 = leg >> 126
         strike: uint256 = (leg >> 64) & STRIKE_MASK
-        assert quantity != 0, "leg/zero-quantity"
-        assert (strike == 0) == (kind > 1), "leg/strike-kind"
+        if quantity == 0:
+            self._refuse("leg/zero-quantity")
+        if (strike == 0) != (kind > 1):
+            self._refuse("leg/strike-kind")
         if kind > 1:
-            assert seen & (1 << kind) == 0, "leg/duplicate-series"
+            if seen & (1 << kind) != 0:
+                self._refuse("leg/duplicate-series")
             seen = seen | (1 << kind)
             if kind == 2:
                 slope = unsafe_add(slope, quantity)
@@ -69,19 +83,36 @@ def _least(legs: DynArray[uint256, 16]) -> int256:
         high = unsafe_add(high, 1)
 
     least: int256 = payoff
+    if inverse:
+        # near 0 a debt weighs without bound and a claim is no candidate; without either the first slope is left
+        least = UNBOUNDED
+        if payoff == 0:
+            least = unsafe_mul(slope, COIN_UNIT)
+        elif payoff > 0:
+            least = max_value(int256)
     price: int256 = 0
     previous: uint256 = 0
     for i: uint256 in range(unsafe_sub(high, low), bound=16):
         entry: uint256 = strikes[unsafe_add(low, i)]
-        assert entry >> 64 != previous, "leg/duplicate-series"
+        if entry >> 64 == previous:
+            self._refuse("leg/duplicate-series")
         previous = entry >> 64
         strike: int256 = convert(convert(entry >> 65, bytes32), int256)
         payoff = unsafe_add(payoff, unsafe_mul(slope, unsafe_sub(strike, price)))
-        if payoff < least:
-            least = payoff
+        worth: int256 = payoff
+        if inverse:
+            worth = unsafe_mul(payoff, COIN_UNIT)
+            if worth < 0:
+                worth = unsafe_sub(worth, unsafe_sub(strike, 1))
+            worth = unsafe_div(worth, strike)
+        if worth < least:
+            least = worth
         price = strike
         # a call starts to pay here, a put stops: either way the slope grows by the quantity
         slope = unsafe_add(slope, convert(convert(entry << 192, bytes32), int256) >> 192)
+    if inverse:
+        # far up the slope is left
+        return min(least, unsafe_mul(slope, COIN_UNIT))
     if slope < 0:
         return UNBOUNDED
     return unsafe_mul(least, UNIT)
@@ -128,37 +159,55 @@ def _slope(legs: DynArray[uint256, 16]) -> int256:
 @internal
 @pure
 def _keeps_share(
-    before: DynArray[uint256, 16], after: DynArray[uint256, 16], held: int256[2], share: int256[2]
+    before: DynArray[uint256, 16],
+    after: DynArray[uint256, 16],
+    held: int256[2],
+    share: int256[2],
+    inverse: bool,
 ) -> bool:
     """
     @notice Whether legs and collateral after pay at least a share of what they paid before, at every settlement price.
     @param before Legs before; every strike of `after` is among theirs.
     @param after Legs after.
-    @param held Collateral before and after [wad].
+    @param held Collateral before and after [wad], coins in an inverse market.
     @param share Numerator and denominator.
+    @param inverse The legs pay coins. Compared in quote: there collateral is a slope.
     """
-    if self._slope(after) * share[1] < self._slope(before) * share[0]:
+    coins: int256[2] = [0, 0]
+    if inverse:
+        coins = held
+    if (self._slope(after) * COIN_UNIT + coins[1]) * share[1] < (self._slope(before) * COIN_UNIT + coins[0]) * share[0]:
         return False
     # both sides are linear between strikes: at 0 and at each strike is everywhere
     for i: uint256 in range(len(before) + 1, bound=17):
         price: int256 = 0
         if i != 0:
             price = convert((before[i - 1] >> 64) & STRIKE_MASK, int256)
-        left: int256 = self._at(after, price) * UNIT + held[1]
-        if left * share[1] < (self._at(before, price) * UNIT + held[0]) * share[0]:
+        # [wad * 1e-8], so that nothing is rounded
+        unit: int256 = price if inverse else PRICE_UNIT
+        left: int256 = self._at(after, price) * UNIT * PRICE_UNIT + held[1] * unit
+        if left * share[1] < (self._at(before, price) * UNIT * PRICE_UNIT + held[0] * unit) * share[0]:
             return False
     return True
 
 
 @internal
 @pure
-def _least_up_to(legs: DynArray[uint256, 16], highest: int256) -> int256:
+def _least_within(legs: DynArray[uint256, 16], lowest: int256, highest: int256, inverse: bool) -> int256:
     """
-    @notice Least payoff over the settlement prices from 0 to `highest`, and at every strike.
+    @notice Least payoff over the settlement prices between two, and at every strike.
+    @param lowest Above 0 when the legs pay coins [1e-8 quote, as a strike].
     @param highest [1e-8 quote, as a strike].
+    @param inverse The legs pay coins.
     @return [wad]
     """
-    least: int256 = min(self._at(legs, 0), self._at(legs, highest))
+    prices: DynArray[int256, 18] = [lowest, highest]
     for leg: uint256 in legs:
-        least = min(least, self._at(legs, convert((leg >> 64) & STRIKE_MASK, int256)))
-    return least * UNIT
+        strike: int256 = convert((leg >> 64) & STRIKE_MASK, int256)
+        if strike != 0:
+            prices.append(strike)
+    least: int256 = max_value(int256)
+    for price: int256 in prices:
+        worth: int256 = self._at(legs, price)
+        least = min(least, worth * COIN_UNIT // price if inverse else worth * UNIT)
+    return least

@@ -62,6 +62,34 @@ def _is_usable(snapshot: IOracleAdapter.Snapshot) -> bool:
 
 @internal
 @pure
+def _settling(spot: uint256, forward: uint256, share: uint256, average: uint256) -> (uint256, uint256):
+    """
+    @notice (the part of the settlement price that is known, F: what it is expected to be), of a snapshot's fields: in the
+            settlement window w*P and w*P + (1-w)*S [wad].
+    @param share w, at most 1.
+    """
+    if share == 0:
+        return 0, forward
+    known: uint256 = unsafe_div(unsafe_mul(share, average), scales.WAD)
+    return known, unsafe_add(known, unsafe_div(unsafe_mul(unsafe_sub(scales.WAD, share), spot), scales.WAD))
+
+
+@internal
+@pure
+def _expected(snapshot: IOracleAdapter.Snapshot) -> uint256:
+    """
+    @notice F: what the settlement price is expected to be [wad].
+    """
+    known: uint256 = 0
+    forward: uint256 = 0
+    known, forward = self._settling(
+        snapshot.spot, snapshot.forward, min(snapshot.window_share, scales.WAD), snapshot.window_average
+    )
+    return forward
+
+
+@internal
+@pure
 def _points(snapshot: IOracleAdapter.Snapshot) -> DynArray[uint256, 3]:
     """
     @notice Spot prices at which an uncertain price is assessed, spot itself first (protocol 5.4).

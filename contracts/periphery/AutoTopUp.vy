@@ -153,10 +153,8 @@ def _need(
             legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
         ),
         collateral,
-        vault.risk,
-        prices,
-        False,
-    )
+        vault,
+        prices)
     if numbers.equity < 0:
         need.reason = "top-up/negative-equity"
         return need
@@ -170,7 +168,7 @@ def _need(
     if vault.word & state.FLAGGED != 0:
         # the deposit ends the flag: then the vault refills its liquidation deposit and pays the tip of the end
         target = max(target, numbers.target)
-        missing = state._missing_to_end(vault.terms)
+        missing = state._missing_to_end(vault.terms, vault.token)
     need.least = state._to_native_up(trigger + missing - numbers.equity, vault.token)
     need.wanted = state._to_native_up(target + missing - numbers.equity, vault.token)
     if v_min != payoff.UNBOUNDED:

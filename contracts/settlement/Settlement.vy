@@ -151,22 +151,26 @@ def _net(legs: DynArray[uint256, 16], price: uint256, token: uint256) -> int256:
     @dev N [native]: debts rounded up, claims down, so that claims <= debts for any decimals.
     """
     unit: int256 = convert(state._native_wad(token) * 10**6, int256)
-    return auction._floor_div(waterfall._payoff(legs, price), unit)
+    paid: int256 = waterfall._payoff(legs, price)
+    if state._is_inverse(token):
+        # in coins at the settlement price, rounded once
+        return auction._floor_div(paid * scales.SIGNED_WAD, unit * convert(price, int256))
+    return auction._floor_div(paid, unit)
 
 
 @internal
 @pure
-def _quantities(legs: DynArray[uint256, 16]) -> (uint256, uint256):
+def _quantities(legs: DynArray[uint256, 16], inverse: bool) -> (uint256, uint256):
     """
-    @dev Sum of |quantity| over all legs, and over options and futures [1e-6].
+    @dev Sum of |quantity| over all legs [1e-6], and over options and delta legs, as the market counts them.
     """
     gross: uint256 = 0
     open_interest: uint256 = 0
     for item: uint256 in legs:
-        quantity: uint256 = convert(abs(leg._quantity(item)), uint256)
-        gross += quantity
-        if leg._kind(item) != leg.CASH:
-            open_interest += quantity
+        quantity: int256 = abs(leg._quantity(item))
+        gross += convert(quantity, uint256)
+        if not leg._is_money(leg._kind(item), inverse):
+            open_interest += convert(state._counted(leg._kind(item), quantity, inverse), uint256)
     return gross, open_interest
 
 
@@ -225,14 +229,14 @@ def _settle(vault_id: uint256) -> uint256:
     shortfall: uint256 = 0
     if net < 0:
         # the liquidation deposit is no collateral
-        held: uint256 = state._held_deposit(vault.terms) * state._micro_native(token)
+        held: uint256 = state._held_deposit(vault.terms, token)
         balance: uint256 = vault.balance
         needed: uint256 = convert(-net, uint256)
         owed = min(needed, balance - min(held, balance))
         shortfall = needed - owed
     gross: uint256 = 0
     open_interest: uint256 = 0
-    gross, open_interest = self._quantities(legs)
+    gross, open_interest = self._quantities(legs, state._is_inverse(token))
     paid: IClearinghouse.PaidIn = extcall IClearinghouse(CLEARINGHOUSE).settle(
         vault_id,
         IClearinghouse.Settled(
@@ -240,8 +244,7 @@ def _settle(vault_id: uint256) -> uint256:
             open_interest=open_interest,
             marks=state.CLAIM if net > 0 else 0,
             owed=owed,
-            tip=state._tip(state._deposit(vault.terms), state.TIP_SETTLE)
-            * state._micro_native(token),
+            tip=state._tip_native(vault.terms, state.TIP_SETTLE, token),
             tipped=msg.sender,
         ),
     )
@@ -294,7 +297,7 @@ def _record_shortfall(
     expiry: uint256 = state._expiry(vault.terms)
     risk: uint256 = state._flag_margin(vault.terms)
     if vault.word & state.FLAGGED == 0:
-        risk = waterfall._unflagged_risk(legs, price)
+        risk = waterfall._unflagged_risk(legs, price, state._is_inverse(vault.token))
     room: uint256 = waterfall._vault_room(
         risk,
         auction._vault_cap(self.market_word[market]),

@@ -55,12 +55,12 @@ def plan(
 @external
 @pure
 def split(
-    legs: DynArray[uint256, 16], fraction: uint256, lot: uint256
+    legs: DynArray[uint256, 16], fraction: uint256, lot: uint256, inverse: bool = False
 ) -> (DynArray[uint256, 16], bool):
     """
     @notice auction._split.
     """
-    return auction._split(legs, fraction, lot)
+    return auction._split(legs, fraction, lot, inverse)
 
 
 @external
@@ -83,11 +83,11 @@ def draw_room(fund: uint256, first: uint256, drawn: uint256, cap: uint256) -> ui
 
 @external
 @pure
-def unflagged_risk(legs: DynArray[uint256, 16], price: uint256) -> uint256:
+def unflagged_risk(legs: DynArray[uint256, 16], price: uint256, inverse: bool = False) -> uint256:
     """
     @notice waterfall._unflagged_risk.
     """
-    return waterfall._unflagged_risk(legs, price)
+    return waterfall._unflagged_risk(legs, price, inverse)
 
 
 @external

@@ -5,6 +5,7 @@
 @notice Not part of the protocol.
 """
 
+from interfaces import IClearinghouse
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
@@ -14,15 +15,27 @@ from contracts.margin import standing
 @external
 @pure
 def resolve(
-    assessment: IMarginEngine.Assessment, collateral: int256, risk: uint256, prices: IOracleAdapter.Snapshot, proximity: bool
+    assessment: IMarginEngine.Assessment,
+    collateral: int256,
+    risk: uint256,
+    prices: IOracleAdapter.Snapshot,
+    proximity: bool,
+    token: uint256 = 0,
 ) -> standing.Standing:
     """
     @notice Equity, MM, IM and target (margin/standing).
     @param assessment What the engine returned. @param collateral C [wad].
     @param risk Packed risk word. @param prices Snapshot. @param proximity The action withdraws or adds risk.
+    @param token Token word of the market.
     @return (equity, MM, IM, target) [wad].
     """
-    return standing._resolve(assessment, collateral, risk, prices, proximity)
+    vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
+    vault.risk = risk
+    vault.token = token
+    result: standing.Standing = standing._resolve(assessment, collateral, vault, prices)
+    if proximity:
+        result = standing._near_liquidation(result, assessment, risk)
+    return result
 
 
 @external

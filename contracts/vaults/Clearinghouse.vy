@@ -43,8 +43,8 @@ OPERATORS: immutable(address)
 EXCHANGE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
-# margin engines by model
-ENGINES: immutable(address[3])
+# margin engines by model, those of inverse markets after those of linear ones
+ENGINES: immutable(address[6])
 
 # --- storage: words are described in vaults/vault_state ---------------------------------------------------------
 # id the next vault gets; ids are never reused
@@ -59,11 +59,11 @@ legs: HashMap[uint256, uint256[8]]
 deficits: HashMap[uint256, uint256]
 # market << 40 | expiry -> gross open quantity, recorded deficit
 cells: HashMap[uint256, uint256]
-# market -> token, decimals, listed, lot, enabled models, number of vaults with a deficit
+# market -> token, decimals, kind, unit, lot, enabled models, number of vaults with a deficit
 tokens: HashMap[uint256, uint256]
 # market -> packed risk parameters
 risks: HashMap[uint256, uint256]
-# market -> open interest in options and futures [1e-6 contracts]
+# market -> open interest in options and delta legs (vault_state._open_contracts)
 open_interests: HashMap[uint256, uint256]
 # taker whose callback runs, and the vault whose gate waits for `finish`
 callback_taker: transient(address)
@@ -83,7 +83,7 @@ def __init__(
     exchange: address,
     liquidator: address,
     settlement: address,
-    engines: address[3],
+    engines: address[6],
 ):
     VAULT_TARGET = vault_target
     PARAMETERS = parameters_
@@ -234,12 +234,6 @@ def _pay(token: uint256, custody: address, to: address, amount: uint256):
         self._refuse_transfer()
 
 
-@internal
-@pure
-def _tip_amount(terms: uint256, tip: uint256, token: uint256) -> uint256:
-    return state._tip(state._deposit(terms), tip) * state._micro_native(token)
-
-
 # --- loading and storing -----------------------------------------------------------------------------------------
 
 
@@ -290,7 +284,7 @@ def _read(vault_id: uint256, word: uint256) -> IClearinghouse.Vault:
         terms=terms,
         token=token,
         risk=self.risks[market],
-        engine=ENGINES[state._model(word)],
+        engine=ENGINES[state._engine_of(state._model(word), token)],
         custody=self._clone(vault_id),
         balance=0,
         cell=self._indebted(self._cell_of(word), token),
@@ -456,7 +450,7 @@ def _cure(vault_id: uint256, actor: address) -> uint256:
         vault, self._load_legs(vault_id, word)
     )
     if review.outcome == gate_actions.AT_TARGET:
-        tip: uint256 = self._tip_amount(terms, state.TIP_END, vault.token)
+        tip: uint256 = state._tip_native(terms, state.TIP_END, vault.token)
         self._end_flag(vault_id, vault, actor)
         if self._try_pay_one(vault.token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_END, tip)
@@ -644,9 +638,7 @@ def _novate(
     ]
 
     # decide
-    moved: novation.Moved = novation._move(
-        before, order.legs, convert(state._lot(token), int256)
-    )
+    moved: novation.Moved = novation._move(before, order.legs, token)
 
     # apply
     tip: uint256 = 0
@@ -660,7 +652,7 @@ def _novate(
         if is_taken and (is_empty or take.ends_flag):
             ends_flag = True
             tip = min(
-                self._tip_amount(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
+                state._tip_native(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
             )
         if ends_flag:
             # a taker ends it, or the owner who trades the last leg away
@@ -829,7 +821,7 @@ def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     if balance < amount:
         novation._refuse("clearinghouse/low-balance")
     balance = unsafe_sub(balance, amount)
-    if state._collateral(balance, terms, token) < 0:
+    if balance < state._held_deposit(terms, token):
         novation._refuse("clearinghouse/deposit-locked")
     if state._count(word) != 0:
         vault.balance = balance
@@ -996,7 +988,7 @@ def flag(vault_id: uint256, actor: address, clock: uint256, margin: uint256, equ
     if terms & state.TIP_FLAG == 0:
         # a deposit refilled on paper, or a token that refuses, must not keep a vault from being flagged
         token: uint256 = vault.token
-        tip: uint256 = min(self._tip_amount(terms, state.TIP_FLAG, token), self._held(vault))
+        tip: uint256 = min(state._tip_native(terms, state.TIP_FLAG, token), self._held(vault))
         if self._try_pay_one(token, vault.custody, actor, tip):
             self._log_tip(vault_id, actor, state.TIP_FLAG, tip)
     log IClearinghouse.VaultFlagged(
@@ -1196,24 +1188,17 @@ def _configure(market: uint256, risk: uint256):
 
 
 @external
-def list_market(market: uint256, token_word: uint256, risk: uint256, engines: address[3]):
+def list_market(market: uint256, token_word: uint256, risk: uint256):
     """
-    @notice Registers a market, once. Only RiskParameters, which has checked the token.
+    @notice Registers a market, once. Only RiskParameters, which has checked token, engines and index.
     @param market Market index below 65536.
-    @param token_word Token, decimals, lot (vaults/vault_state).
+    @param token_word Token, decimals, kind, unit, lot and enabled models (vaults/vault_state).
     @param risk Packed risk parameters.
-    @param engines The margin engine of each model that the market enables; empty disables one.
     """
     self._check_role(PARAMETERS)
-    if market >= 65536 or self.tokens[market] != 0:
+    if self.tokens[market] != 0:
         novation._refuse("clearinghouse/market-exists")
-    word: uint256 = token_word
-    for model: uint256 in range(3):
-        if engines[model] != empty(address):
-            if engines[model] != ENGINES[model]:
-                novation._refuse("clearinghouse/unknown-engine")
-            word |= 1 << (state.MODELS_AT + model)
-    self.tokens[market] = word
+    self.tokens[market] = token_word
     self._configure(market, risk)
 
 
@@ -1232,6 +1217,16 @@ def configure(market: uint256, risk: uint256):
 
 
 # --- views -------------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def engines() -> address[6]:
+    """
+    @notice The margin engines: ES, GREEKS and STATIC of linear markets, then of inverse ones.
+    @return Their addresses.
+    """
+    return ENGINES
 
 
 @external

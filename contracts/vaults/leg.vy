@@ -5,8 +5,11 @@
 @notice A series id is a uint128 `market 16 | kind 8 | expiry 40 | strike 64`. Market and expiry belong to the
         vault, so a leg is 128 bits `kind 2 | strike 62 | quantity 64`. Strike in 1e-8 quote per underlying,
         quantity a signed count of 1e-6 contracts (CASH: 1e-6 quote units).
+        The money leg of a market pays one unit of its token: CASH in a linear market, FUTURE in an inverse one, whose token
+        is the underlying. The other of the two is its delta leg. Rules ask for these, never for a kind.
 """
 from contracts.math import payoff
+from contracts.math import scales
 
 CALL: constant(uint256) = 0
 PUT: constant(uint256) = 1
@@ -60,6 +63,72 @@ def _key(leg: uint256) -> uint256:
 @pure
 def _kind(leg: uint256) -> uint256:
     return leg >> 126
+
+
+@internal
+@pure
+def _is_option(kind: uint256) -> bool:
+    return kind < FUTURE
+
+
+@internal
+@pure
+def _is_money(kind: uint256, inverse: bool) -> bool:
+    """
+    @notice Whether a kind pays one unit of the market's token whatever the price.
+    """
+    return kind == unsafe_sub(CASH, convert(inverse, uint256))
+
+
+@internal
+@pure
+def _money_key(inverse: bool) -> uint256:
+    """
+    @notice `kind 2 | strike 62` of the money leg.
+    """
+    return unsafe_sub(CASH, convert(inverse, uint256)) << 62
+
+
+@internal
+@pure
+def _is_delta(kind: uint256, inverse: bool) -> bool:
+    """
+    @notice Whether a kind is the future of the market.
+    """
+    return kind == unsafe_add(FUTURE, convert(inverse, uint256))
+
+
+@internal
+@pure
+def _has_lot(kind: uint256, inverse: bool) -> bool:
+    """
+    @notice Whether quantities of a kind are whole lots: not of the money leg, nor of CASH, which is counted in quote.
+    """
+    # options, and below the money leg the delta leg of a linear market
+    return kind < unsafe_sub(CASH, convert(inverse, uint256))
+
+
+@internal
+@pure
+def _notional(legs: DynArray[uint256, 16], inverse: bool, spot: uint256, forward: uint256) -> uint256:
+    """
+    @notice Options and delta legs in the market's token: contracts times spot, or in an inverse market coins, CASH at 1/F.
+    @param spot Price of the underlying [wad]. @param forward Expected settlement price [wad].
+    @return [wad * 1e-6]
+    """
+    total: uint256 = 0
+    for item: uint256 in legs:
+        kind: uint256 = self._kind(item)
+        size: uint256 = convert(abs(self._quantity(item)), uint256)
+        if self._is_money(kind, inverse):
+            continue
+        if not inverse:
+            total += size * spot
+        elif self._is_option(kind):
+            total += size * scales.WAD
+        else:
+            total += size * (scales.WAD * scales.WAD) // forward
+    return total
 
 
 @internal

@@ -7,11 +7,12 @@
         Index 0 is the giver, whose quantities change by the opposite of the legs, index 1 the receiver.
 """
 from contracts.vaults import leg
+from contracts.vaults import vault_state as state
 
 struct Moved:
     legs: DynArray[uint256, 16][2]  # leg words after, without those of no quantity
     gross: int256                   # change of the sum of |quantity| over both sides, all kinds [1e-6]
-    open_interest: int256           # the same over options and futures [1e-6 contracts]
+    open_interest: int256           # the same over options and delta legs, as `vault_state._open_interest` counts them
     raised: bool                    # whether the open interest of some series rose
 
 struct Payments:
@@ -43,24 +44,26 @@ def _kept(legs: DynArray[uint256, 16]) -> DynArray[uint256, 16]:
 
 @internal
 @pure
-def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], lot: int256) -> Moved:
+def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], token: uint256) -> Moved:
     """
     @notice Moves signed legs from the giver to the receiver.
     @param before Leg words of both.
     @param moved Leg words as the receiver gets them.
-    @param lot Least step of every quantity but CASH [1e-6 contracts].
+    @param token Token word of the market: which leg is money, and the least step of what has lots.
     @return Both sides after, and the changes of gross quantity and open interest.
     """
     result: Moved = Moved(legs=before, gross=0, open_interest=0, raised=False)
+    inverse: bool = state._is_inverse(token)
+    lot: int256 = convert(state._lot(token), int256)
     hint: uint256 = 0
     # no leg of the receiver is among those still to come: it began empty, and all so far lie in the giver in this order
     apart: bool = len(before[1]) == 0
     for item: uint256 in moved:
         signed: int256 = -leg._quantity(item)
         key: uint256 = leg._key(item)
-        is_cash: bool = leg._kind(item) == leg.CASH
+        kind: uint256 = leg._kind(item)
         # bits above the word would be margined as one leg and stored as another
-        if item > leg.LEG_MASK or (not is_cash and signed % lot != 0):
+        if item > leg.LEG_MASK or (leg._has_lot(kind, inverse) and signed % lot != 0):
             self._refuse("clearinghouse/not-a-lot")
         change: int256 = 0
         for i: uint256 in range(2):
@@ -95,8 +98,8 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], lot: i
             signed = unsafe_sub(0, signed)
         hint = unsafe_add(hint, 1)
         result.gross += change
-        if not is_cash:
-            result.open_interest += change
+        if not leg._is_money(kind, inverse):
+            result.open_interest += state._counted(kind, change, inverse)
             result.raised = result.raised or change > 0
     result.legs = [self._kept(result.legs[0]), self._kept(result.legs[1])]
     return result

@@ -4,20 +4,24 @@
 @license AGPL-3.0-only
 @notice Storage is packed by hand; every reader unpacks through this module.
 @dev vault word:  owner 160 | market 16 | legs 8 | model 3 | notes 1 | flags 4 | epoch 16 | expiry 20 [hours]
-                  | deposit 28 [1e-6 quote]
+                  | deposit 28 [1e-6 unit]
      terms word:  expiry 40 | flag_clock 40 | flagged_at 40 | flag_margin 64 | deposit 40 | flag tip paid 1 | stamp 30.
                   Expiry and deposit live in the vault word, so a plain vault needs no second slot; the rest is
                   stored where `notes` says so. Everybody but the Clearinghouse sees the whole.
      cell word:   gross open quantity 112 | recorded deficit 112
-     token word:  token 160 | decimals 8 | listed 8 | lot 32 | enabled models 3 | vaults with a recorded deficit 32
+     token word:  token 160 | decimals 8 | listed 1 | inverse 1 | digits of the unit 5 | not used 1 | lot 32
+                  | enabled models 3 | vaults with a recorded deficit 32
+     Deposit and what it pays are counted in the market's unit: 1 quote in a linear market, in an inverse one, whose token is
+     the underlying, a power of ten of a coin near it (protocol 11). What is due in tokens is rounded up.
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
      stamp the ratios of a STATIC vault as of its last new risk (governance/parameters, 3 x 10 bits),
-     flag_margin A at the flag [1e-6 quote], deposit the full liquidation deposit [1e-6 quote].
+     flag_margin A at the flag [1e-6 token], deposit the full liquidation deposit [1e-6 unit].
 """
 from interfaces import IClearinghouse
 
 from contracts.math import scales
 from contracts.governance import parameters
+from contracts.vaults import leg
 
 # bit offsets in the vault word
 MARKET_AT: constant(uint256) = 160
@@ -66,6 +70,8 @@ FLAG_MASK: constant(uint256) = (2**144 - 1) << 40
 FLAG_TIMES_MASK: constant(uint256) = (2**80 - 1) << 40
 
 # bit offsets in the token word
+INVERSE_AT: constant(uint256) = 169
+DIGITS_AT: constant(uint256) = 170
 LOT_AT: constant(uint256) = 176
 MODELS_AT: constant(uint256) = 208
 DEFICITS_AT: constant(uint256) = 211
@@ -161,7 +167,7 @@ def _with_flag_times(terms: uint256, clock: uint256, time: uint256) -> uint256:
 @pure
 def _deposit(terms: uint256) -> uint256:
     """
-    @notice Full liquidation deposit of the vault [1e-6 quote].
+    @notice Full liquidation deposit of the vault [1e-6 unit].
     """
     return (terms >> DEPOSIT_AT) & (2**40 - 1)
 
@@ -170,34 +176,48 @@ def _deposit(terms: uint256) -> uint256:
 @pure
 def _tip(deposit: uint256, tip: uint256) -> uint256:
     """
-    @notice One tip out of a deposit [1e-6 quote]: 50 % flag, 30 % end, the rest settle.
+    @notice One tip out of a deposit [1e-6 unit]: 50 % flag, 30 % end, the rest settle.
     """
+    flag: uint256 = unsafe_div(unsafe_mul(deposit, 50), 100)
+    end: uint256 = unsafe_div(unsafe_mul(deposit, 30), 100)
     if tip == TIP_FLAG:
-        return deposit * 50 // 100
+        return flag
     if tip == TIP_END:
-        return deposit * 30 // 100
-    return deposit - deposit * 50 // 100 - deposit * 30 // 100
+        return end
+    return unsafe_sub(unsafe_sub(deposit, flag), end)
 
 
 @internal
 @pure
-def _deposit_missing(terms: uint256) -> uint256:
+def _tip_native(terms: uint256, tip: uint256, token_word: uint256) -> uint256:
     """
-    @notice d: what tips have taken from the deposit [1e-6 quote].
+    @notice One tip of a vault [native].
+    """
+    return self._micro_native(self._tip(self._deposit(terms), tip), token_word)
+
+
+@internal
+@pure
+def _deposit_missing(terms: uint256, token_word: uint256) -> uint256:
+    """
+    @notice d: what tips have taken from the deposit [native].
     """
     # the end tip goes with a refill and the settle tip with the release of the deposit: only the flag's stays open
     if terms & TIP_FLAG == 0:
         return 0
-    return self._tip(self._deposit(terms), TIP_FLAG)
+    return self._tip_native(terms, TIP_FLAG, token_word)
 
 
 @internal
 @pure
-def _missing_to_end(terms: uint256) -> int256:
+def _missing_to_end(terms: uint256, token_word: uint256) -> int256:
     """
     @notice d of a flagged vault after the call that ends the flag, which earns its tip [wad].
     """
-    return convert((self._deposit_missing(terms) + self._tip(self._deposit(terms), TIP_END)) * 10**12, int256)
+    missing: uint256 = unsafe_add(
+        self._deposit_missing(terms, token_word), self._tip_native(terms, TIP_END, token_word)
+    )
+    return leg._signed(unsafe_mul(missing, self._native_wad(token_word)))
 
 
 @internal
@@ -231,9 +251,18 @@ def _decimals(token_word: uint256) -> uint256:
 @pure
 def _lot(token_word: uint256) -> uint256:
     """
-    @notice Smallest quantity step of options and futures [1e-6 contracts].
+    @notice Smallest quantity step of what has lots (vaults/leg) [1e-6 contracts].
     """
     return (token_word >> LOT_AT) & (2**32 - 1)
+
+
+@internal
+@pure
+def _engine_of(model: uint256, token_word: uint256) -> uint256:
+    """
+    @notice Place of a model's engine among those of both kinds of market.
+    """
+    return unsafe_add(model, unsafe_mul(3, token_word >> INVERSE_AT & 1))
 
 
 @internal
@@ -247,11 +276,56 @@ def _enables(token_word: uint256, model: uint256) -> bool:
 
 @internal
 @pure
-def _micro_native(token_word: uint256) -> uint256:
+def _is_inverse(token_word: uint256) -> bool:
     """
-    @notice Native units in 1e-6 of a token; decimals are 6 to 18.
+    @notice Whether the market's token is its underlying: every amount is in coins (protocol 11).
     """
-    return pow_mod256(10, (token_word >> 160 & 255) - 6)
+    return (token_word >> INVERSE_AT) & 1 != 0
+
+
+@internal
+@pure
+def _counted(kind: uint256, quantity: int256, inverse: bool) -> int256:
+    """
+    @notice An open interest of one kind as a market counts it in one word: options and delta legs in contracts, but CASH, the
+            delta leg of an inverse market, in its own unit 128 bits up.
+    """
+    if inverse and not leg._is_option(kind):
+        return quantity << 128
+    return quantity
+
+
+@internal
+@pure
+def _open_contracts(counted: uint256, inverse: bool, forward: uint256) -> uint256:
+    """
+    @notice Open interest as it is compared with its cap [1e-6 contracts].
+    @param counted The market's word. @param forward F, at which CASH counts in an inverse market [wad].
+    """
+    if not inverse:
+        return counted
+    return (counted & (2**128 - 1)) + (counted >> 128) * scales.WAD // forward
+
+
+@internal
+@pure
+def _unit(token_word: uint256) -> uint256:
+    """
+    @notice What parameters in units are counted in: 1 token, or a power of ten of a coin [wad].
+    """
+    return pow_mod256(10, unsafe_sub(18, token_word >> DIGITS_AT & 31))
+
+
+@internal
+@pure
+def _micro_native(amount: uint256, token_word: uint256) -> uint256:
+    """
+    @notice Native units of an amount in 1e-6 of the market's unit, rounded up; nothing is where the token has 6 digits.
+    """
+    unit: uint256 = self._native_wad(token_word)
+    # amounts are below 2^40 and digits at most 12
+    wad: uint256 = unsafe_mul(amount, pow_mod256(10, unsafe_sub(12, token_word >> DIGITS_AT & 31)))
+    return unsafe_div(unsafe_add(wad, unsafe_sub(unit, 1)), unit)
 
 
 @internal
@@ -260,7 +334,7 @@ def _native_wad(token_word: uint256) -> uint256:
     """
     @notice Wad in one native unit.
     """
-    return pow_mod256(10, 18 - (token_word >> 160 & 255))
+    return pow_mod256(10, unsafe_sub(18, token_word >> 160 & 255))
 
 
 @internal
@@ -277,11 +351,11 @@ def _to_native_up(amount: int256, token_word: uint256) -> uint256:
 
 @internal
 @pure
-def _held_deposit(terms: uint256) -> uint256:
+def _held_deposit(terms: uint256, token_word: uint256) -> uint256:
     """
-    @notice What is left of the liquidation deposit [1e-6 quote].
+    @notice What is left of the liquidation deposit [native].
     """
-    return self._deposit(terms) - self._deposit_missing(terms)
+    return unsafe_sub(self._micro_native(self._deposit(terms), token_word), self._deposit_missing(terms, token_word))
 
 
 @internal
@@ -290,10 +364,8 @@ def _collateral(balance: uint256, terms: uint256, token_word: uint256) -> int256
     """
     @notice C [wad]: tokens of the vault less its liquidation deposit; below zero only if the token misbehaves.
     """
-    return (
-        convert(balance * self._native_wad(token_word), int256)
-        - convert(self._held_deposit(terms) * 10**12, int256)
-    )
+    held: int256 = unsafe_sub(convert(balance, int256), leg._signed(self._held_deposit(terms, token_word)))
+    return held * leg._signed(self._native_wad(token_word))
 
 
 @internal

@@ -228,7 +228,7 @@ def _check_deficit(
     if deficit <= order.max_deficit:
         return
     if order.premium_style == order_form.UPFRONT and size <= rules._reducible(
-        order.legs, order.is_bid, maker.vault.terms, maker.legs
+        order.legs, order.is_bid, maker.vault, maker.legs
     ):
         return
     self._refuse("exchange/maker-deficit")
@@ -281,7 +281,7 @@ def check_fill(
     sides: Side[2] = self._sides(order, taker, taker_vault)
     maker: uint256 = 1 if order.is_bid else 0
     if order.flags & order_form.REDUCE_ONLY != 0 and size > rules._reducible(
-        order.legs, order.is_bid, sides[maker].vault.terms, sides[maker].legs
+        order.legs, order.is_bid, sides[maker].vault, sides[maker].legs
     ):
         self._refuse("exchange/reduce-only")
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)
@@ -322,9 +322,7 @@ def check_fill(
         self._refuse("clearinghouse/wrong-market")
     self._check_cell(sides[0], market, expiry)
     self._check_cell(sides[1], market, expiry)
-    moved: novation.Moved = novation._move(
-        [sides[0].legs, sides[1].legs], terms.legs, convert(state._lot(token), int256)
-    )
+    moved: novation.Moved = novation._move([sides[0].legs, sides[1].legs], terms.legs, token)
     self._check_balances(sides)
     cell: uint256 = staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)
     for i: uint256 in range(2):
@@ -342,5 +340,10 @@ def check_fill(
         open_interest: uint256 = (
             staticcall IClearinghouse(CLEARINGHOUSE).market(market)
         ).open_interest
-        if cap != 0 and convert(open_interest, int256) + moved.open_interest > convert(cap, int256):
+        after: uint256 = state._open_contracts(
+            leg._unsigned(leg._signed(open_interest) + moved.open_interest),
+            state._is_inverse(token),
+            price_of._expected(prices),
+        )
+        if cap != 0 and after > cap:
             self._refuse("exchange/open-interest-cap")

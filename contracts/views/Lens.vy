@@ -123,10 +123,10 @@ def _describe(
     numbers: standing.Standing = standing._resolve(
         assessed,
         result.collateral,
-        vault.risk,
+        vault,
         prices,
-        True,
     )
+    numbers = standing._near_liquidation(numbers, assessed, vault.risk)
     result.value = assessed.value
     result.deficit = state._deficit(vault.cell)
     if result.deficit != 0:
@@ -203,8 +203,7 @@ def margins(vault_id: uint256) -> ILens.Margins:
         legs, prices, state._engine_risk(vault), standing.NO_COLLATERAL
     )
     numbers: standing.Standing = standing._resolve(
-        assessed, collateral, vault.risk, prices, False
-    )
+        assessed, collateral, vault, prices)
     return ILens.Margins(
         value=assessed.value,
         equity=numbers.equity,
@@ -235,11 +234,11 @@ def _with_stamp(vault: IClearinghouse.Vault, expiry: uint256, adds: bool) -> uin
 
 @internal
 @pure
-def _adds(held: uint256, item: uint256) -> bool:
+def _adds(held: uint256, item: uint256, inverse: bool) -> bool:
     """
-    @dev Whether a leg that is received brings an option or future further from zero, or across it.
+    @dev Whether a leg that is received brings an option or delta leg further from zero, or across it.
     """
-    if leg._kind(item) == leg.CASH:
+    if leg._is_money(leg._kind(item), inverse):
         return False
     old: int256 = leg._quantity(held)
     new: int256 = old + leg._quantity(item)
@@ -268,18 +267,19 @@ def _preview(
         vault.cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(
             state._market(vault.word), expiry
         )
+    inverse: bool = state._is_inverse(vault.token)
     adds: bool = False
     for item: uint256 in moved:
         found: bool = False
         for i: uint256 in range(len(legs), bound=16):
             if leg._key(legs[i]) == leg._key(item):
-                adds = adds or self._adds(legs[i], item)
+                adds = adds or self._adds(legs[i], item, inverse)
                 legs[i] = leg._pack(leg._key(item), leg._quantity(legs[i]) + leg._quantity(item))
                 found = True
                 break
         if not found:
             assert len(legs) < leg.MAX_LEGS, "lens/too-many-legs"
-            adds = adds or leg._kind(item) != leg.CASH
+            adds = adds or not leg._is_money(leg._kind(item), inverse)
             legs.append(item)
     kept: DynArray[uint256, 16] = []
     for item: uint256 in legs:

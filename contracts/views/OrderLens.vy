@@ -99,6 +99,7 @@ def _state(
         word,
         rules._rights(OPERATORS, order.maker_vault, word, order.signer),
         least >> rules.EPOCH_BITS,
+        (staticcall IClearinghouse(CLEARINGHOUSE).market(state._market(word))).token_word,
     )
     if len(reason) != 0:
         status: uint256 = INVALID
@@ -129,7 +130,7 @@ def _state(
     held: DynArray[uint256, 16] = loaded.legs
     left: uint256 = order.size - filled
     if order.flags & order_form.REDUCE_ONLY != 0:
-        left = min(left, rules._reducible(order.legs, order.is_bid, vault.terms, held))
+        left = min(left, rules._reducible(order.legs, order.is_bid, vault, held))
     result.reason = rules._size_refusal(order.size - filled, left, order.min_fill, order.flags, left)
     # it sleeps
     if len(result.reason) != 0:
@@ -141,7 +142,7 @@ def _state(
     if order.premium_style == order_form.UPFRONT and order.iv | order.slip == 0 and order.price != 0 and pays:
         free: uint256 = min(vault.balance, MAX_BALANCE) * state._native_wad(vault.token)
         most = min(most, free * scales.MICRO // convert(abs(order.price), uint256))
-    step: uint256 = fill_probe._step(order.legs, state._lot(vault.token))
+    step: uint256 = fill_probe._step(order.legs, vault.token)
     most -= most % step
     # the least size of whole lots, unless what is left has none
     if least % step != 0 and least + step - least % step <= left:

@@ -244,7 +244,7 @@ def _margins(
     position.missing.to_initial = state._to_native_up(initial - numbers.equity, vault.token)
     position.missing.to_health = state._to_native_up(mm - numbers.equity, vault.token)
     if vault.word & state.FLAGGED != 0:
-        due: int256 = state._missing_to_end(vault.terms)
+        due: int256 = state._missing_to_end(vault.terms, vault.token)
         target: int256 = convert(numbers.target, int256) + due - numbers.equity
         if position.v_min != payoff.UNBOUNDED:
             target = min(target, due - position.v_min - position.collateral)
@@ -269,7 +269,6 @@ def _describe(vault_id: uint256) -> IPositionLens.Position:
     legs: DynArray[uint256, 16] = loaded.legs
     word: uint256 = vault.word
     native: uint256 = state._native_wad(vault.token)
-    micro: uint256 = state._micro_native(vault.token)
     position.owner = state._owner(word)
     position.market = state._market(word)
     position.token = state._token(vault.token)
@@ -280,8 +279,8 @@ def _describe(vault_id: uint256) -> IPositionLens.Position:
     position.expiry = state._expiry(vault.terms)
     position.custody = vault.custody
     position.balance = vault.balance
-    position.deposit = state._deposit(vault.terms) * micro
-    position.deposit_missing = state._deposit_missing(vault.terms) * micro
+    position.deposit = state._micro_native(state._deposit(vault.terms), vault.token)
+    position.deposit_missing = state._deposit_missing(vault.terms, vault.token)
     position.collateral = state._collateral(vault.balance, vault.terms, vault.token)
     position.health = max_value(uint256)
     position.equity = position.collateral

@@ -149,9 +149,11 @@ def _initial(
         result.base = standing._mul_up(convert(found.margin, uint256), result.kappa)
     free: IMarginEngine.Assessment = found
     free.v_min = payoff.UNBOUNDED
-    sized: int256 = (standing._resolve(free, collateral, vault.risk, prices, False)).im
-    near: int256 = (standing._resolve(free, collateral, vault.risk, prices, True)).im
-    capped: int256 = (standing._resolve(found, collateral, vault.risk, prices, True)).im
+    numbers: standing.Standing = standing._resolve(found, collateral, vault, prices)
+    uncapped: standing.Standing = standing._resolve(free, collateral, vault, prices)
+    sized: int256 = uncapped.im
+    near: int256 = (standing._near_liquidation(uncapped, free, vault.risk)).im
+    capped: int256 = (standing._near_liquidation(numbers, found, vault.risk)).im
     result.concentration = convert(sized, uint256) - result.base
     result.proximity = convert(near - sized, uint256)
     result.cap = capped - near
@@ -242,7 +244,7 @@ def _profile(
         found: IMarginEngine.Assessment = staticcall IMarginEngine(vault.engine).assess(
             legs, at, risk, standing.NO_COLLATERAL
         )
-        numbers: standing.Standing = standing._resolve(found, collateral, vault.risk, at, False)
+        numbers: standing.Standing = standing._resolve(found, collateral, vault, at)
         result.levels.append(
             IRiskLens.Level(equity=numbers.equity, maintenance_margin=convert(numbers.mm, uint256))
         )

@@ -246,7 +246,7 @@ def _search(place: Place, asked: ITradeLens.Asked, step: uint256, purse: int256)
 @view
 def _largest(place: Place, asked: ITradeLens.Asked, left: uint256) -> ITradeLens.Largest:
     result: ITradeLens.Largest = empty(ITradeLens.Largest)
-    step: uint256 = fill_probe._step(asked.order.legs, state._lot(place.venue.token))
+    step: uint256 = fill_probe._step(asked.order.legs, place.venue.token)
     wallet: uint256 = 0
     held: uint256 = 0
     wallet, held = self._purse(place, asked)
@@ -256,12 +256,15 @@ def _largest(place: Place, asked: ITradeLens.Asked, left: uint256) -> ITradeLens
     result.open_interest = max_value(uint256)
     cap: uint256 = trading_word._oi_cap(place.venue.trading)
     if cap != 0:
-        open_interest: uint256 = (
-            staticcall IClearinghouse(CLEARINGHOUSE).market(place.market)
-        ).open_interest
-        ratios: uint256 = 0  # contracts of one package [1e-6], which both sides count
-        legs: DynArray[uint256, 16] = []
-        legs, ratios = order_form._legs(asked.order.legs, scales.MICRO)
+        inverse: bool = state._is_inverse(place.venue.token)
+        forward: uint256 = price_of._expected(place.prices)
+        open_interest: uint256 = state._open_contracts(
+            (staticcall IClearinghouse(CLEARINGHOUSE).market(place.market)).open_interest, inverse, forward
+        )
+        # contracts of one package [1e-6], which both sides count
+        ratios: uint256 = leg._notional(
+            order_form._legs(asked.order.legs, scales.MICRO), inverse, scales.WAD, forward
+        ) // scales.WAD
         if ratios != 0:
             result.open_interest = (cap - min(open_interest, cap)) * scales.MICRO // (2 * ratios)
     result.size = min(min(result.order, result.margin), min(result.wallet, result.open_interest))

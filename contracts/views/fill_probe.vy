@@ -7,6 +7,7 @@
 from interfaces import IExchange
 
 from contracts.vaults import leg
+from contracts.vaults import vault_state as state
 
 # a fill as FillCheck is asked about it
 struct Fill:
@@ -52,13 +53,16 @@ def _round_of(fill_check: address, order: IExchange.Order) -> uint256:
 
 @internal
 @pure
-def _step(legs: DynArray[IExchange.OrderLeg, 4], lot: uint256) -> uint256:
+def _step(legs: DynArray[IExchange.OrderLeg, 4], token: uint256) -> uint256:
     """
-    @notice Least size of which every option and future is a whole number of lots [1e-6].
+    @notice Least size of which every leg that has lots is a whole number of them [1e-6].
+    @param token Token word of the market.
     """
+    lot: uint256 = state._lot(token)
+    inverse: bool = state._is_inverse(token)
     step: uint256 = 1
     for one: IExchange.OrderLeg in legs:
-        if (convert(one.series, uint256) >> 104) & 255 == leg.CASH:
+        if not leg._has_lot((convert(one.series, uint256) >> 104) & 255, inverse):
             continue
         ratio: uint256 = convert(abs(convert(one.ratio, int256)), uint256)
         # lot / gcd(lot, ratio), and the least common multiple of those

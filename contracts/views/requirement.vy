@@ -84,8 +84,10 @@ def _required(
                         legs, current, state._engine_risk(vault), standing.NO_COLLATERAL
                     )
                 numbers: standing.Standing = standing._resolve(
-                    assessed, collateral, vault.risk, at, not afterwards
+                    assessed, collateral, vault, at
                 )
+                if not afterwards:
+                    numbers = standing._near_liquidation(numbers, assessed, vault.risk)
                 im: int256 = numbers.im
                 if afterwards:
                     im = convert(

@@ -25,7 +25,8 @@ from tests.worlds.engine_cases import calm, random_legs, random_risk, random_sna
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 40
-CONSTRUCTED = {"EsEngine": (["int256[12]", "uint256[12]"], [NODES, WEIGHTS]), "EngineHarness": ([], [])}
+_NODES = (["int256[12]", "uint256[12]"], [NODES, WEIGHTS])
+CONSTRUCTED = {"EsEngine": _NODES, "InverseEsEngine": _NODES, "EngineHarness": ([], [])}
 #: Of each model, 2,000 in all.
 VAULTS = {Model.ES: 680, Model.GREEKS: 680, Model.STATIC: 640}
 
@@ -40,24 +41,31 @@ class Case(NamedTuple):
 
 
 class Engines(NamedTuple):
-    """The three engines and the harness on a node."""
+    """The three engines of each numeraire and the harness on a node."""
 
     harness: Contract
-    by_model: dict[Model, str]
+    by_model: dict[bool, dict[Model, str]]
 
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[Engines]:
-    names = ["EsEngine", "GreeksEngine", "StaticEngine", "EngineHarness"]
-    artifacts = compiler.compile_contracts(ROOT, names)
+    artifacts = compiler.compile_contracts(
+        ROOT, ["EsEngine", "InverseEsEngine", "GreeksEngine", "StaticEngine", "EngineHarness"]
+    )
     with Anvil() as chain:
         sender = Sender(chain.rpc, account_from_key(anvil.key(0)))
-        at: dict[str, str] = {}
-        for name in names:
-            types, arguments = CONSTRUCTED.get(name, (["address"], [at.get("EsEngine")]))
-            at[name] = sender.create(artifacts[name].bytecode + encode(types, arguments))[0]
-        harness = Contract(chain.rpc, Abi("EngineHarness", artifacts["EngineHarness"].abi), at["EngineHarness"])
-        yield Engines(harness, dict(zip(Model, (at[n] for n in names[:3]), strict=True)))
+
+        def create(name: str, *arguments: object) -> str:
+            types, arguments = CONSTRUCTED.get(name, (["address"], list(arguments)))
+            return sender.create(artifacts[name].bytecode + encode(types, arguments))[0]
+
+        by_model: dict[bool, dict[Model, str]] = {}
+        for inverse, name in ((False, "EsEngine"), (True, "InverseEsEngine")):
+            es = create(name)
+            made = (es, create("GreeksEngine", es), create("StaticEngine", es))
+            by_model[inverse] = dict(zip(Model, made, strict=True))
+        harness = Contract(chain.rpc, Abi("EngineHarness", artifacts["EngineHarness"].abi), create("EngineHarness"))
+        yield Engines(harness, by_model)
 
 
 def case(seed: int) -> Case:
@@ -79,28 +87,34 @@ def columns(cases: list[Case]) -> list[list[object]]:
     ]
 
 
-def compare(engines: Engines, model: Model, cases: list[Case]) -> None:
+KINDS = pytest.mark.parametrize("inverse", [False, True], ids=["linear", "inverse"])
+
+
+def compare(engines: Engines, model: Model, cases: list[Case], inverse: bool) -> None:
     for start in range(0, len(cases), BATCH):
         some = cases[start : start + BATCH]
-        found = engines.harness.call("assess", engines.by_model[model], *columns(some))
+        found = engines.harness.call("assess", engines.by_model[inverse][model], *columns(some))
         for c, words in zip(some, found, strict=True):
-            assert list(words.values()) == exact.assess(c.legs, c.snapshot, c.risk, c.collateral, model).words(), c
+            mirrored = exact.assess(c.legs, c.snapshot, c.risk, c.collateral, model, inverse)
+            assert list(words.values()) == mirrored.words(), c
 
 
+@KINDS
 @pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
-def test_assess__random_vaults__contract_equals_mirror(engines, model):
-    compare(engines, model, [case(1_000_000 * (model + 1) + i) for i in range(VAULTS[model])])
+def test_assess__random_vaults__contract_equals_mirror(engines, model, inverse):
+    compare(engines, model, [case(1_000_000 * (model + 1) + i) for i in range(VAULTS[model])], inverse)
 
 
-def test_terms__random_vaults__contract_equals_mirror_and_make_up_the_margin(engines):
+@KINDS
+def test_terms__random_vaults__contract_equals_mirror_and_make_up_the_margin(engines, inverse):
     cases = [case(seed) for seed in range(2 * BATCH)]
     for start in range(0, len(cases), BATCH):
         some = cases[start : start + BATCH]
-        found = engines.harness.call("terms", engines.by_model[Model.GREEKS], *columns(some)[:3])
+        found = engines.harness.call("terms", engines.by_model[inverse][Model.GREEKS], *columns(some)[:3])
         for c, words in zip(some, found, strict=True):
-            terms = exact.terms(c.legs, c.snapshot, c.risk)
+            terms = exact.terms(c.legs, c.snapshot, c.risk, inverse)
             assert list(words.values()) == list(dataclasses.astuple(terms))
-            assert terms.margin == exact.assess(c.legs, c.snapshot, c.risk, model=Model.GREEKS).margin
+            assert terms.margin == exact.assess(c.legs, c.snapshot, c.risk, model=Model.GREEKS, inverse=inverse).margin
             assert min(terms.delta + terms.gamma, terms.vega, terms.decay, terms.floor, terms.es) >= 0
 
 
@@ -124,6 +138,7 @@ def corners() -> list[Case]:
     return found
 
 
+@KINDS
 @pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
-def test_assess__corners_of_the_domain__no_input_reverts_and_mirror_agrees(engines, model):
-    compare(engines, model, corners())
+def test_assess__corners_of_the_domain__no_input_reverts_and_mirror_agrees(engines, model, inverse):
+    compare(engines, model, corners(), inverse)

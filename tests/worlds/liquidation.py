@@ -112,10 +112,10 @@ class World:
         self.fund = made["InsuranceFund"]
         self.parameters = ParameterSet.default(**(liquidation or {}))
         risk, _, word, _ = self.parameters.words
-        engines = [self.at["EsEngine"], "0x" + "00" * 20, self.at["StaticEngine"]]
-        token_word = int(self.token.address, 16) | decimals << 160 | 1 << 168 | 10_000 << 176
+        # models ES and STATIC
+        token_word = int(self.token.address, 16) | decimals << 160 | 1 << 168 | 10_000 << 176 | 5 << 208
         with boa.env.prank(self.at["RiskParameters"]):
-            self.clearinghouse.list_market(MARKET, token_word, risk, engines)
+            self.clearinghouse.list_market(MARKET, token_word, risk)
             self.liquidator.configure(MARKET, word)
             self.settlement.configure(MARKET, word)
         self.spot = 2000.0

@@ -115,18 +115,29 @@ class System:
         return feed
 
     def list_market(
-        self, index: int, decimals: int = 6, spot: float = 2000.0, token: Any = None, fallback: Any = None
+        self,
+        index: int,
+        decimals: int = 6,
+        spot: float = 2000.0,
+        token: Any = None,
+        fallback: Any = None,
+        digits: int | None = None,
     ) -> Market:
-        """Lists a market with a fresh feed, and another as fallback when it is given."""
-        quote = token or deployer("MockERC20").deploy("Dollar", "USD", decimals)
+        """Lists a market with a fresh feed, and another as fallback when it is given.
+
+        With `digits` it is an inverse one: its token is the underlying, its unit 10^-digits of a coin.
+        """
+        inverse = digits is not None
+        name = ("Coin", "COIN") if inverse else ("Dollar", "USD")
+        quote = token or deployer("MockERC20").deploy(*name, decimals)
         feed = self.feed(spot)
         risk, trading, liquidation, oracle = self.parameters.words
         with boa.env.prank(self.owner):
             self.RiskParameters.list_market(  # type: ignore[attr-defined]
                 index,
                 quote.address,
-                10_000,
-                list(system.engines(self.at)),
+                (10_000, inverse, decimals if inverse else 0, digits or 0),
+                list(system.engines(self.at, inverse)),
                 feeds_argument(
                     (feed.address, fallback.address if fallback else EMPTY, EMPTY), (3600, 3600 if fallback else 0)
                 ),
@@ -213,12 +224,13 @@ class System:
         expiry: int,
         quote: float = 0.0,
         fees: Sequence[int] = (0, 0),
+        market: Market | None = None,
     ) -> Any:
         """A trade as the Exchange would settle it: `to_id` gets the legs as signed and pays `quote`."""
-        market = self.markets[0]
+        market = market or self.markets[0]
         with boa.env.prank(self.at["Exchange"]):
             return self.clearinghouse.novate(
-                (from_id, to_id, expiry, list(legs), -self.native(quote), list(fees), self.at["Exchange"]),
+                (from_id, to_id, expiry, list(legs), -self.native(quote, market), list(fees), self.at["Exchange"]),
                 self.oracle.observe(market.index, expiry),
             )
 

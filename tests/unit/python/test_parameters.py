@@ -62,8 +62,8 @@ def test_parameter_set__incomplete__refuses():
 def test_listing__arguments__are_in_the_order_of_list_market():
     empty = EMPTY
     listing = MarketListing(3, "0x1", ("0x2", empty, empty), (3600, 0), ("0x3", empty, empty))
-    market, token, lot, engines, feeds, *words = listing.arguments
-    assert (market, token, lot) == (3, "0x1", 10_000)
+    market, token, units, engines, feeds, *words = listing.arguments
+    assert (market, token, units) == (3, "0x1", (10_000, False, 0, 0))
     assert (engines, feeds) == (
         ["0x3", empty, empty],
         (("0x2", 3600, 50, 0, 0, 0), (empty, 0, 50, 0, 0, 0), empty, 0),

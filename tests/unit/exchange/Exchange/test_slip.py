@@ -225,7 +225,7 @@ def with_fallback(world: World) -> tuple[Market, Any]:
             feed.push(2000 * 10**8, world.now - ago)
     words = world.system.parameters.words
     world.system.RiskParameters.list_market(  # type: ignore[attr-defined]
-        2, world.token.address, LOT, list(system.engines(world.system.at)),
+        2, world.token.address, (LOT, False, 0, 0), list(system.engines(world.system.at)),
         feeds_argument((primary.address, second.address, EMPTY), (3600, 86_400)), *words, sender=world.system.owner,
     )  # fmt: skip
     return Market(2, world.token, primary, 6), second

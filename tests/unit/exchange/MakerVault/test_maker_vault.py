@@ -325,7 +325,7 @@ def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -
         feed.push(2000 * 10**8, system.now)
     with boa.env.prank(system.owner):
         system.RiskParameters.list_market(
-            2, system.market.token.address, 10_000, list(engines(system.at)),
+            2, system.market.token.address, (10_000, False, 0, 0), list(engines(system.at)),
             feeds_argument((primary.address, fallback.address, EMPTY), (3600, 3600)), *system.parameters.words,
         )  # fmt: skip
     owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))

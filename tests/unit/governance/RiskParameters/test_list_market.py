@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from bulkhead.chain.listing import EMPTY
+from bulkhead.chain.listing import EMPTY, CoinUnits
 from bulkhead.chain.parameters import PARAMETERS, WORDS, ParameterSet
 from tests.contracts import deployer, write
 
@@ -80,6 +80,51 @@ def test_list_market__lot_out_of_range__reverts(listing, lot):
 def test_list_market__no_engine__reverts(listing):
     with boa.reverts("parameters/no-engine"):
         listing(engines=(EMPTY, EMPTY, EMPTY))
+
+
+def test_list_market__engine_of_another_model_or_kind__reverts(system, listing):
+    for engines in (
+        (system.at["EsEngine"], system.at["EsEngine"], EMPTY),
+        (system.at["InverseEsEngine"], EMPTY, EMPTY),
+    ):
+        with boa.reverts("parameters/unknown-engine"):
+            listing(engines=engines)
+    with boa.reverts("parameters/unknown-engine"):
+        listing(units=CoinUnits(6, 3))
+
+
+def test_list_market__engine_that_counts_otherwise__reverts(system, listing):
+    # both say what they count in: a deployment that mixed its engines up lists nothing
+    engine = f"{system.at['InverseEsEngine']}"
+    boa.env.set_code(engine, boa.env.get_code(system.at["EsEngine"]))
+    with boa.reverts("parameters/engine-kind"):
+        listing(units=CoinUnits(6, 3), engines=(engine, EMPTY, EMPTY))
+
+
+@pytest.mark.parametrize("decimals, digits, reason", [
+    (18, 3, "parameters/stated-decimals"),
+    (0, 3, "parameters/stated-decimals"),
+    (6, 4, "parameters/unit-range"),
+    (6, 31, "parameters/unit-range"),
+])  # fmt: skip
+def test_list_market__inverse_with_units_that_cannot_be__reverts(system, listing, decimals, digits, reason):
+    with boa.reverts(reason):
+        listing(units=CoinUnits(decimals, digits), engines=(system.at["InverseEsEngine"], EMPTY, EMPTY))
+
+
+def test_list_market__inverse_whose_strikes_cash_cannot_cover__reverts(system, parameters, listing):
+    engines = (system.at["InverseEsEngine"], EMPTY, EMPTY)
+    with boa.reverts("parameters/tick-lot"):
+        listing(units=CoinUnits(6, 3), engines=engines, lot=1, parameters=ParameterSet.default(tick=10**7))
+    listing(units=CoinUnits(6, 3), engines=engines)
+    with boa.env.prank(system.owner), boa.reverts("parameters/tick-lot"):
+        parameters.set_parameter(7, "tick", 10**8 + 1)
+
+
+def test_list_market__inverse__its_word_says_kind_and_unit(system, listing):
+    listing(units=CoinUnits(6, 3), engines=(system.at["InverseEsEngine"], EMPTY, EMPTY))
+    word = system.clearinghouse.market(7)[0]
+    assert word >> 160 == 6 | 1 << 8 | 1 << 9 | 3 << 10 | 10_000 << 16 | 1 << 48
 
 
 def test_list_market__engine_without_code__reverts(listing, stranger):

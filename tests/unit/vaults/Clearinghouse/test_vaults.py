@@ -156,16 +156,10 @@ def test_withdraw__between_expiry_and_settlement__only_what_the_worst_case_leave
         system.clearinghouse.withdraw(vault, 490 * 10**6, trader)
 
 
-def test_list_market__engine_of_another_model__refused(system):
-    engines = [system.at["EsEngine"], system.at["EsEngine"], EMPTY]
-    with boa.env.prank(system.at["RiskParameters"]), boa.reverts("clearinghouse/unknown-engine"):
-        system.clearinghouse.list_market(7, int(system.market.token.address, 16), 0, engines)
-
-
 def test_list_market__some_models__no_other_can_be_chosen(system, trader):
-    word = int(system.market.token.address, 16) | 6 << 160 | 1 << 168 | 10_000 << 176
+    word = int(system.market.token.address, 16) | 6 << 160 | 1 << 168 | 10_000 << 176 | 2 << 208
     with boa.env.prank(system.at["RiskParameters"]):
-        system.clearinghouse.list_market(7, word, 0, [EMPTY, system.at["GreeksEngine"], EMPTY])
+        system.clearinghouse.list_market(7, word, 0)
     with boa.env.prank(trader):
         vault = system.clearinghouse.open(7, 1, trader, 0)
         for model in (0, 2):
