@@ -48,6 +48,7 @@ DATA = Listed("needs the market data, which is not part of the project")
 NETWORK = Listed("needs a public node and an account with coins there")
 CI = Listed("is what CI runs, this included")
 MEASURES = Minutes("measures for a minute or more")
+LONG = Listed("plays for many minutes to hours; CI plays a short one")
 SUITE = "the tests of that folder are part of `make test`"
 
 #: By the command as it stands in a document; for a line of a block without its comment.
@@ -107,8 +108,14 @@ PLAN: dict[str, Way] = {
     "bulkhead vol report": DATA,
     "bulkhead drill ../shared/data/crash/2020-03_black_thursday_5min.csv.gz --asset eth --vaults 300": DATA,
     "bulkhead drill FILE --vaults 300 --hours 24": RunBy("tests/keeper/test_drill.py"),
-    "bulkhead calibrate ETHUSD_1h_2017-2024.parquet BTCUSD_1h_2017-2024.parquet --crashes FOLDER --horizons 8,14 "
-    "--shares 0 --vaults 20": DATA,
+    "python -m benchmarks.frontier": DATA,
+    "bulkhead calibrate FILES --crashes FOLDER --fit-nodes": DATA,
+    "python -m benchmarks.history": MEASURES,
+    "make walk": LONG,
+    "make fuzz": LONG,
+    "make mutants": LONG,
+    "make mutants-known": LONG,
+    "docker run --restart unless-stopped": Listed("needs a Docker daemon"),
     "python -m benchmarks.gas_breakdown OPERATION...": Typed("python -m benchmarks.gas_breakdown fill"),
     "make picture": Minutes("plays the demo"),
     "bulkhead replay": RunBy("tests/integration/test_replay.py"),
@@ -125,6 +132,9 @@ PLAN: dict[str, Way] = {
         '"event": "tick"', "touch keeper.toml; exec bulkhead keeper run --config keeper.toml --dry-run"
     ),
     "bulkhead keeper run": Serves('"event": "tick"'),
+    "bulkhead keeper status --at 127.0.0.1:9100": RunBy("tests/keeper/test_status.py"),
+    "bulkhead export FOLDER --database bulkhead.sqlite": RunBy("tests/history/test_export.py"),
+    "bulkhead index": RunBy("tests/history/test_index.py"),
     "bulkhead keeper worker 0": RunBy("tests/keeper/test_shard.py"),
     "bulkhead maker run --expiry 2027-01-29": Serves("{"),
     # --- positions
