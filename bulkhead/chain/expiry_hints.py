@@ -8,8 +8,8 @@ from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import read_each
 from bulkhead.chain.errors import BulkheadError, Reverted
+from bulkhead.risk.feed_word import FeedKind, FeedWord
 from bulkhead.risk.round_search import find_in_parts, find_start
-from bulkhead.risk.words import FeedKind, FeedWord
 
 
 def feeds_with_rounds(terms: Any) -> tuple[FeedWord, ...]:

@@ -9,7 +9,7 @@ from bulkhead.chain.contract import read, read_each
 from bulkhead.chain.deployment import MarketEntry
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.parameters import ParameterSet
-from bulkhead.risk.words import FeedKind, FeedWord
+from bulkhead.risk.feed_word import FeedKind, FeedWord
 
 #: A finding: whether it holds, and in words.
 Finding = tuple[bool, str]

@@ -17,7 +17,7 @@ from eth_utils import is_checksum_address, to_checksum_address
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.files import is_file, read_text
 from bulkhead.chain.parameters import ParameterSet
-from bulkhead.risk.words import FeedKind
+from bulkhead.risk.feed_word import FeedKind
 
 #: How a feed keeps its past, by name.
 KINDS = {"rounds": FeedKind.HISTORY, "recorder": FeedKind.RECORDER, "brought": FeedKind.BROUGHT}

@@ -20,7 +20,7 @@ from bulkhead.keeper.brought import INSTANT, LATE_SECONDS, MINUTE, BringSamples,
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.price_sources import PriceSource
 from bulkhead.keeper.providers import Providers
-from bulkhead.risk.words import FeedKind, FeedWord
+from bulkhead.risk.feed_word import FeedKind, FeedWord
 
 #: Words of `OracleAdapter.market_words`: feeds by role, and where the word of the price last seen tells of the listing.
 FEED_WORDS = {"primary": 0, "fallback": 1}

@@ -12,9 +12,9 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.expiry_hints import feeds_with_rounds, raise_unless_reverted, stamp_of
 from bulkhead.keeper.plan import ExpiryProof
 from bulkhead.keeper.providers import Providers
+from bulkhead.risk.feed_word import FeedWord
 from bulkhead.risk.round_search import find_in_posts, find_start
 from bulkhead.risk.settlement_average import PHASE_BITS
-from bulkhead.risk.words import FeedWord
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ class QuoteServer:
     async def run(self, host: str, port: int, rounds: int | None = None) -> None:
         """Serves until cancelled, or for so many ladders."""
         self._loopback = is_loopback(host)
-        runner = web.AppRunner(self.application())
+        runner = web.AppRunner(self.application(), shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()

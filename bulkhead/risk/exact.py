@@ -7,7 +7,7 @@ is the contract's own reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bulkhead.risk import es, greeks, static
 from bulkhead.risk.assessment import FORCE_FULL as FORCE_FULL
@@ -45,7 +45,11 @@ from bulkhead.risk.payoff import payoff as payoff
 from bulkhead.risk.scales import YEAR as YEAR
 from bulkhead.risk.words import Leg, Model, RiskWord, Snapshot
 
-_ENGINES = {Model.ES: es.assess, Model.GREEKS: greeks.assess, Model.STATIC: static.assess}
+_ENGINES: dict[Model, Callable[..., Assessment]] = {
+    Model.ES: es.assess,
+    Model.GREEKS: greeks.assess,
+    Model.STATIC: static.assess,
+}
 
 
 def assess(

@@ -54,9 +54,9 @@ def exposure(assessment: Assessment, snapshot: Snapshot, inverse: bool) -> int:
     """What the vault's value moves by when the price doubles, along its delta [wad token] (standing._exposure)."""
     if not inverse:
         return abs(assessment.delta) * snapshot.spot // WAD
-    known, forward = snapshot.settling()
+    settled, forward = snapshot.settling()
     moved = divide(assessment.delta * snapshot.spot, forward)
-    return abs(moved - divide((forward - known) * WAD // forward * assessment.value, WAD))
+    return abs(moved - divide((forward - settled) * WAD // forward * assessment.value, WAD))
 
 
 def resolve(

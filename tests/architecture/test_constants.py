@@ -28,7 +28,8 @@ LATER = {f"contracts/oracle/{name}.vy" for name in ("VolSurface", "surface")}
 def test_constant__same_name_and_number__stands_in_one_module():
     homes = defaultdict(list)
     for source in product():
-        if source.name not in LATER:
+        # a contract that a generator writes out of another one has no home of its own
+        if source.name not in LATER and "@custom:generated" not in source.text:
             for constant in constants(source.name).values():
                 if not constant.is_alias and constant.name not in OWN:
                     homes[constant.name, constant.value].append(source.name)

@@ -36,12 +36,14 @@ def test_page__links__lead_to_files(page):
     assert not missing
 
 
-def test_readme__commands__are_the_two_that_tests_run():
+def test_readme__commands__are_those_that_tests_run():
     (commands,) = [text for kind, text in BLOCKS if kind == ""]
-    assert [line.split("#")[0].strip() for line in commands.splitlines()] == ["make demo", "make test"]
+    assert [line.split("#")[0].strip() for line in commands.splitlines()] == ["make demo", "make app", "make test"]
 
 
-@pytest.mark.parametrize(("target", "runs"), [("demo", "bulkhead demo"), ("test", "ape test tests/integration")])
+@pytest.mark.parametrize(
+    ("target", "runs"), [("demo", "bulkhead demo"), ("app", "scripts.app"), ("test", "ape test tests/integration")]
+)
 def test_readme__targets__exist_and_run_what_they_say(target, runs):
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ from bulkhead.risk.words import Kind, Leg
 from tests.worlds.served_market import EXPIRY, MAKER, ROOT, ServedMarket
 
 #: Their output is lines of JSON, whatever is asked.
-ALWAYS = {"keeper run", "keeper worker", "maker run"}
+ALWAYS = {"keeper run", "keeper worker", "maker run", "serve"}
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

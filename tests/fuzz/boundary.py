@@ -142,6 +142,7 @@ class Boundary:
         house = self.scene.system.clearinghouse
         ids = [one for one in range(1, house.next_id()) if not closed(house, one)]
         custodies = {one: house.custody(one) for one in ids}
+        self.custodies = custodies
         self.holders |= {custody.lower() for custody in custodies.values()}
         cells = [(MARKET, expiry) for expiry in (EXPIRY, OLDER, DONE)]
         return read_books(house, self.scene.token, custodies, cells, self.contracts["ExpiryPrices"])
@@ -150,6 +151,8 @@ class Boundary:
         """Vaults whose ids are in the call data at any place; those of a pool when it is the pool that is called."""
         assert self.books is not None
         found = {one for one in self.books.vaults if one.to_bytes(32, "big") in data}
+        # tokens that are sent to the address of a vault's custody are a gift to it
+        found |= {one for one, custody in self.custodies.items() if bytes.fromhex(custody[2:]) in data}
         if target.contract in OWN_VAULTS:
             owner = self.contracts[target.contract].address
             word = int(owner, 16)

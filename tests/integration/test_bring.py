@@ -14,8 +14,8 @@ import pytest
 from bulkhead.chain import anvil
 from bulkhead.chain import price_messages as messages
 from bulkhead.chain.connection import connect
+from bulkhead.risk.feed_word import FeedWord
 from bulkhead.risk.volatility import WAD, OracleWord, Realised, Round
-from bulkhead.risk.words import FeedWord
 from tests.worlds.pulled import EXPIRY, INSTANT, MINUTE, RIVAL, WINDOW, Bringing, PulledMarket, by_minutes, pulled
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from bulkhead import pricing
 from bulkhead.chain.errors import BadInput
-from bulkhead.client.card import _risk_of
+from bulkhead.client.card import new_risk
 from bulkhead.client.orders import Orders
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.orders import Domain
@@ -65,11 +65,11 @@ def test_check__order_of_another_exchange_or_chain__is_refused(other, passes):
 
 
 @pytest.mark.parametrize(("sigma", "now"), [(6, 12), (12, 6)])
-def test_risk_of__static_vault__takes_the_larger_of_both_vols(sigma, now):
+def testnew_risk__static_vault__takes_the_larger_of_both_vols(sigma, now):
     prices = replace(SPOT, sigma=sigma * WAD // 10, sigma_now=now * WAD // 10)
     larger = replace(SPOT, sigma=12 * WAD // 10, sigma_now=12 * WAD // 10)
     where = replace(cell(), risk=RiskWord().pack())
     static = replace(vault(1), model=Model.STATIC)
-    assert _risk_of(static, replace(where, snapshot=prices)) == _risk_of(static, replace(where, snapshot=larger))
+    assert new_risk(static, replace(where, snapshot=prices)) == new_risk(static, replace(where, snapshot=larger))
     smaller = replace(SPOT, sigma=6 * WAD // 10, sigma_now=6 * WAD // 10)
-    assert _risk_of(static, replace(where, snapshot=prices)) != _risk_of(static, replace(where, snapshot=smaller))
+    assert new_risk(static, replace(where, snapshot=prices)) != new_risk(static, replace(where, snapshot=smaller))

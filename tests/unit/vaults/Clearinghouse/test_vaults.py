@@ -229,7 +229,7 @@ ROLE_CALLS = {
     "pay_from_vault": (1, EMPTY, 1),
     "mark": (1, 0),
     "transfer_vault": (1, EMPTY, EMPTY),
-    "list_market": (2, 0, 0, [EMPTY] * 3),
+    "list_market": (2, 0, 0),
     "configure": (1, 0),
 }
 
@@ -242,7 +242,7 @@ def test_role_functions__strangers__refused(system, stranger, name):
 
 def test_list_market__twice__refused(system):
     with boa.env.prank(system.at["RiskParameters"]), boa.reverts("clearinghouse/market-exists"):
-        system.clearinghouse.list_market(1, 1, 1, [EMPTY] * 3)
+        system.clearinghouse.list_market(1, 1, 1)
 
 
 def test_configure__unlisted_market__refused(system):
