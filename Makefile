@@ -78,8 +78,12 @@ test-ape: $(STAMP) ## integration tests through Ape on Anvil
 	@ape test $(APE_ARGS) --network ethereum:local:foundry
 
 .PHONY: test-web
-test-web: $(STAMP) $(PAGE) ## the TypeScript package and the page, in Node and in a real browser
+test-web: $(STAMP) $(WEB_PACKAGES) ## the TypeScript package and the page, in Node
 	@cd web && npm run --silent check && npm run --silent test
+
+# apart from `make test`: a browser on a machine that is busy with other tests waits longer than its tests do
+.PHONY: test-browser
+test-browser: $(STAMP) $(PAGE) ## the page in a real browser against a real Anvil
 	@if command -v $(CHROMIUM) >/dev/null; then cd web && npm run --silent browser; \
 		else echo "the browser tests are left out: there is no '$(CHROMIUM)' on this machine"; fi
 
