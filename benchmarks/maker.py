@@ -35,7 +35,7 @@ def maker(series: int) -> Maker:
     address = Account.from_key(KEY).address
     client: Any = SimpleNamespace(
         address=address, domain=orders.Domain(31_337, "0x" + "11" * 20), key=lambda: KEY, has_key=True,
-        chain=SimpleNamespace(market=lambda _: SimpleNamespace(index=1)),
+        chain=SimpleNamespace(market=lambda _: SimpleNamespace(index=1, token=None)),
     )  # fmt: skip
     style = replace(Style(), strikes=(series - 2) // 2, step=10 * 10**8)
     made = Maker(client, "ETH", [EXPIRY], style, limits=RiskLimits())

@@ -152,10 +152,13 @@ def _price(order: Order, legs: tuple[Leg, ...], size: int, snapshot: Snapshot, a
         return _bound(order, mark(legs, snapshot) * MICRO + (allowed if order.is_bid else -allowed), size)
     if order.iv == 0:
         return order.price
-    flat = replace(
-        snapshot, surface_near=order.iv, surface_far=0, surface_weight=0, status=snapshot.status & ~Status.SURFACE_SVI
-    )
-    return _bound(order, mark(legs, flat) * MICRO, size)
+    return _bound(order, mark(legs, flat(snapshot, order.iv)) * MICRO, size)
+
+
+def flat(snapshot: Snapshot, iv: int) -> Snapshot:
+    """The snapshot with one vol for every strike [wad], as an order with `iv` is priced."""
+    status = snapshot.status & ~Status.SURFACE_SVI
+    return replace(snapshot, surface_near=iv, surface_far=0, surface_weight=0, status=status)
 
 
 def _contracts(legs: tuple[Leg, ...]) -> int:

@@ -11,7 +11,6 @@ import http.server
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -25,8 +24,8 @@ from pathlib import Path
 import click
 
 from bulkhead.chain import anvil
-from bulkhead.chain.errors import BadInput, BulkheadError
-from scripts.market import ROOT, ROUND_SECONDS, LocalMarket, start
+from bulkhead.chain.errors import BadInput
+from scripts.market import ROOT, ROUND_SECONDS, LocalMarket, start, until_interrupted
 from scripts.seed import DAY, MAKER, PROVIDER, TRADER, next_friday
 
 BUILT = ROOT / "web" / "app" / "dist"
@@ -175,16 +174,7 @@ def run(port: int, page_port: int, place: Path, with_keeper: bool) -> None:
 @click.option("--keeper/--no-keeper", "with_keeper", default=True, help="Whether a keeper runs beside.")
 def cli(port: int, page_port: int, place: Path, with_keeper: bool) -> None:
     """A local market with makers, a keeper and the page, until Ctrl-C."""
-    # a shell's background jobs begin with SIGINT ignored
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.default_int_handler)
-    try:
-        run(port, page_port, place, with_keeper)
-    except KeyboardInterrupt:
-        click.echo("\n# gone")
-    except BulkheadError as error:
-        click.echo(f"app: {error}", err=True)
-        sys.exit(1)
+    until_interrupted("app", lambda: run(port, page_port, place, with_keeper))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -164,22 +164,27 @@ def run(port: int, place: Path, form: str = "") -> None:
             market.repeat_prices()
 
 
+def until_interrupted(program: str, work: Callable[[], None]) -> None:
+    """Runs until Ctrl-C, or ends with the sentence why it could not."""
+    # a shell's background jobs begin with SIGINT ignored
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
+    try:
+        work()
+    except KeyboardInterrupt:
+        click.echo("\n# gone")
+    except BulkheadError as error:
+        click.echo(f"{program}: {error}", err=True)
+        sys.exit(1)
+
+
 @click.command()
 @click.option("--port", default=8545, show_default=True, help="Where the node listens.")
 @click.option("--pull", type=click.Choice(sorted(FORMS)), default=None, help="ETH on brought prices of this form.")
 @click.option("--deployment", "place", type=Path, default=ROOT / "deployments" / "local", help="Folder to write.")
 def cli(port: int, place: Path, pull: str | None) -> None:
     """A local chain with a deployed and funded market, until Ctrl-C."""
-    # a shell's background jobs begin with SIGINT ignored
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.default_int_handler)
-    try:
-        run(port, place, pull or "")
-    except KeyboardInterrupt:
-        click.echo("\n# gone")
-    except BulkheadError as error:
-        click.echo(f"market: {error}", err=True)
-        sys.exit(1)
+    until_interrupted("market", lambda: run(port, place, pull or ""))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,14 @@ def chain_options(command: Command) -> Command:
     return wrapped
 
 
+def database_option(command: Command) -> Command:
+    """Names the database of an index."""
+    return click.option(
+        "--database", envvar="BULKHEAD_DATABASE", default="bulkhead.sqlite", show_default=True, show_envvar=True,
+        help="File of SQLite, or URL such as postgresql://user@host/name.",
+    )(command)  # fmt: skip
+
+
 def key_option(default: str = KEY_ENV) -> Callable[[Command], Command]:
     """Names the environment variable that holds the private key; a key is never an argument."""
     return click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.cli.common import database_option
 from bulkhead.cli.output import Output, printing
 
 LAST = 2**62
@@ -14,10 +15,7 @@ LAST = 2**62
 
 @click.command()
 @click.argument("folder", type=Path)
-@click.option(
-    "--database", envvar="BULKHEAD_DATABASE", default="bulkhead.sqlite", show_default=True, show_envvar=True,
-    help="File of SQLite, or URL such as postgresql://user@host/name.",
-)  # fmt: skip
+@database_option
 @click.option("--deployment", type=click.IntRange(1, 2**31 - 1), default=1, show_default=True, help="Its number there.")
 @click.option("--first", type=click.IntRange(0, LAST), default=0, show_default=True, help="First block.")
 @click.option("--last", type=click.IntRange(0, LAST), help="Last block; the newest that is in without it.")

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any
 
 import click
 
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.cli.common import DEPLOYMENT, RPC
+from bulkhead.cli.common import DEPLOYMENT, RPC, database_option
 from bulkhead.cli.output import Output, printing
-
-DATABASE = "bulkhead.sqlite"
-
-Command = Callable[..., Any]
-
-
-def database_option(command: Command) -> Command:
-    """Names the database."""
-    return click.option(
-        "--database", envvar="BULKHEAD_DATABASE", default=DATABASE, show_default=True, show_envvar=True,
-        help="File of SQLite, or URL such as postgresql://user@host/name.",
-    )(command)  # fmt: skip
 
 
 @click.group()

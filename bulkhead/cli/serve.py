@@ -5,13 +5,11 @@ from __future__ import annotations
 import click
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.cli.common import database_option
 
 
 @click.command()
-@click.option(
-    "--database", envvar="BULKHEAD_DATABASE", default="bulkhead.sqlite", show_default=True, show_envvar=True,
-    help="File of SQLite, or URL such as postgresql://user@host/name.",
-)  # fmt: skip
+@database_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8651, show_default=True, help="Where to listen.")
 @click.option("--origin", "origins", multiple=True, default=("*",), show_default=True, help="Web pages that may ask.")

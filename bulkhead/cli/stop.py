@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import time
 from dataclasses import dataclass
 from decimal import Decimal
@@ -35,7 +34,7 @@ class Receivers:
 
     def send(self, client: Bulkhead, signed: SignedOrder, out: Output) -> None:
         """Shows an order and hands it to who may fill it."""
-        out.show(json.loads(signed.to_json()), signed.to_json())
+        out.show(signed.to_dict(), signed.to_json())
         if self.post:
             out.note(f"posted in {client.orders.post(signed).hash}")
         if self.makers:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from bulkhead import orders, pricing
 from bulkhead.chain import reasons
-from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import CellView, read_cells
 from bulkhead.client.amounts import Number, from_wad, parse_expiry, to_decimal, to_quantity
 from bulkhead.client.fill_check import STATUSES, order_states
 from bulkhead.client.makers import ask_all
 from bulkhead.client.packages import PackageLeg, package_leg
-from bulkhead.client.signed_order import SignedOrder
+from bulkhead.client.signed_order import SignedOrder, posted_orders
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk import series_grid
 from bulkhead.risk.words import Kind, Series
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from bulkhead.client.account import Account
     from bulkhead.client.orders import Orders
 
-#: Blocks of the QuoteBoard that are looked through where no server is asked.
-PAST_BLOCKS = 7_200
 #: Fields of an order that are the maker's to choose; all others are the asker's.
 MAKERS = (
     "maker_vault", "signer", "price", "iv", "max_fee", "spot_min", "spot_max", "max_deficit", "epoch", "since", "salt",
@@ -249,14 +246,8 @@ class QuoteRequests:
 
     def _posted(self, request: QuoteRequest) -> list[tuple[str, SignedOrder]]:
         """Orders of the QuoteBoard for exactly this package."""
-        chain, domain = self._account.chain, self._account.domain
-        board, head = chain["QuoteBoard"], chain.rpc.block_number()
-        first = max(head - PAST_BLOCKS, chain.deployment.block)
         found: list[tuple[str, SignedOrder]] = []
-        for log in decode_logs(chain.rpc.logs([board.address], first, head), {"QuoteBoard": board}):
-            signed = SignedOrder.posted(log.values, domain)
-            if signed is None:
-                continue
+        for signed in posted_orders(self._account.chain)[0]:
             order = signed.order
             side = "sell" if order.is_bid else "buy"
             fits = order.legs == request.legs and order.size >= request.size and order.premium_style == request.style

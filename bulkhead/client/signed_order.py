@@ -9,9 +9,14 @@ from typing import Any
 from eth_utils import to_checksum_address
 
 from bulkhead import orders
+from bulkhead.chain.connection import Connection
+from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.files import parse_json
 from bulkhead.orders import Domain, Flags, Order, OrderLeg, PremiumStyle
+
+#: Blocks of the QuoteBoard that are looked through at first.
+PAST_BLOCKS = 7_200
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class SignedOrder:
         return json.dumps(self.to_dict(), indent=2)
 
     @classmethod
-    def posted(cls, values: Any, domain: Domain) -> SignedOrder | None:
+    def _posted(cls, values: Any, domain: Domain) -> SignedOrder | None:
         """The order of a `QuotePosted`; None when it has no form that the Exchange reads."""
         told = values.order
         try:
@@ -54,7 +59,11 @@ class SignedOrder:
     @classmethod
     def from_json(cls, text: str) -> SignedOrder:
         """From text. Raises `BadInput` with what is wrong."""
-        content = parse_json(text, "The order")
+        return cls.from_dict(parse_json(text, "The order"))
+
+    @classmethod
+    def from_dict(cls, content: Any) -> SignedOrder:
+        """From JSON values. Raises `BadInput` with what is wrong."""
         try:
             return cls(
                 Order.from_json(content["order"]),
@@ -66,3 +75,21 @@ class SignedOrder:
             raise BadInput(f"The order cannot be read: {error}.") from error
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"That is not a signed order: {type(error).__name__} at {error}.") from error
+
+
+def posted_orders(chain: Connection, first: int | None = None) -> tuple[list[SignedOrder], int]:
+    """(orders of valid form that were left on the QuoteBoard, newest block that was looked at).
+
+    Args:
+        chain: The deployment.
+        first: Block from which it is read; None for the last day of 12-second blocks.
+    """
+    board, head = chain["QuoteBoard"], chain.rpc.block_number()
+    if first is None:
+        first = max(head - PAST_BLOCKS, chain.deployment.block)
+    if first > head:
+        return [], first - 1
+    domain = Domain(chain.deployment.chain_id, chain["Exchange"].address)
+    logs = decode_logs(chain.rpc.logs([board.address], first, head), {"QuoteBoard": board})
+    found = (SignedOrder._posted(log.values, domain) for log in logs)
+    return [signed for signed in found if signed is not None], head

@@ -7,7 +7,6 @@ the desk's limits while it lives. Whoever has neither a vault nor the premium ge
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +22,7 @@ from bulkhead.maker.ladder import band, edge, skew
 from bulkhead.maker.limits import Exposure
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk.scales import MICRO
-from bulkhead.risk.words import WAD, Kind, Leg, Series, Snapshot, Status
+from bulkhead.risk.words import WAD, Kind, Leg, Series, Snapshot
 
 #: Live answers of one taker.
 MOST_LIVE = 3
@@ -157,11 +156,8 @@ class Answers:
     def _poor(self, request: Request, look: Look, desk: Desk) -> str:
         """Why an asker gets no signature, "" when he does: a vault, or tokens, show that he could fill."""
         chain = self._maker.client.chain
-        token = chain.market(self._maker.market).token
-        vaults, tokens = read(
-            chain.rpc,
-            [chain["VaultToken"].query("balanceOf", request.taker), token.query("balanceOf", request.taker)],
-        )
+        held = [one.query("balanceOf", request.taker) for one in (chain["VaultToken"], self._maker.token)]
+        vaults, tokens = read(chain.rpc, held)
         dear = abs(self._price(request, "buy", desk).price) * request.size // MICRO
         if int(vaults) == 0 and int(tokens) < dear // 10 ** (18 - look.decimals):
             return "The taker has no vault and not enough tokens for the premium."
@@ -194,7 +190,7 @@ class Answers:
         iv = _implied(legs, snapshot, price)
         worst = price
         if iv:
-            ends = [pricing.mark(legs, _flat(snapshot.at(spot), iv)) for spot in (low, snapshot.spot, high)]
+            ends = [pricing.mark(legs, pricing.flat(snapshot.at(spot), iv)) for spot in (low, snapshot.spot, high)]
             worst = max(ends) if maker_buys else min(ends)
         one = Exposure.of(legs, snapshot)
         return Price(price, worst, iv, found.value, one if maker_buys else -one)
@@ -215,7 +211,7 @@ class Answers:
         order = self._order(request, side == "sell", price, desk, look)
         self._live.append(_Live(request.taker, expiry, order.expiry, change))
         signed: SignedOrder = self._maker.sign(order)
-        return {**told, "signed": json.loads(signed.to_json())}
+        return {**told, "signed": signed.to_dict()}
 
     def _order(self, request: Request, maker_buys: bool, price: Price, desk: Desk, look: Look) -> Order:
         low, high = band(desk.cell.snapshot.spot, self._maker.style)
@@ -252,19 +248,13 @@ def _size_step(size: int) -> int:
         step *= 10
 
 
-def _flat(snapshot: Snapshot, iv: int) -> Snapshot:
-    """The snapshot with one vol for every strike, as an order with `iv` is priced."""
-    status = snapshot.status & ~Status.SURFACE_SVI
-    return replace(snapshot, surface_near=iv, surface_far=0, surface_weight=0, status=status)
-
-
 def _implied(legs: tuple[Leg, ...], snapshot: Snapshot, price: int) -> int:
     """The one vol at which a package is worth a price [wad]; 0 where there is none, or the package has no options."""
     if not any(leg.kind in (Kind.CALL, Kind.PUT) for leg in legs):
         return 0
 
     def worth(vol: int) -> int:
-        return pricing.mark(legs, _flat(snapshot, vol))
+        return pricing.mark(legs, pricing.flat(snapshot, vol))
 
     low, high = LEAST_VOL, MOST_VOL
     rising = worth(high) > worth(low)

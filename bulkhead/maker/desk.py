@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +91,8 @@ class Maker:
 
     def __post_init__(self) -> None:
         self.desks: dict[int, int] = {}
-        self.index = self.client.chain.market(self.market).index
+        entry = self.client.chain.market(self.market)
+        self.index, self.token = entry.index, entry.token
         self.signer = QuoteSigner(self.client)
 
     def open(self) -> None:
@@ -220,5 +220,5 @@ class Maker:
             "price": str(from_wad(quote.price)),
             "mark": str(from_wad(quote.mark)),
             "size": str(Decimal(self.style.size).scaleb(-6)),
-            "signed": json.loads(signed.to_json()),
+            "signed": signed.to_dict(),
         }

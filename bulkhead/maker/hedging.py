@@ -29,16 +29,20 @@ class PaperHedger:
 
     Attributes:
         band: Contracts that may stay unhedged.
-        held: Contracts of the underlying.
         cash: What buying and selling them has left [quote].
         trades: How often it traded.
+        by_market: Contracts of the underlying held for each market.
     """
 
     band: Decimal = Decimal("0.5")
-    held: Decimal = Decimal(0)
     cash: Decimal = Decimal(0)
     trades: int = 0
     by_market: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def held(self) -> Decimal:
+        """Contracts of the underlying, of all markets."""
+        return sum(self.by_market.values(), Decimal(0))
 
     def exposed(self, symbol: str, delta: Decimal, spot: Decimal) -> None:
         """Trades back to zero when the band is left."""
@@ -47,7 +51,6 @@ class PaperHedger:
             return
         traded = -delta - before
         self.by_market[symbol] = before + traded
-        self.held += traded
         self.cash -= traded * spot
         self.trades += 1
 

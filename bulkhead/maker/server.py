@@ -159,7 +159,7 @@ class QuoteServer:
             return web.json_response({"answers": await asyncio.to_thread(self._answers.answer, asked)})
 
     async def _post(self, request: web.Request) -> web.Response:
-        signed = SignedOrder.from_json(json.dumps(await self._body(request)))
+        signed = SignedOrder.from_dict(await self._body(request))
         async with self._one:
             await asyncio.to_thread(self._waiting.add, signed)
         return web.json_response({"waiting": True})

@@ -6,10 +6,10 @@ import contextlib
 from dataclasses import dataclass
 
 from bulkhead import orders, pricing
-from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.client import SignedOrder, from_wad
 from bulkhead.client.fill_check import DEAD, STATUSES, order_states
+from bulkhead.client.signed_order import posted_orders
 from bulkhead.maker.desk import Desk, Look, Maker
 from bulkhead.maker.ladder import edge, skew
 from bulkhead.maker.limits import Exposure
@@ -21,8 +21,6 @@ from bulkhead.risk.words import Series
 MOST_OF_SIGNER, MOST = 100, 5_000
 #: Orders about which the lens is asked in one look.
 MOST_ASKED = 64
-#: Blocks of the QuoteBoard that are read at the start.
-PAST_BLOCKS = 7_200
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,11 @@ class WaitingOrders:
 
     def watch_board(self) -> None:
         """Takes what was posted on the QuoteBoard since the last time; what is of no use is left."""
-        chain = self._maker.client.chain
-        board, head = chain["QuoteBoard"], chain.rpc.block_number()
-        first = max(head - PAST_BLOCKS, chain.deployment.block) if self._seen_block is None else self._seen_block + 1
-        if first > head:
-            return
-        for log in decode_logs(chain.rpc.logs([board.address], first, head), {"QuoteBoard": board}):
-            signed = SignedOrder.posted(log.values, self._maker.client.domain)
-            if signed is not None:
-                with contextlib.suppress(BadInput):
-                    self.add(signed)
-        self._seen_block = head
+        first = None if self._seen_block is None else self._seen_block + 1
+        orders_there, self._seen_block = posted_orders(self._maker.client.chain, first)
+        for signed in orders_there:
+            with contextlib.suppress(BadInput):
+                self.add(signed)
 
     def fill(self, look: Look) -> list[Taken]:
         """Fills what is in its band and pays the desk's edge; forgets what is over."""

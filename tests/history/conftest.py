@@ -13,7 +13,9 @@ from bulkhead.history.follow import Progress, followers, run
 from bulkhead.replay.run import Replay
 from tests.worlds import postgres
 from tests.worlds.played_market import played
-from tests.worlds.served_market import ServedMarket, serve
+from tests.worlds.served_fixtures import market, served
+
+__all__ = ["market", "served"]
 
 NO_POSTGRES = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
 
@@ -23,18 +25,6 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """Everything has happened: fills, flags, takes, a crash, settlement, claims, closings."""
     with played(tmp_path_factory.mktemp("lived") / "log") as replay:
         yield replay
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedMarket]:
-    with serve(tmp_path_factory.mktemp("served")) as market:
-        yield market
-
-
-@pytest.fixture
-def market(served: ServedMarket) -> Iterator[ServedMarket]:
-    with served.undone():
-        yield served
 
 
 @pytest.fixture(scope="session")
