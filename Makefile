@@ -134,6 +134,7 @@ gas: $(STAMP) ## the gas table on Anvil, beside the peers' figures
 .PHONY: gas-snapshot
 gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
 	@python -m benchmarks.gas --snapshot benchmarks/gas.snapshot.json
+	@python -m benchmarks.gas_page
 
 .PHONY: snapshots
 snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
