@@ -28,10 +28,12 @@ $(STAMP): scripts/setup.sh pyproject.toml uv.lock package.json package-lock.json
 	@bash scripts/setup.sh
 
 $(WEB_PACKAGES): web/package-lock.json $(wildcard web/package.json web/*/package.json web/*/*/package.json)
+	@echo "the packages of the page, half a minute or so" >&2
 	@cd web && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(PAGE): $(WEB_PACKAGES) $(shell find web/app web/packages -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+	@echo "building the page" >&2
 	@cd web && npm run --silent build
 
 .PHONY: help
@@ -51,7 +53,7 @@ market: $(STAMP) ## a market to try things on, on its own Anvil until Ctrl-C, wi
 	@python -m scripts.market --port $(PORT) $(if $(PULL),--pull $(if $(filter 1,$(PULL)),redstone,$(PULL)))
 
 .PHONY: app
-app: $(STAMP) $(PAGE) ## the page in the browser: chain, contracts, two markets, makers, keeper, until Ctrl-C (PORT=8545 PAGE_PORT=8080)
+app: $(STAMP) $(PAGE) ## the page in the browser: chain, contracts, markets in dollars and coins, makers, keeper, until Ctrl-C (PORT=8545 PAGE_PORT=8080)
 	@python -m scripts.app --port $(PORT) --page-port $(PAGE_PORT)
 
 .PHONY: documented-commands
@@ -66,7 +68,7 @@ shell: $(STAMP) ## a shell in the environment, as after `. .venv/bin/activate`
 	@exec bash --rcfile <(cat ~/.bashrc 2>/dev/null || true; echo '. .venv/bin/activate') -i
 
 .PHONY: test
-test: test-boa test-ape test-web ## everything
+test: test-boa test-ape test-web test-documents ## everything but what has a target of its own below
 
 # Vyper in process: fast, so most tests live here. Ape's pytest plugin would start providers of its own.
 .PHONY: test-boa
@@ -81,7 +83,12 @@ test-ape: $(STAMP) ## integration tests through Ape on Anvil
 test-web: $(STAMP) $(WEB_PACKAGES) ## the TypeScript package and the page, in Node
 	@cd web && npm run --silent check && npm run --silent test
 
-# apart from `make test`: a browser on a machine that is busy with other tests waits longer than its tests do
+# with the packages that are here, what a fresh clone holds, an empty environment and a network of its own
+.PHONY: test-documents
+test-documents: $(STAMP) $(PAGE) ## every command of README and docs, as written (QUICK=1: not those of minutes; ONLY=words)
+	@python -m tests.documented $(if $(QUICK),--quick) $(if $(ONLY),--only "$(ONLY)")
+
+# apart from `make test`, and after it in .ci/run: a browser on a busy machine waits longer than its tests do
 .PHONY: test-browser
 test-browser: $(STAMP) $(PAGE) ## the page in a real browser against a real Anvil
 	@if command -v $(CHROMIUM) >/dev/null; then cd web && npm run --silent browser; \
@@ -102,8 +109,13 @@ mutants: $(STAMP) ## small mistakes put into the code, to see whether the tests 
 
 # half an hour; the suite takes some thousand steps
 .PHONY: walk
-walk: $(STAMP) ## 40,000 random steps through a whole market, every promise asked after each (STEPS=40000 SEED=1)
-	@python -m tests.stateful --steps $(STEPS) --seed $(SEED)
+walk: $(STAMP) ## 40,000 random steps through whole markets, every promise asked after each (STEPS=40000 SEED=1)
+	@python -m tests.stateful --steps $(STEPS) --seed $(SEED) --keep .cache/walk.$(STEPS).$(SEED).json
+
+# half an hour
+.PHONY: old-faults
+old-faults: $(STAMP) ## faults that once stood in the contracts, put back: after how many steps each is caught (STEPS=40000 SEED=1)
+	@python -m benchmarks.old_faults --steps $(STEPS) --seed $(SEED)
 
 # eight minutes; the suite makes some thousands of these calls
 .PHONY: fuzz
@@ -145,6 +157,10 @@ snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test 
 .PHONY: docs
 docs: $(STAMP) ## regenerate docs/parameters.md
 	@python -m bulkhead.chain.parameters_page docs/parameters.md
+
+.PHONY: docs-site
+docs-site: $(STAMP) ## the documentation as a site with offline search, in out/docs-site/site
+	@python -m scripts.docs_site
 
 .PHONY: picture
 picture: $(STAMP) ## rewrite the picture of the README from a run of the demo

@@ -198,7 +198,7 @@ HEAD = """# How often a loss exceeds the maintenance margin
 Written by `python -m benchmarks.coverage --docs` (market data in BULKHEAD_DATA).
 
 Each day at 08:00 UTC since {first}, ETH and BTC, a vault of every structure and tenor below is margined at the vols
-that the adapter would have from hourly closes and at the surface it falls back to, times 1.25. Its loss until the
+that the adapter would have from hourly closes and at the surface it falls back to. Its loss until the
 end of the horizon, marked the same way then, is compared with its MM, cap and floor included. Days do not overlap.
 
 MM is an expected shortfall at 99 %, so fewer than 1 % of days should exceed it. *Kupiec p*: how likely such a rate

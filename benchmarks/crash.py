@@ -16,13 +16,14 @@ import os
 import random
 import time
 from calendar import timegm
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import crash_page
-from benchmarks.crash_page import CRASHES, LATENCIES, OURS, RANDOM, RESULTS, ROOT
+from benchmarks.crash_page import CRASHES, LATENCIES, OURS, PROMPT, RANDOM, RESULTS, ROOT
 from bulkhead.replay.price_paths.bars import Bar, read_bars
 from bulkhead.replay.price_paths.history import read_history
 from bulkhead.replay.price_paths.rounds import rounds_of
@@ -112,6 +113,22 @@ def row(out: crash.Outcome, kinds: list[str], spent: float) -> dict[str, Any]:
     }
 
 
+def mandate_row(alone: crash.Outcome, helped: crash.Outcome, mine: Bools) -> dict[str, float]:
+    """The same vaults without and with a standing top-up; shares of their notional in basis points."""
+    one, other = alone.each, helped.each
+    notional = float(one.notional[mine].sum())
+    shares = {
+        "initial": one.initial, "added": other.added, "paid": one.paid, "paid_helped": other.paid,
+        "kept": one.kept, "kept_helped": other.kept - other.added, "lost_helped": other.lost,
+    }  # fmt: skip
+    return {
+        "taken": int(one.taken[mine].sum()),
+        "saved": int((one.taken & ~other.taken)[mine].sum()),
+        "notional": round(notional),
+        **{f"{name}_bp": 1e4 * float(amount[mine].sum()) / notional for name, amount in shares.items()},
+    }
+
+
 def run(given: argparse.Namespace) -> dict[str, Any]:
     """Plays everything that was asked for."""
     folder = data_folder()
@@ -119,7 +136,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         k: crash.Settings(latency_blocks=v, seed=given.seed) for k, v in LATENCIES.items() if k in given.latency
     }
     chosen = {k: v for k, v in rules(crash.Settings().cost).items() if k in given.rules}
-    found: dict[str, Any] = {"runs": []}
+    found: dict[str, Any] = {"runs": [], "mandates": {}}
     for asset in given.assets:
         hours = hourly(folder, asset)
         for name in given.crashes:
@@ -137,6 +154,10 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
                 begun = time.perf_counter()
                 out = crash.Play(book, tape, rule, how).run()
                 numbers_ = row(out, kinds, time.perf_counter() - begun)
+                if latency == PROMPT:
+                    kept = crash.Play(book, tape, rule, replace(how, mandate=crash.Mandate())).run()
+                    of_rule = found["mandates"].setdefault(rule_name, {})
+                    of_rule[f"{asset} {name}"] = mandate_row(out, kept, np.array(kinds) == RANDOM)
                 found["runs"].append({**market, "latency": latency, "rule": rule_name, **numbers_})
                 print(line(found["runs"][-1]), flush=True)
             save(given.save, found)
@@ -189,7 +210,7 @@ def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """Runs of several files as one; a later run of the same thing replaces an earlier one."""
     runs = {(r["asset"], r["latency"], r["rule"], r["crash"]): r for part in parts for r in part["runs"]}
     found: dict[str, Any] = {"runs": list(runs.values())}
-    for name in ("idle", "chain"):
+    for name in ("idle", "chain", "mandates"):
         for part in parts:
             for key, value in part.get(name, {}).items():
                 found.setdefault(name, {}).setdefault(key, {}).update(value)

@@ -20,9 +20,10 @@ import numpy as np
 
 from bulkhead.chain.contract import Contract, Log
 from bulkhead.client import MAX_UINT
+from bulkhead.client.packages import PackageLeg
 from bulkhead.replay.audit import Audit
 from bulkhead.replay.market import LocalMarket
-from bulkhead.replay.participants import NOTIONAL, TRADERS, PlannedLeg, PlannedVault
+from bulkhead.replay.participants import NOTIONAL, TRADERS, PlannedVault
 from bulkhead.replay.price_paths.path import PricePath, choose_expiry
 from bulkhead.replay.price_paths.rounds import Round, quiet_rounds
 from bulkhead.replay.run import Replay
@@ -49,13 +50,13 @@ def random_vaults(count: int, seed: int) -> list[PlannedVault]:
     draw = random.Random(seed)
     found = []
     for i in range(count):
-        legs: dict[tuple[Kind, str], PlannedLeg] = {}
+        legs: dict[tuple[Kind, str], PackageLeg] = {}
         shape = draw.random()
         if shape < 0.15:
-            legs[Kind.FUTURE, "0"] = PlannedLeg(Kind.FUTURE, Decimal(0), 1)
+            legs[Kind.FUTURE, "0"] = PackageLeg(Kind.FUTURE, Decimal(0), 1)
         while not legs or (shape >= 0.15 and len(legs) < 1 + int(shape * 3)):
             kind, strike = draw.choice([Kind.CALL, Kind.PUT]), draw.choice(STRIKES)
-            legs.setdefault((kind, strike), PlannedLeg(kind, Decimal(strike), draw.choice([-1, 1, 1])))
+            legs.setdefault((kind, strike), PackageLeg(kind, Decimal(strike), draw.choice([-1, 1, 1])))
         deferred = shape < 0.15 or draw.random() < 0.2
         who = TRADERS[i % len(TRADERS)]
         found.append(PlannedVault(who, f"random {i + 1}", tuple(legs.values()), draw.random() < 0.4, deferred, CUSHION))
@@ -80,7 +81,7 @@ class Watch(Audit):
     vaults: set[int] = field(default_factory=set)
 
     def _near(self, log: Log) -> None:
-        case = self.case(log.values.vault_id, log.block)
+        case = self.case(log.values.vault_id, log)
         book, cells = batch.Book.of([case.legs]), batch.Cells.of([case.snapshot])
         found = batch.assess(book, cells, case.risk, threads=1)
         standing = batch.resolve(found, book, cells, case.risk, case.collateral / WAD)
@@ -111,12 +112,14 @@ class Desk:
 
     Attributes:
         refused: Transactions that the contracts refused.
+        refreshed: Looks at flagged vaults that are not below their margin any more.
     """
 
     local: LocalMarket
     expiry: int
     settings: Settings = field(default_factory=Settings)
     refused: int = 0
+    refreshed: int = 0
 
     def __post_init__(self) -> None:
         chain = self.local.chain
@@ -172,8 +175,7 @@ class Desk:
             start = max(due, self.now)
             clock, life = start, self.expiry - start
             if vault.flagged:
-                restarted = snapshot.clock >> 64
-                clock = self.now - ((snapshot.clock & (2**64 - 1)) - max(vault.terms.flag_clock, restarted))
+                clock = self.now - (snapshot.clock - max(vault.terms.flag_clock, snapshot.restarted_at))
                 life = self.expiry - vault.terms.flagged_at
             else:
                 plans.append((start, vault.vault_id, "flag"))
@@ -204,6 +206,9 @@ class Desk:
             if act == "take":
                 into = (WAD, self.vault_id, NO_LIMITS, MAX_UINT, b"")
                 done = self.send(at, liquidator, "take", vault_id, *into)
+            elif act == "refresh":
+                done = self.send(at, liquidator, "refresh", [vault_id])
+                self.refreshed += 1
             else:
                 done = self.send(at, liquidator, act, vault_id)
             self.seen = self.now
@@ -288,6 +293,7 @@ def play(rounds: list[Round], count: int, symbol: str, seed: int) -> dict[str, A
         "vaults": count, "rounds": len(played), "im_percent": 100 * sum(v.im_at_open for v in traders) / notional,
         "flags": watch.flags, "flagged": len(watch.vaults), "takes": watch.takes,
         "bonus_bp": 1e4 * watch.bonus / notional, "worst_health": watch.worst, "refused": desk.refused,
+        "refreshed": desk.refreshed,
         "insurance": record.totals["insurance_used"] / unit, "recovery": record.recovery, "settled": watch.settled,
         "distance": watch.distance, "failed": failed, "wrong": watch.wrong[:5],
         "opening_seconds": round(opened, 1), "seconds": round(time.monotonic() - begun, 1),

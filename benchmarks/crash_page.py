@@ -21,7 +21,8 @@ CRASHES = {
     "2024-08": "yen unwind",
 }
 #: Blocks from a round to the keeper's act on it: healthy, a chain as full as on Black Thursday, keepers a day late.
-LATENCIES = {"1-3 blocks": (1, 3), "30 minutes": (150, 150), "24 hours": (7200, 7200)}
+PROMPT = "1-3 blocks"
+LATENCIES = {PROMPT: (1, 3), "30 minutes": (150, 150), "24 hours": (7200, 7200)}
 OURS = {"ES": Model.ES, "GREEKS": Model.GREEKS, "STATIC": Model.STATIC}
 RANDOM = "random"
 Run = dict[str, Any]
@@ -119,7 +120,8 @@ def draw(found: dict[str, Any]) -> tuple[Any, list[list[Any]]]:
             runs = of(found, latency, name)
             x, y = pooled(runs, "im_percent"), max(pooled(runs, "loss_bp"), least)
             mine = name in OURS
-            axis.scatter([x], [y], s=90 if mine else 60, color=COLOURS[name], zorder=3, marker="o" if mine else "s")
+            size, marker = (90, "o") if mine else (60, "s")
+            axis.scatter([x], [y], s=size, color=COLOURS[name], zorder=3, marker=marker, edgecolors="white")
             points.append((name, x, y, mine))
         axis.axhline(least, color="#9aa1ab", linewidth=0.8, linestyle="--")
         axis.set_yscale("log")
@@ -181,7 +183,7 @@ def page(found: dict[str, Any]) -> str:
             f"**{name}**" if name in OURS else name, f"{pooled(runs, 'im_percent'):.2f} %", *row,
             f"{pooled(runs, 'paid_bp'):.1f} bp", f"{taken:.0%}", "-" if idle is None else f"{idle:.1%}",
         )  # fmt: skip
-    out += _by_window(found, names, waits) + _odd(found, names, waits)
+    out += _by_window(found, names, waits) + _odd(found, names, waits) + _mandates(found, names)
     return "\n".join([*out, *chain_section(found.get("chain", {})), NOTES])
 
 
@@ -208,6 +210,38 @@ def _odd(found: dict[str, Any], names: list[str], waits: list[str]) -> list[str]
     for name in names:
         runs = of(found, waits[0], name)
         out += cells(name, *(f"{pooled([r['odd'][kind] for r in runs], 'im_percent'):.2f}" for kind in crash.ODD))
+    return out
+
+
+def _mandates(found: dict[str, Any], names: list[str]) -> list[str]:
+    there = {name: rows for name, rows in found.get("mandates", {}).items() if name in names}
+    if not there:
+        return []
+    mandate = crash.Mandate()
+    out = [MANDATES.format(share=f"{mandate.share:.0%}", trigger=mandate.trigger, target=mandate.target, wait=PROMPT)]
+    keys = [f"{asset} {name}" for asset, name in windows(found)]
+    out += table("rule", *(f"{asset.upper()} {name}" for asset, name in windows(found)), "all")
+    for name, rows in there.items():
+        counts = [(rows[key]["saved"], rows[key]["taken"]) for key in keys]
+        counts.append((sum(s for s, _ in counts), sum(t for _, t in counts)))
+        out += cells(name, *(f"{s / t:.0%}" if t else "-" for s, t in counts))
+    out += ["", *MANDATE_COSTS.split("\n"), ""]
+    titles = (
+        "IM at the opening",
+        "added",
+        "owners pay, without",
+        "with",
+        "owners end with, without",
+        "with",
+        "loss, with",
+    )
+    out += table("rule", *titles)
+    for name, rows in there.items():
+        shares = (
+            f"{pooled([rows[key] for key in keys], f'{what}_bp') / 100:.2f} %"
+            for what in ("initial", "added", "paid", "paid_helped", "kept", "kept_helped")
+        )
+        out += cells(name, *shares, f"{pooled([rows[key] for key in keys], 'lost_helped_bp'):.3f} bp")
     return out
 
 
@@ -296,6 +330,17 @@ options sold four standard deviations in the money; futures at IM; straddles who
 They run in the same plays as the random vaults.
 """
 
+MANDATES = """
+## Standing top-ups
+
+The same plays, keepers {wait} after a round, with a mandate ([top-ups.md](top-ups.md)) of every owner that gives
+{share} of the vault's initial margin in all, from a health of {trigger} to {target}; the keeper that would flag
+calls it, tips left out. Of the random vaults that are taken without it, the share that it saves from every take:
+"""
+
+MANDATE_COSTS = """What it costs and what it leaves, of notional; *owners end with* is what all of them have of their
+vaults at the end, at the mark where one is still open, less what mandates added:"""
+
 NOTES = """
 ## How to read this
 
@@ -304,8 +349,12 @@ NOTES = """
   vol on chain, the vol by 5 % an hour at most.
 - That has a price, which the tables show: more vaults are taken, more often, in calm weeks too, and their owners pay
   the bonus. A live owner would add collateral instead; these owners do nothing.
-- What ES loses at a healthy keeper are hedged vaults whose MM is below the taker's cost, which counts the gross
-  notional: nobody takes them until insurance adds to the bonus.
+- Where takers come a day late, what ES loses are mostly hedged vaults whose MM is below the taker's cost, which counts
+  the gross notional: nobody takes them until insurance adds to the bonus.
+- A mandate is a share of IM: the less a rule asks at the opening and the more its margin grows in the crash, the sooner
+  it is spent, so it saves fewest under ES and most under a table that asks three times as much. It spares owners a
+  quarter to seven tenths of the bonus. What it saves stays exposed: through these crashes that cost owners more than
+  the bonus they were spared, as the two columns of what they end with say.
 - Marks are Black-76 at the surface the adapter falls back to (from the week's vol to that of 60 days, times 1.25): no
   publisher, no smile. Other venues' rules see the same marks, not their own.
 - A venue's rule is played under our auction. Where its requirement is less than twice the taker's cost, the

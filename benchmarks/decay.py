@@ -66,7 +66,11 @@ class Pods:
     """Random vaults of one cell that hold an option, in units of spot."""
 
     options: Options
-    slope: Floats
+
+    @property
+    def slope(self) -> Floats:
+        """What multiplies the forward in every scenario [contracts]."""
+        return self.options.slope
 
     @classmethod
     def draw(cls, count: int, legs: int, hours: float, vols: tuple[float, float], seed: int) -> Pods:
@@ -90,8 +94,11 @@ class Pods:
             one,
             one * sigma * np.sqrt(horizon / YEAR),
             one * seconds,
+            averaged=0 * one,
+            slope=slope,
+            constant=0 * one,
         )
-        return cls(options, slope)
+        return cls(options)
 
     @property
     def worth(self) -> Floats:
@@ -103,7 +110,7 @@ class Pods:
         """Expected shortfall with every scenario at the end of the horizon."""
         o = self.options
         left = np.sqrt(np.maximum(o.time - RISK.horizon_seconds, 0) / YEAR)
-        return es.shortfall(replace(o, root=left), self.worth, self.slope, RISK)
+        return es.shortfall(replace(o, root=left), self.worth, RISK)
 
     def at_expiry(self, nodes: Floats) -> Floats:
         """Largest loss when options pay at once and the forward is at one of some nodes [standard deviations]."""
@@ -123,7 +130,7 @@ class Pods:
 
 def rules(pods: Pods) -> dict[str, Floats]:
     """MM of every vault by each way to look at time."""
-    now = es.shortfall(pods.options, pods.worth, pods.slope, RISK)
+    now = es.shortfall(pods.options, pods.worth, RISK)
     still = np.maximum(now, es.decay(pods.options, pods.worth, RISK))
     horizon = RISK.horizon_seconds
     share = np.clip(2 - pods.options.time / horizon, 0, 1)

@@ -23,6 +23,7 @@ from bulkhead.risk.frontier.choose import NOTHING, PEER, criterion
 from bulkhead.risk.frontier.write import plot
 from bulkhead.risk.nodes import NODES
 from bulkhead.risk.scales import HOUR
+from bulkhead.risk.words import RiskWord
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "frontier.results.json"
@@ -30,11 +31,10 @@ FIT_HOURS = 14
 KAPPAS = tuple(range(11_000, 22_001, 500))
 #: Those of the tables.
 SHOWN = (11_000, 12_000, 12_500, 13_000, 14_000, 15_000, 16_000, 17_000, 18_000, 20_000)
-#: Without a stress vol, with both sets of nodes; and with a quarter of it.
-HORIZONS, STRESSED = (8, 10, 12, 14, 16), (14,)
-STRESS_SHARE = 2_500
+#: Horizons without a stress vol; shares of one, and fitted nodes, at the horizon in force.
+HORIZONS, SHARES = (8, 10, 12, 14, 16), (2_500, 5_000)
 #: Random vaults a week, and a crash: what is lost in half an hour is lost by few of them.
-EFFORT = Effort(idle=60, crash=300)
+EFFORT = Effort(idle=60, crash=1_200)
 
 
 def year(number: int) -> int:
@@ -51,16 +51,22 @@ def measure() -> dict[str, Any]:
     markets = markets_of(sorted((folder / "ohlc").glob("*_1h_*")), folder / "crash")
     found = measured_nodes(markets)
     nodes = fit.nodes(found["2018 to 2021"])
-    grid = Grid(tuple(h * HOUR for h in HORIZONS), KAPPAS, (0,), nodes=(NODES, nodes))
-    choice = choose(markets, FIT, JUDGE, grid, EFFORT, told)
-    stressed = Grid(tuple(h * HOUR for h in STRESSED), KAPPAS, (STRESS_SHARE,))
-    rows, judged = (
-        [*some, *frontier(markets, span, stressed, EFFORT, told)]
-        for some, span in ((choice.rows, FIT), (choice.judged, JUDGE))
-    )
-    taken, why = criterion(rows, choice.peer[0], rows[choice.today].mean_im)
-    choice = replace(choice, rows=rows, judged=judged, taken=taken, why=why)
-    return kept_of(choice, found, nodes)
+    choice = choose(markets, FIT, JUDGE, grids(nodes)[0], EFFORT, told)
+    for grid in grids(nodes)[1:]:
+        rows, judged = (frontier(markets, span, grid, EFFORT, told) for span in (FIT, JUDGE))
+        choice = replace(choice, rows=[*choice.rows, *rows], judged=[*choice.judged, *judged])
+    taken, why = criterion(choice.rows, choice.peer[0], choice.rows[choice.today].mean_im)
+    return kept_of(replace(choice, taken=taken, why=why), found, nodes)
+
+
+def grids(nodes: tuple[int, ...]) -> list[Grid]:
+    """What is tried; the first holds what is in force."""
+    usual = (RiskWord().horizon_seconds,)
+    return [
+        Grid(tuple(h * HOUR for h in HORIZONS), KAPPAS, (0,)),
+        Grid(usual, KAPPAS, SHARES),
+        Grid(usual, KAPPAS, (0,), nodes=(nodes,)),
+    ]
 
 
 def measured_nodes(markets: Sequence[Market]) -> dict[str, list[Node]]:
@@ -168,7 +174,8 @@ HEAD = """# How far horizon, kappa, blend and nodes go
 
 Written by `python -m benchmarks.frontier`, which measures (market data in BULKHEAD_DATA); `--docs` writes it again from
 `benchmarks/frontier.results.json`. `bulkhead calibrate FILES --crashes FOLDER --fit-nodes` does the same on any prices.
-What was decided with it, and why: [ADR 34](adr/0034-what-calibration-may-choose.md).
+What was decided with it, and why: [ADR 34](adr/0034-what-calibration-may-choose.md),
+[ADR 56](adr/0056-no-stress-blend-by-default.md).
 
 ![Idle vaults that a calm week liquidates, over mean IM, 2022 to 2024](frontier.svg)
 

@@ -3,7 +3,9 @@
 Rows with basis "tx" are `gasUsed` of receipts: whole transactions with intrinsic gas and cold storage. Rows with basis
 "call" are read-only calls measured alone by contracts/testing/GasMeter (a warm call includes 100 gas of the call, a
 cold one 2,600). margin_N is a withdrawal of one unit from a vault of N short options whose collateral does not cover
-its worst case, so that the whole scenario set is run; `withdraw` is one from a fully paid long, which needs none.
+its worst case and is 15 % above its initial margin, so that the whole scenario set is run; with _healthy its equity is
+three times that margin, and a bound of it is enough (margin/ceiling). `withdraw` is one from a fully paid long, which
+needs none.
 A fill is measured between two vaults without legs, in a cell that others trade in: the first trade of a market writes
 three more slots (51,300 gas: open interest, the cell and the fee account). What the oracle costs with two feeds and a
 published surface is measured in a market of its own, PAIR. Everything is deterministic: fixed stamps,
@@ -16,13 +18,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from eth_abi import encode
 from eth_account import Account
 
+from benchmarks.gas_rows import ROWS, table
 from bulkhead.chain import abi, anvil, compiler, deploy, inputs
 from bulkhead.chain.abi import Abi
 from bulkhead.chain.anvil import Anvil
@@ -30,6 +33,7 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.sender import Receipt, Sender, account_from_key
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
+from bulkhead.client.fills import NO_PERMIT
 from bulkhead.orders import Asked
 from bulkhead.risk.scales import DAY
 from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series
@@ -44,7 +48,7 @@ SNAPSHOT = Path(__file__).with_name("gas.snapshot.json")
 START = 1_799_928_000 // 86_400 * 86_400 + 12 * 3_600
 EXPIRY = START + 7 * 86_400 + 20 * 3_600  # Friday of the next week, 08:00 UTC
 SPOT = 2_000
-FEE = NO_LIMIT = MAX_UINT
+FEE = MAX_UINT
 BATCH = 50
 FULL = -(2**255)  # collateral that forces the whole scenario set
 
@@ -52,83 +56,11 @@ _FEED = {"decimals": 8, "price": str(SPOT)}
 INPUTS = anvil_inputs.local(
     ETH=anvil_inputs.market(primary=_FEED), PAIR=anvil_inputs.market(2, primary=_FEED, fallback=_FEED)
 )
+#: Rows of engines alone.
+ENGINES = {"engine": "EsEngine", "inverse": "InverseEsEngine", "greeks": "GreeksEngine", "static": "StaticEngine"}
 #: Publishers of the market PAIR, in the order of their addresses, and the expiries they publish [days ahead].
 PUBLISHERS = sorted((anvil.key(5), anvil.key(6)), key=lambda key: int(Account.from_key(key).address, 16))
 PUBLISHED = {1: (30,), 8: tuple(range(7, 39, 4))}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: what is measured, and what others need for it.
-
-    Attributes:
-        operation: Key in the JSON.
-        title: In words.
-        basis: tx or call.
-        peer: Derive v2, or as named.
-        skeleton: Bare prototype of this design.
-        reach: The goal [gas].
-    """
-
-    operation: str
-    title: str
-    basis: str
-    peer: str
-    skeleton: str
-    reach: int | None
-
-
-ROWS = (
-    Row("bs_all", "option and its Greeks at once", "call", "12,905 DeFiMath, 23,018 Lyra v1", "2,764", 2_800),
-    Row("engine_1", "engine, 24 scenarios, 1 leg", "call", "", "38,000", 36_000),
-    Row("engine_4", "engine, 24 scenarios, 4 legs", "call", "", "99,000", 92_000),
-    Row("engine_16", "engine, 24 scenarios, 16 legs", "call", "", "335,000", 310_000),
-    Row("greeks_1", "GREEKS engine, 1 leg", "call", "", "", None),
-    Row("greeks_4", "GREEKS engine, 4 legs", "call", "", "", None),
-    Row("greeks_16", "GREEKS engine, 16 legs", "call", "", "", None),
-    Row("static_1", "STATIC engine, 1 leg", "call", "", "", None),
-    Row("static_4", "STATIC engine, 4 legs", "call", "", "", None),
-    Row("static_16", "STATIC engine, 16 legs", "call", "", "", None),
-    Row("margin_1", "margin check of a vault, 1 leg", "tx", "915,000", "118,000", 115_000),
-    Row("margin_4", "margin check of a vault, 4 legs", "tx", "1,830,000", "188,000", 175_000),
-    Row("margin_16", "margin check of a vault, 16 legs", "tx", "5,540,000", "478,000", 430_000),
-    Row("fill_existing", "open one leg, both sides, existing vaults", "tx", "725,000", "263,000", 280_000),
-    Row("open_deposit_fill", "open vault, deposit and fill", "tx", "960,000", "341,000", 400_000),
-    Row("deposit", "deposit", "tx", "232,000", "43,000", 45_000),
-    Row("withdraw", "withdraw", "tx", "232,000", "105,000", 115_000),
-    Row("flag_1", "flag, 1 leg", "tx", "478,000", "147,000", 150_000),
-    Row("take_1", "first take, 1 leg", "tx", "606,000", "199,000", 225_000),
-    Row("take_16", "take, 16 legs, into an empty vault", "tx", "4,060,000 to 4,250,000", "983,000", 850_000),
-    Row("settle_1", "settle, 1 leg", "tx", "214,000", "74,000", 90_000),
-    Row("settle_16", "settle, 16 legs", "tx", "1,360,000", "137,000", 150_000),
-    Row("settle_50", "settle 50 vaults of 1 leg in one batch, each", "tx", "", "", 60_000),
-    Row("snapshot_cold", "oracle snapshot, cold", "call", "", "45,000", 45_000),
-    Row("snapshot_warm", "oracle snapshot, warm", "call", "", "9,000", 9_000),
-    Row("poke_round", "fold the rounds of a crash, 16 at most", "tx", "", "", None),
-    Row("fix", "fix an expiry price from 3 rounds", "tx", "", "", 120_000),
-    Row("window_cold", "oracle snapshot in a settlement window, 3 rounds of it, cold", "call", "", "", None),
-    Row("window_warm", "oracle snapshot in a settlement window, 3 rounds of it, warm", "call", "", "", None),
-    Row("window_kept_cold", "the same after an observe has kept its sum, cold", "call", "", "", None),
-    Row("window_kept_warm", "the same after an observe has kept its sum, warm", "call", "", "", None),
-    Row("window_observe", "observe in a settlement window, 48 rounds to sum", "tx", "", "", None),
-    Row("window_fix", "fix in a settlement window, 48 rounds to sum", "tx", "", "", None),
-    Row("fold_144", "poke that folds a day: 144 instants, a round for each", "tx", "", "", None),
-    Row("bring_30", "bring the 30 samples of an expiry, RedStone, five signers", "tx", "", "", None),
-    Row("bring_30_again", "the same when they are known", "tx", "", "", None),
-    Row("pair_cold", "oracle snapshot, two feeds, cold", "call", "", "", 45_000),
-    Row("pair_warm", "oracle snapshot, two feeds, warm", "call", "", "", 9_000),
-    Row("unpoked_cold", "with one round that nobody has folded, cold", "call", "", "", None),
-    Row("observe", "observe, two feeds", "tx", "", "", None),
-    Row("poke_next", "fold one more feed round in the same poke", "tx", "", "", 12_000),
-    Row("publish_1_first", "publish 1 expiry, 2 signatures, the first time", "tx", "", "", None),
-    Row("publish_1", "publish 1 expiry, 2 signatures", "tx", "", "", 70_000),
-    Row("publish_8_first", "publish 8 expiries the first time, each", "tx", "", "", 70_000),
-    Row("publish_8", "publish 8 expiries, each", "tx", "", "", 70_000),
-    Row("listed_cold", "oracle snapshot at a published expiry, cold", "call", "", "", 45_000),
-    Row("listed_warm", "oracle snapshot at a published expiry, warm", "call", "", "", 9_000),
-    Row("between_cold", "oracle snapshot between two of them, cold", "call", "", "", 45_000),
-    Row("between_warm", "oracle snapshot between two of them, warm", "call", "", "", 9_000),
-)  # fmt: skip
 
 
 class Bench:
@@ -206,8 +138,8 @@ class Bench:
         clearinghouse = self.chain["Clearinghouse"]
         return self.trader.signer.execute(clearinghouse, "withdraw", vault_id, native, self.trader.address)
 
-    def short(self, count: int) -> int:
-        """A vault of the trader with `count` short options, a little above its initial margin."""
+    def short(self, count: int, margins: Decimal = Decimal("1.15")) -> int:
+        """A vault of the trader with `count` short options and so many times its initial margin as equity."""
         vault_id = self.trader.vaults.open("ETH", deposit=40_000)
         desk = self.maker.vaults.open("ETH", deposit=100_000)
         kinds = [(Kind.CALL, 1), (Kind.PUT, -1)] if count > 1 else [(Kind.CALL, 1)]
@@ -220,7 +152,7 @@ class Bench:
             bought = self.sign(desk, [(s, 1) for s in series[start : start + 4]], False, 20, 1)
             self.fill(bought, self.trader, vault_id)
         info = self.trader.vaults.get(vault_id)
-        spare = info.equity - info.initial_margin * 115 / 100
+        spare = info.equity - info.initial_margin * margins
         self.trader.vaults.withdraw(vault_id, round(spare, 2))
         return vault_id
 
@@ -237,7 +169,7 @@ class Bench:
                 Leg(Kind.CALL if i % 2 else Kind.PUT, (SPOT + (i - 8) * 50) * 10**8, -(10**6)).pack()
                 for i in range(count)
             ]
-            for row, engine in (("engine", "EsEngine"), ("greeks", "GreeksEngine"), ("static", "StaticEngine")):
+            for row, engine in ENGINES.items():
                 _, self.gas[f"{row}_{count}"] = self.alone(self.chain[engine], "assess", legs, snapshot, risk, FULL)
         self.snapshot("snapshot", 1, EXPIRY)
 
@@ -258,9 +190,8 @@ class Bench:
         self.note("withdraw", self.withdraw(vault_id, 10**6))
         second = self.maker.vaults.open("ETH", deposit=100_000)
         signed = self.sign(second, [(call, 1)], True, 60, 1)
-        no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
         asked = Asked(signed.order.price, max_fee=FEE).to_tuple(signed.order, signed.signature)
-        receipt = self.taker.signer.execute(self.chain["Exchange"], "open_and_fill", asked, 0, 10**9, no_permit)
+        receipt = self.taker.signer.execute(self.chain["Exchange"], "open_and_fill", asked, 0, 10**9, NO_PERMIT)
         self.note("open_deposit_fill", receipt)
         self.batch: list[int] = []
         for _ in range(BATCH // 2):
@@ -270,6 +201,8 @@ class Bench:
         self.shorts = {count: self.short(count) for count in (1, 4, 16)}
         for count, short_id in self.shorts.items():
             self.note(f"margin_{count}", self.withdraw(short_id, 1))
+        for count in self.shorts:
+            self.note(f"margin_{count}_healthy", self.withdraw(self.short(count, Decimal(3)), 1))
 
     def crash(self) -> None:
         """The price moves until the shorts are below maintenance, then the keeper acts."""
@@ -407,17 +340,6 @@ def measure() -> dict[str, int]:
         bench.windows()
         bench.brought()
         return {row.operation: bench.gas[row.operation] for row in ROWS}
-
-
-def table(gas: dict[str, int]) -> str:
-    """The table as Markdown."""
-    lines = ["| operation | basis | ours | reach | skeleton | peer |", "|---|---|---:|---:|---:|---:|"]
-    for row in ROWS:
-        ours = gas[row.operation]
-        reach = "" if row.reach is None else f"{row.reach:,}"
-        mark = "" if row.reach is None or ours <= row.reach else " (missed)"
-        lines.append(f"| {row.title} | {row.basis} | {ours:,}{mark} | {reach} | {row.skeleton} | {row.peer} |")
-    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bulkhead.chain.rpc import to_hex, to_int
 from bulkhead.replay.market import LocalMarket
 from bulkhead.replay.participants import MAKER
 from bulkhead.replay.price_paths.rounds import Round
+from tests.worlds.answering import Answering
 
 #: Transactions in a block of the served chain, and fills that follow each opening.
 A_BLOCK, FILLS = 20, 9
@@ -32,8 +34,29 @@ START, EXPIRY = 1_583_989_200, 1_584_172_800
 Json = dict[str, Any]
 
 
-def record() -> tuple[Deployment, list[Json], list[Json], list[Json], int]:
-    """Raw logs of a real market: its deployment, an opening with a fill, a fill of a vault that is open; that vault."""
+@dataclass(frozen=True)
+class Recorded:
+    """What a real market left.
+
+    Attributes:
+        deployment: Its contracts.
+        codes: Their code by address, in small letters.
+        first: Raw logs until it was there.
+        opening: Those of an opening with a fill.
+        fill: Those of a fill of a vault that is open.
+        vault: That vault.
+    """
+
+    deployment: Deployment
+    codes: dict[str, str]
+    first: list[Json]
+    opening: list[Json]
+    fill: list[Json]
+    vault: int
+
+
+def record() -> Recorded:
+    """Plays a market with two fills."""
     with LocalMarket("ETH", Round(START, 200 * 10**8)) as local:
         maker, trader = local.people[MAKER], local.people["Ada"]
         desk = maker.vaults.open("ETH", deposit=20_000)
@@ -46,15 +69,20 @@ def record() -> tuple[Deployment, list[Json], list[Json], list[Json], int]:
         middle = rpc.block_number()
         opening = rpc.logs(addresses, head + 1, middle)
         trader.orders.fill(offer, vault, size=1)
-        return local.chain.deployment, first, opening, rpc.logs(addresses, middle + 1, rpc.block_number()), vault
+        fill = rpc.logs(addresses, middle + 1, rpc.block_number())
+        known = [str(parameters[0]) for method, parameters in local.chain.deployment.check_calls() if parameters]
+        codes = {address.lower(): "0x" + rpc.code(address).hex() for address in known}
+        return Recorded(local.chain.deployment, codes, first, opening, fill, vault)
 
 
 class Chain:
     """A chain of repeated transactions. Blocks are made when they are asked for."""
 
-    def __init__(self, deployment: Deployment, recorded: tuple[list[Json], list[Json], list[Json], int], logs: int):
-        self.deployment = deployment
-        self.first, self.opening, self.fill, self.vault = recorded
+    def __init__(self, recorded: Recorded, logs: int):
+        self.deployment, self.codes = recorded.deployment, recorded.codes
+        self.first, self.opening, self.fill, self.vault = (
+            recorded.first, recorded.opening, recorded.fill, recorded.vault
+        )  # fmt: skip
         self.base = max(to_int(log["blockNumber"]) for log in self.first) + 1
         per_vault = len(self.opening) + FILLS * len(self.fill)
         self.transactions = (logs // per_vault + 1) * (1 + FILLS)
@@ -110,7 +138,7 @@ class Chain:
         answers: dict[str, Any] = {
             "eth_chainId": lambda: to_hex(self.deployment.chain_id),
             "eth_blockNumber": lambda: to_hex(self.head),
-            "eth_getCode": lambda: "0x00",
+            "eth_getCode": lambda: self.codes[given[0].lower()],
             "eth_getBlockByNumber": lambda: self.block(self.head if given[0] == "latest" else to_int(given[0])),
             "eth_getLogs": lambda: self.logs(to_int(given[0]["fromBlock"]), to_int(given[0]["toBlock"])),
             "eth_getTransactionReceipt": lambda: self.receipt(given[0]),
@@ -120,23 +148,16 @@ class Chain:
         return {**head, "result": answers[method]()}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     """JSON-RPC over HTTP."""
 
-    protocol_version = "HTTP/1.1"
     chain: Chain
 
-    def do_POST(self) -> None:
-        content = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        made = [self.chain.answer(c) for c in content] if isinstance(content, list) else self.chain.answer(content)
-        body = json.dumps(made).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    def answer(self, body: bytes) -> bytes:
+        """The chain's answers."""
+        asked = json.loads(body)
+        made = [self.chain.answer(c) for c in asked] if isinstance(asked, list) else self.chain.answer(asked)
+        return json.dumps(made).encode()
 
 
 def serve(chain: Chain, port: Any) -> None:
@@ -173,20 +194,20 @@ def main() -> None:
     if given.measure:
         measure(*given.measure)
         return
-    deployment, *recorded = record()
-    chain = Chain(deployment, tuple(recorded), given.logs)  # type: ignore[arg-type]
+    recorded = record()
+    chain = Chain(recorded, given.logs)
     port = multiprocessing.Value("i", 0)
     node = multiprocessing.Process(target=partial(serve, chain, port), daemon=True)
     node.start()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "addresses.json"
-        deployment.save(place)
+        recorded.deployment.save(place)
         while not port.value:
             time.sleep(0.05)
         database = given.database or str(Path(folder) / "index.sqlite")
         url = f"http://127.0.0.1:{port.value}"
         command = [sys.executable, "-m", "benchmarks.history", "--measure", url, str(place), database]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     node.terminate()
     took = f"{found['seconds']} s ({found['cpu']} s of one core)"
     print(f"{found['logs']:,} logs in {took}, at most {found['megabytes']} MB")

@@ -33,11 +33,11 @@ from bulkhead.chain import anvil
 from bulkhead.chain.lens import read_cells
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.sender import account_from_key
-from bulkhead.keeper.index import Shelf
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.safe_ranges import Shelf
 from bulkhead.replay.drill import HISTORY
 from bulkhead.replay.keepers import KeeperProcess
 from bulkhead.replay.many_vaults import ManyVaults, Member, members
@@ -65,7 +65,7 @@ def edges(local: LocalMarket, vaults: ManyVaults) -> np.ndarray:
     """Liquidation prices below spot, highest first [quote]."""
     view = read_cells(local.chain, [vaults.cell])[vaults.cell]
     records = [r for r in local.chain.book().vaults.values() if r.vault_id in vaults.opened]
-    shelf = Shelf.of([r for r in records if vaults.opened[r.vault_id].cushion < 2], view.decimals)
+    shelf = Shelf.of([r for r in records if vaults.opened[r.vault_id].cushion < 2], view)
     cells = batch.Cells.of([view.snapshot])
     down, _ = liquidation_prices(shelf.book, cells, RiskWord.unpack(view.risk), shelf.held)
     return np.sort(down)[::-1]
@@ -155,7 +155,7 @@ async def many(local: LocalMarket, count: int) -> dict[str, Any]:
             Policy(roles=frozenset({"flag"})),
         )  # fmt: skip
         await keeper.tick()
-        discovery, index = keeper.observer.discovery, keeper.observer.index
+        discovery, index = keeper.observer.discovery, keeper.observer.ranges
         models = [r for r in discovery.book.vaults.values() if r.legs and r.vault_id not in keeper.observer.watch]
         first = max(discovery.book.vaults) + 1
         for i in range(max(count - len(discovery.book.vaults), 0)):
@@ -221,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vaults", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--unsafe", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -7,16 +7,20 @@ python -m benchmarks.margin --docs     # writes docs/margin.md and docs/margin.s
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import frontier
 from bulkhead.risk import batch, exact, margin, peers, static
+from bulkhead.risk.frontier import Row, Setting
+from bulkhead.risk.frontier.choose import NOTHING, PEER
+from bulkhead.risk.scales import DAY, HOUR
 from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, Model, RiskWord, Snapshot
 
 ROOT = Path(__file__).resolve().parents[1]
-DAY = 86400
 SPOT, DAYS, IV, SIGMA = 2_000, 30, 0.60, 0.70
 RISK = RiskWord()
 
@@ -165,6 +169,29 @@ def quote(amount: int) -> str:
     return f"{amount / WAD:,.2f}"
 
 
+#: Settings of the frontier that the page shows: hours, kappa and stress share [1e-4].
+SHOWN = ((8, 15_500, 0), (12, 13_000, 0), (14, 12_500, 0), (14, 12_500, 2_500), (14, 16_000, 0), (14, 18_000, 0))
+
+
+def frontier_rows() -> str:
+    """A few settings of docs/frontier.md, what is in force in bold, and the peer that bounds an outage."""
+    choice = frontier.choice_of(json.loads(frontier.RESULTS.read_text()))
+
+    def side(row: Row) -> str:
+        worst = "0" if row.prompt_loss <= NOTHING else f"{row.prompt_loss * 1e4:.2f} bp"
+        return f"{row.mean_im:.2%} | {row.liquidated:.1%} | {worst} | {row.losses['24 h'] * 1e4:.0f} bp"
+
+    places = {row.setting: i for i, row in enumerate(choice.rows)}
+    rows = []
+    for hours, kappa, share in SHOWN:
+        i = places[Setting(hours * HOUR, kappa, share)]
+        bold = "**" if i == choice.today else ""
+        own = (f"{hours} h", f"{kappa / 1e4:.2f}", f"{share / 1e4:.0%}")
+        titles = " | ".join(f"{bold}{text}{bold}" for text in own)
+        rows.append(f"| {titles} | {side(choice.rows[i])} | {side(choice.judged[i])} |")
+    return "\n".join([*rows, f"| {PEER} | | | {side(choice.peer[0])} | {side(choice.peer[1])} |"])
+
+
 def page() -> str:
     """docs/margin.md from its template."""
     at, rows, terms = snapshot(), scenarios(), greek_terms()
@@ -191,6 +218,7 @@ def page() -> str:
         "spread_es": f"{spread.margin / WAD:,.2f}", "spread_value": f"{spread.value / WAD:,.2f}",
         "spread_room": f"{(spread.value - spread.v_min) / WAD:,.2f}",
         "spread_mm": f"{spread_at.maintenance_margin / WAD:,.2f}",
+        "frontier": frontier_rows(),
         "spread_im": f"{spread_at.initial_margin / WAD:,.2f}",
     }  # fmt: skip
     return (ROOT / "benchmarks" / "margin.template.md").read_text().format(**numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from eth_account.messages import SignableMessage, encode_typed_data
@@ -28,6 +29,14 @@ def domain(name: str, version: str, chain_id: int, contract: str) -> dict[str, A
         "chainId": chain_id,
         "verifyingContract": to_checksum_address(contract),
     }
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where signatures hold: one contract on one chain."""
+
+    chain_id: int
+    contract: str
 
 
 def document(types: Types, domain_: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:

@@ -109,6 +109,7 @@ class _Adding:
         for what, address in wanted.items():
             if isinstance(address, str) and not self.chain.rpc.code(address):
                 raise MissingDeployment(f"The {what} of {market.symbol} has no code at {address}; nothing was sent.")
+        deploy.check_tokens(self.chain.rpc, replace(self.inputs, markets=(market,)))
 
     def _own(self, function: str, arguments: object) -> tuple[bytes | None, bool]:
         """(proposal, whether it still waits) of a call that is the owner's."""
@@ -138,9 +139,17 @@ class _Adding:
     def _listing(self) -> tuple[object, ...]:
         made = self._plan()
         token = self._token() or made.token(self.market.token, self.inputs.tokens[self.market.token])
-        feeds = made.feeds(self.market)
+        feeds = self._known_feeds() or made.feeds(self.market)
         self._send(made)
         return deploy.listing(self.market, token, feeds, self.at).arguments
+
+    def _known_feeds(self) -> tuple[str, str, str] | None:
+        """Feeds of the deployment's market whose feeds it takes, None for feeds of its own."""
+        entry = self.chain.deployment.markets.get(self.market.feeds_of)
+        if entry is None:
+            return None
+        primary, fallback, sequencer = (feed or EMPTY for feed in entry.feeds)
+        return primary, fallback, sequencer
 
     def _token(self) -> str:
         """The token where a market of the deployment has it already, empty where none has."""
@@ -172,7 +181,7 @@ class _Adding:
             self._send(made)
         index = self.market.index
         word = TokenWord.unpack(self.chain["Clearinghouse"].call("market", index).token_word)
-        return MarketEntry(index, self.market.symbol, word.token, self._feeds(), pool, maker)
+        return MarketEntry(index, self.market.symbol, word.token, self._feeds(), pool, maker, self.market.token)
 
     def _feeds(self) -> tuple[str, str, str]:
         """Primary, fallback and sequencer feed as the market was listed with them."""

@@ -1,17 +1,19 @@
 """What a fill of an order costs: price, premium, fees and legs, equal to contracts/exchange/order_pricing.vy.
 
+Amounts are in the market's token: quote, or in an inverse market coins.
 All in integers: wad = 1e18, sizes 1e-6 packages, token amounts native.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bulkhead.orders import Order, PremiumStyle
 from bulkhead.risk import marks, series_grid
 from bulkhead.risk.fixed import divide
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
-from bulkhead.risk.words import Kind, Leg, Series, Snapshot, Status
+from bulkhead.risk.words import LINEAR, WAD, Kind, Leg, Series, Snapshot, Status, Units
 
 # the taker's fee is at least the full rate over this
 LEAST_FEE = 10
@@ -61,13 +63,28 @@ class OpeningRules:
         in_time = now >= self.paused_until and now + self.no_open_seconds < expiry
         return in_time and series_grid.on_grid(expiry, now)
 
+    def off_grid(self, series: Iterable[Series], now: int, spot: int) -> str:
+        """Why none of these series can be opened however long one waits: a reason of the Exchange, "" when they can.
+
+        Args:
+            series: Of one expiry.
+            now: [unix seconds].
+            spot: Price of the underlying [wad]; 0 when unknown: then any strike on the tick is near enough.
+        """
+        for one in series:
+            if not series_grid.on_grid(one.expiry, now):
+                return "exchange/expiry-off-grid"
+            if not series_grid.strike_valid(one.kind, one.strike, self.tick, spot or one.strike * marks.STRIKE_WAD):
+                return "exchange/strike-off-grid"
+        return ""
+
 
 @dataclass(frozen=True)
 class Marked:
     """What legs are worth and how that moves.
 
     Attributes:
-        value: [wad quote].
+        value: [wad token].
         delta: Contracts of spot [wad].
         gamma: Contracts per quote [wad].
         vega: Quote per 1.00 vol [wad].
@@ -84,8 +101,8 @@ class Terms:
     """What an order asks for at one moment.
 
     Attributes:
-        price: Per package [wad quote].
-        premium: What the buyer pays [native, or 1e-6 quote when deferred].
+        price: Per package [wad token].
+        premium: What the buyer pays [native, or 1e-6 token when deferred].
         cash: Tokens from seller to buyer [native].
         maker_fee: Fee of the maker [native].
         taker_fee: Fee of the taker [native].
@@ -115,20 +132,38 @@ def legs_of(order: Order, size: int) -> tuple[Leg, ...]:
     return tuple(found)
 
 
-def contracts_of(order: Order, size: int) -> int:
-    """Contracts of `size` packages that count as notional [1e-6]."""
-    return _contracts(legs_of(order, size))
+def mark(legs: tuple[Leg, ...], snapshot: Snapshot, units: Units = LINEAR) -> int:
+    """Value of the legs [wad token]: all models mark alike."""
+    return marks.mark(legs, snapshot, units.inverse)
 
 
-def mark(legs: tuple[Leg, ...], snapshot: Snapshot) -> int:
-    """Value of the legs [wad]: all models mark alike."""
-    return marks.mark(legs, snapshot)
+def notional(legs: Sequence[Leg], snapshot: Snapshot, units: Units = LINEAR) -> int:
+    """Options and delta legs in the market's token [wad * 1e-6], CASH of an inverse market at 1/F (leg._notional)."""
+    total, forward = 0, snapshot.settling()[1]
+    for leg in legs:
+        if leg.is_money(units.inverse):
+            continue
+        size = abs(leg.quantity)
+        if not units.inverse:
+            total += size * snapshot.spot
+        elif leg.is_option:
+            total += size * WAD
+        else:
+            total += size * WAD * WAD // forward
+    return total
 
 
-def sensitivities(legs: tuple[Leg, ...], snapshot: Snapshot) -> Marked:
-    """Value and Greeks of the legs, without a margin."""
-    found = marks.mark_legs(legs, snapshot, marks.setting_of(snapshot))
-    return Marked(divide(found.value, MICRO), found.delta, found.gamma, found.vega)
+def sensitivities(
+    legs: tuple[Leg, ...], snapshot: Snapshot, units: Units = LINEAR, setting: marks.Setting | None = None
+) -> Marked:
+    """Value and Greeks of the legs, without a margin; Greeks are in quote in both kinds of market.
+
+    `setting` is the snapshot's, for who asks about many legs.
+    """
+    setting = setting or marks.setting_of(snapshot)
+    found = marks.mark_legs(legs, snapshot, setting)
+    worth = marks.in_token(found.value, setting.forward, units.inverse)
+    return Marked(divide(worth, MICRO), found.delta, found.gamma, found.vega)
 
 
 def _div_up(a: int, b: int) -> int:
@@ -140,19 +175,25 @@ def _bound(order: Order, total: int, size: int) -> int:
     return min(order.price, total // size) if order.is_bid else max(order.price, _div_up(total, size))
 
 
-def slip_allowed(order: Order, contracts: int, snapshot: Snapshot, age: int) -> int:
-    """How far from mark an order trades [wad * 1e-6], by the age of the round that its filler names [s]; 0 for none."""
-    allowed = contracts * snapshot.spot * order.slip // BPS_IN_ONE
+def slip_allowed(order: Order, size: int, age: int) -> int:
+    """How far from mark an order trades [wad * 1e-6], by the age of the round that its filler names [s]; 0 for none.
+
+    Args:
+        order: The order.
+        size: Notional of its legs [wad * 1e-6].
+        age: Of the round.
+    """
+    allowed = size * order.slip // BPS_IN_ONE
     return allowed * min(age, order.patience) // order.patience if order.patience else allowed
 
 
-def _price(order: Order, legs: tuple[Leg, ...], size: int, snapshot: Snapshot, age: int) -> int:
+def _price(order: Order, legs: tuple[Leg, ...], size: int, snapshot: Snapshot, age: int, units: Units) -> int:
     if order.slip:
-        allowed = slip_allowed(order, _contracts(legs), snapshot, age)
-        return _bound(order, mark(legs, snapshot) * MICRO + (allowed if order.is_bid else -allowed), size)
+        allowed = slip_allowed(order, notional(legs, snapshot, units), age)
+        return _bound(order, mark(legs, snapshot, units) * MICRO + (allowed if order.is_bid else -allowed), size)
     if order.iv == 0:
         return order.price
-    return _bound(order, mark(legs, flat(snapshot, order.iv)) * MICRO, size)
+    return _bound(order, mark(legs, flat(snapshot, order.iv), units) * MICRO, size)
 
 
 def flat(snapshot: Snapshot, iv: int) -> Snapshot:
@@ -161,11 +202,15 @@ def flat(snapshot: Snapshot, iv: int) -> Snapshot:
     return replace(snapshot, surface_near=iv, surface_far=0, surface_weight=0, status=status)
 
 
-def _contracts(legs: tuple[Leg, ...]) -> int:
-    return sum(abs(leg.quantity) for leg in legs if leg.kind != Kind.CASH)
-
-
-def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot, age: int = 0) -> Terms:
+def terms(
+    order: Order,
+    size: int,
+    decimals: int,
+    fees: Fees,
+    snapshot: Snapshot,
+    age: int = 0,
+    units: Units = LINEAR,
+) -> Terms:
     """Price, premium and fees of a fill of `size` packages [1e-6]; a vault below zero pays none.
 
     Args:
@@ -175,28 +220,32 @@ def terms(order: Order, size: int, decimals: int, fees: Fees, snapshot: Snapshot
         fees: Of the market.
         snapshot: Prices of the cell.
         age: Of the round that the filler of an order with patience names [s]; 0 for none.
+        units: What the market counts in.
     """
     legs = legs_of(order, size)
-    price = _price(order, legs, size, snapshot, age)
+    price = _price(order, legs, size, snapshot, age, units)
     # fees are counted at the undisputed price where none is active; without one there is none
     at = snapshot if snapshot.is_usable else snapshot.at(snapshot.undisputed)
-    notional = _contracts(legs) * at.spot
+    traded = notional(legs, at, units)
     most = abs(price) * size
-    if notional * max(fees.taker_bps, fees.maker_bps) > most * fees.cap_bps:
-        most = max(most, abs(mark(legs, at)) * MICRO)
+    if traded * max(fees.taker_bps, fees.maker_bps) > most * fees.cap_bps:
+        most = max(most, abs(mark(legs, at, units)) * MICRO)
     most *= fees.cap_bps
     unit = MICRO * 10 ** (18 - decimals)
-    full = notional * fees.taker_bps
+    full = traded * fees.taker_bps
     taker_fee = _div_up(min(full, max(most, full // LEAST_FEE)), unit * BPS_IN_ONE)
-    maker_fee = _div_up(min(notional * fees.maker_bps, most), unit * BPS_IN_ONE)
+    maker_fee = _div_up(min(traded * fees.maker_bps, most), unit * BPS_IN_ONE)
     upfront = order.premium_style == PremiumStyle.UPFRONT
     divisor = unit if upfront else 10**18
     # against the taker: up when it buys, down when it sells
     premium = price * size // divisor if order.is_bid else _div_up(price * size, divisor)
     if upfront:
         return Terms(price, premium, -premium, maker_fee, taker_fee, legs)
-    if legs[-1].kind == Kind.CASH:
-        legs = (*legs[:-1], Leg(Kind.CASH, 0, legs[-1].quantity - premium))
-    else:
-        legs = (*legs, Leg(Kind.CASH, 0, -premium))
-    return Terms(price, premium, 0, maker_fee, taker_fee, legs)
+    return Terms(price, premium, 0, maker_fee, taker_fee, with_money(legs, -premium, units))
+
+
+def with_money(legs: tuple[Leg, ...], amount: int, units: Units) -> tuple[Leg, ...]:
+    """Legs with an amount of the market's money leg [1e-6], beside what they have of it (order._with_money)."""
+    if not any(leg.is_money(units.inverse) for leg in legs):
+        return (*legs, Leg(Kind.FUTURE if units.inverse else Kind.CASH, 0, amount))
+    return tuple(replace(leg, quantity=leg.quantity + amount) if leg.is_money(units.inverse) else leg for leg in legs)

@@ -33,6 +33,13 @@ BUILT = ROOT / "web" / "app" / "dist"
 EXPIRIES = 2
 #: Strikes on either side of spot that they quote, and how far apart: of spot, before it is rounded to the tick.
 STRIKES, STEP_OF_SPOT = 6, Decimal("0.05")
+#: Makers of every market, by their places in Anvil's mnemonic: how far from mark each quotes [bps of spot], and how
+#: often its ladder is made anew [seconds].
+MAKERS = {MAKER: (5, 5), 7: (9, 8)}
+#: Test tokens of a maker whom the seed leaves out [whole tokens].
+MAKER_TOKENS = 1_000_000
+#: The market that has a maker vault to put money into.
+MAKER_VAULT_OF = "ETH"
 #: What a keeper does here. It leaves topping up to those who try it.
 KEEPER = 5
 #: Accounts the page offers: names and places in Anvil's mnemonic.
@@ -69,40 +76,38 @@ def beside(arguments: list[str], key: str, log: Path, url: str, place: Path) -> 
 
 
 def makers(stack: ExitStack, market: LocalMarket, place: Path) -> list[str]:
-    """A server of quotes for every market; where each answers."""
+    """Two servers of quotes for every market; where each answers."""
     urls = []
     moments = [
         f"{datetime.fromtimestamp(e, UTC):%Y-%m-%dT%H:%M}" for e in expiries_of(market.connection.rpc.timestamp())
     ]
     for symbol in market.connection.deployment.markets:
-        port = anvil.free_port()
+        entry = market.connection.market(symbol)
         spot = market.connection["OracleAdapter"].call(
-            "snapshot", market.connection.market(symbol).index, next_friday(market.connection.rpc.timestamp())
+            "snapshot", entry.index, next_friday(market.connection.rpc.timestamp())
         ).spot  # fmt: skip
-        arguments = ["maker", "run", "--market", symbol, "--port", str(port), "--key-env", "APP_KEY"]
-        arguments += [
-            "--step",
-            f"{step_of(Decimal(spot).scaleb(-18)):f}",
-            "--strikes",
-            str(STRIKES),
-            "--size",
-            "25",
-            "--edge-bps",
-            "5",
-            "--in-the-money",
-        ]
-        for moment in moments:
-            arguments += ["--expiry", moment]
-        stack.enter_context(beside(arguments, anvil.key(MAKER), place / f"maker-{symbol}.log", market.chain.url, place))
-        urls.append(f"http://127.0.0.1:{port}/quotes")
+        step = f"{step_of(Decimal(spot).scaleb(-18)):f}"
+        for place_of_key, (edge, refresh) in MAKERS.items():
+            if place_of_key != MAKER:
+                receiver = anvil_address(market, place_of_key)
+                market.owner.execute(entry.token, "mint", receiver, MAKER_TOKENS * 10**entry.decimals)
+            port = anvil.free_port()
+            arguments = ["maker", "run", "--market", symbol, "--port", str(port), "--key-env", "APP_KEY"]
+            arguments += ["--step", step, "--strikes", str(STRIKES), "--size", "25", "--edge-bps", str(edge)]
+            arguments += ["--refresh", str(refresh), "--in-the-money"]
+            for moment in moments:
+                arguments += ["--expiry", moment]
+            log = place / f"maker-{symbol}-{edge}bps.log"
+            stack.enter_context(beside(arguments, anvil.key(place_of_key), log, market.chain.url, place))
+            urls.append(f"http://127.0.0.1:{port}/quotes")
     return urls
 
 
 def keeper(stack: ExitStack, market: LocalMarket, place: Path) -> None:
     """A keeper with an account of its own."""
-    for entry in market.connection.deployment.markets.values():
-        token = market.connection.market(entry.symbol).token
-        market.owner.execute(token, "mint", anvil_address(market, KEEPER), 10**12)
+    for symbol in market.connection.deployment.markets:
+        found = market.connection.market(symbol)
+        market.owner.execute(found.token, "mint", anvil_address(market, KEEPER), 10 ** (6 + found.decimals))
     arguments = ["keeper", "run", "--rpc", market.chain.url, "--deployment", str(place)]
     arguments += ["--key-env", "APP_KEY", "--journal", str(place / "keeper.sqlite")]
     stack.enter_context(beside(arguments, anvil.key(KEEPER), place / "keeper.log", market.chain.url, place))
@@ -151,7 +156,7 @@ def run(port: int, page_port: int, place: Path, with_keeper: bool) -> None:
         raise BadInput("The page is not built: `make app` builds it.")
     place.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        market = start(stack, port, place)
+        market = start(stack, port, place, maker_vault=MAKER_VAULT_OF)
         quotes = makers(stack, market, place)
         if with_keeper:
             keeper(stack, market, place)

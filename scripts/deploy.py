@@ -18,7 +18,7 @@ import click
 from ape.exceptions import ApeException
 
 from bulkhead.chain import abi, system
-from bulkhead.chain.deploy import Create, Step, contracts_of, plan, record
+from bulkhead.chain.deploy import Create, Step, check_tokens, contracts_of, plan, record
 from bulkhead.chain.errors import BadInput, BulkheadError, MissingDeployment, NodeUnavailable, NoFunds, WrongNetwork
 from bulkhead.chain.hardfork import require_cancun
 from bulkhead.chain.inputs import Inputs, load
@@ -92,6 +92,8 @@ def check(inputs: Inputs, steps: list[Step], deployer: Any, local: bool) -> None
     for what, address in inputs.addresses.items():
         if not ape.chain.provider.get_code(address):
             raise MissingDeployment(f"The {what} has no code at {address} on {inputs.network}; nothing was sent.")
+    with Rpc(str(ape.chain.provider.uri)) as rpc:
+        check_tokens(rpc, inputs)
     if deployer.balance == 0:
         raise NoFunds(f"The deployer {deployer.address} has no coins on {inputs.network}; nothing was sent.")
     from scripts.build import refresh  # Ape runs each script as a module: none may import another before that

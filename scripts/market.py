@@ -17,10 +17,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import yaml
@@ -47,6 +46,8 @@ OWNER = 1_000
 
 #: The market that is on brought prices when asked, and the account that brings them.
 PULLED, BRINGER = "ETH", 4
+#: Bounds of a maker vault to try (docs/deployments.md).
+MAKER_VAULT = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20_000_000, "cap": 10**11}
 #: What the keeper beside a pulled market does, and how young it keeps spot [seconds]: people fill orders at any time.
 ROLES, KEEP_FRESH_SECONDS = ("bring", "poke", "fix", "settle", "claim", "sweep"), 30
 
@@ -106,8 +107,7 @@ def tell(url: str, place: Path) -> None:
     sys.stdout.flush()
 
 
-@dataclass(frozen=True)
-class LocalMarket:
+class LocalMarket(NamedTuple):
     """A deployed and funded market on a chain of its own.
 
     Attributes:
@@ -133,11 +133,21 @@ class LocalMarket:
             click.echo(f"market: {error}", err=True)
 
 
-def start(stack: ExitStack, port: int, place: Path, form: str = "") -> LocalMarket:
-    """Everything up to the first block by the clock; what is started ends with the stack."""
+def start(stack: ExitStack, port: int, place: Path, form: str = "", maker_vault: str = "") -> LocalMarket:
+    """Everything up to the first block by the clock; what is started ends with the stack.
+
+    Args:
+        stack: Ends it.
+        port: Of the node.
+        place: Folder of addresses.json.
+        form: Of brought prices; "" for feeds.
+        maker_vault: Market that gets a MakerVault; "" for none.
+    """
     from scripts.seed import seed  # not above: see scripts/deploy.py
 
     content = yaml.safe_load((ROOT / "deployments" / "local" / "inputs.yaml").read_text())
+    if maker_vault:
+        content["markets"][maker_vault]["maker"] = MAKER_VAULT
     service = stack.enter_context(brought(content, form)) if form else None
     chain = stack.enter_context(Anvil(block_seconds=None, port=port))
     with shown("setting the market up"):
@@ -147,7 +157,9 @@ def start(stack: ExitStack, port: int, place: Path, form: str = "") -> LocalMark
         deployment.save(place / "addresses.json")
         seed(chain.url, place)
     connection = connect(chain.url, place)
-    feeds = [connection.feed(m) for m in deployment.markets.values() if not (form and m.symbol == PULLED)]
+    # markets may share a feed; a brought one repeats nothing
+    told = {m.feeds[0] for m in deployment.markets.values()} - ({deployment.market(PULLED).feeds[0]} if form else set())
+    feeds = [connection.aggregator(address) for address in sorted(told)]
     chain.rpc.call("evm_setIntervalMining", BLOCK_SECONDS)
     if service is not None:
         stack.enter_context(bringing(chain.url, place, form, service))

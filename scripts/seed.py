@@ -1,7 +1,8 @@
 """Brings a fresh local deployment to life: `ape run seed --url URL`.
 
-Mints test dollars to the first accounts of Anvil's mnemonic, endows the insurance of each market, and lets one trader
-buy a call and sell a put to one maker through signed orders. Local chains only: the keys are public.
+Mints test tokens to the first accounts of Anvil's mnemonic, endows the insurance of each market, and lets one trader
+buy a call and sell a put to one maker through signed orders, in a market that counts coins for coins. Local chains
+only: the keys are public.
 """
 
 from __future__ import annotations
@@ -51,20 +52,23 @@ def seed(url: str, deployment: Path) -> None:
         market = chain.market(symbol)
         for client in (maker, trader, provider):
             client.signer.execute(market.token, "mint", client.address, to_native(1_000_000, market.decimals))
-        insure(provider, market, Decimal(50_000))
         spot = chain["OracleAdapter"].call("snapshot", market.index, expiry).spot // 10**18
         tick = Decimal(10)
         strike = (Decimal(spot) / tick).to_integral_value() * tick
-        desk = maker.vaults.open(symbol, deposit=20 * Decimal(spot))
-        sold = maker.orders.sign(desk, expiry, [f"call:{strike}"], "sell", Decimal(spot) / 20, 1)
-        long_call = trader.orders.fill(sold, deposit=Decimal(spot))
-        bought = maker.orders.sign(desk, expiry, [f"put:{strike}"], "buy", Decimal(spot) / 20, 1)
-        short_put = trader.orders.fill(bought, deposit=Decimal(spot))
+        # what one contract is on, in the market's token
+        one = Decimal(1 if market.inverse else spot)
+        insurance = (50_000 * one / spot).quantize(Decimal("0.01"))
+        insure(provider, market, insurance)
+        desk = maker.vaults.open(symbol, deposit=20 * one)
+        sold = maker.orders.sign(desk, expiry, [f"call:{strike}"], "sell", one / 20, 1)
+        long_call = trader.orders.fill(sold, deposit=one)
+        bought = maker.orders.sign(desk, expiry, [f"put:{strike}"], "buy", one / 20, 1)
+        short_put = trader.orders.fill(bought, deposit=one)
         progress.clear()
-        click.echo(f"{symbol}: spot {spot}, strike {strike}, insurance 50,000")
+        click.echo(f"{symbol}: spot {spot}, strike {strike}, insurance {insurance:,f} {market.currency}")
         for name, vault_id in (("maker", desk), ("long call", long_call), ("short put", short_put)):
             info = trader.vaults.get(vault_id)
-            margin = f"equity {info.equity:,.2f}  MM {info.maintenance_margin:,.2f}"
+            margin = f"equity {info.equity:,.4f}  MM {info.maintenance_margin:,.4f} {market.currency}"
             click.echo(f"  vault {vault_id:>3} {name:<10} {margin}  {info.state}")
 
 

@@ -12,6 +12,10 @@ stop() {
     exit 1
 }
 
+say() {
+    printf 'setup: %s\n' "$1" >&2
+}
+
 # --- Python ---------------------------------------------------------------------------------------------------
 # Ape's numpy has no wheels beyond 3.12, so a newer interpreter would compile it for minutes or fail.
 python=
@@ -39,6 +43,7 @@ fi
 # --- uv, in an environment of its own so that it never appears in the project's ----------------------------------
 mkdir -p "$BUILD"
 if [ "$("$BUILD/uv/bin/uv" --version 2>/dev/null | cut -d' ' -f2)" != "$UV_VERSION" ]; then
+    say "uv, into $BUILD (1 of 4)"
     rm -rf "$BUILD/uv"
     "$python" -m venv "$BUILD/uv" >"$BUILD/venv.log" 2>&1 \
         || stop "$python cannot make virtual environments (see $BUILD/venv.log); on Debian or Ubuntu install python3-venv."
@@ -51,13 +56,16 @@ unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # uv brings its own certificates; a machine behind a proxy with its own authority needs the system's, where there are any
 certificates=()
 if [ -n "${SSL_CERT_FILE:-}" ] || [ -s /etc/ssl/certs/ca-certificates.crt ]; then certificates=(--system-certs); fi
+say "the Python packages of uv.lock, a minute or so (2 of 4)"
 UV_PYTHON_DOWNLOADS=never "$BUILD/uv/bin/uv" sync --frozen --all-extras --compile-bytecode --python "$python" --quiet ${certificates[@]+"${certificates[@]}"} \
     || stop "the packages of uv.lock could not be installed; is PyPI reachable?"
 if [ "$platform" = Linux-x86_64 ]; then
+    say "Anvil and viem (3 of 4)"
     npm ci --silent --no-audit --no-fund || stop "npm could not install Anvil and viem; is the npm registry reachable?"
 fi
 # the contracts, for Ape and for the tests in process, one core each: so that no first run waits for the compiler
 PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"
+say "compiling the contracts, a minute or two (4 of 4)"
 .venv/bin/python -m bulkhead.chain.compiler >"$BUILD/vyper.log" 2>&1 &
 beside=$!
 .venv/bin/ape run build >"$BUILD/ape.log" 2>&1 || stop "the contracts do not compile (see $BUILD/ape.log)."

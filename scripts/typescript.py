@@ -1,6 +1,7 @@
 """What the TypeScript package takes from the Python one, written out: `python -m scripts.typescript [--check]`.
 
-ABIs with their digests, and the sentence of every revert reason. The ABIs come from bulkhead/chain/abi, which a test
+ABIs with their digests, and the sentence of every revert reason. ABIs are TypeScript, as viem takes the types of calls
+from their literals; sentences are data. The ABIs come from bulkhead/chain/abi, which a test
 holds to the compiled contracts; another holds these files to what this script writes.
 """
 
@@ -39,7 +40,7 @@ def wanted() -> dict[Path, str]:
     sentences = json.dumps(reasons.SENTENCES, indent=1, ensure_ascii=False)
     return {
         FOLDER / "abis.ts": _abis(names),
-        FOLDER / "sentences.ts": f"{HEAD}export const sentences: Readonly<Record<string, string>> = {sentences}\n",
+        FOLDER / "sentences.json": f"{sentences}\n",
     }
 
 

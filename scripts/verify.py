@@ -20,8 +20,9 @@ from bulkhead.chain.contract import Contract, Log, decode_logs, read
 from bulkhead.chain.deploy import maker_bounds
 from bulkhead.chain.errors import BulkheadError, MissingDeployment
 from bulkhead.chain.feed_health import check_feeds
-from bulkhead.chain.inputs import Inputs, load
+from bulkhead.chain.inputs import Inputs, MarketInputs, load
 from bulkhead.chain.parameters import PAUSED_UNTIL_AT, WORDS, ParameterSet
+from bulkhead.chain.words import TokenWord
 from bulkhead.progress import shown
 from bulkhead.risk.words import NODES, WEIGHTS
 
@@ -84,66 +85,56 @@ def check_code(chain: Connection) -> list[Finding]:
     return findings
 
 
-def check_makers(chain: Connection, inputs: Inputs) -> list[Finding]:
-    """Code, roles, owner and bounds of the maker vaults that came with the markets."""
+def check_maker(chain: Connection, market: MarketInputs, at: dict[str, str]) -> list[Finding]:
+    """Code, roles, owner and bounds of the maker vault that came with a market."""
     known = chain.deployment
-    at = {name: known.address(name) for name, _ in system.CONTRACTS}
-    findings: list[Finding] = []
-    for market in inputs.markets:
-        address = known.market(market.symbol).maker
-        if market.maker is None and not address:
-            continue
-        name = f"{market.symbol}'s maker vault"
-        if market.maker is None or not address:
-            findings.append((False, f"{name} is in the {'deployment' if address else 'inputs'} alone"))
-            continue
-        roles = system.maker_arguments(market.index, market.symbol, at)[-1]
-        assert isinstance(roles, list)
-        findings += check_runtime(chain, name, "MakerVault", address, roles)
-        vault = Contract(chain.rpc, abi.load("MakerVault"), address)
-        names = ("quoter", "edge_bps", "quote_seconds", "max_contracts", "cap", "max_deficit")
-        index, owner, *bounds = read(chain.rpc, [vault.query(n) for n in ("market", "owner", *names)])
-        findings.append((index == market.index, f"{name} quotes in market {index}"))
-        findings.append((owner == (market.maker.owner or known.deployer), f"{name} belongs to {owner}"))
-        (wanted,) = maker_bounds(market.maker)
-        first = [log.values for log in since_deployment(chain, vault, "BoundsChanged")][:1]
-        # no bounds were set: all of them are still 0
-        started = tuple(getattr(first[0], n) for n in names) if first else tuple(bounds)
-        findings.append((started == wanted, f"{name} started with the bounds of the inputs"))
-        moved = [f"{n} {a} -> {b}" for n, a, b in zip(names, started, bounds, strict=True) if a != b]
-        if moved:
-            findings.append((CHANGED, f"{name} changed since deployment: {', '.join(moved)}"))
+    address = known.market(market.symbol).maker
+    if market.maker is None and not address:
+        return []
+    name = f"{market.symbol}'s maker vault"
+    if market.maker is None or not address:
+        return [(False, f"{name} is in the {'deployment' if address else 'inputs'} alone")]
+    roles = system.maker_arguments(market.index, market.symbol, at)[-1]
+    assert isinstance(roles, list)
+    findings = check_runtime(chain, name, "MakerVault", address, roles)
+    vault = Contract(chain.rpc, abi.load("MakerVault"), address)
+    names = ("quoter", "edge_bps", "quote_seconds", "max_contracts", "cap", "max_deficit")
+    index, owner, *bounds = read(chain.rpc, [vault.query(n) for n in ("market", "owner", *names)])
+    findings.append((index == market.index, f"{name} quotes in market {index}"))
+    findings.append((owner == (market.maker.owner or known.deployer), f"{name} belongs to {owner}"))
+    (wanted,) = maker_bounds(market.maker)
+    first = [log.values for log in since_deployment(chain, vault, "BoundsChanged")][:1]
+    # no bounds were set: all of them are still 0
+    started = tuple(getattr(first[0], n) for n in names) if first else tuple(bounds)
+    findings.append((started == wanted, f"{name} started with the bounds of the inputs"))
+    moved = [f"{n} {a} -> {b}" for n, a, b in zip(names, started, bounds, strict=True) if a != b]
+    if moved:
+        findings.append((CHANGED, f"{name} changed since deployment: {', '.join(moved)}"))
     return findings
 
 
-def check_pools(chain: Connection, inputs: Inputs) -> list[Finding]:
-    """Code, roles, asset, market and cap of the markets' backstop pools."""
-    known = chain.deployment
-    at = {name: known.address(name) for name, _ in system.CONTRACTS}
-    findings: list[Finding] = []
-    for market in inputs.markets:
-        entry = known.market(market.symbol)
-        (registered,) = read(chain.rpc, [chain["RiskParameters"].query("backstop", market.index)])
-        if int(registered, 16) == 0 and not entry.backstop:
-            continue
-        name = f"{market.symbol}'s backstop pool"
-        same = bool(entry.backstop) and int(registered, 16) == int(entry.backstop, 16)
-        findings.append(
-            (same, f"{name} is registered at {registered}, in the deployment at {entry.backstop or 'none'}")
-        )
-        if not same:
-            continue
-        *_, cap, roles = system.backstop_arguments(market.index, market.symbol, at)
-        assert isinstance(roles, list)
-        findings += check_runtime(chain, name, "BackstopPool", entry.backstop, roles)
-        pool = chain.backstop(entry)
-        asset, index, bound = read(chain.rpc, [pool.query(n) for n in ("asset", "market", "cap")])
-        findings.append((int(asset, 16) == int(entry.token, 16), f"{name} takes {asset}"))
-        findings.append((index == market.index, f"{name} serves market {index}"))
-        if bound != cap and since_deployment(chain, pool, "CapChanged"):
-            findings.append((CHANGED, f"{name} changed since deployment: cap {cap} -> {bound}"))
-        else:
-            findings.append((bound == cap, f"{name} has a cap of {bound:,}"))
+def check_pool(chain: Connection, market: MarketInputs, at: dict[str, str]) -> list[Finding]:
+    """Code, roles, asset, market and cap of a market's backstop pool."""
+    entry = chain.deployment.market(market.symbol)
+    (registered,) = read(chain.rpc, [chain["RiskParameters"].query("backstop", market.index)])
+    if int(registered, 16) == 0 and not entry.backstop:
+        return []
+    name = f"{market.symbol}'s backstop pool"
+    same = bool(entry.backstop) and int(registered, 16) == int(entry.backstop, 16)
+    findings = [(same, f"{name} is registered at {registered}, in the deployment at {entry.backstop or 'none'}")]
+    if not same:
+        return findings
+    *_, cap, roles = system.backstop_arguments(market.index, market.symbol, at)
+    assert isinstance(roles, list)
+    findings += check_runtime(chain, name, "BackstopPool", entry.backstop, roles)
+    pool = chain.backstop(entry)
+    asset, index, bound = read(chain.rpc, [pool.query(n) for n in ("asset", "market", "cap")])
+    findings.append((int(asset, 16) == int(entry.token, 16), f"{name} takes {asset}"))
+    findings.append((index == market.index, f"{name} serves market {index}"))
+    if bound != cap and since_deployment(chain, pool, "CapChanged"):
+        findings.append((CHANGED, f"{name} changed since deployment: cap {cap} -> {bound}"))
+    else:
+        findings.append((bound == cap, f"{name} has a cap of {bound:,}"))
     return findings
 
 
@@ -166,6 +157,20 @@ def check_timelock(chain: Connection, inputs: Inputs) -> list[Finding]:
     for name, role in zip(roles, read(chain.rpc, [lock.query(name) for name in roles]), strict=True):
         wanted = {lock.address} if name == "DEFAULT_ADMIN_ROLE" else set(inputs.timelock.proposers)
         findings.append((granted.get(role, set()) == wanted, f"{name}: {', '.join(sorted(granted.get(role, set())))}"))
+    return findings
+
+
+def check_token(chain: Connection, market: MarketInputs, word: TokenWord) -> list[Finding]:
+    """Token, kind, unit and lot of a market."""
+    token = chain.deployment.market(market.symbol).token
+    wanted = market.units
+    findings: list[Finding] = [(int(word.token, 16) == int(token, 16), f"{market.symbol} counts {token}")]
+    kind = "inverse" if word.units.inverse else "linear"
+    findings.append((word.units.inverse == (wanted is not None), f"{market.symbol} is {kind}"))
+    findings.append((word.lot == market.lot, f"{market.symbol} trades in lots of {word.lot / 10**6:g}"))
+    if wanted is not None:
+        same = (word.decimals, word.units.digits) == (wanted.decimals, wanted.digits)
+        findings.append((same, f"{market.symbol}: its unit is 10^-{word.units.digits} of {word.decimals} decimals"))
     return findings
 
 
@@ -215,8 +220,7 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
             (ledger.risk, trading, liquidation) == tuple(words[:3]) and settlement == words[2] and words[3] in oracle
         )
         findings.append((pushed, f"{market.symbol}: every contract works with these parameters"))
-        token = chain.deployment.market(market.symbol).token
-        findings.append((ledger.token_word & (2**160 - 1) == int(token, 16), f"{market.symbol} is quoted in {token}"))
+        findings += check_token(chain, market, TokenWord.unpack(ledger.token_word))
     return findings
 
 
@@ -235,9 +239,13 @@ def cli(url: str, network: str, deployment: Path | None, inputs_path: Path | Non
     try:
         inputs = load(inputs_path or (place if place.is_dir() else place.parent) / "inputs.yaml")
         with shown("verifying"):
-            chain = connect(url, place)
+            chain = connect(url, place, check=False)
+            chain.deployment.check(chain.rpc, together=False)
             findings = check_code(chain) + check_parameters(chain, inputs)
-            findings += check_pools(chain, inputs) + check_makers(chain, inputs) + check_timelock(chain, inputs)
+            at = {name: chain.deployment.address(name) for name, _ in system.CONTRACTS}
+            for market in inputs.markets:
+                findings += check_pool(chain, market, at) + check_maker(chain, market, at)
+            findings += check_timelock(chain, inputs)
             for market in inputs.markets:
                 findings += check_feeds(chain, chain.deployment.market(market.symbol))
     except BulkheadError as error:

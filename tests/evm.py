@@ -88,6 +88,11 @@ class Computation:
         return TraceFrame(self, source, 0, [])  # type: ignore[arg-type]
 
 
+def _block_value(name: str, doc: str) -> property:
+    """One of the values of `Patch`, to be read and set."""
+    return property(lambda patch: patch._values[name], lambda patch, value: patch._set(name, value), doc=doc)
+
+
 class Patch:
     """Block values that tests set; titanoboa's names."""
 
@@ -100,23 +105,8 @@ class Patch:
         """Chain id, fixed for the life of an environment."""
         return CHAIN_ID
 
-    @property
-    def timestamp(self) -> int:
-        """Block time [unix seconds]."""
-        return self._values["timestamp"]
-
-    @timestamp.setter
-    def timestamp(self, value: int) -> None:
-        self._set("timestamp", value)
-
-    @property
-    def block_number(self) -> int:
-        """Block number."""
-        return self._values["block_number"]
-
-    @block_number.setter
-    def block_number(self, value: int) -> None:
-        self._set("block_number", value)
+    timestamp = _block_value("timestamp", "Block time [unix seconds].")
+    block_number = _block_value("block_number", "Block number.")
 
     def _set(self, name: str, value: int) -> None:
         self._values[name] = value

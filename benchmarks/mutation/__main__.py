@@ -2,46 +2,36 @@
 
 Draws mutants (benchmarks/mutation/operators.py) over contracts and package, applies each in a copy of the tree, runs
 the tests of its room, and of what it survives the tests of its neighbours. Prints the score by room and every survivor.
-Survivors that change nothing anybody can see are listed in equivalents.json, each with its reason, and are left out.
+Survivors that change nothing anybody can see are listed in equivalents.json, each with its reason, and are left out;
+so is a change after which every contract has the code that it had.
 
-`--known` judges the mutants of known.json instead, each by the tests named there: mistakes that once went unnoticed.
+What was judged is kept in out/mutants.jsonl: a run that was broken off goes on where it was. `--again` judges what has
+survived once more, with the tests as they are now. `--known` judges the mutants of known.json instead, each by the
+tests named there: mistakes that once went unnoticed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.mutation.judge import Judge, Verdict, compiled_once
 from benchmarks.mutation.operators import Mutant, mutants
-from benchmarks.mutation.rooms import TESTS, files, room_of
+from benchmarks.mutation.rooms import files, room_of
+from benchmarks.mutation.tree import ROOT, Copy, warm
 
-ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENTS = Path(__file__).with_name("equivalents.json")
 KNOWN = Path(__file__).with_name("known.json")
-#: Seconds for one set of tests; one that takes longer has noticed.
-PATIENCE = 900
-CHECK = """
-import sys
-from pathlib import Path
-from vyper.compiler import CompilerData
-from vyper.compiler.input_bundle import FilesystemInputBundle
-import snekmate
-root = Path.cwd()
-bundle = FilesystemInputBundle([root, Path(list(snekmate.__path__)[0]).resolve().parent])
-CompilerData(bundle.load_file(sys.argv[1]), bundle).annotated_vyper_module
-"""
+KEPT = ROOT / "out" / "mutants.jsonl"
+Key = tuple[str, str, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -74,46 +64,11 @@ def line_of(root: Path, mutant: Mutant) -> str:
     return (root / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
 
 
-class Copy:
-    """A copy of the tree in which one mutant at a time is applied."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder
-        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        tracked = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True, text=True)
-        for name in filter(None, tracked.stdout.split("\0")):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-        self.cache = folder / ".cache" / "vyper"
-        self.environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def run(self, *command: str, patience: float = PATIENCE) -> bool:
-        """Whether a command passes in the copy."""
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=self.root,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            return process.wait(patience) == 0
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
-            return False
-
-    def tests_pass(self, paths: tuple[str, ...]) -> bool:
-        """Whether the tests notice nothing."""
-        return not paths or self.run("-m", "pytest", "-p", "no:ape_test", "-q", "-x", "-n", "0", *paths)
-
-    def compiled_as_it_is(self) -> None:
-        """The compiler's cache as it was before the mutant: its artifacts are of no use to the next one."""
-        shutil.rmtree(self.cache, ignore_errors=True)
-        if (ROOT / ".cache" / "vyper").is_dir():
-            shutil.copytree(ROOT / ".cache" / "vyper", self.cache)
+def key_of(root: Path, mutant: Mutant) -> Key:
+    """What identifies a mutant while lines around it come and go."""
+    source = (root / mutant.file).read_text()
+    column = mutant.start - (source.rfind("\n", 0, mutant.start) + 1)
+    return mutant.file, line_of(root, mutant), mutant.original, mutant.text, column
 
 
 def known(root: Path) -> list[tuple[Mutant, tuple[str, ...]]]:
@@ -136,39 +91,35 @@ def known(root: Path) -> list[tuple[Mutant, tuple[str, ...]]]:
     return found
 
 
-def judge(copy: Copy, mutant: Mutant, wide: bool, tests: tuple[str, ...] = ()) -> str:
-    """Applies one mutant: "invalid", "killed" or "survived".
-
-    Args:
-        copy: The tree to apply it in.
-        mutant: The change.
-        wide: Whether a survivor has to pass the tests of its neighbours too.
-        tests: What to run instead of the tests of its room.
-    """
-    path = copy.root / mutant.file
-    source = path.read_text()
-    own, neighbours = (tests, ()) if tests else TESTS[room_of(mutant.file) or "bulkhead"]
-    copy.compiled_as_it_is()
-    path.write_text(mutant.applied(source))
-    try:
-        check = ("-c", CHECK, mutant.file) if mutant.file.endswith(".vy") else ("-m", "py_compile", mutant.file)
-        if not copy.run(*check):
-            path.write_text(source)
-            if not copy.run(*check):
-                raise SystemExit(f"{mutant.file} does not pass the check as it is: nothing would be judged.")
-            return "invalid"
-        if not copy.tests_pass(own):
-            return "killed"
-        return "survived" if not wide or copy.tests_pass(neighbours) else "killed"
-    finally:
-        path.write_text(source)
-
-
 def draw(root: Path, seed: int, chosen: list[str]) -> Iterator[Mutant]:
     """All mutants of the chosen files in a random order that the seed decides."""
     made = [mutant for file in files(root) if file.startswith(tuple(chosen)) for mutant in mutants(root, file)]
     random.Random(seed).shuffle(made)
     yield from made
+
+
+class Results:
+    """What was judged, kept in a file as it comes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.by_key: dict[Key, Verdict] = {}
+        lines = path.read_text().splitlines() if path.exists() else []
+        for entry in map(json.loads, lines):
+            self.by_key[tuple(entry["key"])] = Verdict(entry["outcome"], entry["by"], entry["seconds"])
+
+    def keep(self, key: Key, verdict: Verdict) -> None:
+        """One more."""
+        self.by_key[key] = verdict
+        self.path.parent.mkdir(exist_ok=True)
+        with self.path.open("a") as stream:
+            entry = {"key": key, "outcome": verdict.outcome, "by": verdict.by, "seconds": round(verdict.seconds, 1)}
+            stream.write(json.dumps(entry) + "\n")
+
+    @property
+    def noticed(self) -> list[tuple[str, str]]:
+        """(file, test that noticed) of all that were killed."""
+        return [(key[0], verdict.by) for key, verdict in self.by_key.items() if verdict.outcome == "killed"]
 
 
 def table(outcomes: list[tuple[Mutant, str]]) -> str:
@@ -184,20 +135,58 @@ def table(outcomes: list[tuple[Mutant, str]]) -> str:
     return "\n".join(lines)
 
 
+def run(given: Iterable[tuple[Mutant, tuple[str, ...]]], count: int, options: argparse.Namespace) -> None:
+    """Judges so many and prints."""
+    listed, outcomes, began = equivalents(), [], time.monotonic()
+    results = Results(Path(options.keep))
+    warm()
+    with tempfile.TemporaryDirectory(prefix="bulkhead-mutants-") as folder:
+        judge: Judge | None = None
+        for mutant, tests in given:
+            if len(outcomes) == count:
+                break
+            key = key_of(ROOT, mutant)
+            if key[:4] in listed:
+                continue
+            verdict = results.by_key.get(key)
+            old = verdict is not None and not (options.again and verdict.outcome == "survived") and not tests
+            if not old:
+                if judge is None:
+                    copy = Copy(Path(folder))
+                    judge = Judge(copy, not options.own, results.noticed)
+                    compiled_once(copy, judge.reach)
+                verdict = judge.judge(mutant, tests)
+                if not tests:
+                    results.keep(key, verdict)
+            assert verdict is not None
+            if verdict.outcome in ("killed", "survived"):
+                outcomes.append((mutant, verdict.outcome))
+                when = "before" if old else f"{time.monotonic() - began:4.0f} s"
+                by = f", by {verdict.by}" if verdict.by else ""
+                print(f"{len(outcomes):4} {when:>8} {verdict.outcome:8} {mutant.name}{by}", flush=True)
+    print(table(outcomes))
+    for mutant, outcome in outcomes:
+        if outcome == "survived":
+            print(f"survived: {mutant.name}")
+
+
 def main() -> None:
-    """Draws, judges and prints."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutation", description=__doc__)
-    parser.add_argument("--count", type=int, default=300, help="valid mutants to judge (300)")
+    parser.add_argument("--count", type=int, default=300, help="mutants to judge that change something (300)")
     parser.add_argument("--seed", type=int, default=1, help="of the draw (1)")
     parser.add_argument("--own", action="store_true", help="only the tests of a mutant's own room")
     parser.add_argument("--only", action="append", default=[], help="files or folders to mutate, as prefixes of paths")
     parser.add_argument("--known", action="store_true", help="the mutants of known.json, each by its own tests")
+    parser.add_argument("--again", action="store_true", help="judge once more what has survived before")
+    parser.add_argument("--keep", default=str(KEPT), help="where verdicts are kept (out/mutants.jsonl)")
     parser.add_argument("--list", action="store_true", help="print the draw and judge nothing")
     options = parser.parse_args()
     chosen = options.only or [""]
+    given: Iterable[tuple[Mutant, tuple[str, ...]]]
     if options.known:
         given = [(mutant, tests) for mutant, tests in known(ROOT) if mutant.file.startswith(tuple(chosen))]
-        count = len(given)
+        count = len(list(given))
     else:
         given = ((mutant, ()) for mutant in draw(ROOT, options.seed, chosen))
         count = options.count
@@ -205,22 +194,7 @@ def main() -> None:
         for mutant, _ in islice(given, count):
             print(mutant.name)
         return
-    listed, outcomes, began = equivalents(), [], time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="bulkhead-mutants-") as folder:
-        copy = Copy(Path(folder))
-        for mutant, tests in given:
-            if len(outcomes) == count:
-                break
-            if (mutant.file, line_of(ROOT, mutant), mutant.original, mutant.text) in listed:
-                continue
-            outcome = judge(copy, mutant, not options.own, tests)
-            if outcome != "invalid":
-                outcomes.append((mutant, outcome))
-                print(f"{len(outcomes):4} {time.monotonic() - began:6.0f} s {outcome:8} {mutant.name}", flush=True)
-    print(table(outcomes))
-    for mutant, outcome in outcomes:
-        if outcome == "survived":
-            print(f"survived: {mutant.name}")
+    run(given, count, options)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 
 from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
 
+from bulkhead.chain.closing import Closing
 from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Rpc, to_hex, to_int
 from bulkhead.progress import doing
@@ -66,7 +66,7 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)
 
 
-class Anvil:
+class Anvil(Closing):
     """A running Anvil. Use it in a `with`, or call `stop`.
 
     Attributes:
@@ -143,12 +143,8 @@ class Anvil:
         if self._process.poll() is not None:
             raise BadInput(f"Port {self.port} is in use: another node answers there.")
 
-    def __enter__(self) -> Anvil:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Ends the process."""
         self.stop()
 
     @property
@@ -195,10 +191,39 @@ class Anvil:
         """Remembers the state for `revert`."""
         return to_int(self.rpc.call("evm_snapshot"))
 
+    def wait_until_mined(self, patience: float) -> None:
+        """Returns when no transaction waits that could be mined: Anvil answers a send before it has mined it.
+
+        Raises:
+            BulkheadError: One still waits after so many seconds.
+        """
+        deadline = time.monotonic() + patience
+        while waiting := to_int(self.rpc.call("txpool_status")["pending"]):
+            if time.monotonic() > deadline:
+                raise BulkheadError(f"Anvil has not mined {waiting} transactions in {patience:.0f} s.")
+            time.sleep(0.003)
+
     def revert(self, snapshot: int) -> None:
-        """Goes back to a remembered state."""
-        if self.rpc.call("evm_revert", to_hex(snapshot)) is not True:
-            raise BulkheadError(f"Anvil does not know snapshot {snapshot}.")
+        """Goes back to a remembered state, as `revert` does."""
+        revert(self.rpc, snapshot)
+
+
+def revert(rpc: Rpc, snapshot: int) -> None:
+    """Goes back to a remembered state.
+
+    Anvil does not wait for a block that it is mining: the state would be the old one and the logs keep the block's.
+    So what waits is dropped, and one more block is mined, before it goes back.
+
+    Raises:
+        BulkheadError: Anvil does not know the snapshot.
+    """
+    mining = rpc.call("anvil_getAutomine")
+    rpc.call("evm_setAutomine", False)
+    rpc.call("anvil_dropAllTransactions")
+    rpc.call("evm_mine")
+    rpc.call("evm_setAutomine", mining)
+    if rpc.call("evm_revert", to_hex(snapshot)) is not True:
+        raise BulkheadError(f"Anvil does not know snapshot {snapshot}.")
 
 
 @cache

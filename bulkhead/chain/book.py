@@ -1,8 +1,9 @@
 """Every vault of a deployment, rebuilt from logs alone.
 
 `VaultUpdated` carries the full state after each change of a position, so the newest one of a vault is what it is;
-deposits and withdrawals carry the new balance. Tokens sent to a vault directly leave no log here: readers that need
-the exact balance ask the Lens.
+deposits and withdrawals carry the new balance. What insurance adds to a take and what is paid of a claim comes after
+that, told by Liquidator and Settlement alone. Tokens sent to a vault directly leave no log here: readers that need the
+exact balance ask the Lens.
 """
 
 from __future__ import annotations
@@ -72,6 +73,21 @@ class VaultRecord:
         return self.word is not None and self.word.debt
 
 
+def vault_of(log: Log) -> int | None:
+    """The vault whose state a log tells, None where it tells no vault's.
+
+    Tokens that come in behind the last `VaultUpdated` of a transaction count: what insurance adds to a take, and a part
+    of a claim (its last part is told by `VaultUpdated` too).
+    """
+    if log.contract == "Clearinghouse" and "vault_id" in log.values:
+        return int(log.values.vault_id)
+    if log.event == "VaultTaken" and log.values.top_up:
+        return int(log.values.into_id)
+    if log.event == "ClaimPaid" and not log.values.final:
+        return int(log.values.vault_id)
+    return None
+
+
 @dataclass
 class Book:
     """All vaults that are not closed, by id.
@@ -90,9 +106,9 @@ class Book:
         """Takes logs in chain order; returns the ids of the vaults they touched."""
         touched: set[int] = set()
         for log in logs:
-            if log.contract != "Clearinghouse" or "vault_id" not in log.values:
+            vault_id = vault_of(log)
+            if vault_id is None:
                 continue
-            vault_id = int(log.values.vault_id)
             touched.add(vault_id)
             if log.event == "VaultOpened":
                 self.vaults[vault_id] = VaultRecord(
@@ -124,6 +140,10 @@ class Book:
                 updated_block=log.block,
                 epoch=word.epoch,
             )
+        if log.event == "VaultTaken":
+            return replace(vault, balance=vault.balance + log.values.top_up, updated_block=log.block)
+        if log.event == "ClaimPaid":
+            return replace(vault, balance=vault.balance + log.values.amount, updated_block=log.block)
         if log.event in ("Deposited", "Withdrawn"):
             return replace(vault, balance=log.values.balance, updated_block=log.block)
         if log.event == "VaultTransferred":

@@ -16,6 +16,7 @@ from bulkhead.chain.deployment import Deployment, MarketEntry
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.web3_transport import rpc_of
 from bulkhead.chain.words import TokenWord
+from bulkhead.risk.words import LINEAR, Units
 
 #: Contracts whose logs describe the state.
 SPEAKERS = (
@@ -37,11 +38,13 @@ class Market:
     Attributes:
         index: Its number.
         symbol: Its name in the deployment.
-        token: Quote token.
+        token: Its token: quote, or in an inverse market the underlying.
         decimals: Decimals of the token.
         lot: Step of quantities [1e-6 contracts].
         risk: Packed risk word.
-        open_interest: Options and futures [1e-6 contracts].
+        open_interest: Options and futures [1e-6 contracts]; an inverse market's CASH [1e-6 quote] stands 128 bits up.
+        units: What it counts in.
+        currency: Name of its token, in which amounts are told.
     """
 
     index: int
@@ -51,6 +54,13 @@ class Market:
     lot: int
     risk: int
     open_interest: int
+    units: Units = LINEAR
+    currency: str = ""
+
+    @property
+    def inverse(self) -> bool:
+        """Its token is the underlying: amounts, prices of packages and margins are coins."""
+        return self.units.inverse
 
     @property
     def native(self) -> int:
@@ -64,6 +74,7 @@ class Connection:
     def __init__(self, rpc: Rpc, deployment: Deployment) -> None:
         self.rpc = rpc
         self.deployment = deployment
+        self._units: dict[int, Units] = {}
         self.contracts: dict[str, Contract] = {
             name: Contract(rpc, abis.load(deployed.contract), deployed.address)
             for name, deployed in deployment.contracts.items()
@@ -79,6 +90,13 @@ class Connection:
         """The contracts whose logs matter."""
         return {name: self.contracts[name] for name in SPEAKERS if name in self.contracts}
 
+    def units(self, index: int) -> Units:
+        """What a market counts in: asked once, it never changes after the listing."""
+        if index not in self._units:
+            (words,) = read(self.rpc, [self["Clearinghouse"].query("market", index)])
+            self._units[index] = TokenWord.unpack(words.token_word).units
+        return self._units[index]
+
     def market(self, name: str | int) -> Market:
         """A market by symbol or index, read now."""
         entry = self.deployment.market(name)
@@ -89,8 +107,9 @@ class Connection:
         """A market by what `Clearinghouse.market` answers."""
         word, token = TokenWord.unpack(words.token_word), self.token
         return Market(
-            entry.index, entry.symbol, token(word.token), word.decimals, word.lot, words.risk, words.open_interest
-        )
+            entry.index, entry.symbol, token(word.token), word.decimals, word.lot, words.risk, words.open_interest,
+            word.units, entry.currency,
+        )  # fmt: skip
 
     def token(self, address: str) -> Contract:
         """An ERC-20."""

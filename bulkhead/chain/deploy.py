@@ -13,6 +13,7 @@ from typing import Any
 from bulkhead.chain import abi as abis
 from bulkhead.chain import compiler, system
 from bulkhead.chain.abi import encode_values
+from bulkhead.chain.contract import Contract
 from bulkhead.chain.deploy_steps import Create, Invoke, Plan, Step, listing, maker_bounds
 from bulkhead.chain.deployment import Deployed, Deployment, MarketEntry
 from bulkhead.chain.errors import BadInput, BulkheadError
@@ -29,6 +30,7 @@ __all__ = [
     "Invoke",
     "Plan",
     "Step",
+    "check_tokens",
     "contracts_of",
     "deploy",
     "execute",
@@ -81,10 +83,30 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
         shown = tuple("" if feed == EMPTY else str(feed) for feed in (primary[0], fallback[0], sequencer))
         backstop = created[f"{market.symbol}Backstop"].address
         maker = created[f"{market.symbol}Maker"].address if market.maker is not None else ""
-        markets[market.symbol] = MarketEntry(market.index, market.symbol, str(token), shown, backstop, maker)
+        markets[market.symbol] = MarketEntry(
+            market.index, market.symbol, str(token), shown, backstop, maker, market.token
+        )
     chosen = [(name, name) for name in system.CHOSEN_CONTRACTS if name in created]
     contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in (*system.CONTRACTS, *chosen)}
     return Deployment(inputs.network, inputs.chain_id, block, deployer, contracts, markets)
+
+
+def check_tokens(rpc: Rpc, inputs: Inputs) -> None:
+    """Refuses an inverse market whose token has other decimals than the inputs state: its unit hangs on them.
+
+    Raises:
+        BadInput: Names the market.
+    """
+    for market in inputs.markets:
+        token = inputs.tokens[market.token]
+        if market.units is None or not isinstance(token, str):
+            continue
+        found = int(Contract(rpc, abis.load("MockERC20"), token).call("decimals"))
+        if found != market.units.decimals:
+            raise BadInput(
+                f"{market.symbol}: the inputs state {market.units.decimals} decimals, and {market.token} at {token} "
+                f"has {found}; nothing was sent."
+            )
 
 
 def contracts_of(steps: Sequence[Step]) -> list[str]:
@@ -100,6 +122,7 @@ def deploy(rpc: Rpc, sender: Sender, inputs: Inputs, root: Path | None = None) -
     """
     base = root or compiler.project_root()
     require_cancun(rpc)
+    check_tokens(rpc, inputs)
     nonce = to_int(rpc.call("eth_getTransactionCount", sender.address, "latest"))
     compiler.compile_contracts(base, contracts_of(plan(inputs, sender.address, nonce, rpc.timestamp())))
     # first prices are as of now, however long that took: a brought one is only good for a minute

@@ -51,6 +51,7 @@ class Plan:
         """
         self.deployer, self.nonce, self.now = deployer, nonce, now
         self.steps: list[Step] = []
+        self._feeds: dict[str, tuple[str, str, str]] = {}
 
     @property
     def next_nonce(self) -> int:
@@ -68,13 +69,18 @@ class Plan:
         self.steps.append(Invoke(name, function, arguments, value))
 
     def token(self, name: str, token: str | MockToken) -> str:
-        """A quote token; a test token is created."""
+        """A token; a test token is created."""
         if isinstance(token, MockToken):
             return self.create(f"{name}Token", "MockERC20", token.name, token.symbol, token.decimals)
         return token
 
     def feeds(self, market: MarketInputs) -> tuple[str, str, str]:
-        """Primary, fallback and sequencer feed; test feeds and adapters of brought prices are created."""
+        """Primary, fallback and sequencer feed; test feeds and adapters of brought prices are created.
+
+        A market that takes those of an earlier one gets them, where this plan made those.
+        """
+        if market.feeds_of in self._feeds:
+            return self._feeds[market.feeds_of]
         found: list[str] = []
         for role, feed in zip(("Primary", "Fallback", "Sequencer"), market.feeds, strict=True):
             if isinstance(feed, MockFeed):
@@ -82,7 +88,8 @@ class Plan:
             elif isinstance(feed, PullFeed):
                 feed = self._pull_feed(f"{market.symbol}{role}", feed, market.symbol)
             found.append(feed or EMPTY)
-        return found[0], found[1], found[2]
+        self._feeds[market.symbol] = found[0], found[1], found[2]
+        return self._feeds[market.symbol]
 
     def _test_feed(self, name: str, feed: MockFeed, symbol: str) -> str:
         """A feed that anyone may write; a listing asks it for its history."""
@@ -132,8 +139,9 @@ def listing(market: MarketInputs, token: str, feeds: tuple[str, str, str], at: M
         token=token,
         feeds=feeds,
         heartbeats=market.heartbeats,
-        engines=system.engines(at),
+        engines=system.engines(at, inverse=market.units is not None),
         lot=market.lot,
+        units=market.units,
         kinds=market.kinds,
         parameters=market.parameters,
     )

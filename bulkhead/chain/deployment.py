@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain import abi as abis
+from bulkhead.chain.deployment_check import stranger
 from bulkhead.chain.errors import AbiMismatch, BadInput, MissingDeployment, UnknownMarket, WrongNetwork
 from bulkhead.chain.files import is_file, parse_json, read_text
 from bulkhead.chain.rpc import Call, Rpc, to_int
@@ -30,10 +31,11 @@ class MarketEntry:
     Attributes:
         index: The market's number on chain.
         symbol: Its name, e.g. "ETH".
-        token: Address of the quote token.
+        token: Address of its token: quote, or in an inverse market the underlying.
         feeds: Addresses of primary, fallback and sequencer feed; empty strings where there is none.
         backstop: Address of its backstop pool, empty when it has none.
         maker: Address of the maker vault that came with it, empty when none did.
+        currency: Name of its token, in which amounts are told, e.g. "USDC".
     """
 
     index: int
@@ -42,6 +44,7 @@ class MarketEntry:
     feeds: tuple[str, ...] = ()
     backstop: str = ""
     maker: str = ""
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Deployment:
                     "feeds": list(m.feeds),
                     "backstop": m.backstop,
                     "maker": m.maker,
+                    "currency": m.currency,
                 }
                 for name, m in self.markets.items()
             },
@@ -99,8 +103,12 @@ class Deployment:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.dump(), indent=2) + "\n")
 
-    def check(self, rpc: Rpc) -> None:
+    def check(self, rpc: Rpc, together: bool = True) -> None:
         """Makes sure that the node serves this deployment's chain, that code is there and that ABIs fit.
+
+        Args:
+            rpc: The node.
+            together: That the contracts were built for one another, too; who says of each what is wrong does without.
 
         Raises:
             WrongNetwork: Other chain id.
@@ -108,7 +116,7 @@ class Deployment:
             AbiMismatch: The deployment was made from other sources than this package.
         """
         chain_id, *codes = rpc.batch_strict(self.check_calls())
-        self.check_answers(rpc.url, to_int(chain_id), codes)
+        self.check_answers(rpc.url, to_int(chain_id), codes, together)
 
     def check_calls(self) -> list[Call]:
         """What to ask a node before trusting it with this deployment."""
@@ -117,13 +125,14 @@ class Deployment:
             *(("eth_getCode", (found.address, "latest")) for found in self.contracts.values()),
         ]
 
-    def check_answers(self, where: str, chain_id: int, codes: Sequence[object]) -> None:
+    def check_answers(self, where: str, chain_id: int, codes: Sequence[object], together: bool = True) -> None:
         """Judges the answers to `check_calls`; raises as `check` does.
 
         Args:
             where: What errors call the node.
             chain_id: The chain it serves.
             codes: Code at the contracts' addresses.
+            together: As of `check`.
         """
         if chain_id != self.chain_id:
             raise WrongNetwork(
@@ -135,6 +144,14 @@ class Deployment:
             raise MissingDeployment(
                 f"The chain has no code at the address of {', '.join(empty)}: the deployment on {self.network} is "
                 "not on this node (a restarted local chain forgets it; deploy again)."
+            )
+        at = {name: found.address for name, found in self.contracts.items()}
+        strange = stranger(at, dict(zip(at, map(str, codes), strict=True))) if together else None
+        if strange is not None:
+            one, other = strange
+            raise MissingDeployment(
+                f"{one} at {at[one]} was not built for {other} at {at[other]}: the contracts on {self.network} are not "
+                "of one deployment. Take the addresses.json that its deployer wrote."
             )
         for name, deployed in self.contracts.items():
             if deployed.abi_sha256 and abis.load(deployed.contract).sha256 != deployed.abi_sha256:
@@ -163,6 +180,7 @@ def parse(content: Any, where: str) -> Deployment:
                     tuple(m.get("feeds", ())),
                     str(m.get("backstop", "")),
                     str(m.get("maker", "")),
+                    str(m.get("currency", "")),
                 )
                 for name, m in content.get("markets", {}).items()
             },

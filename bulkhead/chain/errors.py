@@ -70,5 +70,9 @@ class TransactionLost(BulkheadError):
     """A transaction was sent and has no receipt within the time allowed."""
 
 
+class TransactionReplaced(TransactionLost):
+    """Another transaction of the same account was mined at its nonce: this one never will be."""
+
+
 class BadInput(BulkheadError):
     """A value the user gave cannot be used."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from bulkhead.chain.errors import BadInput
 
@@ -55,3 +58,49 @@ def parse_json(text: str, where: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{where} is not JSON: {error}.") from None
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """Content of a TOML file.
+
+    Raises:
+        BadInput: There is none, or it is something else.
+    """
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path} is not TOML: {error}.") from None
+
+
+def first_fault(error: ValidationError, count_from: int = 0) -> tuple[str, str, bool]:
+    """(where, what, whether there is no such setting) of the first thing that a model refused.
+
+    Args:
+        error: What the model said.
+        count_from: Number of the first entry of a list.
+    """
+    first = error.errors()[0]
+    where = ".".join(str(part + count_from if isinstance(part, int) else part) for part in first["loc"])
+    said = first["msg"].removeprefix("Value error, ").removesuffix(".")
+    return where, said, first["type"] == "extra_forbidden"
+
+
+def write_whole(path: Path, text: str, mode: int = 0o666) -> None:
+    """Writes a file at once or not at all: one that is read by others is never half of what it is to be.
+
+    Args:
+        path: The file.
+        text: Its content.
+        mode: Who may read and write it, less what the system takes away.
+
+    Raises:
+        BadInput: A sentence that names the file.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.touch(mode=mode)
+        part.write_text(text)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -16,184 +16,36 @@ from eth_utils import is_checksum_address, to_checksum_address
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.files import is_file, read_text
+from bulkhead.chain.input_types import (
+    PULL_FORMS,
+    TIMELOCK_SECONDS,
+    AnyFeed,
+    Inputs,
+    MakerInputs,
+    MarketInputs,
+    MockFeed,
+    MockToken,
+    PullFeed,
+    TimelockInputs,
+)
+from bulkhead.chain.listing import CoinUnits
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.feed_word import FeedKind
 
+__all__ = [
+    "Inputs",
+    "MakerInputs",
+    "MarketInputs",
+    "MockFeed",
+    "MockToken",
+    "PullFeed",
+    "TimelockInputs",
+    "load",
+    "parse",
+]
+
 #: How a feed keeps its past, by name.
 KINDS = {"rounds": FeedKind.HISTORY, "recorder": FeedKind.RECORDER, "brought": FeedKind.BROUGHT}
-
-
-@dataclass(frozen=True)
-class MockToken:
-    """A test token to create.
-
-    Attributes:
-        name: Its name.
-        symbol: Its symbol.
-        decimals: 6 to 18.
-    """
-
-    name: str
-    symbol: str
-    decimals: int
-
-
-@dataclass(frozen=True)
-class MockFeed:
-    """A test feed to create.
-
-    Attributes:
-        decimals: Of its answers.
-        price: First answer.
-    """
-
-    decimals: int
-    price: Decimal
-
-    @property
-    def answer(self) -> int:
-        """First answer [feed decimals]."""
-        return int(self.price * 10**self.decimals)
-
-
-#: Whose part of brought prices can be played on a local chain.
-PULL_FORMS = ("pyth", "redstone")
-
-
-@dataclass(frozen=True)
-class PullFeed:
-    """A test feed of brought prices to create: an adapter, and on its other side a test Pyth or local signers.
-
-    Attributes:
-        form: One of `PULL_FORMS`.
-        price: First spot.
-    """
-
-    form: str
-    price: Decimal
-
-    @property
-    def answer(self) -> int:
-        """First spot [1e-8]."""
-        return int(self.price * 10**8)
-
-
-@dataclass(frozen=True)
-class MakerInputs:
-    """A maker vault to create beside a market.
-
-    Attributes:
-        owner: Who sets its bounds afterwards, None for the deployer.
-        quoter: Key that signs its quotes, None for nobody yet.
-        edge_bps: Least distance of a quote from mark, of notional.
-        quote_seconds: Longest life of a quote.
-        max_contracts: Most contracts of one order, over its legs [1e-6].
-        cap: Most that deposits may bring the assets to [native].
-        max_deficit: Largest recorded deficit of a cell at which a quote may be filled [wad].
-    """
-
-    owner: str | None
-    quoter: str | None
-    edge_bps: int
-    quote_seconds: int
-    max_contracts: int
-    cap: int
-    max_deficit: int = 0
-
-
-#: Delay of a timelock [seconds]: default, least and greatest, as `contracts/governance/Timelock.vy` bounds it.
-TIMELOCK_SECONDS = (8 * 86_400, 8 * 86_400, 30 * 86_400)
-
-
-@dataclass(frozen=True)
-class TimelockInputs:
-    """A timelock that is to own the parameters.
-
-    Attributes:
-        proposers: Accounts that schedule, cancel and execute.
-        delay_seconds: Between a proposal and its execution.
-    """
-
-    proposers: tuple[str, ...]
-    delay_seconds: int
-
-
-AnyFeed = str | MockFeed | PullFeed
-
-
-@dataclass(frozen=True)
-class MarketInputs:
-    """One market.
-
-    Attributes:
-        symbol: Name of the underlying.
-        index: Index on chain.
-        token: Name of its token in `Inputs.tokens`.
-        primary: Feed.
-        fallback: Second feed, None where there is none.
-        sequencer: Uptime feed of a roll-up, None where there is none.
-        kinds: How primary and fallback keep their past (risk/words, FeedKind).
-        heartbeats: Of primary and fallback [seconds].
-        lot: Step of quantities [1e-6 contracts].
-        parameters: Everything RiskParameters bounds.
-        maker: Its maker vault, None for none.
-    """
-
-    symbol: str
-    index: int
-    token: str
-    primary: str | MockFeed | PullFeed
-    fallback: str | MockFeed | PullFeed | None = None
-    sequencer: str | MockFeed | PullFeed | None = None
-    kinds: tuple[int, int] = (0, 0)
-    heartbeats: tuple[int, int] = (3600, 0)
-    lot: int = 10_000
-    parameters: ParameterSet = field(default_factory=ParameterSet)
-    maker: MakerInputs | None = None
-
-    @property
-    def feeds(self) -> tuple[AnyFeed | None, AnyFeed | None, AnyFeed | None]:
-        """Primary, fallback, sequencer."""
-        return self.primary, self.fallback, self.sequencer
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """One deployment.
-
-    Attributes:
-        network: Name, and folder under deployments/.
-        chain_id: Chain that it is for.
-        owner: Account that may change parameters, None for the deployer or the timelock.
-        guardian: Account that may pause opening, None for the deployer.
-        tokens: Quote tokens by name.
-        markets: Markets in the order of listing.
-        timelock: Timelock to create as the owner, None for none.
-    """
-
-    network: str
-    chain_id: int
-    owner: str | None
-    guardian: str | None
-    tokens: Mapping[str, str | MockToken]
-    markets: tuple[MarketInputs, ...]
-    timelock: TimelockInputs | None = None
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """Everything that must have code already, by what it is."""
-        found = {f"token {name}": token for name, token in self.tokens.items() if isinstance(token, str)}
-        for market in self.markets:
-            for role, feed in zip(("primary", "fallback", "sequencer"), market.feeds, strict=True):
-                if isinstance(feed, str):
-                    found[f"{role} feed of {market.symbol}"] = feed
-        return found
-
-    @property
-    def needs_mocks(self) -> bool:
-        """Whether test contracts would be created."""
-        things = [*self.tokens.values(), *(feed for market in self.markets for feed in market.feeds)]
-        return any(isinstance(thing, MockToken | MockFeed | PullFeed) for thing in things)
 
 
 def load(path: Path) -> Inputs:
@@ -225,7 +77,9 @@ def parse(content: Any, where: str) -> Inputs:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", network):
         raise BadInput(f"{where}: network {network!r} is not a name in lower case.")
     tokens = {name: _token(at, value) for name, at, value in top.entry("tokens").items()}
-    markets = tuple(_market(name, at, value, tokens) for name, at, value in top.entry("markets").items())
+    markets: tuple[MarketInputs, ...] = ()
+    for name, at, value in top.entry("markets").items():
+        markets = (*markets, _market(name, at, value, tokens, markets))
     if len({market.index for market in markets}) != len(markets):
         raise BadInput(f"{where}: two markets have the same index.")
     timelock = None if top.content.get("timelock") is None else _timelock(top.entry("timelock"))
@@ -357,21 +211,111 @@ def _timelock(entry: _Entry) -> TimelockInputs:
     return TimelockInputs(tuple(_address(entry.where, "proposer", value) for value in proposers), delay)
 
 
-def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | MockToken]) -> MarketInputs:
-    entry = _Entry(where, value)
-    entry.only("index", "token", "lot", "feeds", "kinds", "heartbeats", "parameters", "maker")
-    token = str(entry.get("token"))
-    if token not in tokens:
-        raise BadInput(f"{where}: token {token!r} is not among the tokens.")
+#: What a market counts in, by name.
+LINEAR, INVERSE = "linear", "inverse"
+#: Digits of a unit at most: its millionth is a wad; and native units that it has at least, as powers of ten.
+MOST_DIGITS, UNIT_DIGITS = 12, 3
+
+
+def _units(entry: _Entry, token: str | MockToken) -> CoinUnits | None:
+    """What an inverse market counts in; None for a linear one."""
+    kind = entry.content.get("kind", LINEAR)
+    if kind not in (LINEAR, INVERSE):
+        raise BadInput(f"{entry.where}: kind {kind!r} is none of {LINEAR}, {INVERSE}.")
+    if kind == LINEAR:
+        for key in ("unit", "decimals"):
+            if key in entry.content:
+                raise BadInput(f"{entry.where}: {key} belongs to an inverse market; a linear one counts quote.")
+        return None
+    known = token.decimals if isinstance(token, MockToken) else None
+    decimals = entry.number("decimals", known)
+    if known is not None and decimals != known:
+        raise BadInput(f"{entry.where}: decimals {decimals} are stated, and {entry.get('token')} has {known}.")
+    if not 6 <= decimals <= 18:
+        raise BadInput(f"{entry.where}: decimals {decimals} are not within 6 and 18.")
+    return CoinUnits(decimals, _digits(entry, decimals))
+
+
+def _digits(entry: _Entry, decimals: int) -> int:
+    """Digits of a unit: it is 10^-digits of a coin."""
+    told = entry.get("unit")
+    try:
+        unit = Decimal(str(told))
+    except InvalidOperation:
+        raise BadInput(f"{entry.where}: unit {told!r} is not a number.") from None
+    if not unit.is_finite() or unit <= 0:
+        raise BadInput(
+            f"{entry.where}: unit is {told}: it is a part of a coin above 0, the power of ten nearest to 1 quote, as "
+            "0.001 of ETH."
+        )
+    digits = -unit.adjusted()
+    if digits < 0 or unit != Decimal(1).scaleb(-digits):
+        raise BadInput(f"{entry.where}: unit {told} is not a power of ten up to 1, such as 0.001.")
+    most = min(decimals - UNIT_DIGITS, MOST_DIGITS)
+    if digits > most:
+        raise BadInput(
+            f"{entry.where}: unit {told} is finer than {Decimal(1).scaleb(-most):f}, the least of a token with "
+            f"{decimals} decimals: 1,000 of its smallest amounts."
+        )
+    return digits
+
+
+@dataclass(frozen=True)
+class _Feeds:
+    """Where prices come from, and how: see `MarketInputs`."""
+
+    primary: AnyFeed
+    fallback: AnyFeed | None
+    sequencer: AnyFeed | None
+    kinds: tuple[int, int]
+    heartbeats: tuple[int, int]
+    feeds_of: str = ""
+
+
+def _feeds(entry: _Entry, earlier: tuple[MarketInputs, ...]) -> _Feeds:
+    """Feeds of a market: its own, or those of an earlier one."""
     feeds = entry.entry("feeds")
+    if "of" in feeds.content:
+        feeds.only("of")
+        for key in ("kinds", "heartbeats"):
+            if key in entry.content:
+                raise BadInput(f"{entry.where}: {key} are those of the market whose feeds it takes.")
+        for one in earlier:
+            if one.symbol == feeds.content["of"]:
+                return _Feeds(
+                    one.primary, one.fallback, one.sequencer, one.kinds, one.heartbeats, one.feeds_of or one.symbol
+                )
+        raise BadInput(f"{feeds.where}: of {feeds.content['of']!r} is no market above this one.")
     feeds.only("primary", "fallback", "sequencer")
     primary, fallback, sequencer = (_feed(feeds, role) for role in ("primary", "fallback", "sequencer"))
     if primary is None:
         raise BadInput(f"{feeds.where}: primary is missing.")
-    kinds = _Entry(f"{where}, kinds", entry.content.get("kinds") or {})
+    kinds = _Entry(f"{entry.where}, kinds", entry.content.get("kinds") or {})
     kinds.only("primary", "fallback")
     heartbeats = entry.entry("heartbeats")
     heartbeats.only("primary", "fallback")
+    return _Feeds(
+        primary, fallback, sequencer,
+        (_kind(kinds, "primary", primary), _kind(kinds, "fallback", fallback)),
+        (heartbeats.number("primary"), heartbeats.number("fallback") if fallback is not None else 0),
+    )  # fmt: skip
+
+
+def _market(
+    symbol: str,
+    where: str,
+    value: Any,
+    tokens: Mapping[str, str | MockToken],
+    earlier: tuple[MarketInputs, ...],
+) -> MarketInputs:
+    entry = _Entry(where, value)
+    entry.only(
+        "index", "token", "kind", "unit", "decimals", "lot", "feeds", "kinds", "heartbeats", "parameters", "maker"
+    )
+    token = str(entry.get("token"))
+    if token not in tokens:
+        raise BadInput(f"{where}: token {token!r} is not among the tokens.")
+    feeds = _feeds(entry, earlier)
     changes = _Entry(f"{where}, parameters", entry.content.get("parameters") or {})
     try:
         parameters = ParameterSet.default(**{name: changes.number(name) for name in changes.content})
@@ -380,16 +324,21 @@ def _market(symbol: str, where: str, value: Any, tokens: Mapping[str, str | Mock
     index = entry.number("index")
     if not 0 <= index < 65536:
         raise BadInput(f"{where}: index {index} is not below 65536.")
+    units, lot = _units(entry, tokens[token]), entry.number("lot", 10_000)
+    if units is not None and parameters.values["tick"] * lot % 10**8:
+        raise BadInput(f"{where}: tick times lot is no multiple of 0.000001 quote, so CASH could not cover a put.")
     return MarketInputs(
         symbol=symbol,
         index=index,
         token=token,
-        primary=primary,
-        fallback=fallback,
-        sequencer=sequencer,
-        kinds=(_kind(kinds, "primary", primary), _kind(kinds, "fallback", fallback)),
-        heartbeats=(heartbeats.number("primary"), heartbeats.number("fallback") if fallback is not None else 0),
-        lot=entry.number("lot", 10_000),
+        primary=feeds.primary,
+        fallback=feeds.fallback,
+        sequencer=feeds.sequencer,
+        kinds=feeds.kinds,
+        heartbeats=feeds.heartbeats,
+        lot=lot,
+        units=units,
+        feeds_of=feeds.feeds_of,
         parameters=parameters,
         maker=None if entry.content.get("maker") is None else _maker(entry.entry("maker")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import read, read_each
 from bulkhead.chain.errors import BulkheadError, UnknownVault
-from bulkhead.chain.words import Model, legs_of
-from bulkhead.risk.words import Leg, Snapshot
+from bulkhead.chain.words import Model, legs_of, open_parts
+from bulkhead.risk.words import LINEAR, Leg, Snapshot, Units
 
 #: Vaults in one call; the Lens takes 200, small calls fit every node's gas cap.
 CHUNK = 50
@@ -25,7 +25,7 @@ FLAGGED, MARKED, DEBT, CLAIM, MARGIN_CALL, LIQUIDATABLE, COVERED, NO_PRICE, NOT_
 
 @dataclass(frozen=True)
 class VaultView:
-    """One vault at one block; wad unless native tokens are meant.
+    """One vault at one block; wad of its market's token unless native tokens are meant.
 
     Attributes:
         vault_id: Its id.
@@ -38,7 +38,7 @@ class VaultView:
         balance: Tokens there [native].
         status: Bits above.
         flagged_at: Stamp of the flag or its last set-back.
-        deposit: Its full liquidation deposit [1e-6 quote].
+        deposit: Its full liquidation deposit [1e-6 of the market's unit].
         collateral: C.
         value: v.
         equity: E.
@@ -51,6 +51,7 @@ class VaultView:
         legs: Its legs.
         deficit: D_cell: recorded deficits of its cell.
         at_risk: Most that these can cost its value, after what insurance still has for the cell.
+        units: What its market counts in.
     """
 
     vault_id: int
@@ -76,6 +77,7 @@ class VaultView:
     legs: tuple[Leg, ...]
     deficit: int = 0
     at_risk: int = 0
+    units: Units = LINEAR
 
     @property
     def cell(self) -> Cell:
@@ -121,7 +123,7 @@ class VaultView:
     def missing_deposit(self) -> int:
         """What the liquidation deposit would lack after the tip for ending the flag [wad]."""
         flag, end = self.deposit * 50 // 100, self.deposit * 30 // 100
-        return (flag + end) * 10**12 if self.flagged else 0
+        return self.units.micro(flag + end) if self.flagged else 0
 
     @property
     def clearable(self) -> bool:
@@ -165,9 +167,10 @@ class CellView:
         insurance: The market's insurance [native].
         decimals: Decimals of the token.
         lot: Step of quantities [1e-6 contracts].
-        open_interest: Of the market [1e-6 contracts].
+        open_interest: Of the market [1e-6 contracts]; an inverse market's CASH [1e-6 quote] stands 128 bits up.
         deficit: D_cell: recorded deficits of the cell [wad].
         insured: What the cell's cap leaves of the insurance [wad].
+        units: What the market counts in.
     """
 
     cell: Cell
@@ -182,6 +185,7 @@ class CellView:
     open_interest: int
     deficit: int = 0
     insured: int = 0
+    units: Units = LINEAR
 
     @property
     def active(self) -> bool:
@@ -189,19 +193,33 @@ class CellView:
         return self.snapshot.is_active
 
     @property
+    def open_contracts(self) -> int:
+        """Open options and delta legs of the market [1e-6 contracts], CASH of an inverse one at 1/F."""
+        options, quote = open_parts(self.open_interest)
+        forward = self.snapshot.settling()[1]
+        if not self.units.inverse or not forward:
+            return options
+        return options + quote * 10**18 // forward
+
+    @property
     def native(self) -> int:
         """Wad in one native unit."""
         return int(10 ** (18 - self.decimals))
 
 
-def vault_view(state: Mapping[str, Any]) -> VaultView | UnknownVault:
-    """A vault of `Lens.vaults` or `Lens.preview`, or the exception that says there is none."""
+def vault_view(state: Mapping[str, Any], units: Callable[[int], Units]) -> VaultView | UnknownVault:
+    """A vault of `Lens.vaults` or `Lens.preview`, or the exception that says there is none.
+
+    Args:
+        state: What the Lens says.
+        units: Tells what a market counts in, by its index.
+    """
     if int(state["owner"], 16) == 0:
         return UnknownVault(f"There is no vault {state['vault_id']}.")
-    return described(state)
+    return described(state, units(int(state["market"])))
 
 
-def described(state: Mapping[str, Any]) -> VaultView:
+def described(state: Mapping[str, Any], units: Units) -> VaultView:
     """What the Lens says of a vault, also of one still to be opened (id 0, owner zero)."""
     return VaultView(
         vault_id=state["vault_id"],
@@ -227,6 +245,7 @@ def described(state: Mapping[str, Any]) -> VaultView:
         legs=legs_of(state["legs"]),
         deficit=state["deficit"],
         at_risk=state["at_risk"],
+        units=units,
     )
 
 
@@ -244,16 +263,16 @@ def read_vaults(chain: Connection, ids: Sequence[int], block: int | str = "lates
         if isinstance(reply, BulkheadError):
             again.extend(chunk)
             continue
-        found.update({int(state["vault_id"]): vault_view(state) for state in reply})
+        found.update({int(state["vault_id"]): vault_view(state, chain.units) for state in reply})
     if again:
         singles = read_each(chain.rpc, [lens.query("vaults", [i]) for i in again], block)
         for vault_id, reply in zip(again, singles, strict=True):
-            found[vault_id] = reply if isinstance(reply, BulkheadError) else vault_view(reply[0])
+            found[vault_id] = reply if isinstance(reply, BulkheadError) else vault_view(reply[0], chain.units)
     return [found[i] for i in ids]
 
 
-def cell_view(cell: Cell, state: Mapping[str, Any]) -> CellView:
-    """A cell of `Lens.market`."""
+def cell_view(cell: Cell, state: Mapping[str, Any], units: Units) -> CellView:
+    """A cell of `Lens.market`, of a market that counts in some units."""
     return CellView(
         cell=cell,
         snapshot=Snapshot(**state["snapshot"]),
@@ -267,6 +286,7 @@ def cell_view(cell: Cell, state: Mapping[str, Any]) -> CellView:
         open_interest=state["open_interest"],
         deficit=state["deficit"],
         insured=state["insured"],
+        units=units,
     )
 
 
@@ -274,4 +294,4 @@ def read_cells(chain: Connection, cells: Iterable[Cell], block: int | str = "lat
     """Cells by (market, expiry), in one post."""
     wanted = sorted(set(cells))
     replies = read(chain.rpc, [chain["Lens"].query("market", *cell) for cell in wanted], block)
-    return {cell: cell_view(cell, reply) for cell, reply in zip(wanted, replies, strict=True)}
+    return {cell: cell_view(cell, reply, chain.units(cell[0])) for cell, reply in zip(wanted, replies, strict=True)}

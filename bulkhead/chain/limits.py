@@ -126,3 +126,15 @@ class NodeLimits:
         if self.gap:
             self._not_before = time.monotonic() + wait + self.gap
         return wait
+
+
+_ENDPOINTS: dict[str, NodeLimits] = {}
+
+
+def limits_of(endpoint: str) -> NodeLimits:
+    """What is known about an endpoint: whoever in this process asks it next need not be refused again.
+
+    Args:
+        endpoint: Its URL, or another name of it.
+    """
+    return _ENDPOINTS.setdefault(endpoint, NodeLimits())

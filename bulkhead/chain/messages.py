@@ -7,7 +7,7 @@ from typing import Any
 
 from bulkhead.chain import reasons, revert_data
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
-from bulkhead.chain.wording import Meaning, meaning
+from bulkhead.chain.node_errors import Meaning, meaning
 
 Call = tuple[str, Sequence[object]]
 

@@ -29,7 +29,10 @@ class NodeSender(Sender):
         """Address of the account."""
         return self._address
 
-    def _broadcast(self, parts: dict[str, Any]) -> str:
+    def _next_nonce(self) -> int:
+        return 0  # not ours to count
+
+    def _broadcast(self, parts: dict[str, Any], nonce: int) -> str:
         plan: dict[str, Any] = {
             name: to_hex(value) if isinstance(value, int) else value for name, value in parts.items()
         }

@@ -31,7 +31,8 @@ def markdown() -> str:
         "target, and `advance(market, name)`, which anyone may call, goes there by a hundredth of the number an hour",
         "(10 bp an hour for the rate), never while the market's price is unusable. What a change of `sigma_floor_bps`",
         "or of a half-life does goes through sigma's own ramp.",
-        "The guardian can only pause opening, at most 14 days (UTC) in any 28, in parts.",
+        "The guardian can pause opening, at most 14 days (UTC) in any 28, in parts, and stop the vol surface;",
+        "nothing else.",
         "A market is retired by setting `oi_cap` to 1 and letting what is open expire.",
     ]
     for word, readers in WORDS:

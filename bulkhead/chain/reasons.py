@@ -131,13 +131,13 @@ SENTENCES: dict[str, str] = {
     "leg/strike-kind": "Options have a strike, futures and cash have none.",
     "leg/strike-range": "The strike is out of range.",
     "leg/unknown-kind": "There is no such kind of leg; there are call, put, future and cash.",
-    "leg/wrong-cell": "A leg belongs to another market or expiry than the rest.",
     "leg/zero-quantity": "A leg has no quantity.",
     # Lens
     "lens/insufficient-balance": "The vault would hold less than nothing after that.",
     "lens/no-price": "There is no price to look from, or the vault's expiry has passed.",
     "lens/not-greeks": "Only the margin of a GREEKS vault is a sum of terms.",
     "lens/too-many-legs": "A vault holds at most 16 legs.",
+    "lens/unknown-model": "There is no such margin model: 0 is ES, 1 GREEKS, 2 STATIC.",
     "lens/wrong-cell": "The vault holds legs of another expiry.",
     "lens/no-answer": "A contract refused without a word, as arithmetic beyond its range does.",
     # TradeLimits
@@ -206,6 +206,7 @@ SENTENCES: dict[str, str] = {
     # MakerVault and QuoteBoard
     "board/one-signature-each": "Every order on the board needs its signature.",
     "maker/above-cap": "The maker vault takes no more deposits than its cap.",
+    "maker/claim-open": "The desk's claim may still be paid; it ends 30 days after the expiry at the latest.",
     "maker/not-a-desk": "That vault is not a desk of the maker.",
     "maker/not-authorized": "Only the maker vault's owner, or its quoter for some things, may do that.",
     "maker/not-liquid": "The maker's tokens stand behind its open positions; less can be redeemed now.",

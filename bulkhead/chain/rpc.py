@@ -10,15 +10,15 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 import httpx
 
+from bulkhead.chain.closing import Closing
 from bulkhead.chain.errors import BulkheadError, NodeTimeout, NodeUnavailable
-from bulkhead.chain.exchange import Post, Reply, exchange, seconds_of
-from bulkhead.chain.limits import NodeLimits
+from bulkhead.chain.limits import NodeLimits, limits_of
 from bulkhead.chain.messages import Call, block_tag, call_of, to_bytes, to_hex, to_int
+from bulkhead.chain.rpc_batching import Post, Reply, exchange, seconds_of
 from bulkhead.progress import doing
 
 __all__ = ["Call", "Rpc", "block_tag", "call_of", "to_bytes", "to_hex", "to_int"]
@@ -27,7 +27,7 @@ __all__ = ["Call", "Rpc", "block_tag", "call_of", "to_bytes", "to_hex", "to_int"
 TRIES, LONGEST_WAIT = 5, 30.0
 
 
-class Rpc:
+class Rpc(Closing):
     """A client of one node. Not safe for several threads at once.
 
     Attributes:
@@ -38,25 +38,23 @@ class Rpc:
 
     def __init__(self, url: str, timeout_seconds: float = 20.0, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
+        self._options: dict[str, Any] = {"timeout_seconds": timeout_seconds, "transport": transport}
         self.posts = 0
-        self.limits = NodeLimits()
+        # a transport of its own need not lead to that address
+        self.limits = limits_of(url) if transport is None else NodeLimits()
         self._ids = itertools.count(1)
         self._chain_id: int | None = None
         # the certificates of the world take 30 ms to read, and a node next door needs none
         verify = not url.startswith("http://")
         self._http = httpx.Client(timeout=timeout_seconds, transport=transport, trust_env=False, verify=verify)
 
-    def __enter__(self) -> Rpc:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Closes the connection."""
         self._http.close()
+
+    def beside(self) -> Rpc:
+        """Another connection to the same node, for another thread."""
+        return Rpc(self.url, **self._options)
 
     # --- transport --------------------------------------------------------------------------------------------
 

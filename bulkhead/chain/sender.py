@@ -1,9 +1,13 @@
-"""Transactions of one account: it alone knows its nonce, simulates first, signs EIP-1559 and waits for receipts."""
+"""Transactions of one account: it alone knows its nonce, simulates first, signs and waits for receipts."""
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from eth_account import Account
@@ -11,15 +15,31 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import to_checksum_address
 
 from bulkhead.chain.contract import Contract, Log, decode_logs
-from bulkhead.chain.errors import BadInput, BulkheadError, NoFunds, Reverted, RpcError, TransactionLost
+from bulkhead.chain.errors import (
+    BadInput,
+    BulkheadError,
+    NoFunds,
+    Reverted,
+    RpcError,
+    TransactionLost,
+    TransactionReplaced,
+)
+from bulkhead.chain.node_errors import SEND, Meaning, least_tip, meaning, meaning_of
 from bulkhead.chain.rpc import Rpc, call_of, to_hex, to_int
-from bulkhead.chain.wording import SEND, Meaning, least_tip, meaning, meaning_of
 from bulkhead.progress import doing
 
 #: Head room on the node's gas estimate: state may move between estimate and inclusion.
 GAS_SHARE = 1.3
-#: What a node suggests as a tip counts between these [wei]: chains ask for nothing, or for 25 gwei and more.
-TIP_FLOOR, TIP_CAP = 0, 100 * 10**9
+GWEI = 10**9
+#: Gas limits of transactions that are alike differ by less than this.
+DIFFERENT_GAS = 2**14
+#: How often a transaction whose nonces others use is sent at most.
+MOST_TRIES = 100
+#: Seconds between looks for a receipt, and how often a transaction that others replaced is sent again at most.
+SLOWEST_LOOK, MOST_REPLACED = 0.25, 20
+#: For so long a nonce may be used up by a transaction whose receipt the node does not have yet [seconds]: hosts ask one
+#: machine for the one and another for the other, and what was taken for replaced would be sent twice.
+RECEIPTS_LAG = 3.0
 #: Part of a transaction that tells what is paid per gas.
 Fees = dict[str, int]
 
@@ -48,6 +68,41 @@ class Receipt:
         return decode_logs(self.raw_logs, contracts)
 
 
+@dataclass(frozen=True)
+class Tips:
+    """What a node's suggestion of a tip counts for: chains ask for nothing, or for 25 gwei and more.
+
+    Attributes:
+        floor: Least priority fee per gas [wei].
+        cap: Most that the suggestion counts for [wei].
+    """
+
+    floor: int = 0
+    cap: int = 100 * GWEI
+
+    @classmethod
+    def of_environment(cls, variables: Mapping[str, str]) -> Tips:
+        """As the variables BULKHEAD_TIP_FLOOR_GWEI and BULKHEAD_TIP_CAP_GWEI say.
+
+        Raises:
+            BadInput: One of them is no number of gwei, or the floor is above the cap.
+        """
+        said = {"floor": cls.floor, "cap": cls.cap}
+        for field_, name in (("floor", "BULKHEAD_TIP_FLOOR_GWEI"), ("cap", "BULKHEAD_TIP_CAP_GWEI")):
+            text = variables.get(name)
+            try:
+                said[field_] = int(Decimal(text) * GWEI) if text else said[field_]
+            except (ArithmeticError, ValueError):
+                raise BadInput(f"{name} is {text!r} and has to be a number of gwei.") from None
+        if not 0 <= said["floor"] <= said["cap"]:
+            raise BadInput("BULKHEAD_TIP_FLOOR_GWEI is at least 0 and not above BULKHEAD_TIP_CAP_GWEI.")
+        return cls(**said)
+
+    def within(self, suggested: int) -> int:
+        """A suggestion between floor and cap."""
+        return max(min(suggested, self.cap), self.floor)
+
+
 def account_from_key(key: str) -> LocalAccount:
     """Account of a private key."""
     try:
@@ -66,8 +121,7 @@ class Sender:
         rpc: Rpc,
         account: LocalAccount | None,
         wait_seconds: float = 60.0,
-        tip_floor: int = TIP_FLOOR,
-        tip_cap: int = TIP_CAP,
+        tips: Tips | None = None,
     ) -> None:
         """Sends through a node.
 
@@ -75,14 +129,15 @@ class Sender:
             rpc: The node.
             account: Who signs; None where somebody else does (`NodeSender`).
             wait_seconds: How long a receipt is waited for.
-            tip_floor: Least priority fee per gas [wei].
-            tip_cap: Most that the node's suggestion counts for [wei].
+            tips: What the node's suggestion of a tip counts for.
         """
         self.rpc = rpc
         self.account = account
         self.wait_seconds = wait_seconds
-        self.tip_floor, self.tip_cap = tip_floor, tip_cap
+        self.tips = tips or Tips()
         self._nonce: int | None = None
+        self._refuses_types = False
+        self._sent: tuple[str, int] | None = None  # the last transaction, and its nonce
 
     @property
     def address(self) -> str:
@@ -133,7 +188,9 @@ class Sender:
             if isinstance(answer, BulkheadError):
                 raise self._funds(answer) from answer
         limit = int(to_int(rest[0]) * GAS_SHARE) if gas is None else gas
-        limit = min(limit, to_int(header["gasLimit"]))
+        # two processes of one key that do the same at the same nonce do not make one transaction, of which each takes
+        # the receipt for its own
+        limit = min(limit + secrets.randbelow(DIFFERENT_GAS), to_int(header["gasLimit"]))
         fees = self._fees(header, tip, price)
         most = limit * max(fees.values()) + value
         if to_int(coins) < most:
@@ -143,16 +200,31 @@ class Sender:
         parts = {"chainId": self.rpc.chain_id, "gas": limit, "value": value, "data": data, **fees}
         if to is not None:
             parts["to"] = to_checksum_address(to)
-        try:
-            return self._broadcast(parts)
-        except RpcError as error:
-            better = self._answer_to(error, parts)
-            if better is None:
-                raise self._funds(error) from error
+        return self._deliver(parts)
+
+    def _deliver(self, parts: dict[str, Any]) -> str:
+        """Sends, and answers what a node refuses: too low a tip by a better one, a nonce by the next that is free.
+
+        Somebody else with this key may be faster more than once; that the same nonce is refused twice is no such thing.
+        """
+        tries: Counter[int] = Counter()
+        is_raised = False
+        while True:
+            nonce = self._next_nonce()
+            tries[nonce] += 1
             try:
-                return self._broadcast(better)
-            except RpcError as again:
-                raise self._funds(again) from again
+                return self._broadcast(parts, nonce)
+            except RpcError as error:
+                if meaning_of(error) in (Meaning.USED, Meaning.OCCUPIED):
+                    if tries[self._next_nonce()] < 2 and tries.total() < MOST_TRIES:
+                        continue
+                elif meaning_of(error) is Meaning.TYPED and "gasPrice" not in parts:
+                    parts, self._refuses_types = self._plain(parts), True
+                    continue
+                elif not is_raised and (better := self._better_tip(error, parts)) is not None:
+                    parts, is_raised = better, True
+                    continue
+                raise self._funds(error) from error
 
     def _fees(self, header: dict[str, Any], tip: Any, price: Any) -> Fees:
         """What to pay per gas [wei]: by EIP-1559, or a plain price where blocks have no base fee.
@@ -162,31 +234,38 @@ class Sender:
             tip: The node's suggestion, or why there is none.
             price: The node's gas price, or why there is none.
         """
-        if "baseFeePerGas" not in header:
+        if header.get("baseFeePerGas") is None or self._refuses_types:
             if isinstance(price, BulkheadError):
                 raise price
-            return {"gasPrice": max(to_int(price), self.tip_floor)}
+            return self._plain_price(price)
         base = to_int(header["baseFeePerGas"])
         if isinstance(tip, BulkheadError):
             # no suggestion: what gas costs beyond the base fee
             tip = 0 if isinstance(price, BulkheadError) else max(to_int(price) - base, 0)
         else:
             tip = to_int(tip)
-        return self._priced(base, max(min(tip, self.tip_cap), self.tip_floor))
+        return self._priced(base, self.tips.within(tip))
+
+    def _plain_price(self, price: Any) -> Fees:
+        return {"gasPrice": max(to_int(price), self.tips.floor)}
+
+    def _plain(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """The same transaction for a chain that takes none with EIP-1559's fees, whatever its blocks say."""
+        rest = {name: value for name, value in parts.items() if not name.startswith("max")}
+        return {**rest, **self._plain_price(self.rpc.call("eth_gasPrice"))}
 
     @staticmethod
     def _priced(base: int, tip: int) -> Fees:
         return {"maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
 
-    def _broadcast(self, parts: dict[str, Any]) -> str:
-        """Signs at the next nonce and sends; returns the hash.
+    def _broadcast(self, parts: dict[str, Any], nonce: int) -> str:
+        """Signs at a nonce and sends; returns the hash.
 
         Raises:
             RpcError: The node refused it.
             NodeUnavailable: It may or may not have it.
         """
         assert self.account is not None
-        nonce = self._next_nonce()
         typed = {} if "gasPrice" in parts else {"type": 2}
         signed = self.account.sign_transaction({**parts, **typed, "nonce": nonce})
         try:
@@ -196,22 +275,24 @@ class Sender:
             self.forget_nonce()
             if meaning_of(error) is not Meaning.KNOWN:
                 raise
-            return "0x" + bytes(signed.hash).hex()
+            known = "0x" + bytes(signed.hash).hex()
+            self._sent = known, nonce
+            return known
         except Exception:
             self.forget_nonce()
             raise
-        self._nonce = nonce + 1
+        self._nonce, self._sent = nonce + 1, (sent, nonce)
         return sent
 
-    def _answer_to(self, error: RpcError, parts: dict[str, Any]) -> dict[str, Any] | None:
-        """The same transaction as a node would take it after a refusal; None when nothing helps."""
-        said = meaning_of(error)
-        if said in (Meaning.USED, Meaning.OCCUPIED):
-            # somebody else with this key was faster: the nonce is asked for again, once
-            return parts
+    def _better_tip(self, error: RpcError, parts: dict[str, Any]) -> dict[str, Any] | None:
+        """The same transaction with the tip that a node wants; None when it wants another thing, or too much."""
         wanted = least_tip(error.node_message)
-        if said is Meaning.UNDERPRICED and "maxFeePerGas" in parts and parts["maxPriorityFeePerGas"] < wanted:
-            more = min(wanted, self.tip_cap) - parts["maxPriorityFeePerGas"]
+        if (
+            meaning_of(error) is Meaning.UNDERPRICED
+            and "maxFeePerGas" in parts
+            and parts["maxPriorityFeePerGas"] < wanted
+        ):
+            more = min(wanted, self.tips.cap) - parts["maxPriorityFeePerGas"]
             if more > 0:
                 return {
                     **parts,
@@ -229,6 +310,7 @@ class Sender:
 
         Raises:
             Reverted: It was mined and reverted; the reason is asked from the node.
+            TransactionReplaced: Another of the account was mined in its place.
             TransactionLost: No receipt in time.
         """
         with doing(f"waiting for the receipt of {transaction[:10]}"):
@@ -247,7 +329,7 @@ class Sender:
 
     def _receipt(self, transaction: str) -> dict[str, Any]:
         deadline = time.monotonic() + self.wait_seconds
-        pause = 0.002
+        pause, gone_at = 0.002, 0.0
         while True:
             found = self.rpc.call("eth_getTransactionReceipt", transaction)
             if found is not None:
@@ -255,8 +337,19 @@ class Sender:
             if time.monotonic() > deadline:
                 self.forget_nonce()
                 raise TransactionLost(f"Transaction {transaction} has no receipt after {self.wait_seconds:.0f} s.")
+            if pause < SLOWEST_LOOK or not self._gone(transaction):
+                gone_at = time.monotonic()
+            elif time.monotonic() > gone_at + RECEIPTS_LAG:
+                raise TransactionReplaced(f"Another transaction of {self.address} was mined in place of {transaction}.")
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.25)
+            pause = min(pause * 1.5, SLOWEST_LOOK)
+
+    def _gone(self, transaction: str) -> bool:
+        """Whether a transaction without a receipt has a nonce that is used up and is not known any more."""
+        if self._sent is None or self._sent[0] != transaction:
+            return False
+        mined = to_int(self.rpc.call("eth_getTransactionCount", self.address, "latest"))
+        return mined > self._sent[1] and self.rpc.call("eth_getTransactionByHash", transaction) is None
 
     def _explain(self, transaction: str, block: int) -> None:
         """Runs a reverted transaction again at its block to learn the reason."""
@@ -267,7 +360,12 @@ class Sender:
         raise Reverted("", f"Transaction {transaction} was mined and reverted; run alone it would pass.")
 
     def transact(self, to: str | None, data: bytes, gas: int | None = None, value: int = 0) -> Receipt:
-        """Sends and waits."""
+        """Sends and waits; what another program with the same key replaced is sent again."""
+        for _ in range(MOST_REPLACED):
+            try:
+                return self.wait(self.send(to, data, gas, value))
+            except TransactionReplaced:
+                self.forget_nonce()
         return self.wait(self.send(to, data, gas, value))
 
     def execute(self, contract: Contract, name: str, *arguments: object, gas: int | None = None) -> Receipt:

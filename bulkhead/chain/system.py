@@ -27,6 +27,7 @@ CONTRACTS: tuple[tuple[str, str], ...] = (
     ("VolFolder", "VolFolder"),
     ("OracleAdapter", "OracleAdapter"),
     ("ExpiryPrices", "ExpiryPrices"),
+    ("CloseGate", "CloseGate"),
     ("MarginGate", "MarginGate"),
     ("Clearinghouse", "Clearinghouse"),
     ("VaultToken", "VaultToken"),
@@ -101,122 +102,60 @@ def predict(deployer: str, nonce: int) -> dict[str, str]:
     return {name: create_address(deployer, nonce + i) for i, (name, _) in enumerate(CONTRACTS)}
 
 
+#: The contracts of whose addresses each one is told, in the order of its constructor.
+TOLD_OF: dict[str, str] = {
+    "VaultTarget": "Clearinghouse",
+    "InsuranceTarget": "InsuranceFund",
+    "EsEngine": "",
+    "GreeksEngine": "EsEngine",
+    "StaticEngine": "EsEngine",
+    "InverseEsEngine": "",
+    "InverseGreeksEngine": "InverseEsEngine",
+    "InverseStaticEngine": "InverseEsEngine",
+    "RiskParameters": "Clearinghouse OracleAdapter Exchange Liquidator Settlement",
+    "FeedCheck": "",
+    "VolFolder": "",
+    "OracleAdapter": "RiskParameters VolSurface ExpiryPrices FeedCheck VolFolder",
+    "ExpiryPrices": "OracleAdapter",
+    "CloseGate": "OracleAdapter",
+    "MarginGate": "OracleAdapter CloseGate",
+    "Clearinghouse": "VaultTarget RiskParameters OracleAdapter MarginGate VaultToken Operators "
+    "Exchange Liquidator Settlement",
+    "VaultToken": "Clearinghouse",
+    "Operators": "Clearinghouse",
+    "Exchange": "RiskParameters Clearinghouse OracleAdapter Operators TradeLimits",
+    "TradeLimits": "Clearinghouse Exchange OracleAdapter",
+    "Liquidator": "RiskParameters Clearinghouse OracleAdapter InsuranceFund",
+    "Settlement": "RiskParameters Clearinghouse ExpiryPrices InsuranceFund",
+    "InsuranceFund": "InsuranceTarget Clearinghouse Liquidator Settlement",
+    "Lens": "RiskParameters Clearinghouse OracleAdapter ExpiryPrices Exchange Liquidator Settlement InsuranceFund",
+    "VolSurface": "RiskParameters OracleAdapter",
+    "QuoteBoard": "",
+    "AutoTopUp": "Clearinghouse OracleAdapter",
+    "LegLens": "",
+    "PositionLens": "Clearinghouse OracleAdapter ExpiryPrices Liquidator Settlement InsuranceFund Lens LegLens",
+    "RiskLens": "Clearinghouse OracleAdapter",
+    "TradeLens": "Clearinghouse OracleAdapter Exchange TradeLimits FillCheck OrderLens Lens LegLens",
+    "MarketLens": "RiskParameters Clearinghouse OracleAdapter InsuranceFund AutoTopUp",
+    "OrderLens": "Clearinghouse Exchange Operators FillCheck",
+    "FillCheck": "Clearinghouse OracleAdapter Exchange Operators TradeLimits MarginGate",
+}  # fmt: skip
+
+
 def constructor_arguments(name: str, at: Mapping[str, str], config: SystemConfig) -> tuple[object, ...]:
     """Constructor arguments of one contract, given the predicted addresses of all."""
-    arguments: dict[str, tuple[object, ...]] = {
-        "VaultTarget": (at["Clearinghouse"],),
-        "InsuranceTarget": (at["InsuranceFund"],),
-        "EsEngine": (list(config.nodes), list(config.weights)),
-        "GreeksEngine": (at["EsEngine"],),
-        "StaticEngine": (at["EsEngine"],),
-        "InverseEsEngine": (list(config.nodes), list(config.weights)),
-        "InverseGreeksEngine": (at["InverseEsEngine"],),
-        "InverseStaticEngine": (at["InverseEsEngine"],),
-        "RiskParameters": (
-            config.owner,
-            config.guardian,
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["Exchange"],
-            at["Liquidator"],
-            at["Settlement"],
-        ),
-        "FeedCheck": (),
-        "VolFolder": (),
-        "OracleAdapter": (
-            at["RiskParameters"],
-            at["VolSurface"],
-            at["ExpiryPrices"],
-            at["FeedCheck"],
-            at["VolFolder"],
-        ),
-        "ExpiryPrices": (at["OracleAdapter"],),
-        "MarginGate": (at["OracleAdapter"],),
-        "Clearinghouse": (
-            at["VaultTarget"],
-            at["RiskParameters"],
-            at["OracleAdapter"],
-            at["MarginGate"],
-            at["VaultToken"],
-            at["Operators"],
-            at["Exchange"],
-            at["Liquidator"],
-            at["Settlement"],
-            [*engines(at), *engines(at, inverse=True)],
-        ),
-        "VaultToken": (at["Clearinghouse"],),
-        "Operators": (at["Clearinghouse"],),
-        "Exchange": (
-            at["RiskParameters"],
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["Operators"],
-            at["TradeLimits"],
-        ),
-        "TradeLimits": (at["Clearinghouse"], at["Exchange"], at["OracleAdapter"]),
-        "Liquidator": (at["RiskParameters"], at["Clearinghouse"], at["OracleAdapter"], at["InsuranceFund"]),
-        "Settlement": (at["RiskParameters"], at["Clearinghouse"], at["ExpiryPrices"], at["InsuranceFund"]),
-        "InsuranceFund": (
-            at["InsuranceTarget"],
-            at["RiskParameters"],
-            at["Clearinghouse"],
-            at["Liquidator"],
-            at["Settlement"],
-        ),
-        "Lens": (
-            at["RiskParameters"],
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["ExpiryPrices"],
-            at["Exchange"],
-            at["Liquidator"],
-            at["Settlement"],
-            at["InsuranceFund"],
-        ),
-        "VolSurface": (at["RiskParameters"], at["OracleAdapter"]),
-        "QuoteBoard": (),
-        "AutoTopUp": (at["Clearinghouse"], at["OracleAdapter"]),
-        "LegLens": (),
-        "PositionLens": (
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["ExpiryPrices"],
-            at["Liquidator"],
-            at["Settlement"],
-            at["InsuranceFund"],
-            at["Lens"],
-            at["LegLens"],
-        ),
-        "RiskLens": (at["Clearinghouse"], at["OracleAdapter"], list(engines(at))),
-        "TradeLens": (
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["Exchange"],
-            at["TradeLimits"],
-            at["FillCheck"],
-            at["OrderLens"],
-            at["Lens"],
-            at["LegLens"],
-            list(engines(at)),
-        ),
-        "MarketLens": (
-            at["RiskParameters"],
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["InsuranceFund"],
-            at["AutoTopUp"],
-        ),
-        "OrderLens": (at["Clearinghouse"], at["Exchange"], at["Operators"], at["FillCheck"]),
-        "FillCheck": (
-            at["Clearinghouse"],
-            at["OracleAdapter"],
-            at["Exchange"],
-            at["Operators"],
-            at["TradeLimits"],
-            at["MarginGate"],
-        ),
-    }
-    return arguments[name]
+    told = [at[role] for role in TOLD_OF[name].split()]
+    match name:
+        case "EsEngine" | "InverseEsEngine":
+            return list(config.nodes), list(config.weights)
+        case "MarginGate":
+            return *told, list(config.nodes), list(config.weights)
+        case "RiskParameters":
+            return config.owner, config.guardian, *told
+        case "Clearinghouse":
+            return *told, [*engines(at), *engines(at, inverse=True)]
+        case _:
+            return tuple(told)
 
 
 def backstop_arguments(market: int, symbol: str, at: Mapping[str, str], cap: int = 2**128) -> tuple[object, ...]:

@@ -14,8 +14,9 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from bulkhead.chain.errors import NodeTimeout, NodeUnavailable
-from bulkhead.chain.exchange import TOO_LARGE, Post, Reply, seconds_of
+from bulkhead.chain.limits import NodeLimits
 from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.rpc_batching import TOO_LARGE, Post, Reply, seconds_of
 
 #: Longest wait for an answer of an asynchronous provider [seconds].
 PATIENCE = 60.0
@@ -34,13 +35,27 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _address(provider: Any) -> str:
+    """Where a provider's node is, empty when it does not say."""
+    return str(getattr(provider, "endpoint_uri", None) or getattr(provider, "ipc_path", None) or "")
+
+
 def _name(provider: Any) -> str:
     """What errors call the node."""
-    for attribute in ("endpoint_uri", "ipc_path"):
-        found = getattr(provider, attribute, None)
-        if found:
-            return str(found)
-    return type(provider).__name__
+    return _address(provider) or type(provider).__name__
+
+
+class _Onion:
+    """A user's middleware without web3's validation of chain ids, which asks for the chain id twice in each call."""
+
+    def __init__(self, w3: Any) -> None:
+        self._onion = w3.middleware_onion
+
+    def as_tuple_of_middleware(self) -> tuple[Any, ...]:
+        """What requests pass, as providers ask for it; the user may add to it at any time."""
+        from web3.middleware import ValidationMiddleware
+
+        return tuple(one for one in self._onion.as_tuple_of_middleware() if one is not ValidationMiddleware)
 
 
 class _Loop:
@@ -73,7 +88,10 @@ class Web3Rpc(Rpc):
 
     def __init__(self, w3: Any) -> None:
         super().__init__(_name(w3.provider))
+        if not _address(w3.provider):
+            self.limits = NodeLimits()
         self.w3 = w3
+        self._onion = _Onion(w3)
         self._loop = _Loop() if _is_async(w3) else None
         self._connected = False
         # a provider says here whether it can batch, by being able to
@@ -87,6 +105,10 @@ class Web3Rpc(Rpc):
                 with contextlib.suppress(Exception):  # what a broken connection raises when it is left
                     self._loop.run(self.w3.provider.disconnect())
             self._loop.stop()
+
+    def beside(self) -> Rpc:
+        """The same provider for another thread; an asynchronous one is driven by one thread for all."""
+        return self if self._loop is not None else Web3Rpc(self.w3)
 
     def _send(self, post: Post) -> Reply:
         calls = [piece.call for piece in post.pieces]
@@ -104,7 +126,7 @@ class Web3Rpc(Rpc):
         return Reply(200, numbered if len(numbered) > 1 else numbered[0])
 
     def _single(self, method: str, parameters: list[object]) -> Any:
-        provider, onion = self.w3.provider, self.w3.middleware_onion
+        provider, onion = self.w3.provider, self._onion
         if self._loop is None:
             return provider.request_func(self.w3, onion)(method, parameters)
 
@@ -116,7 +138,7 @@ class Web3Rpc(Rpc):
         return self._loop.run(ask())
 
     def _batch(self, calls: list[Any]) -> Any:
-        provider, onion = self.w3.provider, self.w3.middleware_onion
+        provider, onion = self.w3.provider, self._onion
         entries = [(method, list(parameters)) for method, parameters in calls]
         if self._loop is None:
             return provider.batch_request_func(self.w3, onion)(entries)

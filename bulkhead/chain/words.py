@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from eth_utils import to_checksum_address
 
-from bulkhead.risk.words import WAD, Kind, Leg
+from bulkhead.risk.words import WAD, Kind, Leg, Units
 from bulkhead.risk.words import Model as Model
 
 QUANTITY = 10**6
@@ -105,12 +105,13 @@ class Terms:
 
 @dataclass(frozen=True)
 class TokenWord:
-    """Unpacked token word of a market. `lot` in 1e-6 contracts."""
+    """Unpacked token word of a market. `lot` in 1e-6 contracts, `units` says what amounts count."""
 
     token: str
     decimals: int
     listed: bool
     lot: int
+    units: Units
 
     @classmethod
     def unpack(cls, word: int) -> TokenWord:
@@ -118,9 +119,25 @@ class TokenWord:
         return cls(
             token=to_address(word),
             decimals=_bits(word, 160, 8),
-            listed=bool(_bits(word, 168, 8)),
+            listed=bool(_bits(word, 168, 1)),
             lot=_bits(word, 176, 32),
+            units=Units(inverse=bool(_bits(word, 169, 1)), digits=_bits(word, 170, 5)),
         )
+
+    @property
+    def native(self) -> int:
+        """Wad in one native unit."""
+        return int(10 ** (18 - self.decimals))
+
+
+def open_parts(counted: int) -> tuple[int, int]:
+    """(contracts, CASH of an inverse market) of a market's open interest [1e-6] (vault_state._open_parts)."""
+    return counted & (2**128 - 1), counted >> 128
+
+
+def cell_word(word: int) -> tuple[int, int]:
+    """(gross quantity [1e-6 contracts], recorded deficits [1e-6 token]) of `Clearinghouse.cell`."""
+    return word & (2**112 - 1), word >> 112
 
 
 def legs_of(words: Iterable[int]) -> tuple[Leg, ...]:

@@ -15,6 +15,7 @@ from bulkhead.chain.errors import BulkheadError
 
 #: Where each command is; what runs chains, keepers and servers is imported by its own command.
 COMMANDS = {
+    "alerts": "bulkhead.cli.alerts",
     "anvil": "bulkhead.cli.anvil",
     "calibrate": "bulkhead.cli.calibrate",
     "demo": "bulkhead.cli.replay",
@@ -36,7 +37,7 @@ COMMANDS = {
     "vol": "bulkhead.cli.vol",
 }
 #: What tells about itself while it runs: servers, and what has a screen of its own.
-SPEAKS = frozenset({"demo", "keeper", "maker", "serve"})
+SPEAKS = frozenset({"alerts", "demo", "keeper", "maker", "serve"})
 #: Most characters of an error.
 LONGEST = 600
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,6 @@ from bulkhead.cli.output import Output, printing
 if TYPE_CHECKING:
     from bulkhead.chain.local import LocalChain
 
-#: Seconds of a unit of time.
-SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-
 
 class Span(click.ParamType):
     """A stretch of time such as 90s, 30m, 2h, 5d or 8w."""
@@ -26,12 +22,12 @@ class Span(click.ParamType):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Seconds, or a usage error."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d{1,9})([smhdw])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no stretch of time; write 90s, 30m, 2h, 5d or 8w.", param, ctx)
-        return int(found.group(1)) * SPANS[found.group(2)]
+        from bulkhead.client.amounts import parse_span
+
+        try:
+            return parse_span(value if isinstance(value, int) else str(value))
+        except BadInput as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Endings of files that a folder of crashes may hold beside its crashes.
 NOT_PRICES = {".md", ".txt"}
+#: Most steps of kappas.
+MOST_KAPPAS = 1_000
 
 
 @click.command()
@@ -33,7 +35,10 @@ NOT_PRICES = {".md", ".txt"}
 @click.option(
     "--crashes", type=Path, help="Folder of crashes in finer bars: chooses horizon, kappa and stress blend too."
 )
-@click.option("--fit-to", default=2021, show_default=True, help="Last year of the fit; the years after judge.")
+@click.option(
+    "--fit-to", default=2021, show_default=True, type=click.IntRange(1970, 9998),
+    help="Last year of the fit; the years after judge.",
+)  # fmt: skip
 @click.option("--horizons", default="4,6,8,10,12,14", show_default=True, help="Horizons to try, hours.")
 @click.option("--kappas", default="1.1:2.2:0.05", show_default=True, help="IM/MM to try: least:most:step.")
 @click.option("--shares", default="0,0.25", show_default=True, help="Shares of the stress vol to try.")
@@ -69,6 +74,10 @@ def calibrate(
     crashes, the criterion fixed beforehand takes one in the years of the fit, and the years after judge it. Nothing is
     written without --plot or --write.
     """
+    from bulkhead.report.outputs import check_outputs
+    from bulkhead.risk.frontier.write import HOME
+
+    check_outputs(plot, HOME if write else None)
     if crashes is not None:
         grid = _grid(horizons, kappas, shares, stress_vol)
         _choose(files, crashes, fit_to, grid, hours if fit_nodes else 0, vaults, plot, write, out)
@@ -83,7 +92,7 @@ def calibrate(
         raise BadInput(str(error)) from None
     source = [
         f"{h.name}: {len(part):,} returns of {hours} h, {datetime.fromtimestamp(h.at[0], UTC):%Y-%m-%d} to "
-        f"{datetime.fromtimestamp(h.at[-1], UTC):%Y-%m-%d}"
+        f"{datetime.fromtimestamp(h.at[-1], UTC):%Y-%m-%d}{_missing(h.missing)}"
         for h, part in zip(histories, parts, strict=True)
     ]
     title = f"standardised by an EWMA with a half-life of {half_life:g} h"
@@ -103,19 +112,29 @@ def _grid(horizons: str, kappas: str, shares: str, stress_vol: float) -> Grid:
 
     try:
         least, most, step = (float(part) for part in kappas.split(":"))
+        count = (most - least) / step
+        if not 0 <= count <= MOST_KAPPAS:
+            raise BadInput(f"{kappas} are no kappas: least is at most most, and there are up to {MOST_KAPPAS:,} steps.")
         grid = Grid(
             tuple(round(float(h) * 3600) for h in horizons.split(",")),
             tuple(round(k * 1e4) for k in np.arange(least, most + step / 2, step)),
             tuple(round(float(s) * 1e4) for s in shares.split(",")),
             round(stress_vol * 1e4),
         )
-    except (ValueError, ZeroDivisionError):
-        raise BadInput("Horizons and shares are numbers with commas between, kappas least:most:step.") from None
+    except (ValueError, OverflowError, ZeroDivisionError):
+        raise BadInput(
+            "Horizons, shares and the stress vol are numbers, with commas between, kappas least:most:step."
+        ) from None
     try:
         grid.check()
     except ValueError as error:
         raise BadInput(str(error)) from None
     return grid
+
+
+def _missing(hours: int) -> str:
+    """What the line of a file says of its holes."""
+    return f"; {hours:,} hours are missing, and no return spans them" if hours else ""
 
 
 def markets_of(files: Sequence[Path], folder: Path) -> list[Market]:
@@ -127,11 +146,13 @@ def markets_of(files: Sequence[Path], folder: Path) -> list[Market]:
     found = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix not in NOT_PRICES)
     if not found:
         raise BadInput(f"The folder {folder} holds no crashes.")
-    markets = []
+    markets: list[Market] = []
     for file in files:
         named = re.match(r"([A-Za-z]+?)(USD|[^A-Za-z])", file.name)
         if named is None:
             raise BadInput(f"{file.name} does not begin with an asset's symbol, as in ETHUSD_1h.csv.")
+        if any(market.name == named[1].upper() for market in markets):
+            raise BadInput(f"{file.name} holds {named[1].upper()} once more: a market has one file of hours.")
         history = read_history(file)
         windows = [read_window(crash, named[1].lower()) for crash in found]
         try:
@@ -152,6 +173,7 @@ def _choose(
     write: bool,
     out: Output,
 ) -> None:
+    from bulkhead.chain.files import write_whole
     from bulkhead.risk.frontier import Effort, Span, choose, fit
     from bulkhead.risk.frontier.write import HOME, constants
     from bulkhead.risk.frontier.write import plot as drawn
@@ -182,13 +204,13 @@ def _choose(
                 f"Pair of own vaults that earns most, {name}: {leg}, {gain * 1e4:+.2f} bp of notional after the fee."
             )
     if plot:
-        plot.write_text(drawn(choice))
+        write_whole(plot, drawn(choice))
     if write:
         if choice.taken is None:
             raise BadInput(f"Nothing was taken, so nothing is written: {choice.why}")
         setting = choice.rows[choice.taken].setting
         assert setting is not None
-        HOME.write_text(constants(setting, f"Fit on {', '.join(m.name for m in markets)} to {fit_to}."))
+        write_whole(HOME, constants(setting, f"Fit on {', '.join(m.name for m in markets)} to {fit_to}."))
         out.note(f"wrote {HOME.name}; now `python -m scripts.generate_scenarios` and `make docs`")
 
 

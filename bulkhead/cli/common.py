@@ -16,7 +16,7 @@ import click
 from bulkhead.chain.errors import BadInput
 
 if TYPE_CHECKING:
-    from bulkhead.chain.connection import Connection
+    from bulkhead.chain.connection import Connection, Market
     from bulkhead.chain.sender import Sender
     from bulkhead.client import Bulkhead, VaultInfo
 
@@ -41,6 +41,45 @@ class Amount(click.ParamType):
         if not found.is_finite():
             self.fail(f"{value!r} is not a number.", param, ctx)
         return found
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """An amount of a market's token as somebody types it: "2.5", or "2.5 WETH".
+
+    Attributes:
+        amount: How many.
+        currency: What was named, empty for nothing.
+    """
+
+    amount: Decimal
+    currency: str = ""
+
+    def of(self, market: Market) -> Decimal:
+        """The amount, in the token of a market.
+
+        Raises:
+            BadInput: Another one was named.
+        """
+        if self.currency and self.currency.upper() != market.currency.upper():
+            raise BadInput(
+                f"Amounts of {market.symbol} are in {market.currency or 'its token'}, not in {self.currency}: the "
+                f"{'token is the underlying' if market.inverse else 'market counts quote'}."
+            )
+        return self.amount
+
+
+class TokensType(click.ParamType):
+    """A decimal number, with the name of the token or without."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Tokens:
+        """The amount, or a usage error."""
+        if isinstance(value, Tokens):
+            return value
+        number, _, currency = str(value).strip().partition(" ")
+        return Tokens(Amount().convert(number, param, ctx), currency.strip())
 
 
 class PackageCommand(click.Command):
@@ -79,9 +118,9 @@ class Place:
 
     def sender(self, chain: Connection) -> Sender:
         """Sends for the account."""
-        from bulkhead.chain.sender import Sender, account_from_key
+        from bulkhead.chain.sender import Sender, Tips, account_from_key
 
-        return Sender(chain.rpc, account_from_key(self._key()))
+        return Sender(chain.rpc, account_from_key(self._key()), tips=Tips.of_environment(os.environ))
 
     def client(self) -> Bulkhead:
         """A client that signs for the account, or only reads where no key is named."""
@@ -152,7 +191,15 @@ def deficit_rows(info: VaultInfo) -> list[tuple[str, str]]:
     """What insolvent vaults of the expiry owe and what that can cost this one; nothing where none does."""
     if not info.deficit:
         return []
-    return [("deficits of the expiry", f"{info.deficit:,.6f}"), ("at risk from them", f"{info.at_risk:,.6f}")]
+    return [
+        ("deficits of the expiry", money(info.deficit, info.currency)),
+        ("at risk from them", money(info.at_risk, info.currency)),
+    ]
+
+
+def money(amount: Decimal | None, currency: str, places: int = 6, none: str = "-") -> str:
+    """An amount with its unit, such as "2.500000 WETH"."""
+    return none if amount is None else f"{amount:,.{places}f} {currency}".rstrip()
 
 
 def units(number: Decimal | None, places: int = 2, none: str = "-") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.cli.output import Output, printing
 from bulkhead.keeper.config import Settings, load
-from bulkhead.keeper.plan import ROLES
+from bulkhead.keeper.policy import ROLES
 from bulkhead.progress import doing
 
 #: Options that every process of a keeper has, and the name each has as a setting.
@@ -61,6 +62,39 @@ def keeper_run(config: Path | None, rpc: tuple[str, ...], once: bool, **options:
         raise BulkheadError("The look or an action failed; the log lines above say why.")
 
 
+@keeper.command("rehearse")
+@common
+@click.option("--roles", help=f"What to do, separated by commas: {','.join(ROLES)}.")
+@click.option("--fall", type=float, default=0.3, show_default=True, help="Share that prices lose; negative to rise.")
+@click.option("--minutes", type=float, default=60, show_default=True, help="Over how long.")
+@click.option("--after", type=float, default=30, show_default=True, help="Minutes for which prices then stay.")
+@click.option("--vol", type=float, default=1.5, show_default=True, help="What vols of live surfaces are multiplied by.")
+@click.option("--block-seconds", type=int, default=12, show_default=True, help="Between blocks.")
+@click.option("--base-fee", type=float, help="Base fee of every block [gwei]; the node's own by default.")
+@click.option("--keeper-log", type=Path, help="File for the keeper's log lines.")
+@printing
+def keeper_rehearse(
+    config: Path | None,
+    rpc: tuple[str, ...],
+    keeper_log: Path | None,
+    base_fee: float | None,
+    out: Output,
+    **options: Any,
+) -> None:
+    """Show what the keeper would do and earn in a crash that begins now, on a private fork of its node."""
+    from bulkhead.replay.rehearse import Shake, rehearse
+    from bulkhead.replay.rehearsed import lines_of
+    from bulkhead.report.outputs import check_outputs
+
+    check_outputs(keeper_log)
+    given = {name: options.pop(name) for name in ("fall", "minutes", "after", "vol", "block_seconds")}
+    shake = Shake(**given, base_fee=None if base_fee is None else round(base_fee * 10**9))
+    settings = settings_of(config, rpc, options)
+    with (keeper_log or Path(os.devnull)).open("w") as stream:
+        found = rehearse(settings, shake, stream)
+    out.show(found, lines_of(found))
+
+
 @keeper.command("worker")
 @click.argument("index", type=int)
 @common
@@ -80,4 +114,18 @@ def keeper_status(at: str, out: Output) -> None:
 
     with doing(f"asking the keeper at {at}"):
         found = fetch(at)
+    out.show(found, lines_of(found))
+
+
+@keeper.command("report")
+@click.option("--at", default="127.0.0.1:9100", show_default=True, help="host:port that the keeper listens on.")
+@click.option("--journal", type=Path, help="File of the journal of a keeper that does not run, instead.")
+@printing
+def keeper_report(at: str, journal: Path | None, out: Output) -> None:
+    """What a keeper has earned, realised and marked: per take, day and market; tips, gas and capital."""
+    from bulkhead.keeper.report import lines_of, of_journal
+    from bulkhead.keeper.status import fetch
+
+    with doing("reading the books"):
+        found = of_journal(journal) if journal is not None else fetch(at, "report", "markets")
     out.show(found, lines_of(found))

@@ -12,6 +12,9 @@ import click
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.common import Amount, Place, chain_options, key_option
 
+#: Contracts of a quote at most: more than all of a market, and what an order can say at any price.
+MOST_SIZE = 10_000_000
+
 
 @click.group()
 def maker() -> None:
@@ -23,7 +26,7 @@ def maker() -> None:
 @key_option("BULKHEAD_MAKER_KEY")
 @click.option("--market", default="ETH", show_default=True, help="Symbol.")
 @click.option("--expiry", "expiries", multiple=True, required=True, help="As in `order sign`; repeatable.")
-@click.option("--deposit", type=Amount(), default="10000", show_default=True, help="Quote tokens for a new desk.")
+@click.option("--deposit", type=Amount(), default="10000", show_default=True, help="Tokens for a new desk.")
 @click.option("--size", type=Amount(), default="5", show_default=True, help="Contracts per quote.")
 @click.option("--edge-bps", type=click.IntRange(1), default=20, show_default=True, help="Distance from mark, of spot.")
 @click.option("--strikes", type=click.IntRange(0, 20), default=3, show_default=True, help="On either side of spot.")
@@ -65,6 +68,8 @@ def maker_run(
     """Open a desk per expiry, serve signed two-sided quotes, answer requests and fill stops that pay."""
     if size <= 0 or step <= 0:
         raise BadInput("--size and --step are above 0.")
+    if size > MOST_SIZE:
+        raise BadInput(f"--size is at most {MOST_SIZE:,} contracts.")
     if not 0 < refresh < seconds:  # a quote that lapses before the next ladder leaves no quote at all
         raise BadInput(f"--refresh is above 0 and below the life of a quote, {seconds} s.")
     from bulkhead.client import parse_expiry, to_quantity, to_strike
@@ -72,7 +77,7 @@ def maker_run(
     from bulkhead.maker.desk import Maker
     from bulkhead.maker.ladder import Style
     from bulkhead.maker.limits import RiskLimits
-    from bulkhead.maker.server import QuoteServer
+    from bulkhead.maker.server import QuoteServer, require_place
 
     style = Style(
         edge_bps=edge_bps,
@@ -87,6 +92,7 @@ def maker_run(
     plugged = None if hedger is None else hedging.load(hedger)
     expiry_times = [parse_expiry(e) for e in expiries]
     quoting = Maker(place.client(), market, expiry_times, style, deposit, limits, plugged)
+    require_place(host, port)
     quoting.open()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(QuoteServer(quoting, refresh, sys.stdout).run(host, port, rounds))

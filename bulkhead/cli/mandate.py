@@ -22,11 +22,11 @@ def mandate() -> None:
 
 @mandate.command("give")
 @click.argument("vault_id", type=int)
-@click.option("--per-day", type=Amount(), required=True, help="Quote tokens a UTC day, tips included.")
-@click.option("--in-all", type=Amount(), required=True, help="Quote tokens in all, tips included.")
+@click.option("--per-day", type=Amount(), required=True, help="Tokens a UTC day, tips included.")
+@click.option("--in-all", type=Amount(), required=True, help="Tokens in all, tips included.")
 @click.option("--trigger", type=Amount(), default="1.1", show_default=True, help="Health below which it may come.")
 @click.option("--target", type=Amount(), default="1.3", show_default=True, help="Health that it reaches.")
-@click.option("--tip", type=Amount(), help="Quote tokens for the caller; by default twice what the call costs now.")
+@click.option("--tip", type=Amount(), help="Tokens for the caller; by default twice what the call costs now.")
 @click.option("--until", help="End: a date, an ISO time or unix seconds; by default the expiry of the legs.")
 @acting
 def mandate_give(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.cli.common import Place, chain_options, key_option, moment, units
+from bulkhead.cli.common import Place, chain_options, key_option, moment, money, units
 from bulkhead.cli.output import Output, acting, columns, printing
 
 if TYPE_CHECKING:
@@ -40,20 +40,30 @@ def markets(place: Place, out: Output) -> None:
 
     chain = place.connection()
     expiries = _open_expiries(chain)
-    table = columns("market", "expiry", "spot", "sigma", "price is", "open interest", "insurance")
+    table = columns("market", "counts", "expiry", "spot", "sigma", "price is", "open interest", "insurance")
     found = []
     for entry in chain.deployment.markets.values():
         cells = [(entry.index, expiry) for expiry in expiries[entry.index] or [0]]
         for cell, view in read_cells(chain, cells).items():
             spot, sigma = from_wad(view.snapshot.spot), from_wad(view.snapshot.sigma)
             price = "active" if view.active else _why(condition.read(chain, *cell), view.snapshot.is_fresh)
-            interest, insurance = from_native(view.open_interest, 6), from_native(view.insurance, view.decimals)
+            # an inverse market counts its CASH apart, in quote: at the forward it is so many contracts more
+            interest, insurance = from_native(view.open_contracts, 6), from_native(view.insurance, view.decimals)
+            kind = "coins" if view.units.inverse else "quote"
             found.append({
-                "market": entry.symbol, "expiry": cell[1], "spot": spot, "sigma": sigma, "price": price,
+                "market": entry.symbol, "kind": "inverse" if view.units.inverse else "linear",
+                "currency": entry.currency, "expiry": cell[1], "spot": spot, "sigma": sigma, "price": price,
                 "open_interest": interest, "insurance": insurance,
             })  # fmt: skip
             table.add_row(
-                entry.symbol, moment(cell[1]), units(spot), f"{sigma:.1%}", price, units(interest), units(insurance)
+                entry.symbol,
+                kind,
+                moment(cell[1]),
+                units(spot),
+                f"{sigma:.1%}",
+                price,
+                units(interest),
+                money(insurance, entry.currency, 2),
             )
     out.table(found, table)
 

@@ -10,13 +10,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkhead.chain import reasons
-from bulkhead.chain.files import read_text
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, units
+from bulkhead.chain.errors import BadInput
+from bulkhead.chain.files import is_file, read_text
+from bulkhead.cli.common import (
+    Amount,
+    PackageCommand,
+    Place,
+    Tokens,
+    TokensType,
+    chain_options,
+    deficit_rows,
+    money,
+    units,
+)
 from bulkhead.cli.output import Output, acting, printing
 from bulkhead.cli.stop import Receivers, handing, stop, take_profit
 
 if TYPE_CHECKING:
-    from bulkhead.client import SignedOrder
+    from bulkhead.chain.connection import Market
+    from bulkhead.client import Bulkhead, SignedOrder
 
 #: How the hash of an order is written.
 HASH = re.compile(r"0x[0-9a-fA-F]{64}")
@@ -25,6 +37,19 @@ HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 @click.group()
 def order() -> None:
     """Sign, fill, cancel and inspect orders."""
+
+
+def _market(client: Bulkhead, signed: SignedOrder) -> Market:
+    """The market of an order whose form has been read."""
+    from bulkhead.risk.words import Series
+
+    legs = signed.order.legs
+    if not legs:
+        raise BadInput("That order has no valid form: it has no legs.")
+    try:
+        return client.chain.market(Series.unpack(legs[0].series).market)
+    except ValueError as error:
+        raise BadInput(f"That order has no valid form: {error}.") from None
 
 
 def _signed(path: str) -> SignedOrder:
@@ -38,7 +63,7 @@ def _signed(path: str) -> SignedOrder:
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @click.argument("legs", nargs=-1, required=True)
 @click.option("--expiry", required=True, help="Of the series: a date (08:00 UTC), an ISO time or unix seconds.")
-@click.option("--price", type=Amount(), required=True, help="Quote units per package.")
+@click.option("--price", type=TokensType(), required=True, help='Per package, in the market\'s token: "0.05 WETH".')
 @click.option("--size", type=Amount(), required=True, help="Packages.")
 @click.option("--good-for", type=int, default=300, show_default=True, help="Seconds from the newest block.")
 @click.option("--deferred", is_flag=True, help="The premium is a cash leg instead of tokens.")
@@ -50,6 +75,7 @@ def _signed(path: str) -> SignedOrder:
 @click.option("--fill-or-kill", is_flag=True, help="All that is left, or nothing.")
 @click.option("--together", "salt", type=int, help="Take from all orders of these legs and side with this number.")
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which it may be filled.")
+@click.option("--off-grid", is_flag=True, help="Also a series that cannot be opened, for others who close theirs.")
 @handing
 @acting
 def order_sign(
@@ -57,9 +83,10 @@ def order_sign(
     side: str,
     legs: tuple[str, ...],
     expiry: str,
-    price: Decimal,
+    price: Tokens,
     size: Decimal,
     good_for: int,
+    off_grid: bool,
     to: Receivers,
     place: Place,
     out: Output,
@@ -67,7 +94,8 @@ def order_sign(
 ) -> None:
     """Sign an order of VAULT_ID to buy or sell a package of LEGS such as call:200 or -put:160."""
     client = place.client()
-    signed = client.orders.sign(vault_id, expiry, legs, side, price, size, good_for, **_fields(**terms))
+    asked = price.of(client.chain.market(client.vaults.view(vault_id).market)) if price.currency else price.amount
+    signed = client.orders.sign(vault_id, expiry, legs, side, asked, size, good_for, off_grid, **_fields(**terms))
     to.send(client, signed, out)
 
 
@@ -100,23 +128,27 @@ def _fields(
 @click.argument("file")
 @click.option("--vault", "vault_id", type=int, help="Own vault; without it one is opened.")
 @click.option("--size", type=Amount(), help="Packages; without it all that is left.")
-@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
-@click.option("--limit", type=Amount(), help="Worst price per package; of an order priced at the fill it is needed.")
+@click.option("--deposit", type=TokensType(), default="0", show_default=True, help="Tokens for a new vault.")
+@click.option(
+    "--limit", type=TokensType(), help="Worst price per package; of an order priced at the fill it is needed."
+)
 @click.option("--max-deficit", type=Amount(), help="Largest deficit of the expiry at which you still trade.")
 @acting
 def order_fill(
     file: str,
     vault_id: int | None,
     size: Decimal | None,
-    deposit: Decimal,
-    limit: Decimal | None,
+    deposit: Tokens,
+    limit: Tokens | None,
     max_deficit: Decimal | None,
     place: Place,
     out: Output,
 ) -> None:
     """Fill a signed order (FILE, or - for standard input)."""
-    fill = place.client().orders.fill
-    filled = fill(_signed(file), vault_id, size, deposit, limit_price=limit, max_deficit=max_deficit)
+    client, signed = place.client(), _signed(file)
+    market = _market(client, signed)
+    worst = None if limit is None else limit.of(market)
+    filled = client.orders.fill(signed, vault_id, size, deposit.of(market), limit_price=worst, max_deficit=max_deficit)
     out.show({"vault_id": filled}, str(filled))
 
 
@@ -140,6 +172,12 @@ def order_state(files: tuple[str, ...], vault_id: int, place: Place, out: Output
 @acting
 def order_cancel(which: tuple[str, ...], place: Place, out: Output) -> None:
     """Cancel ORDERS (files, - or hashes 0x...) of the key; one of several signed together ends them all."""
+    for one in which:
+        if one.isdigit() and not is_file(one):
+            raise BadInput(
+                f"{one} is no file and no hash of an order. Orders signed together under a number end by vault, side "
+                f"and legs: `bulkhead order cancel-together VAULT SIDE LEGS --expiry EXPIRY --together {one[:20]}`."
+            )
     found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
     out.receipt(place.client().orders.cancel(found))
 
@@ -170,7 +208,7 @@ def order_cancel_together(
 @click.argument("file")
 @click.option("--vault", "vault_id", type=int, help="Own vault that would take; without it the maker's side is shown.")
 @click.option("--size", type=Amount(), help="Packages; without it the whole order.")
-@click.option("--deposit", type=Amount(), help="Show a new vault that would take, opened with this much.")
+@click.option("--deposit", type=TokensType(), help="Show a new vault that would take, opened with this much.")
 @click.option("--model", default="ES", show_default=True, help="Margin model of the new vault: ES, GREEKS or STATIC.")
 @chain_options
 @printing
@@ -178,22 +216,30 @@ def order_preview(
     file: str,
     vault_id: int | None,
     size: Decimal | None,
-    deposit: Decimal | None,
+    deposit: Tokens | None,
     model: str,
     place: Place,
     out: Output,
 ) -> None:
     """What filling an order (FILE, or -) would do to a vault: premium, fee, margins, liquidation prices."""
-    found = place.reader().orders.preview(_signed(file), vault_id, size, deposit, model)
+    client, signed = place.reader(), _signed(file)
+    opened = None if deposit is None else deposit.of(_market(client, signed))
+    found = client.orders.preview(signed, vault_id, size, opened, model)
+
+    def both(amount: Decimal) -> str:
+        """An amount in the market's token and, of coins, in quote at spot."""
+        quote = found.in_quote(amount) if found.inverse else None
+        return money(amount, found.currency) + ("" if quote is None else f" ({quote:,.2f} quote)")
+
     health = "no margin needed" if found.after.health is None else f"{found.after.health:.4f}"
     prices = [units(at, none="none") for at in (found.liquidation_below, found.liquidation_above)]
     rows = [
-        ("price", f"{found.price:,.6f}"),
-        ("premium", f"{found.premium:,.6f}"),
-        ("fee", f"{found.fee:,.6f}"),
-        ("equity after", f"{found.after.equity:,.6f}"),
-        ("maintenance margin", f"{found.after.maintenance_margin:,.6f}"),
-        ("initial margin", f"{found.after.initial_margin:,.6f}"),
+        ("price", both(found.price)),
+        ("premium", both(found.premium)),
+        ("fee", both(found.fee)),
+        ("equity after", both(found.after.equity)),
+        ("maintenance margin", both(found.after.maintenance_margin)),
+        ("initial margin", both(found.after.initial_margin)),
         ("health", health),
         *deficit_rows(found.after),
         ("passes", "yes" if found.passes else "no"),

@@ -23,7 +23,7 @@ from bulkhead.cli.output import Output, acting, columns
 @click.option("--vault", "vault_id", type=int, default=0, help="Own vault to fill into; without it one is opened.")
 @click.option("--take", type=click.IntRange(1), help="Take the answer with this number; you are asked first.")
 @click.option("--yes", is_flag=True, help="Take it without asking.")
-@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens for a new vault.")
+@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Tokens for a new vault.")
 @click.option("--tolerance", type=Amount(), default="0", show_default=True, help="Worse than shown at most, a package.")
 @acting
 def rfq(

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkhead.chain.words import describe
-from bulkhead.cli.common import Amount, PackageCommand, Place, chain_options, deficit_rows, moment, units
+from bulkhead.cli.common import (
+    Amount,
+    PackageCommand,
+    Place,
+    Tokens,
+    TokensType,
+    chain_options,
+    deficit_rows,
+    moment,
+    money,
+    units,
+)
 from bulkhead.cli.output import Output, acting, columns, plain, printing
 
 if TYPE_CHECKING:
-    from bulkhead.client import PositionCard, VaultInfo
+    from bulkhead.client import Bulkhead, PositionCard, VaultInfo
 
 
 @click.group()
@@ -29,11 +40,11 @@ def _facts(info: VaultInfo) -> list[tuple[str, str]]:
         ("model", info.model),
         ("expiry", moment(info.expiry)),
         ("custody", info.custody),
-        ("collateral", units(info.collateral, 6)),
-        ("value of the legs", units(info.value, 6)),
-        ("equity", units(info.equity, 6)),
-        ("maintenance margin", units(info.maintenance_margin, 6)),
-        ("initial margin", units(info.initial_margin, 6)),
+        ("collateral", money(info.collateral, info.currency)),
+        ("value of the legs", money(info.value, info.currency)),
+        ("equity", money(info.equity, info.currency)),
+        ("maintenance margin", money(info.maintenance_margin, info.currency)),
+        ("initial margin", money(info.initial_margin, info.currency)),
         ("health", health),
         ("state", info.state + ("" if info.priced else " (the price is not fresh)")),
         *deficit_rows(info),
@@ -41,9 +52,10 @@ def _facts(info: VaultInfo) -> list[tuple[str, str]]:
 
 
 def _more(card: PositionCard) -> list[tuple[str, str]]:
+    currency = card.vault.currency
     rows = [
-        ("target of a flag", units(card.target, 6)),
-        ("to add", f"{units(card.to_add, 6)}, to be healthy" if card.to_add else "nothing"),
+        ("target of a flag", money(card.target, currency)),
+        ("to add", f"{money(card.to_add, currency)}, to be healthy" if card.to_add else "nothing"),
         ("spot", units(card.spot)),
         ("liquidated below, above", f"{units(card.liquidation_below, none='none')}, "
          f"{units(card.liquidation_above, none='none')}"),
@@ -55,14 +67,14 @@ def _more(card: PositionCard) -> list[tuple[str, str]]:
             ("vega", f"{card.greeks.vega:+,.4f} for each vol point"),
             ("theta", f"{card.greeks.theta:+,.4f} a day"),
         ]
-    rows += [("claim", units(card.claim, 6))] if card.claim else []
-    rows += [("debt", units(card.debt, 6))] if card.debt else []
+    rows += [("claim", money(card.claim, currency))] if card.claim else []
+    rows += [("debt", money(card.debt, currency))] if card.debt else []
     prices = {entry.leg: entry.price for entry in card.entries}
     for leg in card.vault.legs:
         price = prices.get(leg)
-        rows.append(("leg", describe(leg) + ("" if price is None else f", entered at {units(price, 4)}")))
+        rows.append(("leg", describe(leg) + ("" if price is None else f", entered at {money(price, currency, 4)}")))
     rows += [] if card.vault.legs else [("legs", "none")]
-    rows.append(("profit", "unknown" if card.profit is None else f"{card.profit:+,.6f} since it was opened"))
+    rows.append(("profit", "unknown" if card.profit is None else f"{card.profit:+,.6f} {currency} since it was opened"))
     return rows + ([("remark", card.remark)] if card.remark else [])
 
 
@@ -87,8 +99,8 @@ def vault_list(owner: str | None, place: Place, out: Output) -> None:
     table = columns("vault", "owner", "market", "expiry", "equity", "MM", "health", "state", "legs")
     for info in found:
         table.add_row(
-            str(info.vault_id), info.owner, info.market, moment(info.expiry), units(info.equity),
-            units(info.maintenance_margin), units(info.health), info.state,
+            str(info.vault_id), info.owner, info.market, moment(info.expiry), money(info.equity, info.currency, 4),
+            units(info.maintenance_margin, 4), units(info.health), info.state,
             ", ".join(describe(leg) for leg in info.legs),
         )  # fmt: skip
     out.table(found, table)
@@ -96,31 +108,39 @@ def vault_list(owner: str | None, place: Place, out: Output) -> None:
 
 @vault.command("open")
 @click.option("--market", default="ETH", show_default=True, help="Symbol.")
-@click.option("--deposit", type=Amount(), default="0", show_default=True, help="Quote tokens to put in.")
+@click.option("--deposit", type=TokensType(), default="0", show_default=True, help='Tokens to put in, as "2.5 WETH".')
 @click.option("--model", default="ES", show_default=True, help="ES, GREEKS or STATIC.")
 @acting
-def vault_open(market: str, deposit: Decimal, model: str, place: Place, out: Output) -> None:
+def vault_open(market: str, deposit: Tokens, model: str, place: Place, out: Output) -> None:
     """Open an empty vault."""
-    made = place.client().vaults.open(market, deposit, model)
+    client = place.client()
+    made = client.vaults.open(market, deposit.of(client.chain.market(market)), model)
     out.show({"vault_id": made}, str(made))
 
 
 @vault.command("deposit")
 @click.argument("vault_id", type=int)
-@click.argument("amount", type=Amount())
+@click.argument("amount", type=TokensType())
 @acting
-def vault_deposit(vault_id: int, amount: Decimal, place: Place, out: Output) -> None:
-    """Put quote tokens into a vault."""
-    out.receipt(place.client().vaults.deposit(vault_id, amount))
+def vault_deposit(vault_id: int, amount: Tokens, place: Place, out: Output) -> None:
+    """Put tokens into a vault: AMOUNT is a number, or "2.5 WETH"."""
+    client = place.client()
+    out.receipt(client.vaults.deposit(vault_id, _tokens(client, vault_id, amount)))
 
 
 @vault.command("withdraw")
 @click.argument("vault_id", type=int)
-@click.argument("amount", type=Amount())
+@click.argument("amount", type=TokensType())
 @acting
-def vault_withdraw(vault_id: int, amount: Decimal, place: Place, out: Output) -> None:
-    """Take collateral out of a vault."""
-    out.receipt(place.client().vaults.withdraw(vault_id, amount))
+def vault_withdraw(vault_id: int, amount: Tokens, place: Place, out: Output) -> None:
+    """Take collateral out of a vault: AMOUNT is a number, or "2.5 WETH"."""
+    client = place.client()
+    out.receipt(client.vaults.withdraw(vault_id, _tokens(client, vault_id, amount)))
+
+
+def _tokens(client: Bulkhead, vault_id: int, amount: Tokens) -> Decimal:
+    """An amount in the token of a vault's market."""
+    return amount.of(client.chain.market(client.vaults.view(vault_id).market)) if amount.currency else amount.amount
 
 
 @vault.command("close")
@@ -136,11 +156,12 @@ def vault_close(vault_id: int, give_up: bool, place: Place, out: Output) -> None
 @click.argument("vault_id", type=int)
 @click.argument("legs", nargs=-1, required=True)
 @click.option("--size", type=Amount(), default="1", show_default=True, help="Packages of the legs.")
-@click.option("--cash", type=Amount(), default="0", show_default=True, help="Quote tokens that go along.")
+@click.option("--cash", type=TokensType(), default="0", show_default=True, help="Tokens that go along.")
 @acting
-def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Decimal, place: Place, out: Output) -> None:
+def vault_split(vault_id: int, legs: tuple[str, ...], size: Decimal, cash: Tokens, place: Place, out: Output) -> None:
     """Move LEGS such as call:200 or -put:160 and tokens of a vault into a new one."""
-    made = place.client().vaults.split(vault_id, [(leg, size) for leg in legs], cash)
+    client = place.client()
+    made = client.vaults.split(vault_id, [(leg, size) for leg in legs], _tokens(client, vault_id, cash))
     out.show({"vault_id": made}, str(made))
 
 

@@ -28,7 +28,10 @@ def _chain_at(file: Path, asset: str, at: str | None) -> options.Chain:
     if at is not None:
         chains = [chain for chain in chains if moment(chain.made_at).startswith(at)]
     if not chains:
-        raise BadInput(f"{file.name} has no quotes of {asset}{f' at {at}' if at else ''}.")
+        raise BadInput(
+            f"{file.name} has no chain of {asset}{f' at {at}' if at else ''}: five strikes of an expiry to come, each "
+            "with a vol and a forward."
+        )
     return chains[-1]
 
 

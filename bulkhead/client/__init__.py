@@ -6,6 +6,7 @@ Amounts and prices are `Decimal` in quote units at this edge; inside everything 
     vault = market.vaults.open("ETH", deposit=Decimal(500))
 """
 
+from bulkhead.chain.sender import Tips
 from bulkhead.client.account import keystore_account
 from bulkhead.client.amounts import (
     MAX_UINT,
@@ -36,6 +37,7 @@ __all__ = [
     "PositionCard",
     "PremiumStyle",
     "SignedOrder",
+    "Tips",
     "VaultInfo",
     "from_wad",
     "keystore_account",

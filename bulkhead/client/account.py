@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from eth_account.signers.local import LocalAccount
 
@@ -16,7 +17,7 @@ from bulkhead.chain.errors import BadInput, NoFunds, Reverted, RpcError
 from bulkhead.chain.files import parse_json, read_text
 from bulkhead.chain.node_sender import NodeSender
 from bulkhead.chain.rpc import to_bytes
-from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.chain.sender import Sender, Tips, account_from_key
 from bulkhead.chain.web3_contracts import Web3Contracts
 from bulkhead.chain.web3_transport import default_account
 from bulkhead.client.amounts import MAX_UINT, parse_address
@@ -52,6 +53,7 @@ class Account:
         deployment: Deployment | Path | str = "",
         key: str | None = None,
         signer: LocalAccount | str | None = None,
+        tips: Tips | None = None,
     ) -> None:
         """Connects.
 
@@ -61,6 +63,8 @@ class Account:
             key: Private key; without one, and without a signer, the client only reads.
             signer: Instead of a key: a local account (`keystore_account` reads one), or the address of an account that
                 the node, or a signing middleware of the `Web3`, sends for. A `Web3` with a default account has this.
+            tips: Floor and cap of priority fees; without them the variables BULKHEAD_TIP_FLOOR_GWEI and
+                BULKHEAD_TIP_CAP_GWEI of the environment, else 0 and 100 gwei.
 
         Raises:
             BadInput: Both a key and a signer are given.
@@ -72,10 +76,17 @@ class Account:
             signer = default_account(self.chain.rpc)
         self._local = account_from_key(key) if key else None if isinstance(signer, str) else signer
         self.sender: Sender | None = None
+        tips = tips or Tips.of_environment(os.environ)
         if self._local is not None:
-            self.sender = Sender(self.chain.rpc, self._local)
+            self.sender = Sender(self.chain.rpc, self._local, tips=tips)
         elif isinstance(signer, str):
-            self.sender = NodeSender(self.chain.rpc, parse_address(signer))
+            self.sender = NodeSender(self.chain.rpc, parse_address(signer), tips=tips)
+
+    def beside(self) -> Self:
+        """The same account over a connection of its own, for another thread; both may send."""
+        signer = self._local or (None if self.sender is None else self.sender.address)
+        chain = Connection(self.chain.rpc.beside(), self.chain.deployment)
+        return type(self)(chain, signer=signer, tips=None if self.sender is None else self.sender.tips)
 
     def contracts(self, w3: Any) -> Web3Contracts:
         """The deployment's contracts as objects of a `Web3` or `AsyncWeb3`, with named results."""
@@ -132,7 +143,7 @@ class Account:
         held = int(market.token.call("balanceOf", self.address))
         if held < amount:
             raise NoFunds(
-                f"{self.address} holds {Decimal(held).scaleb(-market.decimals)} quote tokens of {market.symbol} and "
+                f"{self.address} holds {Decimal(held).scaleb(-market.decimals)} {market.currency or 'tokens'} and "
                 f"needs {Decimal(amount).scaleb(-market.decimals)}."
             )
         if int(market.token.call("allowance", self.address, spender.address)) < amount:

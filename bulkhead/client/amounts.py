@@ -7,6 +7,7 @@ units of a token, contracts in 1e-6, strikes in 1e-8 quote.
 from __future__ import annotations
 
 import operator
+import re
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
@@ -26,6 +27,9 @@ EXACT = Context(prec=100)
 MOST_SECONDS_DIGITS = 11
 #: No amount on chain has more digits before its point.
 MOST_DIGITS = 60
+#: A stretch of time, and the seconds of its units.
+SPAN = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
+SPAN_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 
 def to_decimal(number: Number) -> Decimal:
@@ -129,3 +133,17 @@ def parse_model(name: str) -> Model:
         return Model[name.upper()]
     except KeyError:
         raise BadInput(f"{name!r} is not a margin model; there are ES, GREEKS and STATIC.") from None
+
+
+def parse_span(text: str | int) -> int:
+    """Seconds of a stretch of time such as 90s, 30m, 2h, 5d or 8w.
+
+    Raises:
+        BadInput: It is none.
+    """
+    if isinstance(text, int):
+        return text
+    found = SPAN.fullmatch(text)
+    if found is None:
+        raise BadInput(f"{text!r} is no stretch of time; write 90s, 30m, 2h, 5d or 8w.")
+    return int(found.group(1)) * SPAN_SECONDS[found.group(2)]

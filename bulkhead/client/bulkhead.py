@@ -72,6 +72,6 @@ class Bulkhead(Account):
             vault_id: The vault.
             expiry: Cell of the trade.
             legs: (leg, contracts) that the vault would receive; a negative ratio gives.
-            cash: Quote tokens it would receive, negative when it pays.
+            cash: Tokens it would receive, negative when it pays.
         """
         return trade_preview(self.chain, self.vaults.view(vault_id), parse_expiry(expiry), legs, cash)

@@ -13,31 +13,26 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, read_cells
 from bulkhead.chain.words import Model, Terms
 from bulkhead.client.amounts import from_wad
+from bulkhead.client.exposure import Exposure
 from bulkhead.client.history import History, read_history
 from bulkhead.client.vault_info import VaultInfo
-from bulkhead.risk import exact, static
+from bulkhead.risk import static
 from bulkhead.risk.liquidation_price import exact_prices
-from bulkhead.risk.words import WAD, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import WAD, Leg, RiskWord
 
 #: Above so many times its maintenance margin a vault is not in a margin call [wad].
 CALM = 12 * WAD // 10
 
 
 @dataclass(frozen=True)
-class Greeks:
-    """How the value of a vault's legs moves.
+class Greeks(Exposure):
+    """How the value of a vault's legs moves, with time too.
 
     Attributes:
-        delta: Contracts of the underlying.
-        gamma: Contracts for each quote unit of spot.
-        vega: Quote for each vol point (0.01).
         theta: Quote for each day that passes.
     """
 
-    delta: Decimal
-    gamma: Decimal
-    vega: Decimal
-    theta: Decimal
+    theta: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -107,11 +102,7 @@ def liquidation_prices(view: VaultView, cell: CellView, risk: RiskWord) -> tuple
     """Nearest spot below and above at which a vault would be liquidatable [quote], None where there is none."""
     if not view.legs or not view.priced:
         return None, None
-
-    def engine(legs: Sequence[Leg], snapshot: Snapshot, word: RiskWord) -> exact.Assessment:
-        return exact.assess(legs, snapshot, word, model=view.model)
-
-    found = exact_prices(view.legs, cell.snapshot, risk, view.collateral, engine)
+    found = exact_prices(view.legs, cell.snapshot, risk, view.collateral, view.model, cell.units)
     return tuple(None if at is None else from_wad(at) for at in found)  # type: ignore[return-value]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bulkhead.chain.lens import CellView
 from bulkhead.orders import Order
-from bulkhead.pricing import contracts_of
+from bulkhead.pricing import legs_of, notional
 from bulkhead.risk.scales import MICRO
-from bulkhead.risk.words import WAD
+from bulkhead.risk.words import Leg
 
 #: Of an order's notional: one part in so many.
 NOTIONAL_SHARE = 1_000
-#: At least so much [wad units].
-LEAST = 100 * WAD
+#: At least so many of the market's units.
+LEAST = 100
 
 
 def tolerated(cell: CellView, order: Order, size: int) -> int:
@@ -25,10 +27,10 @@ def tolerated(cell: CellView, order: Order, size: int) -> int:
         order: The order.
         size: Packages that are traded [1e-6].
     """
-    return tolerated_for(cell, contracts_of(order, size))
+    return tolerated_for(cell, legs_of(order, size))
 
 
-def tolerated_for(cell: CellView, contracts: int) -> int:
-    """The same for so many contracts of notional [1e-6]."""
-    notional = contracts * cell.snapshot.spot // MICRO
-    return cell.insured + max(notional // NOTIONAL_SHARE, LEAST)
+def tolerated_for(cell: CellView, legs: Sequence[Leg]) -> int:
+    """The same for legs that are traded."""
+    traded = notional(legs, cell.snapshot, cell.units) // MICRO if cell.snapshot.spot else 0
+    return cell.insured + max(traded // NOTIONAL_SHARE, LEAST * cell.units.unit)

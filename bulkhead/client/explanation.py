@@ -39,7 +39,7 @@ def explain_vault(chain: Connection, vault_id: int) -> Explanation:
             f"Vault {vault_id} has {'expired' if view.priced else 'no price'}: there is no margin to explain."
         )
     risk = risk_of(chain, view, cell, block)
-    return explain(Position(view.legs, cell.snapshot, risk, view.collateral, view.model))
+    return explain(Position(view.legs, cell.snapshot, risk, view.collateral, view.model, view.units))
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ def explain_book(
         BadInput: A leg, a price or a size that cannot be.
     """
     chosen, snapshot = parse_model(model), market.snapshot()
+    if collateral is not None and to_wad(collateral) < 0:
+        raise BadInput(f"The collateral is {collateral}: a vault holds 0 or more.")
     words = [Leg.unpack(package_leg(text).moved(amount)) for text, amount in legs]
     terms = risk or RiskWord()
     if chosen == Model.STATIC:

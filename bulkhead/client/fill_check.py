@@ -13,7 +13,7 @@ from bulkhead.chain.errors import Reverted
 from bulkhead.chain.reasons import sentence
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.orders import Order
-from bulkhead.risk.words import Kind, Leg, Series
+from bulkhead.risk.words import Leg, Series
 
 #: Words of `OrderLens.order_states`, by number.
 STATUSES = ("invalid", "open", "closing only", "not now", "filled", "cancelled", "expired")
@@ -64,7 +64,7 @@ def check_fill(chain: Connection, fill: Fill) -> tuple[int, str]:
         Reverted: The fill would be refused for another reason.
     """
     order = fill.order
-    orders.check(order)
+    orders.check(order, None)
     domain = orders.Domain(chain.deployment.chain_id, chain["Exchange"].address)
     now = chain.rpc.timestamp()
     if now > order.expiry:
@@ -114,7 +114,8 @@ def _somebody_closes(chain: Connection, order: Order) -> bool:
     # the taker gives what the buyer of a bid receives, and receives what the seller of an ask gives
     sign = 1 if order.is_bid else -1
     wanted = [(Series.unpack(leg.series), sign * leg.ratio) for leg in order.legs]
-    wanted = [(series, ratio) for series, ratio in wanted if series.kind != Kind.CASH]
+    inverse = chain.units(first.market).inverse
+    wanted = [(series, ratio) for series, ratio in wanted if not series.kind.is_money(inverse)]
 
     def holds(legs: Sequence[Leg]) -> bool:
         held = {(leg.kind, leg.strike): leg.quantity for leg in legs}

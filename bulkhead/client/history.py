@@ -119,6 +119,7 @@ def _about(log: Log, vault_id: int) -> bool:
     return any(log.values.get(name) == vault_id for name in IDS)
 
 
+#: Values of logs that name a vault.
 IDS = ("vault_id", "from_id", "to_id", "into_id", "maker_vault", "taker_vault")
 
 
@@ -176,9 +177,10 @@ class _Reader:
         sign = 1 if log.values.to_id == self._vault else -1
         legs = [Leg(leg.kind, leg.strike, sign * leg.quantity) for leg in legs_of(log.values.legs)]
         cash = sign * self._quote(log.values.cash)
-        # a premium that is deferred is a leg of cash
-        cash += sum((Decimal(leg.quantity) / QUANTITY for leg in legs if leg.kind == Kind.CASH), Decimal(0))
-        return [leg for leg in legs if leg.kind != Kind.CASH], cash
+        # a premium that is deferred is a money leg
+        inverse = self._market.inverse
+        cash += sum((Decimal(leg.quantity) / QUANTITY for leg in legs if leg.is_money(inverse)), Decimal(0))
+        return [leg for leg in legs if not leg.is_money(inverse)], cash
 
     def _traded(self, log: Log) -> None:
         legs, cash = self._moves(log)
@@ -207,13 +209,22 @@ class _Reader:
             marks = self._marks(legs, log.block)
         except (BulkheadError, ValueError):
             return [None] * len(legs)
-        total = sum(abs(leg.quantity) for leg in legs)
+        # CASH of a market in coins is so many contracts as it is worth coins
+        weights = [
+            Decimal(1) if leg.kind.has_lot(self._market.inverse) else one for leg, one in zip(legs, marks, strict=True)
+        ]
+        total = sum((abs(leg.quantity) * weight for leg, weight in zip(legs, weights, strict=True)), Decimal(0))
         rest = paid - sum((one * leg.quantity / QUANTITY for leg, one in zip(legs, marks, strict=True)), Decimal(0))
         share = rest * QUANTITY / total if total else Decimal(0)
-        return [one + (share if leg.quantity > 0 else -share) for leg, one in zip(legs, marks, strict=True)]
+        return [
+            one + weight * (share if leg.quantity > 0 else -share)
+            for leg, one, weight in zip(legs, marks, weights, strict=True)
+        ]
 
     def _marks(self, legs: Sequence[Leg], block: int) -> list[Decimal]:
         cell = self._chain["Lens"].call("vaults", [self._vault], block=block)[0]
         view = read_cells(self._chain, [(self._market.index, cell["expiry"])], block)
         (found,) = view.values()
-        return [from_wad(mark([Leg(leg.kind, leg.strike, QUANTITY)], found.snapshot)) for leg in legs]
+        return [
+            from_wad(mark([Leg(leg.kind, leg.strike, QUANTITY)], found.snapshot, self._market.inverse)) for leg in legs
+        ]

@@ -155,11 +155,11 @@ class Mandates:
 
         Args:
             vault_id: An own vault.
-            most_per_day: Quote tokens a UTC day, tips included.
-            most_in_all: Quote tokens in all, tips included.
+            most_per_day: Tokens a UTC day, tips included.
+            most_in_all: Tokens in all, tips included.
             trigger: Health below which a top-up may come, at least 1.
             target: Health that it reaches, at least the trigger and 0.05.
-            tip: Quote tokens for the caller; by default twice what the call costs at the gas price of now.
+            tip: Tokens for the caller; by default twice what the call costs at the gas price of now.
             until: End [unix seconds]; by default the expiry of the vault's legs.
 
         Raises:

@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from bulkhead import orders
+from bulkhead.chain import reasons
 from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.lens import CellView, VaultView, cell_view
+from bulkhead.chain.lens import VaultView, cell_view
 from bulkhead.chain.sender import Receipt
+from bulkhead.client import amounts
 from bulkhead.client.account import Account
-from bulkhead.client.amounts import (
-    MAX_UINT,
-    Number,
-    parse_expiry,
-    parse_model,
-    to_native,
-    to_quantity,
-    to_strike,
-    to_wad,
-)
+from bulkhead.client.amounts import MAX_UINT, Number
+from bulkhead.client.cancellations import MOST_CANCELLED, hash_to_cancel, still_alive
 from bulkhead.client.deficits import tolerated
 from bulkhead.client.fill_check import STATUSES, order_states
+from bulkhead.client.fills import NO_PERMIT, asked, opened
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.preview import FillPreview, Side, fill_preview
+from bulkhead.client.price_unit import check_price
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.client.vaults import Vaults
-from bulkhead.orders import Order
+from bulkhead.orders import Flags, Order
+from bulkhead.pricing import OpeningRules
 from bulkhead.risk.words import Series
 
-#: Orders in one call of `Exchange.cancel`.
-MOST_CANCELLED = 32
+P = ParamSpec("P")
+
+
+def _signed(build: Callable[Concatenate[Orders, P], Order]) -> Callable[Concatenate[Orders, P], SignedOrder]:
+    """What builds an order, made to sign it at once."""
+
+    def sign(self: Orders, /, *args: P.args, **kwargs: P.kwargs) -> SignedOrder:
+        """`build` and `sign_order` at once."""
+        return self.sign_order(build(self, *args, **kwargs))
+
+    return sign
+
+
+def _check_grid(order: Order, view: VaultView, rules: OpeningRules, now: int, spot: int) -> None:
+    """Refuses series that no fill can open, but for those that the vault holds.
+
+    Raises:
+        BadInput: There is one.
+    """
+    held = {(view.expiry, leg.kind, leg.strike) for leg in view.legs}
+    series = [Series.unpack(leg.series) for leg in order.legs]
+    reason = rules.off_grid((s for s in series if (s.expiry, s.kind, s.strike) not in held), now, spot)
+    if reason:
+        raise BadInput(reasons.sentence(reason))
 
 
 class Orders:
@@ -44,6 +63,7 @@ class Orders:
 
     def build(
         self,
+        /,
         vault_id: int,
         expiry: str | int,
         legs: Iterable[PackageLeg | str],
@@ -51,6 +71,7 @@ class Orders:
         price: Number | float,
         size: Number,
         good_for: int = 300,
+        off_grid: bool = False,
         **other: Any,
     ) -> Order:
         """An unsigned order of a vault, to be looked at with `preview` before it is signed.
@@ -60,23 +81,28 @@ class Orders:
             expiry: Expiry of the series.
             legs: What the buyer of one package receives, e.g. `["call:200", "-call:220"]`.
             side: "buy" or "sell": what the signer does with the package.
-            price: Quote units per package.
+            price: Per package, in the market's token: quote, or in a coin-margined market coins.
             size: Packages.
             good_for: Seconds from the newest block for which the order is good.
+            off_grid: Also a series that cannot be opened, for others who still hold it and close.
             **other: Further fields of `orders.Order`, as integers. Without them `since` is the time of the newest block
                 and `max_deficit` what `deficits.tolerated` says.
+
+        Raises:
+            BadInput: The order has no valid form, or is of a series that nobody can open and the vault does not hold.
         """
         if side not in ("buy", "sell"):
             raise BadInput(f"side is 'buy' or 'sell', not {side!r}.")
         view = self._vaults.view(vault_id)
-        at = parse_expiry(expiry)
+        at = amounts.parse_expiry(expiry)
         try:
             package = [(package_leg(leg).series(view.market, at), package_leg(leg).ratio) for leg in legs]
         except ValueError as error:
             raise BadInput(f"That order has no valid form: {error}.") from error
         bid = side == "buy"
-        wad, packages = to_wad(price), to_quantity(size)
-        return self.order_of(view, package, is_bid=bid, price=wad, size=packages, good_for=good_for, **other)
+        wad, packages = amounts.to_wad(price), amounts.to_quantity(size)
+        fields = {"is_bid": bid, "price": wad, "size": packages, **other}
+        return self.order_of(view, package, good_for=good_for, opens=not off_grid, **fields)
 
     def order_of(
         self,
@@ -84,6 +110,7 @@ class Orders:
         package: Iterable[tuple[int, int]],
         *,
         good_for: int | None,
+        opens: bool = False,
         **fields: Any,
     ) -> Order:
         """An unsigned order of a vault, in integers.
@@ -92,16 +119,18 @@ class Orders:
             view: Vault that trades.
             package: (series id, ratio) of each leg.
             good_for: Seconds from the newest block for which the order is good; None until its series expire.
+            opens: The order may open a position: its series have to be of the grid.
             **fields: `is_bid`, `price` [wad], `size` [1e-6] and further fields of `orders.Order`.
 
         Raises:
-            BadInput: The order has no valid form.
+            BadInput: The order has no valid form, or is off the grid.
         """
         account = self._account
         now, legs = account.chain.rpc.timestamp(), list(package)
         try:
             cell = (view.market, Series.unpack(legs[0][0]).expiry) if legs else (view.market, view.expiry)
             built = orders.build(
+                inverse=view.units.inverse,
                 maker_vault=view.vault_id,
                 signer=account.address,
                 legs=legs,
@@ -112,29 +141,20 @@ class Orders:
             raise BadInput(f"That order has no valid form: {error}.") from error
         # asked last: the Exchange has no words for an order of no valid form
         chain = account.chain
-        epoch, market = read(
+        epoch, trading, market = read(
             chain.rpc,
             [
                 chain["Exchange"].query("epoch_for", view.vault_id, [leg.series for leg in built.legs]),
+                chain["Exchange"].query("trading", view.market),
                 chain["Lens"].query("market", *cell),
             ],
         )
-        deficit = tolerated(cell_view(cell, market), built, built.size)
+        seen = cell_view(cell, market, chain.units(view.market))
+        check_price(built, seen)
+        if opens and not built.flags & Flags.REDUCE_ONLY:
+            _check_grid(built, view, OpeningRules.unpack(int(trading)), now, seen.snapshot.spot)
+        deficit = tolerated(seen, built, built.size)
         return orders.with_changes(built, **{"epoch": epoch, "max_deficit": deficit, **fields})
-
-    def sign(
-        self,
-        vault_id: int,
-        expiry: str | int,
-        legs: Iterable[PackageLeg | str],
-        side: str,
-        price: Number | float,
-        size: Number,
-        good_for: int = 300,
-        **other: Any,
-    ) -> SignedOrder:
-        """`build` and `sign_order` at once."""
-        return self.sign_order(self.build(vault_id, expiry, legs, side, price, size, good_for, **other))
 
     def sign_order(self, order: Order) -> SignedOrder:
         """Signs a built order with the account's key."""
@@ -142,24 +162,14 @@ class Orders:
         signature = account.sign_typed(orders.typed_data(order, account.domain))
         return SignedOrder(order, signature, account.domain.chain_id, account.domain.exchange)
 
+    sign = _signed(build)
+
     def post(self, signed: SignedOrder) -> Receipt:
         """Leaves an order on the QuoteBoard, where makers look for it."""
         account = self._account
         return account.signer.execute(
             account.chain["QuoteBoard"], "post", [signed.order.to_tuple()], [signed.signature]
         )
-
-    def _check(self, signed: SignedOrder) -> None:
-        """An order of a form that the Exchange reads, signed for this deployment."""
-        orders.check(signed.order)
-        self._check_domain(signed)
-
-    def _check_domain(self, signed: SignedOrder) -> None:
-        domain = self._account.domain
-        if signed.chain_id != domain.chain_id or signed.exchange.lower() != domain.exchange.lower():
-            raise BadInput(
-                f"The order was signed for the Exchange {signed.exchange} on chain {signed.chain_id}, not for this one."
-            )
 
     def fill(
         self,
@@ -178,7 +188,7 @@ class Orders:
             signed: The order.
             vault_id: Own vault; None opens one.
             size: Packages; None takes all.
-            deposit: Quote tokens for a new vault.
+            deposit: Tokens for a new vault.
             model: Margin model of a new vault.
             limit_price: Worst price per package; None accepts the order's own, if it has one.
             max_fee: Largest fee of the whole fill; None accepts any.
@@ -188,29 +198,29 @@ class Orders:
         Returns:
             Id of the vault.
         """
-        self._check(signed)
         account = self._account
+        signed.check(account.domain)
         exchange = account.chain["Exchange"]
         order = signed.order
         market = account.chain.market(Series.unpack(order.legs[0].series).market)
-        asked = self._asked(
+        wanted = asked(
+            account.chain,
             signed,
             taker_vault=vault_id or 0,
-            size=MAX_UINT if size is None else to_quantity(size),
-            limit_price=None if limit_price is None else to_wad(limit_price),
-            max_fee=MAX_UINT if max_fee is None else to_native(max_fee, market.decimals),
-            max_deficit=None if max_deficit is None else to_wad(max_deficit),
+            size=MAX_UINT if size is None else amounts.to_quantity(size),
+            limit_price=None if limit_price is None else amounts.to_wad(limit_price),
+            max_fee=MAX_UINT if max_fee is None else amounts.to_native(max_fee, market.decimals),
+            max_deficit=None if max_deficit is None else amounts.to_wad(max_deficit),
         )
         if vault_id is not None:
-            account.signer.execute(exchange, "fill", asked)
+            account.signer.execute(exchange, "fill", wanted)
             return vault_id
-        amount = to_native(deposit, market.decimals)
+        amount = amounts.to_native(deposit, market.decimals)
         account.ensure_allowance(market, account.chain["Clearinghouse"], amount)
-        no_permit = (0, 0, 0, b"\0" * 32, b"\0" * 32)
-        receipt = account.signer.execute(exchange, "open_and_fill", asked, int(parse_model(model)), amount, no_permit)
-        return next(
-            int(log.values.vault_id) for log in receipt.logs(account.chain.contracts) if log.event == "VaultOpened"
+        receipt = account.signer.execute(
+            exchange, "open_and_fill", wanted, int(amounts.parse_model(model)), amount, NO_PERMIT
         )
+        return opened(account.chain, receipt)[0]
 
     def preview(
         self,
@@ -226,16 +236,16 @@ class Orders:
             order: The order, signed or not (`build`).
             vault_id: Vault that would take; None looks at the maker's.
             size: Packages; None takes all that is left.
-            deposit: Quote tokens of a vault that would be opened to take (`fill` without a vault).
+            deposit: Tokens of a vault that would be opened to take (`fill` without a vault).
             model: Margin model of that vault: ES, GREEKS or STATIC.
 
         Raises:
             Reverted: The order cannot be filled, whatever margin and tokens there are; `reason` says why.
         """
-        packages = None if size is None else to_quantity(size)
+        packages = None if size is None else amounts.to_quantity(size)
         side = Side(vault_id, deposit, model)
         if isinstance(order, SignedOrder):
-            self._check(order)
+            order.check(self._account.domain)
             return fill_preview(self._account.chain, order.order, order.signature, packages, side)
         return fill_preview(self._account.chain, order, None, packages, side)
 
@@ -262,47 +272,13 @@ class Orders:
         """
         account = self._account
         fills = [self._entry(closing, vault_id), self._entry(opening, into)]
-        arguments = (fills, int(parse_model(model)), MAX_UINT, vault_id)
+        arguments = (fills, int(amounts.parse_model(model)), MAX_UINT, vault_id)
         receipt = account.signer.execute(account.chain["Exchange"], "fill_many", *arguments)
-        opened = [
-            int(log.values.vault_id) for log in receipt.logs(account.chain.contracts) if log.event == "VaultOpened"
-        ]
-        return opened[0] if opened else into
+        return next(iter(opened(account.chain, receipt)), into)
 
     def _entry(self, signed: SignedOrder, vault_id: int) -> tuple[Any, ...]:
-        self._check(signed)
-        return self._asked(signed, taker_vault=vault_id)
-
-    def _asked(
-        self,
-        signed: SignedOrder,
-        *,
-        taker_vault: int,
-        size: int = MAX_UINT,
-        limit_price: int | None = None,
-        max_fee: int = MAX_UINT,
-        max_deficit: int | None = None,
-    ) -> tuple[Any, ...]:
-        """What the Exchange takes for a fill, with everything that this client decides for its account."""
-        chain, order = self._account.chain, signed.order
-        if limit_price is None and (order.iv or order.slip):
-            raise BadInput("That order is priced at the fill: give the worst price per package that you accept.")
-        if max_deficit is None:
-            max_deficit = tolerated(self._cell(order), order, min(size, order.size))
-        return orders.Asked(
-            limit_price=order.price if limit_price is None else limit_price,
-            taker_vault=taker_vault,
-            size=size,
-            max_fee=max_fee,
-            max_deficit=max_deficit,
-            round_id=chain["FillCheck"].call("round_of", order.to_tuple())["id"] if order.patience else 0,
-        ).to_tuple(order, signed.signature)
-
-    def _cell(self, order: Order) -> CellView:
-        first = Series.unpack(order.legs[0].series)
-        return cell_view(
-            (first.market, first.expiry), self._account.chain["Lens"].call("market", first.market, first.expiry)
-        )
+        signed.check(self._account.domain)
+        return asked(self._account.chain, signed, taker_vault=vault_id)
 
     def cancel(self, signed: Iterable[SignedOrder | str | bytes]) -> Receipt:
         """Cancels up to 32 orders that this account signed; those that are filled or cancelled already are left out.
@@ -317,20 +293,13 @@ class Orders:
                 sent.
         """
         account, several = self._account, list(signed)
-        hashes = [self._hash_to_cancel(one) for one in several]
+        hashes = [hash_to_cancel(account, one) for one in several]
         if not 0 < len(hashes) <= MOST_CANCELLED:
             raise BadInput(f"One to {MOST_CANCELLED} orders are cancelled at a time, not {len(hashes)}.")
-        exchange = account.chain["Exchange"]
-        found = read(account.chain.rpc, [exchange.query("filled_of", account.address, one) for one in hashes])
-        sizes = [one.order.size if isinstance(one, SignedOrder) else None for one in several]
-        alive = [
-            one
-            for one, size, gone in zip(hashes, sizes, found, strict=True)
-            if not gone.cancelled and (size is None or gone.packages < size)
-        ]
+        alive = still_alive(account, several, hashes)
         if not alive:
             raise BadInput("There is nothing to cancel: filled or cancelled already.")
-        return account.signer.execute(exchange, "cancel", alive)
+        return account.signer.execute(account.chain["Exchange"], "cancel", alive)
 
     def cancel_together(
         self,
@@ -353,11 +322,11 @@ class Orders:
         """
         if side not in ("buy", "sell"):
             raise BadInput(f"side is 'buy' or 'sell', not {side!r}.")
-        account, at = self._account, parse_expiry(expiry)
+        account, at = self._account, amounts.parse_expiry(expiry)
         market = self._vaults.view(vault_id).market
         try:
             package = [package_leg(leg) for leg in legs]
-            packed = sorted((Series(market, leg.kind, at, to_strike(leg.strike)).pack(), leg.ratio) for leg in package)
+            packed = sorted((leg.series(market, at), leg.ratio) for leg in package)
         except ValueError as error:
             raise BadInput(f"Those are no legs of an order: {error}.") from error
         who = account.address if signer is None else signer
@@ -366,24 +335,6 @@ class Orders:
         if exchange.call("filled_of", who, key).cancelled:
             raise BadInput("There is nothing to cancel: cancelled already.")
         return account.signer.execute(exchange, "cancel_together", who, vault_id, packed, side == "buy", salt)
-
-    def _hash_to_cancel(self, one: SignedOrder | str | bytes) -> bytes:
-        account = self._account
-        if isinstance(one, SignedOrder):
-            self._check_domain(one)
-            if one.order.signer.lower() != account.address.lower():
-                raise BadInput(
-                    f"The order was signed by {one.order.signer}; only that key can cancel it, and this is "
-                    f"{account.address}."
-                )
-            return orders.order_key(one.order, account.domain)
-        try:
-            found = bytes.fromhex(one.removeprefix("0x")) if isinstance(one, str) else bytes(one)
-        except ValueError:
-            found = b""
-        if len(found) != 32:
-            raise BadInput(f"{one!r} is not the hash of an order, which has 32 bytes.")
-        return found
 
     def states(self, signed: Iterable[SignedOrder], vault_id: int = 0) -> list[tuple[str, Decimal, str]]:
         """(status, packages that can be filled, reason that a fill would meet) of orders.
@@ -394,9 +345,9 @@ class Orders:
         """
         several = list(signed)
         for one in several:
-            self._check_domain(one)
+            one.check_domain(self._account.domain)
             if len(one.order.legs) > orders.MAX_LEGS:
-                orders.check(one.order)
+                orders.check(one.order, None)
         taker = self._account.address if vault_id else orders.ZERO_ADDRESS
         found = order_states(self._account.chain, several, taker, vault_id)
         return [(STATUSES[f["status"]], Decimal(f["fillable"]).scaleb(-6), str(f["reason"])) for f in found]

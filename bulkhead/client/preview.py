@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
 from bulkhead import orders, pricing
-from bulkhead.chain import system
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import VaultView, described, read_cells, read_vaults, vault_view
@@ -25,15 +24,18 @@ class FillPreview:
     """What a fill would do to one side, before anything is signed or sent.
 
     Attributes:
-        price: Quote units per package.
-        premium: What the buyer pays [quote].
-        fee: What this side pays [quote].
+        price: Per package [token].
+        premium: What the buyer pays [token].
+        fee: What this side pays [token].
         after: The vault after the fill, initial margin included.
         passes: Equity after covers the initial margin, and nothing else stands against the fill.
         refusal: The reason that a fill would meet now, "" for none. On the maker's side also one that those who close
             a position do not meet.
         liquidation_below: Nearest spot below at which the vault would be liquidatable, None when there is none.
         liquidation_above: The same above.
+        spot: Price of the underlying [quote], None when there is none.
+        currency: Name of the market's token: what amounts are in.
+        inverse: The token is the underlying, so that amounts times spot are quote.
     """
 
     price: Decimal
@@ -44,6 +46,15 @@ class FillPreview:
     refusal: str
     liquidation_below: Decimal | None
     liquidation_above: Decimal | None
+    spot: Decimal | None = None
+    currency: str = ""
+    inverse: bool = False
+
+    def in_quote(self, amount: Decimal) -> Decimal | None:
+        """An amount in quote, at spot where it is in coins; None without a price."""
+        if not self.inverse:
+            return amount
+        return None if self.spot is None else amount * self.spot
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Side:
 
     Attributes:
         vault_id: Existing vault that would take.
-        deposit: Quote tokens of a vault that would be opened to take.
+        deposit: Tokens of a vault that would be opened to take.
         model: Margin model of that vault.
     """
 
@@ -68,7 +79,7 @@ class Side:
 
 def _after(chain: Connection, vault_id: int, expiry: int, legs: Sequence[int], tokens: int) -> VaultView:
     """An existing vault after it received legs [words] and tokens [native]."""
-    seen = vault_view(chain["Lens"].call("preview", vault_id, expiry, legs, tokens))
+    seen = vault_view(chain["Lens"].call("preview", vault_id, expiry, legs, tokens), chain.units)
     if not isinstance(seen, VaultView):
         raise seen
     return seen
@@ -77,14 +88,15 @@ def _after(chain: Connection, vault_id: int, expiry: int, legs: Sequence[int], t
 def _after_opening(chain: Connection, side: Side, series: Series, legs: Sequence[int], tokens: int) -> VaultView:
     """A vault opened with legs [words] and tokens [native]."""
     chosen = parse_model(side.model)
-    engine = system.engines({name: one.address for name, one in chain.deployment.contracts.items()})[chosen]
-    return described(chain["Lens"].call("preview_new", series.market, int(chosen), engine, series.expiry, legs, tokens))
+    units = chain.units(series.market)
+    seen = chain["Lens"].call("preview_new", series.market, int(chosen), series.expiry, legs, tokens)
+    return described(seen, units)
 
 
 def trade_preview(
     chain: Connection, view: VaultView, expiry: int, legs: Iterable[tuple[PackageLeg | str, Number]], cash: Number
 ) -> VaultInfo:
-    """A vault after legs (of so many contracts each) and quote tokens have moved into it at the present price."""
+    """A vault after legs (of so many contracts each) and tokens have moved into it at the present price."""
     market = chain.market(view.market)
     moved = [package_leg(leg).moved(amount) for leg, amount in legs]
     tokens = int(to_decimal(cash).scaleb(market.decimals).to_integral_value(rounding=ROUND_FLOOR))
@@ -114,19 +126,19 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
     """
     if side.vault_id is not None and side.deposit is not None:
         raise BadInput("A fill goes into an existing vault or into a new one with a deposit, not into both.")
-    orders.check(order)
+    series = Series.unpack(order.legs[0].series)
+    market = chain.market(series.market)
+    orders.check(order, market.inverse)
     # as whoever waits longest would fill it
     named = chain["FillCheck"].call("round_of", order.to_tuple()) if order.patience else {"id": 0}
     fill = Fill(order, signature, size, round_id=named["id"])
     if side.vault_id is not None:
         fill = replace(fill, taker=_vault(chain, side.vault_id).owner, vault_id=side.vault_id)
     packages, refusal = check_fill(chain, fill)
-    series = Series.unpack(order.legs[0].series)
-    market = chain.market(series.market)
     (cell,) = read_cells(chain, [(series.market, series.expiry)]).values()
     fees = pricing.Fees.unpack(int(chain["Exchange"].call("trading", series.market)))
     age = chain.rpc.timestamp() - named["stamp"] if named["id"] else 0
-    terms = pricing.terms(order, packages, market.decimals, fees, cell.snapshot, age)
+    terms = pricing.terms(order, packages, market.decimals, fees, cell.snapshot, age, cell.units)
     legs, cash = terms.received(order.is_bid == side.is_maker)
     fee = terms.maker_fee if side.is_maker else terms.taker_fee
     moved = [leg.pack() for leg in legs if leg.quantity]
@@ -147,4 +159,7 @@ def fill_preview(chain: Connection, order: Order, signature: bytes | None, size:
         refusal=refusal,
         liquidation_below=below,
         liquidation_above=above,
+        spot=from_wad(cell.snapshot.spot) if cell.snapshot.spot else None,
+        currency=market.currency,
+        inverse=market.inverse,
     )

@@ -16,13 +16,13 @@ from bulkhead.chain import reasons
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import CellView, read_cells
 from bulkhead.client.amounts import Number, from_wad, parse_expiry, to_decimal, to_quantity
+from bulkhead.client.contract_signature import is_signed
 from bulkhead.client.fill_check import STATUSES, order_states
 from bulkhead.client.makers import ask_all
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.signed_order import SignedOrder, posted_orders
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk import series_grid
-from bulkhead.risk.words import Kind, Series
 
 if TYPE_CHECKING:
     from bulkhead.client.account import Account
@@ -70,7 +70,7 @@ class QuoteRequest:
     def order(self, side: str, told: Mapping[str, Any]) -> Order:
         """The order that an answer must have signed."""
         read = Order.from_json({**_blank(self, side), **{name: told[name] for name in MAKERS if name in told}})
-        orders.check(read)
+        orders.check(read, None)
         return read
 
 
@@ -157,7 +157,8 @@ class QuoteRequests:
             vault_id,
         )
         try:
-            orders.check(Order.from_json(_blank(found, found.sides[0])))
+            inverse = self._account.chain.units(index).inverse
+            orders.check(Order.from_json(_blank(found, found.sides[0])), inverse)
         except orders.OrderError as error:
             raise BadInput(f"That package has no valid form: {error}.") from None
         return found
@@ -193,7 +194,7 @@ class QuoteRequests:
         Args:
             request: What was asked.
             answer: One of its answers.
-            deposit: Quote tokens of a new vault.
+            deposit: Tokens of a new vault.
             model: Margin model of a new vault.
             tolerance: How much worse than shown a package may be priced [quote].
         """
@@ -233,14 +234,8 @@ class QuoteRequests:
         return found or [(side, Answer(url, side, remark="no answer to what was asked")) for side in request.sides]
 
     def _checked(self, request: QuoteRequest, url: str, side: str, signed: SignedOrder) -> SignedOrder | Answer:
-        code = self._account.chain.rpc.code(signed.order.signer)
-        if code:  # a contract's signature is looked at by the lens
-            return signed
-        try:
-            by = orders.recover(signed.order, self._account.domain, signed.signature)
-        except ValueError:
-            by = ""
-        if by.lower() != signed.order.signer.lower():
+        account = self._account
+        if not is_signed(account.chain.rpc, signed.order, account.domain, signed.signature):
             return Answer(url, side, remark="the answer is to another question, or its signature is none")
         return signed
 
@@ -281,10 +276,10 @@ class QuoteRequests:
     ) -> Answer:
         source, side, signed = offer
         order = signed.order
-        terms = pricing.terms(order, request.size, cell.decimals, fees, cell.snapshot)
+        terms = pricing.terms(order, request.size, cell.decimals, fees, cell.snapshot, units=cell.units)
         size, price = Decimal(request.size).scaleb(-6), from_wad(terms.price)
         fee = Decimal(terms.taker_fee).scaleb(-cell.decimals)
-        mark = from_wad(pricing.mark(pricing.legs_of(order, 10**6), cell.snapshot))
+        mark = from_wad(pricing.mark(pricing.legs_of(order, 10**6), cell.snapshot, cell.units))
         status = STATUSES[state["status"]]
         fills = status == "open" and int(state["fillable"]) >= request.size
         remark = ""
@@ -307,9 +302,6 @@ class QuoteRequests:
 
 def _blank(request: QuoteRequest, side: str) -> dict[str, Any]:
     """The asker's part of an order, with nothing of the maker's."""
-    first = Series.unpack(request.legs[0].series) if request.legs else None
-    if first is not None and first.kind == Kind.CASH and len(request.legs) == 1:
-        raise BadInput("A package of cash alone is not traded.")
     blank = Order(
         maker_vault=1,
         signer=request.taker,

@@ -28,6 +28,18 @@ class SignedOrder:
     chain_id: int
     exchange: str
 
+    def check_domain(self, domain: Domain) -> None:
+        """Raises `BadInput` when it was signed for another Exchange."""
+        if self.chain_id != domain.chain_id or self.exchange.lower() != domain.exchange.lower():
+            raise BadInput(
+                f"The order was signed for the Exchange {self.exchange} on chain {self.chain_id}, another Exchange."
+            )
+
+    def check(self, domain: Domain) -> None:
+        """Raises, too, when the Exchange does not read an order of its form."""
+        orders.check(self.order, None)
+        self.check_domain(domain)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
@@ -51,7 +63,7 @@ class SignedOrder:
             given = {name: getattr(told, name) for name in names}
             given["premium_style"], given["flags"] = PremiumStyle(given["premium_style"]), Flags(given["flags"])
             order = Order(legs=legs, **given)
-            orders.check(order)
+            orders.check(order, None)
         except ValueError:
             return None
         return cls(order, bytes(values.signature), domain.chain_id, domain.exchange)

@@ -20,7 +20,7 @@ from bulkhead.client.amounts import MAX_UINT, Number, from_wad, to_quantity, to_
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.orders import Flags, OrderLeg, PremiumStyle
 from bulkhead.risk.scales import BPS_IN_ONE
-from bulkhead.risk.words import Kind, Leg, Series
+from bulkhead.risk.words import Leg, Series
 
 if TYPE_CHECKING:
     from bulkhead.client.account import Account
@@ -52,19 +52,22 @@ class Position:
     def value(self, spot: int | None = None) -> int:
         """What one package is worth to its holder, at the present spot or at another [wad]."""
         snapshot = self.cell.snapshot if spot is None else self.cell.snapshot.at(spot)
-        held = [Series.unpack(leg.series) for leg in self.legs]
-        one = tuple(Leg(s.kind, s.strike, leg.ratio * 10**6) for s, leg in zip(held, self.legs, strict=True))
-        return pricing.mark(one, snapshot)
+        one = tuple(Leg(s.kind, s.strike, leg.ratio * 10**6) for s, leg in self._series)
+        return pricing.mark(one, snapshot, self.cell.units)
+
+    def notional(self, spot: int) -> int:
+        """Options and delta legs of one package at a spot [wad token]."""
+        held = tuple(Leg(s.kind, s.strike, leg.ratio * 10**6) for s, leg in self._series)
+        return pricing.notional(held, self.cell.snapshot.at(spot), self.cell.units) // 10**6
 
     @property
-    def contracts(self) -> int:
-        """Contracts of one package."""
-        return sum(abs(leg.ratio) for leg in self.legs)
+    def _series(self) -> list[tuple[Series, OrderLeg]]:
+        return [(Series.unpack(leg.series), leg) for leg in self.legs]
 
     @property
     def style(self) -> PremiumStyle:
-        """How closing it is paid: what holds a future was bought on deferred premium."""
-        futures = any(Series.unpack(leg.series).kind == Kind.FUTURE for leg in self.legs)
+        """How closing it is paid: what holds a delta leg was bought on deferred premium."""
+        futures = any(series.kind.is_delta(self.cell.units.inverse) for series, _ in self._series)
         return PremiumStyle.DEFERRED if futures else PremiumStyle.UPFRONT
 
 
@@ -77,13 +80,13 @@ class Stops:
         self._orders = signing
 
     def position(self, vault_id: int) -> Position:
-        """What a vault holds, its cash aside.
+        """What a vault holds, its money leg aside.
 
         Raises:
             BadInput: It holds nothing, more than one order can close, or there is no active price.
         """
         view = self._vaults.view(vault_id)
-        held = [leg for leg in view.legs if leg.kind != Kind.CASH]
+        held = [leg for leg in view.legs if not leg.is_money(view.units.inverse)]
         if not held:
             raise BadInput(f"Vault {vault_id} holds no option and no future that a stop could close.")
         if len(held) > orders.MAX_LEGS:
@@ -121,7 +124,7 @@ class Stops:
             size: Packages; None closes all.
             slip: How far from mark it trades at most [bps of spot per contract].
             patience: Seconds in which the slip grows to that.
-            worst: Lowest price of a package [quote]; None for mark after a gap of half the trigger, less the full slip.
+            worst: Lowest price of a package [token]; None for mark after a gap of half the trigger, less the full slip.
             good_for: Seconds from now; None until the expiry.
             salt: That of the position's other orders.
 
@@ -132,7 +135,7 @@ class Stops:
         trigger, is_below = _trigger(position, below, above)
         if worst is None:
             far = trigger // GAP if is_below else trigger + trigger // GAP
-            floor = position.value(far) - far * slip * position.contracts // BPS_IN_ONE
+            floor = position.value(far) - position.notional(far) * slip // BPS_IN_ONE
         else:
             floor = to_wad(worst)
         band = {"spot_min": 0, "spot_max": trigger} if is_below else {"spot_min": trigger, "spot_max": MAX_UINT}
@@ -151,7 +154,7 @@ class Stops:
 
         Args:
             vault_id: Own vault.
-            price: Of one package [quote]; below zero the vault pays to be rid of it.
+            price: Of one package [token]; below zero the vault pays to be rid of it.
             size: Packages; None closes all.
             good_for: Seconds from now; None until the expiry.
             salt: That of the position's other orders, such as its stop.
@@ -212,6 +215,7 @@ class Stops:
             price=price,
             size=packages,
             good_for=good_for,
+            opens=False,
             flags=Flags.REDUCE_ONLY | Flags.TOGETHER,
             premium_style=position.style,
             **({} if salt is None else {"salt": salt}),

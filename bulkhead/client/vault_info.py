@@ -1,4 +1,4 @@
-"""A vault as a person reads it: in quote units, with one word for its state."""
+"""A vault as a person reads it: in its market's token, with one word for its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bulkhead.risk.words import Leg
 
 @dataclass(frozen=True)
 class VaultInfo:
-    """A vault in quote units.
+    """A vault in units of its market's token.
 
     Attributes:
         vault_id: Its id.
@@ -35,6 +35,7 @@ class VaultInfo:
         priced: False when the price is not fresh; then value and margins are those of the last price.
         deficit: What insolvent vaults of its cell are recorded to owe.
         at_risk: Most of its value that this can cost, after what insurance still has for the cell.
+        currency: Name of the token, what all these amounts are in: a coin in a coin-margined market.
     """
 
     vault_id: int
@@ -55,10 +56,11 @@ class VaultInfo:
     priced: bool
     deficit: Decimal = Decimal(0)
     at_risk: Decimal = Decimal(0)
+    currency: str = ""
 
     @classmethod
     def of(cls, view: VaultView, market: Market) -> VaultInfo:
-        """A vault of integers in quote units."""
+        """A vault of integers in units of the market's token."""
         return cls(
             vault_id=view.vault_id,
             owner=view.owner,
@@ -78,4 +80,5 @@ class VaultInfo:
             priced=view.fresh,
             deficit=from_wad(view.deficit),
             at_risk=from_wad(view.at_risk),
+            currency=market.currency,
         )

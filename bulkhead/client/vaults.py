@@ -21,6 +21,7 @@ from bulkhead.client.amounts import (
     to_wad,
 )
 from bulkhead.client.card import PositionCard, read_card
+from bulkhead.client.fills import opened
 from bulkhead.client.packages import PackageLeg, package_leg
 from bulkhead.client.vault_info import VaultInfo
 from bulkhead.operators import Permission
@@ -60,7 +61,7 @@ class Vaults:
 
         Args:
             market: Symbol.
-            deposit: Quote tokens to put in.
+            deposit: Tokens to put in.
             model: Margin model: ES, GREEKS or STATIC.
 
         Returns:
@@ -75,12 +76,10 @@ class Vaults:
         receipt = account.signer.execute(
             clearinghouse, "open", found.index, int(parse_model(model)), account.address, amount
         )
-        return next(
-            int(log.values.vault_id) for log in receipt.logs(account.chain.contracts) if log.event == "VaultOpened"
-        )
+        return opened(account.chain, receipt)[0]
 
     def deposit(self, vault_id: int, amount: Number) -> Receipt:
-        """Puts quote tokens into any vault; refused if it has changed hands since it was looked at."""
+        """Puts tokens into any vault; refused if it has changed hands since it was looked at."""
         view = self.view(vault_id)
         market = self._account.chain.market(view.market)
         clearinghouse = self._account.chain["Clearinghouse"]
@@ -101,7 +100,7 @@ class Vaults:
         Args:
             vault_id: The vault to split.
             legs: (leg, contracts) that the new vault receives.
-            cash: Quote tokens that go along.
+            cash: Tokens that go along.
 
         Returns:
             Id of the new vault. When somebody else opens a vault first, the call is refused and changes nothing.
@@ -122,9 +121,19 @@ class Vaults:
         return new
 
     def merge(self, vault_id: int, into: int) -> Receipt:
-        """Moves all legs and tokens of an own vault into another of the same expiry, and closes it."""
+        """Moves all legs and tokens of an own vault into another of the same expiry, and closes it.
+
+        Raises:
+            BadInput: The vaults are of two markets.
+        """
         account = self._account
-        view = self.view(vault_id)
+        view, other = self.view(vault_id), self.view(into)
+        if view.market != other.market:
+            names = [account.chain.deployment.market(one.market).symbol for one in (view, other)]
+            raise BadInput(
+                f"Vault {vault_id} is of the market {names[0]} and vault {into} of {names[1]}: only vaults of one "
+                "market merge."
+            )
         clearinghouse = account.chain["Clearinghouse"]
         legs = [leg.pack() for leg in view.legs]
         calls = [

@@ -88,7 +88,7 @@ class Account:
             self.tips += v.amount * native
         elif log.event == "VaultSettled":
             held = self.legs or self._before
-            self.packages.settle((v.net + v.shortfall) * native - money_of(held))
+            self.packages.settle((v.net + v.shortfall) * native - money_of(held, self.packages.inverse))
         elif log.event == "ClaimPaid" and v.final:
             self.packages.realised -= (v.claim - v.paid) * native
 
@@ -135,7 +135,7 @@ class Account:
 
     def rest(self) -> None:
         """At the end of a block: without legs there is nothing that something was paid for."""
-        if all(leg.kind is Kind.CASH for leg in self.legs):
+        if all(leg.is_money(self.packages.inverse) for leg in self.legs):
             self.packages.end()
 
     # --- as the database keeps it -----------------------------------------------------------------------------
@@ -156,21 +156,22 @@ class Account:
         }  # fmt: skip
 
     @classmethod
-    def load(cls, row: Mapping[str, Any]) -> Account:
-        """From such a row."""
+    def load(cls, row: Mapping[str, Any], inverse: bool) -> Account:
+        """From such a row, of a market that counts coins or not."""
         return cls(
             vault_id=row["vault_id"], owner=row["owner"], market=row["market"], model=row["model"],
             custody=row["custody"], opened_block=row["opened_block"], opened_at=row["opened_at"], word=row["word"],
             terms=row["terms"], balance=row["balance"], legs=legs_from(row["legs"]), closed=row["closed"],
             paid_in=row["paid_in"], taken_out=row["taken_out"], fees=row["fees"], bonuses=row["bonuses"],
-            tips=row["tips"], packages=Packages.load(row["packages"], row["realised"]), unknown=row["unknown"],
+            tips=row["tips"], packages=Packages.load(row["packages"], row["realised"], inverse), unknown=row["unknown"],
         )  # fmt: skip
 
     @classmethod
-    def opened(cls, log: Log, at: int) -> Account:
-        """From the log of its opening."""
+    def opened(cls, log: Log, at: int, inverse: bool) -> Account:
+        """From the log of its opening, in a market that counts coins or not."""
         v = log.values
-        return cls(v.vault_id, v.owner, v.market, int(Model(v.model)), v.custody, log.block, at)
+        packages = Packages(inverse)
+        return cls(v.vault_id, v.owner, v.market, int(Model(v.model)), v.custody, log.block, at, packages=packages)
 
 
 def legs_from(content: Sequence[Sequence[int]]) -> tuple[Leg, ...]:

@@ -12,6 +12,7 @@ from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract, read, read_each
 from bulkhead.chain.errors import BulkheadError, Reverted
+from bulkhead.chain.words import cell_word
 from bulkhead.history import tables
 from bulkhead.history.accounts import Account
 from bulkhead.history.store import parts
@@ -80,7 +81,7 @@ def _vaults(reader: Reader, deployment: int, chain: Connection, report: Report) 
     for start in range(0, len(ids), TOGETHER):
         some = ids[start : start + TOGETHER]
         found = {
-            row["vault_id"]: Account.load(dict(row))
+            row["vault_id"]: Account.load(dict(row), chain.units(row["market"]).inverse)
             for piece in parts(some)
             for row in reader.execute(
                 select(table).where(table.c.deployment == deployment, table.c.vault_id.in_(piece))
@@ -124,8 +125,9 @@ def _cells(reader: Reader, deployment: int, chain: Connection, report: Report) -
     words = read(chain.rpc, [chain["Clearinghouse"].query("cell", *cell) for cell in newest], report.block)
     interest: dict[int, tuple[tuple[int, int], int]] = {}
     for (cell, row), word in zip(newest.items(), words, strict=True):
-        report.compare(f"cell {cell}, gross", row.gross, word & (2**112 - 1))
-        report.compare(f"cell {cell}, deficit", row.deficit // 10**12, word >> 112)
+        gross, deficit = cell_word(word)
+        report.compare(f"cell {cell}, gross", row.gross, gross)
+        report.compare(f"cell {cell}, deficit", row.deficit // 10**12, deficit)
         place = (row.block, row.log_index)
         if cell[0] not in interest or interest[cell[0]][0] < place:
             interest[cell[0]] = (place, row.open_interest)

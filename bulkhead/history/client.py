@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from bulkhead.chain.closing import Closing
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.history import models
 
@@ -19,7 +19,7 @@ class ServiceUnavailable(BulkheadError):
     """The service did not answer, or answered something else."""
 
 
-class HistoryClient:
+class HistoryClient(Closing):
     """Asks a service about one deployment.
 
     Attributes:
@@ -34,14 +34,6 @@ class HistoryClient:
             self._http = httpx.Client(base_url=url, timeout=20, transport=transport, trust_env=False)
         except (httpx.InvalidURL, ValueError) as error:
             raise BadInput(f"{url!r} is not the address of a service: {error}.") from None
-
-    def __enter__(self) -> HistoryClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the connection."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import decimal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from bulkhead.chain.words import TokenWord
 from bulkhead.history import models, tables
+from bulkhead.history.accounts import legs_from
 from bulkhead.history.store import snapshot_from
 from bulkhead.risk.marks import mark
-from bulkhead.risk.words import Kind, Leg, Snapshot
+from bulkhead.risk.words import Snapshot
 
 #: A tip is read again after so long [seconds].
 FRESH = 0.2
-EXACT = Context(prec=100)
+EXACT = decimal.Context(prec=100)
 Cell = tuple[int, int]
 
 
@@ -34,11 +36,12 @@ def wad(number: int) -> Decimal:
 
 @dataclass(frozen=True)
 class Token:
-    """A market's token and name."""
+    """A market's token and name, and whether the market counts coins of it: then it is the underlying."""
 
     symbol: str
     address: str
     decimals: int
+    inverse: bool = False
 
     def amount(self, native: int) -> Decimal:
         """Native units as tokens."""
@@ -54,7 +57,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Known:
+class Context:
     """One deployment at one tip.
 
     Attributes:
@@ -79,7 +82,7 @@ class Known:
         if found is None or not found.snapshot.spot:
             return None, None
         try:
-            worth = mark([Leg(Kind(kind), strike, quantity) for kind, strike, quantity in legs], found.snapshot)
+            worth = mark(legs_from(legs), found.snapshot, self.token(cell[0]).inverse)
         except (ValueError, ArithmeticError):
             return None, None
         return wad(worth), found.block
@@ -89,24 +92,24 @@ class Memory:
     """Keeps what is known until the tip moves."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[float, Known]] = {}
+        self._contexts: dict[int, tuple[float, Context]] = {}
 
-    def get(self, reader: Connection, deployment: int) -> Known | None:
+    def get(self, reader: Connection, deployment: int) -> Context | None:
         """A deployment, read again when it is old; None when there is none of that number."""
         now = time.monotonic()
-        held = self._known.get(deployment)
+        held = self._contexts.get(deployment)
         if held is not None and now - held[0] < FRESH:
             return held[1]
         row = reader.execute(select(tables.deployments).where(tables.deployments.c.id == deployment)).first()
         if row is None:
             return None
         told = models.Deployment(**{name: row._mapping[name] for name in models.Deployment.model_fields})
-        known = held[1] if held is not None and held[1].deployment == told else _read(reader, told, row.addresses)
-        self._known[deployment] = (now, known)
-        return known
+        context = held[1] if held is not None and held[1].deployment == told else _read(reader, told, row.addresses)
+        self._contexts[deployment] = (now, context)
+        return context
 
 
-def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[str, Any]) -> Known:
+def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[str, Any]) -> Context:
     words, cells = tables.parameters, tables.snapshots
     symbols = {entry["index"]: entry["symbol"] for entry in addresses["markets"].values()}
     tokens: dict[int, Token] = {}
@@ -116,9 +119,10 @@ def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[
         .order_by(words.c.block, words.c.log_index)
     ):
         word = TokenWord.unpack(row.value)
-        tokens[row.market] = Token(symbols.get(row.market, str(row.market)), word.token, word.decimals)
+        symbol = symbols.get(row.market, str(row.market))
+        tokens[row.market] = Token(symbol, word.token, word.decimals, word.units.inverse)
     prices = {
         (row.market, row.expiry): Prices(snapshot_from(row.snapshot), row.read_block)
         for row in reader.execute(select(cells).where(cells.c.deployment == deployment.id))
     }
-    return Known(deployment, tokens, prices)
+    return Context(deployment, tokens, prices)

@@ -13,11 +13,11 @@ from bulkhead.chain.contract import Log
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.words import Terms, TokenWord, VaultWord
 from bulkhead.history import tables
-from bulkhead.history.accounts import Account
+from bulkhead.history.accounts import Account, legs_from
 from bulkhead.history.rows import hexed, row_of
 from bulkhead.history.source import Block
 from bulkhead.risk.marks import mark
-from bulkhead.risk.words import Kind, Leg, Snapshot
+from bulkhead.risk.words import Leg, Snapshot
 
 #: (market, expiry, block) -> the prices of that moment; None when no node knew them.
 Prices = Mapping[tuple[int, int, int], Snapshot | None]
@@ -121,13 +121,13 @@ class Fold:
         deployment: Its id in the database.
         addresses: Address of each speaking contract.
         accounts: Vaults known so far.
-        natives: Wad in one native unit, by market.
+        tokens: Token word of each market.
     """
 
     deployment: int
     addresses: Mapping[str, str]
     accounts: dict[int, Account]
-    natives: dict[int, int]
+    tokens: dict[int, TokenWord]
     _custodies: dict[str, int] = field(default_factory=dict, init=False)
 
     def take(self, logs: Sequence[Log], blocks: Mapping[int, Block], prices: Prices) -> Rows:
@@ -158,7 +158,7 @@ class Fold:
                 moved[(log.transaction, one.pair, one.kind)] = row
             elif log.event == "OrderFilled":
                 pair = frozenset((int(log.values.maker_vault), int(log.values.taker_vault)))
-                rows.events[tables.fills].append({**place, **_fill(log, moved[(log.transaction, pair, "fill")])})
+                rows.events[tables.fills].append({**place, **self._filled(log, moved[(log.transaction, pair, "fill")])})
             elif log.event == "VaultTaken":
                 pair = frozenset((int(log.values.vault_id), int(log.values.into_id)))
                 row = self._taken(log, moved[(log.transaction, pair, "take")])
@@ -169,26 +169,26 @@ class Fold:
 
     def _about_vault(self, log: Log, at: int, changed: set[int]) -> None:
         if log.contract == "Clearinghouse" and log.event == "VaultOpened":
-            self.accounts[log.values.vault_id] = Account.opened(log, at)
+            inverse = self._token(log.values.market).units.inverse
+            self.accounts[log.values.vault_id] = Account.opened(log, at, inverse)
             self._custodies[log.values.custody] = log.values.vault_id
             changed.add(log.values.vault_id)
         elif log.contract == "Clearinghouse" and log.event == "MarketConfigured":
-            word = TokenWord.unpack(log.values.token_word)
-            self.natives[log.values.market] = 10 ** (18 - word.decimals)
+            self.tokens[log.values.market] = TokenWord.unpack(log.values.token_word)
         elif log.contract in ("Clearinghouse", "Settlement") and "vault_id" in log.values:
             account = self.accounts.get(log.values.vault_id)
             if account is not None:
-                account.take(log, self._native(account.market))
+                account.take(log, self._token(account.market).native)
                 changed.add(account.vault_id)
         if log.event in ("TipPaid", "InsuranceDrawn"):
             receiver = self._custodies.get(log.values.receiver)
             account = None if receiver is None else self.accounts.get(receiver)
             if account is not None:
-                account.receive(log, self._native(account.market))
+                account.receive(log, self._token(account.market).native)
                 changed.add(account.vault_id)
 
-    def _native(self, market: int) -> int:
-        found = self.natives.get(market)
+    def _token(self, market: int) -> TokenWord:
+        found = self.tokens.get(market)
         if found is None:
             raise BulkheadError(f"The logs tell of market {market} before it was listed: the first block is too late.")
         return found
@@ -198,18 +198,23 @@ class Fold:
     ) -> dict[str, Any]:  # fmt: skip
         v = one.log.values
         legs = [Leg.unpack(word) for word in v.legs]
-        value = None if one.kind == "fill" else _mark(legs, prices.get((*cell, one.log.block)))
+        # a cell that both sides leave is told by no update; the market is that of the vaults
+        held = self.accounts.get(v.to_id) or self.accounts.get(v.from_id)
+        market = cell[0] if held is None else held.market
+        value = None
+        if one.kind != "fill":
+            value = _mark(legs, prices.get((*cell, one.log.block)), self._token(market).units.inverse)
         for vault_id, sign, fee in ((v.from_id, -1, v.fees[0]), (v.to_id, 1, v.fees[1])):
             account = self.accounts.get(vault_id)
             if account is None:
                 continue
-            native = self._native(account.market)
+            native = self._token(account.market).native
             mine = [Leg(leg.kind, leg.strike, sign * leg.quantity) for leg in legs]
             worth = None if value is None else sign * value
             account.move(mine, sign * v.cash * native, fee * native, one.kind, worth)
             changed.add(vault_id)
         return {
-            "kind": one.kind, "from_id": v.from_id, "to_id": v.to_id, "market": cell[0], "expiry": cell[1],
+            "kind": one.kind, "from_id": v.from_id, "to_id": v.to_id, "market": market, "expiry": cell[1],
             "cash": v.cash, "fee_from": v.fees[0], "fee_to": v.fees[1], "fee_receiver": v.fee_receiver,
             "legs": [[int(leg.kind), leg.strike, leg.quantity] for leg in legs], "value": value,
         }  # fmt: skip
@@ -227,6 +232,18 @@ class Fold:
             "value": None if moved["value"] is None else into * moved["value"],
         }  # fmt: skip
 
+    def _filled(self, log: Log, moved: Mapping[str, Any]) -> dict[str, Any]:
+        v = log.values
+        maker_received = 1 if moved["to_id"] == v.maker_vault else -1
+        legs = [[kind, strike, maker_received * quantity] for kind, strike, quantity in moved["legs"]]
+        contracts, quote = _traded(legs_from(legs), self._token(moved["market"]).units.inverse)
+        return {
+            "order_hash": hexed(v.order_hash), "key": hexed(v.key), "maker_vault": v.maker_vault,
+            "taker_vault": v.taker_vault, "market": moved["market"], "expiry": moved["expiry"], "legs": legs,
+            "size": v.size, "filled": v.filled, "price": v.price, "premium": v.premium, "maker_fee": v.maker_fee,
+            "taker_fee": v.taker_fee, "contracts": contracts, "quote": quote,
+        }  # fmt: skip
+
     def _end_block(self, rows: Rows, changed: set[int], block: int, blocks: Mapping[int, Block]) -> None:
         for vault_id in sorted(changed):
             account = self.accounts[vault_id]
@@ -234,6 +251,13 @@ class Fold:
             rows.states.append(account.row(self.deployment, block, blocks[block].at))
             rows.touched[vault_id] = account
         changed.clear()
+
+
+def _traded(legs: Sequence[Leg], inverse: bool) -> tuple[int, int]:
+    """(contracts, quote of an inverse market's CASH) that a fill moved, as open interest counts them [1e-6]."""
+    counted = [leg for leg in legs if not leg.is_money(inverse)]
+    quote = sum(abs(leg.quantity) for leg in counted if not leg.kind.has_lot(inverse))
+    return sum(abs(leg.quantity) for leg in counted) - quote, quote
 
 
 def vaults_in(logs: Iterable[Log]) -> set[int]:
@@ -247,24 +271,11 @@ def vaults_in(logs: Iterable[Log]) -> set[int]:
     return found
 
 
-def _mark(legs: Sequence[Leg], snapshot: Snapshot | None) -> int | None:
-    """Value of legs, what comes in being above 0 [wad]."""
+def _mark(legs: Sequence[Leg], snapshot: Snapshot | None, inverse: bool) -> int | None:
+    """Value of legs, what comes in being above 0 [wad token]."""
     if snapshot is None or not snapshot.spot:
         return None
     try:
-        return mark(legs, snapshot)
+        return mark(legs, snapshot, inverse)
     except (ValueError, ArithmeticError):
         return None
-
-
-def _fill(log: Log, moved: Mapping[str, Any]) -> dict[str, Any]:
-    v = log.values
-    maker_received = 1 if moved["to_id"] == v.maker_vault else -1
-    legs = [[kind, strike, maker_received * quantity] for kind, strike, quantity in moved["legs"]]
-    return {
-        "order_hash": hexed(v.order_hash), "key": hexed(v.key), "maker_vault": v.maker_vault,
-        "taker_vault": v.taker_vault, "market": moved["market"], "expiry": moved["expiry"], "legs": legs,
-        "size": v.size, "filled": v.filled, "price": v.price, "premium": v.premium, "maker_fee": v.maker_fee,
-        "taker_fee": v.taker_fee,
-        "contracts": sum(abs(quantity) for kind, _, quantity in legs if kind != Kind.CASH),
-    }  # fmt: skip

@@ -16,7 +16,7 @@ from sqlalchemy import Connection as Writer
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import read_each
 from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable
+from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable, RpcError
 from bulkhead.chain.lens import CellView, read_cells
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.words import TokenWord
@@ -70,7 +70,7 @@ class Follower:
     store: Store
     receipts: bool = True
     _accounts: dict[int, Account] = field(default_factory=dict)
-    _natives: dict[int, int] = field(default_factory=dict)
+    _tokens: dict[int, TokenWord] = field(default_factory=dict)
     _priced: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -82,13 +82,9 @@ class Follower:
         return cls(source, Store(writer, deployment), receipts)
 
     def __post_init__(self) -> None:
-        self._remember_tokens()
+        self._tokens = self.store.tokens()
         chain = self.source.ask(lambda chain: chain)
         self._addresses = {name: contract.address for name, contract in speakers(chain).items()}
-
-    def _remember_tokens(self) -> None:
-        words = self.store.token_words()
-        self._natives = {market: 10 ** (18 - TokenWord.unpack(word).decimals) for market, word in words.items()}
 
     def step(self) -> Progress:
         """Reads one stretch, or undoes what is no longer in the chain.
@@ -123,7 +119,7 @@ class Follower:
         if keep.number < tip.number:
             self.store.undo(keep)
             self._accounts.clear()
-            self._remember_tokens()
+            self._tokens = self.store.tokens()
             return Progress(keep.number, head.number, 0, tip.number - keep.number)
         if head.number <= tip.number:
             return Progress(tip.number, tip.number)
@@ -160,8 +156,8 @@ class Follower:
     def _add(self, tip: Block, stretch: Stretch) -> None:
         prices = self._prices(stretch)
         missing = vaults_in(stretch.logs) - set(self._accounts)
-        self._accounts |= self.store.accounts(missing)
-        fold = Fold(self.store.id, self._addresses, self._accounts, self._natives)
+        self._accounts |= self.store.accounts(missing, self._tokens)
+        fold = Fold(self.store.id, self._addresses, self._accounts, self._tokens)
         try:
             rows = fold.take(stretch.logs, stretch.blocks, prices)
             self.store.add(tip, stretch, rows)
@@ -214,7 +210,7 @@ class Follower:
             if not market.backstop or block.at - self._priced.get(market.backstop, 0) < SHARE_PRICE_SECONDS:
                 continue
             pool = chain.backstop(market)
-            one = 10 ** TokenWord.unpack(self.store.token_words()[market.index]).decimals
+            one = 10 ** self._tokens[market.index].decimals
             queries = [pool.query("totalAssets"), pool.query("convertToAssets", one)]
             assets, price = read_each(chain.rpc, queries, block.number)
             if isinstance(assets, int) and isinstance(price, int):
@@ -276,7 +272,7 @@ def run(
 ) -> None:
     """Follows deployments for ever, or until nothing is missing.
 
-    A node that fails is waited for, unless one look is all that is wanted.
+    A node that fails, or refuses what it should answer, is waited for, unless one look is all that is wanted.
     """
     while True:
         moved = False
@@ -284,7 +280,7 @@ def run(
             try:
                 done = one.catch_up(partial(told, one))
                 moved |= bool(done.logs or done.undone)
-            except NodeUnavailable as error:
+            except (NodeUnavailable, RpcError) as error:
                 if once:
                     raise
                 with doing(f"waiting for a node ({error})"):

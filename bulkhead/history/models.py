@@ -72,7 +72,20 @@ class Entry(Model):
     price: Amount = Field(description="What one cost on average.")
 
 
-class Vault(Model):
+class Holding(Model):
+    """What a vault holds, and what has gone in and out until then, in tokens."""
+
+    legs: list[Leg]
+    balance: Amount
+    paid_in: Amount
+    taken_out: Amount
+    fees: Amount
+    bonuses: Amount
+    tips: Amount
+    realised: Amount
+
+
+class Vault(Holding):
     """A vault: what it is, and what it has made. Profit = worth + taken_out - paid_in."""
 
     vault_id: int
@@ -84,17 +97,9 @@ class Vault(Model):
     state: Literal["open", "flagged", "claim", "debt", "empty", "closed"]
     epoch: int
     custody: str
-    legs: list[Leg]
-    balance: Amount
     opened_at: int
     changed_at: int
     changed_block: int
-    paid_in: Amount
-    taken_out: Amount
-    fees: Amount
-    bonuses: Amount
-    tips: Amount
-    realised: Amount
     entry: list[Entry]
     unknown: str = Field(description="Why entry and profit cannot be told, empty when they can.")
     value: Amount | None = Field(description="Legs at mark, null when there is no price.")
@@ -103,19 +108,11 @@ class Vault(Model):
     priced_block: int | None = Field(description="Block of the prices.")
 
 
-class VaultState(Model):
+class VaultState(Holding):
     """What a vault was at the end of a block that changed it."""
 
     block: int
     at: int
-    balance: Amount
-    legs: list[Leg]
-    paid_in: Amount
-    taken_out: Amount
-    fees: Amount
-    bonuses: Amount
-    tips: Amount
-    realised: Amount
 
 
 class Owner(Model):
@@ -168,7 +165,8 @@ class Fill(Event):
     price: Amount
     maker_fee: Amount
     taker_fee: Amount
-    contracts: Amount
+    contracts: Amount = Field(description="Options and futures that moved.")
+    quote: Amount = Field(description="CASH that moved in a market that counts coins: there it is the future.")
 
 
 class Quote(Event):
@@ -225,6 +223,7 @@ class Candle(Model):
     low: Amount
     close: Amount
     volume: Amount = Field(description="Contracts filled; 0 for vols.")
+    volume_quote: Amount = Field(description="CASH filled in a market that counts coins; 0 for vols.")
 
 
 class Market(Model):
@@ -234,13 +233,16 @@ class Market(Model):
     symbol: str
     token: str
     decimals: int
+    inverse: bool = Field(description="It counts coins: its token is the underlying.")
     spot: Amount | None
     sigma: Amount | None
-    open_interest: Amount
+    open_interest: Amount = Field(description="Options and futures [contracts], both sides.")
+    open_quote: Amount = Field(description="CASH of a market that counts coins, both sides.")
     insurance: Amount | None
     vaults: int
     fills_24h: int
     volume_24h: Amount
+    volume_quote_24h: Amount
     takes_24h: int
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from bulkhead.risk.words import Kind, Leg
+from bulkhead.risk.words import Leg
 
 #: (kind, strike, ratio) of each leg, in order, the first ratio above 0 and the ratios without a common divisor.
 Shape = tuple[tuple[int, int, int], ...]
@@ -19,19 +19,19 @@ MICRO_WAD = 10**12
 MICRO = 10**6
 
 
-def _by_series(legs: Iterable[Leg]) -> dict[tuple[int, int], int]:
+def _by_series(legs: Iterable[Leg], inverse: bool) -> dict[tuple[int, int], int]:
     """Contracts by kind and strike, without legs of money."""
     merged: dict[tuple[int, int], int] = {}
     for leg in legs:
-        if leg.kind is not Kind.CASH:
+        if not leg.is_money(inverse):
             key = (int(leg.kind), leg.strike)
             merged[key] = merged.get(key, 0) + leg.quantity
     return {key: quantity for key, quantity in merged.items() if quantity}
 
 
-def shape_of(legs: Iterable[Leg]) -> tuple[Shape, int]:
+def shape_of(legs: Iterable[Leg], inverse: bool) -> tuple[Shape, int]:
     """A package and how much of it some legs are, signed [1e-6]; legs of money do not count."""
-    found = sorted(_by_series(legs).items())
+    found = sorted(_by_series(legs, inverse).items())
     if not found:
         return (), 0
     size = math.gcd(*(quantity for _, quantity in found))
@@ -40,9 +40,9 @@ def shape_of(legs: Iterable[Leg]) -> tuple[Shape, int]:
     return tuple((kind, strike, quantity // size) for (kind, strike), quantity in found), size
 
 
-def money_of(legs: Iterable[Leg]) -> int:
+def money_of(legs: Iterable[Leg], inverse: bool) -> int:
     """What legs of money are worth: premium that is deferred [wad]."""
-    return sum(leg.quantity for leg in legs if leg.kind is Kind.CASH) * MICRO_WAD
+    return sum(leg.quantity for leg in legs if leg.is_money(inverse)) * MICRO_WAD
 
 
 @dataclass
@@ -68,10 +68,12 @@ class Packages:
     """All packages of a vault.
 
     Attributes:
+        inverse: The market counts coins: another leg is money.
         lots: By shape.
         realised: What closing them has made [wad].
     """
 
+    inverse: bool = False
     lots: dict[Shape, Lot] = field(default_factory=dict)
     realised: int = 0
 
@@ -80,8 +82,8 @@ class Packages:
 
         Legs of money among them are part of the price.
         """
-        shape, size = shape_of(legs)
-        paid -= money_of(legs)
+        shape, size = shape_of(legs, self.inverse)
+        paid -= money_of(legs, self.inverse)
         if not shape:
             self.realised -= paid
             return
@@ -109,10 +111,10 @@ class Packages:
 
         Takes round each leg to the market's lot, so the shares of legs differ by a little; the largest counts.
         """
-        moved = _by_series(legs)
+        moved = _by_series(legs, self.inverse)
         held = self.legs()
         if (
-            shape_of(legs)[0] in self.lots
+            shape_of(legs, self.inverse)[0] in self.lots
             or set(moved) != set(held)
             or any(moved[key] * held[key] > 0 or abs(moved[key]) > abs(held[key]) for key in held)
         ):
@@ -120,7 +122,7 @@ class Packages:
             return
         key = max(held, key=lambda one: Fraction(abs(moved[one]), abs(held[one])))
         part, whole = abs(moved[key]), abs(held[key])
-        self.realised -= paid - money_of(legs)
+        self.realised -= paid - money_of(legs, self.inverse)
         for shape, lot in list(self.lots.items()):
             cost = lot.cost * part // whole
             size = abs(lot.size) * part // whole
@@ -154,10 +156,10 @@ class Packages:
         return [[[list(leg) for leg in shape], lot.size, lot.cost] for shape, lot in self.lots.items()]
 
     @classmethod
-    def load(cls, content: Sequence[Sequence[object]], realised: int) -> Packages:
+    def load(cls, content: Sequence[Sequence[object]], realised: int, inverse: bool) -> Packages:
         """From the database."""
         lots: dict[Shape, Lot] = {}
         for shape, size, cost in content:
             assert isinstance(shape, list) and isinstance(size, int) and isinstance(cost, int)
             lots[tuple((int(k), int(s), int(r)) for k, s, r in shape)] = Lot(size, cost)
-        return cls(lots, realised)
+        return cls(inverse, lots, realised)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, tupl
 
 from bulkhead.chain.deployment import Deployment
 from bulkhead.history import models, tables
-from bulkhead.history.context import Known, scaled, wad
+from bulkhead.history.context import Context, scaled, wad
 from bulkhead.history.pages import Place
 
 Row = Mapping[str, Any]
@@ -47,37 +47,37 @@ def legs_shown(legs: Iterable[Sequence[int]]) -> list[models.Leg]:
 # --- vaults ---------------------------------------------------------------------------------------------------------
 
 
-def vault(reader: Connection, known: Known, vault_id: int) -> models.Vault | None:
+def vault(reader: Connection, context: Context, vault_id: int) -> models.Vault | None:
     """One vault; None when there never was one of that number."""
     table = tables.vaults
     row = reader.execute(
-        select(table).where(table.c.deployment == known.deployment.id, table.c.vault_id == vault_id)
+        select(table).where(table.c.deployment == context.deployment.id, table.c.vault_id == vault_id)
     ).mappings().first()  # fmt: skip
     if row is None:
         return None
-    return vault_shown(known, dict(row), _claims(reader, known, [dict(row)]))
+    return vault_shown(context, dict(row), _claims(reader, context, [dict(row)]))
 
 
 def vaults(
-    reader: Connection, known: Known, conditions: Sequence[ColumnElement[bool]], after: Place | None, limit: int
+    reader: Connection, context: Context, conditions: Sequence[ColumnElement[bool]], after: Place | None, limit: int
 ) -> list[models.Vault]:
     """Vaults by falling number."""
     table = tables.vaults
-    asked = select(table).where(table.c.deployment == known.deployment.id, *conditions)
+    asked = select(table).where(table.c.deployment == context.deployment.id, *conditions)
     if after is not None:
         asked = asked.where(table.c.vault_id < after.index)
     rows = [dict(row) for row in reader.execute(asked.order_by(table.c.vault_id.desc()).limit(limit)).mappings()]
-    claims = _claims(reader, known, rows)
-    return [vault_shown(known, row, claims) for row in rows]
+    claims = _claims(reader, context, rows)
+    return [vault_shown(context, row, claims) for row in rows]
 
 
-def _claims(reader: Connection, known: Known, rows: Sequence[Row]) -> dict[int, int]:
+def _claims(reader: Connection, context: Context, rows: Sequence[Row]) -> dict[int, int]:
     """What vaults with an open claim are still owed [native]."""
     ids = [row["vault_id"] for row in rows if row["claim"]]
     if not ids:
         return {}
     settled, paid = tables.settlements, tables.claims
-    at = known.deployment.id
+    at = context.deployment.id
     due: dict[int, int] = {}
     for row in reader.execute(
         select(settled.c.vault_id, settled.c.net)
@@ -104,10 +104,10 @@ def _state(row: Row) -> State:
     return "claim" if row["claim"] else "debt" if row["debt"] else "empty"
 
 
-def vault_shown(known: Known, row: Row, claims: Mapping[int, int]) -> models.Vault:
+def vault_shown(context: Context, row: Row, claims: Mapping[int, int]) -> models.Vault:
     """A row of `vaults` with its value and profit."""
-    token = known.token(row["market"])
-    value, block = known.value((row["market"], row["expiry"]), row["legs"])
+    token = context.token(row["market"])
+    value, block = context.value((row["market"], row["expiry"]), row["legs"])
     balance = token.amount(row["balance"])
     owed = token.amount(max(claims.get(row["vault_id"], 0), 0))
     worth = None if value is None else balance + value + owed
@@ -136,29 +136,29 @@ def _entry(packages: Sequence[Any]) -> list[models.Entry]:
 
 
 def vault_states(
-    reader: Connection, known: Known, vault_id: int, after: Place | None, limit: int
+    reader: Connection, context: Context, vault_id: int, after: Place | None, limit: int
 ) -> list[models.VaultState]:  # fmt: skip
     """What a vault was, newest first."""
     table = tables.vault_states
-    asked = select(table).where(table.c.deployment == known.deployment.id, table.c.vault_id == vault_id)
+    asked = select(table).where(table.c.deployment == context.deployment.id, table.c.vault_id == vault_id)
     if after is not None:
         asked = asked.where(table.c.block < after.block)
     rows = reader.execute(asked.order_by(table.c.block.desc()).limit(limit)).mappings()
     names = ("paid_in", "taken_out", "fees", "bonuses", "tips", "realised")
     return [
         models.VaultState(
-            block=row["block"], at=row["at"], balance=known.token(row["market"]).amount(row["balance"]),
+            block=row["block"], at=row["at"], balance=context.token(row["market"]).amount(row["balance"]),
             legs=legs_shown(row["legs"]), **{name: wad(row[name]) for name in names},
         )
         for row in rows
     ]  # fmt: skip
 
 
-def owner(reader: Connection, known: Known, account: str) -> list[models.Owner]:
+def owner(reader: Connection, context: Context, account: str) -> list[models.Owner]:
     """What an owner has made, by market."""
     table = tables.vaults
     found: dict[int, list[models.Vault]] = {}
-    for one in vaults(reader, known, [table.c.owner == account], None, 100_000):
+    for one in vaults(reader, context, [table.c.owner == account], None, 100_000):
         found.setdefault(one.market, []).append(one)
     return [_owner(account, market, owned) for market, owned in sorted(found.items())]
 
@@ -181,11 +181,11 @@ def _owner(account: str, market: int, owned: Sequence[models.Vault]) -> models.O
 
 
 def events(
-    reader: Connection, known: Known, table: Table, conditions: Sequence[ColumnElement[bool]], after: Place | None,
+    reader: Connection, context: Context, table: Table, conditions: Sequence[ColumnElement[bool]], after: Place | None,
     limit: int,
 ) -> list[Row]:  # fmt: skip
     """Rows of a table of logs, newest first."""
-    asked = select(table).where(table.c.deployment == known.deployment.id, *conditions)
+    asked = select(table).where(table.c.deployment == context.deployment.id, *conditions)
     if after is not None:
         asked = asked.where(tuple_(table.c.block, table.c.log_index) < (after.block, after.index))
     asked = asked.order_by(table.c.block.desc(), table.c.log_index.desc()).limit(limit)
@@ -201,22 +201,22 @@ def _event(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in EVENT}
 
 
-def transfer_shown(known: Known, row: Row, market: int) -> models.Transfer:
+def transfer_shown(context: Context, row: Row, market: int) -> models.Transfer:
     """A row of `transfers`."""
     return models.Transfer(
         **_event(row), kind=row["kind"], vault_id=row["vault_id"], account=row["account"],
-        amount=known.token(market).amount(row["amount"]),
+        amount=context.token(market).amount(row["amount"]),
     )  # fmt: skip
 
 
-def fill_shown(known: Known, row: Row) -> models.Fill:
+def fill_shown(context: Context, row: Row) -> models.Fill:
     """A row of `fills`."""
-    token = known.token(row["market"])
+    token = context.token(row["market"])
     names = ("order_hash", "key", "maker_vault", "taker_vault", "market", "expiry")
     return models.Fill(
         **_event(row), **{name: row[name] for name in names}, legs=legs_shown(row["legs"]),
         size=scaled(row["size"], 6), price=wad(row["price"]), maker_fee=token.amount(row["maker_fee"]),
-        taker_fee=token.amount(row["taker_fee"]), contracts=scaled(row["contracts"], 6),
+        taker_fee=token.amount(row["taker_fee"]), contracts=scaled(row["contracts"], 6), quote=scaled(row["quote"], 6),
     )  # fmt: skip
 
 
@@ -229,9 +229,9 @@ def quote_shown(row: Row) -> models.Quote:
     )  # fmt: skip
 
 
-def take_shown(known: Known, row: Row) -> models.Take:
+def take_shown(context: Context, row: Row) -> models.Take:
     """A row of `takes`."""
-    token = known.token(row["market"])
+    token = context.token(row["market"])
     names = ("kind", "vault_id", "into_id", "taker", "market", "expiry")
     cash, top_up = token.amount(row["cash"]), token.amount(row["top_up"])
     return models.Take(
@@ -243,10 +243,10 @@ def take_shown(known: Known, row: Row) -> models.Take:
     )  # fmt: skip
 
 
-def market_of_vault(reader: Connection, known: Known, vault_id: int) -> int:
+def market_of_vault(reader: Connection, context: Context, vault_id: int) -> int:
     """Market of a vault, -1 when there never was one."""
     table = tables.vaults
     found = reader.execute(
-        select(table.c.market).where(and_(table.c.deployment == known.deployment.id, table.c.vault_id == vault_id))
+        select(table.c.market).where(and_(table.c.deployment == context.deployment.id, table.c.vault_id == vault_id))
     ).scalar()
     return -1 if found is None else int(found)

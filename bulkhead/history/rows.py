@@ -10,7 +10,6 @@ from sqlalchemy import Table
 
 from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.contract import Log
-from bulkhead.chain.words import TokenWord
 from bulkhead.history import tables
 from bulkhead.orders import Flags, OrderLeg, group_key
 
@@ -214,8 +213,3 @@ def row_of(log: Log, addresses: Mapping[str, str]) -> tuple[Table, Values] | Non
     if table is tables.pools:
         values["pool"] = to_checksum_address(addresses[log.contract])
     return table, values
-
-
-def decimals_of(token_word: int) -> int:
-    """Decimals of a market's token."""
-    return TokenWord.unpack(token_word).decimals

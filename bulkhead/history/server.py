@@ -29,7 +29,7 @@ def listen(
         door.bind(family[4])
         door.listen(2_048)  # whoever reads the address may ask at once
         settings = uvicorn.Config(
-            build(database, origins, rate), log_level="warning", access_log=False, timeout_graceful_shutdown=2,
+            build(database, origins, rate), log_level="error", access_log=False, timeout_graceful_shutdown=2,
             limit_concurrency=2_000, server_header=False,
         )  # fmt: skip
         server = uvicorn.Server(settings)

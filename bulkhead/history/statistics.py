@@ -9,23 +9,26 @@ from decimal import Decimal
 from sqlalchemy import Connection, func, select
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.words import open_parts
 from bulkhead.history import models, tables
-from bulkhead.history.context import Known, scaled, wad
+from bulkhead.history.context import Context, scaled, wad
 from bulkhead.history.pages import MOST
 
 DAY = 86_400
+#: Neither contracts nor quote.
+NOTHING = (0, 0)
 #: Lengths of a candle [seconds].
 LENGTHS = (60, 300, 900, 3600, 14_400, DAY, 7 * DAY)
 
 
 def candles(
-    reader: Connection, known: Known, market: int, of: str, seconds: int, first_at: int, last_at: int
+    reader: Connection, context: Context, market: int, of: str, seconds: int, first_at: int, last_at: int
 ) -> list[models.Candle]:  # fmt: skip
     """Candles of spot, of a vol, or of fills, oldest first.
 
     Args:
         reader: The database.
-        known: The deployment.
+        context: The deployment.
         market: The market.
         of: "spot", "sigma" (the vol behind margins), "iv" (at the money, of published surfaces).
         seconds: Length of one.
@@ -45,52 +48,57 @@ def candles(
     points = reader.execute(
         select(table.c.at, table.c[column])
         .where(
-            table.c.deployment == known.deployment.id, table.c.market == market, table.c.at >= first_at,
+            table.c.deployment == context.deployment.id, table.c.market == market, table.c.at >= first_at,
             table.c.at <= last_at,
         )
         .order_by(table.c.block, table.c.log_index)
     )  # fmt: skip
-    volumes = _volumes(reader, known, market, seconds, (first_at, last_at)) if of == "spot" else {}
+    volumes = _volumes(reader, context, market, seconds, (first_at, last_at)) if of == "spot" else {}
     return _candles(((row[0], row[1]) for row in points), volumes, seconds)
 
 
-def _candles(points: Iterable[tuple[int, int]], volumes: dict[int, int], seconds: int) -> list[models.Candle]:
+def _candles(
+    points: Iterable[tuple[int, int]], volumes: dict[int, tuple[int, int]], seconds: int
+) -> list[models.Candle]:
     found: dict[int, list[int]] = defaultdict(list)
     for at, value in points:
         found[at // seconds * seconds].append(value)
     return [
         models.Candle(
             at=at, open=wad(values[0]), high=wad(max(values)), low=wad(min(values)), close=wad(values[-1]),
-            volume=scaled(volumes.get(at, 0), 6),
+            volume=scaled(volumes.get(at, NOTHING)[0], 6), volume_quote=scaled(volumes.get(at, NOTHING)[1], 6),
         )
         for at, values in sorted(found.items())
     ]  # fmt: skip
 
 
-def _volumes(reader: Connection, known: Known, market: int, seconds: int, span: tuple[int, int]) -> dict[int, int]:
+def _volumes(
+    reader: Connection, context: Context, market: int, seconds: int, span: tuple[int, int]
+) -> dict[int, tuple[int, int]]:
+    """(contracts, quote) filled by the beginning of a candle [1e-6]."""
     table = tables.fills
     slot = table.c.at - table.c.at % seconds
     rows = reader.execute(
-        select(slot, func.sum(table.c.contracts))
-        .where(table.c.deployment == known.deployment.id, table.c.market == market, table.c.at.between(*span))
+        select(slot, func.sum(table.c.contracts), func.sum(table.c.quote))
+        .where(table.c.deployment == context.deployment.id, table.c.market == market, table.c.at.between(*span))
         .group_by(slot)
     )
-    return {int(row[0]): int(row[1]) for row in rows}
+    return {int(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
 
-def markets(reader: Connection, known: Known) -> list[models.Market]:
+def markets(reader: Connection, context: Context) -> list[models.Market]:
     """Every market with its last day."""
-    return [_market(reader, known, market) for market in sorted(known.tokens)]
+    return [_market(reader, context, market) for market in sorted(context.tokens)]
 
 
-def _market(reader: Connection, known: Known, market: int) -> models.Market:
-    at, token = known.deployment.id, known.tokens[market]
-    since = known.deployment.at - DAY
+def _market(reader: Connection, context: Context, market: int) -> models.Market:
+    at, token = context.deployment.id, context.tokens[market]
+    since = context.deployment.at - DAY
     fills, takes, vaults, prices, cells, fund = (
         tables.fills, tables.takes, tables.vaults, tables.prices, tables.cells, tables.insurance,
     )  # fmt: skip
-    count, volume = reader.execute(
-        select(func.count(), func.sum(fills.c.contracts)).where(
+    count, volume, volume_quote = reader.execute(
+        select(func.count(), func.sum(fills.c.contracts), func.sum(fills.c.quote)).where(
             fills.c.deployment == at, fills.c.market == market, fills.c.at > since
         )
     ).one()
@@ -115,18 +123,19 @@ def _market(reader: Connection, known: Known, market: int) -> models.Market:
         return None if row is None else tuple(row)
 
     price, interest, pot = newest(prices, "spot", "sigma"), newest(cells, "open_interest"), newest(fund, "balance")
+    contracts, quote = open_parts(interest[0] if interest else 0)
     return models.Market(
-        market=market, symbol=token.symbol, token=token.address, decimals=token.decimals,
+        market=market, symbol=token.symbol, token=token.address, decimals=token.decimals, inverse=token.inverse,
         spot=None if price is None else wad(price[0]), sigma=None if price is None else wad(price[1]),
-        open_interest=scaled(interest[0] if interest else 0, 6),
+        open_interest=scaled(contracts, 6), open_quote=scaled(quote, 6),
         insurance=None if pot is None else token.amount(pot[0]), vaults=alive, fills_24h=count,
-        volume_24h=scaled(int(volume or 0), 6), takes_24h=taken,
+        volume_24h=scaled(int(volume or 0), 6), volume_quote_24h=scaled(int(volume_quote or 0), 6), takes_24h=taken,
     )  # fmt: skip
 
 
-def keepers(reader: Connection, known: Known) -> list[models.Keeper]:
+def keepers(reader: Connection, context: Context) -> list[models.Keeper]:
     """What each keeper flagged and took, who took most first."""
-    at = known.deployment.id
+    at = context.deployment.id
     flags, takes, transfers = tables.flags, tables.takes, tables.transfers
     counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     bonuses: dict[str, Decimal] = defaultdict(Decimal)
@@ -143,14 +152,14 @@ def keepers(reader: Connection, known: Known) -> list[models.Keeper]:
     ):
         counted[take.taker][1] += 1
         if take.value is not None:
-            bonuses[take.taker] += wad(take.value) + known.token(take.market).amount(take.cash + take.top_up)
+            bonuses[take.taker] += wad(take.value) + context.token(take.market).amount(take.cash + take.top_up)
     vaults = tables.vaults
     for tip in reader.execute(
         select(transfers.c.account, transfers.c.amount, vaults.c.market)
         .join(vaults, (vaults.c.vault_id == transfers.c.vault_id) & (vaults.c.deployment == transfers.c.deployment))
         .where(transfers.c.deployment == at, transfers.c.kind == "tip")
     ):
-        tips[tip.account] += known.token(tip.market).amount(tip.amount)
+        tips[tip.account] += context.token(tip.market).amount(tip.amount)
     accounts = set(counted) | set(tips)
     found = [
         models.Keeper(
@@ -162,12 +171,12 @@ def keepers(reader: Connection, known: Known) -> list[models.Keeper]:
     return sorted(found, key=lambda one: (-one.takes, -one.flags, one.account))
 
 
-def share_prices(reader: Connection, known: Known, market: int, limit: int) -> list[models.SharePrice]:
+def share_prices(reader: Connection, context: Context, market: int, limit: int) -> list[models.SharePrice]:
     """Prices of the shares of a market's backstop pool, newest first."""
-    table, token = tables.share_prices, known.token(market)
+    table, token = tables.share_prices, context.token(market)
     rows = reader.execute(
         select(table)
-        .where(table.c.deployment == known.deployment.id, table.c.market == market)
+        .where(table.c.deployment == context.deployment.id, table.c.market == market)
         .order_by(table.c.block.desc())
         .limit(limit)
     )

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, and_, delete, func, insert, select, up
 
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.rpc import to_int
+from bulkhead.chain.words import TokenWord
 from bulkhead.history import tables
 from bulkhead.history.accounts import Account
 from bulkhead.history.database import Busy
@@ -82,18 +83,20 @@ class Store:
         )
         return [Block(row.number, row.hash, "", row.at) for row in rows]
 
-    def accounts(self, ids: Iterable[int]) -> dict[int, Account]:
-        """Vaults as they are."""
+    def accounts(self, ids: Iterable[int], tokens: Mapping[int, TokenWord]) -> dict[int, Account]:
+        """Vaults as they are, in markets with these tokens."""
         table = tables.vaults
         found: dict[int, Account] = {}
         for some in parts(sorted(ids)):
             rows = self.connection.execute(
                 select(table).where(table.c.deployment == self.id, table.c.vault_id.in_(some))
             ).mappings()
-            found.update({row["vault_id"]: Account.load(dict(row)) for row in rows})
+            found.update(
+                {row["vault_id"]: Account.load(dict(row), tokens[row["market"]].units.inverse) for row in rows}
+            )
         return found
 
-    def token_words(self) -> dict[int, int]:
+    def tokens(self) -> dict[int, TokenWord]:
         """Newest token word of each market."""
         table = tables.parameters
         rows = self.connection.execute(
@@ -101,7 +104,7 @@ class Store:
             .where(table.c.deployment == self.id, table.c.kind == "word", table.c.name == "token_word")
             .order_by(table.c.block, table.c.log_index)
         )
-        return {row.market: row.value for row in rows}
+        return {row.market: TokenWord.unpack(row.value) for row in rows}
 
     def open_cells(self) -> list[tuple[int, int]]:
         """Cells in which some vault has legs."""

@@ -7,6 +7,7 @@ all others are what happened, one row for one log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
@@ -49,18 +50,15 @@ def listed(name: str) -> Column[Any]:
     return Column(name, Listed, nullable=False)
 
 
+def _table(name: str, keys: Mapping[str, Any], *columns: Column[Any]) -> Table:
+    """A table of what is known of each deployment; `keys` are what else tells its rows apart, with their types."""
+    own = [Column(key, kind, primary_key=True) for key, kind in {"deployment": Integer, **keys}.items()]
+    return Table(name, metadata, *own, *columns)
+
+
 def _events(name: str, *columns: Column[Any], by: tuple[str, ...] = ()) -> Table:
     """A table of logs; `by` names the columns one looks it up by, in the order of the chain."""
-    table = Table(
-        name,
-        metadata,
-        Column("deployment", Integer, primary_key=True),
-        Column("block", BigInteger, primary_key=True),
-        Column("log_index", Integer, primary_key=True),
-        big("at"),
-        hashed("tx"),
-        *columns,
-    )
+    table = _table(name, {"block": BigInteger, "log_index": Integer}, big("at"), hashed("tx"), *columns)
     for column in by:
         Index(f"{name}_by_{column}", table.c.deployment, table.c[column], table.c.block, table.c.log_index)
     return table
@@ -81,15 +79,10 @@ deployments = Table(
     listed("addresses"),
 )
 
-blocks = Table(
-    "blocks",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("number", BigInteger, primary_key=True),
-    hashed("hash"),
-    big("at"),
-    Column("has_logs", Boolean, nullable=False),
-)
+blocks = _table(
+    "blocks", {"number": BigInteger},
+    hashed("hash"), big("at"), Column("has_logs", Boolean, nullable=False),
+)  # fmt: skip
 
 
 def _state() -> tuple[Column[Any], ...]:
@@ -105,39 +98,20 @@ def _state() -> tuple[Column[Any], ...]:
     )  # fmt: skip
 
 
-vaults = Table(
-    "vaults",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("vault_id", BigInteger, primary_key=True),
-    *_state(),
-)
+vaults = _table("vaults", {"vault_id": BigInteger}, *_state())
 Index("vaults_by_owner", vaults.c.deployment, vaults.c.owner, vaults.c.vault_id)
 Index("vaults_by_cell", vaults.c.deployment, vaults.c.market, vaults.c.expiry, vaults.c.vault_id)
 
-vault_states = Table(
-    "vault_states",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("vault_id", BigInteger, primary_key=True),
-    *(
-        Column("block", BigInteger, primary_key=True) if column.name == "block" else column
-        for column in _state()
-    ),
+vault_states = _table(
+    "vault_states", {"vault_id": BigInteger},
+    *(Column("block", BigInteger, primary_key=True) if one.name == "block" else one for one in _state()),
 )  # fmt: skip
 Index("vault_states_by_block", vault_states.c.deployment, vault_states.c.block)
 
-legs = Table(
-    "legs",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("vault_id", BigInteger, primary_key=True),
-    Column("kind", Integer, primary_key=True),
-    Column("strike", BigInteger, primary_key=True),
-    big("market"),
-    big("expiry"),
-    big("quantity"),
-)
+legs = _table(
+    "legs", {"vault_id": BigInteger, "kind": Integer, "strike": BigInteger},
+    big("market"), big("expiry"), big("quantity"),
+)  # fmt: skip
 Index("legs_by_series", legs.c.deployment, legs.c.market, legs.c.expiry, legs.c.kind, legs.c.strike)
 
 transfers = _events(
@@ -152,7 +126,7 @@ novations = _events(
 fills = _events(
     "fills", hashed("order_hash"), hashed("key"), big("maker_vault"), big("taker_vault"), big("market"), big("expiry"),
     listed("legs"), exact("size"), exact("filled"), exact("price"), exact("premium"), exact("maker_fee"),
-    exact("taker_fee"), big("contracts"),
+    exact("taker_fee"), big("contracts"), big("quote"),
     by=("maker_vault", "taker_vault", "market", "order_hash", "key"),
 )  # fmt: skip
 quotes = _events(
@@ -219,48 +193,22 @@ operators = _events(
     by=("vault_id",),
 )  # fmt: skip
 
-gas = Table(
-    "gas",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("block", BigInteger, primary_key=True),
-    Column("tx", String(HASH), primary_key=True),
-    big("at"),
-    address("sender"),
-    address("receiver"),
-    word("event"),
-    big("gas_used"),
-    exact("gas_price"),
-)
+gas = _table(
+    "gas", {"block": BigInteger, "tx": String(HASH)},
+    big("at"), address("sender"), address("receiver"), word("event"), big("gas_used"), exact("gas_price"),
+)  # fmt: skip
 Index("gas_by_sender", gas.c.deployment, gas.c.sender, gas.c.block)
 
-snapshots = Table(
-    "snapshots",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("market", BigInteger, primary_key=True),
-    Column("expiry", BigInteger, primary_key=True),
-    big("read_block"),
-    big("at"),
-    listed("snapshot"),
-    exact("expiry_price"),
-    exact("deficit"),
-    exact("insured"),
-    exact("insurance"),
-    big("open_interest"),
-)
+snapshots = _table(
+    "snapshots", {"market": BigInteger, "expiry": BigInteger},
+    big("read_block"), big("at"), listed("snapshot"), exact("expiry_price"), exact("deficit"), exact("insured"),
+    exact("insurance"), exact("open_interest"),
+)  # fmt: skip
 
-share_prices = Table(
-    "share_prices",
-    metadata,
-    Column("deployment", Integer, primary_key=True),
-    Column("pool", String(ADDRESS), primary_key=True),
-    Column("block", BigInteger, primary_key=True),
-    big("at"),
-    big("market"),
-    exact("assets"),
-    exact("share_price"),
-)
+share_prices = _table(
+    "share_prices", {"pool": String(ADDRESS), "block": BigInteger},
+    big("at"), big("market"), exact("assets"), exact("share_price"),
+)  # fmt: skip
 
 #: Tables whose rows a reorganisation takes out by their block.
 DATED: tuple[Table, ...] = tuple(

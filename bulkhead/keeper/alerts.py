@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -37,17 +38,40 @@ class Alerts:
             text: A sentence.
             fields: Figures.
         """
+        if not self._due(kind, about):
+            return False
+        self._tell({"kind": kind, "about": str(about), "text": text, **fields})
+        return True
+
+    def bundle(self, kind: str, found: Mapping[int, Mapping[str, Any]], text: str) -> int:
+        """Tells of many vaults in one post, of each once per cooldown; returns of how many.
+
+        Args:
+            kind: What happened to all of them.
+            found: Figures of each.
+            text: A sentence that starts with their number.
+        """
+        due = {vault_id: fields for vault_id, fields in found.items() if self._due(kind, vault_id)}
+        if due:
+            vaults = [{"vault": vault_id, **fields} for vault_id, fields in sorted(due.items())]
+            about = str(min(due)) if len(due) == 1 else f"{min(due)}+{len(due) - 1}"
+            self._tell({"kind": kind, "about": about, "text": f"{len(due)} {text}", "vaults": vaults})
+        return len(due)
+
+    def _due(self, kind: str, about: object) -> bool:
         key, now = f"{kind}:{about}", time.monotonic()
         if now - self._last.get(key, -self.cooldown) < self.cooldown:
             return False
         self._last[key] = now
+        return True
+
+    def _tell(self, body: dict[str, Any]) -> None:
         self.told += 1
-        self.report("alert", kind=kind, about=str(about), text=text, **fields)
+        self.report("alert", **body)
         if self.url:
-            task = asyncio.create_task(self._post({"kind": kind, "about": str(about), "text": text, **fields}))
+            task = asyncio.create_task(self._post(body))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return True
 
     async def _post(self, body: dict[str, Any]) -> None:
         if self._http is None:

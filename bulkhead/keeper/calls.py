@@ -7,9 +7,9 @@ from typing import Any
 
 from bulkhead.chain.connection import Connection
 from bulkhead.keeper import plan
-from bulkhead.keeper.brought import BringSamples, BringSpot
 from bulkhead.keeper.mandates import RunMandate
 from bulkhead.keeper.plan import Action
+from bulkhead.keeper.price_updates import BringSamples, BringSpot
 
 #: Rounds that one poke may fold in.
 POKE_ROUNDS = 64
@@ -18,6 +18,8 @@ TAKE_SECONDS = 60
 #: More gas than the simulation needed, for what may happen first in the block: a new round to be folded in by a poke,
 #: a flag that tokens then end, a take whose share is another one at the new price and is rounded to lots.
 ROOM = 200_000
+#: The same for each further vault of a batch.
+MORE_ROOM = 60_000
 MAX_UINT = 2**256 - 1
 #: Actions whose only argument is a vault: contract and function.
 SINGLE: dict[type, tuple[str, str]] = {
@@ -36,8 +38,16 @@ OF_CELL: dict[type, tuple[str, str]] = {
     plan.Insure: ("Settlement", "insure"),
     plan.Reserve: ("InsuranceFund", "reserve"),
 }
+#: Actions with tokens or vaults of the wallet that sends them.
+OF_WALLET = (
+    plan.Approve, plan.Open, plan.TopUp, plan.Take, plan.Withdraw, plan.Merge, plan.PostOffers, plan.Collect,
+)  # fmt: skip
+#: Gas limit of a deposit into an own vault, beyond what it takes to assess it: it goes out without asking a node.
+DEPOSIT_GAS = 150_000
 #: Gas limit of a flag that the Lens has confirmed at the very block: base and per leg. Checked by a test.
 FLAG_GAS, FLAG_LEG_GAS = 420_000, 70_000
+#: The same of each vault in a batch, whose prices are read once: what it does not use keeps others out of its block.
+MANY_GAS, MANY_LEG_GAS = 150_000, 32_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class Call:
         value: Coins that go along [wei].
         patient: Once refused it can wait a few blocks.
         room: Gas to add to what the simulation says.
+        wallet: Address that has to send it, empty where anybody can.
     """
 
     key: str
@@ -67,6 +78,7 @@ class Call:
     patient: bool = False
     room: int = 0
     value: int = 0
+    wallet: str = ""
 
     def fields(self) -> dict[str, Any]:
         """The action as a log line shows it: of messages their times."""
@@ -76,6 +88,8 @@ class Call:
         if isinstance(self.action, BringSpot):
             at, price = self.action.message.at, self.action.message.price
             return {"action": kind(self.action), "market": self.action.market, "at": at, "price": price}
+        if isinstance(self.action, plan.PostOffers):
+            return {"action": kind(self.action), "vault_ids": self.action.vault_ids}
         return {"action": kind(self.action), **asdict(self.action)}
 
 
@@ -102,29 +116,30 @@ def call_of(chain: Connection, keeper: str, now: int, action: Action) -> Call:
         found = chain.pull_feed(action.feed)
     else:
         found = chain[contract]
-    gas = _flag_gas(action)
+    gas = _known_gas(action)
     worth = action.profit if isinstance(action, plan.Take) else getattr(action, "worth", 0)
     name = f"{contract}.{function}"
     patient = not isinstance(
         action, plan.Flag | plan.FlagMany | plan.Take | plan.TopUp | plan.Open | plan.Approve | RunMandate | BringSpot
     )
-    room = (
-        ROOM if isinstance(action, plan.Poke | plan.Refill | plan.TopUp | RunMandate | BringSpot | BringSamples) else 0
-    )
+    room = ROOM if isinstance(action, plan.Poke | plan.Refill | RunMandate | BringSpot | BringSamples) else 0
     if isinstance(action, plan.Take):
-        room = ROOM * len(action.vault_ids)
+        room = ROOM + MORE_ROOM * (len(action.vault_ids) - 1)
     data, value = found.encode(function, *arguments), 0
     if isinstance(action, BringSpot):
         value = action.fee
     elif isinstance(action, BringSamples):
         value = action.fee * len(action.messages)
-    return Call(key, name, found.address, data, gas, worth, action, patient, room, value)
+    wallet = keeper if isinstance(action, OF_WALLET) else ""
+    return Call(key, name, found.address, data, gas, worth, action, patient, room, value, wallet)
 
 
-def _flag_gas(action: Action) -> int | None:
-    """Gas limit of flags that the Lens has confirmed at the very block; None leaves it to a node."""
+def _known_gas(action: Action) -> int | None:
+    """Gas limit of what needs no simulation: flags that the Lens has confirmed at the very block, own deposits."""
+    if isinstance(action, plan.TopUp):
+        return DEPOSIT_GAS + FLAG_GAS + FLAG_LEG_GAS * action.legs
     if isinstance(action, plan.FlagMany):
-        return FLAG_GAS * len(action.vault_ids) + FLAG_LEG_GAS * action.legs
+        return FLAG_GAS + MANY_GAS * len(action.vault_ids) + MANY_LEG_GAS * action.legs
     if isinstance(action, plan.Flag) and action.certain:
         return FLAG_GAS + FLAG_LEG_GAS * action.legs
     return None
@@ -153,7 +168,7 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             return "OracleAdapter", "poke", (action.market, POKE_ROUNDS), f"poke:{action.market}"
         case plan.Approve():
             spender = chain["Clearinghouse"].address
-            return "Token", "approve", (spender, MAX_UINT), f"approve:{action.market}"
+            return "Token", "approve", (spender, 0 if action.first_none else MAX_UINT), f"approve:{action.market}"
         case plan.Open():
             return "Clearinghouse", "open", (action.market, 0, keeper, 0), f"open:{action.market}"
         case plan.TopUp():
@@ -161,6 +176,14 @@ def _plan(chain: Connection, keeper: str, now: int, action: Action) -> tuple[str
             return "Clearinghouse", "deposit", (action.vault_id, keeper, action.amount), f"deposit:{action.vault_id}"
         case plan.Take():
             return _take(now, action)
+        case plan.Withdraw():
+            arguments = (action.vault_id, action.amount, keeper)
+            return "Clearinghouse", "withdraw", arguments, f"withdraw:{action.vault_id}"
+        case plan.Merge():
+            return "Clearinghouse", "multicall", (_merge(chain, keeper, action),), f"merge:{action.vault_id}"
+        case plan.PostOffers():
+            signed = (list(action.orders), list(action.signatures))
+            return "QuoteBoard", "post", signed, f"post:{_ids(action.vault_ids)}"
         case plan.Fix():
             return "Settlement", "fix", (*action.cell, list(action.hints)), f"fix:{_cell(action.cell)}"
         case plan.Settle():
@@ -186,6 +209,13 @@ def _take(now: int, action: plan.Take) -> tuple[str, str, tuple[object, ...], st
     into = [action.into_id] * len(action.vault_ids)
     many = (list(action.vault_ids), list(action.fractions), into, list(action.limits), deadline)
     return "Liquidator", "take_many", many, key
+
+
+def _merge(chain: Connection, keeper: str, action: plan.Merge) -> list[bytes]:
+    """An empty vault is left behind, and closed in the same transaction."""
+    house = chain["Clearinghouse"]
+    moved = (action.vault_id, action.into_id, list(action.legs), action.amount)
+    return [house.encode("transfer_legs", *moved), house.encode("close", action.vault_id, keeper)]
 
 
 def _cell(cell: tuple[int, int]) -> str:

@@ -8,122 +8,34 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import tomllib
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils import is_address
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bulkhead.chain.errors import BadInput
-from bulkhead.chain.files import read_text
-from bulkhead.chain.sender import account_from_key
+from bulkhead.chain.files import first_fault, read_toml
+from bulkhead.keeper.endpoints import (
+    PriceSettings,
+    ProviderSettings,
+    WalletSettings,
+    listen_on,
+    open_account,
+    private_parts,
+)
 from bulkhead.keeper.fees import GWEI, FeePolicy
-from bulkhead.keeper.plan import ROLES, Limits, Policy
-from bulkhead.keeper.price_sources import FileSource, HermesSource, PriceSource, RedStoneSource
+from bulkhead.keeper.policy import ROLES, Limits, Policy
+from bulkhead.keeper.unwind_policy import UnwindTerms, load_unwind
 
 PREFIX = "BULKHEAD_KEEPER_"
 DEPLOYMENT = "deployments/local"
 RPC = "http://127.0.0.1:8545"
 DOCS = "docs/keeper-runbook.md"
-
-
-class ProviderSettings(BaseModel):
-    """One node."""
-
-    model_config = {"extra": "forbid"}
-
-    #: HTTP endpoint.
-    url: str
-    #: WebSocket endpoint that announces blocks; without it the keeper polls.
-    ws: str = ""
-    timeout_seconds: float = Field(default=5.0, gt=0)
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https"):
-            raise ValueError("a node's url starts with http:// or https://")
-        try:
-            told = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            told = False
-        if not told:
-            raise ValueError("a node's url names a host, and a port below 65536 or none")
-        return value
-
-    @field_validator("ws")
-    @classmethod
-    def _websocket(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in ("ws", "wss"):
-            raise ValueError("a node's ws starts with ws:// or wss://")
-        return value
-
-
-class PriceSettings(BaseModel):
-    """Where the keeper finds the prices that it brings to one feed of one market."""
-
-    model_config = {"extra": "forbid"}
-
-    market: str
-    #: Which of its feeds.
-    role: Literal["primary", "fallback"] = "primary"
-    #: Whose protocol the service speaks.
-    form: Literal["hermes", "redstone", "file"]
-    #: Service, or file.
-    url: str
-    #: Pyth's id of the price, or RedStone's name of it.
-    feed: str = ""
-    #: RedStone's data service, and the signers that the adapter was deployed with.
-    service: str = "redstone-primary-prod"
-    signers: list[str] = []
-    #: Environment variable with an API key of the service.
-    token_env: str = ""
-    timeout_seconds: float = Field(default=5.0, gt=0)
-    #: Most that a message of Pyth may cost on chain; what is not asked comes back.
-    fee_wei: int = Field(default=10**12, ge=0)
-    #: Spot is kept younger than this, for those who trade; 0 brings it only when this keeper needs it.
-    keep_fresh_seconds: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _complete(self) -> PriceSettings:
-        if self.form == "file":
-            return self
-        if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
-            raise ValueError("the url of a price service starts with http:// or https:// and names a host")
-        if self.form == "hermes" and not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", self.feed):
-            raise ValueError("feed is Pyth's id of a price, 64 hexadecimal digits")
-        if self.form == "redstone" and not 0 < len(self.feed.encode()) <= 32:
-            raise ValueError("feed is RedStone's name of a price, such as ETH")
-        for signer in self.signers:
-            if not is_address(signer):
-                raise ValueError(f"{signer!r} among the signers is not an address")
-        return self
-
-    @property
-    def fee(self) -> int:
-        """Most that a message costs [wei]: only Pyth asks for one."""
-        return self.fee_wei if self.form == "hermes" else 0
-
-    def source(self) -> PriceSource:
-        """The source.
-
-        Raises:
-            BadInput: Its API key is not in the environment.
-        """
-        if self.form == "file":
-            return FileSource(self.url)
-        token = _secret(self.token_env, "API key of a price service") if self.token_env else ""
-        if self.form == "hermes":
-            return HermesSource(self.url, self.feed, self.timeout_seconds, token)
-        return RedStoneSource(self.url, self.feed, self.service, self.signers, self.timeout_seconds, token)
 
 
 def _nodes() -> list[ProviderSettings]:
@@ -147,6 +59,8 @@ class Settings(BaseSettings):
     key_env: str = "BULKHEAD_KEEPER_KEY"
     keystore: Path | None = None
     password_env: str = "BULKHEAD_KEYSTORE_PASSWORD"
+    #: In place of those several accounts, which take beside each other; the first does what one can do for all.
+    wallets: Annotated[list[WalletSettings], NoDecode] = []
     #: The write-ahead journal; empty picks a file of the account's own under the user's state folder.
     journal: str = ""
 
@@ -172,6 +86,8 @@ class Settings(BaseSettings):
     #: For operators who also deposit in insurance or pools: what an unsafe vault may cost them, as a share of its
     #: maintenance margin. A flag is worth that much gas beyond its tip.
     stake: Decimal = Field(default=Decimal(0), ge=0, le=1)
+    #: How own vaults are unwound; without the file they are held until they expire.
+    unwind: Path | None = None
     dry_run: bool = False
     #: Most flags in one transaction, where many are due at once; behind a Redis each goes to its worker.
     flag_batch: int = Field(default=8, ge=1, le=32)
@@ -209,13 +125,13 @@ class Settings(BaseSettings):
     redis_env: str = "BULKHEAD_REDIS_URL"
     workers: int = Field(default=3, ge=1)
 
-    @field_validator("roles", "providers", "prices", mode="before")
+    @field_validator("roles", "providers", "prices", "wallets", mode="before")
     @classmethod
     def _split(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):
             return value
-        if info.field_name == "prices" and not value.lstrip().startswith("["):
-            raise ValueError("prices is a JSON list here")
+        if info.field_name in ("prices", "wallets") and not value.lstrip().startswith("["):
+            raise ValueError(f"{info.field_name} is a JSON list here")
         if value.lstrip().startswith("["):
             return json.loads(value)  # its error is a ValueError, so a sentence
         parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -225,8 +141,9 @@ class Settings(BaseSettings):
     def _fits(self) -> Settings:
         if self.own_target < self.own_health + Decimal("0.05"):
             raise ValueError("own_target is at least own_health and 0.05")
-        if 0 < self.max_capital < self.min_profit:
-            raise ValueError("max_capital is below min_profit: no take could ever pay that")
+        for most in (self.max_capital, *(wallet.max_capital for wallet in self.wallets)):
+            if 0 < most < self.min_profit:
+                raise ValueError("max_capital is below min_profit: no take could ever pay that")
         return self
 
     @field_validator("listen")
@@ -269,13 +186,31 @@ class Settings(BaseSettings):
             min_tip=int(self.min_tip.scaleb(18)),
             max_capital=int(self.max_capital.scaleb(18)),
             keep_free=int(self.keep_free.scaleb(18)),
-            limits=Limits(*(int(most.scaleb(18)) for most in (self.max_delta, self.max_vega, self.max_notional))),
+            limits=limits_of(self.max_delta, self.max_vega, self.max_notional),
             expiry_share=int(self.expiry_share.scaleb(18)),
             stake=int(self.stake.scaleb(18)),
             own_health=int(self.own_health.scaleb(18)),
             own_target=int(self.own_target.scaleb(18)),
             flag_batch=1 if self.redis else self.flag_batch,
+            unwind=self.unwind_terms,
         )
+
+    @property
+    def unwind_terms(self) -> UnwindTerms | None:
+        """What the file of unwinding says.
+
+        Raises:
+            BadInput: It is wrong, or leaves own vaults below what they are topped up to.
+        """
+        if self.unwind is None:
+            return None
+        found = load_unwind(self.unwind)
+        if found.withdraw_health < int((self.own_target + Decimal("0.2")).scaleb(18)):
+            raise BadInput(
+                f"{self.unwind}: withdraw_health is at least own_target ({self.own_target}) and 0.2: "
+                "what was withdrawn would be deposited again."
+            )
+        return found
 
     def fees(self) -> FeePolicy:
         """What to pay."""
@@ -295,20 +230,22 @@ class Settings(BaseSettings):
         Raises:
             BadInput: There is none, or it cannot be opened.
         """
-        if self.keystore is None:
-            what = "private key; set it, name another with --key-env, or name a keystore in the settings"
-            return account_from_key(_secret(self.key_env, what))
-        try:
-            content = json.loads(self.keystore.read_text())
-            key = Account.decrypt(content, _secret(self.password_env, "password of the keystore"))
-        except OSError as error:
-            raise BadInput(f"The keystore {self.keystore} cannot be read ({error.strerror}).") from None
-        except (ValueError, KeyError, TypeError):
-            raise BadInput(
-                f"The keystore {self.keystore} cannot be opened: the password in {self.password_env} is wrong, "
-                "or it is no keystore."
-            ) from None
-        return account_from_key("0x" + bytes(key).hex())
+        return open_account(self.key_env, self.keystore, self.password_env)
+
+    def accounts(self) -> list[LocalAccount]:
+        """The keeper's accounts: of `wallets`, else the one.
+
+        Raises:
+            BadInput: One cannot be opened, two are the same, or several have no journal to share.
+        """
+        if not self.wallets:
+            return [self.account()]
+        found = [wallet.account() for wallet in self.wallets]
+        if len({str(account.address) for account in found}) < len(found):
+            raise BadInput("Two of the wallets are one account: each nonce needs one owner.")
+        if len(found) > 1 and not self.journal and not self.dry_run:
+            raise BadInput("Several wallets share one journal: name its file with the setting journal.")
+        return found
 
     @property
     def webhook(self) -> str:
@@ -327,17 +264,15 @@ class Settings(BaseSettings):
             raise BadInput(f"{self.redis_env} has to start with redis://, rediss:// or unix://.")
         return found
 
-    def secrets(self, account: LocalAccount) -> list[str]:
+    def secrets(self, accounts: Sequence[LocalAccount]) -> list[str]:
         """Texts that must not appear in a log line."""
-        found = [account.key.hex().removeprefix("0x"), os.environ.get(self.password_env, "")]
+        found = [account.key.hex().removeprefix("0x") for account in accounts]
+        found += [os.environ.get(name, "") for name in (self.password_env, *(w.password_env for w in self.wallets))]
         found += [os.environ.get(p.token_env, "") for p in self.prices if p.token_env]
         urls = [p.url for p in self.providers] + [p.ws for p in self.providers] + [self.webhook, self.redis]
         urls += [p.url for p in self.prices if p.form != "file"]
         for url in urls:
-            parts = urlsplit(url)
-            found += [part for part in parts.path.split("/") if part]
-            found += [parts.query, *(value for _, value in parse_qsl(parts.query))]
-            found += [parts.username or "", parts.password or ""]
+            found += private_parts(url)
         return [secret for secret in found if secret]
 
 
@@ -355,13 +290,6 @@ class _Options(PydanticBaseSettingsSource):
         return dict(self.given)
 
 
-def _secret(name: str, what: str) -> str:
-    value = os.environ.get(name, "")
-    if not value:
-        raise BadInput(f"The environment variable {name} holds no {what}.")
-    return value
-
-
 def load(path: Path | str | None = None, **options: Any) -> Settings:
     """Settings from a TOML file, the environment and options; an option that is None was not given.
 
@@ -370,20 +298,16 @@ def load(path: Path | str | None = None, **options: Any) -> Settings:
     """
     content: dict[str, Any] = {}
     if path is not None:
-        try:
-            content = tomllib.loads(read_text(path))
-        except tomllib.TOMLDecodeError as error:
-            raise BadInput(f"{path} is not TOML: {error}.") from None
+        content = read_toml(path)
     _Options.given = {name: value for name, value in options.items() if value is not None}
     _check_environment()
     try:
         found = Settings(**content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the settings"
-        if first["type"] == "extra_forbidden":
+        where, said, is_unknown = first_fault(error)
+        if is_unknown:
             raise BadInput(f"There is no setting {where}; {DOCS} lists them.") from None
-        raise BadInput(f"Setting {where}: {first['msg'].removeprefix('Value error, ').removesuffix('.')}.") from None
+        raise BadInput(f"Setting {where or 'the settings'}: {said}.") from None
     finally:
         _Options.given = {}
     return found
@@ -397,16 +321,9 @@ def _check_environment() -> None:
             raise BadInput(f"{name} is in the environment, but there is no such setting; {DOCS} lists them.")
 
 
-def listen_on(text: str) -> tuple[str, int]:
-    """Host and port of "host:port".
-
-    Raises:
-        ValueError: It is not that.
-    """
-    host, _, port = text.rpartition(":")
-    if not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"listen wants host:port, such as 127.0.0.1:9100, not {text!r}")
-    return host or "127.0.0.1", int(port)
+def limits_of(delta: Decimal, vega: Decimal, notional: Decimal) -> Limits:
+    """Limits of exposure as settings tell them [quote]."""
+    return Limits(*(int(most.scaleb(18)) for most in (delta, vega, notional)))
 
 
 def journal_path(settings: Settings, chain_id: int, address: str) -> Path:

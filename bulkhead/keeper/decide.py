@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bulkhead.chain.lens import VaultView
-from bulkhead.keeper.brings import holds_poke, plan_brings
-from bulkhead.keeper.mandates import HOLD_BLOCKS, RunMandate
+from bulkhead.keeper.mandates import HOLD_BLOCKS, DueTopUp, RunMandate
 from bulkhead.keeper.plan import (
     Absorb,
     Action,
@@ -21,10 +20,8 @@ from bulkhead.keeper.plan import (
     Flag,
     FlagMany,
     Insure,
-    KeeperState,
     Observe,
     Poke,
-    Policy,
     Refill,
     Refresh,
     Repay,
@@ -34,7 +31,11 @@ from bulkhead.keeper.plan import (
     Take,
     Tidy,
 )
-from bulkhead.keeper.takes import plan_takes, plan_top_ups
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.price_update_plan import holds_poke, plan_brings
+from bulkhead.keeper.state import KeeperState
+from bulkhead.keeper.takes import plan_defence, plan_takes
+from bulkhead.keeper.unwind import plan_unwind
 from bulkhead.keeper.windows import CLOCK_SECONDS, plan_fixes, plan_observes
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Status
@@ -52,7 +53,7 @@ REFRESH_BATCH, MANY_FLAGS = 16, 4
 #: A pool's vault is refilled when it lacks more than this share of its initial margin: less costs more gas than it is
 #: worth, and margins creep at every block.
 REFILL_FROM = WAD // 20
-#: Wad in 1e-6 quote.
+#: Wad in 1e-6 of a token, in which deficits are recorded.
 MICRO = 10**12
 #: Shares of the liquidation deposit that the caller earns.
 FLAG_TIP, END_TIP = 50, 30
@@ -61,9 +62,11 @@ BUGS = (ArithmeticError, LookupError, TypeError, ValueError, AssertionError, OSE
 
 #: Decides what one role does.
 Plan = Callable[[KeeperState, Policy], Sequence[Action]]
+#: Is told of a role that hit a bug.
+Failed = Callable[[str, Exception], None]
 
 
-def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception], None] | None = None) -> list[Action]:
+def decide(state: KeeperState, policy: Policy, failed: Failed | None = None) -> list[Action]:
     """Actions in the order in which they should be sent.
 
     Args:
@@ -73,10 +76,11 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
     """
     plans: tuple[tuple[str, Plan], ...] = (
         ("bring", plan_brings),
+        # before hundreds of flags: what comes later waits behind their nonces
+        ("tend", plan_defence),
         ("clear", _clears),
         ("top_up", plan_mandates),
         ("flag", _flags),
-        ("tend", plan_top_ups),
         ("take", plan_takes),
         ("absorb", _absorbs),
         # after what was decided on this very state: a poke may move the margins a little
@@ -89,6 +93,7 @@ def decide(state: KeeperState, policy: Policy, failed: Callable[[str, Exception]
         ("sweep", _sweeps),
         ("refresh", _refreshes),
         ("tend", _collects),
+        ("unwind", plan_unwind),
         ("advance", _advances),
     )
     found: list[Action] = []
@@ -130,7 +135,7 @@ def _flags(state: KeeperState, policy: Policy) -> list[Action]:
         if policy.mine(v.vault_id)
         and state.live(v)
         and not v.flagged
-        and not state.own(v)
+        and not state.ours(v)
         and v.liquidatable
         and v.vault_id not in mended
     ]
@@ -148,7 +153,8 @@ def _certain_flags(state: KeeperState, policy: Policy, certain: list[VaultView])
 
     def worth(vault: VaultView) -> int:
         bonus = policy.min_bonus * vault.maintenance_margin // WAD if "take" in policy.roles else 0
-        return _tip(vault.deposit, FLAG_TIP) + bonus + policy.stake * vault.maintenance_margin // WAD
+        brings = _tip(vault, FLAG_TIP) + bonus + policy.stake * vault.maintenance_margin // WAD
+        return state.in_quote(vault.market, brings)
 
     cells: dict[tuple[int, int], list[VaultView]] = {}
     for vault in certain:
@@ -167,24 +173,34 @@ def _certain_flags(state: KeeperState, policy: Policy, certain: list[VaultView])
     return found
 
 
-def _tip(deposit: int, percent: int) -> int:
-    """Share of a liquidation deposit [wad quote], from 1e-6 quote."""
-    return deposit * percent // 100 * MICRO
+def _tip(vault: VaultView, percent: int) -> int:
+    """Share of a vault's liquidation deposit [wad token]."""
+    return vault.units.micro(vault.deposit * percent // 100)
 
 
 def plan_mandates(state: KeeperState, policy: Policy) -> list[RunMandate]:
-    """Top-ups that owners have asked for, the best paid first."""
+    """Top-ups that owners have asked for, the best paid first, as many as the wallet behind them pays for.
+
+    Each alone would pass, and the first of one wallet may empty it: the others would be paid gas to fail.
+    """
     found: list[RunMandate] = []
-    for due in state.top_ups:
-        worth = due.tip * state.markets[due.market].native if due.market in state.markets else 0
-        if worth and worth >= policy.min_tip and policy.mine(due.vault_id):
-            found.append(RunMandate(due.vault_id, worth))
-    return sorted(found, key=lambda action: -action.worth)
+    left = {due.payer: due.purse for due in state.top_ups}
+
+    def worth(due: DueTopUp) -> int:
+        paid = due.tip * state.markets[due.market].native if due.market in state.markets else 0
+        return state.in_quote(due.market, paid)
+
+    for due in sorted(state.top_ups, key=lambda one: -worth(one)):
+        cost = due.amount + due.tip
+        if worth(due) and worth(due) >= policy.min_tip and policy.mine(due.vault_id) and cost <= left[due.payer]:
+            left[due.payer] -= cost
+            found.append(RunMandate(due.vault_id, worth(due)))
+    return found
 
 
 def _clears(state: KeeperState, policy: Policy) -> list[Action]:
     return [
-        Clear(v.vault_id, _tip(v.deposit, END_TIP))
+        Clear(v.vault_id, state.in_quote(v.market, _tip(v, END_TIP)))
         for v in state.vaults.values()
         if v.flagged and policy.mine(v.vault_id) and state.live(v) and v.clearable and state.active(v.cell)
     ]
@@ -222,6 +238,8 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
         vault = state.vaults.get(vault_id)
         if vault is None or quote.reason or vault_id in taken or not policy.mine(vault_id):
             continue
+        if vault_id in state.taking:
+            continue
         market = state.markets.get(vault.market)
         terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
         if market is None or not market.pool or terms is None or view is None or _of_pool(state, vault):
@@ -229,9 +247,11 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
         # without a live surface the pool wants twice the bonus
         live = view.snapshot.status & Status.SURFACE_LIVE
         least = terms.backstop_from * (1 if live else 2)
-        enough = quote.fraction * quote.margin // WAD >= terms.minimum * WAD * max(_new_to_pool(state, vault), 1)
+        enough = quote.fraction * quote.margin // WAD >= terms.minimum * market.units.unit * max(
+            _new_to_pool(state, vault), 1
+        )
         if quote.bonus_share >= least and quote.price >= 0 and enough:
-            found.append(Absorb(vault_id, vault.market, _tip(vault.deposit, END_TIP)))
+            found.append(Absorb(vault_id, vault.market, state.in_quote(vault.market, _tip(vault, END_TIP))))
     return found
 
 
@@ -304,7 +324,7 @@ def _refreshes(state: KeeperState, policy: Policy) -> list[Action]:
 
 
 def _deficit(equity: int) -> int:
-    """What the Clearinghouse records of an equity [wad]: 1e-6 quote, rounded up."""
+    """What the Clearinghouse records of an equity [wad]: 1e-6 of the token, rounded up."""
     return -equity // MICRO + 1 if equity < 0 else 0
 
 

@@ -7,13 +7,15 @@ goes back to the newest block that is, and reads on from there; beyond its memor
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bulkhead.chain.book import Book, VaultRecord
+from bulkhead.chain.book import Book, VaultRecord, vault_of
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Call, to_hex
+from bulkhead.keeper.books import Books
 from bulkhead.keeper.logs import LogNotes, LogReader, vaults_of
 from bulkhead.keeper.node import BY_HASH, Head
 from bulkhead.keeper.providers import Providers
@@ -42,13 +44,17 @@ class Discovery:
         logs: Asks for logs.
         head: Newest block taken in, None before the first.
         touched: Vaults that logs have changed since `changes` was last called.
+        unsure: Vaults of which two nodes have told different logs: the chain is to be asked.
         reorgs: How often the chain was found reorganised.
         kept: Newest block that the last reorganisation left.
+        books: What has come and gone of the tokens of each of the keeper's accounts, in their order.
     """
 
-    def __init__(self, chain: Connection, providers: Providers) -> None:
+    def __init__(self, chain: Connection, providers: Providers, accounts: Sequence[str] = ()) -> None:
         self.chain = chain
         self.providers = providers
+        self.books = [Books(account) for account in accounts]
+        self.unsure: set[int] = set()
         self.reorgs = 0
         self.kept = 0
         self.touched: set[int] = set()
@@ -63,6 +69,8 @@ class Discovery:
         self.notes = LogNotes()
         self.head: Head | None = None
         self._pages: deque[Page] = deque(maxlen=MEMORY)
+        for books in self.books:
+            books.undo(self.book.block)
 
     def changes(self) -> set[int]:
         """Vaults changed since the last call."""
@@ -106,13 +114,13 @@ class Discovery:
             ranges = self.logs.ranges(self.book.block + 1, end)
             asked = [self.logs.between(*r) for r in ranges]
             answers, others = await self.providers.witnessed(asked, head, 0, range(len(asked)), PATIENCE)
-            self.logs.join(answers, others)
+            self.unsure |= self.logs.join(answers, others)
             try:
                 logs = self.logs.decode(answers)
             except BulkheadError:
                 self.logs.failed()
                 raise
-            self._take(logs, head.timestamp)
+            self._take(logs, head.timestamp, {})
             self.book.block = ranges[-1][1]
             self.logs.answered()
 
@@ -138,7 +146,7 @@ class Discovery:
             logs = self.logs.decode(answers)
             before = {i: self.book.vaults.get(i) for i in vaults_of(logs)}
             self._pages.append(Page(head, before, self.notes.copy()))
-            self._take(logs, head.timestamp)
+            self._take(logs, head.timestamp, {head.number: head.timestamp})
             self.book.block = head.number
         self.head = head
 
@@ -151,8 +159,11 @@ class Discovery:
             raise again
         return again is None or Head.of(again).hash != self.head.hash
 
-    def _take(self, logs: list[Log], now: int) -> None:
-        self.touched |= self.book.apply(logs)
+    def _take(self, logs: list[Log], now: int, stamps: dict[int, int]) -> None:
+        for books in self.books:
+            books.take(logs, stamps)
+        # of what nodes tell differently nothing is applied: the chain is asked, and the vault stays as it was till then
+        self.touched |= self.book.apply(log for log in logs if vault_of(log) not in self.unsure)
         for log in logs:
             # how old the logs of a start are is not known; the observer asks the chain then
             self.notes.take(log, now if self.head is not None else 0)
@@ -191,3 +202,5 @@ class Discovery:
             self._pages.pop()
         self.head = pages[same].head
         self.book.block = self.kept = self.head.number
+        for books in self.books:
+            books.undo(self.kept)

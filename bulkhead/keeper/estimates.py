@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
@@ -10,12 +10,11 @@ from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import to_hex, to_int
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.fees import GAS_SHARE
-from bulkhead.keeper.plan import Flag
 from bulkhead.keeper.providers import Providers
 
 
 async def gas_limits(
-    providers: Providers, sender: str, calls: Sequence[Call]
+    providers: Providers, sender: str, calls: Sequence[Call], doubted: Callable[[str], bool] = lambda key: False
 ) -> tuple[list[tuple[Call, int]], list[tuple[Call, BulkheadError]]]:
     """(calls with their gas limits, calls that fail with the reason), both in the order of the calls.
 
@@ -23,6 +22,7 @@ async def gas_limits(
         providers: The nodes.
         sender: Who would send them.
         calls: The calls.
+        doubted: Whether a call of that key was mined and reverted of late: then every node has to find that it passes.
     """
     if not calls:
         return [], []
@@ -31,7 +31,8 @@ async def gas_limits(
         answers = await providers.read(plans)
     except NodeUnavailable as error:
         answers = [error] * len(calls)
-    await _ask_others(providers, calls, plans, answers)
+    await believe_the_willing(providers, plans, answers)
+    await _believe_the_strict(providers, plans, answers, [i for i, call in enumerate(calls) if doubted(call.key)])
     ready: list[tuple[Call, int]] = []
     failed: list[tuple[Call, BulkheadError]] = []
     for call, answer in zip(calls, answers, strict=True):
@@ -45,11 +46,30 @@ async def gas_limits(
     return ready, failed
 
 
-async def _ask_others(
-    providers: Providers, calls: Sequence[Call], plans: Sequence[RpcCall], answers: list[Any]
+async def believe_the_willing(providers: Providers, plans: Sequence[RpcCall], answers: list[Any]) -> None:
+    """Of calls that one node refuses every node is asked: what only one finds without purpose has not lost it.
+
+    Args:
+        providers: The nodes.
+        plans: The calls.
+        answers: What the first node said; changed where another one says otherwise.
+    """
+    await _second(providers, plans, answers, [i for i, answer in enumerate(answers) if isinstance(answer, Reverted)])
+
+
+async def _believe_the_strict(
+    providers: Providers, plans: Sequence[RpcCall], answers: list[Any], doubtful: Sequence[int]
 ) -> None:
-    """Asks every node about flags that one of them refuses: it may be the one that does not know better."""
-    doubtful = [i for i, call in enumerate(calls) if isinstance(call.action, Flag) and isinstance(answers[i], Reverted)]
+    """Of calls that were wrongly found to pass, what the node says that wants most."""
+    doubtful = [i for i in doubtful if isinstance(answers[i], str)]
+    if not doubtful or len(providers.nodes) < 2:
+        return
+    for i, told in zip(doubtful, await providers.broadcast([plans[i] for i in doubtful]), strict=True):
+        amounts = [answers[i], *(reply for reply in told if isinstance(reply, str))]
+        answers[i] = next((reply for reply in told if isinstance(reply, Reverted)), max(amounts, key=to_int))
+
+
+async def _second(providers: Providers, plans: Sequence[RpcCall], answers: list[Any], doubtful: Sequence[int]) -> None:
     if not doubtful or len(providers.nodes) < 2:
         return
     for i, told in zip(doubtful, await providers.broadcast([plans[i] for i in doubtful]), strict=True):

@@ -1,4 +1,4 @@
-"""Who carries planned calls out: the keeper's own sender, or workers behind a queue (`shard`)."""
+"""Who carries planned calls out: the keeper's own wallets, or workers behind a queue (`shard`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Protocol
 
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.node import Head
-from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.wallets import Wallets
 
 
 class Executor(Protocol):
-    """Who carries planned calls out: the keeper's own sender, or workers behind a queue."""
+    """Who carries planned calls out: the keeper's own wallets, or workers behind a queue."""
 
     async def submit(self, calls: Sequence[Call], head: Head) -> tuple[int, list[tuple[Call, str]]]:
         """Sends; returns how many went out, and what did not with the reason."""
@@ -23,16 +23,15 @@ class Executor(Protocol):
 
 
 class SenderExecutor:
-    """The keeper's own sender."""
+    """The keeper's own wallets."""
 
-    def __init__(self, sender: Sender) -> None:
-        self.sender = sender
+    def __init__(self, wallets: Wallets) -> None:
+        self.wallets = wallets
 
     async def submit(self, calls: Sequence[Call], head: Head) -> tuple[int, list[tuple[Call, str]]]:
-        """Sends through the sender."""
-        attempts, refused = await self.sender.submit(calls, head)
-        return len(attempts), refused
+        """Sends through them."""
+        return await self.wallets.submit(calls, head)
 
     async def close(self) -> None:
         """Closes the journal."""
-        self.sender.journal.close()
+        self.wallets.all[0].sender.journal.close()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bulkhead import pricing
 from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import CellView
-from bulkhead.keeper.plan import KeeperState, Limits, Policy
-from bulkhead.risk.words import WAD, Kind, Leg
-
-CONTRACT = 10**6
-YEAR = 365 * 86_400
+from bulkhead.client.exposure import Exposure as Greeks
+from bulkhead.keeper.policy import Limits, Policy
+from bulkhead.keeper.state import KeeperState
+from bulkhead.risk.scales import MICRO
+from bulkhead.risk.words import WAD, Leg
 
 
 @dataclass(frozen=True)
@@ -34,42 +34,40 @@ class Exposure:
 
 
 def of_legs(legs: Iterable[Leg], view: CellView, share: float = 1.0) -> Exposure:
-    """Exposure to a share of legs at a cell's prices."""
-    snapshot = view.snapshot
-    spot, forward = snapshot.spot / WAD, snapshot.forward / WAD
-    years, sigma = snapshot.seconds / YEAR, snapshot.sigma / WAD
-    width = sigma * math.sqrt(years)
-    found = Exposure()
-    for leg in legs:
-        if leg.kind is Kind.CASH:
-            continue
-        quantity = leg.quantity / CONTRACT * share
-        delta, vega = 1.0, 0.0
-        if leg.kind is not Kind.FUTURE:
-            strike = leg.strike / 10**8
-            if width > 0 and forward > 0:
-                d1 = math.log(forward / strike) / width + width / 2
-                delta = (1 + math.erf(d1 / math.sqrt(2))) / 2
-                vega = forward * math.sqrt(years) * math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi) / 100
-            else:
-                delta = float(forward > strike)
-            delta -= leg.kind is Kind.PUT
-        found += Exposure(quantity * delta * spot, quantity * vega, abs(quantity) * spot)
-    return found
+    """Exposure to a share of legs at a cell's prices: by its surface, as they are marked."""
+    snapshot, units, held = view.snapshot, view.units, tuple(legs)
+    spot = snapshot.spot / WAD
+    in_tokens = pricing.notional(held, snapshot, units) / MICRO / WAD
+    notional = in_tokens * (spot if units.inverse else 1.0) * share
+    if not snapshot.seconds:
+        return Exposure(notional=notional)
+    found = Greeks.of(held, snapshot, units)
+    return Exposure(float(found.delta) * spot * share, float(found.vega) * share, notional)
 
 
-def own_exposure(state: KeeperState) -> dict[Cell, Exposure]:
-    """Exposure of the own vaults, by cell. One of a cell without a price counts nowhere, and nothing is taken there."""
+def own_exposure(state: KeeperState, alone: bool = False) -> dict[Cell, Exposure]:
+    """Exposure of the own vaults, by cell, with what is on its way into them.
+
+    One of a cell without a price counts nowhere, and nothing is taken there.
+
+    Args:
+        state: The market.
+        alone: Of the acting wallet; else of all of the keeper's.
+    """
     found: dict[Cell, Exposure] = {}
     for vault in state.vaults.values():
-        if state.own(vault) and state.live(vault) and vault.cell in state.cells:
+        mine = state.own(vault) if alone else state.ours(vault)
+        taker = state.takers.get(vault.vault_id)
+        coming = taker is not None and (not alone or taker == state.keeper.lower())
+        if (mine or coming) and state.live(vault) and vault.cell in state.cells:
             found[vault.cell] = found.get(vault.cell, Exposure()) + of_legs(vault.legs, state.cells[vault.cell])
     return found
 
 
-def in_vaults(state: KeeperState, market: int) -> int:
-    """Tokens that own vaults of a market hold [native]."""
-    return sum(v.balance for v in state.vaults.values() if state.own(v) and v.market == market)
+def in_vaults(state: KeeperState, market: int, alone: bool = True) -> int:
+    """Tokens that own vaults of a market hold, of the acting wallet or of all of the keeper's [native]."""
+    mine = state.own if alone else state.ours
+    return sum(v.balance for v in state.vaults.values() if mine(v) and v.market == market)
 
 
 def spendable(state: KeeperState, policy: Policy, market: int, reserved: int = 0) -> int:
@@ -85,20 +83,12 @@ def spendable(state: KeeperState, policy: Policy, market: int, reserved: int = 0
     held = in_vaults(state, market)
     free = (view.wallet + held) * policy.keep_free // WAD
     left = max(view.wallet - max(reserved, free), 0)
-    if policy.max_capital:
-        left = min(left, max(policy.max_capital // view.native - held - reserved, 0))
+    all_held = in_vaults(state, market, alone=False) + state.committed.get(market, 0)
+    for capital, used in ((policy.max_capital, all_held), (policy.wallet_capital, held)):
+        if capital:
+            most = state.in_token(market, capital)
+            left = min(left, max(most // view.native - used - reserved, 0))
     return left
-
-
-def fits(exposure: dict[Cell, Exposure], cell: Cell, more: Iterable[Exposure], policy: Policy) -> bool:
-    """Whether limits allow more of a cell; what makes no figure larger always is."""
-    before, now = exposure.get(cell, Exposure()), exposure.get(cell, Exposure())
-    for part in more:
-        now += part
-    total = sum(exposure.values(), Exposure())
-    after = total + now + Exposure(-before.delta, -before.vega, -before.notional)
-    share = policy.expiry_share / WAD
-    return _within(total, after, policy.limits, 1.0) and _within(before, now, policy.limits, share)
 
 
 def _within(before: Exposure, after: Exposure, limits: Limits, share: float) -> bool:
@@ -110,29 +100,38 @@ def _within(before: Exposure, after: Exposure, limits: Limits, share: float) -> 
     return all(not most or abs(new) <= most / WAD * share or abs(new) <= abs(old) for old, new, most in pairs)
 
 
-def shortages(state: KeeperState, policy: Policy) -> list[tuple[str, str, str]]:
-    """(kind of alert, about, sentence) where capital or limits keep the keeper from what it is for."""
-    found: list[tuple[str, str, str]] = []
-    for vault in state.vaults.values():
-        if not (state.own(vault) and state.live(vault) and vault.maintenance_margin) or vault.covered:
-            continue
-        market = state.markets.get(vault.market)
-        near = vault.equity * WAD < policy.own_health * vault.maintenance_margin
-        if near and market is not None and not market.wallet:
-            text = f"Own vault {vault.vault_id} is near its margin, and the wallet has no tokens to add."
-            found.append(("own-vault", str(vault.vault_id), text))
-    if "take" not in policy.roles:
-        return found
-    exposure = own_exposure(state)
-    for vault_id, quote in sorted(state.quotes.items()):
-        target = state.vaults.get(vault_id)
-        if target is None or quote.reason or not state.tradable(target) or state.own(target):
-            continue
-        more = of_legs(target.legs, state.cells[target.cell], quote.fraction / WAD)
-        if not spendable(state, policy, target.market):
-            text = f"No capital is left for takes in market {target.market}: wallet, max_capital or keep_free."
-            found.append(("no-capital", str(target.market), text))
-        elif not fits(exposure, target.cell, [more], policy):
-            text = f"A limit of exposure keeps the keeper from takes in market {target.market}, expiry {target.expiry}."
-            found.append(("limit", f"{target.market}-{target.expiry}", text))
-    return list(dict.fromkeys(found))
+@dataclass
+class Bound:
+    """Limits of exposure, and what has been used of them.
+
+    Attributes:
+        exposure: By cell.
+        limits: Most in all.
+        share: Of those, for one expiry [wad].
+    """
+
+    exposure: dict[Cell, Exposure]
+    limits: Limits
+    share: int
+
+    def allows(self, cell: Cell, more: Exposure) -> bool:
+        """Whether more of a cell fits; what makes no figure larger always does."""
+        before = self.exposure.get(cell, Exposure())
+        now = before + more
+        total = sum(self.exposure.values(), Exposure())
+        after = total + now + Exposure(-before.delta, -before.vega, -before.notional)
+        return _within(total, after, self.limits, 1.0) and _within(before, now, self.limits, self.share / WAD)
+
+    def add(self, cell: Cell, more: Exposure) -> None:
+        """Uses up what fits."""
+        self.exposure[cell] = self.exposure.get(cell, Exposure()) + more
+
+
+def bounds_of(state: KeeperState, policy: Policy) -> list[Bound]:
+    """The limits that there are: of all of the keeper's wallets, and of the acting one alone."""
+    found: list[Bound] = []
+    if policy.limits != Limits():
+        found.append(Bound(own_exposure(state), policy.limits, policy.expiry_share))
+    if policy.wallet_limits != Limits():
+        found.append(Bound(own_exposure(state, alone=True), policy.wallet_limits, WAD))
+    return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TextIO
 
 from eth_account.signers.local import LocalAccount
@@ -16,24 +17,43 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.rpc import Rpc
 from bulkhead.keeper.alerts import Alerts
-from bulkhead.keeper.bringer import FeedPlan
-from bulkhead.keeper.config import Settings, journal_path, listen_on
+from bulkhead.keeper.config import Settings, journal_path, limits_of
+from bulkhead.keeper.endpoints import listen_on
 from bulkhead.keeper.executor import Executor, SenderExecutor
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.offerer import Offerer
+from bulkhead.keeper.policy import Limits, Policy
+from bulkhead.keeper.price_updater import FeedPlan
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import Keeper, Tick
+from bulkhead.keeper.start import check_start
 from bulkhead.keeper.telemetry import Server
+from bulkhead.keeper.wallets import Wallet
 from bulkhead.keeper.watchdog import Watchdog
 
 NO_SHARD = "Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({})."
 #: `--once` waits so long for the receipts of what it sent.
 ONCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class WalletPlan:
+    """An account to be, and how far it may go alone.
+
+    Attributes:
+        account: The account.
+        capital: Most tokens in its own vaults of one market, 0 for no limit [wad quote].
+        limits: Most exposure of its own vaults.
+    """
+
+    account: LocalAccount
+    capital: int = 0
+    limits: Limits = Limits()
 
 
 def offline(deployment: Deployment) -> Connection:
@@ -53,7 +73,7 @@ async def coin_price(providers: Providers, chain: Connection, index: int) -> int
 async def assemble(
     deployment: Deployment,
     nodes: list[Node],
-    account: LocalAccount,
+    account: LocalAccount | Sequence[WalletPlan],
     journal: str,
     log: JsonLog,
     policy: Policy | None = None,
@@ -71,7 +91,7 @@ async def assemble(
     Args:
         deployment: What it keeps.
         nodes: Its nodes.
-        account: Its account.
+        account: Its account, or several.
         journal: File of the journal, or ":memory:" for a keeper that need not survive.
         log: Where it writes.
         policy: What it does.
@@ -99,19 +119,58 @@ async def assemble(
         if not paid.coin_price:
             coin = next((m.index for m in deployment.markets.values() if m.symbol.upper() == coin_market.upper()), -1)
             paid = replace(paid, coin_price=await coin_price(providers, chain, coin))
-        book = Journal(journal, name, str(account.address))
+        planned = [WalletPlan(account)] if isinstance(account, LocalAccount) else list(account)
+        book = Journal(journal, name, str(planned[0].account.address))
     except BaseException:
         await providers.close()
         raise
-    sender = Sender(providers, account, book, paid, log)
-    keeper = Keeper(chain, providers, sender, log, policy, alerts, executor, dry_run, pace, plans)
+    keeper = Keeper(
+        chain, providers, wallets_of(planned, providers, book, paid, log), log, policy, alerts, executor, dry_run, pace,
+        plans,
+    )  # fmt: skip
     keeper.coin_market = coin
+    if keeper.policy.unwind is not None and "unwind" in keeper.policy.roles:
+        keeper.offerers = [
+            Offerer(chain, providers, bytes(one.account.key), keeper.policy.unwind, log) for one in planned
+        ]
     try:
         await keeper.observer.bringer.meet()
     except BaseException:
         await keeper.close()
         raise
     return keeper
+
+
+def wallets_of(
+    planned: Sequence[WalletPlan], providers: Providers, journal: Journal, fees: FeePolicy, log: JsonLog
+) -> list[Wallet]:
+    """Accounts as wallets, with what each has in flight by the journal of the first."""
+    found: list[Wallet] = []
+    for i, one in enumerate(planned):
+        address = str(one.account.address)
+        rows = journal.beside(address) if i else journal
+        # one of several says which it is
+        report = partial(log, wallet=address) if len(planned) > 1 else log
+        found.append(Wallet(Sender(providers, one.account, rows, fees, report), one.capital, one.limits))
+    strangers = set(journal.accounts_in_flight()) - {wallet.address for wallet in found}
+    if strangers:
+        log("left-in-flight", accounts=sorted(strangers), reason="the settings do not name them any more")
+    return found
+
+
+def wallet_plans(settings: Settings) -> list[WalletPlan]:
+    """The accounts that settings name.
+
+    Raises:
+        BadInput: One cannot be opened.
+    """
+    accounts = settings.accounts()
+    if not settings.wallets:
+        return [WalletPlan(accounts[0])]
+    return [
+        WalletPlan(account, int(w.max_capital.scaleb(18)), limits_of(w.max_delta, w.max_vega, w.max_notional))
+        for account, w in zip(accounts, settings.wallets, strict=True)
+    ]
 
 
 def feed_plans(settings: Settings, deployment: Deployment) -> list[FeedPlan]:
@@ -139,17 +198,23 @@ async def serve(settings: Settings, stream: TextIO, once: bool = False) -> Tick:
     Raises:
         BulkheadError: It cannot start.
     """
-    account = settings.account()
-    log = JsonLog(stream, settings.secrets(account))
+    planned = wallet_plans(settings)
+    log = JsonLog(stream, settings.secrets([one.account for one in planned]))
     deployment = deployments.load(settings.deployment)
     nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
     alerts = Alerts(settings.webhook, settings.cooldown_seconds, log)
-    journal = ":memory:" if settings.dry_run else str(journal_path(settings, deployment.chain_id, str(account.address)))
+    first = str(planned[0].account.address)
+    journal = ":memory:" if settings.dry_run else str(journal_path(settings, deployment.chain_id, first))
     keeper = await assemble(
-        deployment, nodes, account, journal, log, settings.policy, settings.fees(), settings.coin_market,
+        deployment, nodes, planned, journal, log, settings.policy, settings.fees(), settings.coin_market,
         settings.head_lag_blocks, alerts, None, settings.dry_run, Pace(settings.poll_seconds),
         feed_plans(settings, deployment),
     )  # fmt: skip
+    try:
+        await check_start(keeper)
+    except BaseException:
+        await keeper.close()
+        raise
     if settings.redis and not settings.dry_run:
         keeper.executor = queue_executor(settings, keeper)
     if once:
@@ -190,7 +255,7 @@ def queue_executor(settings: Settings, keeper: Keeper) -> Executor:
         from bulkhead.keeper.shard import QueueExecutor
     except ImportError as error:
         raise BadInput(NO_SHARD.format(error)) from None
-    return QueueExecutor(settings.redis, settings.workers, keeper.providers, SenderExecutor(keeper.sender), keeper.log)
+    return QueueExecutor(settings.redis, settings.workers, keeper.providers, SenderExecutor(keeper.wallets), keeper.log)
 
 
 async def work(settings: Settings, stream: TextIO, index: int) -> None:
@@ -207,8 +272,10 @@ async def work(settings: Settings, stream: TextIO, index: int) -> None:
         from bulkhead.keeper.shard import Worker
     except ImportError as error:
         raise BadInput(NO_SHARD.format(error)) from None
-    account = settings.account()
-    log = JsonLog(stream, settings.secrets(account))
+    (account, *others) = settings.accounts()
+    if others:
+        raise BadInput("A worker has one account: the setting wallets is for `bulkhead keeper run`.")
+    log = JsonLog(stream, settings.secrets([account]))
     deployment = deployments.load(settings.deployment)
     nodes = [Node(p.url, p.timeout_seconds, p.ws) for p in settings.providers]
     path = str(journal_path(settings, deployment.chain_id, str(account.address)))

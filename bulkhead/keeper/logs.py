@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bulkhead.chain.book import Cell
+from bulkhead.chain.book import Cell, vault_of
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
@@ -16,7 +16,7 @@ from bulkhead.chain.rpc import Call, to_hex, to_int
 from bulkhead.keeper.mandates import MandateTerms
 
 #: Logs of so many blocks are asked for at once, and so many ranges at one go; after a failure one range a go, until so
-#: many have been answered. What a node refuses is split further by `chain/exchange`.
+#: many have been answered. What a node refuses is split further by `chain/rpc_batching`.
 LOG_BLOCKS, RANGES, PATIENT_RANGES = 2_000, 20, 8
 
 
@@ -150,13 +150,28 @@ class LogReader:
         """Asks for more again, after a while."""
         self._doubts = max(self._doubts - 1, 0)
 
-    @staticmethod
-    def join(answers: list[Any], others: Mapping[int, Any]) -> None:
-        """Puts in what only a second node knows: logs that one has lost must not be missed."""
+    def join(self, answers: list[Any], others: Mapping[int, Any]) -> set[int]:
+        """Puts in what only a second node knows: logs that one has lost must not be missed.
+
+        Returns:
+            Vaults that a log is about which one of them does not have, or has otherwise: it may be made up.
+        """
+        unsure: list[dict[str, object]] = []
         for i, other in others.items():
             if isinstance(answers[i], list) and isinstance(other, list):
-                entries = {(e.get("blockHash"), e.get("logIndex")): e for e in [*other, *answers[i]]}
+                ours, theirs = (
+                    {(e.get("blockHash"), e.get("logIndex")): e for e in said if isinstance(e, dict)}
+                    for said in (answers[i], other)
+                )
+                unsure += [
+                    e for said, by in ((ours, theirs), (theirs, ours)) for k, e in said.items() if by.get(k) != e
+                ]
+                entries = {**theirs, **ours}
                 answers[i] = sorted(entries.values(), key=lambda e: (to_int(e["blockNumber"]), to_int(e["logIndex"])))
+        try:
+            return vaults_of(self.decode([unsure]))
+        except BulkheadError:
+            return set()
 
     def decode(self, answers: Iterable[object]) -> list[Log]:
         """Logs of several answers.
@@ -178,5 +193,5 @@ class LogReader:
 
 
 def vaults_of(logs: Iterable[Log]) -> set[int]:
-    """Vaults that logs of the ledger name."""
-    return {int(log.values.vault_id) for log in logs if log.contract == "Clearinghouse" and "vault_id" in log.values}
+    """Vaults whose state logs tell."""
+    return {one for one in map(vault_of, logs) if one is not None}

@@ -35,6 +35,8 @@ class DueTopUp:
         amount: Deposit [native].
         tip: To the caller [native].
         since: Block at which it was first found due.
+        payer: (owner, token): whose wallet it comes from.
+        purse: What that wallet holds and lets AutoTopUp spend [native].
     """
 
     vault_id: int
@@ -42,6 +44,8 @@ class DueTopUp:
     amount: int
     tip: int
     since: int
+    payer: tuple[str, str]
+    purse: int
 
 
 @dataclass(frozen=True)

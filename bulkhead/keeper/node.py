@@ -15,9 +15,9 @@ import aiohttp
 
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import AbiMismatch, BulkheadError, MissingDeployment, NodeUnavailable, WrongNetwork
-from bulkhead.chain.exchange import Post, Reply, exchange, seconds_of
-from bulkhead.chain.limits import NodeLimits
+from bulkhead.chain.limits import limits_of
 from bulkhead.chain.messages import Call, to_int
+from bulkhead.chain.rpc_batching import Post, Reply, exchange, seconds_of
 
 #: A node rests after a failure: so long at first, doubling up to the second [seconds].
 REST, LONGEST_REST = 0.1, 4.0
@@ -46,6 +46,8 @@ class Head:
     timestamp: int
     base_fee: int
     gas_limit: int
+    #: Whether blocks have no base fee: a chain without EIP-1559.
+    plain: bool = False
 
     @classmethod
     def of(cls, header: Any) -> Head:
@@ -60,8 +62,9 @@ class Head:
                 hash=str(header["hash"]),
                 parent=str(header["parentHash"]),
                 timestamp=to_int(header["timestamp"]),
-                base_fee=to_int(header.get("baseFeePerGas", "0x0")),
+                base_fee=to_int(header.get("baseFeePerGas") or "0x0"),
                 gas_limit=to_int(header["gasLimit"]),
+                plain=header.get("baseFeePerGas") is None,
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise NodeUnavailable(
@@ -119,7 +122,7 @@ class Node:
         self.codes = 0
         self._rest = 0.0
         self._rests_until = 0.0
-        self.limits = NodeLimits()
+        self.limits = limits_of(url)
         self._ids = itertools.count(1)
         self._http: aiohttp.ClientSession | None = None
 

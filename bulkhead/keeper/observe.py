@@ -12,68 +12,73 @@ from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
-from bulkhead.keeper.bringer import Bringer, FeedPlan
-from bulkhead.keeper.brought import BroughtFeed
 from bulkhead.keeper.discovery import Discovery
-from bulkhead.keeper.disputes import disputed, doubt
+from bulkhead.keeper.disputes import disputed, doubt, settle
 from bulkhead.keeper.expiry_proofs import ExpiryProver
-from bulkhead.keeper.index import Index
 from bulkhead.keeper.mandates import NEAR, DueTopUp
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.outcomes import Outcome
-from bulkhead.keeper.plan import ROLES, ExpiryProof, KeeperState, MarketView, Quote
-from bulkhead.keeper.providers import Providers, decode, pinned
-from bulkhead.keeper.queries import Look, LookQueries, QueryBatch
+from bulkhead.keeper.policy import ROLES
+from bulkhead.keeper.price_updater import Bringer, FeedPlan
+from bulkhead.keeper.price_updates import BroughtFeed
+from bulkhead.keeper.providers import RECEIPT, Providers, decode, pinned
+from bulkhead.keeper.queries import Look, LookQueries, QueryBatch, quote_of
+from bulkhead.keeper.readers import Asking, readers
 from bulkhead.keeper.reconcile import Reconciler
 from bulkhead.keeper.registry import VaultRegistry
-from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.safe_ranges import SafeRanges
+from bulkhead.keeper.state import ExpiryProof, KeeperState, MarketView
+from bulkhead.keeper.wallets import Wallets
 from bulkhead.keeper.windows import needs_sum
 
-#: Answers that decide what is unsafe: a second node is asked for them as well.
-COMPARED = ("cell", "vaults")
+#: A second node is asked for views as well, and for these.
+COMPARED = ("eth_getLogs", RECEIPT, "eth_getTransactionCount", "eth_getBalance")
 
 
 class Observer:
-    """Keeps book, index and account up to date.
+    """Keeps book, safe ranges and accounts up to date.
 
     Attributes:
         discovery: Book of vaults by the logs.
-        index: Which of them may be near their edge.
+        ranges: Which of them may be near their edge.
         known: What is known of each vault.
         asker: Writes the queries.
         problems: What could not be read in the last look.
         outcomes: Transactions that ended in the last look.
         views: Cells as last read.
         watch: Vaults near their edge at the last look.
+        views_of: Markets as each of the wallets has them, at the last look.
     """
 
     def __init__(
         self,
         chain: Connection,
         providers: Providers,
-        sender: Sender,
+        wallets: Wallets,
         roles: frozenset[str] = frozenset(ROLES),
         plans: Sequence[FeedPlan] = (),
     ) -> None:
         self.chain = chain
         self.providers = providers
-        self.sender = sender
+        self.wallets = wallets
         # a flagged vault is read again at every block only for those who act on it
         self._quoting = bool(roles & {"take", "absorb"})
         self._minding = self._quoting or bool(roles & {"clear", "refresh"})
         self._topping = "top_up" in roles and "AutoTopUp" in chain.contracts
         self._due_since: dict[int, int] = {}
         self._claiming, self._refreshing = "claim" in roles, "refresh" in roles
-        self.discovery = Discovery(chain, providers)
-        self.index = Index()
-        pools = {m.backstop.lower() for m in chain.deployment.markets.values() if m.backstop}
-        self.registry = VaultRegistry(self.discovery, self.index, frozenset({sender.address.lower(), *pools}))
-        self.queries = LookQueries(chain, sender.address, self.discovery)
-        self.prover = ExpiryProver(chain, providers)
+        self.discovery = Discovery(chain, providers, wallets.addresses)
+        self.ranges = SafeRanges()
+        own = [*wallets.addresses, *(m.backstop for m in chain.deployment.markets.values() if m.backstop)]
+        self.registry = VaultRegistry(self.discovery, self.ranges, frozenset(address.lower() for address in own))
+        self.queries = LookQueries(chain, wallets.addresses, self.discovery)
+        self.prover = ExpiryProver(chain, lambda head: readers(providers, head))
+        self.asking = Asking()
         self.bringer = Bringer(chain, providers, plans)
         self.outcomes: list[Outcome] = []
         self.views: dict[Cell, CellView] = {}
         self.watch: set[int] = set()
+        self.views_of: list[dict[int, MarketView]] = []
         self._refreshed: dict[Cell, int] = {}
         self._observed: dict[Cell, int] = {}
         self._swept: set[Cell] = set()
@@ -110,6 +115,8 @@ class Observer:
         if not self.queries.markets:
             await self.queries.meet_markets(self.providers, head.number)
             self.discovery.notes.recorded.update(self.queries.recorded)
+            for books in self.discovery.books:
+                books.natives.update({i: market.native for i, market in self.queries.markets.items()})
         reorgs = self.discovery.reorgs
         await self.discovery.catch_up(head)
         vaults, notes = self.discovery.book.vaults, self.discovery.notes
@@ -121,23 +128,24 @@ class Observer:
         self.queries.claims(first, self.views, notes.claims, notes.settled - self._swept)
         self.queries.insurance(first, notes.uninsured if self._claiming else (), self._reserving())
         self.queries.vaults(first, self.registry.existing(self.watch | self.registry.kept | self._minded()))
-        follow, account = self.discovery.calls(head), self.sender.calls(head)
+        follow, account = self.discovery.calls(head), self.wallets.calls(head)
         views = [pinned(query, head) for query in first.queries]
         offset = len(follow) + len(account)
-        compared = [i for i, (method, _) in enumerate(follow) if method == "eth_getLogs"]
-        compared += [offset + i for i, (name, _) in enumerate(first.names) if name in COMPARED]
-        answers, others = await self.providers.witnessed([*follow, *account, *views], head, len(follow), compared)
-        self.discovery.logs.join(answers, others)
+        asked = [*follow, *account, *views]
+        compared = [i for i, (method, _) in enumerate(asked) if i >= offset or method in COMPARED]
+        answers, others = await self.providers.witnessed(asked, head, len(follow), compared)
+        self.discovery.unsure |= self.discovery.logs.join(answers, others)
+        self.wallets.join(asked, answers, others)
         await self.discovery.take_in(head, answers[: len(follow)])
         if self.discovery.reorgs > reorgs:
             kept = self.discovery.kept
             self.problems.append(f"the chain was reorganised after block {kept}")
-            self.sender.reorganised(kept)
+            self.wallets.reorganised(kept)
             self.bringer.reorganised()
-            account_answers = await self.providers.read(self.sender.calls(head), head.number)
+            account_answers = await self.providers.read(self.wallets.calls(head), head.number)
         else:
             account_answers = answers[len(follow) : offset]
-        self.outcomes = self.sender.take_in(head, account_answers)
+        self.outcomes = self.wallets.take_in(head, account_answers)
         for outcome in self.outcomes:
             role, _, what = outcome.attempt.key.partition(":")
             # one that moved nothing leaves no event
@@ -151,28 +159,28 @@ class Observer:
         replies = answers[offset:]
         self._sort(look, first, [decode(q, r) for q, r in zip(first.queries, replies, strict=True)])
         told = {i - offset: decode(first.queries[i - offset], r) for i, r in others.items() if i >= offset}
-        doubt(look, first, told)
+        doubt(look, first, told, self.queries.units)
+        await settle(look, first, self.providers, self.asking, head)
         self.reconciler.count(look.numbers)
         await self._complete(look, head)
         return await self._state(look, head)
 
     async def _complete(self, look: Look, head: Head) -> None:
-        """Reads what the logs or the index have brought up, and single vaults of chunks that failed."""
-        missing = QueryBatch()
+        """Reads what the logs or the mirror have brought up, and single vaults of chunks that failed."""
+        missing, second = QueryBatch(), QueryBatch()
         self.queries.cells(missing, self._cells() - set(look.cells))
         replies, others = await self.providers.read_twice(missing.queries, head)
         self._sort(look, missing, replies)
-        doubt(look, missing, others)
+        doubt(look, missing, others, self.queries.units)
         # of a cell whose price could not be read every vault is near
-        near = self.index.near(look.cells) | self.registry.suspects
-        self.registry.problems += self.index.problems
+        near = self.ranges.near(self._valued(look.cells)) | self.registry.suspects
+        self.registry.problems += self.ranges.problems
         if look.other_cells:
-            near |= self.index.near({**look.cells, **look.other_cells})
+            near |= self.ranges.near(self._valued({**look.cells, **look.other_cells}))
         if not self._minding:
             near -= self.registry.flagged
         self.watch = near
         due = self.registry.existing(near | self.registry.kept | self._minded())
-        second = QueryBatch()
         quoted = self._minded() - set(look.quotes) if self._quoting else set()
         self.queries.quotes(second, self.discovery.book.vaults, quoted, head)
         self.queries.vaults(second, due - set(look.vaults) - set(look.again))
@@ -185,6 +193,10 @@ class Observer:
             self.registry.checked_at[vault_id] = head.timestamp
         self.views = {**{c: v for c, v in self.views.items() if c in self._cells()}, **look.cells}
 
+    def _valued(self, cells: Mapping[Cell, CellView]) -> dict[Cell, CellView]:
+        """Cells that the mirror can value: what a market counts in that no file names is not known."""
+        return {cell: view for cell, view in cells.items() if cell[0] in self.queries.markets}
+
     async def _ask(self, look: Look, wanted: QueryBatch, head: Head) -> None:
         """Asks and sorts; when no node answers, every answer is that."""
         if not wanted.queries:
@@ -196,7 +208,8 @@ class Observer:
         except NodeUnavailable as error:
             replies = [error] * len(wanted.queries)
         self._sort(look, wanted, replies)
-        doubt(look, wanted, others)
+        doubt(look, wanted, others, self.queries.units)
+        look.unsure.clear()  # of a purse that is not sure nothing is expected
 
     def _mandated(self, look: Look, head: Head) -> set[int]:
         """Vaults with a mandate whose trigger may be reached."""
@@ -204,17 +217,24 @@ class Observer:
             return set()
         mandates = self.discovery.notes.mandates
         levels = {i: terms.trigger * NEAR for i, terms in mandates.items() if terms.expires_at > head.timestamp}
-        return self.registry.existing(self.index.below(look.cells, levels))
+        book, markets = self.discovery.book.vaults, self.queries.markets
+        return {i for i in self.ranges.below(look.cells, levels) if i in book and book[i].market in markets}
 
     def _due_top_ups(self, look: Look, head: Head) -> tuple[DueTopUp, ...]:
         book = self.discovery.book.vaults
         # only while it stays due: what has failed since is not waited for again
         self._due_since = {i: min(self._due_since.get(i, head.number), head.number) for i in look.top_ups}
-        return tuple(
-            DueTopUp(i, book[i].market, amount, tip, self._due_since[i])
-            for i, (amount, tip) in sorted(look.top_ups.items())
-            if i in book
-        )
+        found: list[DueTopUp] = []
+        for i, (amount, tip) in sorted(look.top_ups.items()):
+            if i not in book:
+                continue
+            payer = self.queries.payer(i)
+            held, allowed = (look.numbers.get((name, payer)) for name in ("purse", "allowed"))
+            # of a wallet that could not be read nothing is expected
+            if held is not None and allowed is not None:
+                purse = min(held, allowed)
+                found.append(DueTopUp(i, book[i].market, amount, tip, self._due_since[i], payer, purse))
+        return tuple(found)
 
     async def ask(self, look: Look, wanted: QueryBatch, head: Head) -> None:
         """Asks, sorts, and asks again one by one of chunks that failed.
@@ -224,7 +244,7 @@ class Observer:
         """
         replies, others = await self.providers.read_twice(wanted.queries, head)
         self._sort(look, wanted, replies)
-        doubt(look, wanted, others)
+        doubt(look, wanted, others, self.queries.units)
         await self._singly(look, head)
 
     async def _singly(self, look: Look, head: Head) -> None:
@@ -252,13 +272,9 @@ class Observer:
                 told = zip(what, reply, strict=False)
                 look.top_ups.update({i: (t.amount, t.tip) for i, t in told if not t.reason})
             elif name == "cell":
-                look.cells[what] = cell_view(what, reply)
+                look.cells[what] = cell_view(what, reply, self.queries.units(what[0]))
             elif name == "quote":
-                look.quotes[what] = Quote(
-                    reason=reply.reason, fraction=reply.fraction, cash=reply.cash, top_up=reply.top_up,
-                    bonus_share=reply.bonus_share, equity=reply.equity, margin=reply.mm, elapsed=reply.elapsed,
-                    price=reply.price,
-                )  # fmt: skip
+                look.quotes[what] = quote_of(reply)
             else:
                 look.numbers[name, what] = int(reply)
 
@@ -277,11 +293,10 @@ class Observer:
                 look.vaults[vault_id] = view
                 look.unknown.pop(vault_id, None)
 
-    @staticmethod
-    def _view(vault_id: int, state: Mapping[str, Any]) -> VaultView | BulkheadError:
+    def _view(self, vault_id: int, state: Mapping[str, Any]) -> VaultView | BulkheadError:
         """What the Lens says of a vault; nonsense about one must not hide the others."""
         try:
-            view = vault_view(state)
+            view = vault_view(state, self.queries.units)
         except (ValueError, KeyError) as error:
             return NodeUnavailable(f"The node describes no vault ({error}).")
         if isinstance(view, VaultView) and view.vault_id != vault_id:
@@ -298,11 +313,14 @@ class Observer:
             if (cell in due and view.expiry_price == 0) or needs_sum(view, now)
         ]
         self._observed = {cell: at for cell, at in self._observed.items() if cell[1] > now}
+        self.views_of = [
+            {i: self._market(i, account, numbers) for i in self.queries.markets} for account in self.wallets.addresses
+        ]
         return KeeperState(
             block=head.number,
             now=now,
-            keeper=self.sender.address,
-            markets={i: self._market(i, numbers) for i in self.queries.markets},
+            keeper=self.wallets.addresses[0],
+            markets=self.views_of[0],
             cells=look.cells,
             vaults=look.vaults,
             unknown=look.unknown,
@@ -320,30 +338,34 @@ class Observer:
             insurable=tuple(sorted(c for (name, c), n in numbers.items() if name == "insure" and n)),
             observed=dict(self._observed),
             flagging=self._flagging(head),
+            taking=self._taking(head),
+            takers=self.wallets.takers(self._flying(head)),
             brought=await self._brought(head),
             top_ups=self._due_top_ups(look, head),
             ramps={key: due for key, (_, due) in notes.ramps.items()},
         )
 
-    def _market(self, index: int, numbers: Mapping[tuple[str, Any], int]) -> MarketView:
+    def _market(self, index: int, account: str, numbers: Mapping[tuple[str, Any], int]) -> MarketView:
         return MarketView(
             market=index,
             new_rounds=numbers.get(("poke", index), 0),
             native=self.queries.markets[index].native,
-            wallet=numbers.get(("wallet", index), 0),
+            wallet=numbers.get(("wallet", (index, account)), 0),
             recorded_at=self.discovery.notes.recorded.get(index, 0),
-            allowance=numbers.get(("allowance", index), 0),
+            allowance=numbers.get(("allowance", (index, account)), 0),
             pool=self.chain.deployment.market(index).backstop,
+            units=self.queries.units(index),
         )
 
     async def _expiry_proofs(self, cells: Sequence[Cell], head: Head) -> dict[Cell, ExpiryProof]:
-        found = {cell: await self.prover.look(cell, head.number) for cell in cells}
+        found = {cell: await self.prover.look(cell, head) for cell in cells}
         self.registry.problems += self.prover.problems
-        self.prover.problems = []
+        self.providers.differ(self.prover.differing)
+        self.prover.problems, self.prover.differing = [], set()
         return found
 
     async def _brought(self, head: Head) -> tuple[BroughtFeed, ...]:
-        flying = [fields for fields in self._flying(head) if fields.get("action") == "bringsamples"]
+        flying = [fields for _, fields in self._flying(head) if fields.get("action") == "bringsamples"]
         minutes = {(str(fields["feed"]), int(at)) for fields in flying for at in fields["minutes"]}
         found = await self.bringer.look(head, list(self.registry.members), minutes)
         self.registry.problems += self.bringer.problems
@@ -351,18 +373,23 @@ class Observer:
 
     def _flagging(self, head: Head) -> frozenset[int]:
         """Vaults whose flag is in flight together with others'."""
-        batches = [fields for fields in self._flying(head) if fields.get("action") == "flagmany"]
-        return frozenset(int(i) for fields in batches for i in fields["vault_ids"])
+        flying = (fields for _, fields in self._flying(head) if fields.get("action") == "flagmany")
+        return frozenset(int(i) for fields in flying for i in fields["vault_ids"])
 
-    def _flying(self, head: Head) -> list[dict[str, Any]]:
-        """Actions in flight, and those mined in a block that this look does not see."""
+    def _taking(self, head: Head) -> frozenset[int]:
+        """Vaults whose take is in flight, and own vaults that it goes into."""
+        takes = [fields for _, fields in self._flying(head) if fields.get("action") == "take"]
+        return frozenset(int(i) for fields in takes for i in (*fields["vault_ids"], fields["into_id"]))
+
+    def _flying(self, head: Head) -> list[tuple[str, dict[str, Any]]]:
+        """(account, action) of what is in flight, and of what was mined in a block that this look does not see."""
         ended = [o.attempt for o in self.outcomes if o.attempt.mined_block > head.number]
-        return [attempt.fields for attempt in [*self.sender.pending, *ended]]
+        return [(attempt.account, attempt.fields) for attempt in [*self.wallets.pending, *ended]]
 
     def _sweepable(self, numbers: Mapping[tuple[str, Any], int]) -> tuple[Cell, ...]:
         found = {what: amount for (name, what), amount in numbers.items() if name == "sweep"}
-        self._swept |= {cell for cell, amount in found.items() if not amount}
-        return tuple(sorted(cell for cell, amount in found.items() if amount))
+        self._swept |= {cell for cell in found if not found[cell]}
+        return tuple(sorted(cell for cell in found if found[cell]))
 
     def refreshed(self, cell: Cell, now: int) -> None:
         """Notes that a cell's recorded deficit is being refreshed."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from bulkhead.keeper.journal import Attempt
+from bulkhead.chain.errors import NodeUnavailable
+from bulkhead.chain.rpc import to_int
+from bulkhead.keeper.journal import CANCELLED, MINED, Attempt
 
 #: Tells the log about one step: event name and fields.
 Report = Callable[..., None]
@@ -17,6 +20,44 @@ class Outcome:
 
     attempt: Attempt
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a node's receipt says.
+
+    Attributes:
+        block: Block of the transaction.
+        gas: Gas that it used.
+        gas_price: What it paid per gas [wei].
+        well: Whether it was not reverted.
+        transaction: Its hash.
+    """
+
+    block: int
+    gas: int
+    gas_price: int
+    well: bool
+    transaction: str
+
+    @classmethod
+    def of(cls, answer: dict[str, Any]) -> Receipt | None:
+        """The receipt in a node's answer; None when that is garbage."""
+        try:
+            return cls(
+                block=to_int(answer["blockNumber"]),
+                gas=to_int(answer["gasUsed"]),
+                gas_price=to_int(answer.get("effectiveGasPrice", "0x0")),
+                well=to_int(answer["status"]) == 1,
+                transaction=str(answer["transactionHash"]),
+            )
+        except (KeyError, NodeUnavailable):
+            return None
+
+    @property
+    def cost(self) -> int:
+        """What the transaction cost [wei]."""
+        return self.gas * self.gas_price
 
 
 @dataclass
@@ -34,3 +75,23 @@ class Counts:
     gas_reverted: int = 0
     poor: int = 0
     gas_of: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: Counts) -> None:
+        """Adds what another has counted."""
+        for name, value in vars(other).items():
+            if name != "gas_of":
+                setattr(self, name, getattr(self, name) + value)
+        for call, paid in other.gas_of.items():
+            self.gas_of[call] = self.gas_of.get(call, 0) + paid
+
+    def ended(self, state: str, name: str, receipt: Receipt) -> None:
+        """Counts a transaction of this name that has a receipt and ended so (a word of the journal)."""
+        self.gas += receipt.cost
+        self.gas_of[name] = self.gas_of.get(name, 0) + receipt.cost
+        if state == MINED:
+            self.mined += 1
+        elif state == CANCELLED:
+            self.cancelled += 1
+        else:
+            self.reverted += 1
+            self.gas_reverted += receipt.cost

@@ -21,7 +21,8 @@ from eth_utils import keccak, to_checksum_address
 
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.price_messages import DECIMALS, payload, unsigned
-from bulkhead.keeper.brought import MINUTE, Message
+from bulkhead.keeper.price_updates import Message
+from bulkhead.risk.scales import MINUTE
 
 #: Bytes that an adapter takes in one message.
 MOST_BYTES = 4096

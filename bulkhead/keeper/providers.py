@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -19,8 +19,8 @@ from bulkhead.chain.contract import Query
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.rpc import Call, to_bytes
+from bulkhead.keeper.block_pin import Pin, read_at
 from bulkhead.keeper.node import LONGEST_REST, Head, Node
-from bulkhead.keeper.pins import Pin, read_at
 from bulkhead.keeper.quorum import Quorum
 
 #: Once one node has answered, the others that were asked the same are waited for so long [seconds].
@@ -31,6 +31,8 @@ GRACE_HEAD = 0.15
 HEDGE = 0.25
 #: A second node is waited for so long, once the first has answered [seconds].
 WITNESS = 0.25
+#: Tells how a transaction has ended.
+RECEIPT = "eth_getTransactionReceipt"
 #: Nodes that are set aside are asked for their heads so often [seconds].
 AGAIN = 2.0
 
@@ -286,9 +288,14 @@ class Providers:
             return answers, {}
         said = dict(zip(compared, beside.result(), strict=True))
         differing = {i: reply for i, reply in said.items() if _differ(answers[i], reply)}
-        if differing:
-            self.disputes[other.name] = time.monotonic()
+        # a node may know a receipt of a block to come
+        if any(calls[i][0] != RECEIPT for i in differing):
+            self.differ([able[0].name, other.name])
         return answers, differing
+
+    def differ(self, names: Iterable[str]) -> None:
+        """Notes nodes that do not say the same about one block."""
+        self.disputes.update(dict.fromkeys(names, time.monotonic()))
 
     async def read_each(self, queries: Sequence[Query], block: int) -> list[Any]:
         """Many views of one block in one post; an entry that failed is its exception."""
@@ -372,10 +379,11 @@ def _fill(results: list[Any], left: set[int], wanted: Sequence[int], replies: Se
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Whether two nodes say different things; one that says nothing does not count."""
-    if isinstance(one, BulkheadError) or isinstance(other, BulkheadError):
+    """Whether two nodes say different things; one that says nothing does not count, a revert is an answer."""
+    reverts = [isinstance(said, Reverted) for said in (one, other)]
+    if any(isinstance(said, BulkheadError) and not known for said, known in zip((one, other), reverts, strict=True)):
         return False
-    return bool(one != other)
+    return reverts[0] != reverts[1] if any(reverts) else bool(one != other)
 
 
 def decode(query: Query, reply: Any) -> Any:

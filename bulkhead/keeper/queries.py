@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,9 @@ from bulkhead.keeper.calls import POKE_ROUNDS
 from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.mandates import PAGE
 from bulkhead.keeper.node import Head
-from bulkhead.keeper.plan import Quote
 from bulkhead.keeper.providers import Providers
-from bulkhead.risk.words import WAD
+from bulkhead.keeper.state import Quote
+from bulkhead.risk.words import LINEAR, WAD, Units
 
 #: Legs in one call: the Lens assesses a vault up to three times, which for sixteen legs is more than a million of gas.
 MOST_LEGS = 200
@@ -54,6 +54,7 @@ class Look:
         top_ups: (deposit, tip) of mandates that can be used [native].
         other_cells: Cells as a second node tells them otherwise.
         others: Vaults as a second node tells them otherwise.
+        unsure: Queries about tokens of accounts to which a second node has another answer, by their places.
     """
 
     vaults: dict[int, VaultView] = field(default_factory=dict)
@@ -65,6 +66,15 @@ class Look:
     top_ups: dict[int, tuple[int, int]] = field(default_factory=dict)
     other_cells: dict[Cell, CellView] = field(default_factory=dict)
     others: dict[int, VaultView] = field(default_factory=dict)
+    unsure: list[int] = field(default_factory=list)
+
+
+def quote_of(reply: Any) -> Quote:
+    """What `Liquidator.quote` says."""
+    return Quote(
+        reason=reply.reason, fraction=reply.fraction, cash=reply.cash, top_up=reply.top_up,
+        bonus_share=reply.bonus_share, equity=reply.equity, margin=reply.mm, elapsed=reply.elapsed, price=reply.price,
+    )  # fmt: skip
 
 
 class LookQueries:
@@ -72,14 +82,14 @@ class LookQueries:
 
     Attributes:
         chain: The deployment.
-        keeper: The keeper's address.
+        accounts: The keeper's addresses.
         discovery: Knows what the vaults hold.
         markets: What never changes of each market, once `meet_markets` has read it.
         recorded: When each market's clock had been recorded then [unix seconds].
     """
 
-    def __init__(self, chain: Connection, keeper: str, discovery: Discovery) -> None:
-        self.chain, self.keeper, self.discovery = chain, keeper, discovery
+    def __init__(self, chain: Connection, accounts: Sequence[str], discovery: Discovery) -> None:
+        self.chain, self.accounts, self.discovery = chain, accounts, discovery
         self.markets: dict[int, Market] = {}
         self.recorded: dict[int, int] = {}
 
@@ -100,6 +110,11 @@ class LookQueries:
         for entry, words, state in zip(entries, answers[: len(entries)], answers[len(entries) :], strict=True):
             self.recorded[entry.index] = state[STATE] >> RECORDED_AT & 2**34 - 1
             self.markets[entry.index] = self.chain.market_of(entry, words)
+
+    def units(self, market: int) -> Units:
+        """What a market counts in; quote where no file names it: nothing is decided by its numbers then."""
+        known = self.markets.get(market)
+        return LINEAR if known is None else known.units
 
     def cells(self, wanted: QueryBatch, cells: Iterable[Cell]) -> None:
         """Prices of cells."""
@@ -140,20 +155,31 @@ class LookQueries:
                 wanted.add("shortage", vault_id, self.chain.backstop(entry).query("shortage", vault_id))
 
     def account(self, wanted: QueryBatch) -> None:
-        """What the keeper could poke, and what it has."""
+        """What the keeper could poke, and what each of its accounts has."""
         spender = self.chain["Clearinghouse"].address
         wanted.add("opened", 0, self.chain["Clearinghouse"].query("next_id"))
         for index, market in self.markets.items():
             wanted.add("poke", index, self.chain["OracleAdapter"].query("poke", index, POKE_ROUNDS))
-            wanted.add("wallet", index, market.token.query("balanceOf", self.keeper))
-            wanted.add("allowance", index, market.token.query("allowance", self.keeper, spender))
+            for account in self.accounts:
+                wanted.add("wallet", (index, account), market.token.query("balanceOf", account))
+                wanted.add("allowance", (index, account), market.token.query("allowance", account, spender))
 
     def top_ups(self, wanted: QueryBatch, ids: Iterable[int]) -> None:
-        """What the mandates of vaults would do now."""
+        """What the mandates of vaults would do now, and what the wallets behind them have."""
         due = sorted(ids)
+        top_up = self.chain["AutoTopUp"]
         for i in range(0, len(due), PAGE):
             part = due[i : i + PAGE]
-            wanted.add("top-ups", tuple(part), self.chain["AutoTopUp"].query("top_ups", part))
+            wanted.add("top-ups", tuple(part), top_up.query("top_ups", part))
+        for owner, token in sorted({self.payer(i) for i in due}):
+            contract = self.chain.token(token)
+            wanted.add("purse", (owner, token), contract.query("balanceOf", owner))
+            wanted.add("allowed", (owner, token), contract.query("allowance", owner, top_up.address))
+
+    def payer(self, vault_id: int) -> tuple[str, str]:
+        """(owner, token) of an open vault: whose wallet its mandate draws on."""
+        record = self.discovery.book.vaults[vault_id]
+        return record.owner.lower(), self.markets[record.market].token.address
 
     def insurance(self, wanted: QueryBatch, uninsured: Iterable[Cell], flagged: Iterable[Cell]) -> None:
         """What cells can still draw from insurance, and what it would hold back for cells with losses."""

@@ -74,6 +74,8 @@ class Reconciler:
         """
         self.lost |= {i for i in self._of.registry.mistold if i in self._of.discovery.book.vaults}
         self._of.registry.mistold.clear()
+        self.lost |= self._of.discovery.unsure
+        self._of.discovery.unsure.clear()
         ids = sorted(self.looked_for)[: PAGE * PAGES]
         if ids:
             pages = [ids[i : i + PAGE] for i in range(0, len(ids), PAGE)]
@@ -91,7 +93,7 @@ class Reconciler:
         if len(reply) != len(page):
             raise NodeUnavailable(f"The node describes {len(reply)} vaults instead of {len(page)}.")
         for vault_id, state in zip(page, reply, strict=True):
-            if isinstance(vault_view(state), UnknownVault):
+            if isinstance(vault_view(state, self._of.queries.units), UnknownVault):
                 self._of.discovery.book.closed.add(vault_id)
                 self.looked_for.discard(vault_id)
             else:

@@ -10,7 +10,7 @@ from bulkhead.chain.book import Cell
 from bulkhead.chain.errors import BulkheadError, UnknownVault
 from bulkhead.chain.lens import MARGIN_CALL, VaultView
 from bulkhead.keeper.discovery import Discovery
-from bulkhead.keeper.index import Index
+from bulkhead.keeper.safe_ranges import SafeRanges
 
 #: Vaults without legs that are read again in a round: so many, and one for so many with legs.
 LEAST_BARE, BARE_SHARE = 50, 8
@@ -22,7 +22,7 @@ class VaultRegistry:
 
     Attributes:
         discovery: The logs.
-        index: Told of every change.
+        ranges: Told of every change.
         own: Owners, in lower case, whose vaults are read at every look: the keeper and the pools it minds.
         suspects: Vaults that could not be read, or whose logs differ from the Lens: in the set until that has passed.
         mistold: Vaults whose legs by the logs are not those on chain: to be read anew.
@@ -32,12 +32,12 @@ class VaultRegistry:
         members: Vaults with legs, by cell.
         margin_calls: Vaults in a margin call, as last confirmed on chain.
         checked_at: When each vault was last read on chain [unix seconds of the chain].
-        mismatches: Differences found between logs, index and Lens.
+        mismatches: Differences found between logs, mirror and Lens.
         problems: What could not be read since `forget_problems`.
     """
 
     discovery: Discovery
-    index: Index
+    ranges: SafeRanges
     own: frozenset[str]
     suspects: set[int] = field(default_factory=set)
     mistold: set[int] = field(default_factory=set)
@@ -83,7 +83,7 @@ class VaultRegistry:
         for vault_id in self.discovery.changes():
             self._forget(vault_id)
             record = self.discovery.book.vaults.get(vault_id)
-            self.index.change(vault_id, record)
+            self.ranges.change(vault_id, record)
             if record is None:
                 self.checked_at.pop(vault_id, None)
                 self.suspects.discard(vault_id)
@@ -135,7 +135,7 @@ class VaultRegistry:
             if view.balance != record.balance:
                 # tokens sent to it directly leave no log
                 self.discovery.book.vaults[vault_id] = replace(record, balance=view.balance)
-                self.index.change(vault_id, self.discovery.book.vaults[vault_id])
+                self.ranges.change(vault_id, self.discovery.book.vaults[vault_id])
         if view.status & MARGIN_CALL and view.fresh and view.legs:
             self.margin_calls[vault_id] = view
         elif view.fresh:

@@ -15,12 +15,12 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, RpcError
+from bulkhead.chain.node_errors import Meaning, least_tip, meaning_of
 from bulkhead.chain.rpc import Call as RpcCall
 from bulkhead.chain.rpc import call_of, to_hex, to_int
-from bulkhead.chain.wording import Meaning, least_tip, meaning_of
-from bulkhead.keeper import tries
+from bulkhead.keeper import attempt_builder, replacements
 from bulkhead.keeper.calls import Call
-from bulkhead.keeper.estimates import gas_limits
+from bulkhead.keeper.estimates import believe_the_willing, gas_limits
 from bulkhead.keeper.fees import FeePolicy
 from bulkhead.keeper.journal import (
     CANCELLED,
@@ -35,19 +35,17 @@ from bulkhead.keeper.journal import (
 )
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
-from bulkhead.keeper.outcomes import Counts, Outcome, Report
+from bulkhead.keeper.outcomes import Counts, Outcome, Receipt, Report
 from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.send_queue import Turns, ahead, fitting
 from bulkhead.keeper.signing import Signer
-from bulkhead.keeper.turns import Turns, fitting
 
-#: Asks for a priority fee that is included soon.
-TIP = "eth_maxPriorityFeePerGas"
+#: Ask for a priority fee that is included soon, and for a price where there are no base fees.
+TIP, PRICE = "eth_maxPriorityFeePerGas", "eth_gasPrice"
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
 #: Share of a block's gas that duties in flight may need: what is urgent must not wait behind nonces that fill blocks.
 DUTY_SHARE = 4
-#: An empty transaction that outbids an unknown one starts at this multiple of the usual tip, and grows by it.
-OUTBID = 4
 
 
 class Sender:
@@ -68,12 +66,11 @@ class Sender:
         self.report = report
         self.balance = 0
         self.counts = Counts()
-        self._tip_told = True
+        self._tip_told, self._refuses_types, self._plain = True, False, False
         self._signer = Signer(account, providers.deployment.chain_id)
-        self.nonces = Nonces(journal.open())
+        self.nonces, self._turns = Nonces(journal.open()), Turns()
         self._bids: dict[int, int] = {}
         self._duties: set[str] = set()
-        self._turns = Turns()
         self._asked: list[tuple[Attempt, str]] = []
         if self.pending:
             report("resumed", nonces=sorted(self.nonces.open), keys=self.nonces.keys)
@@ -108,11 +105,13 @@ class Sender:
     def calls(self, head: Head) -> list[RpcCall]:
         """What to read at a block: nonce, balance, a tip to pay, receipts of what is in flight."""
         self._asked = [(a, s.hash) for a in self.pending for s in a.sends]
+        self._plain = head.plain or self._refuses_types
         block = to_hex(head.number)
+        price = [PRICE] if self._plain else [TIP] if self._tip_told else []
         return [
             ("eth_getTransactionCount", (self.address, block)),
             ("eth_getBalance", (self.address, block)),
-            *([(TIP, ())] if self._tip_told else []),
+            *((method, ()) for method in price),
             *(("eth_getTransactionReceipt", (found,)) for _, found in self._asked),
         ]
 
@@ -120,14 +119,15 @@ class Sender:
         """Judges the answers to `calls`; returns what has ended.
 
         Raises:
-            BulkheadError: Nonce or balance are unknown.
+            BulkheadError: Nonce or balance are unknown, or the price where there are no base fees.
         """
-        for answer in answers[:2]:
+        for answer in answers[: 3 if self._plain else 2]:
             if isinstance(answer, BulkheadError):
                 raise answer
-        nonce, self.balance = to_int(answers[0]), to_int(answers[1])
-        told = list(answers[2:])
-        if self._tip_told:
+        nonce, self.balance, told = to_int(answers[0]), to_int(answers[1]), list(answers[2:])
+        self._signer.plain = self._plain
+        self.fees = replace(self.fees, price=to_int(told.pop(0)) if self._plain else None)
+        if self._tip_told and not self._plain:
             self._take_tip(told.pop(0))
         self._bids = {n: b for n, b in self._bids.items() if n >= nonce}
         ended: list[Outcome] = []
@@ -166,33 +166,25 @@ class Sender:
                 self.fees = self.fees.suggested(to_int(answer))
 
     def _mined(self, attempt: Attempt, receipt: dict[str, Any], head: Head) -> Outcome | None:
-        try:
-            block, used = to_int(receipt["blockNumber"]), to_int(receipt["gasUsed"])
-            well, price = to_int(receipt["status"]) == 1, to_int(receipt.get("effectiveGasPrice", "0x0"))
-            name = str(receipt["transactionHash"])
-        except (KeyError, NodeUnavailable):
+        mined = Receipt.of(receipt)
+        if mined is None:
             return None  # garbage: asked again at the next look
+        block = mined.block
         if block > head.number:
             # the look is at an older block: what it decides must not start this again
             self.nonces.ended(attempt.key, block)
-        attempt.mined_block, attempt.gas_used = block, used
+        attempt.mined_block, attempt.gas_used = block, mined.gas
+        attempt.paid, attempt.coin_price = mined.cost, self.fees.coin_price
         self.nonces.used(attempt.nonce)
-        cancelled = any(s.cancels and s.hash.lower() == name.lower() for s in attempt.sends)
-        self.counts.gas += used * price
-        self.counts.gas_of[attempt.name] = self.counts.gas_of.get(attempt.name, 0) + used * price
-        state = CANCELLED if cancelled else MINED if well else REVERTED
+        cancelled = any(s.cancels and s.hash.lower() == mined.transaction.lower() for s in attempt.sends)
+        state = CANCELLED if cancelled else MINED if mined.well else REVERTED
         self._release(attempt, state, block)
-        if state == MINED:
-            self.counts.mined += 1
-        elif state == CANCELLED:
-            self.counts.cancelled += 1
-        else:
+        if state == REVERTED:
             self._turns.doubt(attempt.key, block)
-            self.counts.reverted += 1
-            self.counts.gas_reverted += used * price
+        self.counts.ended(state, attempt.name, mined)
         self.report(
-            state, id=attempt.id, call=attempt.name, key=attempt.key, block=block, gas=used, gas_price=price,
-            nonce=attempt.nonce, transaction=name, **attempt.fields,
+            state, id=attempt.id, call=attempt.name, key=attempt.key, block=block, gas=mined.gas,
+            gas_price=mined.gas_price, nonce=attempt.nonce, transaction=mined.transaction, **attempt.fields,
         )  # fmt: skip
         return Outcome(attempt, "" if state == MINED else state)
 
@@ -230,12 +222,11 @@ class Sender:
         attempts, refused = await self._send(known, head)
         unsure = [call for call in wanted if not self._turns.sure(call)]
         asked = self._turns.to_ask(unsure, bool(attempts), head.number)
-        ready, failed = await gas_limits(self.providers, self.address, asked)
+        ready, failed = await gas_limits(self.providers, self.address, asked, self._turns.doubted)
         self.counts.refused += sum(isinstance(error, Reverted) for _, error in failed)
-        impossible = [(call, str(error)) for call, error in failed]
-        self._turns.refused((call for call, _ in impossible), head.number)
+        self._turns.refused((call for call, _ in failed), head.number)
         more, dear = await self._send(fitting(ready, self._room(head), not self._duties), head)
-        return attempts + more, [*refused, *impossible, *dear]
+        return attempts + more, [*refused, *((call, str(error)) for call, error in failed), *dear]
 
     def _room(self, head: Head) -> int:
         """Gas that duties may still need in the next block; what is urgent must not wait behind them."""
@@ -247,7 +238,8 @@ class Sender:
         attempts: list[Attempt] = []
         refused: list[tuple[Call, str]] = []
         spend = sum(a.gas * a.last.max_fee + a.value for a in self.nonces.open.values())
-        for call, gas in ready:
+        flying = sum(a.gas for a in self.pending)
+        for call, gas in ahead(ready, flying, head.gas_limit):
             cap = self.fees.cap(call.worth, gas)
             fees = self.fees.first(head.base_fee, cap)
             if fees is None:
@@ -279,8 +271,9 @@ class Sender:
         await self._broadcast(attempts, head, first=True)
 
     def _sign_first(self, call: Call, gas: int, cap: int, fees: tuple[int, int], head: Head) -> Attempt:
-        attempt = tries.of_call(call, gas, cap, self.nonces.next(), head)
-        attempt.sends.append(tries.signed(self._signer, attempt, fees, head))
+        attempt = attempt_builder.of_call(call, gas, cap, self.nonces.next(), head)
+        attempt.account = self.address
+        attempt.sends.append(attempt_builder.signed(self._signer, attempt, fees, head))
         self.nonces.hold(attempt)
         if call.patient:
             self._duties.add(attempt.id)
@@ -335,6 +328,10 @@ class Sender:
                 # brand-new bytes at a used nonce: nobody will ever mine them
                 self.nonces.used(attempt.nonce)
                 self._release(attempt, FOREIGN)
+            elif Meaning.TYPED in meant:
+                # no block of this chain will have these bytes: the next look signs plain ones
+                self._refuses_types = True
+                self._release(attempt, REJECTED)
             # whatever else: the next look tells from receipts and the nonce
         return "; ".join(str(e) for e in complaints) or "no node answered"
 
@@ -343,12 +340,19 @@ class Sender:
     async def maintain(self, head: Head) -> None:
         """Sends again what no node has, replaces what waits too long, empties what has lost its purpose."""
         waiting = [a for a in self.pending if not a.missing_since and head.number > a.last.block]
-        late = [a for a in waiting if head.number - a.last.block >= self.fees.bump_blocks or self._blocks(a, head)]
+        late = [
+            a
+            for a in waiting
+            if head.number - a.last.block >= self.fees.bump_blocks
+            or replacements.blocks(a, self.nonces, self.fees, head)
+        ]
         lost = [a for a in waiting if not a.accepted and a not in late]
         if late:
             # at the very block: a node that is behind must not find that something has lost its purpose
             plans = [call_of(a.to, a.data, head.number, self.address, a.value) for a in late]
-            answers = await self.providers.read([(method, params) for method, *params in plans], head.number)
+            asked: list[RpcCall] = [(method, tuple(params)) for method, *params in plans]
+            answers = await self.providers.read(asked, head.number)
+            await believe_the_willing(self.providers, asked, answers)
             before = [list(attempt.sends) for attempt in late]
             for attempt, answer in zip(late, answers, strict=True):
                 self._renew(attempt, isinstance(answer, Reverted), head)
@@ -360,17 +364,6 @@ class Sender:
                 raise
         await self._broadcast([*late, *lost], head)
         await self._outbid(head)
-
-    def _behind(self, attempt: Attempt) -> int:
-        """The most that anything waiting behind an attempt's nonce may pay per gas [wei]."""
-        return max((a.cap for a in self.nonces.open.values() if a.nonce > attempt.nonce), default=0)
-
-    def _blocks(self, attempt: Attempt, head: Head) -> bool:
-        """Whether an attempt's own cap no longer pays for a block, and something behind it would."""
-        own = max(attempt.cap, self.fees.duty_cap)
-        if attempt.last.max_fee >= head.base_fee or self.fees.first(head.base_fee, own) is not None:
-            return False
-        return self.fees.first(head.base_fee, self._behind(attempt)) is not None
 
     async def _outbid(self, head: Head) -> None:
         """Frees the next nonce when a transaction that this keeper does not know has waited there for blocks.
@@ -385,23 +378,23 @@ class Sender:
             return
         bid = self._bids[nonce] = self._bids.get(nonce, 0) + 1
         cap = max(self.fees.duty_cap, max(a.cap for a in self.nonces.open.values()))
-        attempt = tries.of_nothing(self.address, cap, nonce, head)
-        fees = cap, min(max(self.fees.tip, 1) * OUTBID**bid, cap)
-        attempt.sends.append(tries.signed(self._signer, attempt, fees, head, cancels=True))
+        attempt = attempt_builder.of_nothing(self.address, cap, nonce, head)
+        attempt.sends.append(
+            attempt_builder.signed(self._signer, attempt, self.fees.outbidding(bid, cap), head, cancels=True)
+        )
         self.nonces.hold(attempt)
         await self._commit([attempt], head)
 
     def _renew(self, attempt: Attempt, purposeless: bool, head: Head) -> None:
         last = attempt.last
-        cap = max(attempt.cap, self.fees.duty_cap)
-        cancels = last.cancels or purposeless
-        if self._blocks(attempt, head):
+        cap, cancels = max(attempt.cap, self.fees.duty_cap), last.cancels or purposeless
+        if replacements.blocks(attempt, self.nonces, self.fees, head):
             # what waits behind it is worth more: it gives its nonce away
-            cap, cancels = self._behind(attempt), True
+            cap, cancels = replacements.behind(attempt, self.nonces), True
         fees = self.fees.bumped(last.max_fee, last.tip, head.base_fee, cap)
         if fees is None:
             # at the cap: the same bytes again, for nodes that have lost them
             attempt.sends[-1] = replace(last, block=head.number)
             return
         self.counts.bumped += 1
-        attempt.sends.append(tries.signed(self._signer, attempt, fees, head, cancels))
+        attempt.sends.append(attempt_builder.signed(self._signer, attempt, fees, head, cancels))

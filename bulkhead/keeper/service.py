@@ -11,36 +11,37 @@ import signal
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.alerts import Alerts
-from bulkhead.keeper.bringer import FeedPlan
-from bulkhead.keeper.brought import BringSamples
+from bulkhead.keeper.bookkeeping import Bookkeeper
 from bulkhead.keeper.calls import Call, call_of, kind
-from bulkhead.keeper.complaints import node_complaints
-from bulkhead.keeper.decide import BUGS, decide
+from bulkhead.keeper.complaints import node_complaints, tell_margin_calls, tell_refusals
+from bulkhead.keeper.decide import BUGS
 from bulkhead.keeper.executor import Executor, SenderExecutor
-from bulkhead.keeper.exposure import shortages
 from bulkhead.keeper.journal import JournalUnavailable
 from bulkhead.keeper.json_log import JsonLog
+from bulkhead.keeper.metric_values import show
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.observe import Observer
-from bulkhead.keeper.plan import Action, Fix, Flag, FlagMany, KeeperState, Policy, Refresh
+from bulkhead.keeper.offerer import Offerer
+from bulkhead.keeper.plan import Action, Fix, Refresh
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.price_updater import FeedPlan
+from bulkhead.keeper.price_updates import BringSamples
 from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.rehearsal import Rehearsal
 from bulkhead.keeper.schedule import BlockSchedule, Pace
-from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.shortages import shortages
+from bulkhead.keeper.state import KeeperState
 from bulkhead.keeper.status import status_of
 from bulkhead.keeper.telemetry import Health, Metrics
-from bulkhead.risk.words import WAD
+from bulkhead.keeper.wallets import LEAST_COINS, Wallet, Wallets
 
-#: Margin calls told at one block: in a crash there are thousands, and the next block has other things to do.
-MOST_CALLS = 20
-#: With fewer coins than this not even an empty transaction is paid for [wei].
-LEAST_COINS = 21_000 * 10**9
 #: A block that has cost so many posts leaves reconciling to a later one.
 POSTS_A_BLOCK = 3
 
@@ -69,7 +70,8 @@ class Keeper:
 
     Attributes:
         observer: What it knows.
-        sender: What it sends with.
+        wallets: What it sends with.
+        sender: The first of them.
         health: Whether it still ticks.
         metrics: Figures for Prometheus.
         ticked: Set after every tick.
@@ -83,7 +85,7 @@ class Keeper:
         self,
         chain: Connection,
         providers: Providers,
-        sender: Sender,
+        wallets: Sequence[Wallet],
         log: JsonLog,
         policy: Policy | None = None,
         alerts: Alerts | None = None,
@@ -92,19 +94,25 @@ class Keeper:
         pace: Pace | None = None,
         plans: Sequence[FeedPlan] = (),
     ) -> None:
-        self.chain, self.providers, self.sender, self.log = chain, providers, sender, log
+        self.chain, self.providers, self.log = chain, providers, log
+        self.wallets = Wallets(wallets)
+        self.sender = self.wallets.all[0].sender
         self.policy = policy or Policy()
         self.alerts = alerts or Alerts("", 900.0, log)
-        self.executor: Executor = executor or SenderExecutor(sender)
-        self.dry_run = dry_run
+        self.executor: Executor = executor or SenderExecutor(self.wallets)
+        self.dry_run, self.rehearsal = dry_run, Rehearsal()
         self.pace = pace or Pace()
         self.schedule = BlockSchedule(self.pace.poll)
         self.coin_market = -1
         self.observer = Observer(
-            chain, providers, sender, self.policy.roles, plans if "bring" in self.policy.roles else ()
+            chain, providers, self.wallets, self.policy.roles, plans if "bring" in self.policy.roles else ()
         )
         self.health = Health()
         self.metrics = Metrics()
+        journals = [sender.journal for sender in self.wallets.senders]
+        self.bookkeeper = Bookkeeper(self.observer, journals, self.metrics, log)
+        self.health.report = self.bookkeeper.report
+        self.offerers: list[Offerer] = []
         self.ticked = asyncio.Event()
         self.last = Tick(-1, 0, 0, 0)
         self.completed = -1
@@ -126,23 +134,27 @@ class Keeper:
         except BulkheadError as error:
             self.metrics.read_failures.inc()
             self._cannot_see(error)
-            return self._done(Tick(-1, 0, 0, 1, len(self.sender.pending)))
+            return self._done(Tick(-1, 0, 0, 1, len(self.wallets.pending)))
         self._take_outcomes(head)
         self._tell_problems(head)
         self._price_coin(state)
-        actions = decide(state, self.policy, lambda role, error: self._bug(error, role=role, block=head.number))
-        sent, failed = await self._act(state, actions, head)
+        states = self.wallets.states(state, self.policy, self.observer.views_of)
+        self.bookkeeper.see(states)
+        decided = self.wallets.decide(
+            states, self.policy, lambda role, error: self._bug(error, role=role, block=head.number)
+        )
+        sent, failed = await self._act(decided, head)
         seconds = time.monotonic() - started
-        tick = Tick(head.number, len(actions), sent, failed, len(self.sender.pending))
+        tick = Tick(head.number, sum(len(actions) for _, actions in decided), sent, failed, len(self.wallets.pending))
         self._report(state, tick, seconds, head)
-        self._tell_shortages(state)
+        self._tell_shortages(states)
         return self._done(tick)
 
     def _price_coin(self, state: KeeperState) -> None:
         """What gas may cost follows the price of the coin it is paid in."""
         for (market, _), view in state.cells.items():
             if market == self.coin_market and view.snapshot.spot:
-                self.sender.fees = replace(self.sender.fees, coin_price=view.snapshot.spot)
+                self.wallets.priced(view.snapshot.spot)
 
     def _bug(self, error: Exception, **fields: Any) -> None:
         """Tells of a bug, loudly; the watch goes on."""
@@ -176,24 +188,13 @@ class Keeper:
             if outcome.reason == "reverted":
                 self.alerts("reverted", role, f"A transaction for {attempt.key} was mined and reverted.", id=attempt.id)
 
-    async def _act(self, state: KeeperState, actions: Sequence[Action], head: Head) -> tuple[int, int]:
+    async def _act(self, decided: Sequence[tuple[KeeperState, Sequence[Action]]], head: Head) -> tuple[int, int]:
+        """Sends what each of the wallets is to do; returns how many went out and how many did not."""
+        calls = [call for state, actions in decided for call in self._calls(state, actions, head)]
         if self.dry_run:
-            for action in actions:
-                self.log("would", block=head.number, **call_of(self.chain, state.keeper, state.now, action).fields())
+            for call in self.rehearsal.new(calls, head.timestamp):
+                self.log("would", block=head.number, **self._wallet_of(call), **call.fields())
             return 0, 0
-        calls: list[Call] = []
-        for action in actions:
-            if isinstance(action, Fix):
-                self.observer.prover.tried(action.cell, state.now)
-            elif isinstance(action, Refresh):
-                self.observer.refreshed(action.cell, state.now)
-            elif isinstance(action, BringSamples):
-                self.observer.bringer.sent(action)
-            try:
-                calls.append(call_of(self.chain, state.keeper, state.now, action))
-            except BUGS as error:
-                # what cannot be written as a call must not keep the others from going out
-                self._bug(error, action=kind(action), block=head.number)
         try:
             sent, refused = await self.executor.submit(calls, head) if calls else (0, [])
             if calls:
@@ -208,79 +209,77 @@ class Keeper:
             if isinstance(call.action, BringSamples):
                 self.observer.bringer.refused(call.action)
             self.log("action-failed", reason=reason, block=head.number, key=call.key, **call.fields())
-        dear = [call for call, reason in refused if isinstance(call.action, Flag | FlagMany) and "dearer" in reason]
-        if dear:
-            self.alerts(
-                "gas-cap", self.sender.address, "Flags wait: gas is dearer than they are worth (gas_share, stake).",
-                waiting=len(dear),
-            )  # fmt: skip
-        if any("too few for gas" in reason for _, reason in refused):
-            self.alerts(
-                "no-funds", self.sender.address, "The keeper cannot pay for gas.", balance=str(self.sender.balance)
-            )
+        tell_refusals(self.alerts, self.wallets, refused)
         return sent, len(refused)
+
+    def _calls(self, state: KeeperState, actions: Sequence[Action], head: Head) -> list[Call]:
+        """Actions of one wallet as calls, noted as tried."""
+        calls: list[Call] = []
+        for action in actions:
+            if not self.dry_run:
+                self._note(action, state.now)
+            try:
+                calls.append(call_of(self.chain, state.keeper, state.now, action))
+            except BUGS as error:
+                # what cannot be written as a call must not keep the others from going out
+                self._bug(error, action=kind(action), block=head.number)
+        return calls
+
+    def _wallet_of(self, call: Call) -> dict[str, str]:
+        """Which wallet a call is for, where there are several."""
+        return {"wallet": call.wallet} if call.wallet and len(self.wallets.all) > 1 else {}
+
+    def _note(self, action: Action, now: int) -> None:
+        """Notes what is about to be tried."""
+        if isinstance(action, Fix):
+            self.observer.prover.tried(action.cell, now)
+        elif isinstance(action, Refresh):
+            self.observer.refreshed(action.cell, now)
+        elif isinstance(action, BringSamples):
+            self.observer.bringer.sent(action)
 
     async def after(self, head: Head) -> None:
         """What follows a tick: replacements, reconciling, grids, alerts."""
         reconciled = 0
         try:
             if not self.dry_run:
-                await self.sender.maintain(head)
+                await self.wallets.maintain(head)
             reconciled = await self.observer.reconcile(head, self.providers.posts - self._posts < POSTS_A_BLOCK)
+            await self.bookkeeper.keep(head)
+            await self._offer(head)
         except BulkheadError as error:
             self.log("after-failed", reason=str(error), block=head.number)
         self._tell_problems(head)
-        if self.observer.index.due and (self._drawing is None or self._drawing.done()):
-            self._drawing = asyncio.create_task(self.observer.index.draw())
-        told = 0
-        for vault_id, view in self.observer.registry.margin_calls.items():
-            told += self.alerts(
-                "margin-call", vault_id, f"Vault {vault_id} is below 1.2 times its maintenance margin.",
-                owner=view.owner, equity=round(view.equity / WAD, 2), margin=round(view.maintenance_margin / WAD, 2),
-            )  # fmt: skip
-            if told == MOST_CALLS:
-                break
+        if self.observer.ranges.due and (self._drawing is None or self._drawing.done()):
+            self._drawing = asyncio.create_task(self.observer.ranges.draw())
+        tell_margin_calls(self.alerts, self.wallets, self.observer.registry)
         for kind_, about, text in self.observer.bringer.complaints(head.timestamp):
             self.alerts(kind_, about, text)
         self._tell_nodes()
         self._posts = self.providers.posts
         self.log("completed", block=head.number, reconciled=reconciled, posts=self._posts)
 
+    async def _offer(self, head: Head) -> None:
+        """Offers what the own vaults hold, beside the loop's own work."""
+        if self.dry_run or not self.bookkeeper.states:
+            return
+        for offerer, state, page in zip(self.offerers, self.bookkeeper.states, self.bookkeeper.pages, strict=False):
+            posts = await offerer.run(state, head, page.books.entries)
+            if posts:
+                await self._act([(state, posts)], head)
+
     def _report(self, state: KeeperState, tick: Tick, seconds: float, head: Head) -> None:
         flagged = sum(v.flagged for v in state.vaults.values())
         unsafe = sum(v.liquidatable for v in state.vaults.values())
         vaults = len(self.observer.discovery.book.vaults)
         self.health.finished, self.health.finished_at = head.number, time.monotonic()
-        m, counts = self.metrics, self.sender.counts
-        m.tick_seconds.observe(seconds)
-        m.finished.set(head.number)
-        m.lag.set(max(time.time() - head.timestamp, 0.0))
-        for name, count in (
-            ("open", vaults), ("near", len(state.vaults)), ("unknown", len(state.unknown)), ("liquidatable", unsafe),
-            ("flagged", flagged), ("margin-call", len(self.observer.registry.margin_calls)),
-        ):  # fmt: skip
-            m.vaults.labels(name).set(count)
-        m.pending.set(tick.pending)
-        for name in ("sent", "bumped", "mined", "reverted", "refused", "cancelled", "foreign"):
-            m.transactions.labels(name).set(getattr(counts, name))
-        m.gas.labels("all").set(counts.gas)
-        m.gas.labels("reverted").set(counts.gas_reverted)
-        for name, paid in counts.gas_of.items():
-            m.gas_of.labels(name).set(paid)
-        for symbol, outcome, number in self.observer.bringer.figures():
-            m.samples.labels(symbol, outcome).set(number)
-        m.balance.set(self.sender.balance)
-        for market in state.markets.values():
-            m.tokens.labels(self.observer.queries.markets[market.market].symbol).set(
-                market.wallet * market.native / WAD
-            )
-        for node in self.providers.nodes:
-            m.posts.labels(node.name).set(node.posts)
-            m.failures.labels(node.name).set(node.failures)
-            m.node_head.labels(node.name).set(node.head)
-        m.mismatches.set(self.observer.registry.mismatches)
-        m.reorgs.set(self.observer.discovery.reorgs)
-        m.alerts.set(self.alerts.told)
+        counted = {
+            "open": vaults, "near": len(state.vaults), "unknown": len(state.unknown), "liquidatable": unsafe,
+            "flagged": flagged, "margin-call": len(self.observer.registry.margin_calls),
+        }  # fmt: skip
+        show(self.metrics, self.observer, self.wallets, self.bookkeeper.states, counted)
+        self.metrics.tick_seconds.observe(seconds)
+        self.metrics.alerts.set(self.alerts.told)
         self.log(
             "tick", block=head.number, now=state.now, vaults=vaults, near=len(state.vaults), unknown=len(state.unknown),
             liquidatable=unsafe, flagged=flagged, planned=tick.planned, sent=tick.sent, failed=tick.failed,
@@ -305,6 +304,7 @@ class Keeper:
         self.log(
             "started", keeper=self.sender.address, chain=self.chain.deployment.chain_id, dry_run=self.dry_run,
             nodes=[node.name for node in self.providers.nodes], roles=sorted(self.policy.roles),
+            **({"wallets": self.wallets.addresses} if len(self.wallets.all) > 1 else {}),
         )  # fmt: skip
         retry_at = 0.0
         while not self._stop.is_set():
@@ -341,24 +341,22 @@ class Keeper:
     async def watch(self, seconds: float) -> None:
         """Waits until nothing is in flight any more, at most so long; sends nothing new."""
         deadline = time.monotonic() + seconds
-        while self.sender.pending and time.monotonic() < deadline:
+        while self.wallets.pending and time.monotonic() < deadline:
             head = await self.providers.head()
-            self.sender.take_in(head, await self.providers.read(self.sender.calls(head), head.number))
-            await asyncio.sleep(self.pace.poll if self.sender.pending else 0)
+            self.wallets.take_in(head, await self.providers.read(self.wallets.calls(head), head.number))
+            await asyncio.sleep(self.pace.poll if self.wallets.pending else 0)
 
     async def _news(self, retry_at: float) -> Head | None:
         """Waits for a block that is not the last one, or until a failed tick is due again; None to look anew."""
         now = time.monotonic()
         check = now - self._checked_at >= self.pace.check and len(self.providers.nodes) > 1
-        if check:
-            self._checked_at = now
+        self._checked_at = now if check else self._checked_at
         self.providers.wake.clear()
         self.providers.quorum.interval = self.schedule.interval
         told = self.providers.take_announced()
         head = await (self.providers.heard() if told is not None and not check else self.providers.head(check))
         self._tell_nodes()
-        self.health.heard_at = time.monotonic()
-        self.health.head = head.number
+        self.health.heard_at, self.health.head = time.monotonic(), head.number
         self.metrics.head.set(head.number)
         last = self._seen
         if last is None or head.hash != last.hash:
@@ -371,17 +369,18 @@ class Keeper:
         await self._pause(self.schedule.patience(self.providers.listening))
         return None
 
-    def _tell_shortages(self, state: KeeperState) -> None:
+    def _tell_shortages(self, states: Sequence[KeeperState]) -> None:
         """Tells of missing capital and of limits, once each, and shows them as long as they last."""
-        found = shortages(state, self.policy)
+        found = [one for i, state in enumerate(states) for one in shortages(state, self.wallets.policy(self.policy, i))]
         for kind_, about, text in found:
             self.alerts(kind_, about, text)
         details = {f"{kind_}:{about}": text for kind_, about, text in found}
         details |= {f"{kind_}:{node}": text for node, kind_, text in node_complaints(self.providers)}
-        if self.sender.counts.poor and self.sender.balance < LEAST_COINS:
-            details[f"no-funds:{self.sender.address}"] = "The keeper cannot pay for gas."
+        for sender in self.wallets.senders:
+            if sender.counts.poor and sender.balance < LEAST_COINS:
+                details[f"no-funds:{sender.address}"] = "The keeper cannot pay for gas."
         self.health.details = details
-        self.health.status = partial(status_of, state, self.policy, self.sender, self.providers)
+        self.health.status = partial(status_of, states, self.policy, self.wallets, self.providers)
 
     def _tell_nodes(self) -> None:
         """Tells of nodes that are not believed, each by its name."""
@@ -396,5 +395,5 @@ class Keeper:
 
     def summary(self) -> dict[str, Any]:
         """What the keeper did so far."""
-        counts = self.sender.counts
+        counts = self.wallets.counts
         return {**vars(counts), "posts": self.providers.posts, "mismatches": self.observer.registry.mismatches}

@@ -1,4 +1,7 @@
-"""EIP-1559 transactions signed with coincurve alone: a fiftieth of eth-account's time, which a crash does not leave."""
+"""Transactions signed with coincurve alone: a fiftieth of eth-account's time, which a crash does not leave.
+
+They are EIP-1559's, or plain ones with one price (EIP-155) where a chain has no base fees.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +39,13 @@ class Signer:
 
     Attributes:
         address: Its address, checksummed.
+        plain: It signs plain transactions, whose price is the most that one may pay.
     """
 
     def __init__(self, account: LocalAccount, chain_id: int) -> None:
         self.address = str(account.address)
+        self.plain = False
+        self._chain_id = chain_id
         self._key = PrivateKey(bytes(account.key))
         self._chain = _number(chain_id)
 
@@ -57,12 +63,19 @@ class Signer:
             tip: Priority fee per gas [wei].
             value: Coins that go along [wei].
         """
-        numbers = [_number(n) for n in (nonce, tip, max_fee, gas)]
-        fields = [self._chain, *numbers, bytes.fromhex(to[2:]), _number(value), data]
-        body = _rlp(fields, NO_ACCESS_LIST)
-        signature = self._key.sign_recoverable(keccak(TYPE + body), hasher=None)
-        r, s, parity = signature[:32], signature[32:64], signature[64]
-        raw = TYPE + _rlp(
-            fields, NO_ACCESS_LIST + _string(_number(parity)) + _string(r.lstrip(b"\0")) + _string(s.lstrip(b"\0"))
-        )
+        what = [bytes.fromhex(to[2:]), _number(value), data]
+        if self.plain:
+            fields = [*map(_number, (nonce, max_fee, gas)), *what]
+            parity, end = self._signed(_rlp([*fields, self._chain, b"", b""], b""))
+            raw = _rlp(fields, _string(_number(2 * self._chain_id + 35 + parity)) + end)
+        else:
+            fields = [self._chain, *map(_number, (nonce, tip, max_fee, gas)), *what]
+            parity, end = self._signed(TYPE + _rlp(fields, NO_ACCESS_LIST))
+            raw = TYPE + _rlp(fields, NO_ACCESS_LIST + _string(_number(parity)) + end)
         return raw, "0x" + keccak(raw).hex()
+
+    def _signed(self, text: bytes) -> tuple[int, bytes]:
+        """(parity, r and s as RLP codes them) of a signature."""
+        signature = self._key.sign_recoverable(keccak(text), hasher=None)
+        r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
+        return signature[64], _string(r) + _string(s)

@@ -6,24 +6,27 @@ margin needs, and then one transaction for as many vaults of a cell as the own v
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import VaultView
-from bulkhead.keeper.exposure import Exposure, fits, of_legs, own_exposure, spendable
-from bulkhead.keeper.plan import Action, Approve, KeeperState, MarketView, Open, Policy, Quote, Take, TopUp
-from bulkhead.risk.words import WAD, Leg
+from bulkhead.keeper.exposure import Bound, bounds_of, of_legs, spendable
+from bulkhead.keeper.plan import Action, Approve, Open, Take, TakeLimits, TopUp
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.state import KeeperState, MarketView, Quote
+from bulkhead.risk.words import MAX_LEGS, WAD, Leg
 
 #: What the own vault is given beyond what a take needs now, as a share [wad]: auctions grow while it is on its way.
 HEADROOM = WAD // 4
-#: Legs in one vault, and vaults in one transaction.
-MAX_LEGS, MAX_TAKES = 16, 32
+#: Vaults in one transaction: a block of 30M gas holds some four of so many.
+MAX_TAKES = 16
+#: Own vaults of a cell that take beside each other.
+MOST_PURSES = 4
 #: A take of a part is good down to this share of the tokens expected: at a better price for the vault less of it goes
 #: over, at the same bonus, and what is left must still be worth the transaction [wad].
 SHRINK = WAD // 4
-#: Wad in a unit of a liquidation deposit.
-DEPOSIT_UNIT = 10**12
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ def plan_takes(state: KeeperState, policy: Policy) -> list[Action]:
     cells: dict[Cell, list[Candidate]] = {}
     for vault_id, quote in state.quotes.items():
         vault = state.vaults.get(vault_id)
-        if vault is None or state.own(vault) or not state.tradable(vault) or not policy.mine(vault_id):
+        if vault is None or state.ours(vault) or not state.tradable(vault) or not policy.mine(vault_id):
             continue
-        found = _candidate(state.markets[vault.market], vault, quote, policy)
+        if vault_id in state.taking or vault_id in state.left:
+            continue
+        found = candidate_of(state, vault, quote, policy)
         if found is not None:
             cells.setdefault(vault.cell, []).append(found)
     actions = _prepare(state, policy)
@@ -80,22 +85,49 @@ def plan_takes(state: KeeperState, policy: Policy) -> list[Action]:
         reserved[needed.market] = reserved.get(needed.market, 0) + needed.amount
         if reserved[needed.market] >= state.markets[needed.market].wallet:
             used.add(needed.vault_id)  # what cannot be made safe takes on nothing more
-    exposure = own_exposure(state)
+    # what is on its way is not planned again for another vault
+    used |= {vault_id for vault_id in state.taking if vault_id not in state.quotes}
+    bounds = bounds_of(state, policy)
     for cell, candidates in sorted(cells.items()):
-        purse = _purse(state, cell, used)
         market = state.markets[cell[0]]
-        if purse is None or market.allowance < market.wallet:
+        if market.allowance < market.wallet:
             continue
-        used.add(purse.vault_id)
         candidates.sort(key=lambda c: (c.quote.equity, c.vault.vault_id))
-        wallet = max(spendable(state, policy, cell[0], reserved.get(cell[0], 0)) - spent.get(cell[0], 0), 0)
-        candidates = _allowed(state, policy, exposure, cell, candidates)
-        action = _fill(state, policy, cell, purse, candidates, wallet)
-        if isinstance(action, TopUp):
-            spent[cell[0]] = spent.get(cell[0], 0) + action.amount
-        if action is not None:
-            actions.append(action)
+        candidates = _allowed(state, bounds, cell, candidates)
+        while candidates:
+            purse = _purse(state, cell, used)
+            if purse is None:
+                break
+            used.add(purse.vault_id)
+            wallet = max(spendable(state, policy, cell[0], reserved.get(cell[0], 0)) - spent.get(cell[0], 0), 0)
+            action, chosen = _fill(state, policy, cell, purse, candidates, wallet)
+            if isinstance(action, TopUp):
+                spent[cell[0]] = spent.get(cell[0], 0) + action.amount
+            if action is not None:
+                actions.append(action)
+            if len(chosen) < MAX_TAKES:
+                break
+            # a full batch: what is left goes into another own vault beside it
+            gone = {candidate.vault.vault_id for candidate in chosen}
+            candidates = [candidate for candidate in candidates if candidate.vault.vault_id not in gone]
     return actions
+
+
+def plan_defence(state: KeeperState, policy: Policy) -> list[Action]:
+    """Top-ups of own vaults, and the allowance that they need.
+
+    A vault may be the keeper's own without any take having asked for an allowance: one that was opened by hand, or
+    before the allowance was taken back.
+    """
+    wanted = plan_top_ups(state, policy)
+    found: list[Action] = []
+    needed: dict[int, int] = {}
+    for action in wanted:
+        needed[action.market] = needed.get(action.market, 0) + action.amount
+    bare = {market for market, amount in needed.items() if state.markets[market].allowance < amount}
+    for market in sorted(bare):
+        found.append(Approve(market, max(action.worth for action in wanted if action.market == market)))
+    return [*found, *(action for action in wanted if action.market not in bare)]
 
 
 def plan_top_ups(state: KeeperState, policy: Policy) -> list[TopUp]:
@@ -112,15 +144,19 @@ def plan_top_ups(state: KeeperState, policy: Policy) -> list[TopUp]:
         amount = min(-(-wanted // market.native), left[vault.market])
         if amount > 0:
             left[vault.market] -= amount
-            found.append(TopUp(vault.vault_id, vault.market, amount))
+            # an auction may cost all of the margin
+            worth = state.in_quote(vault.market, vault.maintenance_margin)
+            found.append(TopUp(vault.vault_id, vault.market, amount, worth, len(vault.legs)))
     return found
 
 
-def _candidate(market: MarketView, vault: VaultView, quote: Quote, policy: Policy) -> Candidate | None:
+def candidate_of(state: KeeperState, vault: VaultView, quote: Quote, policy: Policy) -> Candidate | None:
+    """A flagged vault as something to take, None where the policy does not want it."""
     if quote.reason or quote.bonus_share < policy.min_bonus:
         return None
-    profit = vault.value * quote.fraction // WAD + (quote.cash + quote.top_up) * market.native
-    if profit < policy.min_profit:
+    native = state.markets[vault.market].native
+    profit = vault.value * quote.fraction // WAD + (quote.cash + quote.top_up) * native
+    if state.in_quote(vault.market, profit) < policy.min_profit:
         return None
     ratio = max(vault.initial_margin * WAD // vault.maintenance_margin, WAD) if vault.maintenance_margin else WAD
     # what comes in needs its IM, of which the bonus brings a part
@@ -130,37 +166,45 @@ def _candidate(market: MarketView, vault: VaultView, quote: Quote, policy: Polic
 def _prepare(state: KeeperState, policy: Policy) -> list[Action]:
     """While an auction runs: an allowance, and an empty own vault for a cell in which none of the own can take more."""
     found: list[Action] = []
-    wanted: dict[int, set[Cell]] = {}
+    wanted: dict[int, Counter[Cell]] = {}
+    worth: dict[int, int] = {}
     for vault_id, quote in state.quotes.items():
         vault = state.vaults.get(vault_id)
-        if vault is None or quote.reason or state.own(vault) or not state.tradable(vault):
+        if vault is None or quote.reason or state.ours(vault) or not state.tradable(vault):
             continue
-        if policy.mine(vault_id):
-            wanted.setdefault(vault.market, set()).add(vault.cell)
+        if policy.mine(vault_id) and vault_id not in state.left:
+            wanted.setdefault(vault.market, Counter())[vault.cell] += 1
+            brings = policy.min_bonus * quote.margin // WAD * quote.fraction // WAD
+            worth[vault.market] = worth.get(vault.market, 0) + brings
     for market_id, cells in sorted(wanted.items()):
         market = state.markets[market_id]
         if market.wallet and market.allowance < market.wallet:
-            found.append(Approve(market_id))
+            found.append(Approve(market_id, worth[market_id], market.allowance > 0))
         ready: set[int] = set()
-        for cell in sorted(cells):
-            purse = _purse(state, cell, ready)
-            if purse is not None:
+        for cell, due in sorted(cells.items()):
+            short = False
+            for _ in range(min(-(-due // MAX_TAKES), MOST_PURSES)):
+                purse = _purse(state, cell, ready)
+                if purse is None:
+                    short = True
+                    break
                 ready.add(purse.vault_id)
-            elif market.wallet:
-                found.append(Open(market_id))
+            if short and market.wallet:
+                found.append(Open(market_id, worth[market_id]))
                 break  # one at a time: the next look knows the first
     return found
 
 
-def _allowed(
-    state: KeeperState, policy: Policy, exposure: dict[Cell, Exposure], cell: Cell, candidates: list[Candidate]
-) -> list[Candidate]:
+def _allowed(state: KeeperState, bounds: list[Bound], cell: Cell, candidates: list[Candidate]) -> list[Candidate]:
     """Candidates that all together leave the own vaults within their limits, the most urgent first."""
+    if not bounds:
+        return candidates
     found: list[Candidate] = []
     for candidate in candidates:
         more = of_legs(candidate.vault.legs, state.cells[cell], candidate.quote.fraction / WAD)
-        if fits(exposure, cell, [more], policy):
-            exposure[cell] = exposure.get(cell, Exposure()) + more
+        if all(bound.allows(cell, more) for bound in bounds):
+            for bound in bounds:
+                bound.add(cell, more)
             found.append(candidate)
     return found
 
@@ -187,10 +231,15 @@ def _purse(state: KeeperState, cell: Cell, used: set[int]) -> Purse | None:
 
 def _deposit(purse: Purse, chosen: list[Candidate], market: MarketView) -> int:
     """Tokens that the own vault lacks for these takes [native]."""
-    lock = max(c.vault.deposit for c in chosen) * DEPOSIT_UNIT if purse.empty else 0
+    lock = max(c.vault.units.micro(c.vault.deposit) for c in chosen) if purse.empty else 0
     margin = sum(c.need for c in chosen) + lock - purse.free
     paid = sum(max(-c.quote.cash, 0) for c in chosen) * market.native + lock - purse.tokens
     return max(0, -(-max(margin, paid) // market.native))
+
+
+def tokens_for(candidate: Candidate, market: MarketView) -> int:
+    """Tokens that an own vault without any needs for a whole take [native]."""
+    return _deposit(Purse(0, frozenset(), 0, 0, True), [candidate], market)
 
 
 def _headroom(chosen: list[Candidate], market: MarketView) -> int:
@@ -200,8 +249,8 @@ def _headroom(chosen: list[Candidate], market: MarketView) -> int:
 
 def _fill(
     state: KeeperState, policy: Policy, cell: Cell, purse: Purse, candidates: list[Candidate], wallet: int
-) -> Action | None:
-    """The next step for one own vault: add tokens to it, or take."""
+) -> tuple[Action | None, list[Candidate]]:
+    """The next step for one own vault: add tokens to it, or take; and what it is for."""
     market = state.markets[cell[0]]
     chosen: list[Candidate] = []
     keys = purse.keys
@@ -215,8 +264,10 @@ def _fill(
     if chosen:
         lacking = _deposit(purse, chosen, market)
         if lacking:
-            return TopUp(purse.vault_id, cell[0], min(lacking + _headroom(chosen, market), wallet))
-        return _take(state, policy, cell, purse, chosen, [WAD] * len(chosen))
+            amount = min(lacking + _headroom(chosen, market), wallet)
+            worth = sum(c.profit for c in chosen)
+            return TopUp(purse.vault_id, cell[0], amount, worth, len(purse.keys)), chosen
+        return _take(state, policy, cell, purse, chosen, [WAD] * len(chosen)), chosen
     # nothing fits whole: a share of the most urgent one, if it is solvent and the share is worth it
     for candidate in candidates:
         if len(purse.keys | _keys(candidate.vault.legs)) > MAX_LEGS:
@@ -229,9 +280,10 @@ def _fill(
         if fraction < policy.min_fraction or quote.equity < quote.margin * quote.bonus_share // WAD:
             continue
         if wallet:
-            return TopUp(purse.vault_id, cell[0], wallet)
-        return _take(state, policy, cell, purse, [candidate], [fraction * 9 // 10])
-    return None
+            worth = candidate.profit * fraction // quote.fraction
+            return TopUp(purse.vault_id, cell[0], wallet, worth, len(purse.keys)), [candidate]
+        return _take(state, policy, cell, purse, [candidate], [fraction * 9 // 10]), [candidate]
+    return None, []
 
 
 def _least(quote: Quote, fraction: int) -> int:
@@ -251,15 +303,15 @@ def _take(
     least = min(_least(c.quote, f) for c, f in zip(chosen, fractions, strict=True))
     market = state.markets[cell[0]]
     slack = abs(least) // 50 + min(c.profit for c in chosen) // market.native // 10
-    limits = (
-        least - slack,
-        min(c.quote.bonus_share for c in chosen),
-        0,
-        spot - spot * policy.spot_slack // WAD,
-        spot + spot * policy.spot_slack // WAD,
+    limits = TakeLimits(
+        min_received=least - slack,
+        min_bonus=min(c.quote.bonus_share for c in chosen),
+        max_fraction=0,
+        min_spot=spot - spot * policy.spot_slack // WAD,
+        max_spot=spot + spot * policy.spot_slack // WAD,
     )
     ids = tuple(c.vault.vault_id for c in chosen)
     profit = sum(
         c.profit * min(f, c.quote.fraction) // max(c.quote.fraction, 1) for c, f in zip(chosen, fractions, strict=True)
     )
-    return Take(cell, ids, tuple(fractions), purse.vault_id, limits, profit)
+    return Take(ids, cell, tuple(fractions), purse.vault_id, limits, state.in_quote(cell[0], profit))

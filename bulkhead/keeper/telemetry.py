@@ -45,6 +45,17 @@ class Metrics:
         )  # fmt: skip
         self.balance = Gauge("bulkhead_keeper_balance_wei", "Native coin of the account", registry=r)
         self.tokens = Gauge("bulkhead_keeper_tokens", "Quote tokens of the account, by market", ["market"], registry=r)
+        self.profit = Gauge(
+            "bulkhead_keeper_profit", "Profit in quote by market: realised, marked, tips", ["market", "part"],
+            registry=r,
+        )  # fmt: skip
+        self.takes = Gauge("bulkhead_keeper_takes_total", "Takes, by market", ["market"], registry=r)
+        self.bonus = Gauge(
+            "bulkhead_keeper_bonus_total", "Gain of takes at mark when they were made, in quote", ["market"], registry=r
+        )
+        self.capital = Gauge(
+            "bulkhead_keeper_capital", "Tokens brought in from outside, in quote", ["market"], registry=r
+        )
         self.posts = Gauge("bulkhead_keeper_rpc_posts_total", "HTTP posts, by node", ["node"], registry=r)
         self.failures = Gauge("bulkhead_keeper_rpc_failures_total", "Failed posts, by node", ["node"], registry=r)
         self.node_head = Gauge("bulkhead_keeper_node_head_block", "Newest block of a node", ["node"], registry=r)
@@ -71,6 +82,7 @@ class Health:
         finished_at: When a tick last finished.
         cannot_send: Why nothing can be sent, empty when it can.
         status: Tells what it holds and watches, when somebody asks.
+        report: Tells what it has earned.
         details: What keeps it from its work though it runs: sentences by what they are about.
     """
 
@@ -83,6 +95,7 @@ class Health:
     cannot_send: str = ""
     details: dict[str, str] = field(default_factory=dict)
     status: Callable[[], dict[str, Any]] = dict
+    report: Callable[[], dict[str, Any]] = dict
 
     def complaint(self) -> str:
         """What is wrong, empty when nothing is."""
@@ -118,6 +131,7 @@ class Server:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/report", self._report)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -139,6 +153,10 @@ class Server:
     async def _status(self, request: web.Request) -> web.Response:
         del request
         return web.json_response({**self.health.status(), "details": self.health.details})
+
+    async def _report(self, request: web.Request) -> web.Response:
+        del request
+        return web.json_response(self.health.report())
 
     async def _metrics(self, request: web.Request) -> web.Response:
         del request

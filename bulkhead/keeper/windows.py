@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bulkhead.chain.lens import CellView
-from bulkhead.keeper.plan import Action, Fix, KeeperState, Observe, Policy
+from bulkhead.keeper.plan import Action, Fix, Observe
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.state import KeeperState
 
 #: A gap above 900 s restarts the auctions of a cell in its window.
 CLOCK_SECONDS = 300

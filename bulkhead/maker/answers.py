@@ -17,12 +17,12 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.client import SignedOrder, from_wad
 from bulkhead.client.amounts import parse_address
 from bulkhead.client.deficits import tolerated
+from bulkhead.client.exposure import Exposure
 from bulkhead.maker.desk import Desk, Look, Maker
 from bulkhead.maker.ladder import band, edge, skew
-from bulkhead.maker.limits import Exposure
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk.scales import MICRO
-from bulkhead.risk.words import WAD, Kind, Leg, Series, Snapshot
+from bulkhead.risk.words import WAD, Kind, Leg, Series, Snapshot, Units
 
 #: Live answers of one taker.
 MOST_LIVE = 3
@@ -104,14 +104,15 @@ class Answers:
         self._look: Look | None = None
         self._prices: dict[tuple[Any, ...], Price] = {}
         self._live: list[_Live] = []
-        self._life = LIFE
+        self._life = 0
 
     def update(self, look: Look | None) -> None:
-        """Takes a new look; None where the node does not answer: then nothing is answered."""
+        """Takes a new look; None where the node does not answer: then nothing is answered.
+
+        It may come while another thread answers, and waits for nothing.
+        """
         if look is not None and (self._look is None or _round(look) != _round(self._look)):
-            self._prices.clear()
-        if self._look is None and look is not None:
-            self._life = self._measured_life()
+            self._prices = {}
         self._look = look
 
     def _measured_life(self) -> int:
@@ -131,6 +132,7 @@ class Answers:
         if look is None:
             raise BadInput("There is no price now; ask again.")
         desk = self._desk(request, look)
+        self._life = self._life or self._measured_life()
         poor = self._poor(request, look, desk)
         return [self._side(request, side, desk, look, poor) for side in request.sides]
 
@@ -138,8 +140,9 @@ class Answers:
         """The desk of a request whose form is one that the Exchange takes."""
         try:
             orders.build(
-                maker_vault=1, signer=self._maker.client.address, is_bid=True, price=0, size=request.size, expiry=0,
-                legs=[(leg.series, leg.ratio) for leg in request.legs], premium_style=request.style,
+                inverse=self._maker.units.inverse, maker_vault=1, signer=self._maker.client.address, is_bid=True,
+                price=0, size=request.size, expiry=0, premium_style=request.style,
+                legs=[(leg.series, leg.ratio) for leg in request.legs],
             )  # fmt: skip
             first = Series.unpack(request.legs[0].series)
         except ValueError as error:
@@ -171,9 +174,10 @@ class Answers:
         maker_buys = side == "sell"
         step = _size_step(request.size)
         key = (request.legs, maker_buys, step, desk.cell.snapshot.updated_at, desk.cell.snapshot.spot)
-        if key not in self._prices:
-            self._prices[key] = self._priced(request.legs, maker_buys, step, desk)
-        return self._prices[key]
+        found = self._prices.get(key)
+        if found is None:
+            found = self._prices[key] = self._priced(request.legs, maker_buys, step, desk)
+        return found
 
     def _priced(self, package: tuple[OrderLeg, ...], maker_buys: bool, size: int, desk: Desk) -> Price:
         style, snapshot = self._maker.style, desk.cell.snapshot
@@ -181,18 +185,14 @@ class Answers:
             Leg(series.kind, series.strike, leg.ratio * MICRO)
             for series, leg in ((Series.unpack(leg.series), leg) for leg in package)
         )
-        found = pricing.sensitivities(legs, snapshot)
+        units = desk.cell.units
+        found = pricing.sensitivities(legs, snapshot, units)
         larger = replace(style, edge_bps=style.edge_bps + style.impact_bps * max(size - style.size, 0) // style.size)
-        half = edge(legs, found.value, snapshot.spot, larger)
-        middle = found.value + skew(found.delta, snapshot.spot, style, self._maker.limits.lean(desk.held))
+        half = edge(legs, found.value, snapshot, larger, units)
+        middle = found.value + skew(found.delta, snapshot.spot, style, self._maker.limits.lean(desk.held), units)
         price = middle - half if maker_buys else middle + half
-        low, high = band(snapshot.spot, style)
-        iv = _implied(legs, snapshot, price)
-        worst = price
-        if iv:
-            ends = [pricing.mark(legs, pricing.flat(snapshot.at(spot), iv)) for spot in (low, snapshot.spot, high)]
-            worst = max(ends) if maker_buys else min(ends)
-        one = Exposure.of(legs, snapshot)
+        iv, worst = vol_priced(legs, snapshot, price, maker_buys, around=band(snapshot.spot, style), units=units)
+        one = Exposure.of(legs, snapshot, units)
         return Price(price, worst, iv, found.value, one if maker_buys else -one)
 
     def _side(self, request: Request, side: str, desk: Desk, look: Look, poor: str) -> dict[str, Any]:
@@ -216,6 +216,7 @@ class Answers:
     def _order(self, request: Request, maker_buys: bool, price: Price, desk: Desk, look: Look) -> Order:
         low, high = band(desk.cell.snapshot.spot, self._maker.style)
         order = orders.build(
+            inverse=desk.cell.units.inverse,
             maker_vault=desk.vault.vault_id,
             signer=self._maker.client.address,
             taker=request.taker,
@@ -248,13 +249,34 @@ def _size_step(size: int) -> int:
         step *= 10
 
 
-def _implied(legs: tuple[Leg, ...], snapshot: Snapshot, price: int) -> int:
+def vol_priced(
+    legs: tuple[Leg, ...], snapshot: Snapshot, price: int, buys: bool, *, around: tuple[int, int], units: Units
+) -> tuple[int, int]:
+    """(vol that prices a package at the fill, outermost price of an order over a band of spot) [wad].
+
+    Args:
+        legs: Of one package.
+        snapshot: Prices now.
+        price: What it is to cost now [wad token].
+        buys: The signer buys it.
+        around: Lowest and highest spot of the order [wad].
+        units: What the market counts in.
+    """
+    iv = _implied(legs, snapshot, price, units)
+    if not iv:
+        return 0, price
+    low, high = around
+    ends = [pricing.mark(legs, pricing.flat(snapshot.at(spot), iv), units) for spot in (low, snapshot.spot, high)]
+    return iv, max(ends) if buys else min(ends)
+
+
+def _implied(legs: tuple[Leg, ...], snapshot: Snapshot, price: int, units: Units) -> int:
     """The one vol at which a package is worth a price [wad]; 0 where there is none, or the package has no options."""
     if not any(leg.kind in (Kind.CALL, Kind.PUT) for leg in legs):
         return 0
 
     def worth(vol: int) -> int:
-        return pricing.mark(legs, pricing.flat(snapshot, vol))
+        return pricing.mark(legs, pricing.flat(snapshot, vol), units)
 
     low, high = LEAST_VOL, MOST_VOL
     rising = worth(high) > worth(low)
@@ -267,4 +289,4 @@ def _implied(legs: tuple[Leg, ...], snapshot: Snapshot, price: int) -> int:
         else:
             high = middle
     # a spread may reach its price at two vols; the one found has to be it
-    return high if abs(worth(high) - price) <= max(abs(price) // 1_000, 10**14) else 0
+    return high if abs(worth(high) - price) <= max(abs(price) // 1_000, units.unit // 10**4) else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +18,13 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.chain.lens import CellView, VaultView, read_cells, read_vaults
 from bulkhead.client import Bulkhead, SignedOrder, from_wad
 from bulkhead.client.deficits import tolerated_for
+from bulkhead.client.exposure import Exposure
 from bulkhead.maker.hedging import Hedger
 from bulkhead.maker.ladder import Quote, Style, ladder
-from bulkhead.maker.limits import Exposure, RiskLimits
+from bulkhead.maker.limits import RiskLimits
 from bulkhead.maker.signing import QuoteSigner
 from bulkhead.risk import series_grid
-from bulkhead.risk.words import Kind, Leg, Series
+from bulkhead.risk.words import WAD, Kind, Leg, Series
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Maker:
         market: Symbol.
         expiries: Expiries it quotes [unix seconds].
         style: How it quotes.
-        deposit: Quote tokens that a new desk gets.
+        deposit: Tokens that a new desk gets.
         limits: Most that a desk may hold.
         hedger: Gets the exposure of all desks after every look.
     """
@@ -92,8 +95,16 @@ class Maker:
     def __post_init__(self) -> None:
         self.desks: dict[int, int] = {}
         entry = self.client.chain.market(self.market)
-        self.index, self.token = entry.index, entry.token
+        self.index, self.token, self.units = entry.index, entry.token, entry.units
         self.signer = QuoteSigner(self.client)
+
+    def beside(self) -> Maker:
+        """The same maker with its desks over a connection of its own, for another thread; it hedges nothing."""
+        other = copy.copy(self)
+        other.client, other.hedger = self.client.beside(), None
+        other.token = other.client.chain.market(self.market).token
+        other.signer = QuoteSigner(other.client)
+        return other
 
     def open(self) -> None:
         """Finds the own desk of each expiry, or opens and funds one; an empty desk serves the next expiry.
@@ -153,7 +164,7 @@ class Maker:
             if not isinstance(vault, VaultView):
                 raise vault
             priced = cell.snapshot.is_active and cell.snapshot.seconds > 0
-            held = Exposure.of(vault.legs, cell.snapshot) if priced else Exposure()
+            held = Exposure.of(vault.legs, cell.snapshot, self.units) if priced else Exposure()
             desks[expiry] = Desk(vault, cell, int(epoch), held, rules.opens(expiry, now))
         decimals = next((desk.cell.decimals for desk in desks.values()), 0)
         found = Look(now, rules, pricing.Fees.unpack(int(trading)), decimals, desks)
@@ -174,38 +185,51 @@ class Maker:
             if expiry <= look.now or not (desk.opens or desk.cell.gross):
                 continue
             snapshot = desk.cell.snapshot
-            for quote in ladder(snapshot, self.style, self.limits.lean(desk.held)):
+            deficits: dict[bool, int] = {}  # by whether a quote is in lots: the size of all others is one
+            for quote in ladder(snapshot, self.style, self.limits.lean(desk.held), self.units):
                 if not series_grid.strike_valid(quote.kind, quote.strike, look.rules.tick, snapshot.spot):
                     continue
                 if not self.limits.allows(desk.held, self._change(quote, desk)):
                     continue
-                yield quote, self.sign(self._order(quote, desk, look.now)), expiry
+                in_lots = quote.kind.has_lot(self.units.inverse)
+                if in_lots not in deficits:
+                    traded = Leg(quote.kind, quote.strike, self._size(quote, desk))
+                    deficits[in_lots] = tolerated_for(desk.cell, (traded,))
+                yield quote, self.sign(self._order(quote, desk, look.now, deficits[in_lots])), expiry
 
     def _change(self, quote: Quote, desk: Desk) -> Exposure:
         """What a fill of a whole quote would add to a desk."""
         if not (self.limits.delta or self.limits.gamma or self.limits.vega):
             return Exposure()
-        size = self.style.size if quote.is_bid else -self.style.size
-        return Exposure.of((Leg(quote.kind, quote.strike, size),), desk.cell.snapshot)
+        size = self._size(quote, desk) if quote.is_bid else -self._size(quote, desk)
+        return Exposure.of((Leg(quote.kind, quote.strike, size),), desk.cell.snapshot, self.units)
 
-    def _order(self, quote: Quote, desk: Desk, now: int) -> orders.Order:
+    def _size(self, quote: Quote, desk: Desk) -> int:
+        """Packages that a quote offers [1e-6]: of CASH as many quote as so many contracts are worth."""
+        if quote.kind.has_lot(self.units.inverse):
+            return self.style.size
+        return self.style.size * desk.cell.snapshot.spot // WAD
+
+    def _order(self, quote: Quote, desk: Desk, now: int, deficit: int) -> orders.Order:
         _, expiry = desk.cell.cell
         # what `orders.build` would look at holds by construction, and half of its time would go there
         return orders.Order(
             maker_vault=desk.vault.vault_id,
             signer=self.client.address,
-            legs=(orders.OrderLeg(Series(self.index, quote.kind, expiry, quote.strike).pack(), 1),),
+            legs=_single(self.index, quote.kind, expiry, quote.strike),
             is_bid=quote.is_bid,
             price=quote.price,
-            size=self.style.size,
+            size=self._size(quote, desk),
             expiry=min(now + self.style.seconds, expiry - 1),
             epoch=desk.epoch,
             salt=secrets.randbits(128),
             spot_min=quote.spot_min,
             spot_max=quote.spot_max,
             since=now,
-            premium_style=orders.PremiumStyle.DEFERRED if quote.kind == Kind.FUTURE else orders.PremiumStyle.UPFRONT,
-            max_deficit=tolerated_for(desk.cell, self.style.size),
+            premium_style=(
+                orders.PremiumStyle.DEFERRED if quote.kind.is_delta(self.units.inverse) else orders.PremiumStyle.UPFRONT
+            ),
+            max_deficit=deficit,
         )
 
     def sign(self, order: orders.Order) -> SignedOrder:
@@ -219,6 +243,12 @@ class Maker:
             "side": "buy" if quote.is_bid else "sell",
             "price": str(from_wad(quote.price)),
             "mark": str(from_wad(quote.mark)),
-            "size": str(Decimal(self.style.size).scaleb(-6)),
+            "size": str(Decimal(signed.order.size).scaleb(-6)),
             "signed": signed.to_dict(),
         }
+
+
+@functools.lru_cache(4_096)
+def _single(market: int, kind: Kind, expiry: int, strike: int) -> tuple[orders.OrderLeg, ...]:
+    """The package of one contract; the same series are quoted in every round."""
+    return (orders.OrderLeg(Series(market, kind, expiry, strike).pack(), 1),)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bulkhead import pricing
+from bulkhead.risk import marks
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
-from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
+from bulkhead.risk.words import LINEAR, WAD, Kind, Leg, Snapshot, Units
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Quote:
     """One side of one series.
 
     Attributes:
-        kind: CALL, PUT or FUTURE.
+        kind: CALL, PUT or the market's delta leg: FUTURE, in coins CASH.
         strike: [1e-8 quote].
         is_bid: The maker buys.
-        price: Per contract [wad quote].
-        mark: What the mirror says it is worth [wad quote].
+        price: Per contract [wad token].
+        mark: What the mirror says it is worth [wad token].
         spot_min: Below this spot the quote is dead [wad quote].
         spot_max: Above this spot the quote is dead [wad quote].
     """
@@ -75,52 +76,55 @@ def band(spot: int, style: Style) -> tuple[int, int]:
     return spot * (BPS_IN_ONE - style.band_bps) // BPS_IN_ONE, spot * (BPS_IN_ONE + style.band_bps) // BPS_IN_ONE
 
 
-def edge(legs: tuple[Leg, ...], value: int, spot: int, style: Style) -> int:
-    """How far from its mark a package is bought or sold [wad].
+def edge(legs: tuple[Leg, ...], value: int, snapshot: Snapshot, style: Style, units: Units = LINEAR) -> int:
+    """How far from its mark a package is bought or sold [wad token].
 
     Args:
         legs: Of one package.
-        value: Its mark [wad].
-        spot: Spot [wad].
+        value: Its mark [wad token].
+        snapshot: Prices.
         style: How the maker quotes.
+        units: What the market counts in.
     """
-    contracts = sum(abs(leg.quantity) for leg in legs if leg.kind != Kind.CASH)
-    half = spot * style.edge_bps * contracts // (BPS_IN_ONE * MICRO)
+    half = pricing.notional(legs, snapshot, units) * style.edge_bps // (BPS_IN_ONE * MICRO)
     if any(leg.kind in (Kind.CALL, Kind.PUT) for leg in legs):
         half += abs(value) * style.spread_bps // BPS_IN_ONE
     return half
 
 
-def skew(delta: int, spot: int, style: Style, lean: Decimal) -> int:
-    """How far the middle of a package's prices lies from its mark [wad].
+def skew(delta: int, spot: int, style: Style, lean: Decimal, units: Units = LINEAR) -> int:
+    """How far the middle of a package's prices lies from its mark [wad token].
 
     Args:
         delta: Of the package [wad].
         spot: Spot [wad].
         style: How the maker quotes.
         lean: How full the desk's delta is, between -1 and 1: one that is long sells its delta cheaper.
+        units: What the market counts in.
     """
-    return -int(Decimal(delta * spot * style.skew_bps // (BPS_IN_ONE * WAD)) * lean)
+    one = WAD if units.inverse else spot
+    return -int(Decimal(delta * one * style.skew_bps // (BPS_IN_ONE * WAD)) * lean)
 
 
-def ladder(snapshot: Snapshot, style: Style, lean: Decimal = Decimal(0)) -> Iterator[Quote]:
+def ladder(snapshot: Snapshot, style: Style, lean: Decimal = Decimal(0), units: Units = LINEAR) -> Iterator[Quote]:
     """Bids and asks of calls above, puts below (or both everywhere), and the future; nothing without an active price.
 
-    A bid that would not be above zero is left out.
+    In coins the future is CASH, quoted by the contract of one quote. A bid that would not be above zero is left out.
     """
     if not snapshot.is_active or snapshot.seconds == 0:
         return
     spot = snapshot.spot
     low, high = band(spot, style)
-    series = [(Kind.FUTURE, 0)]
+    setting = marks.setting_of(snapshot)
+    series = [(Kind.CASH if units.inverse else Kind.FUTURE, 0)]
     for strike in strikes(spot, style):
         out, into = (Kind.CALL, Kind.PUT) if strike * 10**10 >= spot else (Kind.PUT, Kind.CALL)
         series += [(kind, strike) for kind in ((out, into) if style.in_the_money else (out,))]
     for kind, strike in series:
         legs = (Leg(kind, strike, MICRO),)
-        found = pricing.sensitivities(legs, snapshot)
-        mark, half = found.value, edge(legs, found.value, spot, style)
-        middle = mark + skew(found.delta, spot, style, lean) if lean else mark
+        found = pricing.sensitivities(legs, snapshot, units, setting)
+        mark, half = found.value, edge(legs, found.value, snapshot, style, units)
+        middle = mark + skew(found.delta, spot, style, lean, units) if lean else mark
         yield Quote(kind, strike, False, middle + half, mark, low, high)
         if middle > half:
             yield Quote(kind, strike, True, middle - half, mark, low, high)

@@ -1,49 +1,12 @@
-"""What a maker lets its desks hold: exposure per expiry, the most of it, and how prices lean against it."""
+"""What a maker lets its desks hold: the most exposure of an expiry, and how prices lean against what is held."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bulkhead import pricing
 from bulkhead.chain.errors import BadInput
-from bulkhead.client.amounts import from_wad
-from bulkhead.risk.words import Kind, Leg, Snapshot
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """How the value of legs moves.
-
-    Attributes:
-        delta: Contracts of the underlying.
-        gamma: Contracts for each quote unit of spot.
-        vega: Quote for each vol point (0.01).
-    """
-
-    delta: Decimal = Decimal(0)
-    gamma: Decimal = Decimal(0)
-    vega: Decimal = Decimal(0)
-
-    @classmethod
-    def of(cls, legs: Sequence[Leg], snapshot: Snapshot) -> Exposure:
-        """Of legs at a snapshot; cash has none."""
-        held = tuple(leg for leg in legs if leg.kind != Kind.CASH)
-        if not held:
-            return cls()
-        found = pricing.sensitivities(held, snapshot)
-        return cls(from_wad(found.delta), from_wad(found.gamma), from_wad(found.vega) / 100)
-
-    def __add__(self, other: Exposure) -> Exposure:
-        return Exposure(self.delta + other.delta, self.gamma + other.gamma, self.vega + other.vega)
-
-    def __neg__(self) -> Exposure:
-        return Exposure(-self.delta, -self.gamma, -self.vega)
-
-    def times(self, share: Decimal) -> Exposure:
-        """So many times as much."""
-        return Exposure(self.delta * share, self.gamma * share, self.vega * share)
+from bulkhead.client.exposure import Exposure
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TextIO
@@ -21,7 +22,7 @@ from bulkhead import orders
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.client import SignedOrder, from_wad
 from bulkhead.maker.answers import Answers, Request
-from bulkhead.maker.desk import Maker
+from bulkhead.maker.desk import Look, Maker
 from bulkhead.maker.rates import RateLimit
 from bulkhead.maker.waiting_orders import WaitingOrders
 
@@ -50,52 +51,79 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def require_place(host: str, port: int) -> None:
+    """Refuses a place at which nobody can listen, before tokens go into a desk.
+
+    Raises:
+        BadInput: It is in use, or is none.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, port), family=family):
+            pass
+    except OSError as error:
+        raise BadInput(f"{host}:{port} cannot be listened on: {error.strerror or error}.") from None
+    except (OverflowError, ValueError):
+        raise BadInput(f"{host!r} and {port} are no place to listen at.") from None
+
+
 class QuoteServer:
     """Serves the newest quotes of a maker, and fills what others left for it."""
 
-    def __init__(self, maker: Maker, refresh: float, log: TextIO) -> None:
+    def __init__(self, maker: Maker, refresh: float, log: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         """Sets it up; `run` starts it.
 
         Args:
             maker: Who quotes; its desks are open.
             refresh: Seconds between ladders.
             log: Gets one JSON line per ladder, and one per fill.
+            clock: Counts requests [seconds].
         """
         self._maker, self._refresh, self._log = maker, refresh, log
-        self._latest: dict[str, Any] = {"at": 0, "quotes": []}
-        self._news = asyncio.Condition()
-        self._answers, self._waiting = Answers(maker), WaitingOrders(maker)
-        self._by_ip, self._by_address, self._all = RateLimit(EACH), RateLimit(EACH), RateLimit(ALL)
-        # the ladder and the answers use one look and one connection: the ladder goes first
-        self._one = asyncio.Lock()
+        self._latest = _text(0, [])
+        self._news, self._fresh = asyncio.Condition(), asyncio.Event()
+        self._look: Look | None = None
+        # the ladder waits for nobody: neither for those who ask, nor for fills that wait for their blocks
+        asked = maker.beside()
+        self._answers, self._answering = Answers(asked), asyncio.Lock()
+        self._waiting = WaitingOrders(maker.beside(), asked.client.chain.rpc)
+        self._by_ip, self._by_address, self._all = RateLimit(EACH, clock), RateLimit(EACH, clock), RateLimit(ALL, clock)
         self._loopback = True
 
     async def refresh(self) -> None:
         """Signs one ladder; a node that does not answer leaves none to fill rather than an old one."""
-        async with self._one:
-            try:
-                look = await asyncio.to_thread(self._maker.look)
-                quotes = await asyncio.to_thread(self._maker.quotes, look)
-                said: dict[str, Any] = {"event": "quoted", "quotes": len(quotes)}
-            except BulkheadError as error:
-                look, quotes, said = None, [], {"event": "failed", "error": str(error)}
-            with contextlib.suppress(BulkheadError):
-                await asyncio.to_thread(self._answers.update, look)
+        try:
+            look = await asyncio.to_thread(self._maker.look)
+            quotes = await asyncio.to_thread(self._maker.quotes, look)
+            said: dict[str, Any] = {"event": "quoted", "quotes": len(quotes)}
+        except BulkheadError as error:
+            look, quotes, said = None, [], {"event": "failed", "error": str(error)}
+        self._look = look
+        self._answers.update(look)
         async with self._news:
-            self._latest = {"at": int(time.time()), "quotes": quotes}
+            self._latest = _text(int(time.time()), quotes)
             self._news.notify_all()
+        self._fresh.set()
         self._say(said)
-        if look is not None:
-            await self._take(look)
 
-    async def _take(self, look: Any) -> None:
-        async with self._one:
-            try:
-                await asyncio.to_thread(self._waiting.watch_board)
-                taken = await asyncio.to_thread(self._waiting.fill, look)
-            except BulkheadError as error:
-                self._say({"event": "failed", "error": str(error)})
-                return
+    async def _fill_on(self) -> None:
+        """Fills what waits, at each ladder again, until cancelled."""
+        while True:
+            await self._fresh.wait()
+            self._fresh.clear()
+            await self.fill()
+
+    async def fill(self) -> None:
+        """Fills orders of others that wait and pay now."""
+        look = self._look
+        if look is None:
+            return
+        try:
+            await asyncio.to_thread(self._waiting.watch_board)
+            taken = await asyncio.to_thread(self._waiting.fill, look, lambda: self._look is look)
+        except BulkheadError as error:
+            self._say({"event": "failed", "error": str(error)})
+            return
         for one in taken:
             vault = one.signed.order.maker_vault
             price, packages = str(from_wad(one.price)), str(from_wad(one.packages * 10**12))
@@ -139,14 +167,14 @@ class QuoteServer:
         return web.Response(status=204)
 
     async def _get(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._latest)
+        return web.Response(body=self._latest, content_type="application/json")
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson", **CORS})
         await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):
             while True:
-                await response.write(json.dumps(self._latest).encode() + b"\n")
+                await response.write(self._latest + b"\n")
                 async with self._news:
                     await self._news.wait()
         return response
@@ -155,17 +183,18 @@ class QuoteServer:
         asked = Request.parse(await self._body(request))
         if not self._by_address.allows(asked.taker):
             return _refused(429, f"One taker asks at most {EACH} times a second.")
-        async with self._one:
+        async with self._answering:
             return web.json_response({"answers": await asyncio.to_thread(self._answers.answer, asked)})
 
     async def _post(self, request: web.Request) -> web.Response:
         signed = SignedOrder.from_dict(await self._body(request))
-        async with self._one:
+        async with self._answering:
             await asyncio.to_thread(self._waiting.add, signed)
         return web.json_response({"waiting": True})
 
     async def _body(self, request: web.Request) -> Any:
-        if not (self._all.allows("") and self._by_ip.allows(request.remote or "")):
+        # in this order: who asks too often takes nothing of what is there for all
+        if not (self._by_ip.allows(request.remote or "") and self._all.allows("")):
             raise web.HTTPTooManyRequests(text=f"At most {EACH} requests a second from one address, {ALL} in all.\n")
         try:
             return json.loads(await request.text())
@@ -183,13 +212,23 @@ class QuoteServer:
             raise BadInput(f"{host}:{port} cannot be listened on: {error.strerror}.") from None
         except (OverflowError, ValueError):
             raise BadInput(f"{host!r} and {port} are no place to listen at.") from None
+        filling = asyncio.create_task(self._fill_on())
         try:
             while rounds is None or rounds > 0:
                 await self.refresh()
                 rounds = None if rounds is None else rounds - 1
                 await asyncio.sleep(self._refresh)
+                if filling.done():
+                    filling.result()
         finally:
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
             await runner.cleanup()
+
+
+def _text(at: int, quotes: list[dict[str, Any]]) -> bytes:
+    """A ladder as those get it who ask for it, made once for all of them."""
+    return json.dumps({"at": at, "quotes": quotes}).encode()
 
 
 def _refused(status: int, sentence: str) -> web.Response:

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from bulkhead.chain.book import Book
+from bulkhead.chain.books import broken
 from bulkhead.chain.connection import Connection, Market
-from bulkhead.chain.contract import Log, read
+from bulkhead.chain.contract import Log, Query, read
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.flows import movements
+from bulkhead.chain.rpc import to_bytes
 from bulkhead.chain.words import Terms, TokenWord, VaultWord, legs_of, payoff
 from bulkhead.report.model import Check, Flow
 from bulkhead.risk import auction, exact, margin
-from bulkhead.risk.words import BPS, WAD, Leg, RiskWord, Snapshot
+from bulkhead.risk.words import BPS, WAD, Cell, Leg, RiskWord, Snapshot, Units
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,26 @@ class Case:
     @property
     def collateral(self) -> int:
         """C [wad]."""
-        return self.balance * self.native - self.terms.deposit_held * 10**12
+        return self.balance * self.native - self.units.micro(self.terms.deposit_held)
+
+    @property
+    def units(self) -> Units:
+        """What its market counts in."""
+        return self.token.units
 
     def standing(self) -> margin.Standing:
         """Where the mirror sees it."""
-        assessed = exact.assess(self.legs, self.snapshot, self.risk)
-        return margin.resolve(assessed, self.collateral, self.risk, self.snapshot)
+        assessed = exact.assess(self.legs, self.snapshot, self.risk, inverse=self.units.inverse)
+        return margin.resolve(assessed, self.collateral, self.risk, self.snapshot, units=self.units)
 
 
-def case_of(chain: Connection, vault_id: int, block: int) -> Case:
-    """A vault before a block's only transaction, at the prices that transaction saw."""
+def case_of(chain: Connection, vault_id: int, block: int, transaction: str) -> Case:
+    """A vault before a transaction, at the prices that it saw: those after its block, unless others came behind it."""
     house, oracle = chain["Clearinghouse"], chain["OracleAdapter"]
     (loaded,) = read(chain.rpc, [house.query("load", vault_id)], block - 1)
     vault, legs = loaded.vault, loaded.legs
     word, terms = VaultWord.unpack(vault.word), Terms.unpack(vault.terms)
-    (prices,) = read(chain.rpc, [oracle.query("snapshot", word.market, terms.expiry)], block)
+    prices = _prices(chain, oracle.query("snapshot", word.market, terms.expiry), block, transaction)
     return Case(
         word=word,
         terms=terms,
@@ -67,6 +77,22 @@ def case_of(chain: Connection, vault_id: int, block: int) -> Case:
     )
 
 
+def _prices(chain: Connection, query: Query, block: int, transaction: str) -> dict[str, Any]:
+    """A snapshot as a transaction saw it: that after its block, whose clock it set, less vols that others folded."""
+    found: dict[str, Any] = dict(read(chain.rpc, [query], block)[0])
+    whole = chain.rpc.block(block)
+    if str(whole["transactions"][0]).lower() != transaction.lower() or len(whole["transactions"]) == 1:
+        return found
+    folds = [log for log in chain.logs(block, block) if log.event == "VolUpdated"]
+    if any(log.transaction.lower() != transaction.lower() for log in folds):
+        # the first of several, such as a take with pokes behind it: the state before, at the time of the block
+        method, (call, tag) = query.request(block - 1)
+        moment = {"time": whole["timestamp"], "number": whole["number"]}
+        seen = query.function.decode(to_bytes(chain.rpc.call(method, call, tag, {}, moment)))
+        found |= {name: seen[name] for name in ("sigma", "sigma_now", "vol_ratio")}
+    return found
+
+
 @dataclass
 class Audit:
     """Collects what was compared.
@@ -75,6 +101,7 @@ class Audit:
         flags: Flags compared.
         takes: Takes compared.
         settled: Vaults whose settlement was compared.
+        books: Times that all vaults and what the ledger counts of them were read and asked for broken promises.
         wrong: Sentences about what differed.
     """
 
@@ -82,13 +109,14 @@ class Audit:
     flags: int = 0
     takes: int = 0
     settled: int = 0
+    books: int = 0
     wrong: list[str] = field(default_factory=list)
-    _last: tuple[int, int, Case] | None = field(default=None, init=False, repr=False)
+    _last: tuple[int, str, Case] | None = field(default=None, init=False, repr=False)
 
-    def case(self, vault_id: int, block: int) -> Case:
+    def case(self, vault_id: int, log: Log) -> Case:
         """`case_of`, which keeps the last one."""
-        if self._last is None or self._last[:2] != (vault_id, block):
-            self._last = vault_id, block, case_of(self.chain, vault_id, block)
+        if self._last is None or self._last[:2] != (vault_id, log.transaction):
+            self._last = vault_id, log.transaction, case_of(self.chain, vault_id, log.block, log.transaction)
         return self._last[2]
 
     def _compare(self, what: str, chain: object, mirror: object) -> bool:
@@ -96,15 +124,20 @@ class Audit:
             self.wrong.append(f"{what}: {chain} on chain, {mirror} by the mirror")
         return chain == mirror
 
+    def promises(self, book: Book, cell: Cell, block: int) -> None:
+        """What can be read off the books at a block (bulkhead.risk.promises), and the logs' vaults beside them."""
+        self.books += 1
+        self.wrong += [f"books in block {block}: {one}" for one in broken(self.chain, book, [cell], block)]
+
     def flag(self, log: Log) -> bool:
         """A flag: equity and MM are the mirror's, and the vault was liquidatable.
 
         A second flag marks the winding down of a vault: it keeps the MM of the first, and equity is below zero.
         """
         self.flags += 1
-        case = self.case(log.values.vault_id, log.block)
+        case = self.case(log.values.vault_id, log)
         standing = case.standing()
-        worst = exact.max_loss(case.legs)
+        worst = exact.max_loss(case.legs, case.units.inverse)
         covered = worst != exact.UNBOUNDED and case.collateral >= -worst
         name = f"flag of vault {log.values.vault_id}"
         marked = case.word.flagged
@@ -121,10 +154,10 @@ class Audit:
         """A take: share, bonus, cash, cut and legs are the mirror's, rounded by its rules."""
         self.takes += 1
         vault_id = log.values.vault_id
-        case = self.case(vault_id, log.block)
+        case = self.case(vault_id, log)
         standing = case.standing()
         terms = auction.LiquidationTerms.unpack(liquidation_word)
-        clock, restart = case.snapshot.clock & (2**64 - 1), case.snapshot.clock >> 64
+        clock, restart = case.snapshot.clock, case.snapshot.restarted_at
         start = max(case.terms.flag_clock, restart)
         beta, growth = terms.shares(clock - min(start, clock), case.terms.expiry - case.terms.flagged_at)
         deposit = case.terms.deposit
@@ -135,15 +168,15 @@ class Audit:
             equity=standing.equity,
             margin=standing.maintenance_margin,
             target=standing.target,
-            missing=missing * 10**12,
+            missing=case.units.micro(missing),
             collateral=case.collateral,
             beta=beta,
             g=growth,
             phi=case.risk.phi_bps * BPS,
-            dust=case.risk.dust * WAD,
+            dust=case.risk.dust * case.units.unit,
             native=case.native,
         )
-        legs, _ = auction.split_legs(case.words, plan.fraction, case.token.lot)
+        legs, _ = auction.split_legs(case.words, plan.fraction, case.token.lot, case.token.units.inverse)
         name = f"take of vault {vault_id} in block {log.block}"
         results = (
             self._compare(f"{name}, equity", log.values.equity, standing.equity),
@@ -217,7 +250,14 @@ class Audit:
         """What the flags and takes gave."""
         flags = [w for w in self.wrong if w.startswith("flag")]
         takes = [w for w in self.wrong if w.startswith("take")]
+        books = [w for w in self.wrong if w.startswith("books")]
         return [
+            Check(
+                "Promises",
+                not books,
+                "; ".join(books[:3])
+                or f"sums, custody, deficits and the vaults of the logs, read {self.books} times, are as promised",
+            ),
             Check("Flags", not flags, "; ".join(flags) or f"{self.flags} flags equal to the mirror to the wei"),
             Check("Takes", not takes, "; ".join(takes) or f"{self.takes} takes equal to the mirror to the wei"),
         ]
@@ -225,41 +265,9 @@ class Audit:
 
 def flows_of(logs: Sequence[Log], stamps: dict[int, int], custody: dict[int, str]) -> dict[int, list[Flow]]:
     """Every movement of every vault's tokens, out of the logs."""
-    owner_of = {address.lower(): vault_id for vault_id, address in custody.items()}
     found: dict[int, list[Flow]] = defaultdict(list)
-    takes = {log.transaction for log in logs if log.event == "VaultTaken"}
-
-    def add(vault_id: int, log: Log, kind: str, amount: int) -> None:
-        if amount:
-            found[vault_id].append(Flow(stamps[log.block], kind, amount))
-
-    for log in logs:
-        v = log.values
-        if log.event == "Deposited":
-            add(v.vault_id, log, "deposit", v.amount)
-        elif log.event in ("Withdrawn", "VaultClosed"):
-            add(v.vault_id, log, "withdrawal", -v.amount)
-        elif log.event == "Novated":
-            taken = log.transaction in takes
-            add(v.from_id, log, "take" if taken else "premium", -v.cash)
-            add(v.to_id, log, "take" if taken else "premium", v.cash)
-            add(v.from_id, log, "cut" if taken else "fee", -v.fees[0])
-            add(v.to_id, log, "fee", -v.fees[1])
-        elif log.event == "TipPaid":
-            add(v.vault_id, log, "tip", -v.amount)
-            receiver = owner_of.get(v.receiver.lower())
-            if receiver is not None:
-                add(receiver, log, "tip", v.amount)
-        elif log.event == "InsuranceDrawn":
-            receiver = owner_of.get(v.receiver.lower())
-            if receiver is not None:
-                add(receiver, log, "top-up", v.amount)
-        elif log.event == "VaultSettled":
-            add(v.vault_id, log, "pay-in", -v.received)
-        elif log.event == "ClaimPaid":
-            add(v.vault_id, log, "claim", v.amount)
-        elif log.event == "DebtRepaid":
-            add(v.vault_id, log, "pay-in", -v.amount)
+    for moved in movements(logs, {address.lower(): vault_id for vault_id, address in custody.items()}):
+        found[moved.vault_id].append(Flow(stamps[moved.log.block], moved.kind, moved.amount))
     return dict(found)
 
 

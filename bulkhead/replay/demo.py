@@ -96,7 +96,7 @@ def play(path: PricePath, options: Options, console: Console) -> RunRecord:
         return KeeperProcess(local, stream=stream)
 
     with Screen(console) as screen, (options.log or Path(os.devnull)).open("w") as stream:
-        record = run(path, keeper, deployer, screen.show)
+        record = run(path, keeper, deployer, screen.show, coins=True)
     summary(console, record)
     write(record, options.report)
     console.print(f"Report: {options.report}  ({record.seconds:.0f} s)")

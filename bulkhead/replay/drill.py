@@ -17,11 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from bulkhead.chain.books import broken
 from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_vaults
 from bulkhead.chain.rpc import to_bytes
-from bulkhead.keeper.index import Shelf
+from bulkhead.keeper.safe_ranges import Shelf
 from bulkhead.replay.keepers import KeeperProcess
 from bulkhead.replay.many_vaults import ManyVaults, members
 from bulkhead.replay.market import PUSH_GAS, LocalMarket
@@ -60,6 +61,7 @@ class Outcome:
         reverted: Transactions that reverted.
         mismatches: Differences that the keeper's reconciling found.
         bugs: Unexpected errors in the keeper.
+        broken: Promises that the books break at the end (bulkhead.risk.promises).
         seconds: Time it took.
         load: Load average of the machine at the end.
     """
@@ -79,13 +81,14 @@ class Outcome:
     reverted: int = 0
     mismatches: int = 0
     bugs: int = 0
+    broken: list[str] = field(default_factory=list)
     seconds: float = 0.0
     load: float = 0.0
 
     @property
     def passed(self) -> bool:
-        """Nothing missed, nothing late, no bug, at most 1 % of gas wasted."""
-        return not (self.missed or self.late or self.bugs) and self.gas_reverted * 100 <= self.gas
+        """Nothing missed, nothing late, no bug, no broken promise, at most 1 % of gas wasted."""
+        return not (self.missed or self.late or self.bugs or self.broken) and self.gas_reverted * 100 <= self.gas
 
     def lines(self) -> list[str]:
         """For people."""
@@ -98,6 +101,7 @@ class Outcome:
             f"longest wait for a flag {self.worst} blocks",
             f"reverted {self.reverted} transactions, {wasted:.2%} of the gas",
             f"mismatches {self.mismatches}, bugs {self.bugs}",
+            f"broken promises {len(self.broken)}" + "".join(f"\n  {one}" for one in self.broken[:5]),
         ]
 
 
@@ -183,7 +187,7 @@ class Drill:
         if self._book.apply(decode_logs(entries, chain.speakers)):
             self._shelf = None
         self._book.block = block
-        view = cell_view(cell, query.function.decode(to_bytes(answer)))
+        view = cell_view(cell, query.function.decode(to_bytes(answer)), self.local.market.units)
         if not view.active:
             return False
         near = self._near(view)
@@ -215,7 +219,7 @@ class Drill:
     def _near(self, view: CellView) -> list[int]:
         """Vaults below 1.03 times MM by the mirror, from a book of the observer's own."""
         if self._shelf is None:
-            self._shelf = Shelf.of([r for r in self._book.vaults.values() if r.legs], view.decimals)
+            self._shelf = Shelf.of([r for r in self._book.vaults.values() if r.legs], view)
         bad = self._shelf.unsafe(view.snapshot, RiskWord.unpack(view.risk), slack=0.03)
         flagged = [r.vault_id for r in self._book.vaults.values() if r.flagged]
         return sorted({int(i) for i in self._shelf.ids[bad]} | set(flagged))
@@ -227,7 +231,10 @@ class Drill:
         done = self.keeper.last_line()
         o.gas, o.gas_reverted, o.reverted = done["gas"], done["gas_reverted"], done["reverted"]
         o.mismatches, o.bugs = done["mismatches"], len(self.keeper.events("bug"))
-        logs = self.local.chain.logs()
+        chain = self.local.chain
+        book = chain.book()
+        o.broken = broken(chain, book, [self.many.cell], book.block)
+        logs = chain.logs()
         o.flagged = sum(log.event == "VaultFlagged" for log in logs)
         o.taken = sum(log.event == "VaultTaken" for log in logs)
         o.load = os.getloadavg()[0]

@@ -23,8 +23,7 @@ from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
-from bulkhead.keeper.service import Tick
+from bulkhead.keeper.policy import Policy
 from bulkhead.progress import doing
 from bulkhead.replay.market import LocalMarket
 from bulkhead.replay.participants import ROLES
@@ -35,8 +34,6 @@ KEY_ENV = "BULKHEAD_KEEPER_KEY"
 PATIENCE_SECONDS = 120.0
 #: Looks of the keeper at one moment; more means that it acts without end.
 MOST_LOOKS = 60
-#: How often, and for how long each, to wait for the block that a send makes.
-MOST_PAUSES, PAUSE_SECONDS = 100, 0.003
 
 Line = dict[str, Any]
 
@@ -57,32 +54,28 @@ class InlineKeeper:
     """The keeper in this process, for the replay: the same loop body, ticked by hand."""
 
     def __init__(
-        self, local: LocalMarket, log: JsonLog, policy: Policy | None = None, most_looks: int = MOST_LOOKS
+        self,
+        local: LocalMarket,
+        log: JsonLog,
+        policy: Policy | None = None,
+        most_looks: int = MOST_LOOKS,
+        key: str = anvil.key(ROLES.index("keeper")),
     ) -> None:
-        self._most_looks = most_looks
+        self._most_looks, self._anvil = most_looks, local.anvil
         self._runner = asyncio.Runner()
-        account = account_from_key(anvil.key(ROLES.index("keeper")))
+        account = account_from_key(key)
         nodes = [Node(local.anvil.url, timeout_seconds=60)]
         self.keeper = self._runner.run(assemble(local.chain.deployment, nodes, account, ":memory:", log, policy))
 
     def settle_down(self) -> None:
         """Ticks until nothing is sent and nothing is in flight."""
         for _ in range(self._most_looks):
-            done = self._runner.run(self._look())
+            # a node may answer a send before it mines it
+            self._anvil.wait_until_mined(PATIENCE_SECONDS)
+            done = self._runner.run(self.keeper.tick())
             if done.block >= 0 and not done.sent and not done.pending:
                 return
         raise BulkheadError(f"The keeper acted {self._most_looks} times at one moment; something is wrong with it.")
-
-    async def _look(self) -> Tick:
-        before = self.keeper.last
-        head = await self.keeper.providers.head()
-        for _ in range(MOST_PAUSES):
-            if not (before.sent and before.pending and head.number == before.block):
-                break
-            # a node may answer a send before it mines it
-            await asyncio.sleep(PAUSE_SECONDS)
-            head = await self.keeper.providers.head()
-        return await self.keeper.tick(head)
 
     def stop(self) -> None:
         """Closes connections and the loop."""

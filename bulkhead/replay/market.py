@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -41,9 +42,25 @@ def tick_of(price: int) -> int:
     return max(10**4, int(10 ** (len(str(price)) - 3)))
 
 
-def inputs_of(symbol: str, first: Round) -> dict[str, Any]:
-    """Inputs of a local deployment whose feed starts at the first round."""
-    return {
+def coin_of(symbol: str) -> str:
+    """Name of the market beside one that counts coins of its underlying, and of that coin."""
+    return f"W{symbol}"
+
+
+def unit_of(price: int) -> str:
+    """The power of ten of a coin nearest to 1 quote at a price [1e-8 quote]."""
+    return f"{Decimal(1).scaleb(-max(round(math.log10(price / 10**8)), 0)):f}"
+
+
+def inputs_of(symbol: str, first: Round, coins: bool = False) -> dict[str, Any]:
+    """Inputs of a local deployment whose feed starts at the first round.
+
+    Args:
+        symbol: Name of the market.
+        first: The round.
+        coins: With a market beside it that counts coins of the underlying.
+    """
+    content: dict[str, Any] = {
         "network": "local",
         "chain_id": anvil.CHAIN_ID,
         "tokens": {"USDC": {"mock": {"name": "Test dollar", "symbol": "USDC", "decimals": 6}}},
@@ -57,6 +74,18 @@ def inputs_of(symbol: str, first: Round) -> dict[str, Any]:
             }
         },
     }
+    if coins:
+        coin = coin_of(symbol)
+        content["tokens"][coin] = {"mock": {"name": f"Test {coin}", "symbol": coin, "decimals": 18}}
+        content["markets"][coin] = {
+            "index": 2,
+            "token": coin,
+            "kind": "inverse",
+            "unit": unit_of(first.answer),
+            "feeds": {"of": symbol},
+            "parameters": {"tick": tick_of(first.answer)},
+        }
+    return content
 
 
 class LocalMarket:
@@ -77,6 +106,7 @@ class LocalMarket:
         deployer: Deployer = deploy_plainly,
         history: int | None = None,
         fork: str | None = None,
+        coins: bool = False,
     ) -> None:
         """Starts the chain, deploys and fills the purses.
 
@@ -86,13 +116,14 @@ class LocalMarket:
             deployer: What deploys.
             history: As of `Anvil`.
             fork: Node whose chain the Anvil forks; None starts a chain from nothing.
+            coins: With a market beside it that counts coins.
         """
         starts_at = first.at - LEAD_SECONDS
         self.anvil = Anvil(timestamp=starts_at, history=history, fork=fork)
         try:
             if fork is not None:
                 self.anvil.mine(starts_at)
-            deployment = deployer(self.anvil, inputs_of(symbol, first))
+            deployment = deployer(self.anvil, inputs_of(symbol, first, coins))
             deployment.check(self.anvil.rpc)
             self.chain = Connection(self.anvil.rpc, deployment)
             self.market: Market = self.chain.market(symbol)

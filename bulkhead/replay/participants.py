@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bulkhead.client.packages import PackageLeg
 from bulkhead.risk.words import Kind
 
 #: Notional of a vault [quote].
@@ -20,22 +21,13 @@ EDGE = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class PlannedLeg:
-    """A leg of a planned vault: kind, strike as a share of spot, contracts per package for the buyer."""
-
-    kind: Kind
-    strike: Decimal
-    ratio: int
-
-
-@dataclass(frozen=True)
 class PlannedVault:
     """One vault of the replay.
 
     Attributes:
         who: Owner.
         title: What it is, in words.
-        legs: The package.
+        legs: The package; strikes are shares of spot here.
         buys: The trader buys the package from the maker.
         deferred: The premium is a cash leg instead of tokens.
         cushion: Equity right after the fill as a multiple of IM; 0 deposits just what makes it fully paid.
@@ -43,18 +35,18 @@ class PlannedVault:
 
     who: str
     title: str
-    legs: tuple[PlannedLeg, ...]
+    legs: tuple[PackageLeg, ...]
     buys: bool
     deferred: bool
     cushion: Decimal
 
 
-def _call(share: str, ratio: int = 1) -> PlannedLeg:
-    return PlannedLeg(Kind.CALL, Decimal(share), ratio)
+def _call(share: str, ratio: int = 1) -> PackageLeg:
+    return PackageLeg(Kind.CALL, Decimal(share), ratio)
 
 
-def _put(share: str, ratio: int = 1) -> PlannedLeg:
-    return PlannedLeg(Kind.PUT, Decimal(share), ratio)
+def _put(share: str, ratio: int = 1) -> PackageLeg:
+    return PackageLeg(Kind.PUT, Decimal(share), ratio)
 
 
 PLANNED_VAULTS: tuple[PlannedVault, ...] = (
@@ -71,7 +63,7 @@ PLANNED_VAULTS: tuple[PlannedVault, ...] = (
         False,
         Decimal("1.3"),
     ),
-    PlannedVault("Emil", "leveraged future", (PlannedLeg(Kind.FUTURE, Decimal(0), 1),), True, True, Decimal("1.5")),
+    PlannedVault("Emil", "leveraged future", (PackageLeg(Kind.FUTURE, Decimal(0), 1),), True, True, Decimal("1.5")),
     PlannedVault("Farah", "fully paid long call", (_call("1.05"),), True, False, Decimal(0)),
 )
 

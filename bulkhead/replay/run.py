@@ -15,15 +15,18 @@ from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, Rpc, to_bytes
 from bulkhead.chain.words import describe
 from bulkhead.client import from_wad
+from bulkhead.client.history import IDS
 from bulkhead.progress import Activity, doing
 from bulkhead.replay.audit import Audit, conservation, flows_of
+from bulkhead.replay.coins import CoinMarket
 from bulkhead.replay.keepers import KeeperDriver
 from bulkhead.replay.market import LEAD_SECONDS, Deployer, LocalMarket, deploy_plainly
+from bulkhead.replay.notes import note_settlement, note_take
 from bulkhead.replay.offers import MarketTerms, offer_for
 from bulkhead.replay.participants import MAKER, NOTIONAL, PLANNED_VAULTS, PlannedVault
 from bulkhead.replay.price_paths.path import PricePath
 from bulkhead.replay.price_paths.rounds import Round
-from bulkhead.report.model import Check, RunRecord, Sample, TakeRecord, VaultRecord
+from bulkhead.report.model import Check, RunRecord, Sample, VaultRecord
 from bulkhead.risk.words import WAD
 
 #: Blocks while an auction runs come this often, so that its bonus can grow.
@@ -31,6 +34,8 @@ AUCTION_STEP = 15
 #: When nobody has taken for so long, the blocks come more rarely: the bonus has reached its end.
 PATIENCE, SLOW_STEP = 900, 300
 CENT = Decimal("0.01")
+#: After blocks with one of these all books are read.
+CHANGING = ("VaultFlagged", "VaultTaken", "VaultSettled", "ClaimPaid")
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Replay:
         keeper: The keeper.
         look: Called after every step.
         planned: Who opens what.
+        coins: What is played beside it in a market that counts coins, None for nothing.
     """
 
     local: LocalMarket
@@ -66,6 +72,7 @@ class Replay:
     keeper: KeeperDriver
     look: Observer = lambda view: None
     planned: Sequence[PlannedVault] = PLANNED_VAULTS
+    coins: CoinMarket | None = None
     record: RunRecord = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +93,8 @@ class Replay:
         self.vaults: dict[int, VaultRecord] = {}
         self.custody: dict[int, str] = {}
         self.cell = (self.local.market.index, self.path.expiry)
+        #: Vaults of other markets, whose tokens are none of this one's.
+        self._elsewhere: set[int] = set()
         self._step = 0
 
     def through(self) -> RunRecord:
@@ -118,20 +127,33 @@ class Replay:
             self._take_in(fresh)
             self.book.block = head
             self._note(fresh)
+            if any(log.event in CHANGING for log in fresh):
+                self.audit.promises(self.book, self.cell, head)
         return now, [query.function.decode(to_bytes(a)) for query, a in zip(queries, answers, strict=True)]
 
     def _take_in(self, fresh: list[Log]) -> None:
         self.book.apply(fresh)
+        opened = (log.values for log in fresh if log.event == "VaultOpened")
+        self._elsewhere |= {int(v.vault_id) for v in opened if v.market != self.cell[0]}
         blocks = sorted({log.block for log in fresh} - set(self.stamps))
         headers = self.local.chain.rpc.batch_strict([("eth_getBlockByNumber", (hex(b), False)) for b in blocks])
         self.stamps.update({b: int(h["timestamp"], 16) for b, h in zip(blocks, headers, strict=True)})
-        self.custody.update({v.vault_id: v.custody for v in self.book.vaults.values()})
-        self.logs.extend(fresh)
+        mine = (v for v in self.book.vaults.values() if v.market == self.cell[0])
+        self.custody.update({v.vault_id: v.custody for v in mine})
+        self.logs.extend(log for log in fresh if self._is_mine(log))
+
+    def _is_mine(self, log: Log) -> bool:
+        """Whether a log is about the market that is played, or about none."""
+        if log.values.get("market", self.cell[0]) != self.cell[0]:
+            return False
+        return not any(log.values.get(name) in self._elsewhere for name in IDS)
 
     def _note(self, fresh: Sequence[Log]) -> None:
         """Flags and takes of the replay, each compared with the mirror."""
         moved = {(log.transaction, log.values.from_id): log.values.legs for log in fresh if log.event == "Novated"}
         for log in fresh:
+            if self.coins is not None and log.event in ("VaultFlagged", "VaultTaken"):
+                self.coins.note(log.event, log.values)
             if log.event == "VaultFlagged":
                 self.audit.flag(log)
                 if log.values.vault_id in self.vaults:
@@ -139,33 +161,13 @@ class Replay:
             elif log.event == "VaultTaken":
                 (word,) = read(
                     self.local.chain.rpc,
-                    [self.local.chain["Liquidator"].query("market_word", self.cell[0])],
+                    [self.local.chain["Liquidator"].query("market_word", self.book.vaults[log.values.vault_id].market)],
                     log.block,
                 )
                 same = self.audit.take(log, moved[log.transaction, log.values.vault_id], word)
                 if log.values.vault_id in self.vaults:
-                    self._take(self.vaults[log.values.vault_id], log, same)
-
-    def _take(self, vault: VaultRecord, log: Log, same: bool) -> None:
-        v = log.values
-        risk = v.fraction * v.margin // WAD
-        bonus = min(v.bonus_share * risk // WAD, max(v.equity, 0))
-        vault.taken_at.append(self.stamps[log.block])
-        vault.insurance_used += v.top_up
-        vault.takes.append(
-            TakeRecord(
-                at=self.stamps[log.block],
-                fraction=v.fraction / WAD,
-                bonus_share=v.bonus_share / WAD,
-                cash=v.cash,
-                cut=v.cut,
-                top_up=v.top_up,
-                equity=v.equity / WAD,
-                margin=v.margin / WAD,
-                cost=bonus / WAD + v.cut / self.local.unit,
-                exact=same,
-            )
-        )
+                    at = self.stamps[log.block]
+                    note_take(self.vaults[log.values.vault_id], log.values, at, same, self.local.unit)
 
     def _show(self, phase: str) -> View:
         """Follows, samples every vault of the replay and tells the observer."""
@@ -173,8 +175,9 @@ class Replay:
         now, (market, states) = self._follow(
             [lens.query("market", *self.cell), lens.query("vaults", list(self.vaults))]
         )
-        cell = cell_view(self.cell, market)
-        views = {v.vault_id: v for v in map(vault_view, states) if isinstance(v, VaultView)}
+        cell = cell_view(self.cell, market, self.local.market.units)
+        told = (vault_view(state, self.local.chain.units) for state in states)
+        views = {v.vault_id: v for v in told if isinstance(v, VaultView)}
         for vault_id, view in views.items():
             if view.priced:
                 self.vaults[vault_id].samples.append(
@@ -185,6 +188,8 @@ class Replay:
                         None if view.health is None or view.covered or not view.legs else view.health / WAD,
                     )
                 )
+        if self.coins is not None:
+            self.coins.look()
         seen = View(now, self._step, len(self.path.rounds), phase, cell, views, self.record)
         self.look(seen)
         return seen
@@ -212,6 +217,9 @@ class Replay:
             view = local.people[vault.who].vaults.view(vault.vault_id)
             vault.legs = [describe(leg) for leg in view.legs]
             vault.im_at_open = float(from_wad(view.initial_margin))
+        if self.coins is not None:
+            self.coins.open()
+            self.keeper.settle_down()
         self._show("opening")
 
     def _add(self, vault_id: int, title: str, who: str, deposit: Decimal) -> None:
@@ -260,7 +268,7 @@ class Replay:
 
     def settle(self) -> None:
         """Past the expiry: the price is fixed, every vault settled, every claim paid."""
-        legs = {i: v.legs for i, v in self.book.vaults.items()}
+        legs = {i: v.legs for i, v in self.book.vaults.items() if i not in self._elsewhere}
         for vault_id, vault in self.vaults.items():
             vault.legs_at_expiry = [describe(leg) for leg in legs.get(vault_id, ())]
         last = self.path.rounds[-1]
@@ -294,11 +302,13 @@ class Replay:
         """Balances, flows and sums; then every owner takes home what is in the vaults."""
         local, record = self.local, self.record
         token = local.market.token
+        # a keeper may have gone on since the last look: flows and balances are those of one block
+        self._follow()
         flows = flows_of(self.logs, self.stamps, self.custody)
         held = dict(
             zip(
                 self.custody,
-                read(local.chain.rpc, [token.query("balanceOf", a) for a in self.custody.values()]),
+                read(local.chain.rpc, [token.query("balanceOf", a) for a in self.custody.values()], self.book.block),
                 strict=True,
             )
         )
@@ -312,7 +322,7 @@ class Replay:
                 else f"the logs explain every token of all {len(held)} vaults",
             )
         )
-        self._note_settlement()
+        note_settlement(self.vaults, self.logs)
         for vault_id, vault in self.vaults.items():
             vault.flows = flows.get(vault_id, [])
             vault.equity_end = held[vault_id]
@@ -325,25 +335,19 @@ class Replay:
         totals["conservation_difference"] = difference
         record.totals = totals
         record.checks += self.audit.checks()
+        if self.coins is not None:
+            record.coins = self.coins.lines()
+            record.checks.append(self.coins.check())
         record.checks.append(
             Check(
                 "Conservation",
                 difference == 0 and balances["vaults"] == 0 and balances["cells"] <= claims,
                 f"tokens in less tokens out less tokens held: {difference} native units; "
-                f"dust left in the cell: {balances['cells']}",
+                f"dust left in the cell: {balances['cells']}"
+                + (f"; left in vaults: {balances['vaults']}" if balances["vaults"] else ""),
             )
         )
         return record
-
-    def _note_settlement(self) -> None:
-        """Net of each vault, and its part of what insurance paid into the cell, by its shortfall."""
-        settled = [log.values for log in self.logs if log.event == "VaultSettled"]
-        drawn = sum(log.values.amount for log in self.logs if log.event == "CellInsured")
-        short = sum(v.shortfall for v in settled)
-        for v in settled:
-            if v.vault_id in self.vaults:
-                self.vaults[v.vault_id].settled_net = v.net
-                self.vaults[v.vault_id].insurance_used += drawn * v.shortfall // short if short else 0
 
     def _held(self) -> dict[str, int]:
         """Tokens in the protocol's hands, by kind of holder."""
@@ -361,13 +365,23 @@ def run(
     deployer: Deployer = deploy_plainly,
     look: Observer | None = None,
     fork: str | None = None,
+    coins: bool = False,
 ) -> RunRecord:
-    """Plays a path from deployment to the last claim; on a fork of a node's chain so many weeks later."""
+    """Plays a path from deployment to the last claim; on a fork of a node's chain so many weeks later.
+
+    Args:
+        path: What is played.
+        keeper: Makes the keeper.
+        deployer: What deploys.
+        look: Called after every step.
+        fork: Node whose chain is forked.
+        coins: With vaults in a market beside it that counts coins.
+    """
     started = time.monotonic()
     if fork is not None:
         with Rpc(fork) as node:
             path = path.starting_after(node.timestamp() + LEAD_SECONDS)
-    with LocalMarket(path.symbol, path.rounds[0], deployer, fork=fork) as local:
+    with LocalMarket(path.symbol, path.rounds[0], deployer, fork=fork, coins=coins) as local:
         local.push(path.rounds[0])
         driver = keeper(local)
         try:
@@ -375,6 +389,8 @@ def run(
             replay = Replay(local, PricePath(path.source, path.symbol, path.rounds[1:], path.expiry), driver)
             if look is not None:
                 replay.look = look
+            if coins:
+                replay.coins = CoinMarket(local, path.expiry)
             replay.record.started_at = path.rounds[0].at
             record = replay.through()
         finally:

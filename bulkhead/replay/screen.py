@@ -145,6 +145,8 @@ def summary(console: Console, record: RunRecord) -> None:
         f"Settlement price {record.expiry_price:,.2f}; {record.recovery:.2%} of every claim paid; insurance used "
         f"{money(record.totals['insurance_used'])}, received {money(record.totals['insurance_cuts'])}."
     )
+    for line in record.coins:
+        console.print(f"In coins: {line}.")
     for check in record.checks:
         console.print(Text("passed " if check.passed else "FAILED ", "green" if check.passed else "bold red"), end="")
         console.print(f"{check.name}: {check.detail}")

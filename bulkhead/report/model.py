@@ -124,6 +124,7 @@ class RunRecord:
         vaults: The vaults.
         totals: Sums and the conservation difference [native].
         checks: What was checked.
+        coins: What became of the vaults of a coin-margined market beside it, in words.
         seconds: Duration of the run in real time.
     """
 
@@ -140,6 +141,7 @@ class RunRecord:
     vaults: list[VaultRecord] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
+    coins: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""Places for what a long run writes."""
+"""Places for what a long run writes, and whole files in them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The Dutch take-over in exact integers: what `contracts/liquidation/auction.vy` computes, unit for unit.
 
-Amounts are wad unless a name ends in `_native`; `+` is good for the vault. Specification: protocol section 6.
+Amounts are wad unless a name ends in `_native`; `+` is good for the vault. Formulas: docs/liquidation.md.
 """
 
 from __future__ import annotations
@@ -177,11 +177,11 @@ def quantity(leg_word: int) -> int:
     return raw - 2**64 if raw >> 63 else raw
 
 
-def split_legs(legs: Sequence[int], fraction: int, lot: int) -> tuple[list[int], bool]:
+def split_legs(legs: Sequence[int], fraction: int, lot: int, inverse: bool = False) -> tuple[list[int], bool]:
     """The leg words that a fraction moves, and whether nothing had to be rounded.
 
-    Magnitudes go up to the lot for negative quantities and down for positive ones (Kind.CASH has lot 1), so what stays
-    pays at least `1 - fraction` of the old payoff at every price.
+    Magnitudes go up to the lot (1 for CASH and the money leg) for negative quantities and down for positive ones, so
+    what stays pays at least `1 - fraction` of the old payoff at every price.
     """
     if fraction == WAD:
         return list(legs), True
@@ -189,7 +189,7 @@ def split_legs(legs: Sequence[int], fraction: int, lot: int) -> tuple[list[int],
     exact = True
     for word in legs:
         signed = quantity(word)
-        step = 1 if word >> 126 == Kind.CASH else lot
+        step = lot if Kind(word >> 126).has_lot(inverse) else 1
         count, rest = divmod(abs(signed) * fraction, WAD * step)
         if rest:
             exact = False

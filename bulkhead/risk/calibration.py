@@ -25,6 +25,8 @@ HALF_LIFE_HOURS = 72.0
 MASSES = tuple(weight / WAD for weight in WEIGHTS)
 #: Hours that only warm the vol up.
 WARM_UP = 500
+#: A half-life is shorter [hours].
+LONGEST = 100_000
 #: Fewest returns to cut twelve bins from: the outermost holds one in a thousand.
 FEWEST = 5_000
 
@@ -52,12 +54,19 @@ class History:
     at: Floats
     close: Floats
 
+    @property
+    def missing(self) -> int:
+        """Hours that holes leave out."""
+        return int((self.at[-1] - self.at[0]) / HOUR) + 1 - len(self.at)
+
     def returns(self, hours: int = 1, half_life_hours: float = HALF_LIFE_HOURS) -> Floats:
         """Returns over `hours`, overlapping, over the vol forecast for them; holes in the data are left out.
 
         Raises:
-            ValueError: Prices that are not positive, or stamps that do not rise.
+            ValueError: Prices that are not positive, stamps that do not rise, or a half-life that is none.
         """
+        if not 0 < half_life_hours < LONGEST:
+            raise ValueError(f"A half-life of {half_life_hours:g} h is none: it lies between 0 and {LONGEST:,}.")
         if len(self.at) != len(self.close) or not (np.diff(self.at) > 0).all():
             raise ValueError(f"{self.name}: stamps do not rise.")
         if not (self.close > 0).all():

@@ -1,4 +1,4 @@
-"""Which feed's settlement average is the price of an expiry: exact-integer mirror of ExpiryPrices.fix (protocol 7.1).
+"""Which feed's settlement average is the price of an expiry: exact-integer mirror of ExpiryPrices.fix (docs/oracle.md).
 
 The primary's, unless it did not live through the window; else the fallback's; after six hours what is known, however
 old. Every question is answered by what the feeds show, and at a moment that the feeds decide, so that whoever calls

@@ -18,7 +18,7 @@ from bulkhead.risk.margin import Standing, kappa, required, resolve
 from bulkhead.risk.marks import MAX_VOL, MIN_VOL, UNITS, iv_at, mark, mark_legs, move_of, setting_of
 from bulkhead.risk.nodes import NODES, WEIGHTS
 from bulkhead.risk.scales import BPS, WAD
-from bulkhead.risk.words import Kind, Leg, Model, RiskWord, Snapshot, Status
+from bulkhead.risk.words import LINEAR, Kind, Leg, Model, RiskWord, Snapshot, Status, Units
 
 #: Moves of the stress grid: spot and every iv, as shares.
 SPOT_MOVES = (-50, -30, -20, -10, -5, 0, 5, 10, 20, 30, 50)
@@ -33,8 +33,9 @@ class Position:
         legs: Legs of one cell.
         snapshot: Prices of the cell.
         risk: Risk parameters of the market, in a STATIC vault with its own ratios.
-        collateral: C [wad].
+        collateral: C [wad token].
         model: Margin model.
+        units: What the market counts in: every amount is in its token.
     """
 
     legs: tuple[Leg, ...]
@@ -42,6 +43,20 @@ class Position:
     risk: RiskWord
     collateral: int
     model: Model = Model.ES
+    units: Units = LINEAR
+
+    @property
+    def inverse(self) -> bool:
+        """The market counts coins."""
+        return self.units.inverse
+
+    def assess(self, snapshot: Snapshot | None = None) -> Assessment:
+        """What its engine gives, at its prices or at others."""
+        return assess(self.legs, snapshot or self.snapshot, self.risk, model=self.model, inverse=self.inverse)
+
+    def required(self, collateral: int) -> int:
+        """What equity must reach to add risk, with so much collateral."""
+        return required(self.legs, self.snapshot, self.risk, collateral, self.model, self.units)
 
 
 @dataclass(frozen=True)
@@ -155,31 +170,30 @@ def explain(
     Raises:
         ValueError: The engines refuse it; the text is the contract's reason.
     """
-    legs, snapshot, risk = position.legs, position.snapshot, position.risk
-    found = assess(legs, snapshot, risk, model=position.model)
+    snapshot, risk = position.snapshot, position.risk
+    found = position.assess()
     return Explanation(
         position=position,
-        legs=tuple(_line(leg, snapshot) for leg in legs),
+        legs=tuple(_line(leg, snapshot, position.inverse) for leg in position.legs),
         scenarios=() if position.model == Model.STATIC else _scenarios(position),
         parts=_settled(_PARTS[position.model](position), found.margin),
         assessment=found,
         kappa=kappa(snapshot.vol_ratio, risk),
         initial_parts=_initial_parts(position, found),
-        standing=resolve(found, position.collateral, risk, snapshot),
-        initial_margin=required(legs, snapshot, risk, position.collateral, position.model),
+        standing=resolve(found, position.collateral, risk, snapshot, units=position.units),
+        initial_margin=position.required(position.collateral),
         grid=tuple(_cell(position, spot, vol) for vol in vol_moves for spot in spot_moves),
     )
 
 
 def opening_collateral(position: Position) -> int:
     """The least collateral [wad] with which the position can be opened, whatever it has."""
-    value = assess(position.legs, position.snapshot, position.risk, model=position.model).value
+    value = position.assess().value
 
     def opens(collateral: int) -> bool:
-        asked = required(position.legs, position.snapshot, position.risk, collateral, position.model)
-        return collateral + value >= asked
+        return collateral + value >= position.required(collateral)
 
-    high = max(required(position.legs, position.snapshot, position.risk, 0, position.model), WAD) + abs(value)
+    high = max(position.required(0), position.units.unit) + abs(value)
     while not opens(high):
         high *= 2
     low = min(-value, 0) - 1
@@ -208,18 +222,19 @@ def stressed(snapshot: Snapshot, spot: int, vol: int) -> Snapshot:
     )
 
 
-def _line(leg: Leg, snapshot: Snapshot) -> LegLine:
+def _line(leg: Leg, snapshot: Snapshot, inverse: bool) -> LegLine:
     setting = setting_of(snapshot)
     one = replace(leg, quantity=10**6)
     inner = leg.strike * 10**10 - setting.averaged
     iv = iv_at(snapshot, setting.base, inner) if leg.kind <= Kind.PUT and inner > 0 else None
-    return LegLine(leg, mark([one], snapshot), iv, mark([leg], snapshot))
+    return LegLine(leg, mark([one], snapshot, inverse), iv, mark([leg], snapshot, inverse))
 
 
 def _scenarios(position: Position) -> tuple[Scenario, ...]:
     snapshot, risk = position.snapshot, position.risk
     setting = setting_of(snapshot)
-    losses = es.parts(mark_legs(position.legs, snapshot, setting), setting, snapshot, risk).losses
+    marked = mark_legs(position.legs, snapshot, setting)
+    losses = es.parts(marked, setting, snapshot, risk, inverse=position.inverse).losses
     tail = es.tail_weights(losses, WEIGHTS, risk.tail_bps * BPS)
     move = move_of(risk, snapshot)
     found = []
@@ -235,7 +250,7 @@ def _scenarios(position: Position) -> tuple[Scenario, ...]:
 def _es_parts(position: Position) -> tuple[Part, ...]:
     setting = setting_of(position.snapshot)
     marks = mark_legs(position.legs, position.snapshot, setting)
-    made = es.parts(marks, setting, position.snapshot, position.risk)
+    made = es.parts(marks, setting, position.snapshot, position.risk, inverse=position.inverse)
     by_decay = made.decay is not None and made.decay > made.shortfall
     decay = () if made.decay is None else (Part("decay", -(-made.decay // UNITS), by_decay),)
     return (
@@ -246,7 +261,7 @@ def _es_parts(position: Position) -> tuple[Part, ...]:
 
 
 def _greeks_parts(position: Position) -> tuple[Part, ...]:
-    terms = greeks.terms(position.legs, position.snapshot, position.risk)
+    terms = greeks.terms(position.legs, position.snapshot, position.risk, position.inverse)
     by_es = terms.es > terms.own
     names = ("delta", "gamma", "vega", "decay", "floor")
     own = tuple(
@@ -259,12 +274,17 @@ def _static_parts(position: Position) -> tuple[Part, ...]:
     longs = tuple(leg for leg in position.legs if leg.kind <= Kind.PUT and leg.quantity > 0)
     parts = []
     for leg in position.legs:
-        if leg in longs or leg.kind == Kind.CASH:
+        if leg in longs or leg.is_money(position.inverse):
             continue
-        alone = static.assess([leg], position.snapshot, position.risk)
+        alone = static.assess([leg], position.snapshot, position.risk, inverse=position.inverse)
         parts.append(Part(_name(leg), alone.margin))
     if longs:
-        parts.append(Part("value of the long options", static.assess(longs, position.snapshot, position.risk).margin))
+        parts.append(
+            Part(
+                "value of the long options",
+                static.assess(longs, position.snapshot, position.risk, inverse=position.inverse).margin,
+            )
+        )
     return tuple(parts)
 
 
@@ -281,7 +301,7 @@ _PARTS = {Model.ES: _es_parts, Model.GREEKS: _greeks_parts, Model.STATIC: _stati
 
 
 def _name(leg: Leg) -> str:
-    if leg.kind == Kind.FUTURE:
+    if leg.kind >= Kind.FUTURE:
         return "future"
     return f"short {leg.kind.name.lower()} {leg.strike / 10**8:g}"
 
@@ -293,11 +313,11 @@ def _initial_parts(position: Position, found: Assessment) -> tuple[Part, ...]:
     free = replace(found, v_min=UNBOUNDED)
 
     def initial(assessed: Assessment, with_risk: RiskWord, proximity: bool) -> int:
-        return resolve(assessed, collateral, with_risk, snapshot, proximity).initial_margin
+        return resolve(assessed, collateral, with_risk, snapshot, proximity, position.units).initial_margin
 
     base, sized, near = initial(free, plain, False), initial(free, risk, False), initial(free, risk, True)
     capped = initial(found, risk, True)
-    asked = required(position.legs, snapshot, risk, collateral, position.model)
+    asked = position.required(collateral)
     return (
         Part("the model's own IM" if found.initial else "kappa times the margin", base),
         Part("concentration", sized - base),
@@ -309,6 +329,5 @@ def _initial_parts(position: Position, found: Assessment) -> tuple[Part, ...]:
 
 def _cell(position: Position, spot: int, vol: int) -> Cell:
     snapshot = stressed(position.snapshot, spot, vol)
-    found = assess(position.legs, snapshot, position.risk, model=position.model)
-    standing = resolve(found, position.collateral, position.risk, snapshot)
+    standing = resolve(position.assess(snapshot), position.collateral, position.risk, snapshot, units=position.units)
     return Cell(spot, vol, standing.equity, standing.maintenance_margin)

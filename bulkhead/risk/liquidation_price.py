@@ -3,25 +3,27 @@
 Everything but spot stays: the forward keeps its ratio to spot, vols keep their place (a flat surface its level, SVI its
 log-moneyness), time stands still. The search walks outwards over a grid, evaluates every point until one is
 liquidatable, then narrows that step down. So of all crossings it finds the nearest, unless a vault becomes
-liquidatable and healthy again between two neighbouring points. Points lie 1 % apart within 20 % of spot, then each
-step is a tenth wider than the last, to a twentieth and to the twentyfold of spot; the strikes of the vault are points
-as well, since that is where margins have their corners.
+liquidatable and healthy again between two neighbouring points (`bulkhead.risk.edges` finds those as well). Points lie
+1 % apart within 20 % of spot, then each step is a tenth wider than the last, to a twentieth and to the twentyfold of
+spot, in a market that counts coins to a ten-thousandth and back: there what is owed in quote grows without bound as the
+price falls. The strikes of the vault are points as well, since that is where margins have their corners.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bulkhead.risk import batch, exact, margin
 from bulkhead.risk.batch import Book, Cells, Floats, Ints
-from bulkhead.risk.words import Kind, Leg, RiskWord, Snapshot
+from bulkhead.risk.marks import MAX_PRICE
+from bulkhead.risk.words import LINEAR, Kind, Leg, Model, RiskWord, Snapshot, Units
 
-#: Widest search in log-price, its first step, where steps begin to grow, and by how much.
-REACH, STEP, EVEN, GROWTH = math.log(20.0), 0.01, 0.20, 1.1
+#: Widest search in log-price, also in coins, its first step, where steps begin to grow, and by how much.
+REACH, COIN_REACH, STEP, EVEN, GROWTH = math.log(20.0), math.log(10_000.0), 0.01, 0.20, 1.1
 #: Relative width of the answer's bracket in floats.
 PRECISION = 1e-10
 #: Vaults looked at together.
@@ -29,22 +31,36 @@ BLOCK = 20_000
 #: Wad in the smallest price the exact search tells apart (1e-8 quote, a feed's usual unit).
 TICK = 10**10
 
-Engine = Callable[[Sequence[Leg], Snapshot, RiskWord], exact.Assessment]
+
+def reach(units: Units) -> float:
+    """How far from spot is searched, in log-price."""
+    return COIN_REACH if units.inverse else REACH
 
 
-def grid() -> list[float]:
+def grid(units: Units = LINEAR) -> list[float]:
     """Distances from spot in log-price, nearest first."""
-    points, step = [], STEP
+    points, step, most = [], STEP, reach(units)
     at = 0.0
-    while at < REACH:
+    while at < most:
         if at >= EVEN - 1e-9:
             step *= GROWTH
-        at = min(at + step, REACH)
+        at = min(at + step, most)
         points.append(at)
     return points
 
 
 # --- many vaults ---------------------------------------------------------------------------------------------------
+
+
+def searches(
+    book: Book, cells: Cells, risk: RiskWord, collateral: ArrayLike, threads: int, *, size: int = BLOCK
+) -> Iterator[tuple[Ints, Search, Floats]]:
+    """(places in the book, their search, their spot) of so many vaults at a time, as `liquidation_prices` asks."""
+    held = np.broadcast_to(np.asarray(collateral, np.float64), (len(book),))
+    for first in range(0, len(book), size):
+        mine = np.arange(first, min(first + size, len(book)))
+        some = book.take(mine)
+        yield mine, Search(some, cells, risk, held[mine], threads), cells.spot[some.cell]
 
 
 def liquidation_prices(
@@ -58,16 +74,11 @@ def liquidation_prices(
         book: The vaults.
         cells: Prices of their cells.
         risk: Risk parameters of the market.
-        collateral: C of each vault [quote].
+        collateral: C of each vault [token].
         threads: As in `batch.assess`.
     """
-    held = np.broadcast_to(np.asarray(collateral, np.float64), (len(book),))
     down, up = np.full(len(book), -np.inf), np.full(len(book), np.inf)
-    for first in range(0, len(book), BLOCK):
-        mine = np.arange(first, min(first + BLOCK, len(book)))
-        some, backing = book.take(mine), held[mine]
-        spot = cells.spot[some.cell]
-        search = _Search(some, cells, risk, backing, threads)
+    for mine, search, spot in searches(book, cells, risk, collateral, threads):
         now = search.excess(np.arange(len(mine)), spot) < 0
         down[mine[now]] = up[mine[now]] = spot[now]
         rest = np.flatnonzero(~now)
@@ -76,25 +87,28 @@ def liquidation_prices(
     return down, up
 
 
-class _Search:
+class Search:
     """The walk and the narrowing for one block of vaults."""
 
     def __init__(self, book: Book, cells: Cells, risk: RiskWord, collateral: Floats, threads: int) -> None:
         self._book, self._cells, self._risk, self._held, self._threads = book, cells, risk, collateral, threads
+        #: Share of the collateral within which an excess is 0.
+        self.rounding = 0.0
 
     def excess(self, vaults: Ints, spots: Floats) -> Floats:
-        """Equity less MM at other spots; negative when liquidatable [quote]."""
+        """Equity less MM at other spots; negative when liquidatable [token]."""
         some = self._book.take(vaults)
         found = batch.assess(some, self._cells, self._risk, spots=spots, threads=self._threads)
         standing = batch.resolve(found, some, self._cells, self._risk, self._held[vaults], spots=spots)
         # a vault whose collateral covers its worst payoff cannot be touched, whatever rounding says
         gap = standing.equity - standing.maintenance_margin
+        gap = np.where(np.abs(gap) <= self.rounding * np.abs(self._held[vaults]), 0.0, gap)
         return np.where(self._held[vaults] >= -found.v_min, np.maximum(gap, 0.0), gap)
 
     def nearest(self, vaults: Ints, spots: Floats, side: int) -> Floats:
         """First liquidatable price on one side of spot, infinite on that side when there is none."""
         result = np.full(len(vaults), side * np.inf)
-        points = self._points(vaults, spots, side)
+        points = self.points(vaults, spots, side)
         open_, before = np.arange(len(vaults)), np.zeros(len(vaults))
         least = self._book.least[vaults]
         open_ = open_[self._held[vaults] < -least]
@@ -112,24 +126,25 @@ class _Search:
             open_ = open_[~bad]
         chosen = np.concatenate(hit) if hit else np.zeros(0, np.int64)
         if len(chosen):
-            edge = self._narrow(vaults[chosen], spots[chosen], side, low[chosen], high[chosen])
+            edge = self.narrow(vaults[chosen], spots[chosen], side, low[chosen], high[chosen])
             result[chosen] = spots[chosen] * np.exp(side * edge)
         return result
 
-    def _points(self, vaults: Ints, spots: Floats, side: int) -> Floats:
+    def points(self, vaults: Ints, spots: Floats, side: int) -> Floats:
         """Distances to look at, one row per vault, nearest first: the grid and the vault's strikes."""
         some = self._book.take(vaults)
-        base = np.broadcast_to(grid(), (len(vaults), len(grid())))
-        extra = np.full((len(vaults), int(some.counts.max(initial=0))), REACH)
+        distances, most = grid(some.units), reach(some.units)
+        base = np.broadcast_to(distances, (len(vaults), len(distances)))
+        extra = np.full((len(vaults), int(some.counts.max(initial=0))), most)
         column = np.arange(len(some.kind)) - some.offsets[some.owner]
         with np.errstate(divide="ignore"):
             away = side * np.log(some.strike / spots[some.owner])
-        keep = (some.kind <= Kind.PUT) & (away > 0) & (away < REACH)
+        keep = (some.kind <= Kind.PUT) & (away > 0) & (away < most)
         extra[some.owner[keep], column[keep]] = away[keep]
         return np.sort(np.concatenate((base, extra), axis=1), axis=1)
 
-    def _narrow(self, vaults: Ints, spots: Floats, side: int, low: Floats, high: Floats) -> Floats:
-        """ITP between a healthy and a liquidatable distance; returns the liquidatable end."""
+    def narrow(self, vaults: Ints, spots: Floats, side: int, low: Floats, high: Floats) -> Floats:
+        """ITP between a healthy distance (`low`) and a liquidatable one; returns the liquidatable end."""
         a, b = low.copy(), high.copy()
         every = np.arange(len(vaults))
         at_a = self.excess(vaults, spots * np.exp(side * a))
@@ -163,7 +178,12 @@ class _Search:
 
 
 def exact_prices(
-    legs: Sequence[Leg], snapshot: Snapshot, risk: RiskWord, collateral: int, engine: Engine = exact.assess
+    legs: Sequence[Leg],
+    snapshot: Snapshot,
+    risk: RiskWord,
+    collateral: int,
+    model: Model = Model.ES,
+    units: Units = LINEAR,
 ) -> tuple[int | None, int | None]:
     """Nearest liquidatable spot below and above the present one, in integers [wad, multiples of 1e-8 quote].
 
@@ -175,27 +195,30 @@ def exact_prices(
         snapshot: Prices of its cell.
         risk: Risk parameters of the market.
         collateral: C [wad].
-        engine: The margin model.
+        model: The margin model.
+        units: What the market counts in.
     """
-    least = exact.max_loss(legs)
+    least = exact.max_loss(legs, units.inverse)
     if least != exact.UNBOUNDED and collateral >= -least:
         return None, None
 
     def bad(spot: int) -> bool:
         moved = snapshot.at(spot)
-        standing = margin.resolve(engine(legs, moved, risk), collateral, risk, moved)
+        found = exact.assess(legs, moved, risk, model=model, inverse=units.inverse)
+        standing = margin.resolve(found, collateral, risk, moved, units=units)
         return standing.equity < standing.maintenance_margin
 
     if bad(snapshot.spot):
         return snapshot.spot, snapshot.spot
-    strikes = [leg.strike for leg in legs if leg.kind <= Kind.PUT]
-    return _nearest_tick(bad, snapshot.spot, strikes, -1), _nearest_tick(bad, snapshot.spot, strikes, 1)
+    here, most = snapshot.spot // TICK, math.exp(reach(units))
+    strikes = {leg.strike for leg in legs if leg.kind <= Kind.PUT and here / most < leg.strike < here * most}
+    below, above = ({int(here * math.exp(side * x)) for x in grid(units)} | strikes for side in (-1, 1))
+    return _nearest_tick(bad, here, below, -1), _nearest_tick(bad, here, above, 1)
 
 
-def _nearest_tick(bad: Callable[[int], bool], spot: int, strikes: Sequence[int], side: int) -> int | None:
-    here = spot // TICK
-    ticks = {int(here * math.exp(side * x)) for x in grid()} | {k for k in strikes if here / 20 < k < here * 20}
-    points = sorted((t for t in ticks if (t - here) * side > 0 and t > 0), reverse=side < 0)
+def _nearest_tick(bad: Callable[[int], bool], here: int, ticks: set[int], side: int) -> int | None:
+    inside = (t for t in ticks if (t - here) * side > 0 and 0 < t < MAX_PRICE // TICK)
+    points = sorted(inside, reverse=side < 0)
     good = here
     for point in points:
         if bad(point * TICK):

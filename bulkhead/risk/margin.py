@@ -113,7 +113,7 @@ def required(
     model: Model = Model.ES,
     units: Units = LINEAR,
 ) -> int:
-    """What equity must reach to withdraw or to add risk [wad] (Lens._required, what MarginGate asks in row 1 of 5.5).
+    """What equity must reach to withdraw or to add risk [wad] (Lens._required, row 1 of the margin table).
 
     By the vault's own model and, of a STATIC vault, by ES as well; each also at the current vol and at the surface as
     it was last live, and at each point of an uncertain price.

@@ -1,4 +1,4 @@
-"""Scenario nodes of the expected shortfall (protocol 5.2): what calibration finds, and all that reads nodes takes."""
+"""Scenario nodes of the expected shortfall (docs/margin.md): what calibration finds, and all that reads nodes takes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bulkhead.risk import exact
-from bulkhead.risk.words import Cell, Kind, Leg
+from bulkhead.risk.words import Cell, Leg
+
+#: Where the counter of delta legs begins in the open interest of an inverse market.
+DELTAS_AT = 128
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class VaultBook:
         held: What the token says that its address holds [native].
         collateral: C, what it holds less the liquidation deposit [wad].
         own: Words that belong to it alone: owner, model, stamps, flag.
+        inverse: Its market counts coins.
     """
 
     vault_id: int
@@ -39,11 +43,12 @@ class VaultBook:
     held: int
     collateral: int = 0
     own: tuple[int, ...] = ()
+    inverse: bool = False
 
     @property
     def is_covered(self) -> bool:
         """Whether its collateral covers the worst settlement (INV-13)."""
-        worst = exact.max_loss(list(map(Leg.unpack, self.legs)))
+        worst = exact.max_loss(list(map(Leg.unpack, self.legs)), self.inverse)
         return worst != exact.UNBOUNDED and self.collateral >= -worst
 
 
@@ -85,8 +90,7 @@ def zero_sum(books: Books) -> list[str]:
             leg = Leg.unpack(word)
             sums[cell, leg.key] += leg.quantity
             gross[cell] += abs(leg.quantity)
-            if leg.kind != Kind.CASH:
-                open_interest[vault.market] += abs(leg.quantity)
+            open_interest[vault.market] += _open(leg, vault.inverse)
     for (cell, key), total in sums.items():
         settling = cell in books.cells and books.cells[cell].settling
         if total and not settling:
@@ -98,6 +102,13 @@ def zero_sum(books: Books) -> list[str]:
         if told != open_interest[market]:
             broken.append(f"INV-01: market {market} counts {told} open, its legs are {open_interest[market]}")
     return broken
+
+
+def _open(leg: Leg, inverse: bool) -> int:
+    """What a leg adds to the open interest: money nothing; an inverse market counts delta legs apart."""
+    if leg.is_money(inverse):
+        return 0
+    return abs(leg.quantity) << (0 if leg.kind.has_lot(inverse) else DELTAS_AT)
 
 
 def ring_fence(before: Books, after: Books, named: Collection[int]) -> list[str]:

@@ -12,6 +12,7 @@ Q64 = 2**64
 MICRO = 10**6
 NANO = 10**9
 #: Seconds.
+MINUTE = 60
 HOUR = 3600
 DAY = 86400
 YEAR = 365 * DAY

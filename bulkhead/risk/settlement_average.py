@@ -1,4 +1,4 @@
-"""Exact-integer mirror of the settlement average (contracts/oracle/ExpiryPrices; protocol 7.1 and 8).
+"""Exact-integer mirror of the settlement average (contracts/oracle/ExpiryPrices; docs/oracle.md).
 
 The price of an expiry is the sum, over every second of the settlement window, of the feed's price in force at that
 second, divided by the seconds of the window and rounded down. The live average of an open window is the same sum over

@@ -1,6 +1,6 @@
 """Packed words shared with the contracts: series ids, legs, snapshots and risk parameters.
 
-Reasons of every `ValueError` are the contracts' own (`leg/wrong-cell`), so a refusal reads the same on and off chain.
+Reasons of every `ValueError` are the contracts' own (`leg/strike-kind`), so a refusal reads the same on and off chain.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ class Kind(IntEnum):
     def is_option(self) -> bool:
         """A call or a put."""
         return self < Kind.FUTURE
+
+    def has_lot(self, inverse: bool) -> bool:
+        """Whether quantities are whole lots: not of the money leg, nor of CASH, which is counted in quote."""
+        return self < Kind.CASH and not self.is_money(inverse)
 
     def is_money(self, inverse: bool) -> bool:
         """The money leg: it pays one unit of the market's token, CASH in a linear market, FUTURE in an inverse one."""
@@ -165,14 +169,6 @@ class Leg:
             quantity -= 2**64
         return cls(Kind(word >> 126), word >> 64 & STRIKE_MASK, quantity)
 
-    @classmethod
-    def from_series(cls, series: Series | int, quantity: int, market: int, expiry: int) -> Leg:
-        """Leg of a series that must lie in the cell (market, expiry)."""
-        terms = Series.unpack(series) if isinstance(series, int) else series
-        if terms.market != market or terms.expiry != expiry:
-            raise ValueError("leg/wrong-cell")
-        return cls(terms.kind, terms.strike, quantity)
-
     def series(self, market: int, expiry: int) -> Series:
         """The series of this leg in its cell."""
         return Series(market, self.kind, expiry, self.strike)
@@ -194,6 +190,10 @@ class Units:
     def unit(self) -> int:
         """The unit of parameters [wad]."""
         return int(10 ** (18 - self.digits))
+
+    def micro(self, amount: int) -> int:
+        """An amount in millionths of the unit [wad]."""
+        return amount * self.unit // 10**6
 
 
 #: A market that counts quote.
@@ -269,7 +269,7 @@ class Snapshot:
 
     @property
     def is_usable(self) -> bool:
-        """Active, and its half-width at most a tenth of spot: what rows 1 and 3 of 5.5 ask (snapshot._is_usable)."""
+        """Active, and its half-width at most a tenth of spot: rows 1 and 3 ask it (snapshot._is_usable)."""
         return self.is_active and self.seconds != 0 and self.half_width * 10 <= self.spot
 
     def at(self, spot: int) -> Snapshot:

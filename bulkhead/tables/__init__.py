@@ -4,8 +4,21 @@
 decided by those who ask: `replay.price_paths.bars` for prices, `vol.options` for chains.
 """
 
-from bulkhead.tables.fields import MISSING, is_missing, is_number, moment, number
+from bulkhead.tables.fields import MISSING, Comma, is_missing, is_number, moment, number, shown
 from bulkhead.tables.files import parse, read
 from bulkhead.tables.table import Row, Table, key
 
-__all__ = ["MISSING", "Row", "Table", "is_missing", "is_number", "key", "moment", "number", "parse", "read"]
+__all__ = [
+    "MISSING",
+    "Comma",
+    "Row",
+    "Table",
+    "is_missing",
+    "is_number",
+    "key",
+    "moment",
+    "number",
+    "parse",
+    "read",
+    "shown",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +16,34 @@ UNITS = (1, 10**3, 10**6, 10**9)
 LEAST, MOST = 10**8, 10**10
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
+#: Years first, as some write dates with points or strokes.
+_DATE = re.compile(r"(\d{4})[./](\d{2})[./](\d{2})(?=\D|$)")
+#: Longest that an error shows of a field.
+MOST_SHOWN = 60
 _DERIBIT = re.compile(r"(\d{1,2})([A-Za-z]{3})(\d{2}|\d{4})")
 _COMPACT = re.compile(r"(19|20)\d{6}")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+class Comma(Enum):
+    """What a comma within a number is: between thousands, before decimals, or one of the two."""
+
+    THOUSANDS = auto()
+    DECIMAL = auto()
+    UNCLEAR = auto()
+
+
+def shown(value: Any) -> str:
+    """A field as errors show it."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "...")
+
+
+def is_decimal_comma(text: str) -> bool:
+    """Whether a text can only be a number with a decimal comma."""
+    grouped = "," in text and _POINTS.fullmatch(text)
+    return bool(grouped or (_DECIMAL_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text)))
 
 
 def is_missing(value: Any) -> bool:
@@ -36,12 +62,12 @@ def is_number(value: Any) -> bool:
         return False
 
 
-def number(value: Any, decimal_comma: bool = False) -> Decimal:
+def number(value: Any, comma: Comma = Comma.THOUSANDS) -> Decimal:
     """A number, exactly as it is written; a percent sign divides by a hundred.
 
     Args:
         value: Text, int, float or Decimal.
-        decimal_comma: Text may have a comma where others have a point.
+        comma: What a comma in it is.
 
     Raises:
         ValueError: It is none, or can be read in two ways.
@@ -51,8 +77,8 @@ def number(value: Any, decimal_comma: bool = False) -> Decimal:
     text = str(value).strip().replace("\u00a0", "")
     share = text.endswith("%")
     text = text.removesuffix("%").strip()
-    if "," in text:
-        text = _without_commas(text, decimal_comma)
+    if "," in text or comma is Comma.DECIMAL:
+        text = _without_commas(text, comma)
     if "_" in text:
         raise ValueError("not a number")
     try:
@@ -62,14 +88,20 @@ def number(value: Any, decimal_comma: bool = False) -> Decimal:
     return found / 100 if share else found
 
 
-def _without_commas(text: str, decimal_comma: bool) -> str:
+def _without_commas(text: str, comma: Comma) -> str:
     grouped = _THOUSANDS.fullmatch(text) is not None
-    if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
-        if grouped and not text.lstrip("+-").startswith("0,"):
+    if comma is not Comma.THOUSANDS and _DECIMAL_COMMA.fullmatch(text):
+        if grouped and comma is Comma.UNCLEAR and not text.lstrip("+-").startswith("0,"):
             raise ValueError("a number that can be read in two ways")
         return text.replace(",", ".")
+    if comma is Comma.DECIMAL and _POINTS.fullmatch(text):
+        if "," not in text:
+            raise ValueError("a number that can be read in two ways")
+        return text.replace(".", "").replace(",", ".")
     if grouped:
         return text.replace(",", "")
+    if "," not in text:
+        return text
     raise ValueError("not a number")
 
 
@@ -86,7 +118,7 @@ def _of_text(text: str, hour: int) -> int:
             raise ValueError("not a time")
         full = int(year) + (2000 if len(year) == 2 else 0)
         return _on_day(date(full, _MONTHS.index(month.upper()) + 1, int(day)), 8)
-    plain = text.removesuffix(" UTC").removesuffix(" GMT")
+    plain = _DATE.sub(r"\1-\2-\3", text.removesuffix(" UTC").removesuffix(" GMT"), count=1)
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", plain):
         return _on_day(date.fromisoformat(plain), hour)
     return _of_datetime(datetime.fromisoformat(plain))

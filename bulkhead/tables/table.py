@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulkhead.chain.errors import BadInput
+from bulkhead.tables.fields import Comma, is_missing
 
 
 def key(name: object) -> str:
@@ -33,7 +34,7 @@ class Table:
         rows: The rows, blank ones left out.
         unit: What `Row.number` counts: "line", "row" or "entry".
         first: Number of the header, or of the first row without one.
-        decimal_comma: Fields may have a comma where others have a point.
+        comma: What a comma within a number is.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Table:
     rows: Sequence[Row]
     unit: str = "line"
     first: int = 1
-    decimal_comma: bool = False
+    comma: Comma = Comma.THOUSANDS
 
     def at(self, number: int) -> str:
         """A place in the file, for errors."""
@@ -67,5 +68,9 @@ class Table:
         """
         if column >= len(row.fields):
             raise BadInput(f"{self.at(row.number)}: {len(row.fields)} columns where at least {needed} are needed.")
+        most = len(self.header or self.rows[0].fields)
+        if len(row.fields) > most and not all(is_missing(field) for field in row.fields[most:]):
+            # which of them is one too many nobody knows
+            raise BadInput(f"{self.at(row.number)}: {len(row.fields)} columns where the first has {most}.")
         value = row.fields[column]
         return value.strip() if isinstance(value, str) else value

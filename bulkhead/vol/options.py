@@ -22,23 +22,27 @@ COLUMNS = {
     "currency": ("currency", "base_currency", "asset", "underlying"),
     "expiry_datetime": ("expiry_datetime", "expiry", "expiration_timestamp", "expiration", "expiry_date", "maturity"),
     "strike": ("strike", "strike_price"),
-    "futures_price": ("futures_price", "underlying_price", "forward", "forward_price"),
-    "mark_iv": ("mark_iv", "markiv", "iv", "implied_volatility", "implied_vol"),
+    "futures_price": ("futures_price", "underlying_price", "forward", "forward_price", "fwdpx"),
+    "mark_iv": ("mark_iv", "markiv", "iv", "implied_volatility", "implied_vol", "markvol"),
     "snap_ts": ("snap_ts", "creation_timestamp", "timestamp", "ts", "time", "datetime", "date"),
-    "instrument_name": ("instrument_name", "instrument", "symbol"),
+    "instrument_name": ("instrument_name", "instrument", "symbol", "instid"),
     "option_type": ("option_type", "type"),
 }
 #: What the name of an instrument says as well.
 DERIVED = ("currency", "expiry_datetime", "strike")
-#: Deribit's BTC-27MAR26-100000-C, XRP_USDC-27MAR26-2d5-P.
+#: Deribit's BTC-27MAR26-100000-C, XRP_USDC-27MAR26-2d5-P; Binance's ETH-260327-3200-C, OKX's ETH-USD-260327-3200-C.
 _INSTRUMENT = re.compile(
-    r"(?P<currency>[A-Z0-9]+)(_[A-Z0-9]+)?-(?P<expiry>\d{1,2}[A-Z]{3}\d{2})-(?P<strike>\d+(d\d+)?)-(?P<kind>[CP])"
+    r"(?P<currency>[A-Z0-9]+)([_-]USDC?)?-(?P<expiry>\d{1,2}[A-Z]{3}\d{2}|\d{6})-"
+    r"(?P<strike>\d+([d.]\d+)?)-(?P<kind>[CP])"
 )
 EXPIRY_HOUR = 8
 #: Quotes this close to one another are of one chain: interfaces stamp each instrument.
 TOGETHER_SECONDS = 60
 #: Largest vol of a surface; vols whose median is above it are in percent.
 MOST_SHARE = 5.0
+#: No option is worth less vol than the first in percent, or as much as the second as a share: what is, among vols of
+#: one unit, is of the other.
+LEAST_PERCENT, TOO_LARGE_SHARE = 5.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def read(path: Path, asset: str) -> list[Chain]:
     names of the instruments. Vols are shares or, when even their median lies above any vol a surface may hold, percent.
 
     Raises:
-        BadInput: No such file, or not such columns; a sentence with the line.
+        BadInput: No such file, not such columns, or vols of both units; a sentence with the line.
     """
     if not is_file(path):
         raise BadInput(f"There is no option chain at {path}.")
@@ -96,6 +100,12 @@ def read(path: Path, asset: str) -> list[Chain]:
     quotes = _quotes(table, asset)
     vols = sorted(quote.iv for quote in quotes)
     percent = bool(vols) and vols[len(vols) // 2] > MOST_SHARE
+    for quote in quotes:
+        if quote.iv < LEAST_PERCENT if percent else quote.iv >= TOO_LARGE_SHARE:
+            units = ("a share", "percent") if percent else ("percent", "shares")
+            raise BadInput(
+                f"{quote.where}: mark_iv {quote.iv:g} is {units[0]}, but most vols of the file are {units[1]}."
+            )
     chains = [_chain(asset, group, 100 if percent else 1) for group in _moments(quotes)]
     return [chain for chain in chains if chain.expiries]
 
@@ -108,6 +118,7 @@ class _Quote:
     forward: float
     iv: float
     kind: str
+    where: str
 
 
 def _quotes(table: Table, asset: str) -> list[_Quote]:
@@ -143,7 +154,7 @@ class _Fields:
         if value is None or isinstance(value, float):
             return value
         try:
-            return float(tables.number(value, self._table.decimal_comma))
+            return float(tables.number(value, self._table.comma))
         except ValueError as error:
             raise self.wrong(name, value, error) from None
 
@@ -155,10 +166,14 @@ class _Fields:
         except ValueError as error:
             raise self.wrong(name, value, error) from None
 
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return self._table.at(self._row.number)
+
     def wrong(self, name: str, value: object, error: object) -> BadInput:
         """What is wrong with a field."""
-        shown = repr(value) if isinstance(value, str) else f"'{value}'"
-        return BadInput(f"{self._table.at(self._row.number)}: {name} {shown} is {error}.")
+        return BadInput(f"{self.where}: {name} {tables.shown(value)} is {error}.")
 
 
 def _quote(fields: _Fields, asset: str) -> _Quote | None:
@@ -176,14 +191,15 @@ def _quote(fields: _Fields, asset: str) -> _Quote | None:
     if parts is not None:
         strike = float(parts["strike"].replace("d", ".")) if strike is None else strike
         try:
-            at = tables.moment(parts["expiry"]) if at is None else at
+            day = parts["expiry"] if not parts["expiry"].isdigit() else f"20{parts['expiry']}"
+            at = tables.moment(day, EXPIRY_HOUR) if at is None else at
         except ValueError as error:
             raise fields.wrong("instrument_name", instrument, error) from None
     if strike is None or at is None or made_at is None:
         values = {"strike": strike, "expiry_datetime": at, "snap_ts": made_at}
         raise fields.wrong(next(name for name, value in values.items() if value is None), "", "missing")
     kind = str(fields.get("option_type") or (parts["kind"] if parts else ""))[:1].upper()
-    return _Quote(made_at, at, strike, forward, iv, kind)
+    return _Quote(made_at, at, strike, forward, iv, kind, fields.where)
 
 
 def _moments(quotes: Sequence[_Quote]) -> list[list[_Quote]]:

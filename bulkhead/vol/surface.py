@@ -14,6 +14,7 @@ from typing import Any
 from eth_account import Account
 
 from bulkhead import eip712 as eip712
+from bulkhead.eip712 import Domain as Domain
 from bulkhead.risk import svi
 from bulkhead.risk.fixed import ONE, divide, sqrt_ratio
 from bulkhead.risk.scales import BPS, DAY, WAD, YEAR
@@ -55,14 +56,6 @@ REACH = 5 * ONE // 2
 
 class SurfaceError(ValueError):
     """A surface that VolSurface would refuse; the text is its reason."""
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Where signatures hold: chain id and the address of VolSurface."""
-
-    chain_id: int
-    contract: str
 
 
 @dataclass(frozen=True)

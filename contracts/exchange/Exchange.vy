@@ -41,6 +41,14 @@ SERIES_BIT: constant(uint256) = 1 << 255
 # set when the maker has caps on what others fill
 CAPPED_BIT: constant(uint256) = 1 << 254
 
+# a side of a fill as it is before
+struct Side:
+    vault_id: uint256
+    word: uint256       # vault word
+    rights: uint256     # of who signed or fills it (vaults/permissions)
+    why: uint256        # why TradeLimits is asked about it: rules.KEY, rules.CAPS
+    is_maker: bool
+
 PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
 ORACLE: immutable(address)
@@ -104,6 +112,19 @@ def _word(vault_id: uint256) -> uint256:
     return staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id)
 
 
+@internal
+@view
+def _side(vault_id: uint256, actor: address, is_maker: bool, minimum: uint256) -> Side:
+    """
+    @param minimum The maker vault's word in `minimums`, 0 for a taker.
+    """
+    word: uint256 = self._word(vault_id)
+    rights: uint256 = rules._rights(OPERATORS, vault_id, word, actor)
+    why: uint256 = rules.KEY if rights & permissions.WITHDRAW == 0 else 0
+    if minimum & CAPPED_BIT != 0:
+        why |= rules.CAPS
+    return Side(vault_id=vault_id, word=word, rights=rights, why=why, is_maker=is_maker)
+
 
 # --- filling -----------------------------------------------------------------------------------------------------
 
@@ -129,45 +150,78 @@ def _check_deficit(
 
 @internal
 @view
-def _is_waived(word: uint256, vault_id: uint256, prices: IOracleAdapter.Snapshot) -> bool:
+def _is_waived(side: Side, prices: IOracleAdapter.Snapshot) -> bool:
     """
     @dev A side that trades its way out of negative equity pays no fee; only a flagged vault can be so far.
     """
-    return word & state.FLAGGED != 0 and staticcall ITradeLimits(LIMITS).is_negative(vault_id, prices)
+    return side.word & state.FLAGGED != 0 and staticcall ITradeLimits(LIMITS).is_negative(
+        side.vault_id, prices
+    )
 
 
 @internal
 def _check_limits(
-    vault_id: uint256, why: uint256, counter: uint256, terms: pricing.Terms, receives: bool, fee: uint256, prices: IOracleAdapter.Snapshot
+    side: Side, counter: uint256, terms: pricing.Terms, receives: bool, prices: IOracleAdapter.Snapshot
 ):
     """
     @dev What few fills need: keys that may trade and not withdraw are bounded in what they lose, makers may have caps.
     """
-    if why == 0:
-        return
     extcall ITradeLimits(LIMITS).check(
-        vault_id,
-        why,
+        side.vault_id,
+        side.why,
         counter,
         terms.legs,
         receives,
         terms.cash if receives else -terms.cash,
-        fee,
+        terms.maker_fee if side.is_maker else terms.taker_fee,
         prices,
     )
 
 
 @internal
+@view
+def _check_deficits(
+    asked: IExchange.Fill, taker_vault: uint256, size: uint256, deficit: uint256
+):
+    """
+    @dev Each side trades into a cell with recorded deficits up to what it said.
+    """
+    self._check_deficit(asked.order, asked.order.maker_vault, size, deficit, asked.order.max_deficit)
+    self._check_deficit(asked.order, taker_vault, size, deficit, asked.max_deficit)
+
+
+@internal
+@view
+def _check_opening(
+    open_interest: uint256,
+    legs: DynArray[uint256, 16],
+    expiry: uint256,
+    venue: pricing.Venue,
+    prices: IOracleAdapter.Snapshot,
+):
+    """
+    @dev What a fill that raised the open interest of some series is asked.
+    @param open_interest That of the market, after the fill [1e-6 contracts].
+    """
+    self._refuse(rules._opening_refusal(legs, expiry, venue.trading, prices))
+    cap: uint256 = trading_word._oi_cap(venue.trading)
+    if cap != 0 and state._open_contracts(
+        open_interest, state._is_inverse(venue.token), price_of._expected(prices)
+    ) > cap:
+        self._refuse("exchange/open-interest-cap")
+
+
+@internal
 def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
+    # load
     order: IExchange.Order = asked.order
     digest: bytes32 = domain._hash_typed_data_v4(order_form._struct_hash(order))
     key: bytes32 = order_form._key(order, digest)
     filled: uint256 = self.filled[order.signer][key]
-    maker_word: uint256 = self._word(order.maker_vault)
-    maker_rights: uint256 = rules._rights(OPERATORS, order.maker_vault, maker_word, order.signer)
     minimum: uint256 = self.minimums[order.maker_vault]
+    maker: Side = self._side(order.maker_vault, order.signer, True, minimum)
     # the order's own market, or it is refused
-    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(state._market(maker_word))).token_word
+    token: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(state._market(maker.word))).token_word
     size: uint256 = staticcall ITradeLimits(LIMITS).admitted_size(
         order,
         asked.signature,
@@ -175,8 +229,8 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
             digest=digest,
             taker=msg.sender,
             filled=filled,
-            word=maker_word,
-            rights=maker_rights,
+            word=maker.word,
+            rights=maker.rights,
             counter=self._counter(order.maker_vault, minimum, order_form._series(order.legs)),
             size=asked.size,
             token=token,
@@ -184,14 +238,14 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
     )
     if order.maker_vault == taker_vault:
         self._refuse("exchange/same-vault")
-    taker_word: uint256 = self._word(taker_vault)
-    taker_rights: uint256 = rules._rights(OPERATORS, taker_vault, taker_word, msg.sender)
-    if taker_rights & permissions.TRADE == 0:
+    taker: Side = self._side(taker_vault, msg.sender, False, 0)
+    if taker.rights & permissions.TRADE == 0:
         self._refuse("exchange/not-taker-owner")
 
+    # decide
     market: uint256 = leg._market_of(order.legs[0].series)
     expiry: uint256 = leg._expiry_of(order.legs[0].series)
-    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).look(market, expiry)
     self._refuse(
         rules._spot_refusal(
             order.spot_min,
@@ -202,69 +256,46 @@ def _fill(asked: IExchange.Fill, taker_vault: uint256) -> bytes32:
         )
     )
     if token >> state.DEFICITS_AT != 0:
-        deficit: uint256 = state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
-        self._check_deficit(order, order.maker_vault, size, deficit, order.max_deficit)
-        self._check_deficit(order, taker_vault, size, deficit, asked.max_deficit)
-
+        self._check_deficits(
+            asked, taker_vault, size, state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
+        )
     # before every call that could hand out control
     filled = rules._filled_after(filled, order.size, order.flags, size)
     self.filled[order.signer][key] = filled
-
-    trading: uint256 = self.trading[market]
-    terms: pricing.Terms = pricing._terms(
-        pricing.Venue(
-            clearinghouse=CLEARINGHOUSE, limits=LIMITS, token=token, trading=trading, round_id=asked.round_id
-        ),
-        order,
-        size,
-        prices,
+    venue: pricing.Venue = pricing.Venue(
+        clearinghouse=CLEARINGHOUSE, limits=LIMITS, token=token, trading=self.trading[market], round_id=asked.round_id
     )
+    terms: pricing.Terms = pricing._terms(venue, order, size, prices)
     if (terms.price < asked.limit_price) if order.is_bid else (terms.price > asked.limit_price):
         self._refuse("exchange/limit-price")
-    if self._is_waived(maker_word, order.maker_vault, prices):
+    if self._is_waived(maker, prices):
         terms.maker_fee = 0
-    if self._is_waived(taker_word, taker_vault, prices):
+    if self._is_waived(taker, prices):
         terms.taker_fee = 0
     if terms.taker_fee > asked.max_fee:
         self._refuse("exchange/taker-fee")
     if terms.maker_fee > pricing._maker_fee_limit(order.max_fee, size, token):
         self._refuse("exchange/maker-fee")
+    if maker.why != 0:
+        self._check_limits(maker, minimum & COUNTER_MASK, terms, order.is_bid, prices)
+    if taker.why != 0:
+        self._check_limits(taker, 0, terms, not order.is_bid, prices)
 
-    seller: uint256 = order.maker_vault
-    buyer: uint256 = taker_vault
-    fees: uint256[2] = [terms.maker_fee, terms.taker_fee]
-    if order.is_bid:
-        seller = taker_vault
-        buyer = order.maker_vault
-        fees = [terms.taker_fee, terms.maker_fee]
-    why: uint256 = rules.KEY if maker_rights & permissions.WITHDRAW == 0 else 0
-    if minimum & CAPPED_BIT != 0:
-        why |= rules.CAPS
-    self._check_limits(
-        order.maker_vault, why, minimum & COUNTER_MASK, terms, order.is_bid, terms.maker_fee, prices
-    )
-    if taker_rights & permissions.WITHDRAW == 0:
-        self._check_limits(taker_vault, rules.KEY, 0, terms, not order.is_bid, terms.taker_fee, prices)
+    # apply
     outcome: IClearinghouse.Outcome = extcall IClearinghouse(CLEARINGHOUSE).novate(
         IClearinghouse.Novation(
-            giver=seller,
-            receiver=buyer,
+            giver=taker_vault if order.is_bid else order.maker_vault,
+            receiver=order.maker_vault if order.is_bid else taker_vault,
             expiry=expiry,
             legs=terms.legs,
             cash=terms.cash,
-            fees=fees,
+            fees=[terms.taker_fee, terms.maker_fee] if order.is_bid else [terms.maker_fee, terms.taker_fee],
             fee_receiver=self,
         ),
         prices,
     )
     if outcome.raised:
-        self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))
-        cap: uint256 = trading_word._oi_cap(trading)
-        if cap != 0 and state._open_contracts(
-            outcome.open_interest, state._is_inverse(token), price_of._expected(prices)
-        ) > cap:
-            self._refuse("exchange/open-interest-cap")
-
+        self._check_opening(outcome.open_interest, terms.legs, expiry, venue, prices)
     log IExchange.OrderFilled(
         order_hash=digest,
         maker_vault=order.maker_vault,
@@ -398,7 +429,7 @@ def _move(from_id: uint256, to_id: uint256, expiry: uint256, amount: uint256):
             fees=[0, 0],
             fee_receiver=self,
         ),
-        extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry),
+        extcall IOracleAdapter(ORACLE).look(state._market(word), expiry),
     )
 
 

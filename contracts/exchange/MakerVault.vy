@@ -129,22 +129,31 @@ def _refuse(reason: String[32]):
 
 
 @internal
+@pure
+def _check_authority(has: bool):
+    if not has:
+        self._refuse("maker/not-authorized")
+
+
+@internal
 @view
 def _check_keeper():
-    if msg.sender != ownable.owner and msg.sender != self.quoter:
-        self._refuse("maker/not-authorized")
+    self._check_authority(msg.sender == ownable.owner or msg.sender == self.quoter)
 
 
 @internal
 @view
 def _check_owner():
-    if msg.sender != ownable.owner:
-        self._refuse("maker/not-authorized")
+    self._check_authority(msg.sender == ownable.owner)
 
 
 @internal
 @view
 def _check_desk(vault_id: uint256):
+    """
+    @dev A desk, and who may move its tokens.
+    """
+    self._check_keeper()
     if vault_id not in self._desks:
         self._refuse("maker/not-a-desk")
 
@@ -156,42 +165,38 @@ def _check_desk(vault_id: uint256):
 @view
 def _allows(order: IExchange.Order) -> bool:
     """
-    @dev Whether the bounds hold for an order of well-formed legs, at prices of this moment.
+    @dev Whether the bounds hold for an order of well-formed legs, at prices of this moment: an uncertain one is asked at
+         each of its points, as a trade-only key is (TradeLimits).
     """
     if order.maker_vault not in self._desks:
         return False
-    vault: IClearinghouse.Vault = (
-        staticcall IClearinghouse(CLEARINGHOUSE).load(order.maker_vault)
-    ).vault
+    vault: IClearinghouse.Vault = (appraisal._load(CLEARINGHOUSE, order.maker_vault)).vault
     inverse: bool = state._is_inverse(vault.token)
-    if order.max_deficit > self.max_deficit:
-        return False
-    if order.expiry > block.timestamp + self.quote_seconds:
-        return False
-    if len(order_form._form(order, inverse)) != 0 or leg._market_of(order.legs[0].series) != market:
+    if (
+        order.max_deficit > self.max_deficit
+        or order.expiry > block.timestamp + self.quote_seconds
+        or len(order_form._form(order, inverse)) != 0
+        or leg._market_of(order.legs[0].series) != market
+    ):
         return False
     legs: DynArray[uint256, 16] = order_form._legs(order.legs, order.size)
-    prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
-        market, leg._expiry_of(order.legs[0].series)
-    )
-    if not price._is_active(prices) or prices.seconds == 0:
+    prices: IOracleAdapter.Snapshot = appraisal._snapshot(ORACLE, market, leg._expiry_of(order.legs[0].series))
+    if not price._is_usable(prices):
         return False
-    notional: uint256 = leg._notional(legs, inverse, prices.spot, price._expected(prices))
-    if notional // (scales.WAD if inverse else prices.spot) > self.max_contracts:
-        return False
-    value: int256 = staticcall IMarginEngine(vault.engine).value(
-        legs, prices
-    )
     # all for the whole size: in wad * 1e-6 there is nothing to round
     asked: int256 = order.price * convert(order.size, int256)
-    mark: int256 = value * convert(scales.MICRO, int256)
-    edge: uint256 = notional * self.edge_bps // 10**4
-    # the fee may not eat the edge
-    if order.max_fee > edge // order.size:
-        return False
-    if order.is_bid:
-        return asked + convert(edge, int256) <= mark
-    return asked >= mark + convert(edge, int256)
+    points: DynArray[uint256, 3] = price._points(prices)
+    for spot: uint256 in points:
+        at: IOracleAdapter.Snapshot = price._at(prices, spot)
+        notional: uint256 = leg._notional(legs, inverse, spot, price._expected(at))
+        edge: uint256 = notional * self.edge_bps // 10**4
+        # the fee may not eat the edge
+        if notional // (scales.WAD if inverse else spot) > self.max_contracts or order.max_fee > edge // order.size:
+            return False
+        gain: int256 = asked - staticcall IMarginEngine(vault.engine).value(legs, at) * convert(scales.MICRO, int256)
+        if (-gain if order.is_bid else gain) < convert(edge, int256):
+            return False
+    return True
 
 
 @internal
@@ -273,7 +278,6 @@ def fund(vault_id: uint256, amount: uint256):
     @param vault_id A desk.
     @param amount Tokens [native].
     """
-    self._check_keeper()
     self._check_desk(vault_id)
     extcall IClearinghouse(CLEARINGHOUSE).deposit(vault_id, self, amount)
     log IMakerVault.DeskFunded(vault_id=vault_id, amount=amount)
@@ -287,10 +291,28 @@ def defund(vault_id: uint256, amount: uint256):
     @param vault_id A desk.
     @param amount Tokens [native].
     """
-    self._check_keeper()
     self._check_desk(vault_id)
     extcall IClearinghouse(CLEARINGHOUSE).withdraw(vault_id, amount, self)
     log IMakerVault.DeskDefunded(vault_id=vault_id, amount=amount)
+
+
+@external
+@nonreentrant
+def close_desk(vault_id: uint256):
+    """
+    @notice Ends a desk without legs and debt; its tokens come home and its place is free. A claim that may still be paid is
+            waited for, until 30 days after its expiry. Only owner or quoter. The Clearinghouse's event tells.
+    @param vault_id A desk.
+    """
+    self._check_desk(vault_id)
+    self._claim()
+    if appraisal._is_claim_open(SETTLEMENT, vault_id):
+        self._refuse("maker/claim-open")
+    extcall IClearinghouse(CLEARINGHOUSE).close(vault_id, self)
+    last: uint256 = self._desks.pop()
+    for i: uint256 in range(len(self._desks), bound=MAX_DESKS):
+        if self._desks[i] == vault_id:
+            self._desks[i] = last
 
 
 @external
@@ -431,13 +453,19 @@ def _assets(buying: bool) -> (bool, uint256):
 
 
 @internal
+@pure
+def _check_priced(is_priced: bool):
+    if not is_priced:
+        self._refuse("maker/not-priceable")
+
+
+@internal
 @view
 def _total(buying: bool) -> uint256:
     """
     @dev For views: at the undisputed price when there is no active one.
     """
-    if staticcall ILiquidator(LIQUIDATOR).in_callback():
-        self._refuse("maker/not-priceable")
+    self._check_priced(not staticcall ILiquidator(LIQUIDATOR).in_callback())
     return self._assets(buying)[1]
 
 
@@ -450,9 +478,16 @@ def _priced(buying: bool) -> uint256:
     priced: bool = False
     total: uint256 = 0
     priced, total = self._assets(buying)
-    if not priced:
-        self._refuse("maker/not-priceable")
+    self._check_priced(priced)
     return total
+
+
+@internal
+def _claim():
+    """
+    @dev Pays in what the claims of all desks are due.
+    """
+    extcall ISettlement(SETTLEMENT).claim_many(self._desks)
 
 
 @internal
@@ -460,7 +495,7 @@ def _collected() -> uint256:
     """
     @dev What shares are redeemed at, after paying in the claims that can be paid.
     """
-    extcall ISettlement(SETTLEMENT).claim_many(self._desks)
+    self._claim()
     return self._priced(False)
 
 
@@ -485,17 +520,29 @@ def _assets_for(shares: uint256, up: bool, total: uint256) -> uint256:
 
 
 @internal
+@view
+def _bought(assets: uint256) -> uint256:
+    return self._shares_for(assets, False, self._total(True))
+
+
+@internal
+@pure
+def _check_moved(has: bool):
+    if not has:
+        self._refuse("maker/transfer-failed")
+
+
+@internal
 def _buy(assets: uint256, shares: uint256, total: uint256, receiver: address):
     if shares == 0:
         self._refuse("maker/zero-shares")
     if total + assets > self.cap:
         self._refuse("maker/above-cap")
     before: uint256 = self._idle()
-    if (
-        not extcall IERC20(asset).transferFrom(msg.sender, self, assets, default_return_value=True)
-        or self._idle() != before + assets
-    ):
-        self._refuse("maker/transfer-failed")
+    self._check_moved(
+        extcall IERC20(asset).transferFrom(msg.sender, self, assets, default_return_value=True)
+        and self._idle() == before + assets
+    )
     locked: Locked = self._lock_of(receiver)
     locked.current += shares
     self._locked[receiver] = locked
@@ -514,9 +561,7 @@ def _sell(assets: uint256, shares: uint256, receiver: address, owner: address):
         idle: uint256 = self._idle()
         if idle >= assets:
             break
-        held: uint256 = staticcall IERC20(asset).balanceOf(
-            staticcall IClearinghouse(CLEARINGHOUSE).custody(vault_id)
-        )
+        held: uint256 = (appraisal._load(CLEARINGHOUSE, vault_id)).vault.balance
         pulled: bool = raw_call(
             CLEARINGHOUSE,
             abi_encode(
@@ -529,8 +574,7 @@ def _sell(assets: uint256, shares: uint256, receiver: address, owner: address):
         )
     if self._idle() < assets:
         self._refuse("maker/not-liquid")
-    if not extcall IERC20(asset).transfer(receiver, assets, default_return_value=True):
-        self._refuse("maker/transfer-failed")
+    self._check_moved(extcall IERC20(asset).transfer(receiver, assets, default_return_value=True))
     log IERC4626.Withdraw(
         sender=msg.sender, receiver=receiver, owner=owner, assets=assets, shares=shares
     )
@@ -638,7 +682,7 @@ def convertToShares(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares, rounded down.
     """
-    return self._shares_for(assets, False, self._total(True))
+    return self._bought(assets)
 
 
 @external
@@ -683,7 +727,7 @@ def previewDeposit(assets: uint256) -> uint256:
     @param assets Tokens [native].
     @return Shares.
     """
-    return self._shares_for(assets, False, self._total(True))
+    return self._bought(assets)
 
 
 @external
@@ -695,7 +739,7 @@ def maxMint(receiver: address) -> uint256:
     @return Shares.
     """
     room: uint256 = self._room()
-    return 0 if room == 0 else self._shares_for(room, False, self._total(True))
+    return 0 if room == 0 else self._bought(room)
 
 
 @external
@@ -722,9 +766,7 @@ def maxWithdraw(owner: address) -> uint256:
     priced, total = self._assets(False)
     if not priced:
         return 0
-    return min(
-        self._free(owner) * (total + 1) // (erc20.totalSupply + share_math.VIRTUAL_SHARES), self._idle()
-    )
+    return min(self._assets_for(self._free(owner), False, total), self._idle())
 
 
 @external
@@ -751,10 +793,7 @@ def maxRedeem(owner: address) -> uint256:
     priced, total = self._assets(False)
     if not priced:
         return 0
-    return min(
-        self._free(owner),
-        self._idle() * (erc20.totalSupply + share_math.VIRTUAL_SHARES) // (total + 1),
-    )
+    return min(self._free(owner), self._shares_for(self._idle(), False, total))
 
 
 @external

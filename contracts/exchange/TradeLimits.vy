@@ -155,20 +155,41 @@ def _key_loss(
     before: uint256 = self.losses[vault_id]
     lost_before: uint256 = before & HALF if before >> 128 == today else 0
     locked: int256 = self._locked(held, legs, receives, -received, prices.spot, inverse)
+    # what is recorded as missing in the cell: a mark does not know it
+    deficit: int256 = 0
+    if vault.token >> state.DEFICITS_AT != 0:
+        deficit = convert(
+            state._deficit(
+                staticcall IClearinghouse(CLEARINGHOUSE).cell(
+                    state._market(vault.word), block.timestamp + prices.seconds
+                )
+            ),
+            int256,
+        )
     most: uint256 = 0
     points: DynArray[uint256, 3] = price._points(prices)
     for spot: uint256 in points:
         at: IOracleAdapter.Snapshot = price._at(prices, spot)
         value: int256 = staticcall IMarginEngine(vault.engine).value(legs, at)
-        gain: int256 = (value if receives else -value) + received - locked
+        if not receives:
+            value = -value
+        gain: int256 = value + received - locked
         allowed: uint256 = leg._notional(legs, inverse, spot, price._expected(at)) // (10**6 * FILL_SHARE)
         assert gain >= -convert(allowed, int256), "limits/key-fill-loss"
         gain -= charged
+        if deficit == 0 and gain >= 0:
+            continue
+        collateral: int256 = state._collateral(vault.balance, vault.terms, vault.token)
+        worth: int256 = 0
+        if len(held) != 0:
+            worth = staticcall IMarginEngine(vault.engine).value(held, at)
+        # inside of a vault debts pay for claims: what it is worth above nothing is what others must pay it
+        gain -= min(deficit, max(max(worth + value, 0) - max(worth, 0), 0))
         if gain >= 0:
             continue
         # gains do not make room for losses, or a key could wash value out through a friend
         lost: uint256 = convert(-gain, uint256) + lost_before
-        assert convert(lost * DAY_SHARE, int256) <= self._equity(vault, held, at), "limits/key-day-loss"
+        assert convert(lost * DAY_SHARE, int256) <= collateral + worth, "limits/key-day-loss"
         most = max(most, lost)
     return most
 
@@ -356,22 +377,25 @@ def is_negative(vault_id: uint256, snapshot: IOracleAdapter.Snapshot) -> bool:
 
 @internal
 @view
-def _reducible(vault_id: uint256, legs: DynArray[IExchange.OrderLeg, 4], receives: bool) -> uint256:
+def _reducible(
+    vault_id: uint256, legs: DynArray[IExchange.OrderLeg, 4], receives: bool, claims: bool
+) -> uint256:
     loaded: IClearinghouse.Loaded = staticcall IClearinghouse(CLEARINGHOUSE).load(vault_id)
-    return order_rules._reducible(legs, receives, loaded.vault, loaded.legs)
+    return order_rules._reducible(legs, receives, loaded.vault, loaded.legs, claims)
 
 
 @external
 @view
 def reducible(vault_id: uint256, legs: DynArray[IExchange.OrderLeg, 4], receives: bool) -> uint256:
     """
-    @notice Largest size of a package of which every option and future only brings what the vault holds closer to zero.
+    @notice Largest size of a package of which every option and delta leg only brings what the vault holds closer to zero, and
+            which gives it no money at expiry but to repay what it owes: it has no claim on the cell more than before.
     @param vault_id The vault.
     @param legs As an order signs them.
     @param receives True when the vault is the buyer.
     @return Packages [1e-6].
     """
-    return self._reducible(vault_id, legs, receives)
+    return self._reducible(vault_id, legs, receives, True)
 
 
 @internal
@@ -410,7 +434,7 @@ def admitted_size(
     unfilled: uint256 = order.size - facts.filled
     reducible: uint256 = unfilled
     if order.flags & order_form.REDUCE_ONLY != 0:
-        reducible = self._reducible(order.maker_vault, order.legs, order.is_bid)
+        reducible = self._reducible(order.maker_vault, order.legs, order.is_bid, False)
     size: uint256 = facts.size
     if size == max_value(uint256):
         size = min(unfilled, reducible)
@@ -430,13 +454,26 @@ def _feed(market: uint256, snapshot: IOracleAdapter.Snapshot) -> uint256:
 
 @internal
 @pure
-def _is_outside(reading: feeds.Reading, spot_min: uint256, spot_max: uint256) -> bool:
+def _is_outside(feed: uint256, reading: feeds.Reading, spot_min: uint256, spot_max: uint256) -> bool:
     """
-    @dev A round that shows itself and is no price, or one outside the band; an id that does not answer is no round.
+    @dev A round that shows itself and is no price, or one outside the band; an id that does not answer is no round, but of a
+         brought feed a minute that somebody may have left out.
     """
     if reading.id == 0:
-        return False
+        return feeds._kind(feed) == feeds.BROUGHT
     return reading.price == 0 or reading.price < spot_min or reading.price > spot_max
+
+
+@internal
+@view
+def _newest(feed: uint256) -> uint256:
+    """
+    @dev Id of a feed's newest round; of a brought one the newest minute that is not too young to be there.
+    """
+    id: uint256 = feeds._read(feed, feeds.NEWEST).id
+    if id == 0 or feeds._kind(feed) != feeds.BROUGHT:
+        return id
+    return max(id, (id >> 64 << 64) | ((block.timestamp - scales.MINUTE - 1) // scales.MINUTE))
 
 
 @internal
@@ -445,7 +482,7 @@ def _named(bound: ITradeLimits.Bound, feed: uint256) -> uint256:
     """
     @dev Age of the round that the filler names; reverts when it may not be named [seconds].
     """
-    newest: uint256 = feeds._read(feed, feeds.NEWEST).id
+    newest: uint256 = self._newest(feed)
     assert bound.round_id <= newest and bound.round_id >> 64 == newest >> 64, "limits/round-unknown"
     named: feeds.Reading = feeds._read(feed, bound.round_id)
     assert named.price != 0, "limits/round-unknown"
@@ -453,10 +490,10 @@ def _named(bound: ITradeLimits.Bound, feed: uint256) -> uint256:
     age: uint256 = block.timestamp - named.stamp
     later: uint256 = newest - bound.round_id
     assert age <= MAX_AGE and later < MAX_ROUNDS, "limits/round-too-old"
-    assert not self._is_outside(named, bound.spot_min, bound.spot_max), "limits/round-outside"
+    assert not self._is_outside(feed, named, bound.spot_min, bound.spot_max), "limits/round-outside"
     for i: uint256 in range(later, bound=MAX_ROUNDS):
         reading: feeds.Reading = feeds._read(feed, bound.round_id + i + 1)
-        assert not self._is_outside(reading, bound.spot_min, bound.spot_max), "limits/round-outside"
+        assert not self._is_outside(feed, reading, bound.spot_min, bound.spot_max), "limits/round-outside"
     return age
 
 
@@ -528,20 +565,18 @@ def oldest_round(
     @return The round; zeros when there is none.
     """
     feed: uint256 = self._feed(market, snapshot)
-    newest: uint256 = feeds._read(feed, feeds.NEWEST).id
+    newest: uint256 = self._newest(feed)
     found: ITradeLimits.Round = empty(ITradeLimits.Round)
     for i: uint256 in range(MAX_ROUNDS):
         # ids of a phase start at 1
         if newest & feeds.NUMBER_MASK <= i:
             break
         reading: feeds.Reading = feeds._read(feed, newest - i)
+        if self._is_outside(feed, reading, spot_min, spot_max):
+            break
         if reading.id == 0:
             continue
-        if (
-            self._is_outside(reading, spot_min, spot_max)
-            or reading.stamp < since
-            or block.timestamp - reading.stamp > MAX_AGE
-        ):
+        if reading.stamp < since or block.timestamp - reading.stamp > MAX_AGE:
             break
         found = ITradeLimits.Round(id=reading.id, stamp=reading.stamp)
     return found

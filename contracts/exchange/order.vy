@@ -235,9 +235,18 @@ def _with_money(legs: DynArray[uint256, 16], quantity: int256, inverse: bool) ->
     joined: DynArray[uint256, 16] = legs
     key: uint256 = leg._money_key(inverse)
     # CASH sorts last of a cell
-    at: uint256 = leg._find(legs, key, len(legs) - 1)
-    if at != len(legs):
-        joined[at] = leg._pack(key, leg._quantity(legs[at]) + quantity)
+    last: uint256 = len(legs) - 1
+    at: uint256 = leg._find(legs, key, last)
+    sum: int256 = quantity
+    if at <= last:
+        sum += leg._quantity(legs[at])
+    # engines know no leg of no quantity
+    if sum == 0:
+        if at <= last:
+            joined[at] = legs[last]
+            joined.pop()
+    elif at <= last:
+        joined[at] = leg._pack(key, sum)
     else:
-        joined.append(leg._pack(key, quantity))
+        joined.append(leg._pack(key, sum))
     return joined

@@ -147,7 +147,7 @@ def _opening_refusal(
     legs: DynArray[uint256, 16], expiry: uint256, trading: uint256, prices: IOracleAdapter.Snapshot
 ) -> String[32]:
     """
-    @notice What only a fill that raises open interest must meet (protocol section 2).
+    @notice What only a fill that raises open interest must meet (docs/trader.md).
     """
     # the margin gate refuses both sides of such a fill before the Exchange can
     if not price_of._is_active(prices):
@@ -172,11 +172,13 @@ def _reducible(
     is_bid: bool,
     vault: IClearinghouse.Vault,
     held: DynArray[uint256, 16],
+    claims: bool,
 ) -> uint256:
     """
     @notice Largest size of which every option and delta leg only brings the maker's quantity closer to zero [1e-6].
     @param vault The maker vault.
     @param held Its leg words.
+    @param claims Whether money that the maker would get at expiry counts as well: it may then only repay what it owes.
     """
     # legs of another cell cannot be reduced by this one
     if len(held) == 0 or len(legs) == 0:
@@ -188,13 +190,13 @@ def _reducible(
     for one: IExchange.OrderLeg in legs:
         series: uint256 = convert(one.series, uint256)
         kind: uint256 = (series >> 104) & 255
-        if leg._is_money(kind, inverse):
+        ratio: int256 = convert(one.ratio, int256)
+        if leg._is_money(kind, inverse) and not (claims and (ratio > 0) == is_bid):
             continue
         quantity: int256 = 0
         for word: uint256 in held:
             if leg._key(word) == (kind << 62) | (series & leg.STRIKE_MASK):
                 quantity = leg._quantity(word)
-        ratio: int256 = convert(one.ratio, int256)
         # what the maker receives must have the opposite sign of what it holds
         if (quantity > 0) == ((ratio > 0) == is_bid):
             return 0

@@ -65,8 +65,6 @@ struct Request:
     least: uint256          # for all its shares, or they go back to the owner [native]
 
 COOLDOWN_SECONDS: constant(uint256) = 7 * scales.DAY
-# how long after its expiry a claim is waited for
-CLAIM_SECONDS: constant(uint256) = 30 * scales.DAY
 MAX_VAULTS: constant(uint256) = 64
 # pricing every vault must fit into one transaction whatever was absorbed
 MAX_POOL_LEGS: constant(uint256) = 384
@@ -629,7 +627,7 @@ def absorb(vault_id: uint256) -> uint256:
             surface is not live), and only for a gain of at least that share of f*A, which is at least the market's
             minimum for each leg that is new to the pool's vault. Open to anyone, who needs no capital and earns the
             end tip.
-    @dev Protocol section 6.7. A take by this contract like any other: the margin of the receiving vault is added in
+    @dev docs/backstop.md. A take by this contract like any other: the margin of the receiving vault is added in
          `on_take`, then the Clearinghouse gates it.
     @param vault_id The vault.
     @return Share taken [wad].
@@ -654,7 +652,7 @@ def absorb(vault_id: uint256) -> uint256:
     quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, scales.WAD)
     terms: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
     share: uint256 = auction._backstop_from(terms)
-    # live as protocol 8 has it: marks that are still mixed with the flat iv say little
+    # live as docs/oracle.md has it: marks that are still mixed with the flat iv say little
     if prices.status & price.SURFACE_LIVE == 0 or price._is_fading(prices):
         share *= 2
     taken: uint256 = quoted.fraction * convert(quoted.mm, uint256) // scales.WAD
@@ -839,8 +837,7 @@ def collect(vault_id: uint256) -> uint256:
     self._check_own(vault_id)
     before: uint256 = self._balance(self)
     self._claim()
-    # closing gives the rest of a claim up: not while it may be paid, but no frozen debt holds a slot for good
-    if (staticcall ISettlement(SETTLEMENT).claim_of(vault_id)).expiry + CLAIM_SECONDS > block.timestamp:
+    if appraisal._is_claim_open(SETTLEMENT, vault_id):
         extcall IClearinghouse(CLEARINGHOUSE).withdraw(
             vault_id, self._balance(staticcall IClearinghouse(CLEARINGHOUSE).custody(vault_id)), self
         )

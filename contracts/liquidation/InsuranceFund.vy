@@ -4,7 +4,7 @@
 @title Insurance fund: first-loss money, one pot per market
 @license AGPL-3.0-only
 @notice Owns one custody clone per market; whatever lies there is the market's insurance. Pays losses beyond a vault's
-        own tokens within caps per cell and per day (protocol sections 6.6 and 7) and never more.
+        own tokens within caps per cell and per day (docs/waterfall.md) and never more.
         Trusts: Liquidator and Settlement for the reason of a draw, Clearinghouse for the token of a market. Assumes
         nothing of the token: what arrives is measured, a refusal pays nothing.
 """
@@ -33,7 +33,6 @@ LOW: constant(uint256) = 2**128 - 1
 # --- immutables --------------------------------------------------------------------------------------------------
 VAULT_TARGET: immutable(address)
 CLONE_HASH: immutable(bytes32)
-PARAMETERS: immutable(address)
 CLEARINGHOUSE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
@@ -60,13 +59,11 @@ vault_draws: HashMap[uint256, uint256]
 @deploy
 def __init__(
     vault_target: address,
-    parameters: address,
     clearinghouse: address,
     liquidator: address,
     settlement: address,
 ):
     VAULT_TARGET = vault_target
-    PARAMETERS = parameters
     CLEARINGHOUSE = clearinghouse
     LIQUIDATOR = liquidator
     SETTLEMENT = settlement

@@ -133,7 +133,7 @@ def _load(vault_id: uint256) -> Case:
 @view
 def _assess(loaded: Case, prices: IOracleAdapter.Snapshot) -> Case:
     """
-    @dev Section 5.1: liquidatable is E < A and C < -v_min, at an active price.
+    @dev Liquidatable is E < A and C < -v_min, at an active price.
     """
     case: Case = loaded
     if not price._is_active(prices):
@@ -208,7 +208,7 @@ def _elapsed(terms: uint256, prices: IOracleAdapter.Snapshot) -> uint256:
 @view
 def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Deal:
     """
-    @dev Sections 6.3 to 6.6 for a vault that is liquidatable.
+    @dev Price and size (docs/liquidation.md) for a vault that is liquidatable.
     """
     deal: Deal = empty(Deal)
     terms: uint256 = case.vault.terms
@@ -520,7 +520,8 @@ def take_many(
     """
     @notice `take` without callback for several vaults; what fails is skipped. `limits` holds for each.
     @dev Nothing is written before the one Clearinghouse call of an item, so a failed item leaves no trace. A top-up
-         is paid after that call and does not count in the gate of the taker's vault.
+         is paid after that call and does not count in the gate of the taker's vault; where the token refuses it and `limits`
+         counted on it, all is undone.
     @param vault_ids The vaults.
     @param fractions Share wanted of each [wad].
     @param into_ids Vault of the caller that each goes into.
@@ -561,9 +562,11 @@ def take_many(
         if not done and not tolerance._believed(gas_before, tolerance.ITEM):
             self._refuse("liquidator/out-of-gas")
         if done:
-            self._log_taken(
-                case, deal, into_ids[i], abi_decode(answer, uint256), self._top_up(case, deal, into_ids[i])
-            )
+            top_up: uint256 = self._top_up(case, deal, into_ids[i])
+            self._log_taken(case, deal, into_ids[i], abi_decode(answer, uint256), top_up)
+            # the token may have refused the top-up: then this item cannot be undone alone
+            if deal.plan.cash + convert(top_up, int256) < limits.min_received:
+                self._refuse("liquidator/limits")
             taken |= 1 << i
     return taken
 

@@ -2,7 +2,7 @@
 """
 @title Plan of a Dutch take-over
 @license AGPL-3.0-only
-@notice Pure: bonus share over time, size of a take, price, cut and top-up (protocol section 6). One formula through
+@notice Pure: bonus share over time, size of a take, price, cut and top-up (docs/liquidation.md). One formula through
         insolvency. `risk` quantities are wad, `+` is good for the vault; tokens are native and rounded towards the
         vault. The layout of the liquidation word is described in governance/parameters.
 """
@@ -121,7 +121,7 @@ def _plan(
 ) -> Plan:
     """
     @notice What a take of the share `wanted` moves.
-    @dev Sections 6.3 to 6.6; docs/liquidation.md derives f*. Needs 0 <= equity < margin <= target, or equity < 0.
+    @dev docs/liquidation.md derives f*. Needs 0 <= equity < margin <= target, or equity < 0.
     @param wanted Share asked for [wad], above 0.
     @param missing d: what the liquidation deposit lacks [wad].
     @param native Wad in one native unit of the token.
@@ -175,9 +175,10 @@ def _split(
         return legs, True
     moved: DynArray[uint256, 16] = []
     exact: bool = True
+    money: uint256 = leg._money(inverse)
     for word: uint256 in legs:
         quantity: int256 = leg._quantity(word)
-        step: uint256 = lot if leg._has_lot(leg._kind(word), inverse) else 1
+        step: uint256 = lot if leg._kind(word) < money else 1
         share: uint256 = convert(abs(quantity), uint256) * fraction
         count: uint256 = share // (scales.WAD * step)
         if count * scales.WAD * step != share:

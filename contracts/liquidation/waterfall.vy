@@ -3,7 +3,7 @@
 @title Payoff at expiry and caps of the loss waterfall
 @license AGPL-3.0-only
 @notice Pure: what legs pay at expiry, what insurance may pay for a vault, a cell and a day, and what a claim is due
-        (protocol sections 6.6 and 7). All amounts native unless they say wad. Roundings favour the protocol side.
+        (docs/waterfall.md). All amounts native unless they say wad. Roundings favour the protocol side.
 """
 from contracts.math import scales
 from contracts.vaults import leg
@@ -19,19 +19,20 @@ def _payoff(legs: DynArray[uint256, 16], price: uint256) -> int256:
     @param price [wad].
     @return [1e-24 quote], so that nothing is rounded before the caller does.
     """
-    final: int256 = convert(price, int256)
+    # prices and strikes are below 2^96, quantities below 2^63
+    final: int256 = leg._signed(price)
     total: int256 = 0
     for word: uint256 in legs:
         kind: uint256 = leg._kind(word)
-        each: int256 = convert(scales.WAD, int256)   # CASH: 1
-        if kind == leg.FUTURE:
-            each = final
-        elif kind != leg.CASH:
-            each = final - convert(leg._strike(word) * leg.STRIKE_WAD, int256)
+        each: int256 = scales.SIGNED_WAD   # CASH: 1
+        if leg._is_option(kind):
+            each = unsafe_sub(final, unsafe_mul(leg._signed(leg._strike(word)), leg.SIGNED_STRIKE_WAD))
             if kind == leg.PUT:
-                each = -each
+                each = unsafe_sub(0, each)
             each = max(each, 0)
-        total += leg._quantity(word) * each
+        elif kind == leg.FUTURE:
+            each = final
+        total = unsafe_add(total, unsafe_mul(leg._quantity(word), each))
     return total
 
 

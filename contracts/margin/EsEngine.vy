@@ -5,7 +5,7 @@
 @notice Values the legs of one vault and their maintenance margin: 12 spot moves times 2 vol moves, full revaluation,
         the weighted mean of the worst 1 % of outcomes, at least what time alone takes, plus a floor for short options.
         Stateless.
-@dev Model: protocol 5.1 and 5.2. Inside, quantities stay in 1e-6 contracts and prices in wad; sums are divided once.
+@dev Model: docs/margin.md. Inside, quantities stay in 1e-6 contracts and prices in wad; sums are divided once.
      Every scenario is a sum over legs of a function of the leg alone, so the shortfall is subadditive (INV-07).
      Marks are exact (math/black76); scenarios read Phi from a table (math/phi_table), within 1e-8 of spot per leg.
      The scenario pass is unrolled and holds the table in memory: about 480 gas per leg and scenario.
@@ -37,7 +37,7 @@ TAIL_NODE: constant(int256) = 3 * 10**18  # nodes from here outwards take the ta
 # relative vol moves of the branches [wad], before the tenor's scale
 BODY_DOWN: constant(int256) = 15 * 10**16
 BODY_UP: constant(int256) = 20 * 10**16
-TAIL_UP: constant(int256) = 40 * 10**16
+TAIL_UP: constant(int256) = marks_.TAIL_UP
 LEAST_VOL: constant(int256) = 20 * 10**16  # a down-move leaves at least this share
 
 # Scenarios measure d1 and d2 in cells of the table (math/phi_table).
@@ -94,7 +94,10 @@ def assess(
         return result
 
     marks: marks_.Marks = marks_._mark(legs, snapshot)
-    result.value = unsafe_div(marks_._in_token(marks.value, marks.setting.forward, INVERSE), UNITS)
+    result.value = marks.value
+    if INVERSE:
+        result.value = marks_._in_coins(marks.value, marks.setting.forward)
+    result.value = unsafe_div(result.value, UNITS)
     result.delta = marks.delta
     result.gamma = marks.gamma
     result.vega = marks.vega

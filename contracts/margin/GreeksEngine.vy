@@ -5,7 +5,7 @@
 @notice The requirement as a sum of terms that a front end can show one by one: what a move of a few standard deviations costs
         through delta and through gamma, a vol move through vega, the horizon through decay, and the floor for short options;
         never below 0.7 times the expected shortfall model. Stateless. Trusts: the EsEngine it is made with.
-@dev Model: protocol 5.2. The loss of a move is the integral of delta: by Simpson's rule over S, S(1+-s/2) and S(1+-s), and for
+@dev Model: docs/margin.md. The loss of a move is the integral of delta: by Simpson's rule over S, S(1+-s/2) and S(1+-s), and for
      half the move from the same parabola, so that a short strike between two prices is seen. What the delta at S alone would
      lose is the delta term, the rest of the move the gamma term. Vega is taken at half the vol move.
      The EsEngine is asked for its number without decay: decay and floor are in the sum in full, so 0.7 of them never count.
@@ -210,58 +210,70 @@ def _terms(
     slope = slope << 38
     here = unsafe_add(here, slope)
     # the worst of the four moves and what of it the delta at S explains, 24 times [wad * 1e-6 * 2^-38]; of coins [wad]
+    inverse: bool = INVERSE
     worst: int256 = 0
     straight: int256 = 0
     amount: int256 = unsafe_mul(up, setting.base) >> 64  # by which the forward moves [wad]
     for i: uint256 in range(2):
         if i == 1:
             amount = unsafe_sub(0, unsafe_mul(down, setting.base) >> 64)
-        middle: int256 = unsafe_add(there[2 * i], slope)
-        end: int256 = unsafe_add(there[2 * i + 1], slope)
-        full: int256 = unsafe_mul(-4, unsafe_add(unsafe_add(here, unsafe_mul(4, middle)), end))
-        half: int256 = unsafe_sub(end, unsafe_add(unsafe_mul(5, here), unsafe_mul(8, middle)))
-        loss: int256 = self._moved_loss(unsafe_mul(amount, full), es.value, setting.forward, amount)
+        at: uint256 = unsafe_mul(2, i)
+        middle: int256 = unsafe_add(there[at], slope)
+        end: int256 = unsafe_add(there[unsafe_add(at, 1)], slope)
+        loss: int256 = unsafe_mul(
+            amount, unsafe_mul(-4, unsafe_add(unsafe_add(here, unsafe_mul(4, middle)), end))
+        )
+        if inverse:
+            loss = self._loss_in_coins(loss, es.value, setting.forward, amount)
         if loss > worst:
             worst = loss
-            straight = self._moved_loss(unsafe_mul(amount, unsafe_mul(-24, here)), es.value, setting.forward, amount)
-        amount_half: int256 = amount >> 1
-        loss = self._moved_loss(unsafe_mul(amount, half), es.value, setting.forward, amount_half)
+            straight = unsafe_mul(amount, unsafe_mul(-24, here))
+            if inverse:
+                straight = self._loss_in_coins(straight, es.value, setting.forward, amount)
+        loss = unsafe_mul(
+            amount, unsafe_sub(end, unsafe_add(unsafe_mul(5, here), unsafe_mul(8, middle)))
+        )
+        if inverse:
+            loss = self._loss_in_coins(loss, es.value, setting.forward, amount >> 1)
         if loss > worst:
             worst = loss
-            straight = self._moved_loss(unsafe_mul(amount, unsafe_mul(-12, here)), es.value, setting.forward, amount_half)
+            straight = unsafe_mul(amount, unsafe_mul(-12, here))
+            if inverse:
+                straight = self._loss_in_coins(straight, es.value, setting.forward, amount >> 1)
 
     # every term is rounded up
     move: int256 = worst
-    if not INVERSE:
+    if not inverse:
         move = unsafe_div(unsafe_add(worst, TERM - 1), TERM)
         straight = unsafe_div(straight, TERM)
     vega = unsafe_mul(unsafe_mul(setting.base, abs(vega)) >> 64, setting.root) >> 64
-    vega = marks_._in_token(vega, setting.forward, INVERSE)
+    if inverse:
+        vega = marks_._in_coins(vega, setting.forward)
     decay: int256 = 0
     if holds:
         fixed_ = unsafe_add(fixed_, unsafe_mul(slope >> 38, setting.forward))
-        later_value: int256 = marks_._in_token(unsafe_add(worth >> 38, fixed_), setting.forward, INVERSE)
-        decay = max(unsafe_sub(unsafe_mul(es.value, UNITS), later_value), 0)
+        worth = unsafe_add(worth >> 38, fixed_)
+        if inverse:
+            worth = marks_._in_coins(worth, setting.forward)
+        decay = max(unsafe_sub(unsafe_mul(es.value, UNITS), worth), 0)
     return IGreeksEngine.Terms(
         delta=straight,
         gamma=unsafe_sub(move, straight),
         vega=unsafe_div(unsafe_add(vega, UNITS - 1), UNITS),
         decay=unsafe_div(unsafe_add(decay, UNITS - 1), UNITS),
-        floor=unsafe_div(unsafe_add(marks_._floor(risk, WAD if INVERSE else setting.spot, short), UNITS - 1), UNITS),
+        floor=unsafe_div(unsafe_add(marks_._floor(risk, WAD if inverse else setting.spot, short), UNITS - 1), UNITS),
         es=unsafe_div(unsafe_add(unsafe_mul(es.margin, 7), 9), 10),
     )
 
 
 @internal
-@view
-def _moved_loss(loss: int256, worth: int256, forward: int256, amount: int256) -> int256:
+@pure
+def _loss_in_coins(loss: int256, worth: int256, forward: int256, amount: int256) -> int256:
     """
-    @notice A loss of quote over a move, in coins when the market is inverse: what is left is worth less of them the higher
-            the price [wad, else as it comes].
+    @notice A loss of quote over a move as an inverse market counts it: what is left is worth less coins the higher the price
+            [wad].
     @param loss 24 times the loss [wad * 1e-6 * 2^-38]. @param worth v in coins [wad]. @param amount By how much F moves [wad].
     """
-    if not INVERSE:
-        return loss
     left: int256 = unsafe_sub(unsafe_div(unsafe_mul(worth, forward), WAD), unsafe_div(loss, TERM))
     return unsafe_sub(worth, marks_._in_coins(left, unsafe_add(forward, amount)))
 

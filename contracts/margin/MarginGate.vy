@@ -3,12 +3,13 @@
 """
 @title Margin gate: may this action leave the vault like this?
 @license AGPL-3.0-only
-@notice The table of protocol section 5.5 as one stateless contract, so that trading, withdrawing, splitting and
+@notice The margin table (docs/margin.md) as one stateless contract, so that trading, withdrawing, splitting and
         taking over answer to the same rule and the Clearinghouse stays a ledger. Gets everything by value, calls the
         vault's margin engine, stores nothing. Where no legs move it asks for the price itself: one hop less.
         Trusts: the vault and prices its caller passes.
 """
 from interfaces import IClearinghouse
+from interfaces import ICloseGate
 from interfaces import IMarginEngine
 from interfaces import IMarginGate
 from interfaces import IOracleAdapter
@@ -18,6 +19,8 @@ from contracts.math import payoff
 from contracts.math import scales
 from contracts.vaults import leg
 from contracts.margin import basis
+from contracts.margin import ceiling
+from contracts.margin import gate_rules as rules
 from contracts.margin import standing
 from contracts.margin import marks
 from contracts.margin import gate_actions
@@ -27,12 +30,11 @@ from contracts.oracle import svi_slice
 from contracts.vaults import vault_state as state
 
 implements: IMarginGate
+initializes: ceiling
 
 interface IStaticEngine:
     def dynamic() -> address: view
 
-# share of the notional closed by which a closing fill may lower equity while no price is active
-CLOSE_TOLERANCE: constant(uint256) = 5 * 10**15
 # no scenario moves the forward by more standard deviations (EsEngine)
 WORST_MOVE: constant(int256) = 20
 
@@ -46,48 +48,19 @@ struct Verdict:
 
 # observed for actions that move no legs and need a price
 ORACLE: immutable(address)
+# asked about a side that closes when it does not meet its initial margin, and about flagged vaults
+CLOSE_GATE: immutable(address)
 
 
 @deploy
-def __init__(oracle: address):
+def __init__(oracle: address, close_gate: address, z: int256[12], p: uint256[12]):
+    """
+    @param oracle OracleAdapter. @param close_gate CloseGate.
+    @param z Scenario nodes of the EsEngine [wad]. @param p Their probabilities [wad].
+    """
     ORACLE = oracle
-
-
-@internal
-@view
-def _assess(
-    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
-) -> IMarginEngine.Assessment:
-    if len(legs) == 0:
-        return empty(IMarginEngine.Assessment)
-    return staticcall IMarginEngine(vault.engine).assess(
-        legs, prices, state._engine_risk(vault), collateral
-    )
-
-
-@internal
-@pure
-def _collateral(vault: IClearinghouse.Vault) -> int256:
-    return state._collateral(vault.balance, vault.terms, vault.token)
-
-
-@internal
-@pure
-def _covered(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], missing: int256) -> bool:
-    v_min: int256 = payoff._least(legs, state._is_inverse(vault.token))
-    return v_min != payoff.UNBOUNDED and self._collateral(vault) - missing >= -v_min
-
-
-@internal
-@view
-def _full(
-    vault: IClearinghouse.Vault, legs: DynArray[uint256, 16], prices: IOracleAdapter.Snapshot, collateral: int256
-) -> standing.Standing:
-    return standing._resolve(
-        self._assess(vault, legs, prices, standing.NO_COLLATERAL),
-        collateral,
-        vault,
-        prices)
+    CLOSE_GATE = close_gate
+    ceiling.__init__(z, p)
 
 
 @internal
@@ -142,7 +115,26 @@ def _meets_initial(
         return True
     dynamic: IClearinghouse.Vault = vault
     dynamic.engine = staticcall IStaticEngine(vault.engine).dynamic()
+    dynamic.word = state._under(vault.word, state.ES)
     return self._meets(dynamic, legs, prices, row_one, empty(IMarginEngine.Assessment))
+
+
+@internal
+@pure
+def _reaches(
+    vault: IClearinghouse.Vault,
+    assessed: IMarginEngine.Assessment,
+    collateral: int256,
+    prices: IOracleAdapter.Snapshot,
+    row_one: bool,
+) -> bool:
+    """
+    @dev Equity >= IM, for actions of row 1 with the proximity add-on.
+    """
+    result: standing.Standing = standing._resolve(assessed, collateral, vault, prices)
+    if row_one:
+        result = standing._near_liquidation(result, assessed, vault.risk)
+    return result.equity >= result.im
 
 
 @internal
@@ -158,9 +150,12 @@ def _meets(
     @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, with the
          proximity add-on, and while a surface fades also at the surface as it was live (ADR 16).
     """
-    collateral: int256 = self._collateral(vault)
+    collateral: int256 = rules._collateral(vault)
     if len(legs) == 0:
         return collateral >= 0
+    is_known: bool = known.basis == basis.KNOWN
+    # who is far above the margin passes by a bound of it
+    is_far: bool = state._model(vault.word) == state.ES
     current: IOracleAdapter.Snapshot = prices
     assessed: IMarginEngine.Assessment = known
     for vol: uint256 in range(3):
@@ -174,19 +169,16 @@ def _meets(
             if not price._is_fading(prices):
                 break
             current.surface_weight = svi_slice._without_fade(prices.surface_weight)
-        if vol != 0 or known.basis != basis.KNOWN:
-            assessed = self._assess(vault, legs, current, collateral)
-        if assessed.basis == basis.COVERED:
-            return True
-        result: standing.Standing = standing._resolve(
-            assessed,
-            collateral,
-            vault,
-            prices,
-        )
-        if row_one:
-            result = standing._near_liquidation(result, assessed, vault.risk)
-        if result.equity < result.im:
+        if vol != 0 or not is_known:
+            if is_far:
+                assessed = ceiling._assess(legs, current, vault.risk, state._is_inverse(vault.token), collateral)
+                is_far = assessed.basis == basis.KNOWN and self._reaches(vault, assessed, collateral, prices, row_one)
+                if is_far:
+                    continue
+            assessed = rules._assess(vault, legs, current, collateral)
+            if assessed.basis == basis.COVERED:
+                return True
+        if not self._reaches(vault, assessed, collateral, prices, row_one):
             return False
     return True
 
@@ -201,26 +193,28 @@ def _bounded(
          of what was assessed. No lot of an option is worth more than the highest forward of any scenario and the strike
          together, now or in a scenario; shortfall and floor are subadditive (INV-07). The cap of 5.2 is left out.
     """
-    lot: uint256 = state._lot(vault.token)
+    # prices are below 2^96 and moves below e^20, lots below 2^32: nothing overflows
+    lot: int256 = leg._signed(state._lot(vault.token))
     risk: uint256 = vault.risk
     move: int256 = marks._move(risk, prices.sigma, prices.seconds)
-    highest: uint256 = (
-        prices.forward * leg._unsigned(fixed._exp(WORST_MOVE * move)) >> 64
-    ) + prices.spot // 10**6
-    units: uint256 = 0  # [1e-6 contracts]
-    worth: uint256 = 0  # [wad * 1e-6]
+    spot: int256 = leg._signed(prices.spot)
+    highest: int256 = unsafe_mul(leg._signed(prices.forward), fixed._exp(unsafe_mul(WORST_MOVE, move))) >> 64
+    highest = unsafe_add(highest, unsafe_div(spot, 10**6))
+    units: int256 = 0  # [1e-6 contracts]
+    worth: int256 = 0  # [wad * 1e-6]
     for item: uint256 in legs:
         if leg._is_money(leg._kind(item), False):
-            worth += scales.WAD
+            worth = unsafe_add(worth, scales.SIGNED_WAD)
         else:
-            units += lot
-            worth += lot * (highest + leg._strike(item) * leg.STRIKE_WAD)
-    gap: uint256 = parameters._short_floor(risk) * prices.spot // scales.WAD * units
+            units = unsafe_add(units, lot)
+            strike: int256 = unsafe_mul(leg._signed(leg._strike(item)), leg.SIGNED_STRIKE_WAD)
+            worth = unsafe_add(worth, unsafe_mul(lot, unsafe_add(highest, strike)))
+    gap: int256 = marks._floor(risk, spot, units)
     bound: IMarginEngine.Assessment = share
-    bound.value -= convert(worth // 10**6 + 1, int256)
-    bound.margin += convert((worth + gap) // 10**6 + 2, int256)
+    bound.value = unsafe_sub(share.value, unsafe_add(unsafe_div(worth, 10**6), 1))
+    bound.margin = unsafe_add(share.margin, unsafe_add(unsafe_div(unsafe_add(worth, gap), 10**6), 2))
     bound.v_min = payoff.UNBOUNDED
-    bound.delta = -(abs(share.delta) + convert(units * leg.QUANTITY_WAD, int256))
+    bound.delta = unsafe_sub(unsafe_sub(0, abs(share.delta)), unsafe_mul(units, 10**12))
     bound.basis = basis.KNOWN
     return bound
 
@@ -249,105 +243,6 @@ def _closer_to_zero(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]
 
 @internal
 @pure
-def _charged(change: IMarginGate.Change, vault: IClearinghouse.Vault) -> int256:
-    """
-    @dev The fee [wad].
-    """
-    return convert(change.fee * state._native_wad(vault.token), int256)
-
-
-@internal
-@pure
-def _collateral_before(change: IMarginGate.Change, vault: IClearinghouse.Vault) -> int256:
-    """
-    @dev C before a fill, by the deposit of now [wad].
-    """
-    native: int256 = convert(state._native_wad(vault.token), int256)
-    return self._collateral(vault) - change.received * native + self._charged(change, vault)
-
-
-@internal
-@view
-def _reduces_risk(
-    change: IMarginGate.Change,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-) -> bool:
-    """
-    @dev IM not higher and neither equity - MM nor equity/MM lower; who owes more than he holds must be flagged, or he could
-         close until nothing is left for insurance to see.
-    """
-    old: standing.Standing = self._full(vault, old_legs, prices, self._collateral_before(change, vault))
-    new: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
-    if new.im > old.im:
-        return False
-    if new.equity < 0:
-        return self._is_flagged(vault) and new.equity + self._charged(change, vault) >= old.equity
-    return (
-        new.equity - new.mm >= old.equity - old.mm
-        and new.equity * old.mm >= old.equity * new.mm
-    )
-
-
-@internal
-@view
-def _gives_little_away(
-    change: IMarginGate.Change,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-) -> bool:
-    """
-    @dev MM not higher, and equity falls by no more than the least of 0.5 % of the notional closed, the MM freed and what
-         equity is left, plus fee: what insurance would have to pay for is nobody's to give away (ADR 26).
-    """
-    old: standing.Standing = self._full(vault, old_legs, prices, self._collateral_before(change, vault))
-    new: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
-    if new.mm > old.mm or (new.equity < 0 and not self._is_flagged(vault)):
-        return False
-    inverse: bool = state._is_inverse(vault.token)
-    forward: uint256 = price._expected(prices)
-    closed: uint256 = leg._notional(old_legs, inverse, prices.spot, forward) - leg._notional(
-        legs, inverse, prices.spot, forward
-    )
-    tolerated: int256 = convert(closed // 10**6 * CLOSE_TOLERANCE // scales.WAD, int256)
-    lost: int256 = old.equity - new.equity - self._charged(change, vault)
-    return lost <= min(min(tolerated, old.mm - new.mm), max(new.equity, 0))
-
-
-@internal
-@pure
-def _share_left(old_legs: DynArray[uint256, 16], legs: DynArray[uint256, 16]) -> int256[2]:
-    """
-    @dev 1 - f, f the largest share by which one of the legs shrinks, as numerator and denominator.
-    """
-    least: int256[2] = [1, 1]
-    hint: uint256 = 0
-    for item: uint256 in old_legs:
-        old: int256 = leg._quantity(item)
-        new: int256 = 0
-        at: uint256 = leg._find(legs, leg._key(item), hint)
-        if at != len(legs):
-            new = leg._quantity(legs[at])
-            hint = at + 1
-        if (new > 0) != (old > 0):
-            new = 0
-        if abs(new) * least[1] < abs(old) * least[0]:
-            least = [abs(new), abs(old)]
-    return least
-
-
-@internal
-@pure
-def _is_flagged(vault: IClearinghouse.Vault) -> bool:
-    return vault.word & state.FLAGGED != 0
-
-
-@internal
-@pure
 def _judged(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot) -> (IClearinghouse.Vault, uint256):
     """
     @dev The vault as new risk is judged, and the stamp it then keeps: STATIC by the ratios of this moment.
@@ -358,7 +253,7 @@ def _judged(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapter.S
     return self._stamped(vault, stamp), stamp
 
 
-# --- the rows of protocol section 5.5 ------------------------------------------------------------------------------
+# --- the rows of the margin table -----------------------------------------------------------------------------------
 
 
 @internal
@@ -379,6 +274,9 @@ def _may_add_risk(
     stamp: uint256 = 0
     if is_new:
         judged, stamp = self._judged(gate_actions.OWN, vault, prices)
+        if len(legs) <= 4 and rules._covered(vault, legs, 0):
+            # so few legs are asked for nothing more, by any model
+            return Verdict(passes=True, stamp=stamp)
     points: DynArray[uint256, 3] = price._points(prices)
     for spot: uint256 in points:
         if not self._meets_initial(
@@ -395,74 +293,7 @@ def _may_withdraw(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> V
     @dev Row 2, first form: no debt, and the vault pays its worst settlement out of its own collateral, whatever any price
          says; also while flagged, and after expiry.
     """
-    return Verdict(passes=vault.word & state.DEBT == 0 and self._covered(vault, legs, 0), stamp=0)
-
-
-@internal
-@pure
-def _may_close_fully_collateralised(
-    change: IMarginGate.Change,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-) -> Verdict:
-    """
-    @dev Row 2 for a side that closes, at any price or none: its first form, or what stays pays at least 1-f of what was
-         there at every settlement price.
-    """
-    verdict: Verdict = self._may_withdraw(vault, legs)
-    if not verdict.passes and vault.word & state.DEBT == 0:
-        verdict.passes = payoff._keeps_share(
-            old_legs,
-            legs,
-            [self._collateral_before(change, vault), self._collateral(vault)],
-            self._share_left(old_legs, legs),
-            state._is_inverse(vault.token),
-        )
-    return verdict
-
-
-@internal
-@view
-def _may_reduce(
-    change: IMarginGate.Change,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-) -> Verdict:
-    """
-    @dev Row 3, for a side that closes: an active price, and at each point of it what lowers the requirement.
-    """
-    if not price._is_usable(prices):
-        return empty(Verdict)
-    points: DynArray[uint256, 3] = price._points(prices)
-    for spot: uint256 in points:
-        if not self._reduces_risk(change, vault, old_legs, legs, price._at(prices, spot)):
-            return empty(Verdict)
-    return Verdict(passes=True, stamp=0)
-
-
-@internal
-@view
-def _may_close_without_price(
-    change: IMarginGate.Change,
-    vault: IClearinghouse.Vault,
-    old_legs: DynArray[uint256, 16],
-    legs: DynArray[uint256, 16],
-    prices: IOracleAdapter.Snapshot,
-) -> Verdict:
-    """
-    @dev Row 4, for a side that closes: no active price, and little given away at the undisputed one.
-    """
-    if price._is_usable(prices) or prices.undisputed == 0 or prices.seconds == 0:
-        return empty(Verdict)
-    return Verdict(
-        passes=self._gives_little_away(
-            change, vault, old_legs, legs, price._at(prices, prices.undisputed)
-        ),
-        stamp=0,
-    )
+    return Verdict(passes=vault.word & state.DEBT == 0 and rules._covered(vault, legs, 0), stamp=0)
 
 
 @internal
@@ -474,7 +305,7 @@ def _may_take(
     prices: IOracleAdapter.Snapshot,
 ) -> Verdict:
     """
-    @dev A take moves risk and creates none (section 6.5): unflagged, no debt, an active price, equity >= IM at ramped values.
+    @dev A take moves risk and creates none: unflagged, no debt, an active price, equity >= IM at ramped values.
     """
     if vault.word & BARRED != 0 or not price._is_active(prices):
         return empty(Verdict)
@@ -511,13 +342,11 @@ def _may_trade(
     if not is_static and len(legs) != 0:
         verdict = self._may_add_risk(vault, legs, prices, True)
     if not verdict.passes:
-        verdict = self._may_close_fully_collateralised(change, vault, old_legs, legs)
+        verdict = self._may_withdraw(vault, legs)
     if not verdict.passes:
-        verdict = self._may_reduce(change, vault, old_legs, legs, prices)
+        verdict.passes = staticcall ICloseGate(CLOSE_GATE).closes(change, vault, old_legs, legs, prices)
     if not verdict.passes and is_static:
         verdict = self._may_add_risk(vault, legs, prices, True)
-    if not verdict.passes:
-        verdict = self._may_close_without_price(change, vault, old_legs, legs, prices)
     return verdict
 
 
@@ -529,8 +358,9 @@ def _check_deposit(change: IMarginGate.Change, vault: IClearinghouse.Vault, clos
     """
     least: int256 = 0
     if closes:
-        least = self._collateral_before(change, vault)
-    assert self._collateral(vault) >= min(least, 0), "margin/deposit-not-full"
+        least = rules._collateral_before(change, vault)
+    if rules._collateral(vault) < min(least, 0):
+        payoff._refuse("margin/deposit-not-full")
 
 
 @internal
@@ -539,8 +369,10 @@ def _check_state(vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot):
     """
     @dev Names why a vault may take no new risk whatever its margin.
     """
-    assert not self._is_flagged(vault), "margin/flagged"
-    assert price._is_usable(prices), "margin/price-not-active"
+    if rules._is_flagged(vault):
+        payoff._refuse("margin/flagged")
+    if not price._is_usable(prices):
+        payoff._refuse("margin/price-not-active")
 
 
 @external
@@ -577,14 +409,18 @@ def check(
         return verdict.stamp
 
     if change.action == gate_actions.TAKE:
-        assert not self._is_flagged(vault), "margin/flagged"
-        assert price._is_active(snapshot), "margin/price-not-active"
-        raise "margin/taker-below-initial"
+        if rules._is_flagged(vault):
+            payoff._refuse("margin/flagged")
+        if not price._is_active(snapshot):
+            payoff._refuse("margin/price-not-active")
+        payoff._refuse("margin/taker-below-initial")
     if not closes:
         self._check_state(vault, snapshot)
-        raise "margin/below-initial"
-    assert price._is_usable(snapshot), "margin/stale-close-price"
-    raise "margin/adds-risk"
+        payoff._refuse("margin/below-initial")
+    if not price._is_usable(snapshot):
+        payoff._refuse("margin/stale-close-price")
+    payoff._refuse("margin/adds-risk")
+    return 0
 
 
 @external
@@ -602,9 +438,11 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
         if free.passes:
             return free.stamp
     expiry: uint256 = state._expiry(vault.terms)
-    assert block.timestamp < expiry, "margin/expired"
-    assert self._collateral(vault) >= 0, "margin/deposit-not-full"
-    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
+    if block.timestamp >= expiry:
+        payoff._refuse("margin/expired")
+    if rules._collateral(vault) < 0:
+        payoff._refuse("margin/deposit-not-full")
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).look(
         state._market(vault.word), expiry
     )
     verdict: Verdict = self._may_add_risk(
@@ -612,40 +450,16 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
     )
     if not verdict.passes:
         self._check_state(vault, prices)
-        raise "margin/below-initial"
+        payoff._refuse("margin/below-initial")
     return verdict.stamp
 
 
 @external
 def review(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> IMarginGate.Review:
     """
-    @notice Looks at a flagged vault again: is it back at its target, healthy, or still liquidatable?
+    @notice Looks at a flagged vault again: is it back at its target, healthy, or still liquidatable? CloseGate tells.
     @param vault The vault (`Clearinghouse.load`).
     @param legs Its leg words.
     @return The outcome (margin/gate_actions) and, where the flag stays, equity and the terms from now on.
     """
-    # what the deposit lacks once the tip for ending the flag is paid out of it
-    missing: int256 = state._missing_to_end(vault.terms, vault.token)
-    # a fully collateralised vault needs no price
-    review: IMarginGate.Review = empty(IMarginGate.Review)
-    review.outcome = gate_actions.AT_TARGET
-    if self._covered(vault, legs, missing):
-        return review
-    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
-        state._market(vault.word), state._expiry(vault.terms)
-    )
-    if not price._is_usable(prices):
-        review.outcome = gate_actions.CANNOT_TELL
-        return review
-    result: standing.Standing = self._full(vault, legs, prices, self._collateral(vault))
-    if result.equity >= result.target + missing:
-        return review
-    review.outcome = gate_actions.LIQUIDATABLE
-    review.equity = result.equity
-    review.clock = prices.clock
-    # the largest A since the flag caps what insurance pays
-    review.terms = state._with_larger_margin(vault.terms, convert(result.mm, uint256))
-    if result.equity >= result.mm:
-        review.outcome = gate_actions.HEALTHY
-        review.terms = state._with_flag_times(review.terms, prices.clock, block.timestamp)
-    return review
+    return extcall ICloseGate(CLOSE_GATE).review(vault, legs)

@@ -6,7 +6,7 @@
         of spot less what it is out of the money, for every future a share of spot, and long options back nothing but
         themselves. The shares are those in force when the vault last took new risk: the caller brings them in the risk word.
         Stateless.
-@dev Model: protocol 5.2. IM is the sum, MM is the short part over 1.3 and the long options. The max-loss cap (margin/standing)
+@dev Model: docs/margin.md. IM is the sum, MM is the short part over 1.3 and the long options. The max-loss cap (margin/standing)
      gives paid-up, covered and spread vaults their relief. bulkhead/risk/static.py mirrors every number bit for bit.
 """
 
@@ -63,30 +63,47 @@ def assess(
     @return The assessment.
     """
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
-    result.v_min = payoff._least(legs, INVERSE)
+    inverse: bool = INVERSE
+    result.v_min = payoff._least(legs, inverse)
     if len(legs) <= 4 and result.v_min != payoff.UNBOUNDED and collateral >= -result.v_min:
         result.basis = basis.COVERED
         return result
 
     marks: marks_.Marks = marks_._mark(legs, snapshot)
     forward: int256 = marks.setting.forward
-    result.value = unsafe_div(marks_._in_token(marks.value, forward, INVERSE), UNITS)
+    longs: int256 = marks.longs
+    result.value = marks.value
+    if inverse:
+        longs = marks_._in_coins(longs, forward)
+        result.value = marks_._in_coins(result.value, forward)
+    result.value = unsafe_div(result.value, UNITS)
     result.delta = marks.delta
     result.gamma = marks.gamma
     result.vega = marks.vega
     result.theta = marks.theta
 
-    longs: int256 = marks_._in_token(marks.longs, forward, INVERSE)
     spot: int256 = marks.setting.spot
+    at_the_money: int256 = self._share(risk, 0, spot)
     shorts: int256 = 0  # requirement of short options and delta legs [wad * 1e-6]
     for leg: uint256 in legs:
         quantity: int256 = legs_._quantity(leg)
         kind: uint256 = legs_._kind(leg)
-        if legs_._is_delta(kind, INVERSE):
-            shorts = unsafe_add(shorts, unsafe_mul(abs(quantity), self._delta_leg(risk, spot, forward)))
-        elif legs_._is_option(kind) and quantity < 0:
+        if not legs_._is_option(kind):
+            if legs_._is_delta(kind, inverse):
+                shorts = unsafe_add(shorts, unsafe_mul(abs(quantity), self._delta_leg(risk, spot, forward)))
+        elif quantity < 0:
+            # a share of the underlying less what it is out of the money, or a least share
             strike: int256 = unsafe_mul(legs_._signed(legs_._strike(leg)), legs_.SIGNED_STRIKE_WAD)
-            shorts = unsafe_sub(shorts, unsafe_mul(quantity, self._short_option(risk, kind == legs_.PUT, strike, spot)))
+            if inverse:
+                shorts = unsafe_sub(shorts, unsafe_mul(quantity, self._short_in_coins(risk, kind == legs_.PUT, strike, spot)))
+                continue
+            out: int256 = unsafe_sub(strike, spot)
+            least: int256 = spot
+            if kind == legs_.PUT:
+                out = unsafe_sub(0, out)
+                least = min(spot, strike)
+            each: int256 = max(unsafe_sub(at_the_money, max(out, 0)), self._share(risk, 1, least))
+            shorts = unsafe_sub(shorts, unsafe_mul(quantity, each))
     # rounded up: shorts/1.3 and shorts
     result.margin = unsafe_div(
         unsafe_add(unsafe_div(unsafe_add(unsafe_mul(shorts, 10), 12), 13), unsafe_add(longs, UNITS - 1)), UNITS
@@ -143,22 +160,18 @@ def _delta_leg(risk: uint256, spot: int256, forward: int256) -> int256:
 
 
 @internal
-@view
-def _short_option(risk: uint256, is_put: bool, strike: int256, spot: int256) -> int256:
+@pure
+def _short_in_coins(risk: uint256, is_put: bool, strike: int256, spot: int256) -> int256:
     """
-    @notice What one short option needs: a share of the underlying less what it is out of the money, or a least share [wad].
+    @notice What one short option needs in an inverse market: there a put moves by K/S of the price [wad].
     """
     out: int256 = unsafe_sub(spot, strike) if is_put else unsafe_sub(strike, spot)
-    money: int256 = spot  # what the share at the money is of
-    least: int256 = min(spot, strike) if is_put else spot
-    if INVERSE:
-        # in coins a put moves by K/S of the price
-        money = WAD
-        if is_put:
-            money = max(WAD, unsafe_div(unsafe_add(unsafe_mul(strike, WAD), unsafe_sub(spot, 1)), spot))
-        least = money
-        out = marks_._in_coins(out, spot)
-    return max(unsafe_sub(self._share(risk, 0, money), max(out, 0)), self._share(risk, 1, least))
+    money: int256 = WAD
+    if is_put:
+        money = max(WAD, unsafe_div(unsafe_add(unsafe_mul(strike, WAD), unsafe_sub(spot, 1)), spot))
+    return max(
+        unsafe_sub(self._share(risk, 0, money), max(marks_._in_coins(out, spot), 0)), self._share(risk, 1, money)
+    )
 
 
 @internal

@@ -16,6 +16,9 @@ from contracts.margin import standing
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 
+# how long after its expiry a claim is waited for
+CLAIM_SECONDS: constant(uint256) = 30 * scales.DAY
+
 struct Roles:
     clearinghouse: address
     oracle: address
@@ -108,6 +111,15 @@ def _total(
                     break
         total += convert(max(worth, 0), uint256) // state._native_wad(vault.token)
     return priced, total
+
+
+@internal
+@view
+def _is_claim_open(settlement: address, vault_id: uint256) -> bool:
+    """
+    @notice Whether a vault's claim may still be paid: closing would give the rest of it up, and no frozen debt holds a place for good.
+    """
+    return (staticcall ISettlement(settlement).claim_of(vault_id)).expiry + CLAIM_SECONDS > block.timestamp
 
 
 @internal

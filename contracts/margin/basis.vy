@@ -5,8 +5,6 @@
 @notice The values of `basis` in an `IMarginEngine.Assessment`.
 """
 
-from interfaces import IMarginEngine
-
 ASSESSED: constant(uint256) = 0  # by the model; where an assessment is passed on, that nothing is known yet
 COVERED: constant(uint256) = 1   # not needed: collateral pays the worst settlement, only v_min is set
 KNOWN: constant(uint256) = 2     # of an assessment just made, as the exact share of it: good as it is

@@ -3,7 +3,7 @@
 @title What the margin gate is asked about
 @license AGPL-3.0-only
 @notice Codes between the Clearinghouse, which knows what happens to a vault, and the MarginGate, which knows what that
-        needs (protocol 5.5).
+        needs (docs/margin.md).
 """
 
 # modes of `check`: a fill, an action of the vault's owner, a liquidator's take

@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice One pass over the legs of a vault gives its value and Greeks and, for the models that revalue, each option as a call on
         the open part of the forward. Also the horizon, the vol move's tenor scale and the floor that the models share.
-@dev Model: protocol 5.1. Quantities stay in 1e-6 contracts and prices in wad; sums are divided once. Puts are calls plus
+@dev Model: docs/margin.md. Quantities stay in 1e-6 contracts and prices in wad; sums are divided once. Puts are calls plus
      K - F, which is linear and kept apart. bulkhead/risk/marks.py mirrors every number bit for bit.
 """
 
@@ -30,6 +30,7 @@ MAX_TENOR: constant(uint256) = 2**30
 MIN_VOL: constant(uint256) = 10**15         # 0.1 %
 MAX_VOL: constant(uint256) = 10**19         # 1000 %
 MAX_SHARE: constant(uint256) = 99 * 10**16  # of the settlement window; beyond it options are worth intrinsic
+TAIL_UP: constant(int256) = 40 * 10**16     # relative vol move of a tail node's up branch, before the tenor's scale
 
 # the tenor's scale of vol moves, sqrt(30 days / max(tenor, 2 days)): sqrt(15) [Q64] and sqrt(30/365) [Q128]
 # generated: begin constants by python -m scripts.generate_coefficients
@@ -84,7 +85,8 @@ def _setting(snapshot: IOracleAdapter.Snapshot) -> Setting:
         payoff._refuse("es/expired")
     if share >= scales.WAD:
         payoff._refuse("es/window-share")
-    known, forward = prices._settling(spot, forward, share, snapshot.window_average)
+    if share != 0:
+        known, forward = prices._settling(spot, forward, share, snapshot.window_average)
     # bounds that keep every product below within 256 bits
     if (spot | forward | snapshot.window_average) >= MAX_PRICE or seconds >= MAX_TENOR:
         payoff._refuse("es/snapshot-range")

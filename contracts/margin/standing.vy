@@ -3,8 +3,8 @@
 @title From an engine's assessment to equity, margins and target
 @license AGPL-3.0-only
 @notice The one place that turns (value, margin, v_min, ...) of an engine into equity, MM, IM and the target of a
-        liquidation. Trading, withdrawing, liquidating and the Lens all go through it (protocol sections 5.1, 5.2,
-        5.4 and 6). All numbers in wad of the market's token; `+` is good for the vault.
+        liquidation. Trading, withdrawing, liquidating and the Lens all go through it (docs/margin.md,
+        docs/liquidation.md). All numbers in wad of the market's token; `+` is good for the vault.
 """
 from interfaces import IClearinghouse
 from interfaces import IMarginEngine

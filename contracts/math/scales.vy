@@ -23,6 +23,7 @@ SIGNED_MICRO: constant(int256) = 10**6
 SIGNED_NANO: constant(int256) = 10**9
 
 # seconds
+MINUTE: constant(uint256) = 60
 HOUR: constant(uint256) = 3600
 DAY: constant(uint256) = 86400
 YEAR: constant(uint256) = 365 * 86400

@@ -5,7 +5,7 @@
 @license AGPL-3.0-only
 @notice P = floor(sum over the seconds of the settlement window of the price in force, divided by their number); the live average
         is the same sum up to now. Both are one walk over the feed's own rounds, so that hints, observers and callers decide
-        who does how much work, and never the price (protocol 7.1; docs/oracle.md).
+        who does how much work, and never the price (docs/oracle.md).
 @dev Owns: how far each cell's sums are kept, and the final prices. Trusts OracleAdapter for feeds, windows and the last
      undisputed price. Assumes of a feed only what it shows: a round counts when `getRoundData` answers it inside the feed's
      bounds. The walk starts at the highest id, in the newest phase that has one, stamped at or before the window's start; from
@@ -232,7 +232,7 @@ def _decide(
     hints: DynArray[uint256, 64],
 ) -> (uint256, uint256, bool):
     """
-    @notice Whose average counts. The primary's, but for what protocol 7.1 lists.
+    @notice Whose average counts. The primary's, but for what docs/oracle.md lists.
     @return (price or 0, source, whether calls or time can still bring a price).
     """
     if not primary.is_complete and primary.can_answer and (
@@ -278,7 +278,9 @@ def _judge(
     limit: uint256 = min(
         primary.stamp + feeds._age_limit(terms.primary), window.expiry + LAST_RESORT_SECONDS
     )
-    after: feeds.Reading = self._first_after(window)
+    after: feeds.Reading = self._first_after(window, limit)
+    if after.reason == feeds.FUTURE:
+        return False, False
     if after.price == 0 or after.stamp > limit:
         return block.timestamp > limit, True
     price: uint256 = self._price_at(window, terms.fallback_feed, after.stamp - 1, hints)
@@ -289,17 +291,23 @@ def _judge(
 
 @internal
 @view
-def _first_after(window: IExpiryPrices.Window) -> feeds.Reading:
+def _first_after(window: IExpiryPrices.Window, limit: uint256) -> feeds.Reading:
     """
-    @notice The primary's first round after the expiry, no price when there is none. Its sum is complete.
+    @notice The primary's first round after the expiry, no price when there is none by then; FUTURE while an earlier one may
+            still be brought, or who leaves some out would choose it. Its sum is complete.
+    @param limit The latest stamp that counts [unix seconds].
     """
     newest: feeds.Reading = feeds._read(window.feed, feeds.NEWEST)
     if feeds._kind(window.feed) == feeds.BROUGHT:
-        # samples are complete or waited for: the first minute's after the expiry
         for i: uint256 in range(60):
             minute: uint256 = unsafe_add(window.expiry // 60, i + 1)
+            if minute * 60 > limit:
+                break
             reading: feeds.Reading = feeds._read(window.feed, (1 << 64) | minute)
             if reading.price != 0:
+                return reading
+            if block.timestamp < minute * 60 + BRING_SECONDS:
+                reading.reason = feeds.FUTURE
                 return reading
         return empty(feeds.Reading)
     progress: IExpiryPrices.Progress = self._load(window)
@@ -327,6 +335,9 @@ def _price_at(
         total: IPullFeed.Samples = empty(IPullFeed.Samples)
         answers: bool = False
         answers, total = self._ask_sum(feed, start, start + 1)
+        if not total.is_full and block.timestamp < start + BRING_SECONDS:
+            # waited for as those of the window are, or who leaves it out would choose the one before
+            return 0
         return total.price * feeds._scale(feed)
     later: IExpiryPrices.Window = window
     later.feed = feed

@@ -4,7 +4,7 @@
 @title Oracle adapter: spot, realised vol, market clock
 @license AGPL-3.0-only
 @notice Reads AggregatorV3 feeds and says what their price may be used for. One `snapshot` returns every price fact
-        of a cell; docs/oracle.md has the table of states and what each allows (protocol sections 8, 5.3, 5.4, 6.9).
+        of a cell; docs/oracle.md has the table of states and what each allows.
 @dev Owns: feeds, EWMAs, the ramps, the clocks, the last and the undisputed price, the vol surface in force. Trusts
      RiskParameters for listing and parameters, VolSurface for surfaces that it has checked, ExpiryPrices for the sums of
      settlement windows, nobody else. Assumes of a feed only what it proves: one that reverts, lies about stamps, returns
@@ -96,7 +96,7 @@ WAD_SIGNED: constant(int256) = scales.SIGNED_WAD
 YEAR: constant(int256) = scales.SIGNED_YEAR
 DAY: constant(uint256) = scales.DAY
 # 08:00 UTC
-HOUR_OF_EXPIRY: constant(uint256) = 28800
+HOUR_OF_EXPIRY: constant(uint256) = surfaces_.HOUR_OF_EXPIRY
 
 VOL_UNIT: constant(uint256) = words_.VOL_UNIT
 TIME_MASK: constant(uint256) = market_clock.TIME_MASK
@@ -163,8 +163,10 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     @param word Packed oracle parameters (governance/parameters).
     """
     self._only_parameters()
-    assert self.markets[market].primary == 0, "oracle/already-listed"
-    assert oracle_word._is_sound(word), "oracle/parameters"
+    if self.markets[market].primary != 0:
+        self._refuse("oracle/already-listed")
+    if not oracle_word._is_sound(word):
+        self._refuse("oracle/parameters")
     listing: IFeedCheck.Listing = staticcall IFeedCheck(FEED_CHECK).listing(feeds, word)
     self.markets[market] = words_.Market(
         primary=listing.primary,
@@ -200,12 +202,14 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
     primary: uint256 = self._primary(market)
     state: uint256 = self.markets[market].state
     if feed.source == empty(address):
-        assert state & words_.HAS_FALLBACK != 0, "oracle/no-fallback"
+        if state & words_.HAS_FALLBACK == 0:
+            self._refuse("oracle/no-fallback")
         self.fallbacks[market] = 0
         # what was recorded of two feeds ends with the second
         self.markets[market].state = state & ~(words_.HAS_FALLBACK | (TIME_MASK << words_.APART_AT))
     else:
-        assert state & words_.HAS_FALLBACK == 0, "oracle/fallback-exists"
+        if state & words_.HAS_FALLBACK != 0:
+            self._refuse("oracle/fallback-exists")
         self.fallbacks[market] = staticcall IFeedCheck(FEED_CHECK).fallback_word(
             feed, primary, words_._seen_at(self.markets[market].seen), self.markets[market].params
         )
@@ -222,7 +226,8 @@ def configure(market: uint256, word: uint256):
     """
     self._only_parameters()
     self._primary(market)
-    assert oracle_word._is_sound(word), "oracle/parameters"
+    if not oracle_word._is_sound(word):
+        self._refuse("oracle/parameters")
     self.markets[market].params = word
     log IOracleAdapter.MarketConfigured(market=market, word=word)
 
@@ -238,7 +243,8 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
     @param index Its expiries.
     @param slices Slices in the order of the index.
     """
-    assert msg.sender == VOL_SURFACE, "oracle/only-surface"
+    if msg.sender != VOL_SURFACE:
+        self._refuse("oracle/only-surface")
     self._primary(market)
     state: uint256 = self.markets[market].state
     if state & words_.HAS_SURFACE == 0:
@@ -261,9 +267,17 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
 
 
 @internal
+@pure
+def _refuse(reason: String[32]):
+    # one revert for all reasons: half the bytes of a literal assert
+    raise reason
+
+
+@internal
 @view
 def _only_parameters():
-    assert msg.sender == PARAMETERS, "oracle/only-parameters"
+    if msg.sender != PARAMETERS:
+        self._refuse("oracle/only-parameters")
 
 
 @internal
@@ -273,7 +287,8 @@ def _primary(market: uint256) -> uint256:
     @notice Feed word of the primary of a market that is listed.
     """
     primary: uint256 = self.markets[market].primary
-    assert primary != 0, "oracle/unlisted-market"
+    if primary == 0:
+        self._refuse("oracle/unlisted-market")
     return primary
 
 
@@ -283,7 +298,8 @@ def stop_surface(market: uint256):
     @notice Makes the vol surface in force stale as of now: it fades as any stale one. Only VolSurface, for the guardian.
     @param market The market's index.
     """
-    assert msg.sender == VOL_SURFACE, "oracle/only-surface"
+    if msg.sender != VOL_SURFACE:
+        self._refuse("oracle/only-surface")
     self._primary(market)
     self.surfaces[market][0] = surfaces_._stale_at(self.surfaces[market][0], block.timestamp)
 
@@ -321,24 +337,19 @@ def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The snapshot as after recording.
     """
-    words: words_.Market = self._load(market)
-    second: uint256 = self._second(market, words.state)
-    self._record_rounds(words.primary, second)
-    moment: Moment = self._moment(market, words, second)
-    if expiry != 0:
-        self._stamp(market, expiry, words.params)
-    window: Window = self._window_of(market, expiry, words.params)
-    live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
-    if window.is_open and moment.prices.is_fresh:
-        live = extcall IExpiryPrices(EXPIRY_PRICES).carry(
-            self._ask(market, expiry, window, second if moment.prices.uses_second else words.primary)
-        )
-    facts: IOracleAdapter.Snapshot = self._facts(market, expiry, words.params, moment, window, live)
-    self._record(market, words, moment)
-    if window.is_open and facts.status & layout.ACTIVE != 0:
-        clock: market_clock.Clock = self._cell_clock(window, moment, True)
-        self.cells[market][expiry] = (window.word & ~words_.CLOCK_BITS) | market_clock._pack(clock)
-    return facts
+    return self._observed(market, expiry, True)
+
+
+@external
+def look(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
+    """
+    @notice The snapshot of `observe` for actions that liquidate nothing: of the market it records what cannot be read later, a
+            round not seen before, feeds apart, an outage and their ends, and else leaves clocks and ramps to others (ADR 54).
+    @param market The market's index.
+    @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
+    @return The snapshot as `observe` would give it.
+    """
+    return self._observed(market, expiry, False)
 
 
 @external
@@ -373,7 +384,7 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
         self.markets[market].variances = folded.variances
         words.variances = folded.variances
         words.anchors = folded.anchors
-    self._record(market, words, self._moment(market, words, second))
+    self._record(market, words, self._moment(market, words, second), True)
     if has_folded:
         variances: realised_vol.Variances = realised_vol._unpack(words.variances)
         log IOracleAdapter.VolUpdated(
@@ -531,7 +542,8 @@ def surface(market: uint256) -> IOracleAdapter.PublishedSurface:
 @view
 def _load(market: uint256) -> words_.Market:
     words: words_.Market = self.markets[market]
-    assert words.primary != 0, "oracle/unlisted-market"
+    if words.primary == 0:
+        self._refuse("oracle/unlisted-market")
     return words
 
 
@@ -1087,23 +1099,42 @@ def _record_rounds(primary: uint256, second: uint256):
                 gas=feeds_.FEED_GAS,
                 revert_on_failure=False,
             )
-            assert success or gas_before >= feeds_.FEED_GAS_NEEDED, "oracle/gas"
+            if not success and gas_before < feeds_.FEED_GAS_NEEDED:
+                self._refuse("oracle/gas")
 
 
 @internal
-def _record(market: uint256, words: words_.Market, moment: Moment):
+def _observed(market: uint256, expiry: uint256, everything: bool) -> IOracleAdapter.Snapshot:
+    words: words_.Market = self._load(market)
+    second: uint256 = self._second(market, words.state)
+    self._record_rounds(words.primary, second)
+    moment: Moment = self._moment(market, words, second)
+    if expiry != 0:
+        self._stamp(market, expiry, words.params)
+    window: Window = self._window_of(market, expiry, words.params)
+    live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
+    if window.is_open and moment.prices.is_fresh:
+        live = extcall IExpiryPrices(EXPIRY_PRICES).carry(
+            self._ask(market, expiry, window, second if moment.prices.uses_second else words.primary)
+        )
+    facts: IOracleAdapter.Snapshot = self._facts(market, expiry, words.params, moment, window, live)
+    self._record(market, words, moment, everything)
+    if everything and window.is_open and facts.status & layout.ACTIVE != 0:
+        clock: market_clock.Clock = self._cell_clock(window, moment, True)
+        self.cells[market][expiry] = (window.word & ~words_.CLOCK_BITS) | market_clock._pack(clock)
+    return facts
+
+
+@internal
+def _record(market: uint256, words: words_.Market, moment: Moment, everything: bool):
     """
     @notice Writes what a call leaves behind.
     @param words As stored, but for instants that this call has folded.
+    @param everything Else nothing, unless something is new that cannot be read later.
     """
-    last_day: uint256 = self._day((words.state >> words_.RECORDED_AT) & TIME_MASK)
-    today: uint256 = self._day(block.timestamp)
     price: uint256 = 0
     stamp: uint256 = 0
     price, stamp = self._undisputed(market, words.seen)
-    if today != last_day:
-        # the first call after an 08:00: what was undisputed before it is kept under it
-        self.undisputed_at[market][today] = price
     state: uint256 = (
         market_clock._pack(moment.clock)
         | (block.timestamp << words_.RECORDED_AT)
@@ -1114,6 +1145,24 @@ def _record(market: uint256, words: words_.Market, moment: Moment):
     )
     if moment.is_out:
         state |= words_.OUTAGE
+    seen: uint256 = words.seen
+    primary: feeds_.Reading = moment.prices.primary
+    if primary.price != 0:
+        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.seen >> words_.LISTED_AT << words_.LISTED_AT)
+    seen = seen & ~words_.IS_UNDISPUTED
+    is_apart: bool = False  # the undisputed price has a word of its own, and that is another now
+    if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == words_._seen_at(seen):
+        seen |= words_.IS_UNDISPUTED
+    else:
+        is_apart = (
+            moment.undisputed != price or moment.undisputed_at != stamp or words.seen & words_.IS_UNDISPUTED != 0
+        )
+    if not everything and seen == words.seen and not is_apart and (state ^ words.state) & words_.NEWS_BITS == 0:
+        return
+    today: uint256 = self._day(block.timestamp)
+    if today != self._day((words.state >> words_.RECORDED_AT) & TIME_MASK):
+        # the first call after an 08:00: what was undisputed before it is kept under it
+        self.undisputed_at[market][today] = price
     if state != words.state:
         self.markets[market].state = state
         if (state ^ words.state) & words_.EVENT_BITS != 0:
@@ -1123,14 +1172,7 @@ def _record(market: uint256, words: words_.Market, moment: Moment):
                 clock=moment.clock.value,
                 restarted_at=moment.clock.restarted_at,
             )
-    seen: uint256 = words.seen
-    primary: feeds_.Reading = moment.prices.primary
-    if primary.price != 0:
-        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.seen >> words_.LISTED_AT << words_.LISTED_AT)
-    seen = seen & ~words_.IS_UNDISPUTED
-    if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == words_._seen_at(seen):
-        seen |= words_.IS_UNDISPUTED
-    elif moment.undisputed != price or moment.undisputed_at != stamp or words.seen & words_.IS_UNDISPUTED != 0:
+    if is_apart:
         self.undisputed[market] = moment.undisputed | (moment.undisputed_at << words_.STAMP_AT)
     if seen != words.seen:
         self.markets[market].seen = seen

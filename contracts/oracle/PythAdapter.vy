@@ -9,6 +9,7 @@
      Pyth's confidence interval, of which it says that the price is within it in two of three cases.
 """
 
+from contracts.math import scales
 from contracts.oracle import pull_rounds
 from interfaces import IPullFeed
 
@@ -156,7 +157,7 @@ def _bring(at: uint256, update_data: Bytes[MAX_UPDATE], budget: uint256) -> uint
             message,
             ids,
             convert(at, uint64),
-            convert(at + pull_rounds.MINUTE - 1, uint64),
+            convert(at + scales.MINUTE - 1, uint64),
             method_id=method_id("parsePriceFeedUpdatesUnique(bytes[],bytes32[],uint64,uint64)"),
         ),
         max_outsize=ANSWER,
@@ -173,7 +174,7 @@ def _bring(at: uint256, update_data: Bytes[MAX_UPDATE], budget: uint256) -> uint
     assert (
         feeds[0].id == PRICE_ID
         and found.publish_time >= at
-        and found.publish_time < at + pull_rounds.MINUTE
+        and found.publish_time < at + scales.MINUTE
     ), "pyth/no-such-sample"
     price: uint256 = 0
     width: uint256 = 0

@@ -15,6 +15,7 @@
 """
 
 from contracts.math import fixed
+from contracts.math import scales
 from contracts.math import svi
 from contracts.vaults import signature
 from contracts.oracle import surface
@@ -52,9 +53,8 @@ struct Before:
     slices: uint256[16]
 
 
-WAD: constant(uint256) = 10**18
-ONE: constant(int256) = 2**64
-YEAR: constant(int256) = 365 * 86400
+WAD: constant(uint256) = scales.WAD
+YEAR: constant(int256) = scales.SIGNED_YEAR
 MONTH: constant(uint256) = 30 * 86400
 NANO: constant(int256) = 10**9
 
@@ -75,7 +75,7 @@ MIN_HEARTBEAT: constant(uint256) = 300
 MAX_HEARTBEAT: constant(uint256) = 86400
 MIN_CAP_BPS: constant(uint256) = 100
 MAX_CAP_BPS: constant(uint256) = 5000
-BPS: constant(uint256) = 10**14
+BPS: constant(uint256) = scales.BPS
 
 # bounds of one slice
 MAX_RHO: constant(int256) = 999 * 10**6

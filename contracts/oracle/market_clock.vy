@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice Counts the time in which somebody could see an active price: each call that finds one adds the time since the last one that
         did, as far as the price seen then was still fresh, if that is at most 900 s; a longer gap restarts all auctions.
-        A call that finds no active price changes nothing: what it happened to see is no state (protocol 6.9).
+        A call that finds no active price changes nothing: what it happened to see is no state (docs/oracle.md).
 @dev Packed: value 32 | restarted_at 32 | seen_at 34 | fresh_for 10.
 """
 

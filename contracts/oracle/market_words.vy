@@ -47,6 +47,8 @@ FLAGS: constant(uint256) = 7 << 245
 CLOCK_BITS: constant(uint256) = 2**108 - 1
 # a change of these bits is worth an event: restart, apart_since, grace_until, outage
 EVENT_BITS: constant(uint256) = ((2**32 - 1) << 32) | ((2**68 - 1) << APART_AT) | OUTAGE
+# what no later call can read: feeds apart, grace, a break in the clock, an outage
+NEWS_BITS: constant(uint256) = ((2**102 - 1) << APART_AT) | OUTAGE
 
 STAMP_AT: constant(uint256) = 96
 IS_UNDISPUTED: constant(uint256) = 1 << 130

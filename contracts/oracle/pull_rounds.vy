@@ -17,7 +17,6 @@ from interfaces import IPullFeed
 
 DECIMALS: constant(uint8) = 8
 PHASE: constant(uint256) = 1 << 64
-MINUTE: constant(uint256) = 60
 # a price brought later than this after its making is no spot [s]
 MAX_DELAY: constant(uint256) = 60
 # a sample may be brought until then after its minute [s]
@@ -81,16 +80,16 @@ def _is_wanted(at: uint256, signers: uint256) -> bool:
     """
     @notice Whether a sample of that minute, signed by so many, would still be kept.
     """
-    return block.timestamp <= at + MAX_LATE and self._sample(at // MINUTE) & SIGNERS < signers
+    return block.timestamp <= at + MAX_LATE and self._sample(at // scales.MINUTE) & SIGNERS < signers
 
 
 @internal
 @view
 def _check_sample(at: uint256, signers: uint256):
-    assert at % MINUTE == 0, "pull/not-a-minute"
+    assert at % scales.MINUTE == 0, "pull/not-a-minute"
     assert at <= block.timestamp, "pull/too-early"
     assert block.timestamp <= at + MAX_LATE, "pull/too-late"
-    assert self._sample(at // MINUTE) & SIGNERS < signers, "pull/sample-known"
+    assert self._sample(at // scales.MINUTE) & SIGNERS < signers, "pull/sample-known"
 
 
 @internal
@@ -106,7 +105,7 @@ def _keep_sample(
     @param max_width_bps Widest half-width, relative to the price [bps].
     """
     assert self._is_sure(price, half_width, max_width_bps), "pull/unsure"
-    minute: uint256 = at // MINUTE
+    minute: uint256 = at // scales.MINUTE
     place: uint256 = (minute % 4) * 64
     word: uint256 = self.words[minute // 4]
     self.words[minute // 4] = (word & ~(SAMPLE_MASK << place)) | (((price << 4) | signers) << place)
@@ -163,13 +162,13 @@ def _samples(start: uint256, upto: uint256, all_signers: uint256) -> IPullFeed.S
     found: IPullFeed.Samples = empty(IPullFeed.Samples)
     found.is_full = True
     held_at: uint256 = 0
-    found.price, held_at = self._in_force(start // MINUTE)
+    found.price, held_at = self._in_force(start // scales.MINUTE)
     found.is_begun = found.price != 0
-    found.last = held_at * MINUTE
-    minute: uint256 = start // MINUTE
+    found.last = held_at * scales.MINUTE
+    minute: uint256 = start // scales.MINUTE
     word: uint256 = self.words[minute // 4]
     for i: uint256 in range(MAX_MINUTES):
-        since: uint256 = minute * MINUTE
+        since: uint256 = minute * scales.MINUTE
         if since >= upto:
             break
         if i != 0 and minute % 4 == 0:
@@ -178,14 +177,14 @@ def _samples(start: uint256, upto: uint256, all_signers: uint256) -> IPullFeed.S
         if lane != 0:
             found.price = lane >> 4
             found.last = since
-        elif since + MINUTE < block.timestamp:
+        elif since + scales.MINUTE < block.timestamp:
             found.missing += 1
         if lane & SIGNERS < all_signers:
             found.is_full = False
         minute += 1
         if found.is_begun:
             # a price has 60 bits, a window 13
-            found.sum += unsafe_mul(found.price, min(minute * MINUTE, upto) - max(since, start))
+            found.sum += unsafe_mul(found.price, min(minute * scales.MINUTE, upto) - max(since, start))
     return found
 
 
@@ -201,7 +200,7 @@ def prices_at(first_at: uint256, step: uint256, count: uint256) -> DynArray[uint
     """
     found: DynArray[uint256, 256] = []
     for i: uint256 in range(count, bound=256):
-        found.append(self._in_force((first_at + i * step) // MINUTE)[0])
+        found.append(self._in_force((first_at + i * step) // scales.MINUTE)[0])
     return found
 
 
@@ -233,7 +232,7 @@ def getRoundData(round_id: uint80) -> (uint80, int256, uint256, uint256, uint80)
     minute: uint256 = convert(round_id, uint256) & SAMPLE_MASK
     price: uint256 = self._sample(minute) >> 4
     assert price != 0, "pull/no-round"
-    return round_id, convert(price, int256), minute * MINUTE, minute * MINUTE, round_id
+    return round_id, convert(price, int256), minute * scales.MINUTE, minute * scales.MINUTE, round_id
 
 
 @external

@@ -50,7 +50,7 @@ def _is_fading(snapshot: IOracleAdapter.Snapshot) -> bool:
 @pure
 def _is_usable(snapshot: IOracleAdapter.Snapshot) -> bool:
     """
-    @notice Whether rows 1 and 3 of protocol 5.5 may be asked, a flag end and a deficit be recorded at this price: active, and
+    @notice Whether rows 1 and 3 of the margin table may be asked, a flag end and a deficit be recorded at this price: active, and
             so narrow that a book can hide little between three points of it.
     """
     return (
@@ -92,7 +92,7 @@ def _expected(snapshot: IOracleAdapter.Snapshot) -> uint256:
 @pure
 def _points(snapshot: IOracleAdapter.Snapshot) -> DynArray[uint256, 3]:
     """
-    @notice Spot prices at which an uncertain price is assessed, spot itself first (protocol 5.4).
+    @notice Spot prices at which an uncertain price is assessed, spot itself first (docs/margin.md).
     """
     spot: uint256 = snapshot.spot
     width: uint256 = snapshot.half_width

@@ -12,9 +12,11 @@
      at the two ends of both.
 """
 
-WAD: constant(uint256) = 10**18
-BPS: constant(uint256) = 10**14
-DAY: constant(uint256) = 86400
+from contracts.math import scales
+
+WAD: constant(uint256) = scales.WAD
+BPS: constant(uint256) = scales.BPS
+DAY: constant(uint256) = scales.DAY
 # 08:00 UTC
 HOUR_OF_EXPIRY: constant(uint256) = 28800
 

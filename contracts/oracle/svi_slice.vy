@@ -16,7 +16,6 @@ from contracts.math import scales
 
 WAD: constant(int256) = scales.SIGNED_WAD
 YEAR: constant(int256) = scales.SIGNED_YEAR
-ONE: constant(int256) = scales.SIGNED_Q64
 
 B_AT: constant(uint256) = 56
 RHO_AT: constant(uint256) = 112

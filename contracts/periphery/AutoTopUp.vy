@@ -7,7 +7,7 @@
         within a limit a day and in all, against a tip. It stands on an allowance of the token to this contract, and holds
         for the owner and the epoch under which it was given. This contract has no role anywhere and keeps no tokens.
         Keeps INV-14: whatever keepers, keys and prices do, a wallet gives at most what its mandates say, only to those
-        vaults, and tips of at most a tenth. Protocol section 12.
+        vaults, and tips of at most a tenth. docs/top-ups.md.
         Trusts: the Clearinghouse and the OracleAdapter. Assumes: an ordinary token; one that lies hurts its own market.
 """
 from ethereum.ercs import IERC20
@@ -336,7 +336,7 @@ def due(vault_id: uint256) -> IAutoTopUp.TopUp:
 def top_ups(ids: DynArray[uint256, MAX_IDS]) -> DynArray[IAutoTopUp.TopUp, MAX_IDS]:
     """
     @notice `due` of many vaults. What cannot be told (a feed or a token that reverts) comes with a reason.
-    @dev Reverts only where the caller brought too little gas to tell (protocol 6.10).
+    @dev Reverts only where the caller brought too little gas to tell (docs/liquidation.md).
     @param ids Vault ids, at most 64.
     @return One answer per id, in the same order.
     """

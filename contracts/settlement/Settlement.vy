@@ -5,7 +5,7 @@
 @license AGPL-3.0-only
 @notice After expiry every vault of a cell is netted to one number: losers pay into the cell's own custody, winners get a
         claim. When the last vault is settled the cell draws insurance, later again what only the day's cap held back,
-        and every claim is paid at the same recovery ratio (protocol section 7). Order of settling and claiming does
+        and every claim is paid at the same recovery ratio (docs/waterfall.md). Order of settling and claiming does
         not matter.
         Owns the cells' books: claims, what was received, shortfalls, debts. Trusts Clearinghouse, OracleAdapter and
         InsuranceFund. Assumes nothing of the token: receipts are measured, refusals become debts or are retried.
@@ -166,11 +166,15 @@ def _quantities(legs: DynArray[uint256, 16], inverse: bool) -> (uint256, uint256
     """
     gross: uint256 = 0
     open_interest: uint256 = 0
+    money: uint256 = leg._money_key(inverse)
     for item: uint256 in legs:
+        # below 2^63 each
         quantity: int256 = abs(leg._quantity(item))
-        gross += convert(quantity, uint256)
-        if not leg._is_money(leg._kind(item), inverse):
-            open_interest += convert(state._counted(leg._kind(item), quantity, inverse), uint256)
+        gross = unsafe_add(gross, leg._unsigned(quantity))
+        if leg._key(item) != money:
+            if inverse:
+                quantity = state._counted(leg._kind(item), quantity)
+            open_interest = unsafe_add(open_interest, leg._unsigned(quantity))
     return gross, open_interest
 
 

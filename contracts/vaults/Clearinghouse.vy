@@ -437,6 +437,22 @@ def _end_flag(
 
 
 @internal
+def _keep_larger_margin(
+    vault_id: uint256, taken: IClearinghouse.Vault, margin: uint256
+) -> IClearinghouse.Vault:
+    """
+    @dev A take knows a larger margin than the flag did: the clock's caps go by the larger one.
+    @return The vault as it is now.
+    """
+    vault: IClearinghouse.Vault = taken
+    largest: uint256 = state._with_larger_margin(vault.terms, margin)
+    if largest != vault.terms:
+        vault.terms = largest
+        vault.word = self._store(vault_id, vault.word, largest)
+    return vault
+
+
+@internal
 def _cure(vault_id: uint256, actor: address) -> uint256:
     """
     @dev Ends the flag of a vault that is back at its target, or sets the clock back when it is merely healthy.
@@ -643,26 +659,17 @@ def _novate(
     # apply
     tip: uint256 = 0
     for i: uint256 in range(2):
-        is_empty: bool = len(moved.legs[i]) == 0
-        # legs that their owner moves elsewhere end no flag: a cure, a trade or a take does
-        ends_flag: bool = (
-            is_empty and action != gate_actions.OWN and vaults[i].word & state.FLAGGED != 0
-        )
         is_taken: bool = action == gate_actions.TAKE and i == 0
-        if is_taken and (is_empty or take.ends_flag):
-            ends_flag = True
-            tip = min(
-                state._tip_native(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
-            )
-        if ends_flag:
+        if novation._ends_flag(action, is_taken, take.ends_flag, vaults[i].word, len(moved.legs[i])):
+            if is_taken:
+                tip = min(
+                    state._tip_native(vaults[0].terms, state.TIP_END, token), self._held(vaults[0])
+                )
             # a taker ends it, or the owner who trades the last leg away
             ender: uint256 = 1 if action == gate_actions.TAKE else i
             vaults[i] = self._end_flag(ids[i], vaults[i], state._owner(vaults[ender].word))
         elif is_taken:
-            largest: uint256 = state._with_larger_margin(vaults[0].terms, take.margin)
-            if largest != vaults[0].terms:
-                vaults[0].terms = largest
-                vaults[0].word = self._store(ids[0], vaults[0].word, largest)
+            vaults[0] = self._keep_larger_margin(ids[0], vaults[0], take.margin)
         vaults[i] = self._store_side(ids[i], vaults[i], before[i], moved.legs[i], order.expiry)
     self._store_cell(market, order.expiry, moved.gross, moved.open_interest)
     # the tip for the end of a flag travels with the cash
@@ -720,7 +727,7 @@ def novate(
     order: IClearinghouse.Novation, snapshot: IOracleAdapter.Snapshot
 ) -> IClearinghouse.Outcome:
     """
-    @notice A trade: moves signed legs and cash, charges fees, then margins both sides (5.5). Only Exchange.
+    @notice A trade: moves signed legs and cash, charges fees, then margins both sides (docs/margin.md). Only Exchange.
     @dev Keeps INV-01, INV-02, INV-05.
     @param order What moves; the Exchange charges no fee to a side of negative equity.
     @param snapshot Prices of the cell, read by the caller in this transaction.
@@ -804,7 +811,7 @@ def deposit(vault_id: uint256, owner: address, amount: uint256):
 def withdraw(vault_id: uint256, amount: uint256, receiver: address):
     """
     @notice Pays out collateral: freely while C stays >= -v_min, else only with equity >= IM at an active price.
-    @dev Rows 1 and 2 of protocol section 5.5.
+    @dev Rows 1 and 2 of the margin table.
     @param vault_id A vault of the caller, or one it may withdraw from.
     @param amount Tokens [native].
     @param receiver Who gets them.
@@ -847,7 +854,7 @@ def set_model(vault_id: uint256, model: uint256):
             vault: IClearinghouse.Vault = self._load_held(vault_id)
             self._check_own(vault_id, vault, gate_actions.STAY + i)
         if i == 0:
-            self.words[vault_id] = (word & ~state.MODEL_MASK) | (model << state.MODEL_AT)
+            self.words[vault_id] = state._under(word, model)
     self._log_vault(vault_id)
 
 
@@ -856,7 +863,7 @@ def set_model(vault_id: uint256, model: uint256):
 def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16], cash: int256):
     """
     @notice Split, merge or regroup: moves legs and cash between two vaults of one owner, who calls or lets the caller manage.
-    @dev Row 1 of protocol section 5.5 on both sides. A leg-free pair of vaults moves cash by withdraw and deposit.
+    @dev Row 1 of the margin table on both sides. A leg-free pair of vaults moves cash by withdraw and deposit.
     @param from_id Vault whose quantities change by the opposite of `legs`; its cell is the cell of the legs.
     @param to_id Vault whose quantities change by `legs`.
     @param legs Leg words.
@@ -871,7 +878,7 @@ def transfer_legs(from_id: uint256, to_id: uint256, legs: DynArray[uint256, 16],
     expiry: uint256 = state._expiry(state._plain_terms(word))
     if expiry == 0:
         novation._refuse("clearinghouse/no-legs")
-    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(state._market(word), expiry)
+    prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).look(state._market(word), expiry)
     outcome: IClearinghouse.Outcome = self._novate(
         gate_actions.OWN,
         IClearinghouse.Novation(

@@ -82,11 +82,20 @@ def _is_money(kind: uint256, inverse: bool) -> bool:
 
 @internal
 @pure
+def _money(inverse: bool) -> uint256:
+    """
+    @notice Kind of the money leg, for loops: what is below it has lots (`_has_lot`), what is not it moves with the price.
+    """
+    return unsafe_sub(CASH, convert(inverse, uint256))
+
+
+@internal
+@pure
 def _money_key(inverse: bool) -> uint256:
     """
     @notice `kind 2 | strike 62` of the money leg.
     """
-    return unsafe_sub(CASH, convert(inverse, uint256)) << 62
+    return self._money(inverse) << 62
 
 
 @internal
@@ -160,23 +169,6 @@ def _market_of(series: uint128) -> uint256:
 @pure
 def _expiry_of(series: uint128) -> uint256:
     return (convert(series, uint256) >> 64) & (2**40 - 1)
-
-
-@internal
-@pure
-def _from_series(series: uint128, quantity: int256, market: uint256, expiry: uint256) -> uint256:
-    """
-    @notice Leg word of a series that must lie in the cell (market, expiry).
-    """
-    word: uint256 = convert(series, uint256)
-    kind: uint256 = (word >> 104) & 255
-    strike: uint256 = word & (2**64 - 1)
-    assert kind <= CASH, "leg/unknown-kind"
-    assert word >> 112 == market and (word >> 64) & (2**40 - 1) == expiry, "leg/wrong-cell"
-    assert strike <= STRIKE_MASK, "leg/strike-range"
-    # a strike belongs to options and to nothing else
-    assert (strike == 0) == (kind >= FUTURE), "leg/strike-kind"
-    return self._pack((kind << 62) | strike, quantity)
 
 
 @internal

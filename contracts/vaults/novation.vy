@@ -6,6 +6,7 @@
         whom, fees included. The Clearinghouse applies the two, views tell by the same what a fill would do.
         Index 0 is the giver, whose quantities change by the opposite of the legs, index 1 the receiver.
 """
+from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.vaults import vault_state as state
 
@@ -54,6 +55,7 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], token:
     """
     result: Moved = Moved(legs=before, gross=0, open_interest=0, raised=False)
     inverse: bool = state._is_inverse(token)
+    money: uint256 = leg._money(inverse)
     lot: int256 = convert(state._lot(token), int256)
     hint: uint256 = 0
     # no leg of the receiver is among those still to come: it began empty, and all so far lie in the giver in this order
@@ -63,7 +65,7 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], token:
         key: uint256 = leg._key(item)
         kind: uint256 = leg._kind(item)
         # bits above the word would be margined as one leg and stored as another
-        if item > leg.LEG_MASK or (leg._has_lot(kind, inverse) and signed % lot != 0):
+        if item > leg.LEG_MASK or (kind < money and signed % lot != 0):
             self._refuse("clearinghouse/not-a-lot")
         change: int256 = 0
         for i: uint256 in range(2):
@@ -98,11 +100,31 @@ def _move(before: DynArray[uint256, 16][2], moved: DynArray[uint256, 16], token:
             signed = unsafe_sub(0, signed)
         hint = unsafe_add(hint, 1)
         result.gross += change
-        if not leg._is_money(kind, inverse):
-            result.open_interest += state._counted(kind, change, inverse)
+        if kind != money:
+            if inverse:
+                result.open_interest += state._counted(kind, change)
+            else:
+                result.open_interest += change
             result.raised = result.raised or change > 0
     result.legs = [self._kept(result.legs[0]), self._kept(result.legs[1])]
     return result
+
+
+@internal
+@pure
+def _ends_flag(action: uint256, is_taken: bool, is_cured: bool, word: uint256, count: uint256) -> bool:
+    """
+    @notice Whether a move ends the flag of a side. Legs that their owner moves elsewhere end none: a cure, a trade or a
+            take does.
+    @param action What moves the legs (margin/gate_actions).
+    @param is_taken Whether the side is the vault that a take is out of.
+    @param is_cured Whether that take brings it back to its target.
+    @param word Vault word before.
+    @param count Legs after.
+    """
+    if is_taken:
+        return count == 0 or is_cured
+    return count == 0 and action != gate_actions.OWN and word & state.FLAGGED != 0
 
 
 @internal

@@ -3,7 +3,7 @@
 @title Which series may gain open interest
 @license AGPL-3.0-only
 @notice Series are not registered: a series may be opened when its expiry lies on the grid, its strike on the tick and
-        near spot, and the market is not paused (protocol section 2). Pure: values in, verdict out.
+        near spot, and the market is not paused (docs/trader.md). Pure: values in, verdict out.
 """
 from contracts.math import scales
 from contracts.vaults import leg

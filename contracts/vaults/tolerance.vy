@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice A batch skips what fails and a payment that a token refuses stops nobody. A caller who brings too little gas could
         make anything fail so. A failure is believed only when the call had gas to spare: an eighth of what there was is
-        left (a call that ran out of gas leaves a 64th), or there was more than any honest call needs (protocol 6.10).
+        left (a call that ran out of gas leaves a 64th), or there was more than any honest call needs (docs/liquidation.md).
 """
 
 TOKEN_CALL: constant(uint256) = 1_000_000   # more gas than a payment needs

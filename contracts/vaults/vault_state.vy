@@ -12,7 +12,7 @@
      token word:  token 160 | decimals 8 | listed 1 | inverse 1 | digits of the unit 5 | not used 1 | lot 32
                   | enabled models 3 | vaults with a recorded deficit 32
      Deposit and what it pays are counted in the market's unit: 1 quote in a linear market, in an inverse one, whose token is
-     the underlying, a power of ten of a coin near it (protocol 11). What is due in tokens is rounded up.
+     the underlying, a power of ten of a coin near it (docs/coins.md). What is due in tokens is rounded up.
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
      stamp the ratios of a STATIC vault as of its last new risk (governance/parameters, 3 x 10 bits),
      flag_margin A at the flag [1e-6 token], deposit the full liquidation deposit [1e-6 unit].
@@ -99,6 +99,15 @@ def _count(word: uint256) -> uint256:
 @pure
 def _model(word: uint256) -> uint256:
     return (word >> MODEL_AT) & 7
+
+
+@internal
+@pure
+def _under(word: uint256, model: uint256) -> uint256:
+    """
+    @notice The vault word under another model.
+    """
+    return (word & ~MODEL_MASK) | (model << MODEL_AT)
 
 
 @internal
@@ -278,21 +287,21 @@ def _enables(token_word: uint256, model: uint256) -> bool:
 @pure
 def _is_inverse(token_word: uint256) -> bool:
     """
-    @notice Whether the market's token is its underlying: every amount is in coins (protocol 11).
+    @notice Whether the market's token is its underlying: every amount is in coins (docs/coins.md).
     """
     return (token_word >> INVERSE_AT) & 1 != 0
 
 
 @internal
 @pure
-def _counted(kind: uint256, quantity: int256, inverse: bool) -> int256:
+def _counted(kind: uint256, quantity: int256) -> int256:
     """
-    @notice An open interest of one kind as a market counts it in one word: options and delta legs in contracts, but CASH, the
-            delta leg of an inverse market, in its own unit 128 bits up.
+    @notice An open interest of one kind as an inverse market counts it in one word: options in contracts, and CASH, its delta leg,
+            in its own unit 128 bits up. A linear market counts both in contracts.
     """
-    if inverse and not leg._is_option(kind):
-        return quantity << 128
-    return quantity
+    if leg._is_option(kind):
+        return quantity
+    return quantity << 128
 
 
 @internal
@@ -304,7 +313,19 @@ def _open_contracts(counted: uint256, inverse: bool, forward: uint256) -> uint25
     """
     if not inverse:
         return counted
-    return (counted & (2**128 - 1)) + (counted >> 128) * scales.WAD // forward
+    contracts: uint256 = 0
+    quote: uint256 = 0
+    contracts, quote = self._open_parts(counted)
+    return contracts + quote * scales.WAD // forward
+
+
+@internal
+@pure
+def _open_parts(counted: uint256) -> (uint256, uint256):
+    """
+    @notice (contracts, CASH of an inverse market), as `_counted` puts them into one word [1e-6].
+    """
+    return counted & (2**128 - 1), counted >> 128
 
 
 @internal
@@ -322,10 +343,13 @@ def _micro_native(amount: uint256, token_word: uint256) -> uint256:
     """
     @notice Native units of an amount in 1e-6 of the market's unit, rounded up; nothing is where the token has 6 digits.
     """
-    unit: uint256 = self._native_wad(token_word)
-    # amounts are below 2^40 and digits at most 12
-    wad: uint256 = unsafe_mul(amount, pow_mod256(10, unsafe_sub(12, token_word >> DIGITS_AT & 31)))
-    return unsafe_div(unsafe_add(wad, unsafe_sub(unit, 1)), unit)
+    decimals: uint256 = token_word >> 160 & 255
+    counted: uint256 = unsafe_add(token_word >> DIGITS_AT & 31, 6)
+    # amounts are below 2^40, decimals at most 18 and digits at most 12
+    if decimals >= counted:
+        return unsafe_mul(amount, pow_mod256(10, unsafe_sub(decimals, counted)))
+    part: uint256 = pow_mod256(10, unsafe_sub(counted, decimals))
+    return unsafe_div(unsafe_add(amount, unsafe_sub(part, 1)), part)
 
 
 @internal

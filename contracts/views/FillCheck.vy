@@ -228,7 +228,7 @@ def _check_deficit(
     if deficit <= order.max_deficit:
         return
     if order.premium_style == order_form.UPFRONT and size <= rules._reducible(
-        order.legs, order.is_bid, maker.vault, maker.legs
+        order.legs, order.is_bid, maker.vault, maker.legs, True
     ):
         return
     self._refuse("exchange/maker-deficit")
@@ -281,7 +281,7 @@ def check_fill(
     sides: Side[2] = self._sides(order, taker, taker_vault)
     maker: uint256 = 1 if order.is_bid else 0
     if order.flags & order_form.REDUCE_ONLY != 0 and size > rules._reducible(
-        order.legs, order.is_bid, sides[maker].vault, sides[maker].legs
+        order.legs, order.is_bid, sides[maker].vault, sides[maker].legs, False
     ):
         self._refuse("exchange/reduce-only")
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(market, expiry)

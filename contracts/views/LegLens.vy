@@ -19,9 +19,9 @@ implements: ILegLens
 
 @internal
 @pure
-def _describe(item: uint256, prices: IOracleAdapter.Snapshot, known: bool) -> ILegLens.Leg:
+def _describe(item: uint256, prices: IOracleAdapter.Snapshot, known: bool, inverse: bool) -> ILegLens.Leg:
     """
-    @dev A leg with the mark of one contract and the Greeks of all.
+    @dev A leg with the mark of one contract, in the market's token, and the Greeks of all, in quote.
     """
     result: ILegLens.Leg = empty(ILegLens.Leg)
     quantity: int256 = leg._quantity(item)
@@ -31,7 +31,7 @@ def _describe(item: uint256, prices: IOracleAdapter.Snapshot, known: bool) -> IL
     if not known:
         return result
     one: marks.Marks = marks._mark([leg._pack(leg._key(item), scales.SIGNED_MICRO)], prices)
-    result.mark = one.value // scales.SIGNED_MICRO
+    result.mark = marks._in_token(one.value, one.setting.forward, inverse) // scales.SIGNED_MICRO
     if one.count != 0:
         result.iv = convert(one.vols[0] & (2**64 - 1), uint256)
     result.delta = one.delta * quantity // scales.SIGNED_MICRO
@@ -44,16 +44,17 @@ def _describe(item: uint256, prices: IOracleAdapter.Snapshot, known: bool) -> IL
 @external
 @view
 def describe(
-    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot
+    legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, inverse: bool
 ) -> DynArray[ILegLens.Leg, 16]:
     """
     @notice Legs decoded, with marks and Greeks where the snapshot has a price and has not expired.
     @param legs Leg words of one cell.
     @param snapshot Prices of the cell.
+    @param inverse The market counts coins, and marks are in them.
     @return One entry per leg, in the same order.
     """
     known: bool = snapshot.spot != 0 and snapshot.seconds != 0
     result: DynArray[ILegLens.Leg, 16] = []
     for item: uint256 in legs:
-        result.append(self._describe(item, snapshot, known))
+        result.append(self._describe(item, snapshot, known, inverse))
     return result

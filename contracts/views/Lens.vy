@@ -25,6 +25,7 @@ from contracts.governance import parameters
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 from contracts.views import deficit
+from contracts.views import engines
 from contracts.views import requirement
 
 implements: ILens
@@ -323,7 +324,6 @@ def preview(
 def preview_new(
     market: uint256,
     model: uint256,
-    engine: address,
     expiry: uint256,
     moved: DynArray[uint256, 16],
     cash: int256,
@@ -332,17 +332,17 @@ def preview_new(
     @notice `preview` of a vault that is still to be opened: id 0, no owner.
     @param market Market index.
     @param model Margin model: 0 ES, 1 GREEKS, 2 STATIC.
-    @param engine Margin engine of that model.
     @param expiry Expiry of the legs [unix seconds].
     @param moved Leg words the vault would receive.
     @param cash Tokens deposited and received, less premium and fee [native].
     @return The state after.
     """
+    assert model <= state.STATIC, "lens/unknown-model"
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     vault.word = (market << state.MARKET_AT) | (model << state.MODEL_AT)
-    vault.engine = engine
     ledger: IClearinghouse.Market = staticcall IClearinghouse(CLEARINGHOUSE).market(market)
     vault.token = ledger.token_word
+    vault.engine = engines._engine(CLEARINGHOUSE, model, vault.token)
     vault.risk = ledger.risk
     return self._preview(0, vault, [], expiry, moved, cash)
 
@@ -462,6 +462,8 @@ def market(market: uint256, expiry: uint256) -> ILens.MarketState:
         return result
     result.token = state._token(token_word)
     result.decimals = state._decimals(token_word)
+    result.inverse = state._is_inverse(token_word)
+    result.unit = state._unit(token_word)
     result.lot = state._lot(token_word)
     result.trading = staticcall IParameters(PARAMETERS).trading(market)
     result.liquidation = staticcall IParameters(PARAMETERS).liquidation(market)

@@ -138,6 +138,8 @@ def _describe(market: uint256) -> IMarketLens.Market:
     result.token = state._token(ledger.token_word)
     result.symbol = token._symbol(result.token)
     result.decimals = state._decimals(ledger.token_word)
+    result.inverse = state._is_inverse(ledger.token_word)
+    result.unit = state._unit(ledger.token_word)
     result.lot = state._lot(ledger.token_word)
     result.has_es = state._enables(ledger.token_word, state.ES)
     result.has_greeks = state._enables(ledger.token_word, state.GREEKS)
@@ -146,7 +148,7 @@ def _describe(market: uint256) -> IMarketLens.Market:
     if prices.status & price.SURFACE_SVI == 0:
         result.flat_iv = prices.surface_near
     result.surface = self._describe_surface(market)
-    result.open_interest = ledger.open_interest
+    result.open_interest, result.open_quote = state._open_parts(ledger.open_interest)
     result.open_interest_cap = trading_word._oi_cap(trading)
     until: uint256 = trading_word._paused_until(trading)
     result.paused_until = until if block.timestamp < until else 0

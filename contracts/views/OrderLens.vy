@@ -130,7 +130,7 @@ def _state(
     held: DynArray[uint256, 16] = loaded.legs
     left: uint256 = order.size - filled
     if order.flags & order_form.REDUCE_ONLY != 0:
-        left = min(left, rules._reducible(order.legs, order.is_bid, vault, held))
+        left = min(left, rules._reducible(order.legs, order.is_bid, vault, held, False))
     result.reason = rules._size_refusal(order.size - filled, left, order.min_fill, order.flags, left)
     # it sleeps
     if len(result.reason) != 0:

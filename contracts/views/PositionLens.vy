@@ -311,7 +311,7 @@ def _describe(vault_id: uint256) -> IPositionLens.Position:
             position.health = 0
         position.auction = self._describe_auction(vault_id, vault)
         position.cell = self._describe_cell(vault, position.value)
-    position.legs = staticcall ILegLens(LEG_LENS).describe(legs, prices)
+    position.legs = staticcall ILegLens(LEG_LENS).describe(legs, prices, state._is_inverse(vault.token))
     position.state = self._state(position, word, known)
     position.refusals = self._refusals(
         position, word, prices, staticcall ILiquidator(LIQUIDATOR).in_callback()

@@ -24,6 +24,7 @@ from contracts.oracle import snapshot as price
 from contracts.oracle import svi_slice
 from contracts.vaults import leg
 from contracts.vaults import vault_state as state
+from contracts.views import engines
 from contracts.views import names
 from contracts.views import requirement
 
@@ -37,17 +38,15 @@ ONE_BPS: constant(int256) = 10_000
 
 CLEARINGHOUSE: immutable(address)
 ORACLE: immutable(address)
-ENGINES: immutable(address[3])
 
 
 @deploy
-def __init__(clearinghouse: address, oracle: address, engines: address[3]):
+def __init__(clearinghouse: address, oracle: address):
     """
-    @param clearinghouse The ledger. @param oracle OracleAdapter. @param engines ES, GREEKS and STATIC.
+    @param clearinghouse The ledger. @param oracle OracleAdapter.
     """
     CLEARINGHOUSE = clearinghouse
     ORACLE = oracle
-    ENGINES = engines
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -111,7 +110,8 @@ def _terms(
             result.longs = convert(alone.margin, uint256)
         result.shorts = margin - result.longs
         return result
-    told: IGreeksEngine.Terms = staticcall IGreeksEngine(ENGINES[state.GREEKS]).terms(legs, prices, vault.risk)
+    greeks: address = engines._engine(CLEARINGHOUSE, state.GREEKS, vault.token)
+    told: IGreeksEngine.Terms = staticcall IGreeksEngine(greeks).terms(legs, prices, vault.risk)
     result.decay = convert(told.decay, uint256)
     result.floor = convert(told.floor, uint256)
     if state._model(vault.word) == state.GREEKS:
@@ -283,8 +283,10 @@ def profile_of(thought: IRiskLens.Thought, points: DynArray[IRiskLens.Point, 32]
     prices: IOracleAdapter.Snapshot = self._snapshot(thought.market, thought.expiry)
     vault: IClearinghouse.Vault = empty(IClearinghouse.Vault)
     vault.word = thought.model << state.MODEL_AT
-    vault.engine = ENGINES[thought.model]
-    vault.risk = (staticcall IClearinghouse(CLEARINGHOUSE).market(thought.market)).risk
+    ledger: IClearinghouse.Market = staticcall IClearinghouse(CLEARINGHOUSE).market(thought.market)
+    vault.token = ledger.token_word
+    vault.engine = engines._engine(CLEARINGHOUSE, thought.model, vault.token)
+    vault.risk = ledger.risk
     if thought.model == state.STATIC:
         vault.terms = parameters._stamp(vault.risk, max(prices.sigma, prices.sigma_now)) << state.STAMP_AT
     return self._profile(vault, thought.legs, prices, thought.collateral, points)

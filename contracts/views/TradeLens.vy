@@ -49,7 +49,7 @@ struct Deal:
 
 PREVIEW: constant(bytes4) = method_id("preview(uint256,uint256,uint256[],int256)", output_type=bytes4)
 PREVIEW_NEW: constant(bytes4) = method_id(
-    "preview_new(uint256,uint256,address,uint256,uint256[],int256)", output_type=bytes4
+    "preview_new(uint256,uint256,uint256,uint256[],int256)", output_type=bytes4
 )
 
 CLEARINGHOUSE: immutable(address)
@@ -60,7 +60,6 @@ FILL_CHECK: immutable(address)
 ORDER_LENS: immutable(address)
 LENS: immutable(address)
 LEG_LENS: immutable(address)
-ENGINES: immutable(address[3])
 
 
 @deploy
@@ -73,11 +72,7 @@ def __init__(
     order_lens: address,
     lens: address,
     leg_lens: address,
-    engines: address[3],
 ):
-    """
-    @param engines Margin engines of ES, GREEKS and STATIC; the others are contracts of the same names.
-    """
     CLEARINGHOUSE = clearinghouse
     ORACLE = oracle
     EXCHANGE = exchange
@@ -86,7 +81,6 @@ def __init__(
     ORDER_LENS = order_lens
     LENS = lens
     LEG_LENS = leg_lens
-    ENGINES = engines
 
 
 # --- one fill ----------------------------------------------------------------------------------------------------
@@ -122,7 +116,7 @@ def _after(place: Place, asked: ITradeLens.Asked, deal: Deal) -> (String[32], IL
     call: Bytes[1024] = b""
     if asked.vault_id == 0:
         call = abi_encode(
-            place.market, asked.model, ENGINES[asked.model], place.expiry, deal.legs, cash, method_id=PREVIEW_NEW
+            place.market, asked.model, place.expiry, deal.legs, cash, method_id=PREVIEW_NEW
         )
     else:
         call = abi_encode(asked.vault_id, place.expiry, deal.legs, cash, method_id=PREVIEW)
@@ -302,7 +296,7 @@ def _describe(place: Place, asked: ITradeLens.Asked, deal: Deal) -> ITradeLens.A
     after: ILens.VaultState = empty(ILens.VaultState)
     reason, after = self._after(place, asked, deal)
     return ITradeLens.After(
-        legs=staticcall ILegLens(LEG_LENS).describe(after.legs, place.prices),
+        legs=staticcall ILegLens(LEG_LENS).describe(after.legs, place.prices, state._is_inverse(place.venue.token)),
         balance=after.balance,
         collateral=after.collateral,
         value=after.value,

@@ -2,7 +2,7 @@
 """
 @title What known losses of a cell can cost
 @license AGPL-3.0-only
-@notice Protocol 5.1: of a vault's value at most what D_cell exceeds the cell's insurance by. Shared by the lenses.
+@notice docs/margin.md: of a vault's value at most what D_cell exceeds the cell's insurance by. Shared by the lenses.
 """
 from interfaces import IInsuranceFund
 

@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice The equity that withdrawing or adding risk needs, as MarginGate asks: by the vault's own model and, of a STATIC vault, by
         ES as well; each also at the current vol and at the surface as it was last live, and at each point of an uncertain
-        price (protocol 5.4, 5.5). Lenses show it.
+        price (docs/margin.md). Lenses show it.
 """
 from interfaces import IClearinghouse
 from interfaces import IMarginEngine

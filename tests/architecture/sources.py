@@ -48,7 +48,7 @@ class Source:
 
     @property
     def imports(self) -> list[str]:
-        """Modules as written, e.g. contracts.modules.leg."""
+        """Modules as written, e.g. contracts.vaults.leg."""
         return [f"{a}.{b}" if a else c for a, b, c in _IMPORT.findall(self.text)]
 
     @property

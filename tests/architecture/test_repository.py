@@ -49,9 +49,9 @@ def test_files__are_small_and_no_market_data():
         assert path.stat().st_size < 400_000 or path.name == "uv.lock", f"{name} is large"
 
 
-def test_ci__is_make_test():
-    script = (ROOT / ".ci" / "run").read_text()
-    assert script.rstrip().endswith("exec make test")
+def test_ci__is_make_test_and_the_browser_after_it():
+    *_, first, _, last = (ROOT / ".ci" / "run").read_text().rstrip().splitlines()
+    assert first == "make test" and last.startswith("make test-browser || ")
 
 
 def test_setup__pins_the_same_uv_everywhere():

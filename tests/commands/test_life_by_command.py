@@ -15,6 +15,9 @@ import yaml
 from click.testing import Result
 
 from bulkhead.chain import deployment as deployments
+from bulkhead.chain.connection import Connection
+from bulkhead.risk.words import Units
+from tests.worlds.answering import Answering
 from tests.worlds.served_market import BOT, DEPLOYER, EXPIRY, MAKER, TRADER, ServedMarket, local_inputs, serve
 
 
@@ -148,22 +151,13 @@ def pretending(target: str) -> Iterator[str]:
     """A node like a public one: everything is answered but the methods that only Anvil has."""
     import httpx
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+    class Handler(Answering):
+        def answer(self, body: bytes) -> bytes:
             asked = json.loads(body)
             if isinstance(asked, dict) and asked["method"].startswith(("anvil_", "evm_")):
                 error = {"code": -32601, "message": f"the method {asked['method']} does not exist/is not available"}
-                reply = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "error": error}).encode()
-            else:
-                reply = httpx.post(target, content=body, headers={"content-type": "application/json"}).content
-            self.send_response(200)
-            self.send_header("content-length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
-
-        def log_message(self, *_: object) -> None:
-            pass
+                return json.dumps({"jsonrpc": "2.0", "id": asked["id"], "error": error}).encode()
+            return httpx.post(target, content=body, headers={"content-type": "application/json"}).content
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -261,6 +255,32 @@ def test_market_add__under_a_timelock__is_proposed_then_recorded(tmp_path: Path)
         assert deployments.load(tmp_path).market("SOL").backstop
 
 
+def test_market_add__coin_market__takes_the_feed_that_is_there(market: ServedMarket, tmp_path: Path) -> None:
+    content = local_inputs()
+    content["tokens"]["WBTC"] = {"mock": {"name": "Test wrapped bitcoin", "symbol": "WBTC", "decimals": 8}}
+    coin = {"index": 9, "token": "WBTC", "kind": "inverse", "unit": "0.00001", "feeds": {"of": "BTC"}}
+    content["markets"]["WBTC"] = {**coin, "parameters": {"tick": 10**9}}
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    before = (market.place / "addresses.json").read_text()
+    try:
+        with market.undone():
+            done(market.run("market", "add", "WBTC", "--inputs", tmp_path / "more.yaml", key=DEPLOYER))
+            listed = deployments.load(market.place)
+            assert listed.market("WBTC").feeds == listed.market("BTC").feeds
+            found = Connection(market.chain.rpc, listed).market("WBTC")
+            assert (found.decimals, found.units, found.currency) == (8, Units(inverse=True, digits=5), "WBTC")
+            # a token that is there already has to have the decimals that are stated
+            content["tokens"]["COIN"] = found.token.address
+            content["markets"]["COIN"] = {**coin, "index": 10, "token": "COIN", "decimals": 18}
+            (tmp_path / "more.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+            refused(
+                market.run("market", "add", "COIN", "--inputs", tmp_path / "more.yaml", key=DEPLOYER),
+                "COIN: the inputs state 18 decimals, and COIN at",
+            )
+    finally:
+        (market.place / "addresses.json").write_text(before)
+
+
 def test_market_add__what_cannot_be__sends_nothing(market: ServedMarket, tmp_path: Path) -> None:
     before = market.chain.rpc.block_number()
 
@@ -277,7 +297,7 @@ def test_market_add__what_cannot_be__sends_nothing(market: ServedMarket, tmp_pat
     content["markets"]["SOL"] = SOL
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(content))
     add("SOL", tmp_path / "other.yaml", "are for chain 5")
-    del content["markets"]["ETH"]
+    del content["markets"]["ETH"], content["markets"]["WETH"]
     content["chain_id"], content["markets"]["SOL"] = 31337, {**SOL, "index": 1}
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(content))
     add("SOL", tmp_path / "other.yaml", "would take its place")

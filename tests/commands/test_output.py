@@ -101,7 +101,7 @@ def test_json__of_each_reading_and_writing_command__is_one_document(market: Serv
     assert {one["signed"] for one in run(*asked)} == {None}  # type: ignore[attr-defined]
     new = run("vault", "split", vault, "call:200", "--cash", "20")["vault_id"]  # type: ignore[index]
     run("vault", "merge", new, vault)
-    assert [row["market"] for row in run("markets")] == ["ETH", "BTC"]  # type: ignore[attr-defined]
+    assert [row["market"] for row in run("markets")] == ["ETH", "BTC", "WETH"]  # type: ignore[attr-defined]
     shown = run("govern", "show", "ETH")
     assert shown["parameters"]["phi_bps"] == 200 and shown["ramps"] == []  # type: ignore[index]
     assert run("govern", "set", "ETH", "phi_bps", "210", key=0) == {"proposal": None}

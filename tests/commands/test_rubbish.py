@@ -73,6 +73,7 @@ def files(folder: Path, order: str) -> Iterator[str]:
 
 #: A command line of each command that means something, files and vaults filled in by the test.
 BASES: dict[str, str] = {
+    "alerts run": "FILE --state OUT",
     "anvil crash": "ETH --by 5 --over 1m",
     "anvil warp": "1m",
     "calibrate": "FILE --hours 14 --half-life 10",
@@ -89,6 +90,8 @@ BASES: dict[str, str] = {
     "index check": "--database OUT",
     "index run": "--poll 1 --database OUT --no-gas",
     "keeper run": "--dry-run --roles flag --poll 1 --min-bonus 0.1 --min-profit 1 --journal OUT",
+    "keeper rehearse": "--fall 0.1 --minutes 1 --after 1 --vol 1.1 --block-seconds 30 --base-fee 1 --roles flag",
+    "keeper report": "--at 127.0.0.1:1",
     "keeper status": "--at 127.0.0.1:1",
     "keeper worker": "0 --journal OUT",
     "maker run": "--market ETH --expiry EXPIRY --deposit 10 --size 1 --edge-bps 20 --strikes 1 --step 10 --seconds 30 "
@@ -139,7 +142,9 @@ BASES: dict[str, str] = {
 LONG = ("calibrate", "demo", "drill", "replay", "vol fit", "vol publish", "vol report")
 #: What ends a command that runs for ever, last on each of its lines whatever the rubbish took away.
 BOUNDS = {
-    "index run": ["--once"], "keeper run": ["--once"], "maker run": ["--rounds", "1"], "serve": ["--seconds", "0"],
+    "alerts run": ["--looks", "1"],
+    "index run": ["--once"], "keeper run": ["--once"], "keeper rehearse": ["--minutes", "1", "--after", "0"],
+    "maker run": ["--rounds", "1"], "serve": ["--seconds", "0"],
 }  # fmt: skip
 
 

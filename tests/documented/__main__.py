@@ -25,9 +25,9 @@ def _listed() -> None:
         for line in command.text.splitlines() if command.block else [command.text]:
             way = way_of(line)
             if isinstance(way, Listed):
-                seen[line.strip()] = way.reason
+                seen[line.strip()] = way.note
             elif isinstance(way, RunBy):
-                seen[line.strip()] = f"runs in {way.test}"
+                seen[line.strip()] = f"runs in {way.note}"
     for text, reason in seen.items():
         print(f"not here   {text}: {reason}")
 
@@ -44,7 +44,7 @@ def main() -> int:
         for outcome in outcomes(Place(given.inside, environment(given.inside)), not given.quick, given.only):
             failed += bool(outcome.failure)
             said = "FAILED" if outcome.failure else "ok    "
-            print(f"{said} {outcome.seconds:4.0f} s  {outcome.command.text}", flush=True)
+            print(f"{said} {outcome.seconds:4.0f} s  {outcome.command.text}{outcome.remark}", flush=True)
             if outcome.failure:
                 print(outcome.failure, flush=True)
         return 1 if failed else 0
@@ -58,6 +58,8 @@ def main() -> int:
         options = ["--inside", str(place), *(["--quick"] if given.quick else []), "--only", given.only]
         inside = [str(place / ".venv" / "bin" / "python"), "-m", "tests.documented", *options]
         beginning = alone()
+        if not beginning:
+            print("this system gives no network of its own: the commands use the ports of this one", flush=True)
         command = [*beginning, "bash", "-c", f'{UP}; exec "$@"', "bash", *inside] if beginning else inside
         process = subprocess.Popen(command, cwd=place, env=environment(place))
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.documented.extract import ROOT
 
 #: A network in which only loopback is up: ports are as the documents name them, and nothing is fetched.
-ALONE = ("unshare", "--net", "--pid", "--fork", "--kill-child")
+ALONE = ("unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child")
 UP = "ip link set lo up"
 
 
@@ -55,12 +55,28 @@ def borrow(clone: Path) -> None:
             else:
                 target.symlink_to(program)
     (clone / "node_modules").symlink_to((ROOT / "node_modules").resolve())
+    if (ROOT / "web" / "node_modules").is_dir():
+        _borrow_modules((ROOT / "web" / "node_modules").resolve(), clone / "web" / "node_modules")
     for name in (".build", ".cache"):
         if (ROOT / name).is_dir():
             ignored = shutil.ignore_patterns("uv", "*.log")
             shutil.copytree(ROOT / name, clone / name, ignore=ignored, dirs_exist_ok=True)
     (clone / ".build").mkdir(exist_ok=True)
     (clone / ".build" / "setup.stamp").touch()
+
+
+def _borrow_modules(held: Path, target: Path) -> None:
+    """Links to the packages of the page; those that are the clone's own folders lead to the clone."""
+    target.mkdir()
+    for one in held.iterdir():
+        if one.is_symlink():
+            (target / one.name).symlink_to(one.readlink())
+        elif one.name.startswith("@"):
+            _borrow_modules(one, target / one.name)
+        elif one.is_file():
+            shutil.copy(one, target / one.name)
+        else:
+            (target / one.name).symlink_to(one)
 
 
 def alone() -> tuple[str, ...]:

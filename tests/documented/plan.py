@@ -6,50 +6,48 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Typed:
-    """With what stands for something filled in: `FILE`, `VAULT`, an id."""
+class Way:
+    """How a command is run.
 
-    text: str
+    Attributes:
+        note: What there is to say: the text that is run, the test that runs it, or the reason.
+        sign: What it prints once it serves; it is interrupted then.
+    """
 
-
-@dataclass(frozen=True)
-class Serves:
-    """Runs until it is interrupted, which it is once it has printed something; `text` as of `Typed`."""
-
-    sign: str
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class RunBy:
-    """Runs in CI, in a test of its own."""
-
-    test: str
-
-
-@dataclass(frozen=True)
-class Minutes:
-    """Takes minutes: `make documented-commands` runs it, the test does not. With a `sign` as of `Serves`."""
-
-    why: str
+    note: str = ""
     sign: str = ""
 
 
-@dataclass(frozen=True)
-class Listed:
+class Typed(Way):
+    """With what stands for something filled in: `FILE`, `VAULT`, an id."""
+
+
+class Serves(Way):
+    """Runs until it is interrupted; with a note that is run in its place."""
+
+
+class RunBy(Way):
+    """Runs in CI, in a test of its own."""
+
+
+class Minutes(Way):
+    """Takes minutes: `QUICK=1` leaves it out."""
+
+
+class Listed(Way):
     """Does not run, for a reason."""
 
-    reason: str
 
+def _up(port: int) -> str:
+    """Waits until something listens at a port."""
+    return f"until (: > /dev/tcp/127.0.0.1/{port}) 2> /dev/null; do sleep 0.2; done"
 
-Way = Typed | Serves | RunBy | Minutes | Listed
 
 DATA = Listed("needs the market data, which is not part of the project")
 NETWORK = Listed("needs a public node and an account with coins there")
 CI = Listed("is what CI runs, this included")
 MEASURES = Minutes("measures for a minute or more")
 LONG = Listed("plays for many minutes to hours; CI plays a short one")
-SUITE = "the tests of that folder are part of `make test`"
 
 #: By the command as it stands in a document; for a line of a block without its comment.
 PLAN: dict[str, Way] = {
@@ -59,19 +57,22 @@ PLAN: dict[str, Way] = {
     "make test-boa": CI,
     "make test-ape": CI,
     "make app": Minutes("builds the page first", "Ctrl-C"),
+    "make docs-site": RunBy("tests/docs_site/test_site.py"),
     "make web": Minutes("builds the page"),
     "make test-web": CI,
-    "make test-browser": Minutes("builds the page and drives a browser"),
+    "make test-browser": CI,
     "make lint": RunBy("tests/architecture/test_repository.py"),
     "make shell": Typed("make shell <<< 'bulkhead --version; exit'"),
     "python -m": Listed("is the beginning of a command"),
-    "make documented-commands": Listed("runs all of these"),
+    "make test-documents": Listed("runs all of these"),
+    "make documented-commands": Listed("runs all of these, after setting up from nothing"),
     "npm ci": Listed("is a part of `make setup`, which every run begins with"),
     "pip install 'bulkhead[history]'": Listed("is for an environment of somebody else's, from an index of packages"),
+    "pip install 'bulkhead[alerts]'": Listed("is for an environment of somebody else's, from an index of packages"),
     "pip install '.[shard]'": Listed("is a part of `make setup`, for an environment of somebody else's"),
     "pre-commit install": Listed("needs pre-commit, which is the reader's own"),
-    'make test-boa ARGS="tests/unit/exchange/Exchange"': Minutes(SUITE),
-    "pytest tests/maker": Minutes(SUITE),
+    'make test-boa ARGS="tests/unit/exchange/Exchange"': Minutes("runs a room"),
+    "pytest tests/maker/test_examples.py": RunBy("tests/maker/test_examples.py"),
     "HYPOTHESIS_PROFILE=long python -m pytest -p no:ape_test -s tests/stateful": Listed("takes seventeen minutes"),
     "docker build -f deploy/Dockerfile -t bulkhead-keeper .": Listed(
         "needs a Docker daemon and a base image; deploy/check-image.sh builds the same file without"
@@ -82,19 +83,31 @@ PLAN: dict[str, Way] = {
     "ape run deploy": RunBy("tests/integration/test_deploy.py"),
     "ape run verify": RunBy("tests/integration/test_deploy.py"),
     "ape run seed": RunBy("tests/integration/test_deploy.py"),
+    'bulkhead vault open --market WETH --deposit "2.5 WETH"': RunBy("tests/commands/test_coins.py"),
+    'bulkhead order preview bid.json --deposit "1.02 WETH"': RunBy("tests/commands/test_coins.py"),
     "bulkhead market add SOL": RunBy("tests/commands/test_life_by_command.py"),
     "bulkhead govern execute 0x1a2b3c4d": RunBy("tests/integration/test_govern.py"),
-    "make market": Serves("export OWNER_KEY"),
-    "make market PULL=1": Serves("export OWNER_KEY"),
+    # as typed, but for a machine on which three seconds are too few
+    "anvil --silent & sleep 3": Typed(f"anvil --silent & {_up(8545)}"),
+    "anvil --silent --port 8546 --chain-id 31337 --fork-url http://127.0.0.1:8545 & sleep 3": Typed(
+        f"anvil --silent --port 8546 --chain-id 31337 --fork-url http://127.0.0.1:8545 & {_up(8546)}"
+    ),
+    "make market": Serves(sign="export OWNER_KEY"),
+    "make market PULL=1": Serves(sign="export OWNER_KEY"),
     # --- figures and generated pages
     "python -m benchmarks.accuracy --docs": MEASURES,
     "python -m benchmarks.batch": MEASURES,
     "python -m benchmarks.brought_prices": MEASURES,
     "python -m benchmarks.keeper": MEASURES,
-    "python -m benchmarks.keeper --rounds 6": MEASURES,
+    "python -m benchmarks.keeper_crash": MEASURES,
+    "python -m benchmarks.keeper_crash --vaults 2000": MEASURES,
+    "python -m tests.stateful --only keys": LONG,
+    "python -m benchmarks.keeper_capital FOLDER": DATA,
     "python -m benchmarks.maker": MEASURES,
-    "python -m benchmarks.stops --docs": MEASURES,
+    "python -m benchmarks.stops --docs": DATA,
+    "python -m benchmarks.transports --docs": MEASURES,
     "python -m benchmarks.gas": RunBy("tests/architecture/test_gas.py"),
+    "python -m benchmarks.rollups": MEASURES,
     "make gas": RunBy("tests/architecture/test_gas.py"),
     "python -m tests.matrix": RunBy("tests/matrix/test_matrix.py"),
     "python -m benchmarks.crash": DATA,
@@ -103,6 +116,10 @@ PLAN: dict[str, Way] = {
     "python -m benchmarks.crash --chain 100": DATA,
     "python -m benchmarks.crash --chain 100 --deviation 200 --docs": DATA,
     "python -m benchmarks.coverage --docs": DATA,
+    "python -m benchmarks.coins": RunBy("tests/unit/python/test_coins_page.py"),
+    "python -m benchmarks.coins --marks": DATA,
+    "python -m benchmarks.coins --hours": DATA,
+    'python -m benchmarks.coins --crash --vaults 60 --only "eth 2020-03"': DATA,
     "python -m benchmarks.decay": DATA,
     "python -m benchmarks.models": DATA,
     "python -m benchmarks.pair_economics --docs": DATA,
@@ -113,9 +130,11 @@ PLAN: dict[str, Way] = {
     "python -m benchmarks.frontier": DATA,
     "bulkhead calibrate FILES --crashes FOLDER --fit-nodes": DATA,
     "python -m benchmarks.history": MEASURES,
+    "python -m benchmarks.service": MEASURES,
     "make walk": LONG,
     "make fuzz": LONG,
     "make mutants": LONG,
+    "make old-faults": LONG,
     "make mutants-known": LONG,
     "docker run --restart unless-stopped": Listed("needs a Docker daemon"),
     "python -m benchmarks.gas_breakdown OPERATION...": Typed("python -m benchmarks.gas_breakdown fill_existing"),
@@ -128,19 +147,38 @@ PLAN: dict[str, Way] = {
     # --- keeper and maker
     "bulkhead keeper run --rpc https://one.example --rpc https://two.example --deployment deployments/sepolia": NETWORK,
     "bulkhead keeper run --config keeper.toml": Serves(
-        '"event": "tick"', "echo 'min_bonus = \"0.10\"' > keeper.toml; exec bulkhead keeper run --config keeper.toml"
+        sign='"event": "tick"',
+        note="echo 'min_bonus = \"0.10\"' > keeper.toml; exec bulkhead keeper run --config keeper.toml",
     ),
     "bulkhead keeper run --config keeper.toml --dry-run": Serves(
-        '"event": "tick"', "touch keeper.toml; exec bulkhead keeper run --config keeper.toml --dry-run"
+        sign='"event": "tick"', note="touch keeper.toml; exec bulkhead keeper run --config keeper.toml --dry-run"
     ),
-    "bulkhead keeper run": Serves('"event": "tick"'),
+    "bulkhead keeper run": Serves(sign='"event": "tick"'),
+    "bulkhead keeper rehearse --config keeper.toml --fall 0.3 --minutes 60": Typed(
+        "touch keeper.toml; bulkhead keeper rehearse --config keeper.toml --fall 0.3 --minutes 2 --after 1"
+    ),
+    "bulkhead keeper rehearse": RunBy("tests/keeper/test_rehearse.py"),
+    "bulkhead keeper report --at 127.0.0.1:9100": RunBy("tests/keeper/test_books.py"),
+    "bulkhead keeper report --journal FILE": RunBy("tests/keeper/test_books.py"),
     "bulkhead keeper status --at 127.0.0.1:9100": RunBy("tests/keeper/test_status.py"),
     "bulkhead export FOLDER --database bulkhead.sqlite": RunBy("tests/history/test_export.py"),
     "bulkhead index": RunBy("tests/history/test_index.py"),
+    "bulkhead alerts run": RunBy("tests/alerts/test_alerts.py"),
+    "bulkhead alerts run alerts.toml --rpc $BULKHEAD_RPC_URL --deployment deployments/sepolia": Typed(
+        "sed -n '/^```toml/,/^```/{/^```/d;p}' docs/alerts.md > alerts.toml\n"
+        "export ALERTS_TO=json://127.0.0.1:1 PAGER=json://127.0.0.1:1\n"
+        "bulkhead alerts run alerts.toml --looks 1 --rpc $BULKHEAD_RPC_URL"
+    ),
     "bulkhead keeper worker 0": RunBy("tests/keeper/test_shard.py"),
-    "bulkhead maker run --expiry 2027-01-29": Serves("{"),
+    "bulkhead maker run": Serves(sign="{", note="exec bulkhead maker run --expiry 2027-01-29"),
+    "bulkhead maker run --expiry 2027-01-29": Serves(sign="{"),
     # --- positions
     "bulkhead explain VAULT": Typed("bulkhead explain 2"),
+    "bulkhead mandate give 7 --per-day 2000 --in-all 5000 --trigger 1.1 --target 1.3": Typed(
+        "bulkhead mandate give $vault --per-day 2000 --in-all 5000 --trigger 1.1 --target 1.3"
+    ),
+    "bulkhead mandate show 7": Typed("bulkhead mandate show $vault"),
+    "bulkhead mandate end 7": Typed("bulkhead mandate end $vault"),
     "bulkhead vault close": Typed("bulkhead vault close $(bulkhead vault open)"),
     "bulkhead order preview": RunBy("tests/architecture/test_docs.py"),
 }

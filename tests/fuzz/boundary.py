@@ -98,16 +98,20 @@ def addresses(value: Any) -> set[str]:
     return {one for part in parts for one in addresses(part)}
 
 
+def targets_of(name: str) -> list[Target]:
+    """Every function of a contract, a test double too."""
+    found = []
+    for entry in deployer(name).artifact.abi:
+        if entry["type"] == "function":
+            view = entry["stateMutability"] in ("view", "pure")
+            shape = abi.Function(entry["name"], tuple(entry["inputs"]), tuple(entry["outputs"]), view)
+            found.append(Target(name, shape))
+    return found
+
+
 def targets(names: list[str]) -> list[Target]:
     """Every function of their ABIs."""
-    found = []
-    for name in names:
-        for entry in abi.load(name).entries:
-            if entry["type"] == "function":
-                view = entry["stateMutability"] in ("view", "pure")
-                shape = abi.Function(entry["name"], tuple(entry["inputs"]), tuple(entry["outputs"]), view)
-                found.append(Target(name, shape))
-    return found
+    return [target for name in names for target in targets_of(name)]
 
 
 class Boundary:
@@ -124,6 +128,7 @@ class Boundary:
         self.report = Report()
         self.books: Books | None = None
         self.holders: set[str] = set()
+        self.custodies: dict[int, str] = {}
 
     def _numbers(self) -> list[int]:
         scene = self.scene
@@ -141,7 +146,8 @@ class Boundary:
     def _read(self) -> Books:
         house = self.scene.system.clearinghouse
         ids = [one for one in range(1, house.next_id()) if not closed(house, one)]
-        custodies = {one: house.custody(one) for one in ids}
+        # an address for good, within an episode
+        custodies = {one: self.custodies.get(one) or house.custody(one) for one in ids}
         self.custodies = custodies
         self.holders |= {custody.lower() for custody in custodies.values()}
         cells = [(MARKET, expiry) for expiry in (EXPIRY, OLDER, DONE)]
@@ -151,13 +157,16 @@ class Boundary:
         """Vaults whose ids are in the call data at any place; those of a pool when it is the pool that is called."""
         assert self.books is not None
         found = {one for one in self.books.vaults if one.to_bytes(32, "big") in data}
-        # tokens that are sent to the address of a vault's custody are a gift to it
-        found |= {one for one, custody in self.custodies.items() if bytes.fromhex(custody[2:]) in data}
+        found |= self._gifted(data)
         if target.contract in OWN_VAULTS:
             owner = self.contracts[target.contract].address
             word = int(owner, 16)
             found |= {one for one, book in self.books.vaults.items() if book.own[0] & (2**160 - 1) == word}
         return found
+
+    def _gifted(self, data: bytes) -> set[int]:
+        """Vaults whose custody's address is in the call data: tokens that are sent there are a gift."""
+        return {one for one, custody in self.custodies.items() if bytes.fromhex(custody[2:]) in data}
 
     def _check(self, target: Target, data: bytes) -> list[str]:
         before, named = self.books, self._named(target, data)
@@ -179,6 +188,7 @@ class Boundary:
         cells = [house.cell_custody(MARKET, expiry) for expiry in (EXPIRY, OLDER, DONE)]
         pot = self.contracts["InsuranceFund"].pot(MARKET)
         self.holders = {str(one).lower() for one in (*self._addresses(), *cells, pot)}
+        self.custodies = {}
         self.books = self._read()
         self.minted = sum(token.balanceOf(one) for one in self.holders)
 

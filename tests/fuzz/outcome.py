@@ -52,6 +52,8 @@ NAMELESS: dict[str, tuple[Outcome, ...]] = {
     "Clearinghouse.multicall": (Outcome.INNER,),
     "Clearinghouse.transfer_legs": (Outcome.OVERFLOW,),
     "Exchange.collect_fees": (Outcome.CALLED,),
+    "CloseGate.closes": (Outcome.OVERFLOW,),
+    "CloseGate.review": (Outcome.OVERFLOW,),
     "FeedCheck.fallback_word": (Outcome.OVERFLOW,),
     "FeedCheck.listing": (Outcome.OVERFLOW,),
     "FillCheck.check_fill": (Outcome.OVERFLOW,),

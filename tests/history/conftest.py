@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bulkhead.chain.connection import Connection
 from bulkhead.history.database import Database
-from bulkhead.history.follow import Progress, followers, run
 from bulkhead.replay.run import Replay
 from tests.worlds import postgres
 from tests.worlds.played_market import played
 from tests.worlds.served_fixtures import market, served
+from tests.worlds.served_market import EXPIRY, MAKER, TRADER, ServedMarket
 
 __all__ = ["market", "served"]
 
@@ -44,6 +43,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return found
 
 
+def bought(market: ServedMarket) -> int:
+    """A new vault that bought two of five straddles that a maker offers."""
+    maker = market.client(MAKER)
+    desk = maker.vaults.open("ETH", deposit=5_000)
+    offer = maker.orders.sign(desk, EXPIRY, ["call:200", "put:200"], "sell", 20, 5, good_for=10**6)
+    return market.client(TRADER).orders.fill(offer, size=2, deposit=100)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     """A file for a database."""
@@ -62,12 +69,3 @@ def databases() -> Iterator[Callable[[str], Database]]:
     yield opened
     for one in made:
         one.close()
-
-
-def index(database: Database, chain: Connection, *urls: str, receipts: bool = True) -> list[Progress]:
-    """Indexes until nothing is missing; what each look did."""
-    looks: list[Progress] = []
-    with database.guarded(), database.writer() as writer:
-        following = followers(writer, [chain.deployment], urls or (chain.rpc.url,), receipts)
-        run(following, 0.01, True, lambda _, progress: looks.append(progress))
-    return looks

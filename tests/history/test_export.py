@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from bulkhead.chain.errors import BadInput
 from bulkhead.history import tables
 from bulkhead.history.export import export, exportable
-from tests.history.conftest import index
+from tests.worlds.indexed import index
 from tests.worlds.served_market import ROOT
 
 QUESTIONS = re.findall(r"## (.*?)\n.*?```sql\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL)

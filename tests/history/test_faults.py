@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from bulkhead.chain import deployment as deployments
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.history.check import check
 from bulkhead.history.database import Busy, Database, HistoryError
-from bulkhead.history.follow import followers
+from bulkhead.history.follow import followers, run
 from bulkhead.replay.run import Replay
-from tests.history.conftest import index
 from tests.history.test_reorganisations import content
-from tests.keeper.limited import LimitedProxy, served
+from tests.keeper.limited import Bounds, LimitedProxy, served
+from tests.worlds.indexed import index
 from tests.worlds.served_market import ROOT, ServedMarket
 
 #: An indexer that takes a block at a time, so that there is time to kill it.
@@ -204,6 +205,23 @@ def test_node__that_bears_little__gives_the_same_index(lived: Replay, file, tmp_
     assert node.refusals
     index(databases(str(tmp_path / "fresh.sqlite")), lived.local.chain)
     assert content(databases(file)) == content(databases(str(tmp_path / "fresh.sqlite")))
+
+
+def test_indexer__node_that_refuses_for_a_while__waits_and_goes_on(lived: Replay, file, databases):
+    node = LimitedProxy(lived.local.anvil.url, "Geth", bounds=Bounds(blocks=0))
+
+    def told(_one, progress) -> None:
+        if progress.block >= progress.head:
+            raise KeyboardInterrupt
+
+    with served(node) as url, databases(file).writer() as writer:
+        following = followers(writer, [lived.local.chain.deployment], [url])
+        healed = threading.Timer(0.5, lambda: setattr(node, "bounds", Bounds()))
+        healed.start()
+        with pytest.raises(KeyboardInterrupt):
+            run(following, 0.01, False, told)
+        healed.join()
+    assert node.refusals["range"]
 
 
 def test_commands__run_and_check__say_what_they_found(market: ServedMarket, file):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, select, update
 
+from bulkhead.chain.connection import Connection
 from bulkhead.history import tables
 from bulkhead.history.accounts import Account
 from bulkhead.history.check import check
@@ -14,8 +16,9 @@ from bulkhead.history.columns import OFFSET
 from bulkhead.history.rows import READERS
 from bulkhead.history.source import speakers
 from bulkhead.replay.run import Replay
-from tests.history.conftest import index
-from tests.worlds.served_market import EXPIRY, MAKER, TRADER, ServedMarket
+from tests.history.conftest import bought
+from tests.worlds.indexed import index
+from tests.worlds.served_market import ServedMarket
 
 #: Logs that no table keeps, because a row of another log says all they say, or nobody asks for it.
 UNKEPT = {
@@ -27,9 +30,9 @@ UNKEPT = {
 FOLDED = {"Novated", "OrderFilled", "VaultTaken", "VaultOpened", "VaultUpdated", "VaultTransferred"}
 
 
-def accounts(reader) -> dict[int, Account]:
+def accounts(reader, chain: Connection) -> dict[int, Account]:
     rows = reader.execute(select(tables.vaults)).mappings()
-    return {row["vault_id"]: Account.load(dict(row)) for row in rows}
+    return {row["vault_id"]: Account.load(dict(row), chain.units(row["market"]).inverse) for row in rows}
 
 
 def test_index__of_a_life__equals_the_chain_and_the_book(lived: Replay, place, databases):
@@ -37,7 +40,7 @@ def test_index__of_a_life__equals_the_chain_and_the_book(lived: Replay, place, d
     index(database, chain)
     with database.read() as reader:
         report = check(reader, 1, chain)
-        found = accounts(reader)
+        found = accounts(reader, chain)
     assert report.wrong == [] and report.gifts == []
     assert report.vaults == 10 and report.cells == 1 and report.pots == 2
     book = chain.book()
@@ -54,7 +57,7 @@ def test_index__of_a_life__profit_is_what_was_made_less_fees_and_tips(lived: Rep
     index(database, chain)
     native = lived.local.market.native
     with database.read() as reader:
-        found = accounts(reader)
+        found = accounts(reader, chain)
         takes = list(reader.execute(select(tables.takes)))
     assert takes and any(one.fees for one in found.values())
     for one in found.values():
@@ -93,6 +96,30 @@ def test_tables__after_all_migrations__are_those_of_the_package(place, databases
         assert compare_metadata(context, tables.metadata) == []
 
 
+def test_database__of_the_first_version__is_emptied_and_read_again(lived: Replay, place, databases):
+    database, chain = databases(place), lived.local.chain
+    index(database, chain, receipts=False)
+    with database.writer() as writer:
+        config = database._config()
+        config.attributes["connection"] = writer
+        command.downgrade(config, "0001")
+        # as an indexer of that version left it
+        first = writer.execute(select(tables.deployments.c.first_block)).scalar_one()
+        writer.execute(update(tables.deployments).values(block=first + 10, block_hash="0x12", logs=7))
+        writer.execute(insert(tables.collections).values(
+            deployment=1, block=first, log_index=0, at=1, tx="0x", token="0x", receiver="0x", amount=5,
+        ))  # fmt: skip
+        writer.commit()
+    with database.writer() as writer:
+        assert writer.execute(select(tables.collections)).all() == []
+        row = writer.execute(select(tables.deployments)).one()
+        assert (row.block, row.block_hash, row.logs) == (first - 1, "", 0)
+    index(database, chain, receipts=False)
+    with database.read() as reader:
+        report = check(reader, 1, chain)
+    assert report.wrong == [] and report.vaults == 10
+
+
 def test_events__of_every_speaker__are_kept_or_named_as_unkept(market: ServedMarket):
     missing = []
     for name, contract in speakers(market.chain).items():
@@ -118,14 +145,12 @@ def test_exact__any_number_of_the_chain__comes_back_and_sorts(place, databases, 
 
 
 def test_index__of_a_living_market__knows_entry_quotes_and_marks(market: ServedMarket, file, databases):
-    desk = market.client(MAKER).vaults.open("ETH", deposit=5_000)
-    offer = market.client(MAKER).orders.sign(desk, EXPIRY, ["call:200", "put:200"], "sell", 20, 5, good_for=10**6)
-    vault = market.client(TRADER).orders.fill(offer, size=2, deposit=100)
+    vault = bought(market)
     database = databases(file)
     index(database, market.chain)
     with database.read() as reader:
         assert check(reader, 1, market.chain).wrong == []
-        one = accounts(reader)[vault]
+        one = accounts(reader, market.chain)[vault]
         (fill,) = reader.execute(select(tables.fills))
         (snapshot,) = reader.execute(select(tables.snapshots))
         gas = list(reader.execute(select(tables.gas)))

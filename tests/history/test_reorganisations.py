@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bulkhead.history import tables
 from bulkhead.history.check import check
 from bulkhead.history.database import Database
-from tests.history.conftest import index
+from tests.worlds.indexed import index
 from tests.worlds.served_market import EXPIRY, MAKER, TRADER, ServedMarket
 
 #: These hold what was read now, or more headers than an index made at one go has.

@@ -26,8 +26,9 @@ from bulkhead.history.api.app import build
 from bulkhead.history.client import HistoryClient, ServiceUnavailable
 from bulkhead.history.database import Database
 from bulkhead.replay.run import Replay
-from tests.history.conftest import index
-from tests.worlds.served_market import EXPIRY, MAKER, ROOT, TRADER, ServedMarket
+from tests.history.conftest import bought
+from tests.worlds.indexed import index
+from tests.worlds.served_market import ROOT, TRADER, ServedMarket
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +183,7 @@ def test_client__of_the_package__reads_the_same(web: TestClient):
 
 
 def test_vault__of_a_living_market__has_entry_value_and_profit(market: ServedMarket, file, databases):
-    desk = market.client(MAKER).vaults.open("ETH", deposit=5_000)
-    offer = market.client(MAKER).orders.sign(desk, EXPIRY, ["call:200", "put:200"], "sell", 20, 5, good_for=10**6)
-    vault = market.client(TRADER).orders.fill(offer, size=2, deposit=100)
+    vault = bought(market)
     database = databases(file)
     index(database, market.chain)
     info = market.client(TRADER).vaults.get(vault)

@@ -188,7 +188,7 @@ def test_no_funds__without_coins__is_refused_before_sending(scene):
 def test_no_funds__without_tokens__says_how_many_are_missing(scene):
     scene.local.anvil.set_balance(Account.from_key(STRANGER).address, 10**18)
     result = run("vault", "open", "--deposit", "100", *at(scene), key=STRANGER)
-    refused(result, "holds 0.000000 quote tokens of ETH and needs 100.000000")
+    refused(result, "holds 0.000000 USDC and needs 100.000000")
 
 
 def test_expired_order__is_a_sentence(scene, tmp_path):

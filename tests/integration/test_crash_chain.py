@@ -17,3 +17,11 @@ def test_play__random_vaults_in_a_crash__equal_both_mirrors():
     assert found["distance"] < 1e-9
     # the fall beats some of them: insurance and the winners bear it
     assert found["insurance"] > 0 and 0.8 < found["recovery"] < 1
+
+
+def test_play__price_comes_back_before_takes_pay__flags_are_refreshed_and_end():
+    answers = [200, 184, 170, 200, 204]
+    fall_and_rise = [Round(START + 120 * i, int(answer * 1e8)) for i, answer in enumerate(answers)]
+    found = crash_chain.play(fall_and_rise, count=10, symbol="ETH", seed=1)
+    assert not found["failed"], found["wrong"]
+    assert found["flags"] and found["refreshed"] and not found["refused"]

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import ape
@@ -19,6 +20,7 @@ from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import load
 from bulkhead.chain.pool import read_pool
 from bulkhead.chain.rpc import Rpc
+from tests.keeper.limited import LimitedProxy, served
 
 ROOT = Path(__file__).resolve().parents[2]
 APE = Path(sys.executable).parent / "ape"
@@ -49,6 +51,14 @@ def node() -> str:
     return str(ape.chain.provider.uri)
 
 
+@pytest.fixture
+def limited(node) -> Iterator[LimitedProxy]:
+    """The node behind limits: one call in a post, fifty blocks in a range of logs."""
+    proxy = LimitedProxy(node, "Nethermind", 1, 50)
+    with served(proxy):
+        yield proxy
+
+
 def test_deploy__in_process__is_where_it_was_predicted_and_small_enough(market):
     for name, _ in system.CONTRACTS:
         assert market.contracts[name].address == next(s.address for s in market.steps if s.name == name)
@@ -57,7 +67,7 @@ def test_deploy__in_process__is_where_it_was_predicted_and_small_enough(market):
     assert market.RiskParameters.markets() == [1]
 
 
-def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
+def test_deploy__running_node_that_bears_little__verifies_and_can_be_seeded(node, limited, tmp_path):
     out, path = tmp_path / "addresses.json", tmp_path / "inputs.yaml"
     content = yaml.safe_load(INPUTS.read_text())
     bounds = {"edge_bps": 50, "quote_seconds": 120, "max_contracts": 20 * 10**6, "cap": 10**11}
@@ -65,19 +75,19 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     # order of the inputs is order of listing
     content["timelock"] = {"proposers": [FEED], "delay_seconds": 9 * 86_400}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
-    done = run("deploy", "--url", node, "--out", out, "--inputs", path)
+    done = run("deploy", "--url", limited.url, "--out", out, "--inputs", path)
     assert done.returncode == 0, done.stdout + done.stderr
     deployment = load(out)
     assert deployment.market("ETH").maker and not deployment.market("BTC").maker
     assert (deployment.network, deployment.chain_id) == ("local", 31337)
     assert set(deployment.contracts) == {name for name, _ in system.CONTRACTS} | {"Timelock"}
     assert "the parameters belong to a timelock of 9 days" in done.stdout
-    assert list(deployment.markets) == ["ETH", "BTC"]
+    assert list(deployment.markets) == ["ETH", "BTC", "WETH"]
     assert json.loads(out.read_text())["contracts"]["Lens"]["abi_sha256"] == abi.load("Lens").sha256
     with Rpc(node) as rpc:
         deployment.check(rpc)
 
-    verified = run("verify", "--url", node, "--deployment", out, "--inputs", path)
+    verified = run("verify", "--url", limited.url, "--deployment", out, "--inputs", path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert (
         "FAIL" not in verified.stdout and "ETH's maker vault started with the bounds of the inputs" in verified.stdout
@@ -92,7 +102,8 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
         f"DEFAULT_ADMIN_ROLE: {lock}",
     ):
         assert f"ok   {line}" in verified.stdout, verified.stdout
-    assert all(f"{m}'s backstop pool is registered at" in verified.stdout for m in ("ETH", "BTC"))
+    assert all(f"{m}'s backstop pool is registered at" in verified.stdout for m in deployment.markets)
+    assert all(f"ok   {m}" in verified.stdout for m in ("ETH is linear", "WETH is inverse", "WETH: its unit is 10^-3"))
     with Rpc(node) as rpc:
         chain = Connection(rpc, deployment)
         pool = read_pool(chain, "ETH")
@@ -105,9 +116,19 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
         )
         assert pool.room == pool.cap > 0
 
-    seeded = run("seed", "--url", node, "--deployment", out)
+    seeded = run("seed", "--url", limited.url, "--deployment", out)
     assert seeded.returncode == 0, seeded.stdout + seeded.stderr
     assert "short put" in seeded.stdout
+
+    # another kind and another unit than the chain's are found
+    changed = yaml.safe_load(path.read_text())
+    changed["markets"]["WETH"]["unit"] = "0.01"
+    changed["markets"]["BTC"] |= {"token": "WETH", "kind": "inverse", "unit": "0.001"}
+    other = tmp_path / "kinds.yaml"
+    other.write_text(yaml.safe_dump(changed, sort_keys=False))
+    refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
+    assert refused.returncode == 1
+    assert "FAIL WETH: its unit is 10^-3 of 18 decimals" in refused.stdout and "FAIL BTC is linear" in refused.stdout
 
     # other parameters than the chain's are found, by name
     changed = yaml.safe_load(path.read_text())
@@ -116,7 +137,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
     changed["timelock"] = {"proposers": [lock]}
     other = tmp_path / "other.yaml"
     other.write_text(yaml.safe_dump(changed, sort_keys=False))
-    refused = run("verify", "--url", node, "--deployment", out, "--inputs", other)
+    refused = run("verify", "--url", limited.url, "--deployment", out, "--inputs", other)
     assert refused.returncode == 1
     assert "FAIL ETH was listed with the parameters of the inputs: phi_bps 100 -> 200" in refused.stdout
     assert "FAIL ETH's maker vault started with the bounds of the inputs" in refused.stdout
@@ -127,7 +148,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
         content["markets"]["ETH"]["backstop"] = pool
         astray = tmp_path / "astray.json"
         astray.write_text(json.dumps(content))
-        told = run("verify", "--url", node, "--deployment", astray, "--inputs", path)
+        told = run("verify", "--url", limited.url, "--deployment", astray, "--inputs", path)
         assert told.returncode == 1 and "FAIL ETH's backstop pool is registered at" in told.stdout
     # what owners changed since, within the contracts' bounds, is told and no failure
     entry = deployment.market("ETH")
@@ -143,7 +164,7 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
             (FEED, maker, "set_bounds", (FEED, 60, 120, 20 * 10**6, 10**11, 0)),
         ):
             send(rpc, sender, contract, function, *arguments)
-    told = run("verify", "--url", node, "--deployment", out, "--inputs", path)
+    told = run("verify", "--url", limited.url, "--deployment", out, "--inputs", path)
     assert told.returncode == 0, told.stdout + told.stderr
     for note in (
         f"ETH's backstop pool changed since deployment: cap {2**128} -> 7",
@@ -159,14 +180,14 @@ def test_deploy__running_node__verifies_and_can_be_seeded(node, tmp_path):
             code = bytearray(rpc.code(deployment.address(name)))
             code[place] ^= 1
             rpc.call("anvil_setCode", deployment.address(name), "0x" + code.hex())
-    told = run("verify", "--url", node, "--deployment", out, "--inputs", path)
+    told = run("verify", "--url", limited.url, "--deployment", out, "--inputs", path)
     assert told.returncode == 1
     assert "FAIL Lens runs the code of this clone" in told.stdout
     assert "FAIL OrderLens holds its 4 roles" in told.stdout
     assert told.stdout.count("FAIL") == 2
     # inputs without the maker vault that is there
     assert "ETH's maker vault is in the deployment alone" in run(
-        "verify", "--url", node, "--deployment", out, "--inputs", INPUTS
+        "verify", "--url", limited.url, "--deployment", out, "--inputs", INPUTS
     ).stdout  # fmt: skip
 
 
@@ -233,6 +254,21 @@ def test_deploy__feed_without_code__sends_nothing(node, tmp_path):
     assert done.returncode == 1
     assert "primary feed of ETH has no code" in done.stderr
     assert ape.accounts.test_accounts[0].nonce == before
+
+
+def test_deploy__coin_with_other_decimals__sends_nothing(node, tmp_path):
+    deployer = ape.accounts.test_accounts[0]
+    token = deployer.deploy(ape.project.MockERC20, "Test bitcoin", "WBTC", 8)
+    content = yaml.safe_load(INPUTS.read_text())
+    content["tokens"]["WETH"] = token.address
+    content["markets"]["WETH"]["decimals"] = 18
+    path = tmp_path / "inputs.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    before = deployer.nonce
+    done = run("deploy", "--url", node, "--inputs", path)
+    assert done.returncode == 1
+    assert f"WETH: the inputs state 18 decimals, and WETH at {token.address} has 8" in done.stderr
+    assert deployer.nonce == before
 
 
 def test_verify__nothing_there__says_so(tmp_path):

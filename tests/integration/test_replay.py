@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bulkhead.chain.anvil import Anvil
-from bulkhead.keeper.plan import ROLES, Policy
+from bulkhead.keeper.policy import ROLES, Policy
 from bulkhead.keeper.service import JsonLog
 from bulkhead.replay import scenarios
 from bulkhead.replay.keepers import InlineKeeper
@@ -71,7 +71,7 @@ def test_replay__of_a_file__writes_every_vault_and_conserves_every_token(prices,
     untouched = {v["title"] for v in content["vaults"] if not v["flagged_at"]}
     assert {"fully paid long put", "fully paid long call", "straddle, the put"} <= untouched
     assert content["totals"]["conservation_difference"] == 0
-    assert all(check["passed"] for check in content["checks"]) and len(content["checks"]) == 7
+    assert all(check["passed"] for check in content["checks"]) and len(content["checks"]) == 8
     assert all(take["exact"] for vault in content["vaults"] for take in vault["takes"])
 
 

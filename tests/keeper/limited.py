@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from tests.keeper.proxy import FaultProxy
 
-#: What each says of too large a batch, of too long a range, of a revert, of a used nonce and of too low a price:
-#: (code, words), with {most} for its limit.
+#: What each says of too large a batch, of too long a range, of too long an answer, of a revert, of a used nonce and of
+#: too low a price: (code, words), with {most} for its limit.
 WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "Geth": {
         "batch": (-32600, "batch too large"),
         "range": (-32005, "query returned more than 10000 results"),
+        "size": (-32003, "response too large"),
+        "rate": (-32005, "rate limit exceeded"),
         "revert": (3, "execution reverted"),
         "nonce": (-32000, "nonce too low: next nonce 9, tx nonce 1"),
         "price": (-32000, "replacement transaction underpriced"),
@@ -26,6 +31,8 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "Erigon": {
         "batch": (-32000, "batch limit {most} exceeded (can increase by --rpc.batch.limit)"),
         "range": (-32000, "exceed maximum block range: {most}"),
+        "size": (-32000, "response size limit exceeded"),
+        "rate": (429, "Too Many Requests"),
         "revert": (-32000, "execution reverted"),
         "nonce": (-32000, "nonce too low"),
         "price": (-32000, "could not replace existing tx"),
@@ -33,6 +40,8 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "Nethermind": {
         "batch": (-32005, "Batch size limit exceeded"),
         "range": (-32005, "Too many logs requested."),
+        "size": (-32005, "Batch response size limit exceeded"),
+        "rate": (-32005, "Rate limit exceeded"),
         "revert": (-32015, "VM execution error."),
         "nonce": (-32010, "OldNonce, Current nonce: 9, nonce of rejected tx: 1"),
         "price": (-32010, "ReplacementNotAllowed"),
@@ -40,6 +49,8 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "Besu": {
         "batch": (-32005, "Number of requests exceeds max batch size"),
         "range": (-32005, "Requested range exceeds maximum RPC range limit"),
+        "size": (-32000, "Timeout expired: timed out"),
+        "rate": (429, "Too Many Requests"),
         "revert": (-32000, "Execution reverted"),
         "nonce": (-32001, "Nonce too low"),
         "price": (-32000, "Replacement transaction underpriced"),
@@ -47,6 +58,8 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "Reth": {
         "batch": (-32010, "The batch request was too large: Exceeded max limit of {most}"),
         "range": (-32602, "query exceeds max block range {most}"),
+        "size": (-32008, "Response is too big: Exceeded max limit of {most}"),
+        "rate": (429, "Too Many Requests"),
         "revert": (3, "execution reverted"),
         "nonce": (-32000, "nonce too low: next nonce 9, tx nonce 1"),
         "price": (-32000, "replacement transaction underpriced"),
@@ -54,6 +67,8 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "a host that answers 413": {
         "batch": (413, ""),
         "range": (-32600, "You can make eth_getLogs requests with up to a {most} block range."),
+        "size": (413, ""),
+        "rate": (-32005, "project ID request rate exceeded"),
         "revert": (3, "execution reverted"),
         "nonce": (-32000, "nonce too low"),
         "price": (-32000, "replacement transaction underpriced"),
@@ -61,6 +76,8 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
     "a host that answers 400": {
         "batch": (400, "Batch size is too large"),
         "range": (-32614, "eth_getLogs is limited to a {most} range"),
+        "size": (-32602, "Response size exceeded: the result is too large"),
+        "rate": (-32007, "15/second request limit reached - reduce calls per second"),
         "revert": (-32603, "execution reverted"),
         "nonce": (-32000, "nonce too low"),
         "price": (-32000, "replacement transaction underpriced"),
@@ -68,47 +85,97 @@ WORDS: dict[str, dict[str, tuple[int, str]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a node bears, everything unless said.
+
+    Attributes:
+        calls: Calls in a post.
+        blocks: Blocks in a range of logs.
+        size: Bytes of an answer to several calls, or to a range of several blocks.
+        posts: Posts within half a second.
+        retry_after: What it says to who asks more often, nothing when empty.
+    """
+
+    calls: int = 10**9
+    blocks: int = 10**9
+    size: int = 10**9
+    posts: int = 10**9
+    retry_after: str = ""
+
+
 class LimitedProxy(FaultProxy):
     """Refuses what is too much, and says so and everything else in the words of a node.
 
     Attributes:
         style: Whose words.
-        most_calls: Calls in a post.
-        most_blocks: Blocks in a range of logs.
+        bounds: What it bears.
         refusals: What it has refused so far, by kind.
     """
 
-    def __init__(self, target: str, style: str, most_calls: int, most_blocks: int) -> None:
+    WINDOW_SECONDS = 0.5
+
+    def __init__(
+        self, target: str, style: str, most_calls: int = 10**9, most_blocks: int = 10**9, bounds: Bounds | None = None
+    ) -> None:
         super().__init__(target)
         self.words = WORDS[style]
-        self.style, self.most_calls, self.most_blocks = style, most_calls, most_blocks
+        self.style, self.bounds = style, bounds or Bounds(most_calls, most_blocks)
         self.refusals: dict[str, int] = {}
+        self._recent: deque[float] = deque()
 
     def _said(self, kind: str, most: int = 0) -> dict[str, Any]:
         self.refusals[kind] = self.refusals.get(kind, 0) + 1
         code, text = self.words[kind]
         return {"code": code if code < 400 else -32600, "message": text.format(most=most)}
 
+    def _refused(self, kind: str, most: int, body: Any) -> web.Response:
+        """Refuses a post as a whole."""
+        self.posts += 1
+        error, code = self._said(kind, most), self.words[kind][0]
+        if code == 413:
+            return web.Response(status=413, text="<html>Payload Too Large</html>")
+        single = not isinstance(body, list)
+        if self.style == "Geth" and not single:
+            return web.json_response([{"jsonrpc": "2.0", "id": body[0]["id"], "error": error}])
+        whole = {"jsonrpc": "2.0", "id": body["id"] if single else None, "error": error}
+        return web.json_response(whole, status=code if code >= 400 else 200)
+
+    def _is_too_fast(self) -> bool:
+        now = time.monotonic()
+        while self._recent and self._recent[0] < now - self.WINDOW_SECONDS:
+            self._recent.popleft()
+        if len(self._recent) >= self.bounds.posts:
+            return True
+        self._recent.append(now)
+        return False
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        if not isinstance(body, list) or len(body) <= self.most_calls:
-            return await super()._handle(request)
-        self.posts += 1
-        error = self._said("batch", self.most_calls)
-        status = self.words["batch"][0] if self.words["batch"][0] >= 400 else 200
-        if status == 413:
-            return web.Response(status=413, text="<html>Payload Too Large</html>")
-        if self.style == "Geth":
-            return web.json_response([{"jsonrpc": "2.0", "id": body[0]["id"], "error": error}])
-        return web.json_response({"jsonrpc": "2.0", "id": None, "error": error}, status=status)
+        if self._is_too_fast():
+            reply = self._refused("rate", 0, body)
+            if self.bounds.retry_after:
+                reply.headers["retry-after"] = self.bounds.retry_after
+            return reply
+        calls = len(body) if isinstance(body, list) else 1
+        if calls > self.bounds.calls:
+            return self._refused("batch", self.bounds.calls, body)
+        answer = await super()._handle(request)
+        size = answer.content_length or 0
+        if size > self.bounds.size and (calls > 1 or self._fits_in_parts(body)):
+            return self._refused("size", self.bounds.size, body)
+        return answer
+
+    def _fits_in_parts(self, body: Any) -> bool:
+        """Whether a single call is one of logs that could be asked for fewer blocks, and is told so."""
+        call = body[0] if isinstance(body, list) else body
+        return _blocks(call) > 1 and "Batch" not in self.words["size"][1]
 
     def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
         told = super()._twist(call, answer)
         head = {"jsonrpc": "2.0", "id": call["id"]}
-        query = call["params"][0] if call["params"] else None
-        ranged = call["method"] == "eth_getLogs" and "blockHash" not in query
-        if ranged and int(query["toBlock"], 16) - int(query["fromBlock"], 16) >= self.most_blocks:
-            return {**head, "error": self._said("range", self.most_blocks)}
+        if _blocks(call) > self.bounds.blocks:
+            return {**head, "error": self._said("range", self.bounds.blocks)}
         error = told.get("error")
         if not error:
             return told
@@ -122,6 +189,14 @@ class LimitedProxy(FaultProxy):
             if sign in words:
                 return {**head, "error": self._said(kind)}
         return told
+
+
+def _blocks(call: dict[str, Any]) -> int:
+    """Blocks whose logs a call reads."""
+    query = call["params"][0] if call["params"] else None
+    if call["method"] != "eth_getLogs" or "blockHash" in query:
+        return 0
+    return int(query["toBlock"], 16) - int(query["fromBlock"], 16) + 1
 
 
 @contextmanager

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from bulkhead.chain.lens import FLAGGED, LIQUIDATABLE, CellView, VaultView
 from bulkhead.chain.words import Model
-from bulkhead.keeper.plan import (
-    KeeperState,
-    MarketView,
-    Policy,
-    Quote,
-)
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.state import KeeperState, MarketView, Quote
 from bulkhead.risk.words import WAD, Kind, Leg, Snapshot
 
 KEEPER = "0x" + "aa" * 20

@@ -16,14 +16,15 @@ from bulkhead.keeper import sender as sending
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import REFILL_FROM, decide
 from bulkhead.keeper.fees import GWEI, FeePolicy
-from bulkhead.keeper.index import Grid, Index, Shelf
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
-from bulkhead.keeper.plan import Claim, Collect, Flag, MarketView, Poke, Policy, Refill, Take, TopUp
-from bulkhead.keeper.takes import MAX_LEGS
-from bulkhead.keeper.turns import Turns
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord
+from bulkhead.keeper.plan import Claim, Collect, Flag, Poke, Refill, Take, TopUp
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.safe_ranges import Grid, SafeRanges, Shelf
+from bulkhead.keeper.send_queue import Turns
+from bulkhead.keeper.state import MarketView
+from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, RiskWord
 from tests.keeper.states import (
     CELL,
     FLAGGED_90,
@@ -39,8 +40,8 @@ from tests.keeper.states import (
     state,
     vault,
 )
-from tests.keeper.test_index import RISK, SNAPSHOT, record, view
 from tests.keeper.test_journal import attempt
+from tests.keeper.test_safe_ranges import RISK, SNAPSHOT, record, view
 
 HEAD = Head(100, "0x" + "0b" * 32, "0x" + "0a" * 32, NOW, GWEI, 30_000_000)
 
@@ -249,7 +250,7 @@ def test_journal__a_write__is_on_the_disk_before_anything_is_sent(tmp_path):
         assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
-# --- the index ------------------------------------------------------------------------------------------------------
+# --- safe ranges ------------------------------------------------------------------------------------------------------
 
 
 def test_grid__other_risk_parameters__do_not_hold():
@@ -264,11 +265,11 @@ def test_grid__other_risk_parameters__do_not_hold():
 def test_grid__vault_unsafe_when_it_is_drawn__is_near_at_every_price():
     """At the grid's own prices its edges would be found nowhere: it is safe nowhere."""
     broke, rich = record(1, 0, Leg(Kind.PUT, 250 * 10**8, -(10**6))), record(2, 10**6, Leg(Kind.PUT, 150 * 10**8, -1))
-    shelf = Shelf.of((broke, rich), 6)
+    shelf = Shelf.of((broke, rich), view())
     grid = Grid.draw(shelf, view())
     for share in (0.5, 0.9, 0.999, 1.0, 1.001, 1.1, 2.0):
         assert 1 in grid.near(SNAPSHOT.spot / WAD * share)
     assert 2 not in grid.near(SNAPSHOT.spot / WAD)
-    index = Index()
-    index.change(1, broke)
-    assert 1 in index.near({CELL: view()})
+    ranges = SafeRanges()
+    ranges.change(1, broke)
+    assert 1 in ranges.near({CELL: view()})

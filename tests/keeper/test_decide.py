@@ -7,36 +7,13 @@ from dataclasses import replace
 import pytest
 
 from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE
-from bulkhead.keeper.brought import BroughtFeed, Message
+from bulkhead.keeper import plan
 from bulkhead.keeper.decide import BATCH, MANY_FLAGS, QUIET_SECONDS, REFRESH_SECONDS, decide
 from bulkhead.keeper.mandates import DueTopUp
-from bulkhead.keeper.plan import (
-    ROLES,
-    Absorb,
-    Advance,
-    Claim,
-    Clear,
-    Collect,
-    ExpiryProof,
-    Fix,
-    Flag,
-    FlagMany,
-    Insure,
-    MarketView,
-    Observe,
-    Open,
-    Poke,
-    Policy,
-    Refill,
-    Refresh,
-    Repay,
-    Reserve,
-    Settle,
-    Sweep,
-    Take,
-    Tidy,
-    TopUp,
-)
+from bulkhead.keeper.policy import ROLES, Policy
+from bulkhead.keeper.price_updates import BroughtFeed, Message
+from bulkhead.keeper.state import ExpiryProof, MarketView
+from bulkhead.keeper.unwind_policy import UnwindFile
 from bulkhead.keeper.windows import CLOCK_SECONDS, FIX_SECONDS, SUM_SECONDS, WINDOW_OPEN
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Kind, Leg, Status
@@ -83,14 +60,14 @@ def test_flags__price_not_active__nothing_is_liquidated():
 
 def test_flags__price_of_the_cell_unknown__asks_the_chain():
     unsafe = vault(1, equity=50, status=LIQUIDATABLE)
-    assert decide(state(unsafe, cells={}), Policy()) == [Flag(1, False)]
+    assert decide(state(unsafe, cells={}), Policy()) == [plan.Flag(1, False)]
 
 
 def test_flags__vault_sent_to_the_keeper__is_nobodys_friend():
     """Whoever sends a failing vault to a keeper gets neither its tokens nor its mercy."""
     gift = vault(1, owner=KEEPER, epoch=1, equity=50, status=LIQUIDATABLE)
     (flag,) = decide(state(gift), Policy())
-    assert isinstance(flag, Flag) and flag.certain
+    assert isinstance(flag, plan.Flag) and flag.certain
     failing = replace(gift, status=0, equity=110 * WAD)
     assert decide(state(failing), Policy()) == []
     assert decide(state(replace(empty(4, 500), epoch=2)), Policy()) == []
@@ -98,8 +75,8 @@ def test_flags__vault_sent_to_the_keeper__is_nobodys_friend():
     given = vault(1, owner=KEEPER, epoch=1, equity=90, status=FLAGGED | LIQUIDATABLE)
     quotes, policy = {1: quote(cash=240 * 10**6)}, Policy(roles=frozenset({"take"}))
     (take,) = decide(state(given, empty(collateral=500), quotes=quotes), policy)
-    assert isinstance(take, Take) and take.into_id == 5
-    assert decide(state(given, replace(empty(), epoch=1), quotes=quotes), policy) == [Open(1)]
+    assert isinstance(take, plan.Take) and take.into_id == 5
+    assert decide(state(given, replace(empty(), epoch=1), quotes=quotes), policy) == [plan.Open(1)]
 
 
 def test_decide__market_that_the_deployment_does_not_know__is_flagged_all_the_same():
@@ -108,14 +85,14 @@ def test_decide__market_that_the_deployment_does_not_know__is_flagged_all_the_sa
     cells = {CELL: cell(), (7, EXPIRY): cell()}
     unsafe, held = vault(1, status=LIQUIDATABLE, **other), vault(2, status=LIQUIDATABLE | FLAGGED, **other)
     found = decide(state(unsafe, held, cells=cells, quotes={2: quote(cash=240 * 10**6)}), Policy())
-    assert [(f.vault_id, f.certain) for f in found if isinstance(f, Flag)] == [(1, True)] and len(found) == 1
+    assert [(f.vault_id, f.certain) for f in found if isinstance(f, plan.Flag)] == [(1, True)] and len(found) == 1
 
 
 def test_decide__flagged_vault_whose_cell_could_not_be_read__does_not_end_the_tick():
     held, own = vault(2, status=LIQUIDATABLE | FLAGGED, equity=90), vault(4, owner=KEEPER, equity=130)
     found = decide(state(held, own, empty(), cells={}, quotes={2: quote(cash=240 * 10**6)}), Policy())
     # what an own vault needs depends on no cell that could be read
-    assert found == [TopUp(4, 1, 50 * 10**6)]
+    assert found == [plan.TopUp(4, 1, 50 * 10**6)]
 
 
 def test_decide__bug_in_one_role__does_not_keep_the_others_from_acting():
@@ -124,29 +101,29 @@ def test_decide__bug_in_one_role__does_not_keep_the_others_from_acting():
     bugs: list[str] = []
     both = state(unsafe, vault(2, status=LIQUIDATABLE | FLAGGED, equity=90), quotes={2: broken[1]})
     found = decide(both, Policy(roles=frozenset({"flag", "take"})), lambda role, error: bugs.append(role))
-    assert bugs == ["take"] and [f.vault_id for f in found if isinstance(f, Flag)] == [1]
+    assert bugs == ["take"] and [f.vault_id for f in found if isinstance(f, plan.Flag)] == [1]
     with pytest.raises(TypeError):
         decide(both, Policy(roles=frozenset({"flag", "take"})))
 
 
 def test_flags__unknown_vault__is_tried_and_never_taken_for_healthy():
-    assert decide(state(unknown={9: CELL}), Policy()) == [Flag(9, False)]
+    assert decide(state(unknown={9: CELL}), Policy()) == [plan.Flag(9, False)]
     assert decide(state(unknown={9: CELL}, now=EXPIRY), Policy()) == []
 
 
 def test_clears__vault_back_at_its_target__with_the_deposit_refilled():
     # 8 of 10 of the deposit would be missing after the tip
-    assert decide(state(vault(1, equity=121, status=FLAGGED)), Policy()) == [Clear(1, 3 * WAD)]
+    assert decide(state(vault(1, equity=121, status=FLAGGED)), Policy()) == [plan.Clear(1, 3 * WAD)]
     assert decide(state(vault(1, equity=120, status=FLAGGED)), Policy()) == []
     covered = vault(1, equity=20, status=FLAGGED, v_min=-290 * WAD)
-    assert decide(state(covered), Policy()) == [Clear(1, 3 * WAD)]
+    assert decide(state(covered), Policy()) == [plan.Clear(1, 3 * WAD)]
 
 
 def test_advances__ramp_whose_step_is_due__is_pushed_on_unless_its_market_has_no_price():
     ramps = {(1, "tail_bps"): NOW, (1, "iv_floor_bps"): NOW + 1, (2, "tail_bps"): NOW - 5}
-    assert decide(state(ramps=ramps), Policy()) == [Advance(1, "tail_bps"), Advance(2, "tail_bps")]
-    assert decide(state(ramps=ramps, cells={CELL: cell(status=1)}), Policy()) == [Advance(2, "tail_bps")]
-    assert decide(state(ramps=ramps), Policy(shard=(0, 2))) == [Advance(2, "tail_bps")]
+    assert decide(state(ramps=ramps), Policy()) == [plan.Advance(1, "tail_bps"), plan.Advance(2, "tail_bps")]
+    assert decide(state(ramps=ramps, cells={CELL: cell(status=1)}), Policy()) == [plan.Advance(2, "tail_bps")]
+    assert decide(state(ramps=ramps), Policy(shard=(0, 2))) == [plan.Advance(2, "tail_bps")]
     assert decide(state(ramps=ramps), Policy(roles=frozenset({"poke"}))) == []
 
 
@@ -164,12 +141,12 @@ def test_absorbs__vaults_of_the_pool__are_refilled_and_closed():
     policy = Policy(roles=frozenset({"absorb"}))
     short = vault(6, owner=POOL, equity=110)
     lacking = {6: short.initial_margin // MICRO // 10}
-    assert decide(state(short, markets=pool, shortages=lacking), policy) == [Refill(6, 1)]
+    assert decide(state(short, markets=pool, shortages=lacking), policy) == [plan.Refill(6, 1)]
     # margins creep at every block: a little is not worth the gas
     assert decide(state(short, markets=pool, shortages={6: lacking[6] // 3}), policy) == []
     assert decide(state(short, markets=pool), policy) == []
     assert decide(state(replace(short, equity=-WAD), markets=pool, shortages=lacking), policy) == []
-    assert decide(state(replace(empty(6), owner=POOL), markets=pool), policy) == [Tidy(6, 1)]
+    assert decide(state(replace(empty(6), owner=POOL), markets=pool), policy) == [plan.Tidy(6, 1)]
 
 
 def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
@@ -178,7 +155,7 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     pool = {1: MarketView(1, 0, MICRO, 10**9, NOW, pool=POOL)}
     quotes = {1: quote(cash=240 * 10**6, bonus=20)}
     (absorb,) = decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=quotes), Policy(roles=frozenset({"absorb"})))
-    assert isinstance(absorb, Absorb) and absorb.vault_id == 1
+    assert isinstance(absorb, plan.Absorb) and absorb.vault_id == 1
     early = {1: quote(cash=240 * 10**6, bonus=19)}
     policy = Policy(roles=frozenset({"absorb"}))
     assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=early), policy) == []
@@ -202,15 +179,15 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     holding = replace(crumbs, vault_id=6, owner=POOL, status=0)
     shortages = {6: 0}
     found = decide(state(crumbs, holding, cells=cells, markets=pool, quotes=fewer, shortages=shortages), policy)
-    assert [type(action) for action in found] == [Absorb]
+    assert [type(action) for action in found] == [plan.Absorb]
     both = Policy(roles=frozenset({"absorb", "take"}))
     (take,) = decide(state(FLAGGED_90, empty(collateral=500), cells=cells, markets=pool, quotes=quotes), both)
-    assert isinstance(take, Take)
+    assert isinstance(take, plan.Take)
 
 
 def test_refreshes__deficit_that_moved_by_a_tenth__is_recorded_anew():
     policy = Policy(roles=frozenset({"refresh"}))
-    due = [Refresh(CELL, (1,))]
+    due = [plan.Refresh(CELL, (1,))]
     # newly insolvent: at once, whatever was done a moment ago
     assert decide(state(INSOLVENT, refreshed={CELL: NOW - 1}), policy) == due
     recorded = -INSOLVENT.equity // MICRO + 1
@@ -242,26 +219,26 @@ def test_reserves__what_a_cell_may_cost__is_recorded_when_it_moved_by_a_tenth():
         (100, 90, True),
         (5, 5, False),
     ):
-        assert decide(state(reserves={CELL: (was, now)}), policy) == ([Reserve(CELL)] if due else []), (was, now)
+        assert decide(state(reserves={CELL: (was, now)}), policy) == ([plan.Reserve(CELL)] if due else []), (was, now)
 
 
 def test_insures__room_under_the_days_cap__is_drawn():
-    assert decide(state(insurable=(CELL,)), Policy(roles=frozenset({"claim"}))) == [Insure(CELL)]
+    assert decide(state(insurable=(CELL,)), Policy(roles=frozenset({"claim"}))) == [plan.Insure(CELL)]
 
 
 def test_flags__many_of_a_cell_at_once__share_transactions_worst_first():
     policy = Policy(roles=frozenset({"flag"}), flag_batch=8)
     few = [vault(i, equity=50 + i, status=LIQUIDATABLE) for i in range(1, MANY_FLAGS)]
-    assert [type(a) for a in decide(state(*few), policy)] == [Flag] * len(few)
+    assert [type(a) for a in decide(state(*few), policy)] == [plan.Flag] * len(few)
     many = [vault(i, equity=90 - i, status=LIQUIDATABLE) for i in range(1, 13)]
     found = decide(state(*many), policy)
-    assert [type(a) for a in found] == [FlagMany, FlagMany]
+    assert [type(a) for a in found] == [plan.FlagMany, plan.FlagMany]
     assert [a.vault_ids for a in found] == [tuple(range(12, 4, -1)), tuple(range(4, 0, -1))]
     assert found[0].legs == 8
     # what is in flight in a batch gets no flag of its own, which would be refused after it
     rest = decide(state(*many, flagging=frozenset(range(3, 13))), policy)
-    assert [(type(a), a.vault_id) for a in rest] == [(Flag, 2), (Flag, 1)]
-    assert all(isinstance(a, Flag) for a in decide(state(*many), replace(policy, flag_batch=1)))
+    assert [(type(a), a.vault_id) for a in rest] == [(plan.Flag, 2), (plan.Flag, 1)]
+    assert all(isinstance(a, plan.Flag) for a in decide(state(*many), replace(policy, flag_batch=1)))
 
 
 WINDOW = replace(cell(), snapshot=replace(cell().snapshot, window_share=WAD // 2))
@@ -274,10 +251,10 @@ def test_observes__flag_in_a_settlement_window__keeps_the_cells_own_clock_runnin
     quiet = {1: MarketView(1, 0, MICRO, 0, now)}
     base = {"markets": quiet, "now": now}
     assert decide(state(flagged, **base), policy) == []
-    assert decide(state(flagged, **base, cells={CELL: WINDOW}), policy) == [Observe(CELL)]
+    assert decide(state(flagged, **base, cells={CELL: WINDOW}), policy) == [plan.Observe(CELL)]
     assert decide(state(vault(1, equity=110), **base, cells={CELL: WINDOW}), policy) == []
     assert CLOCK_SECONDS < 900
-    for age, due in ((CLOCK_SECONDS - 1, []), (CLOCK_SECONDS, [Observe(CELL)])):
+    for age, due in ((CLOCK_SECONDS - 1, []), (CLOCK_SECONDS, [plan.Observe(CELL)])):
         assert decide(state(flagged, **base, cells={CELL: WINDOW}, observed={CELL: now - age}), policy) == due
     # a price that is not active moves no clock
     assert decide(state(flagged, **base, cells={CELL: UNSUMMED}), policy) == []
@@ -293,7 +270,7 @@ def test_fixes__open_window_more_than_one_call_away__is_carried_on_at_once_while
         (ExpiryProof((), False, 0, walks=False), False),
     ):
         found = decide(state(now=now, cells={CELL: UNSUMMED}, expiry_proofs={CELL: proof}), policy)
-        assert found == ([Fix(CELL, proof.hints)] if due else []), proof
+        assert found == ([plan.Fix(CELL, proof.hints)] if due else []), proof
 
 
 def test_pokes__sample_of_an_instant_still_to_come__is_waited_for_and_the_clock_runs_on():
@@ -302,44 +279,44 @@ def test_pokes__sample_of_an_instant_still_to_come__is_waited_for_and_the_clock_
     late = {1: MarketView(1, 3, MICRO, 0, now - QUIET_SECONDS)}
     feed = BroughtFeed(1, OTHER, spot_at=now, missing=(999_600,))
     busy = {"now": now, "markets": late, "busy": frozenset({1})}
-    assert decide(state(**busy, brought=(feed,)), policy) == [Observe((1, 0))]
-    assert decide(state(**busy, brought=(replace(feed, missing=()),)), policy) == [Poke(1, 3)]
+    assert decide(state(**busy, brought=(feed,)), policy) == [plan.Observe((1, 0))]
+    assert decide(state(**busy, brought=(replace(feed, missing=()),)), policy) == [plan.Poke(1, 3)]
     # one that cannot be folded yet holds nothing
-    assert decide(state(**busy, brought=(replace(feed, missing=(1_000_200,)),)), policy) == [Poke(1, 3)]
+    assert decide(state(**busy, brought=(replace(feed, missing=(1_000_200,)),)), policy) == [plan.Poke(1, 3)]
     # not for ever, not for other minutes, and not where somebody else brings
-    assert decide(state(**busy, brought=(replace(feed, missing=(998_400 - 600,)),)), policy) == [Poke(1, 3)]
-    assert decide(state(**busy, brought=(replace(feed, missing=(999_660,)),)), policy) == [Poke(1, 3)]
-    assert decide(state(**busy, brought=(feed,)), Policy(roles=frozenset({"poke"}))) == [Poke(1, 3)]
+    assert decide(state(**busy, brought=(replace(feed, missing=(998_400 - 600,)),)), policy) == [plan.Poke(1, 3)]
+    assert decide(state(**busy, brought=(replace(feed, missing=(999_660,)),)), policy) == [plan.Poke(1, 3)]
+    assert decide(state(**busy, brought=(feed,)), Policy(roles=frozenset({"poke"}))) == [plan.Poke(1, 3)]
 
 
 def test_sweeps__debts_and_dust__are_collected():
     policy = Policy(roles=frozenset({"sweep"}))
-    assert decide(state(debts=(4,), swept=(CELL,)), policy) == [Repay(4), Sweep(CELL)]
+    assert decide(state(debts=(4,), swept=(CELL,)), policy) == [plan.Repay(4), plan.Sweep(CELL)]
 
 
 def test_shards__every_vault_belongs_to_exactly_one():
     unsafe = [vault(i, equity=50, status=LIQUIDATABLE) for i in range(1, 8)]
     policies = [Policy(roles=frozenset({"flag"}), shard=(i, 3)) for i in range(3)]
     parts = [
-        {a.vault_id for a in decide(state(*unsafe, unknown={9: CELL}), p) if isinstance(a, Flag)} for p in policies
+        {a.vault_id for a in decide(state(*unsafe, unknown={9: CELL}), p) if isinstance(a, plan.Flag)} for p in policies
     ]
     assert [len(p) for p in parts] == [3, 3, 2] and set.union(*parts) == {*range(1, 8), 9}
 
 
 def test_pokes__new_rounds_or_a_clock_that_auctions_need():
     quiet = MarketView(1, 0, MICRO, 0, NOW)
-    assert decide(state(markets={1: replace(quiet, new_rounds=3)}), Policy()) == [Poke(1, 3)]
+    assert decide(state(markets={1: replace(quiet, new_rounds=3)}), Policy()) == [plan.Poke(1, 3)]
     flagged = vault(1, equity=110, status=FLAGGED)
     assert decide(state(flagged, markets={1: quiet}), Policy()) == []
     late = replace(quiet, recorded_at=NOW - CLOCK_SECONDS)
-    assert decide(state(flagged, markets={1: late}), Policy()) == [Poke(1, 0)]
+    assert decide(state(flagged, markets={1: late}), Policy()) == [plan.Poke(1, 0)]
     assert decide(state(markets={1: late}), Policy()) == []
 
 
 def test_pokes__quiet_market_with_positions__keeps_the_clock_from_restarting():
     late = MarketView(1, 0, MICRO, 0, NOW - QUIET_SECONDS)
     assert QUIET_SECONDS < 900
-    assert decide(state(markets={1: late}, busy=frozenset({1})), Policy()) == [Poke(1, 0)]
+    assert decide(state(markets={1: late}, busy=frozenset({1})), Policy()) == [plan.Poke(1, 0)]
     assert (
         decide(state(markets={1: replace(late, recorded_at=NOW - QUIET_SECONDS + 1)}, busy=frozenset({1})), Policy())
         == []
@@ -348,25 +325,25 @@ def test_pokes__quiet_market_with_positions__keeps_the_clock_from_restarting():
 
 
 def test_top_ups__own_vault_near_its_margin__is_brought_back():
-    assert decide(state(vault(5, owner=KEEPER, equity=139)), Policy()) == [TopUp(5, 1, 41 * 10**6)]
+    assert decide(state(vault(5, owner=KEEPER, equity=139)), Policy()) == [plan.TopUp(5, 1, 41 * 10**6)]
     assert decide(state(vault(5, owner=KEEPER, equity=141)), Policy()) == []
     assert decide(state(vault(5, owner=KEEPER, equity=139, status=COVERED)), Policy()) == []
     # two of them share one wallet
     few = {1: MarketView(1, 0, MICRO, 50 * 10**6, NOW)}
     pair = state(vault(5, owner=KEEPER, equity=139), vault(6, owner=KEEPER, equity=139), markets=few)
-    assert decide(pair, Policy()) == [TopUp(5, 1, 41 * 10**6), TopUp(6, 1, 9 * 10**6)]
+    assert decide(pair, Policy()) == [plan.TopUp(5, 1, 41 * 10**6), plan.TopUp(6, 1, 9 * 10**6)]
 
 
 def test_expiry__fix_settle_claim_collect__in_their_turn():
     due = state(now=EXPIRY, cells={CELL: cell()}, due={CELL: (1, 2, 9)})
     proof = ExpiryProof((77,), True, 0)
-    assert decide(replace(due, expiry_proofs={CELL: proof}), Policy()) == [Fix(CELL, (77,))]
+    assert decide(replace(due, expiry_proofs={CELL: proof}), Policy()) == [plan.Fix(CELL, (77,))]
     fixed = replace(due, cells={CELL: cell(price=WAD)})
-    assert decide(fixed, Policy()) == [Settle((1, 2, 9))]
+    assert decide(fixed, Policy()) == [plan.Settle((1, 2, 9))]
     done = state(claims={1: (CELL, 5), 2: (CELL, 0)}, now=EXPIRY)
-    assert decide(done, Policy()) == [Claim((1,))]
+    assert decide(done, Policy()) == [plan.Claim((1,))]
     own = vault(5, owner=KEEPER, legs=(), expiry=0, margin=0)
-    assert decide(state(own), Policy()) == [Collect(5)]
+    assert decide(state(own), Policy()) == [plan.Collect(5)]
     assert decide(state(own, vault(1, equity=110, status=FLAGGED)), Policy()) == []
 
 
@@ -374,7 +351,7 @@ def test_fixes__proof_that_cannot_finish__is_retried_but_not_at_every_block():
     waiting = ExpiryProof((), False, EXPIRY)
     due = state(vault(1), now=EXPIRY + FIX_SECONDS - 1, expiry_proofs={CELL: waiting})
     assert decide(due, Policy()) == []
-    assert decide(replace(due, now=EXPIRY + FIX_SECONDS), Policy()) == [Fix(CELL, ())]
+    assert decide(replace(due, now=EXPIRY + FIX_SECONDS), Policy()) == [plan.Fix(CELL, ())]
 
 
 def test_settles__many_vaults__go_in_batches():
@@ -391,21 +368,27 @@ def test_roles__each_can_be_left_to_others(role):
         vault(4, owner=KEEPER, equity=130),
         vault(7, equity=-5, status=FLAGGED | LIQUIDATABLE, flagged_at=NOW - 900),
         vault(10, owner=POOL, equity=110),
+        vault(12, owner=KEEPER, equity=1000, market=2),
         quotes={3: quote(cash=240 * 10**6), 7: quote(equity=-5, elapsed=900, cash=-(10**9))},
-        markets={1: MarketView(1, 2, MICRO, 10**9, NOW, pool=POOL)},
-        cells={CELL: replace(cell(), liquidation=TERMS.pack()), (1, 5): cell(price=WAD, expiry=5)},
+        markets={1: MarketView(1, 2, MICRO, 10**9, NOW, pool=POOL), 2: MarketView(2, 0, MICRO, 10**9, NOW)},
+        cells={
+            CELL: replace(cell(), liquidation=TERMS.pack()),
+            (1, 5): cell(price=WAD, expiry=5),
+            (2, EXPIRY): cell(),
+        },
         due={(1, 5): (6,)},
         claims={8: ((1, 5), 3)},
         expiry_proofs={(1, 6): ExpiryProof((), True, 0)},
         shortages={10: 50 * 10**6},
         debts=(9,),
-        top_ups=(DueTopUp(11, 1, 10**8, 10**7, 7),),
+        top_ups=(DueTopUp(11, 1, 10**8, 10**7, 7, (OTHER, POOL), 10**9),),
         ramps={(1, "tail_bps"): 0},
         brought=(BroughtFeed(1, OTHER, samples=(Message(NOW // 600 * 600 - 600, WAD, b""),)),),
     )
-    every = decide(busy, Policy(roles=Policy().roles - {"take"}))
-    only = decide(busy, Policy(roles=frozenset({role})))
+    full = Policy(unwind=UnwindFile().terms())
+    every = decide(busy, replace(full, roles=full.roles - {"take"}))
+    only = decide(busy, replace(full, roles=frozenset({role})))
     assert only
     if role != "take":
-        without = decide(busy, Policy(roles=Policy().roles - {role, "take"}))
+        without = decide(busy, replace(full, roles=full.roles - {role, "take"}))
         assert sorted(map(str, only + without)) == sorted(map(str, every))

@@ -46,6 +46,13 @@ def test_dockerfile__what_it_copies_and_starts__exists():
     assert re.search(r"^USER (?!root|0)", DOCKERFILE, re.M) and not re.search(r"(KEY|PASSWORD|SECRET)=", DOCKERFILE)
 
 
+def test_dockerfile__packages__are_those_of_the_lock_file_by_the_uv_that_sets_the_project_up():
+    (wanted,) = re.findall(r"^UV_VERSION=(.+)$", (ROOT / "scripts" / "setup.sh").read_text(), re.M)
+    assert re.findall(r"uv==(\S+)", DOCKERFILE) == [wanted]
+    assert "uv sync --frozen --no-dev --no-editable" in DOCKERFILE and "uv.lock" in DOCKERFILE
+    assert "pip install --no-cache-dir ." not in DOCKERFILE and "pip install '" not in DOCKERFILE
+
+
 def test_unit__what_it_starts__is_a_command_of_the_program():
     (line,) = re.findall(r"^ExecStart=(.+)$", UNIT.read_text(), re.M)
     words = shlex.split(line)

@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from bulkhead import pricing
 from bulkhead.keeper.decide import decide
-from bulkhead.keeper.exposure import Exposure, fits, of_legs, own_exposure, shortages, spendable
-from bulkhead.keeper.plan import Limits, MarketView, Policy, Take, TopUp
+from bulkhead.keeper.exposure import Bound, Exposure, of_legs, own_exposure, spendable
+from bulkhead.keeper.plan import Take, TopUp
+from bulkhead.keeper.policy import Limits, Policy
+from bulkhead.keeper.shortages import shortages
+from bulkhead.keeper.state import MarketView
 from bulkhead.risk.words import WAD, Kind, Leg
 from tests.keeper.states import CELL, FLAGGED_90, KEEPER, MICRO, NOW, TAKES, cell, empty, quote, state, vault
 
@@ -20,7 +24,7 @@ BOTH = frozenset({"tend", "take"})
 def priced():
     """The cell with a vol and time left."""
     found = cell()
-    return replace(found, snapshot=replace(found.snapshot, seconds=864_000, sigma=WAD // 2, forward=200 * WAD))
+    return replace(found, snapshot=pricing.flat(replace(found.snapshot, seconds=864_000), WAD // 2))
 
 
 def test_of_legs__future_and_options__are_those_of_black_scholes():
@@ -50,10 +54,10 @@ def test_of_legs__future_and_options__are_those_of_black_scholes():
 def test_fits__limits_in_all_and_per_expiry(limits, share, allowed):
     held = {CELL: Exposure(2_000, 0, 2_000)}
     policy = Policy(limits=limits, expiry_share=share)
-    assert fits(held, CELL, [Exposure(2_000, 0.5, 2_000)], policy) == allowed
+    assert Bound(held, policy.limits, policy.expiry_share).allows(CELL, Exposure(2_000, 0.5, 2_000)) == allowed
     # what makes an exposure smaller is allowed beyond every limit
     beyond = {CELL: Exposure(90_000, 0, 0)}
-    assert fits(beyond, CELL, [Exposure(-1_000, 0, 0)], policy)
+    assert Bound(beyond, policy.limits, policy.expiry_share).allows(CELL, Exposure(-1_000, 0, 0))
 
 
 def test_take__beyond_a_limit__is_left_and_told():
@@ -92,3 +96,10 @@ def test_shortages__own_vault_without_tokens__is_told():
     scene = state(vault(5, owner=KEEPER, equity=130), markets={1: MarketView(1, 0, MICRO, 0, NOW)})
     assert [(kind, about) for kind, about, _ in shortages(scene, Policy())] == [("own-vault", "5")]
     assert own_exposure(scene)[CELL].notional > 0
+
+
+@pytest.mark.parametrize(("tokens", "kinds"), [(0, ["no-capital"]), (1, ["no-capital"]), (200, [])])
+def test_shortages__fewer_tokens_than_the_least_share_of_a_take__are_told(tokens, kinds):
+    """What is left after tips is not nothing, and no capital all the same."""
+    scene = state(FLAGGED_90, quotes={1: quote(cash=240 * 10**6)}, markets={1: MarketView(1, 0, MICRO, tokens * 10**6)})
+    assert [kind for kind, _, _ in shortages(scene, Policy())] == kinds

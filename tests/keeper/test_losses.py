@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.world import fall, flagged, keep, settle

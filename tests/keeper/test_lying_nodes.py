@@ -16,7 +16,7 @@ from bulkhead.keeper import logs, node
 from bulkhead.keeper.calls import call_of
 from bulkhead.keeper.plan import TopUp
 from tests.keeper.proxy import FaultProxy
-from tests.keeper.world import KEY, automine, lines, seen, until
+from tests.keeper.world import KEY, automine, awaited, lines, seen, until
 from tests.worlds.local_market import undone
 
 
@@ -51,47 +51,43 @@ class Liar(FaultProxy):
         return told
 
 
-def test_keeper__lying_node__signs_nothing_that_harms(place):
-    async def play() -> None:
-        node = Liar(place.scene.local.anvil.url)
-        async with node, place.keeper(node.url) as keeper:
-            place.crash()
-            for _ in range(6):
-                # receipts never come, so it pays more and more, up to its cap
-                await place.step()
-            node.lead = 10**6
-            head = place.mine()
-            asked = node.posts
-            await until(lambda: node.posts > asked + 5, "the keeper has ended")
-            assert head
-            for raw in node.sent:
-                harmless(raw, keeper.providers.deployment, keeper.sender.fees.top_cap)
-            assert node.sent
-            node.lead = 0
-
-    asyncio.run(play())
+@awaited
+async def test_keeper__lying_node__signs_nothing_that_harms(place):
+    node = Liar(place.scene.local.anvil.url)
+    async with node, place.keeper(node.url) as keeper:
+        place.crash()
+        for _ in range(6):
+            # receipts never come, so it pays more and more, up to its cap
+            await place.step()
+        node.lead = 10**6
+        head = place.mine()
+        asked = node.posts
+        await until(lambda: node.posts > asked + 5, "the keeper has ended")
+        assert head
+        for raw in node.sent:
+            harmless(raw, keeper.providers.deployment, keeper.sender.fees.top_cap)
+        assert node.sent
+        node.lead = 0
 
 
-def test_keepers__one_of_two_nodes_lies_about_its_head__is_named_and_is_not_followed(place):
-    async def play() -> None:
-        honest, liar = FaultProxy(place.scene.local.anvil.url), Liar(place.scene.local.anvil.url)
-        async with honest, liar, place.keeper(honest.url, liar.url) as keeper:
-            liar.lead = 10**6
-            _, stream = place.keepers[0]
-            name = keeper.providers.nodes[1].name
-            await until(
-                lambda: any(
-                    line.get("kind") == "node-aside" and line["about"] == name and "ahead" in line["text"]
-                    for line in lines(stream)
-                ),
-                "nobody is told of it",
-            )
-            place.crash()
-            assert await place.rescued()
-            liar.lead = 0
-            await until(lambda: not keeper.providers.nodes[1].aside, "it is never believed again")
-
-    asyncio.run(play())
+@awaited
+async def test_keepers__one_of_two_nodes_lies_about_its_head__is_named_and_is_not_followed(place):
+    honest, liar = FaultProxy(place.scene.local.anvil.url), Liar(place.scene.local.anvil.url)
+    async with honest, liar, place.keeper(honest.url, liar.url) as keeper:
+        liar.lead = 10**6
+        _, stream = place.keepers[0]
+        name = keeper.providers.nodes[1].name
+        await until(
+            lambda: any(
+                line.get("kind") == "node-aside" and line["about"] == name and "ahead" in line["text"]
+                for line in lines(stream)
+            ),
+            "nobody is told of it",
+        )
+        place.crash()
+        assert await place.rescued()
+        liar.lead = 0
+        await until(lambda: not keeper.providers.nodes[1].aside, "it is never believed again")
 
 
 def test_keeper__answers_without_end__are_not_read(place, monkeypatch):
@@ -218,16 +214,14 @@ class Trailing(FaultProxy):
         return await super()._forward(calls)
 
 
-def test_keepers__fast_node_that_is_always_a_little_behind__is_not_the_one_that_is_listened_to(place):
-    async def play() -> None:
-        slow, fast = FaultProxy(place.scene.local.anvil.url), Trailing(place.scene.local.anvil.url)
-        async with slow, fast, place.keeper(slow.url, fast.url) as keeper:
-            slow.hang, fast.shown = 0.02, place.mine(3) - 2
-            level, behind = keeper.providers.nodes
-            await until(lambda: behind.behind > 0.5, "nobody notices")
-            assert keeper.providers.ranked() == [level, behind]
-
-    asyncio.run(play())
+@awaited
+async def test_keepers__fast_node_that_is_always_a_little_behind__is_not_the_one_that_is_listened_to(place):
+    slow, fast = FaultProxy(place.scene.local.anvil.url), Trailing(place.scene.local.anvil.url)
+    async with slow, fast, place.keeper(slow.url, fast.url) as keeper:
+        slow.hang, fast.shown = 0.02, place.mine(3) - 2
+        level, behind = keeper.providers.nodes
+        await until(lambda: behind.behind > 0.5, "nobody notices")
+        assert keeper.providers.ranked() == [level, behind]
 
 
 def test_top_up__vault_of_somebody_else__moves_nothing(market):

@@ -1,4 +1,4 @@
-"""One look: what cannot be read counts as unhealthy, and what logs or index got wrong is found on chain."""
+"""One look: what cannot be read counts as unhealthy, and what logs or mirror got wrong is found on chain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bulkhead.keeper import queries
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.reconcile import PATIENT_SECONDS
 from bulkhead.keeper.service import Keeper, Tick
 from tests.keeper.proxy import FaultProxy
@@ -245,7 +245,7 @@ def test_look__vaults_of_many_legs__are_asked_for_in_smaller_calls(scene, monkey
     keep(scene, play, policy=Policy(roles=frozenset()))
 
 
-def test_reconcile__tokens_sent_to_a_vault__reach_the_index(scene):
+def test_reconcile__tokens_sent_to_a_vault__reach_the_ranges(scene):
     vault_id = next(v.vault_id for v in scene.vaults.values() if v.title == "short call")
 
     async def play(keeper: Keeper) -> None:

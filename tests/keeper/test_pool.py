@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bulkhead.chain.pool import PoolView, read_pool
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.world import fall, keep, settle

@@ -19,7 +19,7 @@ from bulkhead.keeper.executor import SenderExecutor
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.price_paths.rounds import Round
 from bulkhead.risk.words import WAD
@@ -292,17 +292,50 @@ class Behind(FaultProxy):
         return await super()._forward(calls)
 
 
+async def crash_that_miners_ignore(place) -> None:
+    """Prices fall, and none of the flags of four looks is mined."""
+    place.crash()
+    for _ in range(4):
+        await place.step()
+        if place.flagged() == set():
+            place.node.call("anvil_dropAllTransactions")
+
+
 def test_maintain__node_that_is_behind_finds_no_purpose__the_flag_stays(place):
     async def play() -> None:
         node = Behind(place.scene.local.anvil.url)
         async with node, place.keeper(node.url) as keeper:
             node.old = hex(place.node.block_number())
-            place.crash()
-            for _ in range(4):
-                await place.step()
-                # miners ignore them
-                if place.flagged() == set():
-                    place.node.call("anvil_dropAllTransactions")
+            await crash_that_miners_ignore(place)
+            assert not any(send.cancels for a in keeper.sender.pending for send in a.sends)
+            assert await place.rescued()
+        place.check_sends()
+
+    asyncio.run(play())
+
+
+class Purposeless(FaultProxy):
+    """A node that answers with the honest block hash and finds no purpose in any flag."""
+
+    lying = False
+
+    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
+        plan = call["params"][0] if call["params"] else None
+        if self.lying and call["method"] == "eth_call" and isinstance(plan, dict) and "from" in plan:
+            return {"jsonrpc": "2.0", "id": call["id"], "error": {"code": 3, "message": "execution reverted"}}
+        return super()._twist(call, answer)
+
+
+@pytest.mark.parametrize("place_of_liar", [0, 1])
+def test_maintain__one_of_two_nodes_finds_no_purpose__the_flag_stays(place, place_of_liar):
+    async def play() -> None:
+        honest, liar = FaultProxy(place.scene.local.anvil.url), Purposeless(place.scene.local.anvil.url)
+        nodes = [honest, liar]
+        nodes.insert(place_of_liar, nodes.pop())
+        async with honest, liar, place.keeper(*(node.url for node in nodes)) as keeper:
+            # the liar is the one that is asked first
+            honest.hang, liar.lying = 0.05, True
+            await crash_that_miners_ignore(place)
             assert not any(send.cancels for a in keeper.sender.pending for send in a.sends)
             assert await place.rescued()
         place.check_sends()

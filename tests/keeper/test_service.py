@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -28,12 +29,14 @@ from bulkhead.keeper.decide import QUIET_SECONDS
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Action, Flag, Policy
+from bulkhead.keeper.plan import Action, Flag
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.providers import Providers
+from bulkhead.keeper.rehearsal import Rehearsal
 from bulkhead.keeper.schedule import Pace
+from bulkhead.keeper.send_queue import PATIENT_BLOCKS
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
-from bulkhead.keeper.turns import PATIENT_BLOCKS
 from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, fall, flagged, keep, seen, settle
@@ -102,6 +105,38 @@ def test_tick__dry_run__sends_nothing_and_says_what_it_would(scene):
     assert done.sent == 0 and scene.local.anvil.rpc.block_number() == head
     would = [line for line in said if line["event"] == "would"]
     assert {line["vault_id"] for line in would if line["action"] == "flag"} == unsafe
+
+
+def test_ticks__dry_run_for_hours__say_each_thing_once(scene):
+    fall(scene)
+
+    async def play(keeper: Keeper) -> None:
+        for _ in range(12):
+            await keeper.tick()
+            scene.local.anvil.mine(scene.local.now() + 300)
+
+    _, said = keep(scene, play, dry_run=True)
+    would = [
+        (line["action"], line.get("market"), line.get("vault_id"), tuple(line.get("vault_ids") or ()))
+        for line in said
+        if line["event"] == "would"
+    ]
+    assert any(action == "flag" for action, *_ in would)
+    assert len(would) == len(set(would))
+
+
+def test_rehearsal__call_that_was_not_planned_for_long__is_said_again():
+    def call(key: str, *vault_ids: int) -> Call:
+        action: Any = SimpleNamespace(vault_ids=vault_ids)
+        return Call(key, "x.y", "0x", b"", None, 0, action)
+
+    told = Rehearsal()
+    assert len(told.new([call("take:5", 1, 2), call("poke:1")], 1_000)) == 2
+    assert not told.new([call("take:5", 2), call("poke:1")], 1_006)
+    assert [one.key for one in told.new([call("take:5", 1, 3), call("poke:1")], 1_012)] == ["take:5"]
+    for now in range(1_100, 20_000, 300):
+        assert not told.new([call("poke:1")], now)
+    assert [one.key for one in told.new([call("take:5", 1, 2), call("poke:1")], 20_100)] == ["take:5"]
 
 
 def test_tick__node_gone__is_logged_and_nothing_is_assumed(scene):
@@ -264,8 +299,11 @@ def test_run__pages_and_webhook__tell_of_a_margin_call_once(scene):
         await runner.cleanup()
 
     keep(scene, play, policy=Policy(roles=frozenset({"poke"})), pace=Pace(0.02))
-    calls = [body["about"] for body in told if body["kind"] == "margin-call"]
-    assert calls and len(calls) == len(set(calls))
+    bundles = [body["vaults"] for body in told if body["kind"] == "margin-call"]
+    calls = [vault["vault"] for bundle in bundles for vault in bundle]
+    # all of a block in one post, each vault once, with whom to tell
+    assert calls and len(calls) == len(set(calls)) and len(bundles) <= 3
+    assert all(vault["owner"] and vault["margin"] > 0 for bundle in bundles for vault in bundle)
 
 
 def test_healthz__node_that_hangs_or_is_gone__is_503_and_200_again_when_it_is_back(scene, monkeypatch):

@@ -13,7 +13,8 @@ from eth_account import Account
 from bulkhead.chain import anvil
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.keeper import settings_of
-from bulkhead.keeper.config import RPC, Settings, journal_path, listen_on, load
+from bulkhead.keeper.config import RPC, Settings, journal_path, load
+from bulkhead.keeper.endpoints import listen_on
 from bulkhead.keeper.price_sources import FileSource, HermesSource, RedStoneSource
 from bulkhead.risk.words import WAD
 
@@ -31,6 +32,15 @@ def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeyp
     assert found.fees().share == WAD // 2
 
 
+def refusal(folder: Path, content: str) -> str:
+    """What is said about a file of settings that cannot be used."""
+    file = folder / "keeper.toml"
+    file.write_text(content)
+    with pytest.raises(BadInput) as found:
+        load(file)
+    return str(found.value)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -45,10 +55,7 @@ def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeyp
     ],
 )
 def test_settings__that_cannot_be_used__are_sentences(tmp_path, content, sentence):
-    file = tmp_path / "keeper.toml"
-    file.write_text(content)
-    with pytest.raises(BadInput, match=sentence.replace("(", "\\(")):
-        load(file)
+    assert sentence in refusal(tmp_path, content)
 
 
 def test_settings__secrets__come_from_environment_or_keystore_and_are_listed(tmp_path, monkeypatch):
@@ -62,7 +69,7 @@ def test_settings__secrets__come_from_environment_or_keystore_and_are_listed(tmp
     ])  # fmt: skip
     account = found.account()
     assert account.address == Account.from_key(key).address
-    secrets = found.secrets(account)
+    secrets = found.secrets([account])
     for secret in (key.removeprefix("0x"), "a long password", "my-api-key", "abcdefgh12", "someuser", "in-the-query"):
         assert secret in secrets
     monkeypatch.setenv("BULKHEAD_KEYSTORE_PASSWORD", "wrong")
@@ -152,7 +159,7 @@ def test_settings__prices__become_sources_of_their_forms(tmp_path, monkeypatch):
         pyth.source()
     monkeypatch.setenv("A_TOKEN", "a-secret-token")
     assert isinstance(pyth.source(), HermesSource)
-    hidden = load(file).secrets(Account.from_key(anvil.key(3)))
+    hidden = load(file).secrets([Account.from_key(anvil.key(3))])
     assert {"a-secret-token", "key-of-mine"} <= set(hidden)
     monkeypatch.setenv("BULKHEAD_KEEPER_PRICES", json.dumps([{"market": "BTC", "form": "file", "url": "x"}]))
     assert [told.market for told in load(file).prices] == ["BTC"]
@@ -177,11 +184,8 @@ def test_settings__prices__become_sources_of_their_forms(tmp_path, monkeypatch):
     ],
 )
 def test_settings__prices_that_cannot_be_used__are_one_sentence(tmp_path, content, sentence):
-    file = tmp_path / "keeper.toml"
-    file.write_text(PRICES + content)
-    with pytest.raises(BadInput, match=re.escape(sentence)) as found:
-        load(file)
-    assert "\n" not in str(found.value)
+    said = refusal(tmp_path, PRICES + content)
+    assert sentence in said and "\n" not in said
 
 
 @pytest.mark.parametrize("redis", [True, False])

@@ -28,7 +28,7 @@ from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.shard import STALE_BLOCKS, PatientBroker, QueueExecutor, Worker, owner_of
 from bulkhead.replay.many_vaults import ManyVaults, members
-from tests.keeper.world import KEY, PATIENCE, RIVALS, World, lines, until, world
+from tests.keeper.world import KEY, PATIENCE, RIVALS, World, awaited, lines, until, world
 from tests.worlds.local_market import EXPIRY, opened
 
 WORKERS = (KEY, *RIVALS)
@@ -128,6 +128,14 @@ class Crew:
         with Redis.from_url(self.redis) as client:
             await until(lambda: client.exists(worker.names.beat(index)) == 1, f"worker {index} does not beat")
 
+    @classmethod
+    async def of(cls, workers: int, place: World, redis: str, stack: AsyncExitStack) -> Crew:
+        """A crew with so many workers, which the stack ends."""
+        crew = await stack.enter_async_context(cls(place, redis))
+        for index in range(workers):
+            await crew.hire(index)
+        return crew
+
     async def __aenter__(self) -> Crew:
         return self
 
@@ -141,7 +149,7 @@ class Crew:
     async def watch(self, stack: AsyncExitStack) -> QueueExecutor:
         """A keeper that queues."""
         keeper = await stack.enter_async_context(self.place.keeper(self.url))
-        executor = QueueExecutor(self.redis, 3, keeper.providers, SenderExecutor(keeper.sender), keeper.log)
+        executor = QueueExecutor(self.redis, 3, keeper.providers, SenderExecutor(keeper.wallets), keeper.log)
         keeper.executor = executor
         return executor
 
@@ -167,35 +175,28 @@ def patient(monkeypatch):
     monkeypatch.setattr(shard, "ALIVE_SECONDS", PATIENCE)
 
 
-def test_workers__three_behind_one_queue__each_flags_its_own_vaults_once(place, redis):
-    async def play() -> None:
-        async with AsyncExitStack() as stack:
-            crew = await stack.enter_async_context(Crew(place, redis))
-            for index in range(3):
-                await crew.hire(index)
-            executor = await crew.watch(stack)
-            place.crash(170)
-            assert len({i % 3 for i in place.unsafe}) == 3, place.unsafe
-            await crew.rescue()
-            assert executor.queued == len(place.unsafe)
-            for worker in crew.workers:
-                mined = [d for d, well, _ in place.transactions(worker.sender.address) if well and len(d) > 2]
-                assert len(mined) == sum(i % 3 == worker.index for i in place.unsafe)
-
-    asyncio.run(play())
+@awaited
+async def test_workers__three_behind_one_queue__each_flags_its_own_vaults_once(place, redis):
+    async with AsyncExitStack() as stack:
+        crew = await Crew.of(3, place, redis, stack)
+        executor = await crew.watch(stack)
+        place.crash(170)
+        assert len({i % 3 for i in place.unsafe}) == 3, place.unsafe
+        await crew.rescue()
+        assert executor.queued == len(place.unsafe)
+        for worker in crew.workers:
+            mined = [d for d, well, _ in place.transactions(worker.sender.address) if well and len(d) > 2]
+            assert len(mined) == sum(i % 3 == worker.index for i in place.unsafe)
 
 
-def test_workers__one_is_gone__the_others_take_its_vaults(place, redis):
-    async def play() -> None:
-        async with AsyncExitStack() as stack:
-            crew = await stack.enter_async_context(Crew(place, redis))
-            await crew.hire(0)
-            executor = await crew.watch(stack)
-            place.crash()
-            await crew.rescue()
-            assert executor.queued == len(place.unsafe)
-
-    asyncio.run(play())
+@awaited
+async def test_workers__one_is_gone__the_others_take_its_vaults(place, redis):
+    async with AsyncExitStack() as stack:
+        crew = await Crew.of(1, place, redis, stack)
+        executor = await crew.watch(stack)
+        place.crash()
+        await crew.rescue()
+        assert executor.queued == len(place.unsafe)
 
 
 def test_workers__one_dies_with_tasks_in_its_queue__they_are_queued_anew_and_its_own_are_stale(
@@ -230,36 +231,29 @@ def test_workers__one_dies_with_tasks_in_its_queue__they_are_queued_anew_and_its
     asyncio.run(play())
 
 
-def test_workers__one_without_coins__leaves_its_vaults_to_the_others_and_says_so(place, redis):
-    async def play() -> None:
-        async with AsyncExitStack() as stack:
-            crew = await stack.enter_async_context(Crew(place, redis))
-            for index in range(2):
-                await crew.hire(index)
-            place.scene.local.anvil.set_balance(crew.workers[0].sender.address, 0)
-            executor = await crew.watch(stack)
-            place.crash(170)
-            await place.step()
-            await until(lambda: not crew.workers[0].fit, "the poor worker claims its shard")
-            await crew.rescue()
-            assert executor.queued > len(place.unsafe) and crew.workers[1].fit
-            assert [line["kind"] for line in lines(crew.stream) if line["event"] == "alert"] == ["no-funds"]
-
-    asyncio.run(play())
+@awaited
+async def test_workers__one_without_coins__leaves_its_vaults_to_the_others_and_says_so(place, redis):
+    async with AsyncExitStack() as stack:
+        crew = await Crew.of(2, place, redis, stack)
+        place.scene.local.anvil.set_balance(crew.workers[0].sender.address, 0)
+        executor = await crew.watch(stack)
+        place.crash(170)
+        await place.step()
+        await until(lambda: not crew.workers[0].fit, "the poor worker claims its shard")
+        await crew.rescue()
+        assert executor.queued > len(place.unsafe) and crew.workers[1].fit
+        assert [line["kind"] for line in lines(crew.stream) if line["event"] == "alert"] == ["no-funds"]
 
 
-def test_worker__without_a_node__is_not_fit(place, redis):
-    async def play() -> None:
-        async with AsyncExitStack() as stack:
-            crew = await stack.enter_async_context(Crew(place, redis))
-            await crew.hire(0)
-            (worker,) = crew.workers
-            assert worker.fit
-            worker._caught_up_at -= shard.ALIVE_SECONDS
-            worker.providers.nodes[0].url = "http://127.0.0.1:1"
-            assert not worker.fit
-
-    asyncio.run(play())
+@awaited
+async def test_worker__without_a_node__is_not_fit(place, redis):
+    async with AsyncExitStack() as stack:
+        crew = await Crew.of(1, place, redis, stack)
+        (worker,) = crew.workers
+        assert worker.fit
+        worker._caught_up_at -= shard.ALIVE_SECONDS
+        worker.providers.nodes[0].url = "http://127.0.0.1:1"
+        assert not worker.fit
 
 
 def test_broker__redis_comes_late__is_waited_for_and_told_once(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bulkhead.cli import main
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.service import Keeper
 from bulkhead.keeper.telemetry import Server
 from tests.keeper.world import fall, keep, settle

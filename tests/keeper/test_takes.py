@@ -8,13 +8,11 @@ import pytest
 
 from bulkhead.chain.lens import FLAGGED, LIQUIDATABLE
 from bulkhead.keeper.decide import decide
-from bulkhead.keeper.plan import (
-    Approve,
-    MarketView,
-    Open,
-    Take,
-    TopUp,
-)
+from bulkhead.keeper.fees import GWEI, FeePolicy
+from bulkhead.keeper.plan import Approve, Open, Take, TopUp
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.state import MarketView
+from bulkhead.keeper.takes import MAX_TAKES
 from bulkhead.risk.words import WAD, Kind, Leg
 from tests.keeper.states import FLAGGED_90, KEEPER, MICRO, NOW, TAKES, empty, quote, state, vault
 
@@ -30,6 +28,15 @@ def test_takes__no_allowance__approves_first():
     bare = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=0)}
     quotes = {1: quote(cash=240 * 10**6)}
     assert decide(state(FLAGGED_90, empty(), quotes=quotes, markets=bare), TAKES) == [Approve(1)]
+
+
+def test_takes__left_over_of_another_allowance__is_taken_back_first():
+    # USDT changes no allowance but from or to zero
+    quotes, actions = {1: quote(cash=240 * 10**6)}, []
+    for allowance in (5, 0):
+        markets = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=allowance)}
+        actions += decide(state(FLAGGED_90, empty(), quotes=quotes, markets=markets), TAKES)
+    assert actions == [Approve(1, first_none=True), Approve(1)]
 
 
 def test_takes__worth_it__deposits_what_the_margin_of_the_new_legs_needs_then_takes():
@@ -98,3 +105,80 @@ def test_takes__more_strikes_than_a_vault_holds__takes_what_fits():
 
 
 # --- auctions nobody wants ------------------------------------------------------------------------------------------
+
+
+# --- own vaults come first ------------------------------------------------------------------------------------------
+
+
+def test_defence__hundreds_of_flags_are_due__tokens_of_own_vaults_have_the_first_nonce():
+    """What is sent after flags waits behind their nonces, for as many blocks as they fill."""
+    thin = vault(5, owner=KEEPER, equity=120, margin=100)
+    unsafe = [vault(i, equity=90, status=LIQUIDATABLE) for i in range(10, 200)]
+    found = decide(state(thin, *unsafe), Policy())
+    assert isinstance(found[0], TopUp) and found[0].vault_id == 5
+
+
+def test_defence__allowance_below_what_is_needed__is_approved_though_nothing_is_taken():
+    """A vault opened by hand, or an allowance that was taken back: a deposit would be refused for ever."""
+    thin = vault(5, owner=KEEPER, equity=120, margin=100)
+    bare = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=10**6)}
+    policy = Policy(roles=frozenset({"tend"}))
+    assert decide(state(thin, markets=bare), policy) == [Approve(1)]
+    enough = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=60 * 10**6)}
+    assert decide(state(thin, markets=enough), policy) == [TopUp(5, 1, 60 * 10**6)]
+
+
+@pytest.mark.parametrize("base_fee", [60, 400])
+def test_defence__gas_far_above_what_duties_may_cost__is_paid_out_of_what_the_vault_would_lose(base_fee):
+    """A spike of the base fee comes with the crash: a deposit is no duty that waits for cheap gas."""
+    own = vault(5, owner=KEEPER, equity=1200, margin=1000)
+    (deposit,) = decide(state(own), Policy(roles=frozenset({"tend"})))
+    fees = FeePolicy(coin_price=2000 * WAD)
+    cap = fees.cap(deposit.worth, 640_000)
+    assert deposit.worth == 1000 * WAD and fees.first(base_fee * GWEI, cap) is not None
+    assert fees.first(base_fee * GWEI, fees.cap(0, 640_000)) is None
+
+
+def test_prepares__gas_is_dear__each_step_is_worth_what_the_take_brings():
+    fees = [decide(state(FLAGGED_90, quotes={1: quote()}), TAKES)[0]]
+    bare = {1: MarketView(1, 0, MICRO, 10**9, NOW, allowance=0)}
+    fees += decide(state(FLAGGED_90, empty(), quotes={1: quote()}, markets=bare), TAKES)
+    fees += decide(state(FLAGGED_90, empty(), quotes={1: quote(cash=240 * 10**6)}), TAKES)
+    assert [type(action) for action in fees] == [Open, Approve, TopUp]
+    assert all(action.worth >= 10 * WAD for action in fees)
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------
+
+
+def crowd(count: int):
+    """So many flagged vaults of one cell, worth taking, and their quotes."""
+    vaults = [vault(i, equity=90, status=FLAGGED | LIQUIDATABLE) for i in range(100, 100 + count)]
+    return vaults, {v.vault_id: quote(cash=240 * 10**6) for v in vaults}
+
+
+def test_takes__more_than_a_batch__go_into_several_own_vaults_beside_each_other():
+    vaults, quotes = crowd(2 * MAX_TAKES + 5)
+    own = [empty(i, collateral=10**6) for i in (5, 6, 7)]
+    found = decide(state(*vaults, *own, quotes=quotes), TAKES)
+    assert all(isinstance(action, Take) for action in found)
+    assert [(len(take.vault_ids), take.into_id) for take in found] == [(MAX_TAKES, 5), (MAX_TAKES, 6), (5, 7)]
+    assert len({i for take in found for i in take.vault_ids}) == len(vaults)
+
+
+def test_takes__on_their_way__are_not_planned_again_for_another_vault():
+    vaults, quotes = crowd(MAX_TAKES + 5)
+    own = [empty(i, collateral=10**6) for i in (5, 6)]
+    flying = frozenset({*(v.vault_id for v in vaults[:MAX_TAKES]), 5})
+    (take,) = decide(state(*vaults, *own, quotes=quotes, taking=flying), TAKES)
+    assert take.into_id == 6 and set(take.vault_ids) == {v.vault_id for v in vaults[MAX_TAKES:]}
+
+
+@pytest.mark.parametrize(("count", "own", "opens"), [(5, 1, 0), (MAX_TAKES + 1, 1, 1), (500, 3, 1), (500, 4, 0)])
+def test_prepares__many_flagged__opens_as_many_own_vaults_as_take_beside_each_other(count, own, opens):
+    vaults, quotes = crowd(count)
+    # nothing pays yet
+    early = {i: replace(q, bonus_share=0) for i, q in quotes.items()}
+    mine = [empty(i) for i in range(5, 5 + own)]
+    found = decide(state(*vaults, *mine, quotes=early), TAKES)
+    assert [type(action) for action in found] == [Open] * opens

@@ -76,7 +76,7 @@ def test_journal__damaged__is_a_sentence_with_its_cure(tmp_path):
         (PermissionError(errno.EACCES, "Permission denied"), "give its folder to the keeper's user"),
         (sqlite3.OperationalError("database or disk is full"), "make room on its disk"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room on its disk"),
-        (sqlite3.OperationalError("database is locked"), "Each account wants its own"),
+        (sqlite3.OperationalError("database is locked"), "Each keeper wants its own"),
     ],
 )
 def test_journal__that_cannot_be_opened__has_a_cure(error, cure):

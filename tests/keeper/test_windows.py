@@ -8,7 +8,8 @@ late, with more rounds than several calls read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,11 @@ from bulkhead.chain.errors import Reverted
 from bulkhead.chain.lens import FLAGGED
 from bulkhead.chain.rpc import Rpc
 from bulkhead.keeper.expiry_proofs import ExpiryProver
-from bulkhead.keeper.plan import Fix, KeeperState, Observe, Policy
+from bulkhead.keeper.node import Head
+from bulkhead.keeper.plan import Fix, Observe
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.readers import Reader
+from bulkhead.keeper.state import KeeperState
 from bulkhead.keeper.windows import WINDOW_OPEN, needs_sum, plan_fixes, plan_observes
 from bulkhead.risk.settlement_average import average_price
 from bulkhead.risk.words import Snapshot
@@ -36,6 +41,7 @@ from tests.worlds.windows import EXPIRY, Oracle, move_to
 START, MINUTE = EXPIRY - WINDOW, 60
 #: Markets are listed so long before the window.
 LEAD = 900
+HEAD = Head(1, "0x1", "0x0", 0, 0, 0)
 POLICY = Policy(roles=frozenset({"fix", "poke"}))
 
 
@@ -47,10 +53,12 @@ def oracle():
 
 
 class InProcess:
-    """Providers whose node is the EVM in this process; what a read changes is undone."""
+    """A node that is the EVM in this process; what a read changes is undone."""
 
-    async def read_each(self, queries: Sequence[Query], block: int = 0) -> list[Any]:
-        del block
+    name = "in process"
+
+    async def read(self, queries: Sequence[Query], head: Head) -> list[Any]:
+        del head
         found: list[Any] = []
         for query in queries:
             with boa.env.anchor():
@@ -60,6 +68,44 @@ class InProcess:
                 except VMError as error:
                     found.append(Reverted("", str(error)))
         return found
+
+
+@dataclass
+class Wrong(InProcess):
+    """A node that answers some functions otherwise.
+
+    Attributes:
+        twist: What it says to (function, honest answer).
+        hangs: It never says anything.
+    """
+
+    twist: Callable[[str, Any], Any] = lambda name, told: told
+    hangs: bool = False
+    name: str = "wrong"
+
+    async def read(self, queries: Sequence[Query], head: Head) -> list[Any]:
+        if self.hangs:
+            await asyncio.sleep(10**6)
+        return [
+            self.twist(q.function.name, told)
+            for q, told in zip(queries, await super().read(queries, head), strict=True)
+        ]
+
+
+def later(name: str, told: Any) -> Any:
+    """Rounds with stamps of an hour later: the window seems to begin elsewhere."""
+    if name != "getRoundData" or isinstance(told, Reverted):
+        return told
+    return [field + 3_600 if i == 3 else field for i, field in enumerate(told)]
+
+
+WRONG = {
+    "knows no round": lambda name, told: Reverted("", "no") if "Round" in name else told,
+    "knows nothing": lambda name, told: Reverted("", "no"),
+    "rounds of another hour": later,
+    "all is fixed": lambda name, told: 10**21 if name == "fix" else told,
+    "nothing is final": lambda name, told: 0 if name == "fix" else told,
+}
 
 
 class Chain:
@@ -95,10 +141,11 @@ class Watch:
     flagged: bool = False
     calls: list[tuple[int, str]] = field(default_factory=list)
     observed: dict[tuple[int, int], int] = field(default_factory=dict)
+    nodes: Sequence[Reader] = field(default_factory=lambda: [InProcess()])
 
     def __post_init__(self) -> None:
         self.cell = (self.market, EXPIRY)
-        self.prover = ExpiryProver(Chain(self.oracle), InProcess())  # type: ignore[arg-type]
+        self.prover = ExpiryProver(Chain(self.oracle), lambda head: self.nodes)  # type: ignore[arg-type]
 
     def snapshot(self) -> Any:
         return self.oracle.adapter.snapshot(*self.cell)
@@ -120,7 +167,7 @@ class Watch:
         view = view_of()
         view = type(view)(self.cell, shown, self.price, *[getattr(view, n) for n in list(view.__dict__)[3:]])
         wanted = needs_sum(view, now) or (now >= EXPIRY and not self.price)
-        proofs = {self.cell: asyncio.run(self.prover.look(self.cell, 0))} if wanted else {}
+        proofs = {self.cell: asyncio.run(self.prover.look(self.cell, HEAD))} if wanted else {}
         vaults = {1: vault(1, market=self.market, expiry=EXPIRY, status=FLAGGED if self.flagged else 0)}
         state = KeeperState(
             block=1, now=now, keeper="0x", cells={self.cell: view}, vaults=vaults, expiry_proofs=proofs,
@@ -168,13 +215,20 @@ def feed(
     return FeedScript(START, EXPIRY, tuple(rounds))
 
 
-def watch(oracle: Oracle, *scripts: FeedScript, flagged: bool = False, heartbeat: int = 3_600) -> Watch:
+def watch(
+    oracle: Oracle,
+    *scripts: FeedScript,
+    flagged: bool = False,
+    heartbeat: int = 3_600,
+    nodes: Sequence[Reader] = (InProcess(),),
+    after: int = SETTLE_DELAY + 2 * MINUTE,
+) -> Watch:
     """A new market whose feeds are shown up to now, and a keeper over its cell; runs through the window."""
     move_to(START - LEAD, *(feeds := [PlayedFeed(script) for script in scripts]))
-    watched = Watch(oracle, oracle.list(*feeds, heartbeat=heartbeat), flagged)
+    watched = Watch(oracle, oracle.list(*feeds, heartbeat=heartbeat), flagged, nodes=nodes)
     # the first vault of the cell stamps its terms
     oracle.adapter.observe(watched.market, EXPIRY)
-    for now in range(START - 60, EXPIRY + SETTLE_DELAY + 2 * MINUTE, MINUTE):
+    for now in range(START - 60, EXPIRY + after, MINUTE):
         move_to(now, *feeds)
         watched.settle_down()
         if now < EXPIRY:
@@ -232,6 +286,31 @@ def test_window__primary_that_fell_silent__settles_by_the_fallback_of_two_phases
         second = feed(change=START + minute * MINUTE, shift=3)
         watched = watch(oracle, silent, second, heartbeat=3_600)
         assert watched.price == mirror(second)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_window__one_of_two_nodes_is_wrong__is_settled_right_and_few_calls_are_made(oracle, wrong, place):
+    """Neither the node that is asked first nor the other one keeps the price from being proven, or costs much."""
+    with boa.env.anchor():
+        script = feed(change=START + 700)
+        nodes = [InProcess()]
+        nodes.insert(place, Wrong(WRONG[wrong]))
+        watched = watch(oracle, script, nodes=nodes, after=SETTLE_DELAY + 7 * MINUTE)
+        assert watched.price == mirror(script)
+        assert len(watched.calls) <= 12
+        assert any("differ" in text or "no" in text for text in watched.prover.problems)
+
+
+def test_window__one_of_two_nodes_says_nothing__is_not_waited_for(oracle):
+    with boa.env.anchor():
+        move_to(START - LEAD, played := PlayedFeed(script := feed()))
+        watched = Watch(oracle, oracle.list(played), nodes=[Wrong(hangs=True), InProcess()])
+        oracle.adapter.observe(watched.market, EXPIRY)
+        move_to(EXPIRY + SETTLE_DELAY, played)
+        began = time.monotonic()
+        watched.settle_down()
+        assert watched.price == mirror(script) and time.monotonic() - began < 20
 
 
 def test_window__flag_in_it__the_cells_clock_is_recorded_in_time(oracle):

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.replay.participants import ROLES
@@ -35,6 +36,16 @@ RIVALS = (anvil.key(17), anvil.key(18))
 FLAGS = Policy(roles=frozenset({"flag"}))
 #: The longest that a condition may take to come true: CI runs this beside other heavy suites.
 PATIENCE = 90.0
+
+
+def awaited(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test that awaits, as one that pytest can call."""
+
+    @wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        asyncio.run(test(*arguments, **named))  # type: ignore[arg-type]
+
+    return run
 
 
 class World:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +14,13 @@ from click.testing import CliRunner
 
 from benchmarks.gas import INPUTS, START
 from bulkhead import orders
-from bulkhead.chain import anvil, compiler
+from bulkhead.chain import anvil, compiler, reasons
 from bulkhead.chain.abi import Abi
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.errors import BadInput, Reverted
+from bulkhead.chain.messages import to_int
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
 from bulkhead.client import MAX_UINT, Bulkhead, SignedOrder
@@ -40,9 +42,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
 @pytest.fixture
 def people(market: Connection) -> Iterator[tuple[Bulkhead, Bulkhead]]:
     """Maker and trader; what they do is undone."""
-    kept = market.rpc.call("evm_snapshot")
+    kept = to_int(market.rpc.call("evm_snapshot"))
     yield Bulkhead(market, key=os.environ["MAKER_KEY"]), Bulkhead(market, key=os.environ["TRADER_KEY"])
-    market.rpc.call("evm_revert", kept)
+    anvil.revert(market.rpc, kept)
 
 
 def offer(maker: Bulkhead, *legs: str, price: int = 80, size: int = 2, **other: object) -> SignedOrder:
@@ -198,7 +200,7 @@ def test_preview__off_the_grid__is_refused_as_the_fill_is(
     people: tuple[Bulkhead, Bulkhead], legs: tuple[str, ...], hours: int, reason: str
 ) -> None:
     maker, trader = people
-    signed = offer(maker, *legs, price=1, at=friday(maker, 1) + hours * 3600)
+    signed = offer(maker, *legs, price=1, at=friday(maker, 1) + hours * 3600, off_grid=True)
     vault = trader.vaults.open("ETH", deposit=5_000)
     for where in ({}, {"deposit": 5_000}, {"vault_id": vault}):
         with pytest.raises(Reverted) as seen:
@@ -207,6 +209,45 @@ def test_preview__off_the_grid__is_refused_as_the_fill_is(
     with pytest.raises(Reverted) as met:
         trader.orders.fill(signed, vault)
     assert met.value.reason == reason
+
+
+OFF_GRID = [
+    (("call:2000",), 1, "exchange/expiry-off-grid"),
+    (("call:2000",), 24 * 5, "exchange/expiry-off-grid"),
+    (("call:2000.5",), 0, "exchange/strike-off-grid"),
+    (("call:2000", "-call:2100.00000001"), 0, "exchange/strike-off-grid"),
+    (("put:100",), 0, "exchange/strike-off-grid"),
+    (("call:30000",), 0, "exchange/strike-off-grid"),
+]
+
+
+@pytest.mark.parametrize(("legs", "hours", "reason"), OFF_GRID)
+def test_sign__off_the_grid__is_refused_by_client_and_command(
+    people: tuple[Bulkhead, Bulkhead], legs: tuple[str, ...], hours: int, reason: str
+) -> None:
+    """The sentence is that of the refused fill; an order for others who close is signed when it is asked for."""
+    maker, _ = people
+    desk, at = maker.vaults.open("ETH", deposit=20_000), friday(maker, 1) + hours * 3600
+    with pytest.raises(BadInput) as refused:
+        maker.orders.sign(desk, at, legs, "sell", 1, 1)
+    assert str(refused.value) == reasons.sentence(reason)
+    typed = ("order", "sign", desk, "sell", *legs, "--expiry", at, "--price", 1, "--size", 1)
+    environment = {"BULKHEAD_KEY": os.environ["MAKER_KEY"]}
+    done = CliRunner(mix_stderr=False).invoke(main, [str(word) for word in typed], env=environment)
+    assert done.exit_code != 0 and reasons.sentence(reason) in done.stderr and not done.stdout
+    assert "signature" in run(*typed, "--off-grid")
+
+
+def test_sign__what_the_vault_holds__is_signed_wherever_the_grid_went(people: tuple[Bulkhead, Bulkhead]) -> None:
+    """A tick may change and spot may leave a strike behind: who holds a position can always offer it."""
+    maker, trader = people
+    vault = trader.orders.fill(offer(maker), deposit=1_000)
+    parameters = maker.chain["RiskParameters"]
+    owner = Sender(maker.chain.rpc, account_from_key(anvil.key(0)))
+    owner.execute(parameters, "set_parameter", 1, "tick", 300 * 10**8)
+    assert trader.orders.sign(vault, friday(maker, 1), ["call:2000"], "sell", 50, 1)
+    with pytest.raises(BadInput, match="tick"):
+        trader.orders.sign(vault, friday(maker, 1), ["call:2000", "-call:2200"], "sell", 50, 1)
 
 
 def test_preview__more_than_is_left__is_refused(people: tuple[Bulkhead, Bulkhead]) -> None:
@@ -301,6 +342,13 @@ def test_order_sign__typed_option_that_there_is_not__is_a_usage_error() -> None:
     assert done.exit_code == 2 and "No such option" in done.output
 
 
+def test_order_cancel__number_under_which_orders_were_signed__says_how_those_end(
+    people: tuple[Bulkhead, Bulkhead],
+) -> None:
+    done = CliRunner().invoke(main, ["order", "cancel", "5", "--key-env", "MAKER_KEY"])
+    assert done.exit_code == 1 and "cancel-together VAULT SIDE LEGS" in done.output
+
+
 def test_order_cancel__hash_and_file__and_another_key(people: tuple[Bulkhead, Bulkhead], tmp_path: Path) -> None:
     maker, _ = people
     first, second = offer(maker), offer(maker)
@@ -337,20 +385,31 @@ def test_maker__what_cannot_trade__is_refused_before_a_desk_is_opened(
     assert maker.chain.rpc.block_number() == before
 
 
+def test_maker__port_in_use__is_refused_before_a_desk_is_opened(people: tuple[Bulkhead, Bulkhead]) -> None:
+    maker, _ = people
+    before = maker.chain.rpc.block_number()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        command = ["maker", "run", "--expiry", str(friday(maker, 1)), "--port", port, "--rounds", "1"]
+        done = CliRunner().invoke(main, [*command, "--key-env", "MAKER_KEY"])
+    assert done.exit_code == 1 and f"127.0.0.1:{port} cannot be listened on" in done.output
+    assert maker.chain.rpc.block_number() == before
+
+
 def test_maker__last_minutes_of_an_expiry__quotes_only_for_those_who_close(people: tuple[Bulkhead, Bulkhead]) -> None:
     maker, trader = people
     near, far = friday(maker), friday(maker, 1)
     quoting = Maker(maker, "ETH", [near, far], Style(strikes=1))
     quoting.open()
     assert {q["expiry"] for q in quoting.quotes()} == {near, far}
-    kept = maker.chain.rpc.call("evm_snapshot")
+    kept = to_int(maker.chain.rpc.call("evm_snapshot"))
     bought = next(q for q in quoting.quotes() if q["expiry"] == near and q["side"] == "sell")
     last_minutes(maker, near)
     quotes = [SignedOrder.from_json(json.dumps(q["signed"])) for q in quoting.quotes()]
     assert {Series.unpack(s.order.legs[0].series).expiry for s in quotes} == {far}
     assert {state for state, _, _ in maker.orders.states(quotes)} == {"open"}
     # once somebody holds a position the near expiry is quoted on, for closing
-    maker.chain.rpc.call("evm_revert", kept)
+    anvil.revert(maker.chain.rpc, kept)
     maker.signer.forget_nonce()
     signed = SignedOrder.from_json(json.dumps(bought["signed"]))
     trader.orders.fill(signed, deposit=10_000)

@@ -25,6 +25,7 @@ from bulkhead.chain import anvil, deploy, inputs
 from bulkhead.chain.anvil import Anvil, free_port
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import Reverted
+from bulkhead.chain.messages import to_int
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.cli import main
@@ -80,9 +81,9 @@ def test_example__runs_and_is_short(priced: None, path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 60
     # some of them move prices and time
     with Rpc(os.environ["BULKHEAD_RPC_URL"]) as rpc:
-        snapshot = rpc.call("evm_snapshot")
+        snapshot = to_int(rpc.call("evm_snapshot"))
         runpy.run_path(str(path))
-        assert rpc.call("evm_revert", snapshot) is True
+        anvil.revert(rpc, snapshot)
 
 
 def test_preview__static_vault_to_be_opened__is_what_the_fill_asks(market: Connection) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -19,16 +15,17 @@ from hypothesis import strategies as st
 
 from bulkhead import orders
 from bulkhead.chain import anvil
-from bulkhead.chain.errors import BadInput
+from bulkhead.chain.errors import BadInput, Reverted
 from bulkhead.chain.sender import account_from_key
-from bulkhead.client import Bulkhead
+from bulkhead.client import Bulkhead, quote_requests
+from bulkhead.client.exposure import Exposure
+from bulkhead.client.fill_check import order_states
 from bulkhead.client.makers import ask_all, hand_over
-from bulkhead.maker.desk import Maker
 from bulkhead.maker.hedging import PaperHedger, load
 from bulkhead.maker.ladder import Style
-from bulkhead.maker.limits import Exposure, RiskLimits
+from bulkhead.maker.limits import RiskLimits
 from bulkhead.maker.rates import RateLimit
-from bulkhead.maker.server import QuoteServer, is_loopback
+from bulkhead.maker.server import is_loopback
 from bulkhead.maker.signing import QuoteSigner, digest, separator
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Series
@@ -36,53 +33,11 @@ from examples.common import friday
 from tests.maker.test_client import market, people, run
 from tests.maker.test_examples import free_port
 from tests.maker.test_orders import position, push
+from tests.worlds.maker_server import served, serving
 
 __all__ = ["market", "people"]
 
 WAD = 10**18
-STYLE = Style(size=5 * 10**6, strikes=1, step=50 * 10**8)
-
-
-@contextmanager
-def served(application: Callable[[], web.Application]) -> Iterator[str]:
-    """A server on a thread of its own: its URL."""
-    port, ready, loop = free_port(), threading.Event(), asyncio.new_event_loop()
-
-    async def start() -> None:
-        runner = web.AppRunner(application())
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        ready.set()
-
-    def serve() -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(start())
-        loop.run_forever()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-
-
-@contextmanager
-def serving(client: Bulkhead, style: Style = STYLE, limits: RiskLimits | None = None) -> Iterator[str]:
-    """A maker's server after one look: its URL."""
-    quoting = Maker(client, "ETH", [friday(client, 1)], style, Decimal(20_000), limits or RiskLimits())
-    quoting.open()
-    made: list[QuoteServer] = []
-
-    def application() -> web.Application:
-        made.append(QuoteServer(quoting, 5, io.StringIO()))
-        return made[0].application()
-
-    with served(application) as url:
-        asyncio.run(asyncio.wait_for(made[0].refresh(), 20))
-        yield url
 
 
 def answering(answer: Any) -> Callable[[], web.Application]:
@@ -130,6 +85,37 @@ def test_rfq__two_makers_and_a_silent_one__are_shown_side_by_side_and_one_is_tak
             assert high - low == pytest.approx(2 * 2_000 * WAD * 30 // 10_000, rel=1e-3)
             vault = trader.rfq.take(request, best, deposit=500, tolerance="0.5")
             assert [(leg.kind, leg.quantity) for leg in trader.vaults.get(vault).legs] == [(Kind.PUT, 2 * 10**6)]
+
+
+def test_take__limit_is_what_was_shown_and_nothing_else_is_taken_in_its_place(
+    people: tuple[Bulkhead, Bulkhead], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, trader = people
+    asked: list[tuple[int, str, int]] = []
+
+    def counted(chain: Any, signed: Any, taker: str, vault_id: int) -> Any:
+        asked.append((len(signed), taker, vault_id))
+        return order_states(chain, signed, taker, vault_id)
+
+    monkeypatch.setattr(quote_requests, "order_states", counted)
+    vault = trader.vaults.open("ETH", deposit=2_000)
+    with serving(maker) as url:
+        request = trader.rfq.request(["put:1900"], 2, friday(trader, 1), vault_id=vault)
+        answers = trader.rfq.ask(request, [url])
+        # both sides in one look of the lens, for the one who will fill and the vault it goes into
+        assert asked == [(2, trader.address, vault)]
+        buy = next(one for one in answers if one.side == "buy")
+        # spot falls by a part of the band: by its vol the put costs more now than was shown
+        push(maker, 1_997, 10)
+        sent = trader.chain.rpc.call("eth_getTransactionCount", trader.address, "latest")
+        with pytest.raises(Reverted, match=r"limit|worse") as refused:
+            trader.rfq.take(request, buy)
+        assert refused.value.reason == "exchange/limit-price"
+        # it was found out before anything was sent, and the other answer is left alone
+        assert trader.chain.rpc.call("eth_getTransactionCount", trader.address, "latest") == sent
+        assert trader.vaults.get(vault).legs == ()
+        assert trader.rfq.take(request, buy, tolerance=5) == vault
+        assert len(trader.vaults.get(vault).legs) == 1
 
 
 def test_rfq__spread_and_future__are_priced(people: tuple[Bulkhead, Bulkhead]) -> None:

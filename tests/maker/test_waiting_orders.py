@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from bulkhead import orders
+from bulkhead.chain import anvil, compiler
+from bulkhead.chain.abi import Abi
+from bulkhead.chain.contract import Contract
 from bulkhead.chain.errors import BadInput
+from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.client import Bulkhead, SignedOrder
 from bulkhead.client.stops import PATIENCE, SLIP_BPS
 from bulkhead.maker.desk import Maker
@@ -27,13 +31,22 @@ __all__ = ["market", "people"]
 STYLE = Style(size=5 * 10**6, strikes=1, step=50 * 10**8)
 
 
+class Scene(NamedTuple):
+    """A maker of the first Friday, the orders that wait at it, and a vault with two long calls of a trader."""
+
+    maker: Bulkhead
+    trader: Bulkhead
+    quoting: Maker
+    waiting: WaitingOrders
+    vault: int
+
+
 @pytest.fixture
-def desk(people: tuple[Bulkhead, Bulkhead]) -> Iterator[tuple[Maker, WaitingOrders]]:
-    """A maker of the first Friday, and the orders that wait at it."""
-    maker, _ = people
+def scene(people: tuple[Bulkhead, Bulkhead]) -> Scene:
+    maker, trader = people
     quoting = Maker(maker, "ETH", [friday(maker, 1)], STYLE, Decimal(20_000))
     quoting.open()
-    yield quoting, WaitingOrders(quoting)
+    return Scene(maker, trader, quoting, WaitingOrders(quoting), position(maker, trader)[0])
 
 
 def short_position(maker: Bulkhead, trader: Bulkhead) -> int:
@@ -130,12 +143,8 @@ def test_trail__moves_only_away_from_the_position(people: tuple[Bulkhead, Bulkhe
 # --- who fills them -------------------------------------------------------------------------------------------------
 
 
-def test_maker__fills_a_posted_stop_once_its_slip_covers_the_edge(
-    people: tuple[Bulkhead, Bulkhead], desk: tuple[Maker, WaitingOrders]
-) -> None:
-    maker, trader = people
-    quoting, waiting = desk
-    vault, _ = position(maker, trader)
+def test_maker__fills_a_posted_stop_once_its_slip_covers_the_edge(scene: Scene) -> None:
+    maker, trader, quoting, waiting, vault = scene
     trader.orders.post(trader.stops.stop(vault, below=1_900))
     waiting.watch_board()
     assert len(waiting) == 1
@@ -171,12 +180,8 @@ def test_maker__fills_nothing_beyond_its_limits(people: tuple[Bulkhead, Bulkhead
     assert {q["series"] for q in quoted if q["side"] == "sell"}.isdisjoint({"future", "call:2000"})
 
 
-def test_add__what_is_not_for_this_desk__is_refused_with_the_reason(
-    people: tuple[Bulkhead, Bulkhead], desk: tuple[Maker, WaitingOrders]
-) -> None:
-    maker, trader = people
-    _, waiting = desk
-    vault, _ = position(maker, trader)
+def test_add__what_is_not_for_this_desk__is_refused_with_the_reason(scene: Scene) -> None:
+    maker, trader, _, waiting, vault = scene
     stop = trader.stops.stop(vault, below=1_900)
     forged = SignedOrder(orders.with_changes(stop.order, price=0), stop.signature, stop.chain_id, stop.exchange)
     elsewhere = SignedOrder(stop.order, stop.signature, 1, stop.exchange)
@@ -205,12 +210,86 @@ def test_add__what_is_not_for_this_desk__is_refused_with_the_reason(
     assert len(waiting) == 2
 
 
-def test_stop_and_take_profit__together__never_close_more_than_the_position(
-    people: tuple[Bulkhead, Bulkhead], desk: tuple[Maker, WaitingOrders]
-) -> None:
-    maker, trader = people
-    quoting, waiting = desk
-    vault, _ = position(maker, trader)
+def wallet_of(trader: Bulkhead) -> Contract:
+    """A contract that signs what it is told to (EIP-1271)."""
+    deployer = Sender(trader.chain.rpc, account_from_key(anvil.key(0)))
+    found = compiler.compile_contract(compiler.project_root(), "SignerWallet")
+    address, _ = deployer.create(found.bytecode)
+    return Contract(trader.chain.rpc, Abi("SignerWallet", found.abi), address)
+
+
+def test_maker__fills_a_stop_that_a_contract_signed(scene: Scene) -> None:
+    maker, trader, quoting, waiting, vault = scene
+    stop = trader.stops.stop(vault, below=1_900)
+    wallet = wallet_of(trader)
+    trader.signer.execute(trader.chain["VaultToken"], "transferFrom", trader.address, wallet.address, vault)
+    epoch = trader.chain["Exchange"].call("epoch_for", vault, [])
+    order = orders.with_changes(stop.order, signer=wallet.address, epoch=epoch)
+    by_contract = SignedOrder(order, b"by contract", stop.chain_id, stop.exchange)
+    # neither its old owner's signature nor one that it does not know
+    for signature in (stop.signature, b"by contract", b"x" * 1_025):
+        with pytest.raises(BadInput, match="not that of the order's signer"):
+            waiting.add(SignedOrder(order, signature, stop.chain_id, stop.exchange))
+    trader.signer.execute(wallet, "accept", orders.order_hash(order, trader.domain), b"by contract")
+    # all that a wallet can do wrong, but to write (6): a question to a node is not static, and the lens refuses it
+    for mode in (1, 2, 3, 4, 5, 7):
+        trader.signer.execute(wallet, "set_mode", mode)
+        with pytest.raises(BadInput, match="not that of the order's signer"):
+            waiting.add(by_contract)
+    trader.signer.execute(wallet, "set_mode", 0)
+    waiting.add(by_contract)
+    push(maker, 1_890)
+    push(maker, 1_890, 10 * MINUTE)
+    (taken,) = waiting.fill(quoting.look())
+    assert taken.packages == 2 * 10**6
+    assert trader.vaults.get(vault).legs == ()
+
+
+def test_add__the_twin_of_a_signature__does_not_take_the_orders_place(scene: Scene) -> None:
+    """Anybody can turn s over; the chain refuses that, and what waits must not be replaced by it."""
+    maker, trader, quoting, waiting, vault = scene
+    stop = trader.stops.stop(vault, below=1_900)
+    waiting.add(stop)
+    order_of_curve = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    s = order_of_curve - int.from_bytes(stop.signature[32:64], "big")
+    twin = stop.signature[:32] + s.to_bytes(32, "big") + bytes([55 - stop.signature[64]])
+    with pytest.raises(BadInput, match="not that of the order's signer"):
+        waiting.add(SignedOrder(stop.order, twin, stop.chain_id, stop.exchange))
+    push(maker, 1_890)
+    push(maker, 1_890, 10 * MINUTE)
+    assert len(waiting.fill(quoting.look())) == 1
+
+
+def test_add__of_one_signer__a_hundred_and_no_more(scene: Scene) -> None:
+    _, trader, _, waiting, vault = scene
+    stop = trader.stops.stop(vault, below=1_900)
+
+    def other(number: int) -> SignedOrder:
+        return trader.orders.sign_order(orders.with_changes(stop.order, salt=number))
+
+    for number in range(1, 101):
+        waiting.add(other(number))
+    with pytest.raises(BadInput, match="100 orders of that signer"):
+        waiting.add(other(101))
+    # another level of one of them has its place
+    waiting.add(trader.orders.sign_order(orders.with_changes(stop.order, salt=7, since=stop.order.since + 1)))
+    assert len(waiting) == 100
+
+
+def test_fill__what_is_out_of_its_band__costs_no_question_to_the_chain(scene: Scene) -> None:
+    maker, trader, quoting, waiting, vault = scene
+    waiting.add(trader.stops.stop(vault, below=1_900))
+    look, posts = quoting.look(), maker.chain.rpc.posts
+    assert waiting.fill(look) == [] and maker.chain.rpc.posts == posts
+    # in its band, and with no patience to come to what the desk wants: neither
+    waiting.add(trader.orders.sign_order(orders.with_changes(trader.stops.stop(vault, below=1_950).order, slip=1)))
+    push(maker, 1_940)
+    look, posts = quoting.look(), maker.chain.rpc.posts
+    assert waiting.fill(look) == [] and maker.chain.rpc.posts == posts
+
+
+def test_stop_and_take_profit__together__never_close_more_than_the_position(scene: Scene) -> None:
+    maker, trader, quoting, waiting, vault = scene
     stop = trader.stops.stop(vault, below=1_990)
     profit = trader.stops.take_profit(vault, 100, salt=stop.order.salt)
     other = maker.vaults.open("ETH", deposit=20_000)

@@ -90,6 +90,7 @@ ROWS = [
     Row(MAKER, "open_desk", "quoter", lambda s, v: (0,)),
     Row(MAKER, "fund", "quoter", lambda s, v: (v, 10 * UNIT), "desk"),
     Row(MAKER, "defund", "quoter", lambda s, v: (v, 10 * UNIT), "desk"),
+    Row(MAKER, "close_desk", "quoter", lambda s, v: (v,), "desk empty"),
     Row(MAKER, "cancel_quotes", "quoter", lambda s, v: (v, 1), "desk"),
     Row(MAKER, "set_caps", "desks", lambda s, v: (v, WAD, WAD), "desk"),
     Row(MAKER, "set_bounds", "desks", lambda s, v: ((QUOTER.address, 60, 60, UNIT, 10**12, 0),)),

@@ -119,6 +119,7 @@ ROWS = [
     Row("QuoteBoard", "post", "stranger", lambda s, v: tuple([one] for one in s.order(Kind.CALL, False, UNIT))),
     Row("MarginGate", "check_own", "stranger", lambda s, v: (1, *loaded(s, v)), "margined"),
     Row("MarginGate", "review", "stranger", loaded, "margined"),
+    Row("CloseGate", "review", "stranger", loaded, "margined"),
     Row(AUCTION, "flag", "keeper", lambda s, v: (s.vaults["frail"],)),
     Row(AUCTION, "flag_many", "keeper", lambda s, v: ([s.vaults["frail"]],), skips=True),
     Row(AUCTION, "take", "taker", lambda s, v: (s.vaults["weak"], WAD, v, LIMITS, MAX, b""), "into"),
@@ -131,6 +132,7 @@ ROWS = [
     Row("AutoTopUp", "end_mandate", "owner", lambda s, v: (s.vaults["frail"],)),
     Row("AutoTopUp", "top_up", "keeper", lambda s, v: (s.vaults["frail"],)),
     Row("OracleAdapter", "observe", "stranger", lambda s, v: (MARKET, EXPIRY)),
+    Row("OracleAdapter", "look", "stranger", lambda s, v: (MARKET, EXPIRY)),
     Row("OracleAdapter", "stamp_cell", "stranger", lambda s, v: (MARKET, EXPIRY)),
     Row("OracleAdapter", "poke", "stranger", lambda s, v: (MARKET, 256)),
 ]  # fmt: skip

@@ -63,8 +63,8 @@ class Scene:
             name: getattr(self.system, name)
             for name in (
                 "Clearinghouse", "VaultToken", "Operators", "Exchange", "QuoteBoard", "Liquidator", "InsuranceFund",
-                "Settlement", "ExpiryPrices", "OracleAdapter", "MarginGate", "RiskParameters", "VolSurface",
-                "TradeLimits", "AutoTopUp",
+                "Settlement", "ExpiryPrices", "OracleAdapter", "MarginGate", "CloseGate", "RiskParameters",
+                "VolSurface", "TradeLimits", "AutoTopUp",
             )
         }  # fmt: skip
         self.contracts.update(BackstopPool=self.pool, MakerVault=self.desks)
@@ -160,6 +160,7 @@ class Scene:
         top_ups, owner = self.contracts["AutoTopUp"], self.people["owner"]
         self.token.approve(top_ups.address, MAX, sender=owner)
         top_ups.set_mandate(self.vaults["frail"], self.mandate(), NO_PERMIT, sender=owner)
+        self.vaults["desk empty"] = int(self.desks.open_desk(0, sender=QUOTER.address))
         self.pass_time(HOUR, 3000)
 
     def _fill_pool(self) -> None:

@@ -26,8 +26,7 @@ def views(scene, order):
     yield "vaults", lambda: lens.vaults(every)
     yield "market", lambda: lens.market(MARKET, EXPIRY)
     yield "preview", lambda: lens.preview(vault, EXPIRY, [put(2000, 0.5)], -(10**7))
-    engine = scene.system.at["EsEngine"]
-    yield "preview_new", lambda: lens.preview_new(MARKET, 0, engine, EXPIRY, [put(2000, -0.5)], 10**9)
+    yield "preview_new", lambda: lens.preview_new(MARKET, 0, EXPIRY, [put(2000, -0.5)], 10**9)
     yield "order_states", lambda: orders.order_states([order[0]], [order[1]], trader, vault)
     yield "top_ups", lambda: scene.contracts["AutoTopUp"].top_ups(every)
     yield "quotes", lambda: [scene.system.liquidator.quote(one, WAD) for one in every]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bulkhead.risk import batch, exact, margin, svi
-from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, Model, RiskWord, Snapshot, Status
+from bulkhead.risk.words import LINEAR, MAX_LEGS, WAD, Kind, Leg, Model, RiskWord, Snapshot, Status, Units
 from tests.worlds.engine_cases import calm, option, random_legs, random_snapshot
 
 VAULTS = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 400
@@ -20,11 +20,23 @@ FIELDS = ("value", "margin", "v_min", "delta", "gamma", "vega", "theta", "initia
 STAMP = 175 | 117 << 10 | 117 << 20
 
 
-def notional(legs: list[Leg], snapshot: Snapshot) -> float:
-    return sum(
+#: What an inverse market counts in.
+COINS = Units(inverse=True, digits=3)
+
+
+def notional(legs: list[Leg], snapshot: Snapshot, units: Units = LINEAR) -> float:
+    quote = sum(
         abs(leg.quantity) / 1e6 * (1 if leg.kind == Kind.CASH else max(snapshot.spot / 1e18, leg.strike / 1e8))
         for leg in legs
     )
+    # coins at the lowest price that a scenario looks at
+    return quote / lowest(snapshot) if units.inverse else quote
+
+
+def lowest(snapshot: Snapshot) -> float:
+    """The lowest forward of a scenario [quote]."""
+    move = batch.Cells.of([snapshot]).moves(20 * 3600)[0]
+    return snapshot.spot / WAD * float(np.exp(-7.5 * move))
 
 
 def close(got: float, true: int, size: float) -> bool:
@@ -73,7 +85,9 @@ def cells(cases) -> batch.Cells:
 
 @pytest.mark.parametrize("model", list(Model))
 @pytest.mark.parametrize("surface", ["flat", "smile"])
-def test_assess__random_vaults__equals_exact(cases, book, cells, model, surface):
+@pytest.mark.parametrize("units", [LINEAR, COINS], ids=["linear", "inverse"])
+def test_assess__random_vaults__equals_exact(cases, book, cells, model, surface, units):
+    book = dataclasses.replace(book, units=units)
     risk = RiskWord(
         horizon_seconds=20 * 3600, tail_bps=150, short_floor_bps=80, iv_floor_bps=5_000, greeks_move=25
     ).stamped(STAMP)
@@ -83,7 +97,8 @@ def test_assess__random_vaults__equals_exact(cases, book, cells, model, surface)
         cells = batch.Cells.of(snapshots)
     found = batch.assess(book.under(model, batch.ratios(STAMP)), cells, risk)
     for i, ((legs, _), snapshot) in enumerate(zip(cases, snapshots, strict=True)):
-        true, size = exact.assess(legs, snapshot, risk, model=model), notional(legs, snapshot)
+        true = exact.assess(legs, snapshot, risk, model=model, inverse=units.inverse)
+        size = notional(legs, snapshot, units)
         for name in FIELDS:
             got, want = float(getattr(found, name)[i]), getattr(true, name)
             if name == "v_min" and want == exact.UNBOUNDED:
@@ -94,17 +109,18 @@ def test_assess__random_vaults__equals_exact(cases, book, cells, model, surface)
 
 @pytest.mark.parametrize("model", list(Model))
 @pytest.mark.parametrize("proximity", [False, True])
-def test_resolve__random_vaults__equals_exact(cases, book, cells, model, proximity):
+@pytest.mark.parametrize("units", [LINEAR, COINS], ids=["linear", "inverse"])
+def test_resolve__random_vaults__equals_exact(cases, book, cells, model, proximity, units):
     risk = RiskWord(liquidity_scale=1_000).stamped(STAMP)
-    book = book.under(model, batch.ratios(STAMP))
+    book = dataclasses.replace(book, units=units).under(model, batch.ratios(STAMP))
     draw = random.Random(7)
     found = batch.assess(book, cells, risk)
     collateral = [abs(float(found.value[i])) * draw.uniform(-0.2, 2) + 1 for i in range(len(cases))]
     got = batch.resolve(found, book, cells, risk, collateral, proximity)
     for i, (legs, snapshot) in enumerate(cases):
-        assessment = exact.assess(legs, snapshot, risk, model=model)
-        true = margin.resolve(assessment, int(collateral[i] * WAD), risk, snapshot, proximity)
-        size = 4 * notional(legs, snapshot)
+        assessment = exact.assess(legs, snapshot, risk, model=model, inverse=units.inverse)
+        true = margin.resolve(assessment, int(collateral[i] * WAD), risk, snapshot, proximity, units)
+        size = 4 * notional(legs, snapshot, units)
         for name in ("equity", "maintenance_margin", "target", "initial_margin"):
             # near a health of 1.5 or of the scale the factors are continuous but steep
             room = size * (1e4 if name == "initial_margin" else 1)
@@ -147,13 +163,26 @@ def test_book__take__keeps_legs_model_and_ratios(cases):
     np.testing.assert_array_equal(book.take(np.array([False, True, False, False, False])).model, [1])
 
 
-def test_book__payoff__is_what_settlement_pays(cases):
-    book = batch.Book.of([legs for legs, _ in cases])
+@pytest.mark.parametrize("units", [LINEAR, COINS], ids=["linear", "inverse"])
+def test_book__payoff__is_what_settlement_pays(cases, units):
+    book = batch.Book.of([legs for legs, _ in cases], units=units)
     prices = np.array([s.spot / WAD for _, s in cases])
     got = book.payoff(prices)
     for i, (legs, s) in enumerate(cases):
-        want = exact.payoff(legs, round(s.spot / 10**10))
-        assert abs(got[i] - want / WAD) <= 1e-8 * notional(legs, s) + 1e-6
+        one = s.spot / WAD if units.inverse else 1
+        want = exact.payoff(legs, round(s.spot / 10**10)) / one
+        assert abs(got[i] - want / WAD) <= (1e-8 * notional(legs, s) + 1e-6) / one
+
+
+def test_book__least_of_coins__does_not_hang_on_rounding():
+    """Ten puts at 0.3 owe 3 quote near 0: cash covers that exactly, with a unit to spare, or not by a unit."""
+    found = []
+    for cash in (3_000_000, 3_000_001, 2_999_999):
+        legs = [option(Kind.PUT, 0.3, -10), Leg(Kind.CASH, 0, cash)]
+        least, want = batch.Book.of([legs], units=COINS).least[0], exact.max_loss(legs, inverse=True)
+        assert least == (-np.inf if want == exact.UNBOUNDED else want / WAD), cash
+        found.append(least == -np.inf)
+    assert found == [False, False, True]
 
 
 def test_book__empty__has_no_margin():

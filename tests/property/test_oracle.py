@@ -98,7 +98,7 @@ def test_window__observed_at_any_times__prefix_of_the_expiry_price(data: st.Data
                 elapsed = world.now - expiry + WINDOW
                 if elapsed > 0:
                     assert facts.is_fresh
-                    assert facts[7] == expiry_price(rounds, world.now, elapsed)
+                    assert facts.window_average == expiry_price(rounds, world.now, elapsed)
         world.wait(expiry - world.now)
         assert prove(world, rounds, expiry, []) == expiry_price(rounds, expiry, WINDOW)
 

@@ -176,7 +176,7 @@ def test_callback__closed_entry__says_why(world, flagged, taker):
 
 
 def test_callback__new_risk_in_the_window__is_judged_as_new_risk(world, flagged, taker):
-    """The gate of a take is laxer than row 1 of 5.5; risk that is added in the window does not enjoy it."""
+    """The gate of a take is laxer than row 1; risk that is added in the window does not enjoy it."""
     world.move(2000)
     spare, into = opened(world, taker, 3000), opened(world, taker, 11)
     world.trade(spare, world.maker(), [put(2000, 1)], 0)

@@ -1,4 +1,4 @@
-"""Whatever gas a batch or a payment passes with, it does every item (protocol 6.10)."""
+"""Whatever gas a batch or a payment passes with, it does every item (docs/liquidation.md)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from bulkhead.risk.round_search import find, find_start
 from tests.evm import Env
 from tests.worlds.brought import BroughtMarket, PythWorld, RedStoneWorld
-from tests.worlds.oracle import AVERAGE, BOUND, DAY, SPOT, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld
+from tests.worlds.oracle import BOUND, DAY, START, UNIT, WAD, WRONG_DECIMALS, OracleWorld
 
 EXPIRY = START + DAY
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -133,7 +133,7 @@ def test_snapshot__clamped_primary__is_no_price_and_the_fallback_takes_over() ->
         assert world.look().reason == BOUND
     facts = world.look()
     assert facts.is_active
-    assert facts[SPOT] == 2 * WAD
+    assert facts.spot == 2 * WAD
 
 
 def test_snapshot__new_phase_with_an_older_stamp__time_does_not_step_back() -> None:
@@ -147,7 +147,7 @@ def test_snapshot__new_phase_with_an_older_stamp__time_does_not_step_back() -> N
     world.primary.push(1500 * UNIT, seen_at - 300)
     facts = world.look()
     assert facts.is_active
-    assert facts[SPOT] == 2100 * WAD
+    assert facts.spot == 2100 * WAD
     world.wait(3960)
     assert not world.look().is_fresh  # at its own age
 
@@ -161,7 +161,7 @@ def test_snapshot__feed_changes_its_decimals__no_price() -> None:
     facts = world.look()
     assert not facts.is_fresh
     assert facts.reason == WRONG_DECIMALS
-    assert facts[SPOT] == 2000 * WAD
+    assert facts.spot == 2000 * WAD
 
 
 # --- A23: one round out of order, and the price depended on whether anybody looked ------------------------------
@@ -244,7 +244,7 @@ def test_state__a_stranger_calls_everything_all_the_time__is_what_it_is_without(
                     has_new = True
                 if has_new and second // 600 > len(found) - 1:
                     facts = world.observe(EXPIRY)
-                    found.append((facts.flags, facts.reason, facts[SPOT], facts[AVERAGE], facts.restart))
+                    found.append((facts.flags, facts.reason, facts.spot, facts.window_average, facts.restart))
                     counted.append((facts.clock, world.observe().clock))
                 elif is_crowded:
                     calls = stranger if LONG else (stranger[second // 5 % 8], stranger[(second // 5 * 3 + 1) % 8])

@@ -150,7 +150,7 @@ def test_top_up__vault_flagged_while_its_margin_was_tiny__is_up_to_what_it_needs
 
 
 def test_unflagged_insolvent_vault__pays_its_fee_out_of_nobody_elses_share():
-    """Only row 2 of 5.5 lets it trade, after the fee: what stays pays at least the share that was there."""
+    """Only row 2 lets it trade, after the fee: what stays pays at least the share that was there."""
     with boa.swap_env(Env()):
         venue = Venue(System(**PARAMETERS))
         system = venue.system

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from bulkhead.chain import abi
 from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.book import Book
+from bulkhead.chain.books import untold
 from bulkhead.chain.contract import Log
 from bulkhead.chain.words import Terms, VaultWord, legs_of
 from bulkhead.risk import exact, margin
@@ -17,13 +19,14 @@ from tests.evm import Computation
 from tests.matrix.scene import EXPIRY, Scene
 from tests.worlds.books import closed
 
-#: Told by the ledger of vaults.
+#: What the book is made of, by the contract that tells it.
+TOLD = {
+    "Clearinghouse": ("VaultOpened", "VaultUpdated", "VaultClosed", "VaultTransferred", "Deposited", "Withdrawn"),
+    "Liquidator": ("VaultTaken",),
+    "Settlement": ("ClaimPaid",),
+}
 EVENTS = {
-    event.topic: event
-    for event in map(
-        abi.load("Clearinghouse").event,
-        ("VaultOpened", "VaultUpdated", "VaultClosed", "VaultTransferred", "Deposited", "Withdrawn"),
-    )
+    event.topic: (contract, event) for contract, names in TOLD.items() for event in map(abi.load(contract).event, names)
 }
 #: Rounding of a few marks and payments [wad].
 DUST = 10**14
@@ -36,20 +39,35 @@ OWN = (
 )  # fmt: skip
 
 
-CLAIM_PAID = abi.load("Settlement").event("ClaimPaid")
+def events_of(made: Computation, speakers: Mapping[str, str]) -> list[Log]:
+    """What one transaction logged that the book is made of.
 
-
-def events_of(made: Computation, house: str) -> list[Log]:
-    """What the Clearinghouse logged in one transaction, and claims that Settlement has paid into vaults."""
+    Args:
+        made: The transaction.
+        speakers: Addresses of the contracts that tell it, by name.
+    """
     found = []
     for number, address, topics, data in made.get_raw_log_entries():
         words = [topic.to_bytes(32, "big") for topic in topics]
-        if words[0] == CLAIM_PAID.topic:
-            found.append(Log("Settlement", CLAIM_PAID.name, CLAIM_PAID.decode(words, data), 0, number, ""))
-        if address == bytes.fromhex(house[2:]) and words[0] in EVENTS:
-            event = EVENTS[words[0]]
-            found.append(Log("Clearinghouse", event.name, event.decode(words, data), 0, number, ""))
+        contract, event = EVENTS.get(words[0], ("", None))
+        if event is not None and address == bytes.fromhex(speakers[contract][2:]):
+            found.append(Log(contract, event.name, event.decode(words, data), 0, number, ""))
     return found
+
+
+def told_as_now(house: Any, vault_id: int) -> list[Log]:
+    """A vault that was there before a walk, as events of this moment would tell it."""
+    loaded = house.load(vault_id)
+    word = VaultWord.unpack(loaded.vault.word)
+    opened = {
+        "vault_id": vault_id, "owner": word.owner, "market": word.market, "model": int(word.model), "custody": "",
+    }  # fmt: skip
+    updated = {
+        "vault_id": vault_id, "owner": word.owner, "word": loaded.vault.word, "terms": loaded.vault.terms,
+        "balance": loaded.vault.balance, "legs": list(loaded.legs),
+    }  # fmt: skip
+    told = (("VaultOpened", opened), ("VaultUpdated", updated))
+    return [Log("Clearinghouse", name, Record(values), 0, 0, "") for name, values in told]
 
 
 class Ledger:
@@ -65,56 +83,15 @@ class Ledger:
         house = scene.system.clearinghouse
         for vault_id in range(1, house.next_id()):
             if not closed(house, vault_id):
-                self._adopt(vault_id)
-
-    def _adopt(self, vault_id: int) -> None:
-        """A vault that was there before the walk, as an event of that moment would tell it."""
-        loaded = self.scene.system.clearinghouse.load(vault_id)
-        word = VaultWord.unpack(loaded.vault.word)
-        opened = {
-            "vault_id": vault_id,
-            "owner": word.owner,
-            "market": word.market,
-            "model": int(word.model),
-            "custody": "",
-        }
-        updated = {"vault_id": vault_id, "owner": word.owner, "word": loaded.vault.word, "terms": loaded.vault.terms,
-                   "balance": loaded.vault.balance, "legs": list(loaded.legs)}  # fmt: skip
-        self.book.apply([self._log("VaultOpened", opened), self._log("VaultUpdated", updated)])
-
-    @staticmethod
-    def _log(name: str, values: dict[str, Any]) -> Log:
-        return Log("Clearinghouse", name, Record(values), 0, 0, "")
+                self.book.apply(told_as_now(house, vault_id))
 
     def take(self, made: Computation) -> None:
         """What a transaction logged."""
-        for log in events_of(made, self.scene.contracts["Clearinghouse"].address):
-            if log.contract == "Settlement" and not log.values.final:
-                # what is paid of a claim is told by Settlement alone, unless it is the end of it
-                vault = self.book.vaults[log.values.vault_id]
-                self.book.vaults[vault.vault_id] = replace(vault, balance=vault.balance + log.values.amount)
-            self.book.apply([log])
+        self.book.apply(events_of(made, {name: self.scene.contracts[name].address for name in TOLD}))
 
     def differences(self, donated: set[int], books: Books) -> list[str]:
         """Where the book of the logs is not the chain; tokens sent to a vault directly leave no log."""
-        broken = [
-            f"logs: vault {i} is closed, and they do not say so" for i in self.book.vaults if i not in books.vaults
-        ]
-        for vault_id, on_chain in books.vaults.items():
-            told = self.book.vaults.get(vault_id)
-            if told is None:
-                broken.append(f"logs: vault {vault_id} was never told")
-                continue
-            word, terms = VaultWord.unpack(on_chain.own[0]), Terms.unpack(on_chain.own[1])
-            if (told.owner, told.epoch, told.legs) != (word.owner, word.epoch, legs_of(on_chain.legs)):
-                broken.append(f"logs: owner, epoch or legs of vault {vault_id} differ")
-            if told.word is not None and (told.flagged, told.debt, told.claim) != (word.flagged, word.debt, word.claim):
-                broken.append(f"logs: flags of vault {vault_id} differ")
-            if told.terms is not None and told.terms != terms:
-                broken.append(f"logs: terms of vault {vault_id} differ")
-            if told.balance != on_chain.stored and vault_id not in donated:
-                broken.append(f"logs: balance of vault {vault_id} is {told.balance}, on chain {on_chain.stored}")
-        return broken
+        return untold(self.book, books, donated)
 
     # --- the mirror -------------------------------------------------------------------------------------------------
 
@@ -148,6 +125,32 @@ class Ledger:
         told = quoted.equity, quoted.mm, quoted.target
         mirror = standing.equity, standing.maintenance_margin, standing.target
         return [] if told in (mirror, (0, 0, 0)) else [f"mirror: vault {vault_id} is {told} on chain, {mirror} here"]
+
+    def share_worth(self, books: Books) -> Fraction | None:
+        """What a share of the pool stands for at the mark [wad]; none where a leg has no active mark.
+
+        What its vaults hold and their legs are worth, counted here and not asked of the pool.
+        """
+        pool, prices = self.scene.pool, self.prices()
+        # what was served belongs to who asked for it
+        idle = int(self.scene.token.balanceOf(pool.address)) - int(pool.set_aside())
+        total = idle * 10**12
+        if not prices.is_active or prices.seconds == 0:
+            return None
+        # a vault that somebody gave to it is not among them
+        for vault in map(books.vaults.get, pool.vaults()):
+            if vault is not None:
+                # a vault is an island: one below zero costs the pool no more than what is in it
+                total += max(vault.stored * 10**12 + exact.mark(list(legs_of(vault.legs)), prices), 0)
+        supply = int(pool.totalSupply())
+        return Fraction(total, supply) if supply else None
+
+    @staticmethod
+    def share_fell(before: Fraction, after: Fraction | None) -> list[str]:
+        """No call to the pool makes its shares worth less: it sells none below mark and redeems none above it."""
+        if after is None or after >= before * (1 - Fraction(1, 10**9)):
+            return []
+        return [f"a share of the pool was worth {float(before):f} and is worth {float(after):f}"]
 
     # --- who may gain what ------------------------------------------------------------------------------------------
 

@@ -59,6 +59,19 @@ class View:
     active: bool
 
 
+@dataclass
+class MandateBook:
+    """A mandate beside the contract's own record: limits and what was seen to leave the wallet [native]."""
+
+    owner: str
+    trigger: int
+    per_day: int
+    in_all: int
+    spent: int
+    day: int
+    spent_that_day: int
+
+
 class Bulkheads(RuleBasedStateMachine):
     """The protocol under random traders, keepers and prices."""
 
@@ -105,6 +118,11 @@ class Bulkheads(RuleBasedStateMachine):
             self.pool.deposit(30_000 * 10**6, self.system.owner)
         self.traded = list(self.vaults)
         self._hire_hostile_taker()
+        self.top_up = self.system.AutoTopUp  # type: ignore[attr-defined]
+        self.mandates: dict[int, MandateBook] = {}
+        for actor in ACTORS:
+            with boa.env.prank(actor.address):
+                self.token.approve(self.top_up.address, 2**256 - 1)
         self.read = None
         self.holders |= {self.pool.address, self.system.insurance.pot(1)}
         self.holders |= {self.system.clearinghouse.cell_custody(1, e) for e in EXPIRIES}
@@ -135,6 +153,9 @@ class Bulkheads(RuleBasedStateMachine):
             return
         try:
             self._thaw()
+            # the short call: a slide downwards does not need it
+            self._give_mandate(self.vaults[2], 99 * WAD // 10, 4_000, 4_000, 3)
+            self._top_up(self.vaults[2])
             self._slide()
             self.move_price(0.8, 1)
             for vault in self._unsafe():
@@ -296,7 +317,8 @@ class Bulkheads(RuleBasedStateMachine):
                 key=lambda leg: leg.series,
             )
         )
-        words = [Leg.from_series(leg.series, leg.ratio * 10**6, 1, expiry) for leg in legs]
+        terms = [Series.unpack(leg.series) for leg in legs]
+        words = [Leg(s.kind, s.strike, leg.ratio * 10**6) for s, leg in zip(terms, legs, strict=True)]
         prices = self.system.snapshot(expiry)
         if prices.seconds == 0:
             return
@@ -492,6 +514,64 @@ class Bulkheads(RuleBasedStateMachine):
         with self._touching(*pool):
             for vault in pool:
                 self._try(self.pool.refill, vault)
+
+    @rule(
+        data=st.data(),
+        trigger=st.sampled_from((10, 11, 16, 60)),
+        per_day=st.sampled_from((3, 150, 2_000)),
+        in_all=st.sampled_from((3, 400, 5_000)),
+        tip=st.sampled_from((0, 2, 500)),
+    )
+    def give_mandate(self, data, trigger, per_day, in_all, tip) -> None:
+        """An owner lets anyone top a vault up, or says so anew, or takes it back."""
+        vault = data.draw(st.sampled_from(self.traded))
+        if vault in self.mandates and data.draw(st.integers(0, 3)) == 0:
+            with self._touching(), boa.env.prank(self.mandates[vault].owner):
+                assert self._try(self.top_up.end_mandate, vault)
+            del self.mandates[vault]
+            return
+        self._give_mandate(vault, trigger * WAD // 10, per_day, in_all, tip)
+
+    def _give_mandate(self, vault: int, trigger: int, per_day: int, in_all: int, tip: int) -> None:
+        owner, day, old = self._owner(vault), self.system.now // 86_400, self.mandates.get(vault)
+        words = (trigger, trigger + WAD // 5, per_day * 10**6, in_all * 10**6, tip * 10**6, self.system.now + 10**7)
+        with self._touching(), boa.env.prank(owner):
+            assert self._try(self.top_up.set_mandate, vault, words, (0, 0, 0, bytes(32), bytes(32)))
+        # what it has spent in all counts anew, what was spent that day stays
+        today = old.spent_that_day if old is not None and old.day == day else 0
+        self.mandates[vault] = MandateBook(owner, trigger, per_day * 10**6, in_all * 10**6, 0, day, today)
+
+    @rule(data=st.data())
+    def top_up_any(self, data) -> None:
+        """Somebody runs the mandate of a vault, whether there is one or not."""
+        self._top_up(data.draw(st.sampled_from(self.traded)))
+
+    def _top_up(self, vault: int) -> None:
+        """INV-14: a wallet gives what its mandate says, to that vault and as a tip, and only where it helps."""
+        keeper = boa.env.generate_address("keeper")
+        self.holders.add(keeper)
+        before, wallets = self._view(vault), {a.address.lower(): self.token.balanceOf(a.address) for a in ACTORS}
+        book, day = self.mandates.get(vault), self.system.now // 86_400
+        with self._touching(vault), boa.env.prank(keeper):
+            done = self._try(self.top_up.top_up, vault)
+        spent = {who: held - self.token.balanceOf(who) for who, held in wallets.items()}
+        paid = {who: amount for who, amount in spent.items() if amount}
+        if not done:
+            assert not paid, "INV-14: a refused top-up moved tokens"
+            return
+        steps["topped up"] += 1
+        assert book is not None and set(paid) == {book.owner} == {self._owner(vault)}, "INV-14: another wallet paid"
+        amount, tip = paid[book.owner], self.token.balanceOf(keeper)
+        if book.day != day:
+            book.day, book.spent_that_day = day, 0
+        book.spent, book.spent_that_day = book.spent + amount, book.spent_that_day + amount
+        assert book.spent <= book.in_all and book.spent_that_day <= book.per_day, "INV-14: beyond the limits"
+        assert tip * 10 <= amount - tip and self.token.balanceOf(self.top_up.address) == 0, "INV-14: tip"
+        after = self._view(vault)
+        # a part of a unit is rounded once on each side
+        assert before.active and not before.covered and before.equity >= 0, "INV-14: paid a hole, or what needs nothing"
+        assert (before.equity - WAD) * WAD < before.mm * book.trigger, "INV-14: above the trigger"
+        assert after.covered or (after.equity + WAD) * WAD >= after.mm * book.trigger, "INV-14: did not help"
 
     @rule(hours=st.integers(2, 5))
     def outage(self, hours) -> None:
@@ -832,6 +912,15 @@ def test_invariants__random_traders_and_crashes__hold() -> None:
     # the first look of each example comes before its first step
     print(f"\n{steps.pop('steps') - EXAMPLES} steps, calls by kind: {dict(steps)}")
     # the machine did what it is for
-    kinds = ("filled", "flagged", "taken", "taken with a callback", "played three roles", "absorbed", "settled")
+    kinds = (
+        "filled",
+        "flagged",
+        "taken",
+        "taken with a callback",
+        "played three roles",
+        "absorbed",
+        "settled",
+        "topped up",
+    )
     for kind in kinds:
         assert steps[kind] > 0, f"no {kind} in {dict(steps)}"

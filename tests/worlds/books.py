@@ -9,17 +9,20 @@ import boa
 
 from bulkhead.chain.words import VaultWord
 from bulkhead.risk.promises import Books, Cell, CellBook, VaultBook
+from bulkhead.risk.words import LINEAR, Units
 
 GROSS = 2**112 - 1
 FLAGGED = 1 << 188
 
 
-def vault_book(house: Any, token: Any, vault_id: int, custody: str, native: int = 10**12) -> VaultBook:
+def vault_book(
+    house: Any, token: Any, vault_id: int, custody: str, native: int = 10**12, units: Units = LINEAR
+) -> VaultBook:
     """One vault as the chain has it."""
     vault, legs = house.load(vault_id)
     word = VaultWord.unpack(vault.word)
     deposit = vault.terms >> 184 & (2**40 - 1)
-    held = deposit - (deposit * 50 // 100 if vault.terms >> 224 & 1 else 0)
+    held = (deposit - (deposit * 50 // 100 if vault.terms >> 224 & 1 else 0)) * units.unit // 10**6
     return VaultBook(
         vault_id=vault_id,
         market=word.market,
@@ -28,8 +31,9 @@ def vault_book(house: Any, token: Any, vault_id: int, custody: str, native: int 
         flagged=bool(vault.word & FLAGGED),
         stored=vault.balance,
         held=token.balanceOf(custody),
-        collateral=vault.balance * native - held * 10**12,
+        collateral=vault.balance * native - -(-held // native) * native,
         own=(vault.word, vault.terms),
+        inverse=units.inverse,
     )
 
 

@@ -13,7 +13,7 @@ from eth_utils import keccak
 from bulkhead.chain.listing import feeds_argument
 from bulkhead.risk.volatility import OracleWord
 from tests.contracts import deployer
-from tests.worlds.oracle import EMPTY, START, UNIT, deploy_oracle
+from tests.worlds.oracle import EMPTY, PHASE, START, UNIT, deploy_oracle
 
 MINUTE = 60
 PYTH_ID = bytes.fromhex("ff" * 32)
@@ -25,13 +25,39 @@ SIGNERS = [Account.from_key(key).address for key in KEYS]
 MARKER = bytes.fromhex("000002ed57011e0000")
 
 
-class PythWorld:
+class Brought:
+    """A feed of brought prices."""
+
+    feed: Any
+
+    def spot(self) -> int:
+        """Its newest price [1e-8]."""
+        return self.feed.latestRoundData()[1]
+
+    @staticmethod
+    def minute(later: int) -> int:
+        """The first minute after the start [unix seconds]; now it is so many seconds later."""
+        at = START + MINUTE
+        boa.env.timestamp = at + later
+        return at
+
+    def sample_of_2100(self, at: int, after: int) -> Any:
+        """Brings a minute's sample so many seconds after it; the event, once its round is there."""
+        boa.env.timestamp = at + after
+        self.bring(at, self.sample(2100, at))
+        (event,) = [log for log in self.feed.get_logs() if type(log).__name__ == "SampleBrought"]
+        id_ = PHASE | at // MINUTE
+        assert self.feed.getRoundData(id_) == (id_, 2100 * UNIT, at, at, id_)
+        return event
+
+
+class PythWorld(Brought):
     """A Pyth, and an adapter that allows intervals of 1 %."""
 
     all_signers = 1
 
-    def __init__(self) -> None:
-        boa.env.timestamp = START
+    def __init__(self, at: int = START) -> None:
+        boa.env.timestamp = at
         self.pyth = deployer("MockPyth").deploy()
         self.feed = deployer("PythAdapter").deploy(self.pyth.address, PYTH_ID, 100)
         self.caller = boa.env.generate_address("caller")
@@ -78,7 +104,7 @@ def payload(packages: Sequence[bytes], metadata: bytes = b"1.0#test", count: int
     return b"".join(packages) + number.to_bytes(2, "big") + metadata + len(metadata).to_bytes(3, "big") + MARKER
 
 
-class RedStoneWorld:
+class RedStoneWorld(Brought):
     """An adapter that wants three of five signers within 1 %."""
 
     all_signers = len(SIGNERS)

@@ -92,20 +92,9 @@ class World:
     def hash(self, order: Order) -> bytes:
         return orders.order_hash(order, self.domain)
 
-    def fill(
-        self,
-        order: Order,
-        size: int = 10**6,
-        *,
-        signature: bytes | None = None,
-        sender: str | None = None,
-        **asked: Any,
-    ) -> bytes:
+    def fill(self, order: Order, size: int = 10**6, *, sender: str | None = None, **asked: Any) -> bytes:
         return bytes(
-            self.exchange.fill(
-                self.asked(order, size, signature=signature, **asked),
-                sender=self.taker if sender is None else sender,
-            )
+            self.exchange.fill(self.asked(order, size, **asked), sender=self.taker if sender is None else sender)
         )
 
     def asked(

@@ -65,6 +65,10 @@ def observe(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     return self._snapshot(expiry)
 
 @external
+def look(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
+    return self._snapshot(expiry)
+
+@external
 def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint256:
     if len(hints) != 0:
         self.prices[expiry] = hints[0]

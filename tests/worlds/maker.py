@@ -11,11 +11,13 @@ import eth_abi
 from eth_account import Account
 
 from bulkhead import orders
-from bulkhead.chain.system import maker_arguments
+from bulkhead.chain.listing import feeds_argument
+from bulkhead.chain.system import engines, maker_arguments
 from bulkhead.orders import Order
 from bulkhead.risk.words import Kind, Leg
 from tests.contracts import deployer
 from tests.worlds.exchange import EXPIRY, HOUR, MAX, STRIKE, WAD, World, key
+from tests.worlds.system import EMPTY
 
 QUOTER = Account.from_key(key(55))
 EDGE = 50
@@ -60,22 +62,42 @@ class Desk:
         return answer != bytes(4)
 
 
-def new_vault(at: Mapping[str, str], owner: str, cap: int = 200_000 * 10**6) -> Any:
+def new_vault(at: Mapping[str, str], owner: str, cap: int = 200_000 * 10**6, market: int = 1) -> Any:
     """A maker vault whose quoter may sign, over the contracts at these addresses."""
     with boa.env.prank(owner):
-        vault = deployer("MakerVault").deploy(*maker_arguments(1, "ETH", at))
+        vault = deployer("MakerVault").deploy(*maker_arguments(market, "ETH", at))
     vault.set_bounds((QUOTER.address, EDGE, 120, 20 * 10**6, cap, 0), sender=owner)
     return vault
 
 
-def funded_desk(world: World) -> Desk:
-    """100,000 deposited two hours ago, 60,000 of it in a desk."""
+def _with_desk(world: World, market: int) -> Desk:
     owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
-    vault = new_vault(world.system.at, owner)
+    vault = new_vault(world.system.at, owner, market=market)
     world.token.mint(lender, 10**12)
     world.token.approve(vault.address, MAX, sender=lender)
     vault.deposit(100_000 * 10**6, lender, sender=lender)
     number = vault.open_desk(0, sender=QUOTER.address)
     vault.fund(number, 60_000 * 10**6, sender=QUOTER.address)
-    world.system.wait(2 * HOUR, 2000)
     return Desk(world, vault, owner, lender, number)
+
+
+def funded_desk(world: World) -> Desk:
+    """100,000 deposited two hours ago, 60,000 of it in a desk."""
+    desk = _with_desk(world, 1)
+    world.system.wait(2 * HOUR, 2000)
+    return desk
+
+
+def two_feed_desk(world: World) -> tuple[Desk, list[Any]]:
+    """The same in market 2, which has two feeds at 2,000; primary and fallback."""
+    system = world.system
+    feeds = [deployer("MockAggregator").deploy(8, "x") for _ in range(2)]
+    for feed in feeds:
+        feed.push(2000 * 10**8, system.now - 60)
+        feed.push(2000 * 10**8, system.now)
+    with boa.env.prank(system.owner):
+        system.RiskParameters.list_market(  # type: ignore[attr-defined]
+            2, system.market.token.address, (10_000, False, 0, 0), list(engines(system.at)),
+            feeds_argument((feeds[0].address, feeds[1].address, EMPTY), (3600, 3600)), *system.parameters.words,
+        )  # fmt: skip
+    return _with_desk(world, 2), feeds

@@ -6,7 +6,7 @@ import csv
 import gzip
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import boa
 import pytest
 
+from bulkhead.chain.condition import Reason
 from bulkhead.chain.listing import feeds_argument
 from bulkhead.risk.volatility import OracleWord, Round, Variances, read_answer
+from bulkhead.risk.words import Snapshot, Status
 from tests.contracts import deployer
 
 EMPTY = "0x" + "00" * 20
@@ -26,57 +28,48 @@ DAY = 86400
 ROOT = Path(__file__).resolve().parents[2]
 PHASE = 2**64
 
-# places of a snapshot's fields
-SPOT, FORWARD, SECONDS, SIGMA, SIGMA_NOW, VOL_RATIO, SHARE, AVERAGE = range(8)
-RATE, HALF_WIDTH, STATUS, UPDATED_AT, CLOCK, NEAR, FAR, WEIGHT, RESTARTED_AT, UNDISPUTED, WINDOW = range(8, 19)
-
-# status bits
-FRESH, ACTIVE, DEGRADED, GRACE_BIT, FALLBACK_USED, LIVE, SVI, NO_PRICE = (1 << i for i in range(8))
+FRESH, ACTIVE, DEGRADED, FALLBACK_USED = Status.FRESH, Status.ACTIVE, Status.DEGRADED, Status.FALLBACK_USED
+GRACE_BIT, LIVE, SVI, NO_PRICE = Status.GRACE, Status.SURFACE_LIVE, Status.SURFACE_SVI, Status.NO_PRICE
 
 # reason codes
-FINE, UNREACHABLE, BAD_ANSWER, INCOMPLETE, FUTURE, STALE = range(6)
-APART, SEQUENCER_DOWN, GRACE, WAITING, WINDOW_OPEN, BOUND, WRONG_DECIMALS = range(6, 13)
+(
+    FINE, UNREACHABLE, BAD_ANSWER, INCOMPLETE, FUTURE, STALE, APART, SEQUENCER_DOWN, GRACE, WAITING, WINDOW_OPEN,
+    BOUND, WRONG_DECIMALS,
+) = Reason  # fmt: skip
 
-# modes of MockAggregator
-REVERTS, ZERO, NEGATIVE, UNSTAMPED, AHEAD, BURNS, HISTORY_REVERTS, HISTORY_BURNS = range(1, 9)
+
+class Mode(IntEnum):
+    """How a MockAggregator answers."""
+
+    NORMAL = 0
+    REVERTS = 1
+    ZERO = 2
+    NEGATIVE = 3
+    INCOMPLETE = 4
+    FUTURE = 5
+    BURNS_GAS = 6
+    HISTORY_REVERTS = 7
+    HISTORY_BURNS_GAS = 8
 
 
-@dataclass(frozen=True)
-class Facts:
-    """A snapshot, readable."""
-
-    words: list[int]
-
-    def __getitem__(self, index: int) -> int:
-        return self.words[index]
+class Facts(Snapshot):
+    """A snapshot as the adapter answered it, with the parts of its status."""
 
     @property
     def flags(self) -> int:
-        return self.words[STATUS] & 255
+        return self.status & 255
 
     @property
     def reason(self) -> int:
-        return self.words[STATUS] >> 8 & 15
+        return self.status >> 8 & 15
 
     @property
     def fallback_reason(self) -> int:
-        return self.words[STATUS] >> 12 & 15
-
-    @property
-    def clock(self) -> int:
-        return self.words[CLOCK]
+        return self.status >> 12 & 15
 
     @property
     def restart(self) -> int:
-        return self.words[RESTARTED_AT]
-
-    @property
-    def is_fresh(self) -> bool:
-        return bool(self.flags & FRESH)
-
-    @property
-    def is_active(self) -> bool:
-        return bool(self.flags & ACTIVE)
+        return self.restarted_at
 
 
 def deploy_oracle(parameters: str, surface_setter: str) -> tuple[Any, Any]:
@@ -139,10 +132,10 @@ class OracleWorld:
             self.fallback.push(round((price if fallback is None else fallback) * UNIT), self.now - age)
 
     def look(self, expiry: int = 0, market: int = 1) -> Facts:
-        return Facts(self.adapter.snapshot(market, expiry))
+        return Facts.from_words(self.adapter.snapshot(market, expiry))
 
     def observe(self, expiry: int = 0, market: int = 1) -> Facts:
-        return Facts(self.adapter.observe(market, expiry))
+        return Facts.from_words(self.adapter.observe(market, expiry))
 
     def fix(self, expiry: int, hints: Sequence[int] = (), market: int = 1) -> int:
         """One call of `fix`: the price, or 0."""

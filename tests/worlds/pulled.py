@@ -16,12 +16,12 @@ from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.sender import Sender, account_from_key
 from bulkhead.client import Bulkhead
-from bulkhead.keeper.bringer import BringPace, FeedPlan
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
-from bulkhead.keeper.plan import Policy
+from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.price_sources import HermesSource, PriceSource, RedStoneSource
+from bulkhead.keeper.price_updater import BringPace, FeedPlan
 from bulkhead.keeper.service import Keeper
 from bulkhead.replay.price_service import SERVICE, PriceService, wandering
 from tests.worlds import anvil_inputs

@@ -1,6 +1,7 @@
 // A second build that opens from a file: browsers load no module scripts from there.
 import react from '@vitejs/plugin-react'
 import { type Plugin, defineConfig } from 'vite'
+import { lean } from './vite.lean'
 
 const classic: Plugin = {
   name: 'classic-script',
@@ -12,7 +13,7 @@ const classic: Plugin = {
 
 export default defineConfig({
   base: './',
-  plugins: [react(), classic],
+  plugins: [lean, react(), classic],
   build: {
     target: 'es2022',
     outDir: 'dist/file',

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from eth_utils import to_checksum_address
 from fastapi import APIRouter
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import Column, ColumnElement, Table
 
 from bulkhead.history import models, queries, tables
 from bulkhead.history.api.shared import (
@@ -21,16 +21,21 @@ from bulkhead.history.api.shared import (
     Question,
     VaultFilter,
 )
-from bulkhead.history.context import Known
+from bulkhead.history.context import Context
 from bulkhead.history.pages import Place
 
 router = APIRouter(responses=PROBLEMS)
 T = TypeVar("T")
 
 
+def _is(column: Column[str], account: str | None) -> ColumnElement[bool] | None:
+    """That a column names an account; None without one."""
+    return None if account is None else column == to_checksum_address(account)
+
+
 def _listed(
     asked: Asked, pages: Paging, table: Table, filters: Mapping[str, tuple[object, ColumnElement[bool] | None]],
-    shown: Callable[[Known, Mapping[str, Any]], T],
+    shown: Callable[[Context, Mapping[str, Any]], T],
 ) -> models.Page[T]:  # fmt: skip
     """A page of a table; filters by name: what was given, and the condition that it makes."""
     conditions: Sequence[ColumnElement[bool]] = [
@@ -39,9 +44,9 @@ def _listed(
     return asked.page(
         {name: given for name, (given, _) in filters.items()},
         pages,
-        lambda reader, known, after: [
-            (Place(row["block"], row["log_index"]), shown(known, row))
-            for row in queries.events(reader, known, table, conditions, after, pages.limit + 1)
+        lambda reader, context, after: [
+            (Place(row["block"], row["log_index"]), shown(context, row))
+            for row in queries.events(reader, context, table, conditions, after, pages.limit + 1)
         ],
     )
 
@@ -68,7 +73,7 @@ async def quotes(
     table = tables.quotes
     filters = {
         "vault": (vault, table.c.maker_vault == vault),
-        "signer": (signer, None if signer is None else table.c.signer == to_checksum_address(signer)),
+        "signer": (signer, _is(table.c.signer, signer)),
         "key": (key, table.c.key == key),
     }
     return _listed(asked, pages, table, filters, lambda _, row: queries.quote_shown(row))
@@ -83,6 +88,6 @@ async def liquidations(
     filters = {
         "vault": (vault, queries.either(table, "vault_id", "into_id", vault or 0)),
         "market": (market, table.c.market == market),
-        "taker": (taker, None if taker is None else table.c.taker == to_checksum_address(taker)),
+        "taker": (taker, _is(table.c.taker, taker)),
     }
     return _listed(asked, pages, table, filters, queries.take_shown)

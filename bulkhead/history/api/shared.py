@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from bulkhead.history import models
 from bulkhead.history.api.guard import PROBLEM, Gauges, NotThere, Unchanged
-from bulkhead.history.context import Known, Memory
+from bulkhead.history.context import Context, Memory
 from bulkhead.history.database import Database
 from bulkhead.history.pages import MOST, USUAL, Place, cursor_of, mark_of, place_of
 
@@ -59,58 +59,58 @@ class Service:
         self.memory = Memory()
 
     @contextmanager
-    def asked(self, deployment: int) -> Iterator[tuple[Connection, Known]]:
+    def asked(self, deployment: int) -> Iterator[tuple[Connection, Context]]:
         """A connection and what is known of a deployment.
 
         Raises:
             NotThere: There is none of that number.
         """
         with self.database.read() as reader:
-            known = self.memory.get(reader, deployment)
-            if known is None:
+            context = self.memory.get(reader, deployment)
+            if context is None:
                 raise NotThere(f"There is no deployment {deployment} in the database; GET /v1/deployments lists them.")
-            self.gauges.block.labels(deployment).set(known.deployment.block)
-            yield reader, known
+            self.gauges.block.labels(deployment).set(context.deployment.block)
+            yield reader, context
 
 
 class Asked:
     """One question about one deployment."""
 
-    def __init__(self, request: Request, response: Response, deployment: Annotated[int, Path(ge=1, lt=2**31)]) -> None:
+    def __init__(self, request: Request, response: Response, deployment: int) -> None:
         self.service: Service = request.app.state.service
         self.deployment, self._request, self._response = deployment, request, response
 
-    def answer(self, found: Callable[[Connection, Known], T]) -> T:
+    def answer(self, found: Callable[[Connection, Context], T]) -> T:
         """What a question finds, unless the client has it already.
 
         Raises:
             Unchanged: It has.
         """
-        with self.service.asked(self.deployment) as (reader, known):
-            text = f"{known.deployment.block_hash}{known.deployment.block}{self._request.url}"
+        with self.service.asked(self.deployment) as (reader, context):
+            text = f"{context.deployment.block_hash}{context.deployment.block}{self._request.url}"
             tag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
             told = self._request.headers.get("if-none-match", "")
             if tag in (one.strip() for one in told.split(",")):
                 raise Unchanged(tag)
-            result = found(reader, known)
+            result = found(reader, context)
             self._response.headers["etag"] = tag
             self._response.headers["cache-control"] = "public, max-age=1"
             return result
 
     def page(
         self, filters: Mapping[str, object], paging: Paging,
-        found: Callable[[Connection, Known, Place | None], list[tuple[Place, T]]],
+        found: Callable[[Connection, Context, Place | None], list[tuple[Place, T]]],
     ) -> models.Page[T]:  # fmt: skip
         """A page of what a question finds; `found` gives one entry more than wanted when there is one."""
         mark = mark_of(self._request.scope["route"].path, {"deployment": self.deployment, **filters})
         after = None if paging.cursor is None else place_of(mark, paging.cursor)
 
-        def answered(reader: Connection, known: Known) -> models.Page[T]:
-            entries = found(reader, known, after)
+        def answered(reader: Connection, context: Context) -> models.Page[T]:
+            entries = found(reader, context, after)
             more = len(entries) > paging.limit
             entries = entries[: paging.limit]
             following = cursor_of(mark, entries[-1][0]) if more else None
-            return models.Page(items=[one for _, one in entries], next=following, block=known.deployment.block)
+            return models.Page(items=[one for _, one in entries], next=following, block=context.deployment.block)
 
         return self.answer(answered)
 
@@ -118,9 +118,20 @@ class Asked:
 class Paging:
     """Where a page begins and how long it is."""
 
-    def __init__(self, limit: Limit = USUAL, cursor: Cursor = None) -> None:
+    def __init__(self, limit: int, cursor: str | None) -> None:
         self.limit, self.cursor = limit, cursor
 
 
-Question = Annotated[Asked, Depends()]
-Pages = Annotated[Paging, Depends()]
+# async: what is not goes through a thread for each request
+
+
+async def _asked(request: Request, response: Response, deployment: Annotated[int, Path(ge=1, lt=2**31)]) -> Asked:
+    return Asked(request, response, deployment)
+
+
+async def _paging(limit: Limit = USUAL, cursor: Cursor = None) -> Paging:
+    return Paging(limit, cursor)
+
+
+Question = Annotated[Asked, Depends(_asked)]
+Pages = Annotated[Paging, Depends(_paging)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from bulkhead.history import models, statistics
 from bulkhead.history.api.guard import NotThere
 from bulkhead.history.api.shared import PROBLEMS, Asked, Limit, Question
-from bulkhead.history.context import Known
+from bulkhead.history.context import Context
 from bulkhead.history.pages import USUAL
 
 router = APIRouter(responses=PROBLEMS)
@@ -17,8 +17,8 @@ MarketIndex = Annotated[int, Query(ge=0, lt=2**16, description="Index of a marke
 When = Annotated[int | None, Query(ge=0, lt=2**40, description="Unix seconds.")]
 
 
-def _require(known: Known, market: int) -> None:
-    if market not in known.tokens:
+def _require(context: Context, market: int) -> None:
+    if market not in context.tokens:
         raise NotThere(f"There is no market {market}.")
 
 
@@ -30,11 +30,11 @@ def candles(
 ) -> list[models.Candle]:  # fmt: skip
     """Candles of spot with the contracts filled, or of a vol; up to now, and a hundred of them, unless told."""
 
-    def found(reader, known):  # type: ignore[no-untyped-def]
-        _require(known, market)
-        end = known.deployment.at if last is None else last
+    def found(reader, context):  # type: ignore[no-untyped-def]
+        _require(context, market)
+        end = context.deployment.at if last is None else last
         begin = max(end - 100 * seconds, 0) if first is None else first
-        return statistics.candles(reader, known, market, of, seconds, begin, end)
+        return statistics.candles(reader, context, market, of, seconds, begin, end)
 
     return list(asked.answer(found))
 
@@ -55,9 +55,9 @@ def keepers(asked: Question) -> list[models.Keeper]:
 def shares(asked: Question, market: MarketIndex, limit: Limit = USUAL) -> list[models.SharePrice]:
     """What a share of a market's backstop pool was worth, newest first."""
 
-    def found(reader, known):  # type: ignore[no-untyped-def]
-        _require(known, market)
-        return statistics.share_prices(reader, known, market, limit)
+    def found(reader, context):  # type: ignore[no-untyped-def]
+        _require(context, market)
+        return statistics.share_prices(reader, context, market, limit)
 
     return list(asked.answer(found))
 

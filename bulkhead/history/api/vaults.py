@@ -55,9 +55,9 @@ async def vaults(
     return asked.page(
         filters,
         pages,
-        lambda reader, known, after: [
+        lambda reader, context, after: [
             (Place(0, one.vault_id), one)
-            for one in queries.vaults(reader, known, conditions, after, pages.limit + 1)
+            for one in queries.vaults(reader, context, conditions, after, pages.limit + 1)
         ],
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ async def vaults(
 @router.get("/{deployment}/vaults/{vault_id}")
 async def vault(asked: Question, vault_id: Number) -> models.Vault:
     """One vault: what it is, what it paid for what it holds, what it has made."""
-    found = asked.answer(lambda reader, known: queries.vault(reader, known, vault_id))
+    found = asked.answer(lambda reader, context: queries.vault(reader, context, vault_id))
     if found is None:
         raise NotThere(f"There has been no vault {vault_id}.")
     return found
@@ -77,9 +77,9 @@ async def history(asked: Question, pages: Pages, vault_id: Number) -> models.Pag
     return asked.page(
         {"vault": vault_id},
         pages,
-        lambda reader, known, after: [
+        lambda reader, context, after: [
             (Place(one.block, 0), one)
-            for one in queries.vault_states(reader, known, vault_id, after, pages.limit + 1)
+            for one in queries.vault_states(reader, context, vault_id, after, pages.limit + 1)
         ],
     )  # fmt: skip
 
@@ -89,10 +89,10 @@ async def transfers(asked: Question, pages: Pages, vault_id: Number) -> models.P
     """Deposits, withdrawals, tips."""
     table = tables.transfers
 
-    def found(reader, known, after):  # type: ignore[no-untyped-def]
-        market = queries.market_of_vault(reader, known, vault_id)
-        rows = queries.events(reader, known, table, [table.c.vault_id == vault_id], after, pages.limit + 1)
-        return [(Place(r["block"], r["log_index"]), queries.transfer_shown(known, r, market)) for r in rows]
+    def found(reader, context, after):  # type: ignore[no-untyped-def]
+        market = queries.market_of_vault(reader, context, vault_id)
+        rows = queries.events(reader, context, table, [table.c.vault_id == vault_id], after, pages.limit + 1)
+        return [(Place(r["block"], r["log_index"]), queries.transfer_shown(context, r, market)) for r in rows]
 
     return asked.page({"vault": vault_id}, pages, found)
 
@@ -100,4 +100,4 @@ async def transfers(asked: Question, pages: Pages, vault_id: Number) -> models.P
 @router.get("/{deployment}/owners/{account}")
 def owner(asked: Question, account: Address) -> list[models.Owner]:
     """What an owner has made, by market."""
-    return asked.answer(lambda reader, known: queries.owner(reader, known, to_checksum_address(account)))
+    return asked.answer(lambda reader, context: queries.owner(reader, context, to_checksum_address(account)))

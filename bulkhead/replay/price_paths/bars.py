@@ -7,6 +7,7 @@ newest first. Which kinds of files there are, `bulkhead.tables` says.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,12 @@ from bulkhead.tables import Row, Table
 
 #: Decimals of a price, those of a Chainlink USD feed.
 PRICE_DECIMALS = 8
-TIME_NAMES = ("ts", "timestamp", "unix", "open_time", "opentime", "time", "ticks", "t", "date", "datetime")
+TIME_NAMES = (
+    "open_time", "opentime", "time_open", "timeopen", "start_time", "starttime", "started_at", "startedat", "ts",
+    "timestamp", "unix", "unix_timestamp", "unix_time", "time", "ticks", "t", "date", "datetime",
+)  # fmt: skip
+#: What stands beside a column `date` when days and hours are apart.
+CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 PRICE_NAMES = ("open", "high", "low", "close")
 MAX_PRICE = Decimal(10) ** 9
 #: A price below this leaves too few digits for strikes: units are put together, a thousand at a time, as exchanges do.
@@ -93,8 +99,7 @@ def read_closes(path: Path | str, asset: str | None = None) -> list[tuple[int, D
     """Times [unix seconds] and closes [quote] of a file, oldest first; the other prices need not be there."""
     table = tables.read(path)
     columns = _columns(table, asset, "", ("close",)) if table.header is not None else (0, _kline_column(table))
-    rows = [_row(table, row, columns, ("close",)) for row in table.rows]
-    return [(at, prices[0]) for at, prices in _sorted(table, rows)]
+    return [(at, prices[0]) for at, prices in _sorted(table, _rows(table, columns, ("close",)))]
 
 
 def _prices(table: Table, asset: str | None, prefer: str) -> Prices:
@@ -103,9 +108,9 @@ def _prices(table: Table, asset: str | None, prefer: str) -> Prices:
         columns: tuple[int, ...] = (0, 1, 2, 3, 4)
     else:
         columns = _columns(table, asset, prefer, PRICE_NAMES)
-    rows = _sorted(table, [_row(table, row, columns, PRICE_NAMES) for row in table.rows])
+    rows = _sorted(table, _rows(table, columns, PRICE_NAMES))
     if len(rows) < 2:
-        raise BadInput(f"{table.name} has {len(rows)} bars; at least two are needed.")
+        raise BadInput(f"{table.name} has {len(rows)} bar{'' if len(rows) == 1 else 's'}; at least two are needed.")
     # the usual distance of two bars is the length of all: a hole in the data is not a long bar
     seconds = Counter(b - a for (a, _), (b, _) in zip(rows, rows[1:], strict=False)).most_common(1)[0][0]
     low, high = min(prices[2] for _, prices in rows), max(prices[1] for _, prices in rows)
@@ -141,6 +146,8 @@ def _sorted(table: Table, rows: list[tuple[int, int, list[Decimal]]]) -> list[tu
 def _columns(table: Table, asset: str | None, prefer: str, names: Sequence[str]) -> tuple[int, ...]:
     head = table.header or ()
     time = table.column(TIME_NAMES)
+    if time is None and head[0] == "":
+        time = 0  # an index without a name
     if time is None:
         raise BadInput(f"{table.top}: no time column (one of {', '.join(TIME_NAMES)}).")
     prefixes = [h.removesuffix("_close") for h in head if h.endswith("_close") and h != "adj_close"]
@@ -163,13 +170,29 @@ def _columns(table: Table, asset: str | None, prefer: str, names: Sequence[str])
     return (time, *(head.index(prefix + n) for n in names))
 
 
-def _row(table: Table, row: Row, columns: Sequence[int], names: Sequence[str]) -> tuple[int, int, list[Decimal]]:
+def _rows(table: Table, columns: Sequence[int], names: Sequence[str]) -> list[tuple[int, int, list[Decimal]]]:
+    """Number, time and prices of each row; one without any price is a hole in the data."""
     needed = max(columns) + 1
-    stamp = table.field(row, columns[0], needed)
+    days = table.column(("date",))
+    found = []
+    for row in table.rows:
+        if all(tables.is_missing(table.field(row, column, needed)) for column in columns[1:]):
+            continue
+        stamp = table.field(row, columns[0], needed)
+        if days is not None and isinstance(stamp, str) and CLOCK.fullmatch(stamp):
+            stamp = f"{table.field(row, days, needed)} {stamp}"
+        found.append(_row(table, row, columns, names, stamp))
+    return found
+
+
+def _row(
+    table: Table, row: Row, columns: Sequence[int], names: Sequence[str], stamp: object
+) -> tuple[int, int, list[Decimal]]:
+    needed = max(columns) + 1
     try:
         at = tables.moment(stamp)
     except ValueError as error:
-        raise BadInput(f"{table.at(row.number)}: {_shown(stamp)} is {error}.") from None
+        raise BadInput(f"{table.at(row.number)}: {tables.shown(stamp)} is {error}.") from None
     prices = [
         _price(table, row, name, table.field(row, column, needed))
         for name, column in zip(names, columns[1:], strict=True)
@@ -177,20 +200,17 @@ def _row(table: Table, row: Row, columns: Sequence[int], names: Sequence[str]) -
     if len(prices) == 4:
         opened, high, low, close = prices
         if not low <= min(opened, close) <= max(opened, close) <= high:
-            raise BadInput(f"{table.at(row.number)}: open and close do not lie between low and high.")
+            order = "" if table.header is not None else " (a file without names is read in Binance's order: open time, "
+            order += "open, high, low, close)" if order else ""
+            raise BadInput(f"{table.at(row.number)}: open and close do not lie between low and high{order}.")
     return row.number, at, prices
 
 
 def _price(table: Table, row: Row, label: str, field: object) -> Decimal:
     try:
-        value = tables.number(field, table.decimal_comma)
+        value = tables.number(field, table.comma)
     except ValueError as error:
-        raise BadInput(f"{table.at(row.number)}: {label} {_shown(field)} is {error}.") from None
+        raise BadInput(f"{table.at(row.number)}: {label} {tables.shown(field)} is {error}.") from None
     if not value.is_finite() or not 0 < value < MAX_PRICE:
-        raise BadInput(f"{table.at(row.number)}: {label} {_shown(field)} is not a price.")
+        raise BadInput(f"{table.at(row.number)}: {label} {tables.shown(field)} is not a price.")
     return value
-
-
-def _shown(field: object) -> str:
-    """A field as errors show it."""
-    return repr(field) if isinstance(field, str) else f"'{field}'"

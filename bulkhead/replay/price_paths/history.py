@@ -12,8 +12,12 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.replay.price_paths.bars import read_bars, read_closes
 from bulkhead.risk.calibration import HOUR, History
 from bulkhead.risk.frontier import Window
-from bulkhead.risk.frontier.market import WARM_UP
+from bulkhead.risk.frontier.market import WARM_UP, longest_hole
 from bulkhead.risk.frontier.pairs import Bars
+from bulkhead.risk.scales import DAY
+
+#: A crash is at least as long as the longest delay of takers, and bears holes of a feed's heartbeat [seconds].
+SHORTEST_CRASH, LONGEST_HOLE = DAY, HOUR
 
 
 def _named_closes(path: Path | str, asset: str | None) -> tuple[str, list[tuple[int, Decimal]]]:
@@ -51,13 +55,20 @@ def read_window(path: Path | str, asset: str, seconds: int = 300) -> Window:
         seconds: The step.
 
     Raises:
-        BadInput: A sentence that names the file.
+        BadInput: A sentence that names the file, also of one that is too short or has a long hole.
     """
     name, rows = _named_closes(path, asset)
     at = np.array([moment for moment, _ in rows], np.int64)
     length = int(np.diff(at).min())
     if length > seconds:
         raise BadInput(f"{name} holds bars of {length} seconds; a crash takes bars of at most {seconds}.")
+    if at[-1] + length - at[0] < SHORTEST_CRASH:
+        raise BadInput(f"{name} is shorter than the day that takers may be late; a crash takes at least one.")
+    hole, since = longest_hole(at)
+    if hole > LONGEST_HOLE:
+        raise BadInput(
+            f"{name} has no price for {hole // 60:,} minutes after {since}; a crash bears {LONGEST_HOLE // 60}."
+        )
     ends = at + length
     even = np.arange(-(-ends[0] // seconds), ends[-1] // seconds + 1) * seconds
     price = np.array([float(close) for _, close in rows])

@@ -1,7 +1,8 @@
 """The margin models over many vaults at once in floating point: within 1e-9 of `exact`, thousands of times faster.
 
 A `Book` holds the legs of many vaults in flat arrays, `Cells` the prices of their cells, `assess` gives what the
-engines return and `resolve` what the margin gate makes of it. All numbers are plain floats: quote, contracts, years.
+engines return and `resolve` what the margin gate makes of it. All numbers are plain floats: quote (in an inverse
+market's book coins), contracts, years.
 The scenario prices use the engine's own table of Phi, so both agree beyond the table's 1e-8 of spot.
 
     book = Book.of([[Leg(...), ...], ...])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bulkhead.risk.batch.arrays import Bools, Floats, Ints, floats
-from bulkhead.risk.words import Kind, Leg, Model
+from bulkhead.risk.words import LINEAR, Kind, Leg, Model, Units
 
 #: Legs of options that one pass holds: its arrays stay in the second-level cache.
 PASS_LEGS = 8192
@@ -36,6 +36,7 @@ class Book:
         cell: Index of each vault's cell in `Cells`.
         model: `Model` of each vault.
         ratios: a, b, c of each STATIC vault, its stamp as shares of spot; NaN for the others.
+        units: What their market counts in: every amount is in its token.
     """
 
     kind: Ints
@@ -45,6 +46,7 @@ class Book:
     cell: Ints
     model: Ints
     ratios: Floats
+    units: Units = LINEAR
 
     @classmethod
     def of(
@@ -53,6 +55,7 @@ class Book:
         cell: ArrayLike | None = None,
         model: ArrayLike = Model.ES,
         ratios: ArrayLike = np.nan,
+        units: Units = LINEAR,
     ) -> Book:
         """A book from legs.
 
@@ -61,6 +64,7 @@ class Book:
             cell: Index of each vault's cell; all in cell 0 if left out.
             model: Model of each vault, or one for all.
             ratios: (a, b, c) of each vault, or of all; only STATIC vaults need them.
+            units: What their market counts in.
         """
         counts = [len(legs) for legs in vaults]
         flat = [leg for legs in vaults for leg in legs]
@@ -72,6 +76,7 @@ class Book:
             cell,
             model,
             ratios,
+            units,
         )
 
     @classmethod
@@ -84,6 +89,7 @@ class Book:
         cell: ArrayLike | None = None,
         model: ArrayLike = Model.ES,
         ratios: ArrayLike = np.nan,
+        units: Units = LINEAR,
     ) -> Book:
         """A book from flat arrays, as the attributes describe them."""
         starts = np.asarray(offsets, np.int64)
@@ -96,6 +102,7 @@ class Book:
             np.zeros(count, np.int64) if cell is None else np.asarray(cell, np.int64),
             np.broadcast_to(np.asarray(model, np.int64), (count,)),
             np.broadcast_to(np.asarray(ratios, np.float64), (count, 3)),
+            units,
         )
 
     def __len__(self) -> int:
@@ -128,6 +135,7 @@ class Book:
             self.cell[chosen],
             self.model[chosen],
             self.ratios[chosen],
+            self.units,
         )
         if "least" in self.__dict__:
             some.__dict__["least"] = self.least[chosen]
@@ -160,7 +168,7 @@ class Book:
 
     @cached_property
     def least(self) -> Floats:
-        """v_min of each vault [quote], minus infinity when the loss has no bound."""
+        """v_min of each vault, minus infinity when the loss has no bound."""
         result = np.empty(len(self))
         rising = (self.kind == Kind.CALL) | (self.kind == Kind.FUTURE)
         for size in np.unique(self.counts):
@@ -172,10 +180,22 @@ class Book:
             kind, strike, quantity = self.kind[legs], self.strike[legs], self.quantity[legs]
             steps = np.rint(quantity * 1e6)  # exact in floats: whether a slope is 0 must not depend on rounding
             slope = np.where(rising[legs], steps, 0.0).sum(axis=1)
-            least = self._payoff(kind, strike, quantity, np.zeros((len(mine), 1)))
+            at_zero = self._payoff(kind, strike, quantity, np.zeros((len(mine), 1)))
+            least = at_zero
+            if self.units.inverse:
+                # coins: far up the slope, near 0 the first slope, unless the legs pay or owe quote there
+                sign = _sign_at_zero(kind, strike, steps, at_zero)
+                first = np.where(kind == Kind.FUTURE, steps, np.where(kind == Kind.PUT, -steps, 0.0)).sum(axis=1)
+                least = np.where(sign == 0, np.minimum(slope, first), slope) / 1e6
             for i in range(size):
-                least = np.minimum(least, self._payoff(kind, strike, quantity, strike[:, i : i + 1]))
-            result[mine] = np.where(slope < 0, -np.inf, least)
+                at = strike[:, i : i + 1]
+                pays = self._payoff(kind, strike, quantity, at)
+                if self.units.inverse:
+                    with np.errstate(divide="ignore", invalid="ignore"):
+                        pays = np.where(kind[:, i] <= Kind.PUT, pays / at[:, 0], np.inf)
+                least = np.minimum(least, pays)
+            unbounded = sign < 0 if self.units.inverse else slope < 0
+            result[mine] = np.where(unbounded, -np.inf, least)
         return result
 
     @staticmethod
@@ -186,7 +206,7 @@ class Book:
         return floats(np.einsum("ij,ij->i", quantity, pays))
 
     def payoff(self, prices: ArrayLike) -> Floats:
-        """What each vault's legs pay at a settlement price, one for all or one each [quote]."""
+        """What each vault's legs pay at a settlement price above 0, one for all or one each [token]."""
         price = np.broadcast_to(np.asarray(prices, np.float64), (len(self),))[self.owner]
         gap = price - self.strike
         pays = np.select(
@@ -194,7 +214,7 @@ class Book:
             [np.maximum(gap, 0.0), np.maximum(-gap, 0.0), price],
             1.0,
         )
-        return self._sum(self.quantity * pays)
+        return self._sum(self.quantity * (pays / price if self.units.inverse else pays))
 
     def _sum(self, per_leg: Floats) -> Floats:
         return floats(np.bincount(self.owner, per_leg, len(self)))
@@ -203,6 +223,7 @@ class Book:
     def linear(self) -> Linear:
         """What of each vault is linear in the price, with puts as calls by parity."""
         put = self.kind == Kind.PUT
+        delta = Kind.CASH if self.units.inverse else Kind.FUTURE
         future = np.where(self.kind == Kind.FUTURE, self.quantity, 0.0)
         cash = np.where(self.kind == Kind.CASH, self.quantity, np.where(put, self.quantity * self.strike, 0.0))
         short = np.where((self.kind <= Kind.PUT) & (self.quantity < 0), -self.quantity, 0.0)
@@ -210,7 +231,7 @@ class Book:
             slope=self._sum(np.where(put, -self.quantity, future)),
             constant=self._sum(cash),
             short=self._sum(short),
-            futures=self._sum(np.abs(future)),
+            deltas=self._sum(np.abs(np.where(self.kind == delta, self.quantity, 0.0))),
         )
 
     @cached_property
@@ -242,12 +263,31 @@ class Book:
 
 @dataclass(frozen=True)
 class Linear:
-    """What of each vault is linear in the price, with puts as calls; options short and futures held, in contracts."""
+    """What of each vault is linear in the price, with puts as calls; options short and delta legs, long and short."""
 
     slope: Floats
     constant: Floats
     short: Floats
-    futures: Floats
+    deltas: Floats
+
+
+def _sign_at_zero(kind: Ints, strike: Floats, steps: Floats, at_zero: Floats) -> Floats:
+    """Sign of what vaults pay at a price of 0: sums that are 0 in truth must not depend on rounding.
+
+    Args:
+        kind: Of legs, (vault, leg).
+        strike: [quote].
+        steps: Quantities [1e-6].
+        at_zero: The sums in floats.
+    """
+    pays = (kind == Kind.PUT) | (kind == Kind.CASH)
+    size = np.where(pays, np.abs(steps) * np.where(kind == Kind.PUT, strike, 1.0), 0.0).sum(axis=1) / 1e6
+    sign = np.sign(at_zero)
+    for i in np.flatnonzero(np.abs(at_zero) <= 1e-12 * size):
+        each = np.where(kind[i] == Kind.PUT, np.rint(strike[i] * 1e8), 1e8)
+        exact = sum(int(q) * int(k) for q, k in zip(steps[i][pays[i]], each[pays[i]], strict=True))
+        sign[i] = (exact > 0) - (exact < 0)
+    return sign
 
 
 @dataclass(frozen=True)

@@ -17,20 +17,22 @@ TAIL = tuple(j for j, z in enumerate(NODES) if abs(z) >= TAIL_NODE)
 BODY = tuple(j for j, z in enumerate(NODES) if abs(z) < TAIL_NODE)
 
 
-def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord, nodes: Sequence[int] = NODES) -> Floats:
-    """Expected shortfall of every vault over the 24 scenarios, at least 0.
+def shortfall(options: Options, worth: Floats, risk: RiskWord, nodes: Sequence[int] = NODES) -> Floats:
+    """Expected shortfall of every vault over the 24 scenarios, at least 0 [token].
 
     Args:
-        options: The options.
+        options: The options, and what else the vaults hold.
         worth: Their value as calls, one per vault [quote].
-        slope: What multiplies the forward in every scenario.
         risk: Risk parameters of the market.
         nodes: Other nodes than those in force, the outer three on each side the tails' [wad].
     """
     shifts = np.array(nodes)[:, None] / WAD * options.move
     prices = np.exp(shifts) * options.base
     losses = np.empty((len(NODES), 2, len(worth)))
-    losses[:] = (worth - slope * (prices - options.base))[:, None]
+    if options.inverse:
+        losses[:] = -options.constant
+    else:
+        losses[:] = (worth - options.slope * (prices - options.base))[:, None]
     if len(options.quantity):
         scale = np.sqrt(30 * DAY / np.maximum(options.time, 2 * DAY))
         floored = np.maximum(options.iv, risk.iv_floor_bps / 1e4)
@@ -56,11 +58,15 @@ def shortfall(options: Options, worth: Floats, slope: Floats, risk: RiskWord, no
             less *= owed
             got -= less
             losses[which, branch] -= got.sum(axis=1)
+    if options.inverse:
+        # the slope is coins at any price
+        losses /= (options.averaged + prices)[:, None]
+        losses += (worth + options.constant) / options.forward
     return _worst(np.ascontiguousarray(losses.reshape(2 * len(NODES), -1).T), risk.tail_bps / 1e4)
 
 
 def decay(options: Options, worth: Floats, risk: RiskWord) -> Floats:
-    """What every vault with long options loses over the horizon when neither forward nor vols move, at least 0.
+    """What every vault with long options loses over the horizon when neither forward nor vols move, at least 0 [token].
 
     Args:
         options: The options.
@@ -74,7 +80,8 @@ def decay(options: Options, worth: Floats, risk: RiskWord) -> Floats:
     less = phi_of_cells(d1 - width) * options.strike
     later = phi_of_cells(d1) * options.base - less
     lost = worth - (options.quantity * later).sum(axis=0) / exact.PHI_ONE
-    return floats(np.where((options.quantity > 0).any(axis=0), np.maximum(lost, 0.0), 0.0))
+    lost = options.in_token(np.maximum(lost, 0.0))
+    return floats(np.where((options.quantity > 0).any(axis=0), lost, 0.0))
 
 
 def _worst(losses: Floats, tail: float) -> Floats:

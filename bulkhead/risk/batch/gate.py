@@ -12,12 +12,12 @@ from bulkhead.risk.batch.book import Book
 from bulkhead.risk.batch.cells import Cells
 from bulkhead.risk.batch.models import Assessments
 from bulkhead.risk.batch.static import STATIC_KAPPA
-from bulkhead.risk.words import Model, RiskWord
+from bulkhead.risk.words import WAD, Model, RiskWord
 
 
 @dataclass(frozen=True)
 class Standings:
-    """Where the vaults stand [quote]; see `margin.Standing`.
+    """Where the vaults stand [token]; see `margin.Standing`.
 
     Attributes:
         equity: E = C + v.
@@ -50,6 +50,15 @@ def kappa(vol_ratio: Floats, risk: RiskWord) -> Floats:
     return floats(calm + (stress - calm) * np.clip(vol_ratio - 1, 0.0, 2.0) / 2)
 
 
+def _exposure(found: Assessments, book: Book, cells: Cells, spot: Floats) -> Floats:
+    """What a vault's value moves by when the price doubles, along its delta [token] (`margin.exposure`)."""
+    if not book.units.inverse:
+        return floats(np.abs(found.delta) * spot)
+    base = cells.base[book.cell] * (spot / cells.spot[book.cell])
+    forward = base + cells.averaged[book.cell]
+    return floats(np.abs(found.delta * spot - base * found.value) / forward)
+
+
 def resolve(
     found: Assessments,
     book: Book,
@@ -66,7 +75,7 @@ def resolve(
         book: The vaults.
         cells: Prices of their cells.
         risk: Risk parameters of the market.
-        collateral: C of each vault [quote].
+        collateral: C of each vault [token].
         proximity: The action withdraws or adds risk: IM grows below a health of 1.5.
         spots: Other spot prices, as given to `assess`.
     """
@@ -78,7 +87,8 @@ def resolve(
     ratio = kappa(cells.vol_ratio, risk)[book.cell]
     im = np.where(found.initial > 0, found.initial, found.margin * ratio)
     if risk.liquidity_scale:
-        size = np.maximum(np.abs(found.delta) * spot, 4 * mm) / risk.liquidity_scale
+        size = np.maximum(_exposure(found, book, cells, spot), 4 * mm)
+        size = size / (risk.liquidity_scale * book.units.unit / WAD)
         im = im * np.clip(1 + risk.lambda_bps / 1e4 * (size - 1), 1.0, 2.0)
     if proximity:
         with np.errstate(divide="ignore", invalid="ignore"):

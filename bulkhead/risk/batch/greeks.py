@@ -16,9 +16,15 @@ LEAST_OF_ES = 0.7
 DEEPEST = 0.99
 
 
-def move_loss(options: Options, slope: Floats, risk: RiskWord) -> Floats:
-    """Worst move by Simpson's rule over delta, whole and half, up and down, and the vol move through vega."""
-    up = risk.greeks_move / 10 * options.move
+def move_loss(options: Options, worth: Floats, risk: RiskWord) -> Floats:
+    """Worst move by Simpson's rule over delta, whole and half, up and down, and the vol move through vega [token].
+
+    Args:
+        options: The options, and what else the vaults hold.
+        worth: Their value as calls, one per vault [quote].
+        risk: Risk parameters of the market.
+    """
+    slope, up = options.slope, risk.greeks_move / 10 * options.move
     down = np.minimum(up, DEEPEST)
     scale = np.sqrt(30 * DAY / np.maximum(options.time, 2 * DAY))
     total_vol = np.maximum(options.iv * options.root, TINY)
@@ -30,11 +36,19 @@ def move_loss(options: Options, slope: Floats, risk: RiskWord) -> Floats:
         cells = at.copy() if factor is None else at + np.log(factor) * inverse
         return floats((held * phi_of_cells(cells)).sum(axis=0) + slope)
 
+    def lost(loss: Floats, moved: Floats) -> Floats:
+        # what is left is worth less of a coin the higher the price
+        if not options.inverse:
+            return loss
+        rest = worth + options.constant
+        return rest / options.forward - (rest - slope * moved - loss) / (options.forward + moved)
+
     here, worst = delta(None), np.zeros(len(slope))
     for move in (up, floats(-down)):
-        middle, end, amount = delta(floats(1 + move / 2)), delta(floats(1 + move)), move * options.base / 24
-        worst = np.maximum(worst, -4 * amount * (here + 4 * middle + end))
-        worst = np.maximum(worst, amount * (end - 5 * here - 8 * middle))
+        middle, end, moved = delta(floats(1 + move / 2)), delta(floats(1 + move)), floats(move * options.base)
+        amount = moved / 24
+        worst = np.maximum(worst, lost(floats(-4 * amount * (here + 4 * middle + end)), moved))
+        worst = np.maximum(worst, lost(floats(amount * (end - 5 * here - 8 * middle)), floats(moved / 2)))
     change = np.maximum(options.iv, risk.iv_floor_bps / 1e4) * 0.25 * scale
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = (options.iv + change / 2) * options.root
@@ -42,4 +56,4 @@ def move_loss(options: Options, slope: Floats, risk: RiskWord) -> Floats:
     density = np.exp(-np.minimum(d1 * d1, 1000.0) / 2) / np.sqrt(2 * np.pi)
     density = np.where(np.abs(d1) < 9, density, 0.0)
     vega = np.abs((options.quantity * density * change).sum(axis=0)) * options.base * options.root
-    return floats(worst + vega)
+    return floats(worst + options.in_token(floats(vega)))

@@ -20,7 +20,7 @@ from bulkhead.risk.words import MAX_LEGS, NODES, Model, RiskWord
 
 @dataclass(frozen=True)
 class Assessments:
-    """What the engines return, one entry per vault [quote]; see `exact.Assessment`.
+    """What the engines return, one entry per vault [token, Greeks in quote]; see `exact.Assessment`.
 
     Attributes:
         value: Mark of the legs.
@@ -123,7 +123,9 @@ class _Pass:
             fade = np.where(root > 0, 0.5 * (weighted * iv).sum(axis=0) / root, 0.0)
         delta = ((quantity * upper).sum(axis=0) + slope) * growth
         out = self.out
-        out.value[mine], out.delta[mine] = worth + slope * (base + averaged) + constant, delta
+        inverse, forward = self.book.units.inverse, base + averaged
+        value = worth + slope * forward + constant
+        out.value[mine], out.delta[mine] = value / forward if inverse else value, delta
         out.gamma[mine] = bend * growth / spot
         out.vega[mine] = base * weighted.sum(axis=0) * root
         theta = -base * fade
@@ -131,19 +133,22 @@ class _Pass:
 
         by_static = model == Model.STATIC
         if not by_static.all():
-            options = Options(quantity, inner, log_ratio, iv, root, base, self.moves[cell], cells.time[cell])
-            floor = risk.short_floor_bps / 1e4 * spot * short
-            margin = es.shortfall(options, worth, slope, risk, self.nodes)
+            options = Options(
+                quantity, inner, log_ratio, iv, root, base, self.moves[cell], cells.time[cell],
+                averaged, slope, constant, inverse,
+            )  # fmt: skip
+            floor = risk.short_floor_bps / 1e4 * (1.0 if inverse else spot) * short
+            margin = es.shortfall(options, worth, risk, self.nodes)
             decay = es.decay(options, worth, risk) if (quantity > 0).any() else np.zeros(len(mine))
             margin = np.maximum(margin, decay) + floor
             by_greeks = model == Model.GREEKS
             if by_greeks.any():
-                loss = greeks.move_loss(options, slope, risk) + decay + floor
+                loss = greeks.move_loss(options, worth, risk) + decay + floor
                 margin = np.where(by_greeks, np.maximum(loss, greeks.LEAST_OF_ES * margin), margin)
             out.margin[mine] = margin
         if by_static.any():
             puts = call + (group.strike - averaged) - base
             prices = np.where(group.put, puts, call)
-            at_risk, paid_up = static.requirement(self.book, group, spot, prices)
+            at_risk, paid_up = static.requirement(self.book, group, spot, forward, prices)
             out.margin[mine] = np.where(by_static, at_risk / static.STATIC_KAPPA + paid_up, out.margin[mine])
             out.initial[mine] = np.where(by_static, at_risk + paid_up, 0.0)

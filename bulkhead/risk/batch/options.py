@@ -20,6 +20,10 @@ class Options:
         base: What moves with spot [quote].
         move: One standard deviation of the horizon.
         time: That time [seconds].
+        averaged: What the window's average has fixed of the price [quote].
+        slope: What multiplies the forward in every scenario, puts being calls by parity [contracts].
+        constant: What stays whatever the price [quote].
+        inverse: The market counts coins: amounts are over the forward of their scenario.
     """
 
     quantity: Floats
@@ -30,3 +34,16 @@ class Options:
     base: Floats
     move: Floats
     time: Floats
+    averaged: Floats
+    slope: Floats
+    constant: Floats
+    inverse: bool = False
+
+    @property
+    def forward(self) -> Floats:
+        """F [quote]."""
+        return self.base + self.averaged
+
+    def in_token(self, amount: Floats) -> Floats:
+        """An amount of quote at the mark, in the market's token."""
+        return amount / self.forward if self.inverse else amount

@@ -1,12 +1,14 @@
 """Many vaults through a crash in the vectorised mirror: oracle rounds, slow keepers, takers who want their cost.
 
-The market side is the adapter's own: realised vols folded at whole ten minutes, sigma_m and the anchors of the fallback
-surface ramped, the settlement window averaged. Liquidation is `auction`: bonus path, size of a take, cut, top-up and
-insurance's caps. Owners do nothing; they opened at exactly their initial margin. A taker acts in the first block in
-which what a take leaves it at the mark covers its cost, a share of the notional it has to hedge. The same vaults can be
-run under another venue's margin rule; what liquidates them stays ours, so only the rule differs.
+The market side is the adapter's own: realised vols folded at whole ten minutes, sigma_m and the anchors of the
+fallback surface ramped, the settlement window averaged. Liquidation is `auction`: bonus path, size of a take, cut,
+top-up and insurance's caps. Owners do nothing but what a mandate says; they opened at exactly their initial margin. A
+taker acts in the first block in which what a take leaves it at the mark covers its cost, a share of the notional it
+has to hedge. The same vaults can be run under another venue's margin rule; what liquidates them stays ours, so only
+the rule differs.
 """
 
+from bulkhead.risk.crash.mandate import Mandate as Mandate
 from bulkhead.risk.crash.outcome import Outcome as Outcome
 from bulkhead.risk.crash.outcome import Settings as Settings
 from bulkhead.risk.crash.play import Play as Play

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bulkhead.risk.batch import Bools, Floats
+from bulkhead.risk.crash.mandate import Mandate
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Settings:
         dust: A below which a remainder is taken whole [quote].
         deposit: What a flag and a last take have to be refilled with [quote].
         seed: Of the latencies.
+        mandate: Standing top-up of every owner, None for none.
     """
 
     latency_blocks: tuple[int, int] = (1, 3)
@@ -30,6 +32,7 @@ class Settings:
     dust: float = 10.0
     deposit: float = 8.0
     seed: int = 1
+    mandate: Mandate | None = None
 
 
 @dataclass
@@ -41,6 +44,8 @@ class VaultOutcomes:
         initial: Equity its owner had to put up.
         paid: What takes cost its owner at the mark: bonus without top-ups, and the cut.
         lost: What its own money did not cover: insurance and haircuts.
+        added: By a mandate.
+        kept: What its owner has of it in the end, at the mark where it is still open.
         flagged: Whether it was flagged at least once.
         taken: Whether it was taken from.
         below: Whether its equity went below zero before it was taken, settled or the tape ended.
@@ -50,6 +55,8 @@ class VaultOutcomes:
     initial: Floats
     paid: Floats
     lost: Floats
+    added: Floats
+    kept: Floats
     flagged: Bools
     taken: Bools
     below: Bools
@@ -57,8 +64,9 @@ class VaultOutcomes:
     @classmethod
     def of(cls, notional: Floats, initial: Floats) -> VaultOutcomes:
         """Vaults to which nothing has happened."""
-        zero, no = np.zeros(len(notional)), np.zeros(len(notional), np.bool_)
-        return cls(notional, initial, zero, zero.copy(), no, no.copy(), no.copy())
+        paid, lost, added, kept = np.zeros((4, len(notional)))
+        flagged, taken, below = np.zeros((3, len(notional)), np.bool_)
+        return cls(notional, initial, paid, lost, added, kept, flagged, taken, below)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 from bulkhead.risk import auction
 from bulkhead.risk.batch import Book, Floats, Ints
 from bulkhead.risk.crash.insurance import Insurance
+from bulkhead.risk.crash.mandate import Short
 from bulkhead.risk.crash.outcome import Outcome, Settings, VaultOutcomes
 from bulkhead.risk.crash.population import LOT
 from bulkhead.risk.crash.rules import Need, Rule, notional, stamped
@@ -57,6 +58,7 @@ class Play:
         self.flagged_at = np.zeros(count, np.int64)
         self.clock_at = np.zeros(count, np.int64)
         self.due_at = np.zeros(count, np.int64)
+        self.call_at = np.zeros(count, np.int64)  # when a keeper comes for a mandate
         self.flag_margin = np.zeros(count)
         size = notional(self.book, first.spot[self.book.cell])
         self.out = Outcome(
@@ -90,11 +92,34 @@ class Play:
         if self._moved or not np.array_equal(live, self._live):
             self._live, self._part, self._moved = live, self._current().take(live), False
         need = self.rule(self._part, cells)
+        self._top_ups(live, need, now, until)
         equity = self.collateral[live] + need.value
         below = equity < need.maintenance
         watched = below | (self.flagged_at[live] > 0) | (self.due_at[live] > 0)
         for i in np.flatnonzero(watched):
             self._vault(int(live[i]), now, until, float(cells.spot[self.book.cell[live[i]]]), _one(need, i))
+
+    def _top_ups(self, live: Ints, need: Need, now: int, until: int) -> None:
+        """What mandates add before any flag: the keeper that would flag comes with them."""
+        mandate, each = self.settings.mandate, self.out.each
+        if mandate is None:
+            return
+        equity = self.collateral[live] + need.value
+        low = (equity >= 0) & (equity < mandate.trigger * need.maintenance)
+        self.call_at[live[~low]] = 0
+        for i in np.flatnonzero(low):
+            vault, deposit = int(live[i]), self.settings.deposit
+            if not self.call_at[vault]:
+                self.call_at[vault] = now + BLOCK * self.draw.randint(*self.settings.latency_blocks)
+            if self.call_at[vault] >= until:
+                continue
+            flagged = bool(self.flagged_at[vault])
+            missing = float(-self.least[vault] - self.collateral[vault]) + (deposit if flagged else 0.0)
+            ends = float(need.target[i]) + deposit if flagged else None
+            short = Short(float(equity[i]), float(need.maintenance[i]), missing, ends)
+            given = mandate.amount(short, mandate.share * each.initial[vault] - each.added[vault])
+            self.collateral[vault] += given
+            each.added[vault] += given
 
     def _vault(self, vault: int, now: int, until: int, spot: float, need: _Case) -> None:
         """One vault at a constant price from `now` to `until`."""
@@ -107,7 +132,7 @@ class Play:
                     self.flagged_at[vault] = 0
             return
         if not self.due_at[vault]:
-            self.due_at[vault] = now + BLOCK * self.draw.randint(*self.settings.latency_blocks)
+            self.due_at[vault] = self.call_at[vault] or now + BLOCK * self.draw.randint(*self.settings.latency_blocks)
         act = max(int(self.due_at[vault]), now)
         if not self.flagged_at[vault]:
             if act >= until:
@@ -119,7 +144,7 @@ class Play:
             self.clock_at[vault] = act
         end = min(until, int(self.expiries[self.book.cell[vault]]))
         start = max(act, int(self.clock_at[vault]) + BLOCK)
-        cost = self.settings.cost * self._contracts(vault) * spot
+        cost = self.settings.cost * self._notional(vault, spot)
         life = int(self.expiries[self.book.cell[vault]]) - int(self.clock_at[vault])
         blocks = range(start, min(end, int(self.clock_at[vault]) + 2 * TERMS.t2_seconds + 2 * BLOCK), BLOCK)
 
@@ -140,12 +165,15 @@ class Play:
         top_up = min(max(g * margin - own, 0.0), self._room(vault, at)) if g else 0.0
         return own + top_up
 
-    def _contracts(self, vault: int, risky: bool = False) -> float:
-        """Contracts of a vault's options and futures, or of its short options and futures alone."""
+    def _notional(self, vault: int, spot: float, risky: bool = False) -> float:
+        """A vault's options and delta legs, or its short options and delta legs alone, at spot [token]."""
         mine = slice(int(self.book.offsets[vault]), int(self.book.offsets[vault + 1]))
         kind, quantity = self.book.kind[mine], self.quantity[mine]
-        counts = (kind != CASH) & ((kind == FUTURE) | (quantity < 0) | (not risky))
-        return float(np.abs(quantity[counts]).sum())
+        inverse = self.book.units.inverse
+        size = np.abs(quantity)
+        deltas = float(size[kind == (CASH if inverse else FUTURE)].sum())
+        options = float(size[(kind <= PUT) & ((quantity < 0) | (not risky))].sum())
+        return options + deltas / spot if inverse else (options + deltas) * spot
 
     def _take(self, vault: int, at: int, spot: float, need: _Case, beta: int, g: int) -> None:
         """Everything a taker may take, in the auction's integers."""
@@ -189,18 +217,27 @@ class Play:
         if plan.fraction == WAD:
             quantity[:] = 0.0
             self.open[vault] = False
+            out.each.kept[vault] = self.collateral[vault]
             self.flagged_at[vault] = self.due_at[vault] = 0
             out.whole += 1
         else:
-            step = np.where(kind == CASH, 1e-6, LOT)
+            step = np.where((kind == CASH) | (self.book.units.inverse & (kind == FUTURE)), 1e-6, LOT)
             count = np.abs(quantity) * fraction / step
             count = np.where(quantity < 0, np.ceil(count - 1e-9), np.floor(count + 1e-9))
             quantity = np.round(quantity - np.sign(quantity) * count * step, 6)
             if plan.ends:
                 self.flagged_at[vault] = self.due_at[vault] = self.clock_at[vault] = 0
         self.quantity[mine] = quantity
-        self.least[vault] = least_payoff(kind, self.book.strike[mine], quantity)
+        self.least[vault] = self._least(kind, self.book.strike[mine], quantity)
         self._moved = True
+
+    def _least(self, kind: Ints, strike: Floats, quantity: Floats) -> float:
+        """v_min of one vault [token]."""
+        if not self.book.units.inverse:
+            return least_payoff(kind, strike, quantity)
+        left = quantity != 0
+        one = Book.flat(kind[left], strike[left], quantity[left], [0, int(left.sum())], units=self.book.units)
+        return float(one.least[0])
 
     def _current(self) -> Book:
         """The book as takes have left it."""
@@ -237,12 +274,13 @@ class Play:
             self._cover(mine, self.collateral[mine] + value, int(self.tape.at[last]))
 
     def _cover(self, vaults: Ints, left: Floats, at: int) -> None:
-        """Shortfalls: insurance within its caps, then the winners."""
+        """Shortfalls: insurance within its caps, then the winners; what is left is the owners'."""
+        self.out.each.kept[vaults] = np.maximum(left, 0.0)
         for vault, short in zip(vaults[left < 0], -left[left < 0], strict=True):
             if short < 1e-6:
                 continue
             if not self.flagged_at[vault]:
-                self.flag_margin[vault] = 0.1 * self._contracts(int(vault), True) * float(self.tape.price[-1])
+                self.flag_margin[vault] = 0.1 * self._notional(int(vault), float(self.tape.price[-1]), True)
             paid = min(float(short), self._room(int(vault), at))
             self._draw(int(vault), paid, at)
             self.out.insured += paid

@@ -8,14 +8,14 @@ import numpy as np
 
 from bulkhead.risk.batch import Book
 from bulkhead.risk.crash.tape import TENORS
-from bulkhead.risk.words import Kind
+from bulkhead.risk.words import LINEAR, Kind, Units
 
 #: Step of sizes [contracts].
 LOT = 0.01
 
 
-def population(count: int, spot: float, seed: int) -> Book:
-    """Random vaults of one to four legs, of all kinds, in all expiries.
+def population(count: int, spot: float, seed: int, units: Units = LINEAR) -> Book:
+    """Random vaults of one to four legs, of all kinds, in all expiries; in coins with the same legs.
 
     A third are spreads, straddles and futures as people trade them, the rest are any legs at all. Sizes lie around
     10,000 quote units of notional; strikes around spot, multiples of a hundredth of its power of ten.
@@ -55,7 +55,8 @@ def population(count: int, spot: float, seed: int) -> Book:
             add(Kind.CASH, 0.0, round(-side * size * spot, 6))
         elif shape == "deferred":
             add(draw.choice([Kind.CALL, Kind.PUT]), strike(0.1), size)
-            add(Kind.CASH, 0.0, -round(size * spot * draw.uniform(0.01, 0.08), 6))
+            premium = size * spot * draw.uniform(0.01, 0.08)
+            add(Kind.FUTURE if units.inverse else Kind.CASH, 0.0, -round(premium / (spot if units.inverse else 1), 6))
         else:
             for _ in range(draw.randint(1, 4)):
                 room = 4 - (len(kinds) - offsets[-1])
@@ -70,7 +71,7 @@ def population(count: int, spot: float, seed: int) -> Book:
                     break
         offsets.append(len(kinds))
         cell.append(draw.randrange(len(TENORS)))
-    return Book.flat(kinds, strikes, np.round(sizes, 6), offsets, cell)
+    return Book.flat(kinds, strikes, np.round(sizes, 6), offsets, cell, units=units)
 
 
 #: Kinds of portfolios that a random draw seldom makes, and that rules are said to misjudge.

@@ -14,7 +14,7 @@ from bulkhead.risk.words import Kind, Model, RiskWord
 
 @dataclass(frozen=True)
 class Need:
-    """What a rule asks of every vault, and what it has beside its collateral [quote].
+    """What a rule asks of every vault, and what it has beside its collateral [token].
 
     Attributes:
         value: Mark of the legs.
@@ -73,6 +73,10 @@ class Theirs:
         """What the venue asks, never more than the worst payoff."""
         positions = peers.Positions.of(book, cells)
         asked, value = self.rule(positions), positions.value()
+        if book.units.inverse:
+            # shares of spot are shares of a coin
+            asked = peers.Requirement(asked.initial / positions.spot, asked.maintenance / positions.spot)
+            value = value / positions.forward
         floor = 2 * self.cost * notional(book, cells.spot[book.cell])
         room = np.maximum(value - book.least, 0.0)
         keep = np.where(asked.maintenance > 0, np.maximum(asked.maintenance, floor), 0.0)
@@ -85,13 +89,18 @@ def stamped(book: Book, sigma: float) -> Book:
     """The vaults as they are opened at a sigma_m: with the ratios that a STATIC one keeps."""
     stamp = batch.ratios(static.stamp(RiskWord(), round(sigma * 1e6) * 10**12))
     made = Book.flat(
-        book.kind, book.strike, book.quantity, book.offsets, book.cell, Model.ES, np.tile(stamp, (len(book), 1))
-    )
+        book.kind, book.strike, book.quantity, book.offsets, book.cell, Model.ES, np.tile(stamp, (len(book), 1)),
+        book.units,
+    )  # fmt: skip
     made.prepare()
     return made
 
 
 def notional(book: Book, spot: Floats) -> Floats:
-    """Contracts of options and futures at spot [quote]."""
-    each = np.where(book.kind != Kind.CASH, np.abs(book.quantity), 0.0)
+    """Contracts of options and delta legs at spot [quote]; in coins options as they are and CASH at 1/spot."""
+    size = np.abs(book.quantity)
+    if book.units.inverse:
+        each = np.where(book.kind <= Kind.PUT, size, np.where(book.kind == Kind.CASH, size / spot[book.owner], 0.0))
+        return np.asarray(np.bincount(book.owner, each, len(book)), np.float64)
+    each = np.where(book.kind != Kind.CASH, size, 0.0)
     return np.asarray(np.bincount(book.owner, each, len(book)) * spot, np.float64)

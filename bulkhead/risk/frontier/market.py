@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -17,6 +18,14 @@ WARM_UP = 60 * DAY
 MEMORY = 400 * DAY
 #: Fewest hours of a history that a fit may use: a year beyond the warm-up.
 FEWEST = WARM_UP // HOUR + 365 * 24
+#: Longest hole of a history: over it prices stand still and vols fade.
+LONGEST_HOLE = DAY
+
+
+def longest_hole(at: Ints) -> tuple[int, str]:
+    """Seconds of the longest step between two stamps [unix seconds], and when it begins, to be read."""
+    hole = int(np.diff(at).argmax())
+    return int(at[hole + 1] - at[hole]), f"{datetime.fromtimestamp(at[hole], UTC):%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,15 @@ class Market:
         """A market from its hourly closes and the closes of its crashes.
 
         Raises:
-            ValueError: A history too short for a fit, or a crash outside of it.
+            ValueError: A history too short for a fit or with a long hole, or a crash outside of it.
         """
         if len(at) < FEWEST:
             raise ValueError(f"{name}: {len(at):,} hours are too few; a fit takes at least {FEWEST:,}.")
+        hole, since = longest_hole(at)
+        if hole > LONGEST_HOLE:
+            raise ValueError(
+                f"{name}: no prices for {hole // HOUR:,} hours after {since}; a fit bears {LONGEST_HOLE // HOUR}."
+            )
         paths = []
         for window in windows:
             before = (at < window.at[0]) & (at >= window.at[0] - MEMORY)

@@ -60,7 +60,7 @@ def plot(choice: Choice) -> str:
     """SVG: liquidations of idle vaults over mean IM in the years of the judgement, a line a horizon and blend."""
     rows, peer = choice.judged, choice.peer[1]
     everything = [*rows, peer]
-    most_x, most_y = max(r.mean_im for r in everything) * 1.05, max(r.liquidated for r in everything) * 1.05
+    most_x, most_y = max(r.mean_im for r in everything) * 1.05, max(r.liquidated for r in everything) * 1.05 or 1.0
 
     def at(row: Row) -> tuple[float, float]:
         x = EDGE + row.mean_im / most_x * (WIDTH - 2 * EDGE)
@@ -98,7 +98,7 @@ def plot(choice: Choice) -> str:
         out.append(f'<text x="{x}" y="{y}" text-anchor="end" fill="{colour}">{name}</text>')
     out += [_dot(at(rows[choice.today]), "#000", "today"), _dot(at(peer), "#d9532c", PEER)]
     if choice.taken is not None:
-        out.append(_dot(at(rows[choice.taken]), "#1f5fbf", "taken"))
+        out.append(_dot(at(rows[choice.taken]), "#1f5fbf", "the criterion's"))
     return "\n".join([*out, "</svg>"]) + "\n"
 
 

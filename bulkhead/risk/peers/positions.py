@@ -28,6 +28,7 @@ class Positions:
         forward: Of each position [quote].
         seconds: To expiry, of each position.
         rate: Of each position, per year; only Derive's portfolio margin looks at it.
+        inverse: They are held in a market that counts coins: CASH is their future, FUTURE their money.
     """
 
     owner: Ints
@@ -39,6 +40,7 @@ class Positions:
     forward: Floats
     seconds: Floats
     rate: Floats
+    inverse: bool = False
 
     @classmethod
     def of(cls, book: Book, cells: Cells, spots: ArrayLike | None = None) -> Positions:
@@ -50,8 +52,9 @@ class Positions:
             log_ratio = np.where(book.strike > 0, np.log(forward[book.owner] / book.strike), 0.0)
         iv = cells.vols(cell[book.owner], log_ratio)
         return cls(
-            book.owner, book.kind, book.strike, book.quantity, iv, spot, forward, cells.seconds[cell], cells.rate[cell]
-        )
+            book.owner, book.kind, book.strike, book.quantity, iv, spot, forward, cells.seconds[cell],
+            cells.rate[cell], book.units.inverse,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.spot)
@@ -84,7 +87,9 @@ class Positions:
         return self.sum(self.quantity * self.prices())
 
     def futures(self, share: float) -> Floats:
-        """A share of spot per future, long or short."""
+        """A share of spot per future, long or short; of an inverse one a share of its quote."""
+        if self.inverse:
+            return self.sum(np.where(self.kind == Kind.CASH, np.abs(self.quantity), 0.0)) * share
         return self.sum(np.where(self.kind == Kind.FUTURE, np.abs(self.quantity), 0.0)) * self.spot * share
 
     def longs(self, prices: Floats) -> Floats:

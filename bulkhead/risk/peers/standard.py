@@ -14,7 +14,7 @@ from bulkhead.risk.words import Kind
 
 @dataclass(frozen=True)
 class DeribitStandard:
-    """Deribit's standard margin in its first and best known form, in quote instead of coin.
+    """Deribit's standard margin in its first and best known form, in quote; over spot it is the rule in coins.
 
     Attributes:
         most: Share of spot for an option at the money.

@@ -25,8 +25,9 @@ def test_choice__of_the_last_run__is_what_the_criterion_says_and_covers_what_is_
     assert [row.setting for row in choice.rows] == [row.setting for row in choice.judged]
     assert nearest(choice.rows, Setting()) == choice.today and choice.rows[choice.today].setting == Setting()
     assert criterion(choice.rows, choice.peer[0], choice.rows[choice.today].mean_im) == (choice.taken, choice.why)
-    horizons = {(row.setting.horizon_seconds // 3600, row.setting.stress_share_bps) for row in choice.rows}
-    assert horizons == {(h, 0) for h in frontier.HORIZONS} | {(h, frontier.STRESS_SHARE) for h in frontier.STRESSED}
+    seen = {(row.setting.horizon_seconds // 3600, row.setting.stress_share_bps) for row in choice.rows}
+    usual = Setting().horizon_seconds // 3600
+    assert seen == {(h, 0) for h in frontier.HORIZONS} | {(usual, share) for share in frontier.SHARES}
 
 
 def test_kept__written_and_read__is_the_same():

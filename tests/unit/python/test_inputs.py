@@ -11,6 +11,7 @@ import yaml
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.inputs import MockFeed, MockToken, PullFeed, parse
+from bulkhead.chain.listing import CoinUnits
 
 ROOT = Path(__file__).resolve().parents[3]
 FEED = "0x694AA1769357215DE4FAC081bf1f309aDC325306"
@@ -33,7 +34,10 @@ def test_parse__local__needs_mocks_and_no_address():
     inputs = load("local")
     assert inputs.network == "local" and inputs.chain_id == 31337
     assert inputs.needs_mocks and inputs.addresses == {}
-    assert inputs.tokens == {"USDC": MockToken("Test dollar", "USDC", 6)}
+    assert inputs.tokens == {
+        "USDC": MockToken("Test dollar", "USDC", 6),
+        "WETH": MockToken("Test wrapped ether", "WETH", 18),
+    }
     assert inputs.markets[0].primary == MockFeed(8, Decimal("194.60"))
     assert inputs.markets[0].primary.answer == 19_460_000_000
 
@@ -44,6 +48,57 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
     assert not inputs.needs_mocks
     assert inputs.addresses["primary feed of ETH"] == FEED
     assert inputs.markets[1].parameters.values["oi_cap"] == 500_000_000
+
+
+@pytest.mark.parametrize("network", ["local", "sepolia"])
+def test_parse__coin_market__is_inverse_and_takes_the_feeds_of_the_dollar_market(network):
+    ether, coin = (next(m for m in load(network).markets if m.symbol == name) for name in ("ETH", "WETH"))
+    assert ether.units is None and coin.units == CoinUnits(decimals=18, digits=3)
+    assert (coin.feeds, coin.kinds, coin.heartbeats) == (ether.feeds, ether.kinds, ether.heartbeats)
+    assert (coin.feeds_of, coin.token) == ("ETH", "WETH")
+
+
+def coin_market(**changes) -> dict:
+    """Inputs with a market of eight decimals beside the dollar's."""
+    content = copy.deepcopy(GOOD)
+    content["tokens"]["WBTC"] = {"mock": {"name": "Test wrapped bitcoin", "symbol": "WBTC", "decimals": 8}}
+    market = {"index": 2, "token": "WBTC", "kind": "inverse", "unit": "0.00001", "feeds": {"of": "ETH"}, **changes}
+    content["markets"]["WBTC"] = {key: value for key, value in market.items() if value is not None}
+    return content
+
+
+def test_parse__coin_of_eight_decimals__counts_in_its_unit():
+    assert parse(coin_market(), "x").markets[1].units == CoinUnits(decimals=8, digits=5)
+    # YAML reads 0.001 and 1 as numbers
+    assert parse(coin_market(unit=0.001), "x").markets[1].units.digits == 3
+    assert parse(coin_market(unit=1), "x").markets[1].units.digits == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"kind": "coin"}, "kind 'coin' is none of linear, inverse"),
+        ({"unit": None}, "unit is missing"),
+        ({"unit": 0}, "a part of a coin above 0"),
+        ({"unit": -1}, "a part of a coin above 0"),
+        ({"unit": "0.002"}, "not a power of ten up to 1"),
+        ({"unit": 10}, "not a power of ten up to 1"),
+        ({"unit": "some"}, "unit 'some' is not a number"),
+        ({"unit": "0.000001"}, "finer than 0.00001, the least of a token with 8 decimals"),
+        ({"decimals": 18}, "decimals 18 are stated, and WBTC has 8"),
+        ({"token": "USDC"}, "decimals is missing"),
+        ({"token": "USDC", "decimals": 5}, "not within 6 and 18"),
+        ({"kind": "linear"}, "unit belongs to an inverse market"),
+        ({"kind": None, "unit": None, "decimals": 8}, "decimals belongs to an inverse market"),
+        ({"lot": 1, "parameters": {"tick": 10_000}}, "tick times lot is no multiple"),
+        ({"feeds": {"of": "SOL"}}, "of 'SOL' is no market above this one"),
+        ({"feeds": {"of": "ETH", "primary": FEED}}, "'primary' is not known here"),
+        ({"heartbeats": {"primary": 1}}, "heartbeats are those of the market whose feeds it takes"),
+    ],
+)
+def test_parse__bad_coin_market__is_named(changes, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        parse(coin_market(**changes), "x")
 
 
 def test_parse__feeds__keep_their_past_as_said_or_as_they_do():

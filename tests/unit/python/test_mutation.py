@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
+from pathlib import Path
 
 import pytest
 from vyper.ast.parse import parse_to_ast
 
 from benchmarks.mutation.__main__ import EQUIVALENTS, KNOWN, ROOT, draw, equivalents, known, line_of
 from benchmarks.mutation.operators import mutants
-from benchmarks.mutation.rooms import TESTS, files, room_of
+from benchmarks.mutation.reach import Reach
+from benchmarks.mutation.rooms import NEVER, TESTS, files, room_of
+from benchmarks.mutation.tree import without_digest
+from benchmarks.old_faults.__main__ import faults
+from tests.stateful.machines import MACHINES
 
 PYTHON = """
 def fee(a, b):
@@ -99,3 +104,43 @@ def test_known__every_entry__is_in_the_code_and_has_its_tests() -> None:
         assert all((ROOT / path).is_file() for path in entry["tests"])
         # what no test can notice says why
         assert entry["tests"] or len(entry["reason"]) > 40
+
+
+def test_reach__a_function_that_few_contracts_call__changes_those_alone() -> None:
+    reach = Reach(ROOT)
+
+    def changed(file: str, text: str) -> list[str]:
+        source = (ROOT / file).read_text()
+        return reach.changed_by(file, source[: source.index(text)].count("\n") + 1)
+
+    assert changed("contracts/liquidation/Liquidator.vy", "def _top_up") == ["Liquidator"]
+    # of the margin room first; the Lens calls it, the Clearinghouse imports what it stands beside and does not
+    found = changed("contracts/margin/standing.vy", "def _near_liquidation")
+    assert found[0] == "MarginGate" and "Clearinghouse" not in found
+    # a constant may be anywhere
+    assert {"MarginGate", "Liquidator", "Lens"} <= set(
+        changed("contracts/margin/standing.vy", "STATIC_KAPPA: constant")
+    )
+
+
+def test_without_digest__what_the_compiler_writes_behind_the_code__is_gone() -> None:
+    tail = "aabb" + "0004"
+    assert without_digest(json.dumps({"bytecode": "60016002" + tail})) == "60016002"
+
+
+def test_never__names_tests_that_exist() -> None:
+    assert all((ROOT / path).is_file() for path in NEVER)
+
+
+def test_old_faults__each_can_be_put_back_and_taken_out(tmp_path: Path) -> None:
+    assert len(faults()) >= 10 and len({fault.name for fault in faults()}) == len(faults())
+    for fault in faults():
+        assert fault.machine in MACHINES and len(fault.was) > 40
+        for file, original, text in fault.changes:
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_text((ROOT / file).read_text())
+            parse_to_ast((ROOT / file).read_text().replace(original, text))
+        fault.put_back(tmp_path)
+        assert all((tmp_path / file).read_text() != (ROOT / file).read_text() for file, _, _ in fault.changes)
+        fault.take_out(tmp_path)
+        assert all((tmp_path / file).read_text() == (ROOT / file).read_text() for file, _, _ in fault.changes)

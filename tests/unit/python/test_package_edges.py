@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from bulkhead import pricing
 from bulkhead.chain.errors import BadInput
 from bulkhead.client.card import new_risk
-from bulkhead.client.orders import Orders
 from bulkhead.client.signed_order import SignedOrder
 from bulkhead.orders import Domain
 from bulkhead.risk import exact, margin
@@ -30,7 +28,7 @@ def test_exact_prices__equity_equal_to_mm__is_not_liquidatable_yet(more, now):
     enough = bare.maintenance_margin - bare.equity + more
     standing = margin.resolve(exact.assess(SHORT, SPOT, risk), enough, risk, SPOT)
     assert standing.equity - standing.maintenance_margin == more
-    found = exact_prices(SHORT, SPOT, risk, enough, exact.assess)
+    found = exact_prices(SHORT, SPOT, risk, enough)
     assert (found == (SPOT.spot, SPOT.spot)) is now
 
 
@@ -55,13 +53,12 @@ def test_terms__package_worth_nothing__costs_its_taker_a_tenth_of_the_rate():
 )
 def test_check__order_of_another_exchange_or_chain__is_refused(other, passes):
     """Two deployments on one chain share everything but the Exchange's address."""
-    client = Orders(SimpleNamespace(domain=DOMAIN), None)  # type: ignore[arg-type]
     signed = SignedOrder(make(), b"", other.chain_id, other.exchange)
     if passes:
-        client._check_domain(signed)
+        signed.check_domain(DOMAIN)
     else:
         with pytest.raises(BadInput, match="was signed for the Exchange"):
-            client._check_domain(signed)
+            signed.check_domain(DOMAIN)
 
 
 @pytest.mark.parametrize(("sigma", "now"), [(6, 12), (12, 6)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import pytest
@@ -11,9 +12,9 @@ from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 
 from bulkhead.chain import anvil
-from bulkhead.chain.errors import NoFunds, RpcError
+from bulkhead.chain.errors import BadInput, NoFunds, RpcError, TransactionReplaced
 from bulkhead.chain.rpc import Rpc
-from bulkhead.chain.sender import Sender, account_from_key
+from bulkhead.chain.sender import RECEIPTS_LAG, Sender, Tips, account_from_key
 
 GWEI = 10**9
 TO = "0x" + "11" * 20
@@ -91,8 +92,8 @@ def test_send__tip__is_what_the_node_suggests(tip):
 
 def test_send__suggestion__counts_between_floor_and_cap():
     dear, free = Chain(suggested=500 * GWEI), Chain(suggested=0)
-    sender(dear, tip_cap=40 * GWEI).send(TO, b"")
-    sender(free, tip_floor=2 * GWEI).send(TO, b"")
+    sender(dear, tips=Tips(cap=40 * GWEI)).send(TO, b"")
+    sender(free, tips=Tips(floor=2 * GWEI)).send(TO, b"")
     assert (dear.sent[0]["tip"], free.sent[0]["tip"]) == (40 * GWEI, 2 * GWEI)
 
 
@@ -108,7 +109,7 @@ def test_send__tip_found_too_low__is_raised_once_to_what_is_wanted():
     assert chain.sent[0]["tip"] == 25 * GWEI
     chain = Chain(suggested=GWEI, least=25 * GWEI)
     with pytest.raises(RpcError, match="underpriced"):
-        sender(chain, tip_cap=10 * GWEI).send(TO, b"")
+        sender(chain, tips=Tips(cap=10 * GWEI)).send(TO, b"")
 
 
 def test_send__chain_without_base_fee__gets_a_plain_price():
@@ -162,3 +163,49 @@ def test_send__node_that_has_it_already__is_no_failure():
     chain = Chain()
     chain.take = lambda raw: {"error": {"code": -32000, "message": "already known"}}
     assert sender(chain).send(TO, b"").startswith("0x")
+
+
+class Lagging(Chain):
+    """A host that counts a nonce before it has the receipt, or never has one: another transaction was mined there.
+
+    Attributes:
+        lag: Seconds from the send to the receipt.
+        knows: Whether it finds the transaction by its hash meanwhile.
+    """
+
+    def __init__(self, lag: float, knows: bool = False):
+        super().__init__()
+        self.lag, self.knows, self.began = lag, knows, time.monotonic()
+
+    def answer(self, method, params):
+        if method == "eth_getTransactionByHash":
+            return {"result": {"hash": params[0]} if self.knows else None}
+        if method == "eth_getTransactionReceipt":
+            late = time.monotonic() < self.began + self.lag
+            found = {"blockNumber": "0x5", "gasUsed": "0x5208", "logs": [], "status": "0x1"}
+            return {"result": None if late else found}
+        return super().answer(method, params)
+
+
+@pytest.mark.parametrize(("lag", "knows"), [(1.0, False), (RECEIPTS_LAG + 1, True)])
+def test_transact__receipt_that_comes_after_its_nonce__is_waited_for_and_nothing_sent_twice(lag, knows):
+    chain = Lagging(lag, knows)
+    sender(chain).transact(TO, b"")
+    assert len(chain.sent) == 1
+
+
+def test_wait__nonce_used_and_transaction_gone_for_long__is_replaced():
+    chain = Lagging(1e9)
+    mine = sender(chain)
+    with pytest.raises(TransactionReplaced):
+        mine.wait(mine.send(TO, b""))
+    assert time.monotonic() - chain.began >= RECEIPTS_LAG
+
+
+def test_tips__of_an_environment__are_gwei_and_in_order():
+    assert Tips.of_environment({}) == Tips(0, 100 * GWEI)
+    said = {"BULKHEAD_TIP_FLOOR_GWEI": "25", "BULKHEAD_TIP_CAP_GWEI": "30.5"}
+    assert Tips.of_environment(said) == Tips(25 * GWEI, 30_500_000_000)
+    for name, text in (("FLOOR", "much"), ("FLOOR", "-1"), ("FLOOR", "101"), ("CAP", "nan"), ("CAP", "1e999999999")):
+        with pytest.raises(BadInput, match="BULKHEAD_TIP"):
+            Tips.of_environment({f"BULKHEAD_TIP_{name}_GWEI": text})

@@ -9,9 +9,8 @@ def test_series__round_trip():
     assert Series.unpack(SERIES.pack()) == SERIES
 
 
-def test_leg__from_series__keeps_terms_and_sign():
-    leg = Leg.from_series(SERIES.pack(), -5, 1, 1_800_000_000)
-    assert leg == Leg(Kind.PUT, 1800 * 10**8, -5)
+def test_leg__keeps_terms_and_sign():
+    leg = Leg(Kind.PUT, 1800 * 10**8, -5)
     assert leg.series(1, 1_800_000_000) == SERIES
     assert Leg.unpack(leg.pack()) == leg
 
@@ -19,8 +18,6 @@ def test_leg__from_series__keeps_terms_and_sign():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: Leg.from_series(SERIES, 1, 2, 1_800_000_000), "leg/wrong-cell"),
-        (lambda: Leg.from_series(SERIES, 1, 1, 1_800_086_400), "leg/wrong-cell"),
         (lambda: Series.unpack(SERIES.pack() | 4 << 104), "leg/unknown-kind"),
         (lambda: Leg(Kind.CALL, 2**62, 1), "leg/strike-range"),
         (lambda: Leg(Kind.CALL, 0, 1), "leg/strike-kind"),

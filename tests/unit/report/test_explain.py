@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from decimal import Decimal
@@ -11,8 +12,10 @@ from click.testing import CliRunner
 
 from bulkhead.cli import main
 from bulkhead.client.explanation import Market, explain_book
+from bulkhead.risk import exact, margin
+from bulkhead.risk.explain import Position, explain, opening_collateral
 from bulkhead.risk.margin import required
-from bulkhead.risk.words import Model
+from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Units
 
 PRICES = ("--spot", "2000", "--vol", "0.6")
 
@@ -71,6 +74,7 @@ def test_explain_book__no_collateral_named__the_least_that_opens(model):
         (("call:2000", "--spot", "2000", "--vol", "60"), "The vol is 60: it must lie between"),
         (("call:2000", *PRICES, "--sigma", "0"), "sigma_m is 0"),
         (("call:2000", *PRICES, "--vol-ratio", "-1"), "The vol ratio is -1"),
+        (("call:2000", *PRICES, "--collateral", "-5"), "The collateral is -5"),
         (("call:2000", *PRICES, "--model", "SPAN"), "is not a margin model"),
         (("7", "--spot", "2000"), "--spot is for LEGS; a vault has its own."),
     ],
@@ -86,3 +90,26 @@ def test_explain__wrong_input__one_sentence_and_no_file(tmp_path, arguments, sen
 def test_explain__page_that_cannot_be_written__is_refused_first(tmp_path):
     done = run("call:2000", *PRICES, "--html", str(tmp_path))
     assert done.exit_code == 1 and "is a folder" in done.stderr
+
+
+@pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
+def test_explain__in_coins__parts_make_up_what_the_engines_of_coins_ask(model):
+    units = Units(inverse=True, digits=3)
+    legs = (
+        Leg(Kind.PUT, 1_900 * 10**8, -3 * 10**6),
+        Leg(Kind.CALL, 2_300 * 10**8, 2 * 10**6),
+        Leg(Kind.CASH, 0, -500 * 10**6),
+    )
+    snapshot = Market(2000, "0.7", 5).snapshot()
+    risk = RiskWord(liquidity_scale=100).stamped(175 | 117 << 10 | 117 << 20)
+    position = Position(legs, snapshot, risk, WAD, model, units)
+    held = opening_collateral(position)
+    found = explain(dataclasses.replace(position, collateral=held))
+    true = exact.assess(legs, snapshot, risk, model=model, inverse=True)
+    standing = margin.resolve(true, held, risk, snapshot, units=units)
+    assert found.assessment == true and found.standing == standing
+    assert sum(part.amount for part in found.parts if part.counts) == true.margin
+    assert sum(part.amount for part in found.initial_parts) == found.initial_margin
+    assert sum(line.value for line in found.legs) == pytest.approx(true.value, abs=3)
+    # the least with which it opens, to the wei
+    assert held + true.value == margin.required(legs, snapshot, risk, held, model, units)

@@ -10,6 +10,7 @@ import pytest
 from bulkhead.risk import crash, peers
 from bulkhead.risk.batch import Book
 from bulkhead.risk.crash import idle
+from bulkhead.risk.crash.mandate import Short
 from bulkhead.risk.settlement_average import History, average_price
 from bulkhead.risk.volatility import Round
 from bulkhead.risk.words import Kind, Model
@@ -156,3 +157,50 @@ def test_liquidated__flat_week__nobody_and_a_move__many():
     still = idle.liquidated(book, tape([2000.0] * 169, 3600), crash.Ours(Model.STATIC))
     moved = idle.liquidated(book, tape([2000.0 * (1 - 0.001 * i) for i in range(169)], 3600), crash.Ours(Model.STATIC))
     assert still[1] == moved[1] > 50 and still[0] <= 5 < moved[0]
+
+
+# --- mandates ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("case", "left", "given"),
+    [
+        (Short(108, 100, 1e9, None), 1e9, 22),  # to the target
+        (Short(111, 100, 1e9, None), 1e9, 0),  # above the trigger nothing
+        (Short(-1, 100, 1e9, None), 1e9, 0),  # never a hole
+        (Short(108, 100, 5, None), 1e9, 5),  # what covers it, though below the trigger
+        (Short(100, 100, 1e9, None), 15, 15),  # what there is, if it reaches the trigger
+        (Short(100, 100, 1e9, None), 9, 0),  # otherwise nothing
+        (Short(90, 100, 1e9, 145), 1e9, 55),  # while flagged what ends the flag
+    ],
+)
+def test_mandate__what_it_gives(case, left, given):
+    assert crash.Mandate(trigger=1.1, target=1.3).amount(case, left) == pytest.approx(given)
+
+
+def test_play__mandates__save_vaults_within_their_limit_and_no_token_appears():
+    book = crash.population(150, 2000.0, 3)
+    alone = crash.Play(book, falling(0.85), crash.Ours()).run()
+    helped = crash.Play(book, falling(0.85), crash.Ours(), crash.Settings(mandate=crash.Mandate()))
+    held, fund = helped.collateral.sum(), helped.insurance.fund
+    out = helped.run()
+    saved = alone.each.taken & ~out.each.taken
+    assert saved.sum() > 5 and out.taken < alone.taken
+    assert (out.each.added <= 0.5 * out.each.initial + 1e-9).all() and out.each.added[saved].all()
+    assert not alone.each.added.any()
+    assert helped.paid == pytest.approx(
+        held + out.each.added.sum() - helped.collateral.sum() - out.cut, abs=1e-6 * held
+    )
+    assert helped.insurance.fund == pytest.approx(fund + out.cut - out.top_up - out.insured, abs=1e-6)
+
+
+def test_play__what_owners_keep__adds_up_with_what_takers_and_winners_have():
+    """Nothing expires on the tape: collateral and marks are the owners', less what takes cost them."""
+    book = crash.population(150, 2000.0, 3)
+    play = crash.Play(book, falling(0.9), crash.Ours())
+    out = play.run()
+    quiet = out.each.flagged == 0
+    value = crash.Ours()(play.book, play.tape.cells(len(play.tape) - 1, play.expiries)).value
+    assert quiet.sum() > 20
+    assert out.each.kept[quiet] == pytest.approx(np.maximum(play.collateral + value, 0)[quiet], abs=1e-6)
+    assert (out.each.kept >= 0).all()

@@ -1,4 +1,4 @@
-"""Which feed's average is the price of an expiry, case by case of protocol 7.1."""
+"""Which feed's average is the price of an expiry, case by case of docs/oracle.md."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import xml.dom.minidom
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def test_plot__frontier__is_a_picture_with_every_line() -> None:
     rows = [row(k, k / 1e5, 1 - k / 3e4) for k in (12_500, 15_000, 18_000)]
     drawn = plot(Choice(rows, rows, (rows[0], rows[0]), 0, 2))
     names = [n.firstChild.data for n in xml.dom.minidom.parseString(drawn).getElementsByTagName("text")]
-    assert {"h 14 h", "today", "taken", "Deribit standard"} <= set(names)
+    assert {"h 14 h", "today", "the criterion's", "Deribit standard"} <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -238,16 +239,85 @@ def test_calibrate__crashes__prints_the_frontier_and_draws_it(tmp_path: Path) ->
     ("options", "sentence"),
     [
         (("--horizons", "3"), "horizon_seconds is 10800"),
+        (("--horizons", "49"), "horizon_seconds is 176400"),
+        (("--horizons", "inf"), "are numbers"),
+        (("--horizons", "nan"), "are numbers"),
+        (("--horizons", ","), "are numbers"),
         (("--kappas", "1.0:2:0.1"), "kappa_bps is 10000"),
+        (("--kappas", "1.2:2.9:0.1"), "kappa_bps is 28000"),
         (("--kappas", "1.2"), "least:most:step"),
+        (("--kappas", "2:1:0.1"), "2:1:0.1 are no kappas"),
+        (("--kappas", "1.1:2:-0.1"), "are no kappas"),
+        (("--kappas", "1.1:2:0"), "least:most:step"),
+        (("--kappas", "1.1:2:1e-9"), "up to 1,000 steps"),
+        (("--kappas", "1.1:nan:0.1"), "are no kappas"),
         (("--shares", "0.7"), "stress_share_bps is 7000"),
+        (("--shares=-0.1",), "stress_share_bps is -1000"),
+        (("--shares", "nan"), "are numbers"),
+        (("--stress-vol", "0.05"), "stress_vol_bps is 500"),
+        (("--stress-vol", "4"), "stress_vol_bps is 40000"),
+        (("--stress-vol", "nan"), "are numbers"),
         (("--fit-to", "2030"), "years of the judgement"),
+        (("--fit-to", "1980"), "years of the fit"),
     ],
 )
-def test_calibrate__bad_numbers__one_sentence(tmp_path: Path, options: tuple[str, str], sentence: str) -> None:
+def test_calibrate__bad_numbers__one_sentence(tmp_path: Path, options: tuple[str, ...], sentence: str) -> None:
     hours, crashes = write_market(tmp_path)
-    shown = run(hours, "--crashes", crashes, "--write", *options)
+    shown = run(hours, "--crashes", crashes, "--plot", tmp_path / "plot.svg", "--write", *options)
     assert shown.exit_code == 1 and sentence in shown.stderr and shown.stdout == ""
+    assert not (tmp_path / "plot.svg").exists()
+
+
+@pytest.mark.parametrize("half_life", ["0", "nan", "inf"])
+def test_calibrate__half_life_that_is_none__one_sentence(tmp_path: Path, half_life: str) -> None:
+    shown = run(write_market(tmp_path)[0], "--half-life", half_life)
+    assert shown.exit_code == 1 and "is none: it lies between" in shown.stderr and shown.stdout == ""
+
+
+def test_calibrate__short_hole__is_told(tmp_path: Path) -> None:
+    hours = write_market(tmp_path)[0]
+    rows = hours.read_text().splitlines()
+    hours.write_text("\n".join(rows[:3000] + rows[3005:]) + "\n")
+    assert "5 hours are missing, and no return spans them" in run(hours).stdout
+
+
+def without(first: int, last: int):
+    return lambda rows: rows[:first] + rows[last:]
+
+
+@pytest.mark.parametrize(
+    ("which", "change", "sentence"),
+    [
+        ("hours", without(3000, 3030), "no prices for 31 hours after 2020-0"),
+        ("hours", without(3000, 9000), "are too few"),
+        ("hours", lambda rows: rows[:2], "has 1 bars"),
+        ("hours", lambda rows: [*rows[:500], f"{rows[500].split(',')[0]},0,0,0,0", *rows[501:]], "line 501"),
+        ("hours", lambda rows: [*rows[:500], rows[501], rows[500], *rows[502:]], "does not lie after"),
+        ("hours", lambda rows: rows[:1] + rows[1::2], "bars of 7200 seconds"),
+        ("crash", without(50, 200), "has no price for 755 minutes after"),
+        ("crash", without(150, 400), "shorter than the day"),
+        ("crash", lambda rows: rows[:1] + rows[1::12], "bars of 3600 seconds"),
+        ("crash", lambda rows: ["ts,btc_close", *rows[1:]], "no columns of asset 'eth'"),
+        ("crash", lambda rows: ["not", "prices"], "no time column"),
+    ],
+)
+def test_calibrate__files_that_are_no_prices__one_sentence_and_nothing_written(
+    tmp_path: Path, which: str, change: Callable[[list[str]], list[str]], sentence: str
+) -> None:
+    hours, crashes = write_market(tmp_path)
+    file = hours if which == "hours" else crashes / "day200.csv"
+    file.write_text("\n".join(change(file.read_text().splitlines())) + "\n")
+    shown = run(hours, "--crashes", crashes, "--plot", tmp_path / "plot.svg")
+    assert shown.exit_code == 1 and sentence in shown.stderr and shown.stdout == ""
+    assert not (tmp_path / "plot.svg").exists()
+
+
+def test_calibrate__one_asset_twice_or_no_place_for_the_plot__one_sentence(tmp_path: Path) -> None:
+    hours, crashes = write_market(tmp_path)
+    twice = run(hours, hours, "--crashes", crashes)
+    assert twice.exit_code == 1 and "holds ETH once more" in twice.stderr
+    nowhere = run(hours, "--crashes", crashes, "--plot", tmp_path)
+    assert nowhere.exit_code == 1 and "is a folder" in nowhere.stderr and nowhere.stdout == ""
 
 
 def test_calibrate__bad_files__one_sentence_and_nothing_written(tmp_path: Path) -> None:

@@ -71,6 +71,34 @@ def tickers() -> str:
     )
 
 
+def tardis() -> str:
+    """As Tardis sells it: times and expiries in microseconds, vols in percent."""
+    names = "exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,bid_iv,mark_iv,underlying_price\n"
+    return names + "\n".join(
+        f"deribit,ETH-{deribit_day(at)}-{strike}-C,{MADE_AT}000000,1,call,{strike},{at}000000,,{vol * 100:.4f},3200.5"
+        for at, strike, vol in QUOTES
+    )
+
+
+def okx() -> str:
+    """As OKX's opt-summary answers."""
+    rows = [
+        {
+            "instId": f"ETH-USD-{datetime.fromtimestamp(at, UTC):%y%m%d}-{strike}-C",
+            "uly": "ETH-USD", "markVol": str(vol), "fwdPx": "3200.5", "ts": str(MADE_AT * 1000),
+        }
+        for at, strike, vol in QUOTES
+    ]  # fmt: skip
+    return json.dumps({"code": "0", "msg": "", "data": rows})
+
+
+def text_of_binance() -> str:
+    """Binance's symbols, with a forward and a time beside them: its own answers have neither."""
+    return "symbol,markIV,forward,time\n" + "\n".join(
+        f"ETH-{datetime.fromtimestamp(at, UTC):%y%m%d}-{strike}-C,{vol},3200.5,{MADE_AT}" for at, strike, vol in QUOTES
+    )
+
+
 def day(at: int) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
 
@@ -88,6 +116,15 @@ SHAPES = {
     "byte order mark, CRLF, an address": "\ufeffhttps://www.deribit.com\r\n" + text().replace("\n", "\r\n"),
     "book summary of Deribit's interface": book_summary(),
     "tickers of Deribit's interface": tickers(),
+    "Deribit's linear options": book_summary().replace('"ETH-', '"ETH_USDC-'),
+    "Tardis": tardis(),
+    "OKX's interface": okx(),
+    "Binance's names": text_of_binance(),
+    "thousands in quotes": text().replace(",3200.5,", ',"3,200.5",'),
+    "sep= of a spreadsheet": "sep=;\n" + text(separator=";"),
+    "vols that could be thousands, among decimal commas": text(
+        iv=lambda v: f"{v * 100:.4f}".rstrip("0").replace(".", ","), separator=";", point=","
+    ),
 }
 
 
@@ -124,6 +161,43 @@ def test_read__rows_without_a_vol__are_left_out(tmp_path):
     (tmp_path / "holes.csv").write_text(text().replace(str(QUOTES[3][2]), "-"))
     (chain,) = options.read(tmp_path / "holes.csv", "ETH")
     assert [len(expiry.k) for expiry in chain.expiries] == [12, 12, 12]
+
+
+PERCENT, SHARES = (
+    "is a share, but most vols of the file are percent",
+    "is percent, but most vols of the file are shares",
+)
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "said"),
+    [
+        (100, "{0:.4f}", PERCENT),
+        (100, "{1:.4f}%", PERCENT),
+        (100, "3", PERCENT),
+        (1, "{1:.4f}", SHARES),
+        (1, "999", SHARES),
+    ],
+)
+@pytest.mark.parametrize("row", [0, 7, len(QUOTES) - 1])
+def test_read__percent_and_shares_in_one_file__are_refused_with_the_line(tmp_path, most, odd, said, row):
+    """Read with one unit, half of the file would be a hundredth or the hundredfold, and left out without a word."""
+    vols = [f"{vol * most:.4f}" for _, _, vol in QUOTES]
+    vols[row] = odd.format(QUOTES[row][2], QUOTES[row][2] * 100)
+    given = iter(vols)
+    (tmp_path / "mixed.csv").write_text(text(iv=lambda _: next(given)))
+    with pytest.raises(BadInput) as error:
+        options.read(tmp_path / "mixed.csv", "ETH")
+    assert said in str(error.value) and f"mixed.csv, line {row + 2}: mark_iv" in str(error.value)
+
+
+@pytest.mark.parametrize("unit", [1, 100])
+def test_read__vols_of_a_crash__are_of_one_unit(tmp_path, unit):
+    """5.5 is 550 % among shares and 5.5 % nowhere; both files are what they say."""
+    wild = {QUOTES[0][2]: 5.5}
+    (tmp_path / "wild.csv").write_text(text(iv=lambda v: f"{wild.get(v, v) * unit:.6f}"))
+    (chain,) = options.read(tmp_path / "wild.csv", "ETH")
+    assert max(max(expiry.iv) for expiry in chain.expiries) == pytest.approx(5.5)
 
 
 @pytest.mark.parametrize(

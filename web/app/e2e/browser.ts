@@ -4,11 +4,11 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
-import { expect, inject } from 'vitest'
+import { afterEach, expect, inject } from 'vitest'
 import { ROOT } from './chain'
 
 export const SHOTS = join(ROOT, 'out', 'page')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+export const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 export function launch(): Promise<Browser> {
   mkdirSync(SHOTS, { recursive: true })
@@ -57,7 +57,24 @@ export async function accessible(page: Page): Promise<void> {
   expect(serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`)).toStrictEqual([])
 }
 
-export const shot = (page: Page, name: string) => page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true })
+/** A picture of the whole page, in a window as high as that: what stays at the window's foot covers nothing. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const window = page.viewportSize()
+  const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
+  if (window) await page.setViewportSize({ width: window.width, height: Math.max(window.height, height) })
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true })
+  if (window) await page.setViewportSize(window)
+}
+
+/** Keeps a picture of what a failed test saw last, and says what stood there. */
+export function keepFailures(page: () => Page | undefined): void {
+  afterEach(async ({ task }) => {
+    const shown = page()
+    if (task.result?.state !== 'fail' || !shown || shown.isClosed()) return
+    await shot(shown, `failed-${task.name.replace(/\W+/g, '-').slice(0, 60)}`)
+    console.log(await shown.locator('body').innerText())
+  })
+}
 
 /** What the Python client says of a vault. */
 export function vaultInPython(id: string): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accessible, connect, demo, launch, open, shot, vaultInPython } from './browser'
+import { accessible, connect, demo, keepFailures, launch, open, shot, vaultInPython } from './browser'
 
 let browser: Browser
 let page: Page
@@ -12,6 +12,7 @@ beforeAll(async () => {
   ;({ page, strays } = await open(browser, 'market'))
 })
 afterAll(() => browser.close())
+keepFailures(() => page)
 
 const row = () => page.getByRole('article', { name: `Vault ${vault}`, exact: true })
 
@@ -38,6 +39,9 @@ describe('a newcomer', () => {
     await page.waitForURL(/#\/vault\/\d+$/, { timeout: 50_000 })
     vault = /\d+$/.exec(page.url())?.[0] ?? ''
     expect(vault).not.toBe('')
+    await page.getByRole('region', { name: 'Events' }).getByText(/^Opened by 0x/).waitFor({ timeout: 20_000 })
+    await page.getByRole('region', { name: 'Events' }).getByText(/^[+−]1 (call|put) [\d.,]+, [\d.,]+ USDC (paid|received), with vault #\d+$/).first().waitFor()
+    await shot(page, 'events')
   })
 
   it('finds it in Positions with the numbers of the Python client', async () => {
@@ -71,6 +75,28 @@ describe('a newcomer', () => {
     await row().getByRole('button', { name: 'Close at these quotes' }).click()
     await row().getByRole('button', { name: 'Close the vault and take its tokens home' }).click({ timeout: 40_000 })
     await row().waitFor({ state: 'detached', timeout: 30_000 })
+  })
+
+  it('sells a straddle as two vaults, of which neither can drag the other down', async () => {
+    await page.goto(`${page.url().split('#')[0]}#/market`)
+    await page.getByRole('button', { name: 'Long call' }).click()
+    await page.getByLabel('Collateral', { exact: true }).fill('100')
+    // what margin, wallet, the quote or the market's cap allow
+    const largest = page.getByRole('button', { name: /^largest [\d.,]+ by (the quote|margin|your wallet|the market’s cap)$/ })
+    await largest.waitFor({ timeout: 20_000 })
+    await page.getByRole('button', { name: 'Straddle' }).click()
+    await page.getByRole('region', { name: 'Bids and asks' }).waitFor()
+    await page.getByRole('img', { name: /^Spot over / }).waitFor()
+    await page.getByRole('checkbox', { name: /^Each leg in a vault of its own/ }).check()
+    await page.getByLabel('Collateral', { exact: true }).fill('10')
+    await page.getByRole('button', { name: /^Needs [\d.]+ USDC more$/ }).waitFor({ timeout: 20_000 })
+    await page.getByLabel('Collateral', { exact: true }).fill('80')
+    await page.getByRole('button', { name: 'Open 2 vaults' }).waitFor({ timeout: 20_000 })
+    await accessible(page)
+    await shot(page, 'two-vaults')
+    await page.getByRole('button', { name: 'Open 2 vaults' }).click()
+    await page.waitForURL(/#\/positions$/, { timeout: 50_000 })
+    for (const name of ['Short call', 'Short put']) await page.getByRole('link', { name: new RegExp(`^#\\d+ ${name}$`) }).waitFor({ timeout: 20_000 })
   })
 
   it('has reached nothing but this machine', () => expect(strays).toStrictEqual([]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import boa
 import pytest
 from eth_account import Account
 
 from bulkhead import orders
-from bulkhead.orders import Flags, PremiumStyle
+from bulkhead.orders import Flags, OrderLeg, PremiumStyle
+from bulkhead.risk.words import Kind
 from tests.worlds.exchange import EXPIRY, MARKET, MAX, RICH, WAD, World, key
 
 OTHER = Account.from_key(key(5))
@@ -118,3 +121,43 @@ def test_lens__shows_the_deficit_and_what_it_can_cost(owing: World) -> None:
             assert (market.deficit, market.insured) == (most, insured * WAD)
             left = max(most - insured * WAD, 0)
             assert owing.system.state(owing.taker_vault).at_risk == min(long.value, left)
+
+
+def test_stop__above_what_everybody_tolerates__closes_against_who_closes_too(owing: World) -> None:
+    """Known losses larger than any client's default: a stop still ends its position, but opens one for nobody."""
+    market = owing.system.lens.market(MARKET, EXPIRY)
+    default = max(2 * 10**6 * market.snapshot.spot // 10**6 // 1_000, 100 * WAD) + market.insured
+    assert deficit(owing) > default
+    # the maker is short two calls and has signed for them what a client signs
+    stop = owing.order(
+        is_bid=True, price=700 * WAD, size=2 * 10**6, slip=300, patience=1800, since=owing.now, spot_min=2500 * WAD,
+        flags=Flags.REDUCE_ONLY, max_deficit=default,
+    )  # fmt: skip
+    fresh = owing.system.open(owing.taker, RICH)
+    owing.refused(stop, "exchange/taker-deficit", 2 * 10**6, vault=fresh, max_deficit=default)
+    owing.fill(stop, 2 * 10**6, max_deficit=default)
+    assert owing.system.legs(owing.maker_vault) == []
+
+
+@pytest.mark.parametrize("side", ["maker", "taker"])
+def test_max_deficit__reducing_with_a_claim_to_money_beside_it__counts(owing: World, side: str) -> None:
+    """A money leg that is bought with tokens is a claim of the cell, whatever the options beside it do."""
+    fresh = owing.system.open(owing.taker, RICH)
+    lent = OrderLeg(owing.series(Kind.CASH), 5000)
+    held = OrderLeg(owing.series(), 1)
+    if side == "maker":
+        # short two: one bought back, and 5,000 lent to the cell for tokens
+        order = owing.order(is_bid=True, legs=(held, lent), price=5700 * WAD, max_deficit=0)
+        owing.refused_and_told(order, "exchange/maker-deficit", vault=fresh)
+        # who borrows beside it has less of a claim than before
+        bid = owing.order(
+            is_bid=True, legs=(held, dataclasses.replace(lent, ratio=-lent.ratio)), price=-4300 * WAD, max_deficit=0
+        )
+        owing.fill(bid, 10**6, vault=fresh)
+        # and may buy its own debt back
+        owing.fill(orders.with_changes(order, salt=7), 10**6, vault=fresh)
+    else:
+        # long two: one sold, and 5,000 lent for tokens
+        order = owing.order(is_bid=True, legs=(held, dataclasses.replace(lent, ratio=-lent.ratio)), price=-4300 * WAD)
+        owing.refused(order, "exchange/taker-deficit", max_deficit=0)
+        owing.fill(order, max_deficit=MAX)

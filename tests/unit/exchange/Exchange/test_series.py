@@ -22,7 +22,7 @@ def harness() -> Any:
 
 
 def allowed(expiry: datetime, now: datetime) -> bool:
-    """The rule of protocol section 2, by the calendar."""
+    """The rule of docs/trader.md, by the calendar."""
     if (expiry.hour, expiry.minute, expiry.second) != (8, 0, 0):
         return False
     ahead = expiry - now

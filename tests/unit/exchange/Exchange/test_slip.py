@@ -14,6 +14,7 @@ from bulkhead.chain.listing import feeds_argument
 from bulkhead.orders import Flags, Order, OrderLeg
 from bulkhead.risk.words import Kind, Leg, Snapshot
 from tests.contracts import deployer
+from tests.worlds.brought import PythWorld
 from tests.worlds.exchange import EXPIRY, MARKET, MAX, RICH, SPOT, STRIKE, WAD, World, key, leg_word
 from tests.worlds.system import EMPTY, Market
 
@@ -57,10 +58,8 @@ def mark(world: World, strike: int = STRIKE) -> int:
 # --- how far from mark ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("minutes", "bps"), [(0, 0), (3, 30), (15, 150), (40, 300)])
-@pytest.mark.parametrize("maker_buys", [True, False])
-def test_slip__grows_with_the_age_of_the_named_round(world: World, minutes: int, bps: int, maker_buys: bool) -> None:
-    """Of a stop of either side, and what its taker pays or gets at the limit of that price, to the wei."""
+def ripe(world: World, minutes: int, maker_buys: bool) -> tuple[Order, int, int]:
+    """A stop of either side, the spot that set it off so many minutes ago, and the round of that."""
     if maker_buys:
         shorted(world)
         order, spot = stop(world), TRIGGER
@@ -69,6 +68,14 @@ def test_slip__grows_with_the_age_of_the_named_round(world: World, minutes: int,
         order, spot = stop(world, is_bid=False, price=-1000 * WAD, spot_min=0, spot_max=1900 * WAD), 1900
     named = rise(world, spot)
     world.system.wait(minutes * MINUTE)
+    return order, spot, named
+
+
+@pytest.mark.parametrize(("minutes", "bps"), [(0, 0), (3, 30), (15, 150), (40, 300)])
+@pytest.mark.parametrize("maker_buys", [True, False])
+def test_slip__grows_with_the_age_of_the_named_round(world: World, minutes: int, bps: int, maker_buys: bool) -> None:
+    """Of a stop of either side, and what its taker pays or gets at the limit of that price, to the wei."""
+    order, spot, named = ripe(world, minutes, maker_buys)
     slip = spot * WAD * bps // 10**4
     expected = mark(world) + slip if maker_buys else mark(world) - slip
     better = expected + 1 if maker_buys else expected - 1
@@ -109,11 +116,10 @@ def test_slip__is_a_bound_beside_the_signed_price(world: World, is_bid: bool) ->
 
 
 @pytest.mark.parametrize("minutes", [0, 7, 30, 50])
-def test_slip__mirror__says_the_same_price(world: World, minutes: int) -> None:
-    shorted(world)
-    order = stop(world)
-    named = rise(world)
-    world.system.wait(minutes * MINUTE)
+@pytest.mark.parametrize("maker_buys", [True, False])
+def test_slip__mirror__says_the_same_price(world: World, minutes: int, maker_buys: bool) -> None:
+    """Of a size that divides nothing, either side: a bid is rounded down, an ask up."""
+    order, _, named = ripe(world, minutes, maker_buys)
     snapshot = Snapshot.from_words(list(world.system.oracle.snapshot(MARKET, EXPIRY)))
     fees = pricing.Fees.unpack(world.exchange.trading(MARKET))
     terms = pricing.terms(order, 123 * LOT, 6, fees, snapshot, minutes * MINUTE)
@@ -229,6 +235,46 @@ def with_fallback(world: World) -> tuple[Market, Any]:
         feeds_argument((primary.address, second.address, EMPTY), (3600, 86_400)), *words, sender=world.system.owner,
     )  # fmt: skip
     return Market(2, world.token, primary, 6), second
+
+
+def with_brought(world: World) -> tuple[Market, PythWorld]:
+    """A second market on prices that anybody brings, with the samples of its last two minutes."""
+    brought = PythWorld(world.now // MINUTE * MINUTE + 2 * MINUTE + 5)
+    for at in (world.now // MINUTE * MINUTE, world.now // MINUTE * MINUTE - MINUTE):
+        brought.bring(at, brought.sample(2000, at))
+    words = world.system.parameters.words
+    world.system.RiskParameters.list_market(  # type: ignore[attr-defined]
+        2, world.token.address, (LOT, False, 0, 0), list(system.engines(world.system.at)),
+        feeds_argument((brought.feed.address, EMPTY, EMPTY), (3600, 0), kinds=(2, 0)), *words,
+        sender=world.system.owner,
+    )  # fmt: skip
+    return Market(2, world.token, brought.feed, 6), brought
+
+
+@pytest.mark.parametrize("brings_the_last", [False, True])
+def test_named_round__brought_minutes_left_out_after_it__were_outside_for_all_one_knows(
+    world: World, brings_the_last: bool
+) -> None:
+    """Spot is at the trigger for two moments half an hour apart; who brings nothing between gets no slip for it."""
+    market, brought = with_brought(world)
+    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
+    legs = (OrderLeg(world.series(market=2), 1),)
+    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
+    order = stop(world, maker_vault=desk, legs=legs)
+    first, spot = world.now // MINUTE * MINUTE + MINUTE, TRIGGER + 5  # the half-width is 1
+    last = first + 30 * MINUTE
+    boa.env.timestamp = first + 5
+    brought.bring(first, brought.sample(spot, first))
+    named = PHASE | first // MINUTE
+    boa.env.timestamp = last + 5
+    if brings_the_last:
+        brought.bring(last, brought.sample(spot, last))
+    assert brought.update(spot)
+    world.refused(order, "limits/round-outside", vault=into, round_id=named)
+    # whose every minute is there and in the band it grows for
+    for at in range(first + MINUTE, last, MINUTE):
+        brought.bring(at, brought.sample(spot, at))
+    world.fill(order, vault=into, round_id=named)
 
 
 def test_named_round__of_the_feed_whose_price_counts(world: World) -> None:
@@ -394,3 +440,23 @@ def test_stop__position_shrunk_by_a_take__closes_what_is_left(world: World, kind
     asleep = "exchange/filled" if kind == "fill-or-kill" else "exchange/reduce-only"
     world.refused(order, asleep, LOT, **how)
     assert world.state(order, signature).reason == asleep
+
+
+def test_stop__feeds_apart__sleeps_until_they_meet(world: World) -> None:
+    """Which of two prices is right nobody knows: a trigger that one of them has reached is not reached."""
+    market, second = with_fallback(world)
+    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
+    legs = (OrderLeg(world.series(market=2), 1),)
+    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
+    order = stop(world, maker_vault=desk, legs=legs)
+    world.system.wait(MINUTE)
+    market.feed.push(TRIGGER * 10**8, world.now)
+    second.push(1900 * 10**8, world.now)
+    assert not world.system.snapshot(EXPIRY, market).is_active
+    named = market.feed.latest_id()
+    for round_id in (0, named):
+        world.refused(order, "exchange/spot-unknown", vault=into, round_id=round_id)
+    assert world.state(order).reason == "exchange/spot-unknown"
+    second.push(TRIGGER * 10**8, world.now)
+    assert world.system.snapshot(EXPIRY, market).is_active
+    world.fill(order, vault=into, round_id=named)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import boa
 import pytest
 
-from bulkhead.chain.listing import feeds_argument
-from bulkhead.chain.system import engines, maker_arguments
+from bulkhead.chain.system import maker_arguments
 from bulkhead.orders import OrderLeg, PremiumStyle
 from bulkhead.risk.words import Kind, Leg, Status
 from tests.contracts import deployer
 from tests.evm import Env
 from tests.worlds.exchange import DAY, EXPIRY, HOUR, MAX, STRIKE, WAD, World
-from tests.worlds.maker import EDGE, QUOTER, Desk, funded_desk, new_vault
-from tests.worlds.system import EMPTY, System
+from tests.worlds.maker import EDGE, QUOTER, Desk, funded_desk, new_vault, two_feed_desk
+from tests.worlds.system import System
 
 
 @pytest.fixture
@@ -319,24 +318,8 @@ def test_redeem__others_send_dust__locks_nothing_that_was_held(desk: Desk) -> No
 def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -> None:
     """A fresh price of two feeds that differ marks a desk for nobody: the primary may be the wrong one."""
     system = world.system
-    primary, fallback = (deployer("MockAggregator").deploy(8, "x") for _ in range(2))
-    for feed in (primary, fallback):
-        feed.push(2000 * 10**8, system.now - 60)
-        feed.push(2000 * 10**8, system.now)
-    with boa.env.prank(system.owner):
-        system.RiskParameters.list_market(
-            2, system.market.token.address, (10_000, False, 0, 0), list(engines(system.at)),
-            feeds_argument((primary.address, fallback.address, EMPTY), (3600, 3600)), *system.parameters.words,
-        )  # fmt: skip
-    owner, lender = (str(boa.env.generate_address(name)) for name in ("owner", "lender"))
-    with boa.env.prank(owner):
-        vault = deployer("MakerVault").deploy(*maker_arguments(2, "ETH", system.at))
-    vault.set_bounds((QUOTER.address, EDGE, 120, 20 * 10**6, MAX // 2, 0), sender=owner)
-    world.token.mint(lender, 10**12)
-    world.token.approve(vault.address, MAX, sender=lender)
-    vault.deposit(10**11, lender, sender=lender)
-    desk = vault.open_desk(0, sender=QUOTER.address)
-    vault.fund(desk, 9 * 10**10, sender=QUOTER.address)
+    made, (primary, fallback) = two_feed_desk(world)
+    vault, lender, desk = made.vault, made.lender, made.desk
     with boa.env.prank(lender):
         other = system.clearinghouse.open(2, 0, lender, 0)
         world.token.approve(system.clearinghouse.address, MAX)
@@ -350,7 +333,7 @@ def test_shares__feeds_apart__are_not_dealt_at_the_primary_alone(world: World) -
     system.wait(2 * HOUR)
     primary.push(1880 * 10**8, system.now)
     fallback.push(2000 * 10**8, system.now)
-    status = system.oracle.snapshot(2, EXPIRY)[10]
+    status = system.oracle.snapshot(2, EXPIRY).status
     assert status & Status.FRESH and not status & Status.ACTIVE
     assert (vault.maxDeposit(lender), vault.maxRedeem(lender)) == (0, 0)
     for call, arguments in ((vault.deposit, (10**6, lender)), (vault.redeem, (10**6, lender, lender))):

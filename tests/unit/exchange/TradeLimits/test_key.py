@@ -250,8 +250,105 @@ def test_key__rolls_but_moves_no_tokens_between_vaults(world: World) -> None:
             world.exchange.fill_many([first, *fills], 0, MAX, 0, sender=BOT.address)
 
 
+def test_key__claims_of_a_cell_that_cannot_pay__count_as_lost(world: World) -> None:
+    """A mark knows no deficit: a key that bought claims with tokens at the mark would pay for a hole that is known."""
+    small = world.system.open(world.maker.address, 4_000)
+    world.operators.grant(small, BOT.address, 1, world.now + DAY, sender=world.maker.address)
+    lender, desk = Account.from_key(key(5)), world.system.open(Account.from_key(key(5)).address, 400)
+    sold = world.order(signer=lender.address, maker_vault=desk)
+    world.fill(sold, 10**6, signature=orders.sign(sold, world.domain, lender.key))
+    world.system.wait(60, 2900.0)
+    world.system.liquidator.flag(desk, sender=world.taker)
+    deficit = int(world.system.lens.market(1, EXPIRY).deficit)
+    equity = int(world.system.state(small).equity)
+    assert deficit > equity // 20
+    fair = mark(world)
+
+    def ask(size: int, **changes: object) -> None:
+        fill(world, bot_order(world, maker_vault=small, is_bid=True, **{"price": fair, "salt": size, **changes}), size)
+
+    # four claims at the mark: known deficits may take as much of them as they are
+    with boa.reverts("limits/key-day-loss"):
+        ask(10**6)
+    before = int(world.limits.lost_today(small))
+    ask(2 * 10**5)
+    counted = int(world.limits.lost_today(small)) - before
+    assert min(deficit, fair // 5) <= counted <= min(deficit, fair // 5) + WAD
+    # no tokens for a claim: a deferred premium is netted with it, and what is sold leaves the cell
+    ask(10**6, premium_style=1)
+    fill(world, bot_order(world, maker_vault=small, price=fair, salt=9), 10**5)
+    # a debt of its own that it buys back is no claim
+    fill(world, bot_order(world, maker_vault=small, price=fair, salt=10), 2 * 10**6)
+    held = int(world.limits.lost_today(small))
+    ask(8 * 10**5)
+    assert int(world.limits.lost_today(small)) - held <= WAD
+    # the owner says for himself what he bears
+    world.fill(world.order(maker_vault=small, is_bid=True, price=fair, salt=11), 10**6)
+
+
 def test_check__by_anyone_else__refused(world: World) -> None:
     with boa.reverts("limits/only-exchange"):
         world.limits.check(1, 1, 0, [], True, 0, 0, [0] * 19, sender=world.maker.address)
     with boa.reverts("limits/only-exchange"):
         world.limits.set_caps(1, 0, 1, 1, sender=world.maker.address)
+
+
+def test_key__package_on_credit_that_costs_nothing__fills(world: World) -> None:
+    """A premium of nothing is no leg, and money that a premium takes back is none either."""
+    legs = (OrderLeg(world.series(), 1), OrderLeg(world.series(Kind.CASH), -20))
+    for salt, changes in enumerate(({"price": 0, "legs": legs}, {"price": -20 * WAD, "legs": legs})):
+        fill(world, bot_order(world, is_bid=True, premium_style=1, salt=salt, **changes))
+        _, _, _, _, moved = world.novation()
+        assert [Leg.unpack(word).kind for word in moved] == [Kind.CALL, Kind.CASH][: 2 - salt]
+
+
+@pytest.mark.parametrize("receives", [True, False])
+@pytest.mark.parametrize(("micro", "passes"), [(0, True), (1, False)])
+def test_key__one_percent_to_the_unit__on_either_side(world: World, receives: bool, micro: int, passes: bool) -> None:
+    """A future is worth spot exactly: 20 of 2,000 may be lost, and a millionth more may not."""
+    beside = -2020 - micro / 10**6 if receives else 1980 - micro / 10**6
+    if passes:
+        assert look(world, [Leg(Kind.FUTURE, 0, 10**6)], beside, receives) == SHARE
+    else:
+        with boa.reverts("limits/key-fill-loss"):
+            look(world, [Leg(Kind.FUTURE, 0, 10**6)], beside, receives)
+
+
+@pytest.mark.parametrize(("fee", "passes"), [(0, True), (1, False)])
+def test_key__five_percent_to_the_unit__fee_included(world: World, fee: int, passes: bool) -> None:
+    small = world.system.open(world.maker.address, 4_000)
+    words = [Leg(Kind.FUTURE, 0, 10**7).pack()]
+    asked = (small, 1, 0, words, True, -20_200 * 10**6, fee, world.system.snapshot(EXPIRY).words())
+    if passes:
+        assert world.limits.preview_check(*asked) == 200 * WAD
+    else:
+        with boa.reverts("limits/key-day-loss"):
+            world.limits.preview_check(*asked)
+
+
+def test_key__as_the_taker__is_bounded_and_told_as_the_signer_is(world: World) -> None:
+    """The caller's limits stand beside the signer's; each vault keeps its own loss, and the event names all of it."""
+    other = world.system.open(world.maker.address, RICH)
+    future = (OrderLeg(world.series(Kind.FUTURE), 1),)
+
+    def bid(off: int, salt: int) -> orders.Order:
+        return world.order(maker_vault=other, is_bid=True, legs=future, price=2000 * WAD - off, salt=salt)
+
+    with boa.reverts("limits/key-fill-loss"):
+        world.fill(bid(SHARE + 10**12, 1), vault=world.maker_vault, sender=BOT.address)
+    world.fill(bid(SHARE, 2), vault=world.maker_vault, sender=BOT.address)
+    event, filled = world.log("KeyLossRecorded"), world.log("OrderFilled")
+    lost = SHARE + filled.taker_fee * 10**12
+    assert filled.taker_fee > filled.maker_fee
+    assert world.limits.lost_today(world.maker_vault) == lost and world.limits.lost_today(other) == 0
+    assert (event.vault_id, event.day, event.lost) == (world.maker_vault, world.now // DAY, lost)
+
+
+@pytest.mark.parametrize(("before", "left"), [(1, True), (0, False)])
+def test_key__midnight__is_where_a_day_begins(world: World, before: int, left: bool) -> None:
+    future = (OrderLeg(world.series(Kind.FUTURE), 1),)
+    fill(world, bot_order(world, legs=future, is_bid=True, price=2000 * WAD + SHARE))
+    lost = world.limits.lost_today(world.maker_vault)
+    assert lost >= SHARE
+    world.system.wait(-world.now % DAY - before)
+    assert world.limits.lost_today(world.maker_vault) == (lost if left else 0)

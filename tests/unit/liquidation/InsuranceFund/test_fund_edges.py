@@ -41,3 +41,69 @@ def test_reserve__deficit_that_in_any_token__is_reserved_to_the_unit(decimals):
         deficit = world.clearinghouse.cell(MARKET, EXPIRY) >> 112
         assert deficit
         assert world.fund.reserve(MARKET, EXPIRY) == deficit * 10 ** (decimals - 6)
+
+
+def test_deposit_request_and_withdraw__round_for_the_pot_and_tell_everything(world):
+    """Shares in and tokens out are rounded down, whatever a gift has made of the price."""
+    world.insure(1_000)
+    world.token.mint(world.pot, 333_333_333)
+    second, amount, virtual = address("second"), 7 * world.unit, 10**6
+    before, total = world.balance(world.pot), world.fund.total_shares(MARKET)
+    world.token.mint(second, amount)
+    world.token.approve(world.fund.address, amount, sender=second)
+    minted = world.fund.deposit(MARKET, amount, sender=second)
+    added = told(world, "InsuranceAdded")
+    assert amount * (total + virtual) % (before + 1)
+    assert minted == amount * (total + virtual) // (before + 1) == world.fund.shares(MARKET, second)
+    assert (added.market, added.payer, added.amount, added.shares, added.balance) == (
+        MARKET, second, amount, minted, before + amount,
+    )  # fmt: skip
+    asked = minted - 1
+    world.fund.request(MARKET, asked, sender=second)
+    wanted = told(world, "WithdrawalRequested")
+    assert (wanted.market, wanted.payer, wanted.shares, wanted.open_at) == (MARKET, second, asked, world.now + WEEK)
+    world.wait(WEEK)
+    held = world.balance(world.pot)
+    paid = world.fund.withdraw(MARKET, PAYER, sender=second)
+    assert asked * (held + 1) % (total + minted + virtual)
+    assert paid == asked * (held + 1) // (total + minted + virtual)
+    left = told(world, "InsuranceWithdrawn")
+    # who asked and who is paid are two
+    assert (left.market, left.payer, left.receiver, left.amount, left.shares) == (MARKET, second, PAYER, paid, asked)
+    assert world.fund.total_shares(MARKET) == total + minted - asked
+    assert world.fund.request_of(MARKET, second).shares == 0
+
+
+@pytest.mark.parametrize("vault", [0, 7])
+def test_draw__event_and_books__name_the_vault_or_none(world, vault):
+    world.insure(1_000)
+    to, amount = address("cell"), 100 * world.unit
+    got = world.fund.draw(MARKET, EXPIRY, vault, to, amount, sender=world.at["Settlement"])
+    event = told(world, "InsuranceDrawn")
+    assert (event.market, event.expiry, event.vault_id, event.receiver, event.amount, event.balance) == (
+        MARKET, EXPIRY, vault, to, amount, 900 * world.unit,
+    )  # fmt: skip
+    assert got == amount
+    assert world.fund.vault_drawn(vault, EXPIRY) == (amount if vault else 0)
+    assert world.fund.vault_drawn(7, EXPIRY + 3600) == 0
+
+
+@pytest.mark.parametrize(("early", "grows"), [(1, True), (0, False)])
+def test_draw__first_at_the_second_of_the_expiry__fixes_what_a_share_of_is_taken(world, early, grows):
+    """From the expiry on a refilled pot opens nothing; a second before it still does."""
+    world.insure(1_000)
+    world.wait(EXPIRY - early - world.now)
+    world.fund.draw(MARKET, EXPIRY, 0, address("cell"), 10 * world.unit, sender=world.at["Settlement"])
+    room = world.fund.cell_room(MARKET, EXPIRY)
+    world.insure(1_000, address("second"))
+    assert (world.fund.cell_room(MARKET, EXPIRY) > room) == grows
+
+
+@pytest.mark.parametrize(("early", "shut"), [(1, True), (0, False)])
+def test_draw__cap_of_a_day__ends_at_midnight(world, early, shut):
+    world.insure(1_000)
+    for i in range(4):
+        world.fund.draw(MARKET, EXPIRY + i, 0, address("cell"), 10**30, sender=world.at["Settlement"])
+    assert world.fund.available(MARKET, EXPIRY + 9) == 0
+    world.wait(-world.now % 86_400 - early)
+    assert (world.fund.available(MARKET, EXPIRY + 9) == 0) == shut

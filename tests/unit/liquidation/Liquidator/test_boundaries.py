@@ -127,7 +127,7 @@ def test_flag__until_the_second_before_expiry(world, ahead):
 
 
 def test_deposit__from_expiry_on__does_not_look_at_the_flag(world):
-    """A flag stops nothing then: its A and the recorded deficit stand until the vault is settled (5.5)."""
+    """A flag stops nothing then: its A and the recorded deficit stand until the vault is settled (docs/margin.md)."""
     vault = world.short_put(500)
     world.move(1300)
     world.flag(vault, KEEPER)

@@ -16,6 +16,12 @@ def into(world):
     return world.open(TAKER, 3000)
 
 
+def fee_receiver(world):
+    """Whom the last take's `Novated` names."""
+    (log,) = [log for log in world.liquidator.get_logs() if type(log).__name__ == "Novated"]
+    return str(log.fee_receiver)
+
+
 def mirror(world, vault, fraction=WAD, elapsed=0):
     """The plan of the mirror, from the chain's equity, margin and target."""
     equity, margin, target = world.standing(vault)
@@ -50,6 +56,7 @@ def test_take__solvent__moves_what_the_mirror_says(world, flagged, into, elapsed
     legs = {word >> 64: quantity(word) for word in world.legs(flagged)}
     assert 0 < plan.fraction < WAD and plan.ends
     assert world.take(flagged, into, TAKER) == plan.cash_native
+    assert fee_receiver(world) == world.pot
     after = [world.balance(x) for x in (flagged, into, world.pot)]
     tip = 3 * world.unit
     assert [b - a for a, b in zip(before, after, strict=True)] == [
@@ -121,6 +128,8 @@ def test_take__thin__gives_all_that_is_there(world, into):
     held = world.balance(vault) - 5 * world.unit
     assert plan.cash_native == held
     assert world.take(vault, into, TAKER, fraction=1) == held
+    # nothing is due to insurance, and the log names nobody
+    assert int(fee_receiver(world), 16) == 0
     assert world.legs(vault) == [] and not world.is_flagged(vault)
     assert world.balance(world.pot) == 0
 

@@ -30,7 +30,13 @@ def test_take__top_up_that_the_token_refuses__counts_against_what_the_taker_asks
             if frozen:
                 with boa.reverts("liquidator/limits"):
                     world.liquidator.take(vault, WAD, into, limits, FOREVER, b"")
+                # an item that is done cannot be skipped any more: all of the batch is undone
+                with boa.reverts("liquidator/limits"):
+                    world.liquidator.take_many([vault], [WAD], [into], limits, FOREVER)
+                assert world.liquidator.take_many([vault], [WAD], [into], [quote.cash, *LIMITS[1:]], FOREVER) == 1
             else:
+                with boa.env.anchor():
+                    assert world.liquidator.take_many([vault], [WAD], [into], limits, FOREVER) == 1
                 assert world.liquidator.take(vault, WAD, into, limits, FOREVER, b"") == limits[0]
 
 

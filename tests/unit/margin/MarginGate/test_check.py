@@ -1,4 +1,4 @@
-"""The table of section 5.5, row by row, through the ledger."""
+"""The margin table, row by row, through the ledger."""
 
 import boa
 import pytest

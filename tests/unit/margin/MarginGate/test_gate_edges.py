@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk import exact
-from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, Snapshot
+from bulkhead.risk.words import NODES, WAD, WEIGHTS, Kind, Leg, RiskWord, Snapshot
 from tests.contracts import deployer
 from tests.unit.margin.MarginGate.test_rows import (
     FLAGGED,
@@ -53,7 +54,16 @@ def test_mark__strike_that_the_window_has_fixed_exactly__is_sure_to_be_passed(ki
     """Half of an average of 2,000 is known: a strike of 1,000 is reached however far the rest falls."""
     prices = dataclasses.replace(PRICES, window_share=WAD // 2, window_average=2000 * WAD, seconds=900)
     legs = [Leg(kind, 1000 * 10**8 + more, 10**6)]
-    told = deployer("EsEngine").deploy(list(NODES), list(WEIGHTS)).value([leg.pack() for leg in legs], prices.words())
+    engine = deployer("EsEngine").deploy(list(NODES), list(WEIGHTS))
+    told = engine.value([leg.pack() for leg in legs], prices.words())
     assert told == exact.mark(legs, prices)
+    # nor does it take part in a scenario: delta, margin and all else as the mirror has them
+    short = [dataclasses.replace(leg, quantity=-leg.quantity) for leg in legs]
+    risk = ParameterSet.default().words[0]
+    assessed = engine.assess([leg.pack() for leg in short], prices.words(), risk, exact.FORCE_FULL)
+    mirror = exact.assess(short, prices, RiskWord.unpack(risk))
+    assert (assessed.value, assessed.margin, assessed.delta, assessed.theta) == (
+        mirror.value, mirror.margin, mirror.delta, mirror.theta
+    )  # fmt: skip
     if more <= 0:
         assert told == ((1000 * 10**8 - more) * 10**10 if kind is Kind.CALL else 0)

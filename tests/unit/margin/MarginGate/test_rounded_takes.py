@@ -1,4 +1,4 @@
-"""A taker's vault may pass by a bound on the assessment that the liquidation has just made (protocol 6.5)."""
+"""A taker's vault may pass by a bound on the assessment that the liquidation has just made (docs/liquidation.md)."""
 
 import dataclasses
 import random
@@ -9,7 +9,7 @@ import pytest
 from bulkhead.risk import auction, es, margin
 from bulkhead.risk.assessment import FORCE_FULL, Basis
 from bulkhead.risk.exact import UNBOUNDED
-from bulkhead.risk.words import WAD, Leg
+from bulkhead.risk.words import NODES, WAD, WEIGHTS, Leg
 from tests.contracts import deployer
 from tests.worlds.engine_cases import random_legs, random_risk, random_snapshot, with_smile
 
@@ -20,7 +20,7 @@ EMPTY = "0x" + "00" * 20
 
 @pytest.fixture(scope="module")
 def gate():
-    return deployer("MarginGate").deploy(EMPTY)
+    return deployer("MarginGate").deploy(EMPTY, EMPTY, list(NODES), list(WEIGHTS))
 
 
 def scaled(assessment, fraction):

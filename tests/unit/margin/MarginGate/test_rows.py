@@ -1,4 +1,4 @@
-"""Every row of section 5.5 in every state that a price and a vault can be in."""
+"""Every row of the margin table in every state that a price and a vault can be in."""
 
 from __future__ import annotations
 

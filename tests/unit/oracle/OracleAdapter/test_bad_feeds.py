@@ -11,22 +11,7 @@ import pytest
 from eth_abi import encode
 
 from tests.evm import Env
-from tests.worlds.oracle import (
-    AHEAD,
-    BURNS,
-    HISTORY_BURNS,
-    HISTORY_REVERTS,
-    NEGATIVE,
-    PHASE,
-    REVERTS,
-    SPOT,
-    START,
-    UNIT,
-    UNSTAMPED,
-    WAD,
-    ZERO,
-    OracleWorld,
-)
+from tests.worlds.oracle import PHASE, START, UNIT, WAD, Mode, OracleWorld
 
 #: Day two, an hour before its 08:00: the bad hour ends ten minutes before the window's last second.
 EXPIRY = START + 86_400
@@ -111,14 +96,14 @@ def everything_at_once(world: OracleWorld) -> Callable[[], None]:
 
 
 WAYS: dict[str, Callable[[OracleWorld], Callable[[], None]]] = {
-    "reverts": mode(REVERTS),
-    "zeros": mode(ZERO),
-    "negative": mode(NEGATIVE),
-    "unstamped": mode(UNSTAMPED),
-    "an hour ahead": mode(AHEAD),
-    "burns all gas": mode(BURNS),
-    "history reverts": mode(HISTORY_REVERTS),
-    "history burns": mode(HISTORY_BURNS),
+    "reverts": mode(Mode.REVERTS),
+    "zeros": mode(Mode.ZERO),
+    "negative": mode(Mode.NEGATIVE),
+    "unstamped": mode(Mode.INCOMPLETE),
+    "an hour ahead": mode(Mode.FUTURE),
+    "burns all gas": mode(Mode.BURNS_GAS),
+    "history reverts": mode(Mode.HISTORY_REVERTS),
+    "history burns": mode(Mode.HISTORY_BURNS_GAS),
     "no code": replaced(lambda world: boa.env.generate_address("nobody")),
     "all words zero": replaced(answers(0)),
     "2^255": replaced(answers(2**255)),
@@ -179,7 +164,7 @@ def test_feed__bad_for_an_hour__calls_stand_and_all_goes_on_afterwards(way: str,
         world.wait(600)
         if world.fallback is not None:
             world.fallback.push(2000 * UNIT, world.now)
-    spot = world.look()[SPOT]
+    spot = world.look().spot
     assert spot in (2000 * WAD, 3000 * WAD)
     restore()
     # an hour before the expiry the feed is well again
@@ -196,7 +181,7 @@ def test_feed__bad_for_an_hour__calls_stand_and_all_goes_on_afterwards(way: str,
     assert world.now == EXPIRY + 300
     facts = world.look()
     assert facts.is_active, (facts.reason, facts.fallback_reason)
-    assert facts[SPOT] == 2000 * WAD
+    assert facts.spot == 2000 * WAD
     assert world.fix(EXPIRY) == 2000 * WAD
     assert [log.source for log in world.fixed()] == [1]
     # realised vols have folded to the newest whole ten minutes

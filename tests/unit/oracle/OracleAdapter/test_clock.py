@@ -7,7 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from bulkhead.risk.volatility import growth, ramp_sigma
-from tests.worlds.oracle import NEAR, REVERTS, SIGMA, SIGMA_NOW, UNIT, WAD, OracleWorld
+from tests.worlds.oracle import UNIT, WAD, Mode, OracleWorld
+
+
+def after_100_seconds(world: OracleWorld) -> None:
+    """The market was looked at twice, 100 seconds apart."""
+    world.observe()
+    world.wait(100)
+    world.observe()
 
 
 def test_clock__looked_at_often__counts_time(world: OracleWorld) -> None:
@@ -49,9 +56,7 @@ def test_clock__gap_above_900__adds_nothing_and_restarts(world: OracleWorld) -> 
 
 
 def test_clock__degraded_recorded_in_between__adds_nothing(world: OracleWorld) -> None:
-    world.observe()
-    world.wait(100)
-    world.observe()
+    after_100_seconds(world)
     world.wait(100)
     world.push(2000, fallback=1000)
     assert world.observe().clock == 100
@@ -64,9 +69,7 @@ def test_clock__degraded_recorded_in_between__adds_nothing(world: OracleWorld) -
 
 
 def test_clock__not_fresh_for_long__restarts(world: OracleWorld) -> None:
-    world.observe()
-    world.wait(100)
-    world.observe()
+    after_100_seconds(world)
     world.push(2000, fallback=1000)
     world.observe()
     world.wait(901)
@@ -78,7 +81,7 @@ def test_clock__not_fresh_for_long__restarts(world: OracleWorld) -> None:
 def test_clock__unrecorded_trouble__time_counts(world: OracleWorld) -> None:
     world.observe()
     world.wait(100)
-    world.primary.set_mode(REVERTS)
+    world.primary.set_mode(Mode.REVERTS)
     assert world.look().clock == 0  # frozen while it lasts
     world.primary.set_mode(0)
     world.wait(100)
@@ -100,52 +103,52 @@ def test_ramp__sigma_rises_five_percent_an_hour_at_most(world: OracleWorld) -> N
     world.observe()
     excite(world)
     facts = world.look()
-    assert facts[SIGMA_NOW] > 15 * WAD // 10
-    last = facts[SIGMA]
+    assert facts.sigma_now > 15 * WAD // 10
+    last = facts.sigma
     for _ in range(5):
         world.wait(3600)
         world.push(2000)
         facts = world.observe()
-        assert facts[SIGMA] == ramp_sigma(last, facts[SIGMA_NOW], 500, 3600)
-        assert 1.049 * last < facts[SIGMA] <= 1.05 * last
-        last = facts[SIGMA]
+        assert facts.sigma == ramp_sigma(last, facts.sigma_now, 500, 3600)
+        assert 1.049 * last < facts.sigma <= 1.05 * last
+        last = facts.sigma
 
 
 def test_ramp__many_calls__no_faster_than_one(world: OracleWorld) -> None:
     world.observe()
     excite(world)
-    last = world.observe()[SIGMA]
+    last = world.observe().sigma
     for _ in range(60):
         world.wait(60)
         world.push(2000)
         facts = world.observe()
-    assert 1.0498 * last < facts[SIGMA] <= 1.05 * last
+    assert 1.0498 * last < facts.sigma <= 1.05 * last
 
 
 def test_ramp__long_silence__one_hour_of_ramp(world: OracleWorld) -> None:
     world.observe()
     excite(world)
-    last = world.observe()[SIGMA]
+    last = world.observe().sigma
     world.wait(48 * 3600)
     world.push(2000)
-    assert world.look()[SIGMA] == ramp_sigma(last, world.look()[SIGMA_NOW], 500, 10**9)
-    assert world.look()[SIGMA] <= 1.05 * last
+    assert world.look().sigma == ramp_sigma(last, world.look().sigma_now, 500, 10**9)
+    assert world.look().sigma <= 1.05 * last
 
 
 def test_ramp__grace_and_trouble__stands_still(world: OracleWorld) -> None:
     world.observe()
     excite(world)
-    last = world.observe()[SIGMA]
+    last = world.observe().sigma
     world.wait(4000)
-    assert world.observe()[SIGMA] == last  # stale
+    assert world.observe().sigma == last  # stale
     world.push(2000)
     world.observe()
     world.wait(1800)
     world.push(2000)
-    assert world.observe()[SIGMA] == last  # grace
+    assert world.observe().sigma == last  # grace
     world.wait(1800)
     world.push(2000)
-    assert last < world.observe()[SIGMA] <= 1.026 * last  # half an hour since the last call
+    assert last < world.observe().sigma <= 1.026 * last  # half an hour since the last call
 
 
 def test_ramp__sigma_falls_at_once(world: OracleWorld) -> None:
@@ -160,29 +163,29 @@ def test_ramp__sigma_falls_at_once(world: OracleWorld) -> None:
         world.push(2000)
         world.poke()
     facts = world.look()
-    assert facts[SIGMA] == facts[SIGMA_NOW] == 4 * WAD // 10 < high[SIGMA]
+    assert facts.sigma == facts.sigma_now == 4 * WAD // 10 < high.sigma
 
 
 def test_ramp__flat_iv_moves_both_ways_by_the_ramp(world: OracleWorld) -> None:
-    first = last = world.observe()[NEAR]
+    first = last = world.observe().surface_near
     assert first == WAD // 2
     excite(world)
-    assert first < world.look()[NEAR] <= first * 1.05**3.4
-    last = world.look()[NEAR]
+    assert first < world.look().surface_near <= first * 1.05**3.4
+    last = world.look().surface_near
     for _ in range(3):
         world.wait(3600)
         world.push(2000)
         facts = world.observe()
-        assert 1.02 * last < facts[NEAR] <= 1.05 * last
-        last = facts[NEAR]
+        assert 1.02 * last < facts.surface_near <= 1.05 * last
+        last = facts.surface_near
     peak = last
     for _ in range(100):
         world.wait(36 * 3600)
         world.push(2000)
         world.poke()
         facts = world.look()
-        assert last / 1.0501 <= facts[NEAR] <= last * 1.05
-        last = facts[NEAR]
+        assert last / 1.0501 <= facts.surface_near <= last * 1.05
+        last = facts.surface_near
         peak = max(peak, last)
     # back towards the 60-day vol, which has hardly moved
     assert last < 0.85 * peak
@@ -201,10 +204,10 @@ def test_growth__however_often__never_above_the_ramp(ramp_bps: int, calls: int) 
 def test_forward__rate__carries_spot(make_world: Callable[..., OracleWorld]) -> None:
     world = make_world(rate_bps=500)
     facts = world.look(world.now + 365 * 86400)
-    assert abs(facts[1] - 2102542192750000000000) < 10**12 * 2  # 2000*exp(0.05)
+    assert abs(facts.forward - 2102542192750000000000) < 10**12 * 2  # 2000*exp(0.05)
     world = make_world(rate_bps=-500)
     facts = world.look(world.now + 365 * 86400)
-    assert abs(facts[1] - 1902458849001428000000) < 10**12 * 2
-    assert facts[8] == -5 * 10**16
-    assert world.look(2**256 - 1)[1] > 0  # any expiry is answered
+    assert abs(facts.forward - 1902458849001428000000) < 10**12 * 2
+    assert facts.rate == -5 * 10**16
+    assert world.look(2**256 - 1).forward > 0  # any expiry is answered
     assert world.primary.latest_id() and UNIT

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bulkhead.chain.condition import SENTENCES, PriceCondition, Reason
-from tests.worlds.oracle import REVERTS, UNIT, OracleWorld
+from tests.worlds.oracle import UNIT, Mode, OracleWorld
 
 FEEDS = Path(__file__).resolve().parents[4] / "contracts" / "oracle" / "feeds.vy"
 
@@ -75,6 +75,6 @@ def test_condition__outage_then_grace__until_it_ends(world: OracleWorld) -> None
 
 
 def test_condition__dead_feed_alone__no_end_in_sight(lone: OracleWorld) -> None:
-    lone.primary.set_mode(REVERTS)
+    lone.primary.set_mode(Mode.REVERTS)
     found = condition(lone)
     assert (found.is_fresh, found.reason, found.until) == (False, Reason.UNREACHABLE, 0)

@@ -10,7 +10,7 @@ import pytest
 
 from bulkhead.risk.crash.tape import Tape
 from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round, fallback_iv, fallback_iv_float, ramp_anchor
-from tests.worlds.oracle import DAY, NEAR, PHASE, SIGMA, UNIT, VOL_RATIO, WAD, OracleWorld
+from tests.worlds.oracle import DAY, PHASE, UNIT, WAD, OracleWorld
 
 WORD = OracleWord()
 FLOOR = 4 * WAD // 10
@@ -36,12 +36,12 @@ def test_snapshot__rough_days_in_an_older_market__both_anchors_ramp_and_every_ex
         week, long = (ramp_anchor(a, v, WORD.ramp_bps, HOUR) for a, v in ((week, vols.week), (long, vols.long)))
     ivs = []
     for days in (1, 7, 30, 90, 365):
-        ivs.append(lone.look(lone.now + days * DAY)[NEAR])
+        ivs.append(lone.look(lone.now + days * DAY).surface_near)
         assert ivs[-1] == fallback_iv(week, long, days * DAY, FACTOR)
     assert week != long
     assert ivs in (sorted(ivs), sorted(ivs, reverse=True))
     # of the market alone that of 30 days
-    assert lone.look()[NEAR] == ivs[2]
+    assert lone.look().surface_near == ivs[2]
 
 
 def test_snapshot__an_hour_of_crash__no_vol_of_any_expiry_moved_by_more_than_the_ramp(lone: OracleWorld) -> None:
@@ -49,13 +49,13 @@ def test_snapshot__an_hour_of_crash__no_vol_of_any_expiry_moved_by_more_than_the
     push(lone, 2000)
     lone.poke()
     tenors = (HOUR, DAY, 30 * DAY, 300 * DAY)
-    before = [lone.look(lone.now + t)[NEAR] for t in tenors]
+    before = [lone.look(lone.now + t).surface_near for t in tenors]
     for k in range(6):
         lone.wait(INSTANT)
         push(lone, 2000 - 150 * (k + 1))
         lone.poke()
     for t, old in zip(tenors, before, strict=True):
-        assert old < lone.look(lone.now + t)[NEAR] <= old * 1.0501
+        assert old < lone.look(lone.now + t).surface_near <= old * 1.0501
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -72,8 +72,8 @@ def test_tape__a_crash_round_by_round__the_replays_mirror_says_what_the_adapter_
         lone.primary.push(rounds[-1][1], lone.now)
         lone.poke()
         facts = lone.look()
-        ivs = [lone.look(lone.now + t)[NEAR] / WAD for t in (HOUR, 9 * DAY, 200 * DAY)]
-        said.append((facts[SIGMA] / WAD, facts[VOL_RATIO] / WAD, ivs))
+        ivs = [lone.look(lone.now + t).surface_near / WAD for t in (HOUR, 9 * DAY, 200 * DAY)]
+        said.append((facts.sigma / WAD, facts.vol_ratio / WAD, ivs))
     tape = Tape.record(rounds)
     factor = WORD.flat_factor_bps / 10_000
     tenors = np.array([HOUR, 9 * DAY, 200 * DAY], dtype=np.float64)

@@ -11,19 +11,7 @@ from bulkhead.chain.listing import ListedFeed, feeds_argument
 from bulkhead.risk.volatility import OracleWord, growth
 from tests.contracts import deployer
 from tests.worlds.brought import PythWorld
-from tests.worlds.oracle import (
-    BOUND,
-    EMPTY,
-    HISTORY_REVERTS,
-    NEAR,
-    SIGMA,
-    SIGMA_NOW,
-    SPOT,
-    UNIT,
-    VOL_RATIO,
-    WAD,
-    OracleWorld,
-)
+from tests.worlds.oracle import BOUND, EMPTY, UNIT, WAD, Mode, OracleWorld
 
 GOOD = OracleWord().pack()
 
@@ -85,15 +73,15 @@ def test_list_market__feed_decimals__scale_to_wad(world: OracleWorld, decimals: 
     for age in (60, 0):
         feed.push(1234 * 10**decimals, world.now - age)
     world.list(2, feed)
-    assert world.look(market=2)[0] == 1234 * WAD
+    assert world.look(market=2).spot == 1234 * WAD
 
 
 def test_list_market__no_vol_named__starts_from_the_floor(world: OracleWorld) -> None:
     world.list(2, world.primary)
     facts = world.look(market=2)
-    assert facts[SIGMA] == facts[SIGMA_NOW] == 4 * WAD // 10
-    assert facts[VOL_RATIO] == WAD
-    assert facts[NEAR] == WAD // 2  # floor * 1.25
+    assert facts.sigma == facts.sigma_now == 4 * WAD // 10
+    assert facts.vol_ratio == WAD
+    assert facts.surface_near == WAD // 2  # floor * 1.25
     assert world.variances(2) == (16 * WAD // 100,) * 4
 
 
@@ -113,8 +101,8 @@ def test_configure__higher_floor__moves_sigma_by_the_ramp_only(world: OracleWorl
     world.wait(3600)
     world.push(2000)
     facts = world.look()
-    assert facts[SIGMA_NOW] == 8 * WAD // 10
-    assert 0.4199 < facts[SIGMA] / WAD <= 0.42
+    assert facts.sigma_now == 8 * WAD // 10
+    assert 0.4199 < facts.sigma / WAD <= 0.42
 
 
 def test_reads__unlisted_market__revert_by_name(world: OracleWorld) -> None:
@@ -146,7 +134,7 @@ def test_list_market__feed_without_history__reverts(world: OracleWorld) -> None:
     feed.push(2000 * UNIT, world.now)  # two rounds of one second show no history either
     with boa.reverts("oracle/no-history"):
         world.list(2, feed)
-    world.primary.set_mode(HISTORY_REVERTS)
+    world.primary.set_mode(Mode.HISTORY_REVERTS)
     with boa.reverts("oracle/no-history"):
         world.list(2, world.primary)
 
@@ -209,8 +197,8 @@ def test_observe__first_after_the_listing__ramps_for_the_time_since_it_only(worl
     world.wait(60)
     world.push(2300)
     facts = world.observe(market=2)
-    assert facts[SIGMA_NOW] > first[SIGMA] * 11 // 10
-    assert facts[SIGMA] <= first[SIGMA] * growth(500, 60) // WAD
+    assert facts.sigma_now > first.sigma * 11 // 10
+    assert facts.sigma <= first.sigma * growth(500, 60) // WAD
 
 
 @pytest.mark.parametrize("vol", [4 * WAD // 10 - 1, 3 * WAD + 1])
@@ -224,7 +212,7 @@ def test_list_market__first_vol__all_vols_start_there(world: OracleWorld) -> Non
     feeds = feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0), WAD)
     world.adapter.list_market(2, feeds, GOOD, sender=world.parameters)
     assert world.variances(2) == (WAD,) * 4
-    assert world.look(market=2)[SIGMA] == WAD
+    assert world.look(market=2).sigma == WAD
 
 
 # --- a fallback comes and goes ---------------------------------------------------------------------------------
@@ -276,4 +264,4 @@ def test_set_fallback__primary_dead_for_a_week__any_live_feed(lone: OracleWorld)
         fallback(lone, feed)
     lone.wait(1)
     fallback(lone, feed)
-    assert lone.look()[SPOT] == 1000 * WAD
+    assert lone.look().spot == 1000 * WAD

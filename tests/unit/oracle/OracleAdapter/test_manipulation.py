@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worlds.oracle import (
-    APART,
-    DAY,
-    NEAR,
-    SIGMA,
-    SIGMA_NOW,
-    SPOT,
-    START,
-    UNIT,
-    WAD,
-    OracleWorld,
-)
+from tests.worlds.oracle import APART, DAY, START, UNIT, WAD, OracleWorld
 
 EXPIRY = START + DAY
 
@@ -33,7 +22,7 @@ def test_one_bad_round__with_fallback__nothing_may_be_liquidated(world: OracleWo
     world.push(2000)
     facts = world.look()
     assert facts.is_active
-    assert facts[SPOT] == 2000 * WAD
+    assert facts.spot == 2000 * WAD
 
 
 @pytest.mark.parametrize("factor", [0.1, 10])
@@ -46,17 +35,17 @@ def test_one_bad_round_and_back__margin_moves_by_the_ramp(world: OracleWorld, fa
     world.poke()
     facts = world.look()
     # a round that is back within ten minutes leaves no return
-    assert facts[SIGMA_NOW] == before[SIGMA_NOW]
-    assert facts[SIGMA] <= before[SIGMA] * 1.05
-    assert before[NEAR] / 1.05 <= facts[NEAR] <= before[NEAR] * 1.05
+    assert facts.sigma_now == before.sigma_now
+    assert facts.sigma <= before.sigma * 1.05
+    assert before.surface_near / 1.05 <= facts.surface_near <= before.surface_near * 1.05
     for _ in range(12):
         world.wait(300)
         world.push(2000)
         world.poke()
     facts = world.look()
-    assert facts[SIGMA] <= before[SIGMA] * 1.05**1.1  # what an hour and four minutes allow
+    assert facts.sigma <= before.sigma * 1.05**1.1  # what an hour and four minutes allow
     # what came and went within ten minutes is no return
-    assert before[NEAR] / 1.05 <= facts[NEAR] <= before[NEAR] * 1.05**1.1
+    assert before.surface_near / 1.05 <= facts.surface_near <= before.surface_near * 1.05**1.1
 
 
 def test_a_wick_of_one_round__cannot_hide_behind_pokes(lone: OracleWorld) -> None:
@@ -64,7 +53,7 @@ def test_a_wick_of_one_round__cannot_hide_behind_pokes(lone: OracleWorld) -> Non
     lone.observe()
     lone.wait(60)
     lone.push(1600)
-    assert lone.look()[SPOT] == 1600 * WAD
+    assert lone.look().spot == 1600 * WAD
     lone.wait(12)
     lone.push(2000)
     lone.poke(1)
@@ -94,8 +83,8 @@ def test_many_rounds_in_one_second__vol_is_bounded(lone: OracleWorld) -> None:
     lone.poke()
     facts = lone.look()
     assert max(lone.variances()) <= 100 * WAD
-    assert facts[SIGMA_NOW] <= 10 * WAD
-    assert facts[SIGMA] <= 42 * WAD // 100
+    assert facts.sigma_now <= 10 * WAD
+    assert facts.sigma <= 42 * WAD // 100
 
 
 def test_time_without_rounds__not_fresh_and_margins_unmoved(world: OracleWorld) -> None:
@@ -103,6 +92,6 @@ def test_time_without_rounds__not_fresh_and_margins_unmoved(world: OracleWorld) 
     world.wait(30 * DAY)
     facts = world.look(world.now + DAY)
     assert not facts.is_fresh
-    assert (facts[SIGMA], facts[SIGMA_NOW]) == (before[SIGMA], before[SIGMA_NOW])
-    assert facts[NEAR] == before[NEAR]
-    assert facts[SPOT] == 2000 * WAD
+    assert (facts.sigma, facts.sigma_now) == (before.sigma, before.sigma_now)
+    assert facts.surface_near == before.surface_near
+    assert facts.spot == 2000 * WAD

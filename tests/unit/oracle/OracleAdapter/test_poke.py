@@ -8,24 +8,7 @@ import pytest
 
 from bulkhead.risk.volatility import OracleWord, Realised, Round, sigma_now
 from tests.worlds.doubles import bad_rounds
-from tests.worlds.oracle import (
-    BURNS,
-    DAY,
-    HISTORY_REVERTS,
-    NEAR,
-    PHASE,
-    REVERTS,
-    SIGMA,
-    SIGMA_NOW,
-    UNIT,
-    UNSTAMPED,
-    VOL_RATIO,
-    WAD,
-    ZERO,
-    OracleWorld,
-    read,
-    real_rounds,
-)
+from tests.worlds.oracle import DAY, PHASE, UNIT, WAD, Mode, OracleWorld, read, real_rounds
 
 
 def start(world: OracleWorld, price: int = 2000 * WAD) -> Realised:
@@ -110,7 +93,7 @@ def test_poke__newest_round_unreadable__waits_for_it(lone: OracleWorld) -> None:
     expect(lone, state.add(Round(b, 2020 * WAD, lone.now)))
 
 
-@pytest.mark.parametrize("mode", [REVERTS, ZERO, UNSTAMPED, BURNS])
+@pytest.mark.parametrize("mode", [Mode.REVERTS, Mode.ZERO, Mode.INCOMPLETE, Mode.BURNS_GAS])
 def test_poke__bad_feed__folds_nothing_and_recovers(lone: OracleWorld, mode: int) -> None:
     state = start(lone)
     lone.wait(60)
@@ -128,7 +111,7 @@ def test_poke__history_gone__newest_still_folds(lone: OracleWorld) -> None:
     lone.wait(60)
     for price in (2010, 2020, 2030):
         id = lone.primary.push(price * UNIT, lone.now)
-    lone.primary.set_mode(HISTORY_REVERTS)
+    lone.primary.set_mode(Mode.HISTORY_REVERTS)
     assert lone.poke() == 3
     expect(lone, state.add(Round(id, 2030 * WAD, lone.now)))
 
@@ -161,11 +144,11 @@ def test_snapshot__not_poked__newest_round_is_one_return(lone: OracleWorld) -> N
         lone.primary.push(price * UNIT, lone.now)
     seen = state.seen(lone.now, 2200 * WAD)
     facts = lone.look()
-    assert facts[SIGMA_NOW] == sigma_now(seen, OracleWord()) > 4 * WAD // 10
-    assert facts[VOL_RATIO] == seen.ratio > WAD
+    assert facts.sigma_now == sigma_now(seen, OracleWord()) > 4 * WAD // 10
+    assert facts.vol_ratio == seen.ratio > WAD
     expect(lone, state)
     lone.poke()
-    assert lone.look()[SIGMA_NOW] > facts[SIGMA_NOW]  # the path was rougher than its end
+    assert lone.look().sigma_now > facts.sigma_now  # the path was rougher than its end
 
 
 def test_snapshot__calm__floor_and_ratio_one(lone: OracleWorld) -> None:
@@ -174,9 +157,9 @@ def test_snapshot__calm__floor_and_ratio_one(lone: OracleWorld) -> None:
         lone.push(2000)
     lone.poke()
     facts = lone.look()
-    assert facts[SIGMA] == facts[SIGMA_NOW] == 4 * WAD // 10
-    assert facts[VOL_RATIO] == WAD
-    assert facts[NEAR] < WAD // 2
+    assert facts.sigma == facts.sigma_now == 4 * WAD // 10
+    assert facts.vol_ratio == WAD
+    assert facts.surface_near < WAD // 2
 
 
 def test_poke__time_without_rounds__is_decay_alone(lone: OracleWorld) -> None:

@@ -11,10 +11,8 @@ from tests.contracts import deployer
 from tests.evm import Env
 from tests.worlds.oracle import (
     ACTIVE,
-    AHEAD,
     APART,
     BAD_ANSWER,
-    BURNS,
     DEGRADED,
     FALLBACK_USED,
     FINE,
@@ -22,30 +20,24 @@ from tests.worlds.oracle import (
     FUTURE,
     GRACE,
     GRACE_BIT,
-    HALF_WIDTH,
     INCOMPLETE,
-    NEGATIVE,
-    REVERTS,
     SEQUENCER_DOWN,
-    SPOT,
     STALE,
     UNREACHABLE,
-    UNSTAMPED,
-    UPDATED_AT,
     WAD,
     WAITING,
-    ZERO,
+    Mode,
     OracleWorld,
 )
 
 MAX_AGE = 3600 * 11 // 10
 REJECTIONS = [
-    (REVERTS, UNREACHABLE),
-    (BURNS, UNREACHABLE),
-    (ZERO, BAD_ANSWER),
-    (NEGATIVE, BAD_ANSWER),
-    (UNSTAMPED, INCOMPLETE),
-    (AHEAD, FUTURE),
+    (Mode.REVERTS, UNREACHABLE),
+    (Mode.BURNS_GAS, UNREACHABLE),
+    (Mode.ZERO, BAD_ANSWER),
+    (Mode.NEGATIVE, BAD_ANSWER),
+    (Mode.INCOMPLETE, INCOMPLETE),
+    (Mode.FUTURE, FUTURE),
 ]
 
 
@@ -57,18 +49,17 @@ def test_snapshot__two_good_feeds__active(world: OracleWorld) -> None:
     facts = world.look()
     assert facts.flags == FRESH | ACTIVE
     assert (facts.reason, facts.fallback_reason) == (FINE, FINE)
-    assert facts[SPOT] == 2000 * WAD
-    assert facts[UPDATED_AT] == world.now - 60
-    assert facts[HALF_WIDTH] == 0
+    assert facts.spot == 2000 * WAD
+    assert facts.updated_at == world.now - 60
+    assert facts.half_width == 0
 
 
 @pytest.mark.parametrize(("mode", "reason"), REJECTIONS)
 def test_snapshot__bad_primary_alone__last_price_not_fresh(lone: OracleWorld, mode: int, reason: int) -> None:
     lone.primary.set_mode(mode)
     facts = lone.look()
-    assert facts.flags == DEGRADED
-    assert facts.reason == reason
-    assert facts[SPOT] == 2000 * WAD  # the last one that was folded
+    assert (facts.flags, facts.reason) == (DEGRADED, reason)
+    assert facts.spot == 2000 * WAD  # the last one that was folded
 
 
 @pytest.mark.parametrize(("mode", "reason"), REJECTIONS)
@@ -83,8 +74,7 @@ def test_snapshot__bad_fallback__primary_goes_on(world: OracleWorld, mode: int, 
 def test_snapshot__bad_primary__degraded_until_failover(world: OracleWorld, mode: int, reason: int) -> None:
     world.primary.set_mode(mode)
     facts = world.observe()
-    assert facts.flags == DEGRADED
-    assert facts.reason == reason
+    assert (facts.flags, facts.reason) == (DEGRADED, reason)
     # stale since its last stamp and the age limit, whoever noticed when
     world.wait(MAX_AGE + 3599)
     world.fallback.push(1990 * 10**8, world.now)
@@ -93,8 +83,8 @@ def test_snapshot__bad_primary__degraded_until_failover(world: OracleWorld, mode
     facts = world.look()
     assert facts.flags == FRESH | ACTIVE | DEGRADED | FALLBACK_USED
     assert facts.reason == reason
-    assert facts[HALF_WIDTH] == 1990 * WAD // 200  # its own threshold, 0.5 %
-    assert facts[SPOT] == 1990 * WAD
+    assert facts.half_width == 1990 * WAD // 200  # its own threshold, 0.5 %
+    assert facts.spot == 1990 * WAD
 
 
 def test_snapshot__age__heartbeat_and_a_tenth(lone: OracleWorld) -> None:
@@ -104,7 +94,7 @@ def test_snapshot__age__heartbeat_and_a_tenth(lone: OracleWorld) -> None:
     facts = lone.look()
     assert facts.flags == DEGRADED
     assert facts.reason == STALE
-    assert facts[SPOT] == 2000 * WAD
+    assert facts.spot == 2000 * WAD
 
 
 def test_snapshot__feed_without_code__unreachable(world: OracleWorld) -> None:
@@ -143,23 +133,23 @@ def test_snapshot__answers_of_odd_shape__unreachable_or_refused(raw: Callable[..
             facts = world.look(market=2)
             assert facts.reason == reason
             assert facts.is_fresh == (reason == FINE)
-            assert facts[SPOT] == 2000 * WAD
+            assert facts.spot == 2000 * WAD
 
 
 def test_snapshot__feeds_burn_their_gas__bounded(world: OracleWorld) -> None:
-    world.primary.set_mode(BURNS)
-    world.fallback.set_mode(BURNS)
+    world.primary.set_mode(Mode.BURNS_GAS)
+    world.fallback.set_mode(Mode.BURNS_GAS)
     facts = world.adapter.snapshot(1, 0, gas=1_500_000)
-    assert facts[SPOT] == 2000 * WAD
+    assert facts.spot == 2000 * WAD
     assert world.adapter._computation.get_gas_used() < 700_000
 
 
 def test_snapshot__too_little_gas_for_a_feed__reverts_instead_of_calling_it_bad(world: OracleWorld) -> None:
-    world.primary.set_mode(REVERTS)
+    world.primary.set_mode(Mode.REVERTS)
     with boa.reverts("oracle/gas"):
         world.adapter.snapshot(1, 0, gas=250_000)
     world.primary.set_mode(0)
-    assert world.adapter.snapshot(1, 0, gas=250_000)[SPOT] == 2000 * WAD  # a good feed needs little
+    assert world.adapter.snapshot(1, 0, gas=250_000).spot == 2000 * WAD  # a good feed needs little
 
 
 def test_snapshot__one_market_out__the_other_does_not_notice(world: OracleWorld) -> None:
@@ -167,8 +157,8 @@ def test_snapshot__one_market_out__the_other_does_not_notice(world: OracleWorld)
     other.push(60_000 * 10**8, world.now - 60)
     other.push(60_000 * 10**8, world.now)
     world.list(2, other)
-    world.primary.set_mode(BURNS)
-    world.fallback.set_mode(REVERTS)
+    world.primary.set_mode(Mode.BURNS_GAS)
+    world.fallback.set_mode(Mode.REVERTS)
     world.observe()
     assert not world.look().is_fresh
     assert world.look(market=2).is_active
@@ -187,8 +177,8 @@ def test_snapshot__fallback_apart__degraded_beyond_five_percent(
     assert facts.is_active is not apart
     assert facts.reason == (APART if apart else FINE)
     assert bool(facts.flags & DEGRADED) is apart
-    assert facts[SPOT] == 2000 * WAD
-    assert facts[HALF_WIDTH] == (abs(2000 * WAD - round(fallback * 10) * WAD // 10) if apart else 0)
+    assert facts.spot == 2000 * WAD
+    assert facts.half_width == (abs(2000 * WAD - round(fallback * 10) * WAD // 10) if apart else 0)
 
 
 def test_snapshot__apart_and_delay_over__primary_with_half_width(world: OracleWorld) -> None:
@@ -200,8 +190,8 @@ def test_snapshot__apart_and_delay_over__primary_with_half_width(world: OracleWo
     world.wait(1)
     facts = world.look()
     assert facts.flags == FRESH | ACTIVE | DEGRADED
-    assert facts[SPOT] == 2000 * WAD
-    assert facts[HALF_WIDTH] == 200 * WAD
+    assert facts.spot == 2000 * WAD
+    assert facts.half_width == 200 * WAD
     assert facts.reason == APART
 
 
@@ -233,7 +223,7 @@ def test_snapshot__sources_agree_again__active_at_once(world: OracleWorld) -> No
 def test_snapshot__primary_back_but_fallback_gone__waits_for_the_delay(world: OracleWorld) -> None:
     world.push(2000, fallback=1800)
     world.observe()
-    world.fallback.set_mode(REVERTS)
+    world.fallback.set_mode(Mode.REVERTS)
     facts = world.look()
     assert facts.flags == FRESH | DEGRADED
     assert (facts.reason, facts.fallback_reason) == (WAITING, UNREACHABLE)
@@ -243,7 +233,7 @@ def test_snapshot__primary_back_but_fallback_gone__waits_for_the_delay(world: Or
 
 
 def test_snapshot__primary_alone_comes_back__active_without_delay(lone: OracleWorld) -> None:
-    lone.primary.set_mode(UNSTAMPED)
+    lone.primary.set_mode(Mode.INCOMPLETE)
     assert not lone.look().is_fresh
     lone.primary.set_mode(0)
     assert lone.look().flags == FRESH | ACTIVE  # nobody recorded an outage
@@ -266,7 +256,7 @@ def test_observe__outage_recorded__grace_after_it(world: OracleWorld) -> None:
 
 
 def test_observe__primary_lost_but_fallback_there__no_grace_after_failover(world: OracleWorld) -> None:
-    world.primary.set_mode(REVERTS)
+    world.primary.set_mode(Mode.REVERTS)
     world.observe()
     world.wait(MAX_AGE + 3600)
     world.fallback.push(2000 * 10**8, world.now)
@@ -274,12 +264,12 @@ def test_observe__primary_lost_but_fallback_there__no_grace_after_failover(world
 
 
 def test_observe__outage_and_no_fallback__grace_then_active(lone: OracleWorld) -> None:
-    lone.primary.set_mode(REVERTS)
+    lone.primary.set_mode(Mode.REVERTS)
     lone.observe()
     lone.wait(600)
     lone.primary.set_mode(0)
     assert lone.observe().flags == FRESH | ACTIVE  # ten minutes without an answer are no outage
-    lone.primary.set_mode(REVERTS)
+    lone.primary.set_mode(Mode.REVERTS)
     lone.wait(MAX_AGE)
     lone.observe()
     lone.primary.set_mode(0)
@@ -295,10 +285,10 @@ def test_snapshot__sequencer_down__nothing_is_fresh(rollup: OracleWorld) -> None
     facts = rollup.look()
     assert facts.flags == 0
     assert facts.reason == SEQUENCER_DOWN
-    assert facts[SPOT] == 2000 * WAD
+    assert facts.spot == 2000 * WAD
 
 
-@pytest.mark.parametrize("mode", [REVERTS, BURNS, NEGATIVE])
+@pytest.mark.parametrize("mode", [Mode.REVERTS, Mode.BURNS_GAS, Mode.NEGATIVE])
 def test_snapshot__uptime_feed_unusable__counts_as_down(rollup: OracleWorld, mode: int) -> None:
     rollup.sequencer.set_mode(mode)
     assert rollup.look().reason == SEQUENCER_DOWN
@@ -346,4 +336,4 @@ def test_observe__equals_snapshot(world: OracleWorld) -> None:
     world.observe()
     world.wait(100)
     world.push(2040)
-    assert world.look(world.now + 5000).words == world.observe(world.now + 5000).words
+    assert world.look(world.now + 5000) == world.observe(world.now + 5000)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bulkhead.risk.volatility import OracleWord
-from tests.worlds.oracle import DAY, SIGMA, SIGMA_NOW, START, WAD, WINDOW, OracleWorld
+from tests.worlds.oracle import DAY, START, WAD, OracleWorld
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ def test_snapshot__stress_share__blends_the_stress_vol_in(
     make_world: Callable[..., OracleWorld], share: int, stress: int, expected: float
 ) -> None:
     facts = make_world(stress_share_bps=share, stress_vol_bps=stress).look()
-    assert facts[SIGMA_NOW] == round(expected * 10**4) * 10**14
+    assert facts.sigma_now == round(expected * 10**4) * 10**14
 
 
 def test_snapshot__stress_vol_below_the_floor__leaves_the_floor(make_world: Callable[..., OracleWorld]) -> None:
-    assert make_world(stress_share_bps=5_000, stress_vol_bps=1_000).look()[SIGMA_NOW] == 4 * WAD // 10
+    assert make_world(stress_share_bps=5_000, stress_vol_bps=1_000).look().sigma_now == 4 * WAD // 10
 
 
 def test_configure__more_stress__is_ramped_and_less_falls_at_once(lone: OracleWorld) -> None:
@@ -29,27 +29,27 @@ def test_configure__more_stress__is_ramped_and_less_falls_at_once(lone: OracleWo
         lone.adapter.configure(1, OracleWord(stress_share_bps=share, stress_vol_bps=30_000, settle_delay=0).pack(),
                                sender=lone.parameters)  # fmt: skip
 
-    before = lone.look()[SIGMA]
+    before = lone.look().sigma
     blend(5_000)
-    assert lone.look()[SIGMA] == before
+    assert lone.look().sigma == before
     lone.wait(1_800)
     lone.push(2000)
-    assert before < lone.look()[SIGMA] < before * 103 // 100 < lone.look()[SIGMA_NOW]
+    assert before < lone.look().sigma < before * 103 // 100 < lone.look().sigma_now
     blend(0)
-    assert lone.look()[SIGMA] == before
+    assert lone.look().sigma == before
 
 
 def test_snapshot__window_length__is_the_cells_own(lone: OracleWorld) -> None:
     """Far from the expiry and in the window alike; the market alone, and what has expired, have none."""
     expiry = START + DAY
-    assert lone.look(expiry)[WINDOW] == 1_800
-    assert lone.look(0)[WINDOW] == 0
+    assert lone.look(expiry).window_seconds == 1_800
+    assert lone.look(0).window_seconds == 0
     lone.observe(expiry)
     lone.adapter.configure(1, OracleWord(window_seconds=600, settle_delay=0).pack(), sender=lone.parameters)
-    assert lone.look(expiry)[WINDOW] == 1_800
-    assert lone.look(expiry + DAY)[WINDOW] == 600
+    assert lone.look(expiry).window_seconds == 1_800
+    assert lone.look(expiry + DAY).window_seconds == 600
     lone.wait(DAY - 60)
     lone.push(2000)
-    assert lone.look(expiry)[WINDOW] == 1_800
+    assert lone.look(expiry).window_seconds == 1_800
     lone.wait(120)
-    assert lone.look(expiry)[WINDOW] == 0
+    assert lone.look(expiry).window_seconds == 0

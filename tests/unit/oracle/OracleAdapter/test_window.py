@@ -7,21 +7,7 @@ from collections.abc import Callable
 import boa
 import pytest
 
-from tests.worlds.oracle import (
-    AVERAGE,
-    FALLBACK_USED,
-    FORWARD,
-    HISTORY_REVERTS,
-    REVERTS,
-    SECONDS,
-    SHARE,
-    SPOT,
-    START,
-    UNIT,
-    WAD,
-    WINDOW_OPEN,
-    OracleWorld,
-)
+from tests.worlds.oracle import FALLBACK_USED, START, UNIT, WAD, WINDOW_OPEN, Mode, OracleWorld
 
 EXPIRY = START + 86400
 WINDOW = 1800
@@ -36,15 +22,15 @@ def test_window__before_it__spot(world: OracleWorld) -> None:
     go(world, WINDOW + 1)
     world.push(2000)
     facts = world.look(EXPIRY)
-    assert (facts[SHARE], facts[AVERAGE], facts[SECONDS]) == (0, 0, WINDOW + 1)
-    assert facts[FORWARD] == facts[SPOT]
+    assert (facts.window_share, facts.window_average, facts.seconds) == (0, 0, WINDOW + 1)
+    assert facts.forward == facts.spot
 
 
 def test_window__its_first_second__still_spot(world: OracleWorld) -> None:
     go(world, WINDOW)
     world.push(2000)
     facts = world.look(EXPIRY)
-    assert (facts[SHARE], facts[AVERAGE]) == (0, 0)
+    assert (facts.window_share, facts.window_average) == (0, 0)
     assert facts.is_active
 
 
@@ -53,8 +39,8 @@ def test_window__one_round_in_force__its_price(world: OracleWorld) -> None:
     world.push(2100)
     go(world, WINDOW - 600)
     facts = world.look(EXPIRY)
-    assert facts[SHARE] == WAD // 3
-    assert facts[AVERAGE] == facts[FORWARD] == 2100 * WAD
+    assert facts.window_share == WAD // 3
+    assert facts.window_average == facts.forward == 2100 * WAD
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -69,9 +55,9 @@ def test_window__rounds_in_it__time_weighted(world: OracleWorld, kept: bool) -> 
     go(world, 450)
     facts = world.look(EXPIRY)
     total = 2000 * 300 + 2100 * 500 + 2200 * 100 + 1900 * 200 + 1950 * 100 + 2000 * 150
-    assert facts[SHARE] == WAD * 1350 // 1800
-    assert facts[AVERAGE] == total * WAD // 1350
-    assert facts[FORWARD] == (total * WAD // 1350 * 1350 + 2000 * WAD * 450) // 1800
+    assert facts.window_share == WAD * 1350 // 1800
+    assert facts.window_average == total * WAD // 1350
+    assert facts.forward == (total * WAD // 1350 * 1350 + 2000 * WAD * 450) // 1800
     assert facts.is_active
     assert (world.expiries.progress(1, EXPIRY, world.primary.address).begun != 0) is kept
 
@@ -94,13 +80,13 @@ def test_window__more_rounds_than_one_call_sums__not_fresh_until_observed(world:
     facts = world.observe(EXPIRY)
     assert facts.is_active
     total = 2000 * 305 + sum(2000 + i for i in range(59)) * 5
-    assert facts[AVERAGE] == total * WAD // (world.now - EXPIRY + WINDOW)
+    assert facts.window_average == total * WAD // (world.now - EXPIRY + WINDOW)
 
 
 def test_window__history_unreadable__cell_not_fresh(world: OracleWorld) -> None:
     go(world, 1000)
     world.push(2000)
-    world.primary.set_mode(HISTORY_REVERTS)
+    world.primary.set_mode(Mode.HISTORY_REVERTS)
     facts = world.look(EXPIRY)
     assert facts.reason == WINDOW_OPEN
     assert not facts.is_fresh
@@ -115,20 +101,20 @@ def test_window__unreadable_round_inside__skipped(world: OracleWorld) -> None:
     world.primary.push(2100 * UNIT, world.now)
     go(world, 800)
     world.fallback.push(2100 * UNIT, world.now)
-    assert world.look(EXPIRY)[AVERAGE] == (2000 * 800 + 2100 * 200) * WAD // 1000
+    assert world.look(EXPIRY).window_average == (2000 * 800 + 2100 * 200) * WAD // 1000
 
 
 def test_window__failed_over__average_of_the_fallback(world: OracleWorld) -> None:
     go(world, 3700)
     world.push(2000)
-    world.primary.set_mode(REVERTS)
+    world.primary.set_mode(Mode.REVERTS)
     world.observe()
     go(world, 900)
     world.fallback.push(2100 * UNIT, world.now)
     go(world, 60)
     assert world.observe().flags & FALLBACK_USED == FALLBACK_USED
     facts = world.look(EXPIRY)
-    assert facts[AVERAGE] == (2000 * 900 + 2100 * 840) * WAD // 1740
+    assert facts.window_average == (2000 * 900 + 2100 * 840) * WAD // 1740
 
 
 def test_window__new_phase_inside__not_fresh_until_expiry(world: OracleWorld) -> None:
@@ -149,7 +135,7 @@ def test_window__zero_length__never_opens(make_world: Callable[..., OracleWorld]
     go(world, 1)
     world.push(2000)
     facts = world.look(EXPIRY)
-    assert (facts[SHARE], facts[FORWARD]) == (0, 2000 * WAD)
+    assert (facts.window_share, facts.forward) == (0, 2000 * WAD)
 
 
 def test_window__after_expiry__fixed_price_is_the_forward(world: OracleWorld) -> None:
@@ -160,10 +146,10 @@ def test_window__after_expiry__fixed_price_is_the_forward(world: OracleWorld) ->
     world.push(2200)
     go(world, -10)
     facts = world.look(EXPIRY)
-    assert (facts[SECONDS], facts[SHARE], facts[FORWARD]) == (0, 0, 2200 * WAD)
+    assert (facts.seconds, facts.window_share, facts.forward) == (0, 0, 2200 * WAD)
     assert world.fix(EXPIRY, [hint]) == 2100 * WAD
     facts = world.look(EXPIRY)
-    assert (facts[SHARE], facts[AVERAGE], facts[FORWARD]) == (WAD, 2100 * WAD, 2100 * WAD)
+    assert (facts.window_share, facts.window_average, facts.forward) == (WAD, 2100 * WAD, 2100 * WAD)
 
 
 def test_window__observed_prefix_and_fix__same_price(world: OracleWorld) -> None:

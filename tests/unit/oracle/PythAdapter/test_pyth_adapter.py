@@ -20,10 +20,6 @@ def pull() -> Iterator[PythWorld]:
         yield PythWorld()
 
 
-def spot(pull: PythWorld) -> int:
-    return pull.feed.latestRoundData()[1]
-
-
 @pytest.mark.parametrize("expo", [-8, -5, -10, 0])
 def test_update__newer_price__spot_with_eight_decimals(pull, expo):
     boa.env.timestamp += 10
@@ -40,7 +36,7 @@ def test_update__same_or_older_publish_time__spot_stays(pull):
     boa.env.timestamp += 10
     for age in (10, 11, 5000):
         assert not pull.update(9999, age=age)
-    assert spot(pull) == 2000 * UNIT
+    assert pull.spot() == 2000 * UNIT
 
 
 def test_update__later_than_a_minute__no_spot_so_nobody_picks_the_past(pull):
@@ -98,7 +94,7 @@ def test_update__brought_by_others__is_taken_without_data(pull):
     boa.env.timestamp += 10
     pull.pyth.updatePriceFeeds([pull.message(2050, 1, boa.env.timestamp)], value=1, sender=pull.caller)
     assert pull.feed.update([], sender=pull.caller)
-    assert spot(pull) == 2050 * UNIT
+    assert pull.spot() == 2050 * UNIT
 
 
 def test_update__another_price__changes_nothing(pull):
@@ -109,27 +105,21 @@ def test_update__another_price__changes_nothing(pull):
 
 def test_bring__first_price_of_a_minute__a_round_under_its_id(pull):
     at = START + MINUTE
-    boa.env.timestamp = at + 300
-    pull.bring(at, pull.sample(2100, at))
-    (event,) = [log for log in pull.feed.get_logs() if type(log).__name__ == "SampleBrought"]
+    event = pull.sample_of_2100(at, after=300)
     assert (event.at, event.price, event.signers) == (at, 2100 * UNIT, 1)
-    id_ = PHASE | at // MINUTE
-    assert pull.feed.getRoundData(id_) == (id_, 2100 * UNIT, at, at, id_)
     # five minutes old: spot stays, under the new id
-    assert pull.feed.latestRoundData()[:4] == (id_, 2000 * UNIT, START, START)
+    assert pull.feed.latestRoundData()[:4] == (PHASE | at // MINUTE, 2000 * UNIT, START, START)
 
 
 def test_bring__made_within_the_last_minute__is_spot_too(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     pull.bring(at, pull.sample(2100, at, conf=3))
     assert pull.feed.latestRoundData()[1:4] == (2100 * UNIT, at + 2, at + 2)
     assert pull.feed.latestRoundData()[5] == 3 * UNIT
 
 
 def test_bring__a_later_price_of_the_minute__is_no_sample(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + MINUTE
+    at = pull.minute(MINUTE)
     with boa.reverts("pyth/no-such-sample"):
         pull.bring(at, pull.message(2100, 1, at + 5, before=at))
     pull.bring(at, pull.message(2100, 1, at, before=at - 1))
@@ -137,29 +127,25 @@ def test_bring__a_later_price_of_the_minute__is_no_sample(pull):
 
 @pytest.mark.parametrize("made", [-1, -60, 60, 61, 3600])
 def test_bring__a_price_of_another_minute__reverts(pull, made):
-    at = START + MINUTE
-    boa.env.timestamp = at + 4000
+    at = pull.minute(4000)
     with boa.reverts("pyth/no-such-sample"):
         pull.bring(at, pull.message(2100, 1, at + made, before=at - 100))
 
 
 def test_bring__nothing_in_a_minute__the_next_price_is_not_its_sample(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 4000
+    at = pull.minute(4000)
     with boa.reverts("pyth/no-such-sample"):
         pull.bring(at, pull.message(2100, 1, at + 70, before=at - 5))
 
 
 def test_bring__another_id__reverts(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     with boa.reverts("pyth/no-such-sample"):
         pull.bring(at, pull.message(2100, 1, at, id_=OTHER_ID))
 
 
 def test_bring__twice__reverts_and_the_first_stays(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     pull.bring(at, pull.sample(2100, at))
     with boa.reverts("pull/sample-known"):
         pull.bring(at, pull.sample(2200, at))
@@ -180,16 +166,14 @@ def test_bring__before_its_minute_or_no_minute__reverts(pull):
 
 
 def test_bring__unsure_or_unusable__reverts(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     for message in (pull.sample(2000, at, conf=21), pull.sample(0, at, conf=0)):
         with boa.reverts("pull/unsure"):
             pull.bring(at, message)
 
 
 def test_bring__fee__as_of_an_update(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     with boa.reverts("pyth/fee"):
         pull.bring(at, pull.sample(2100, at), wei=0)
     before = boa.env.get_balance(pull.caller)
@@ -198,8 +182,7 @@ def test_bring__fee__as_of_an_update(pull):
 
 
 def test_bring__pyth_refuses__its_own_reason_is_passed_on(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     with boa.reverts("mock/message"):
         pull.bring(at, b"\x01" * 30)
 
@@ -219,8 +202,7 @@ def test_bring_many__out_of_order_some_known_one_too_late__the_rest_is_kept(pull
 
 
 def test_bring_many__bad_data_or_lengths__reverts_as_a_whole(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 100
+    at = pull.minute(100)
     with boa.reverts("pull/lengths"):
         pull.bring_many([at, at + MINUTE], [pull.sample(2000, at)])
     with boa.reverts("pyth/no-such-sample"):

@@ -22,10 +22,6 @@ def pull() -> Iterator[RedStoneWorld]:
         yield RedStoneWorld()
 
 
-def spot(pull: RedStoneWorld) -> int:
-    return pull.feed.latestRoundData()[1]
-
-
 @pytest.mark.parametrize(
     ("prices", "median", "half_width"),
     [
@@ -106,7 +102,7 @@ def test_update__not_newer_than_the_last__spot_stays(pull):
     # once more, older, and within the same second
     for age in (50, 60, 49.5):
         assert not pull.update([2200] * 3, age)
-    assert spot(pull) == 2100 * UNIT
+    assert pull.spot() == 2100 * UNIT
 
 
 def test_update__signers_far_apart__no_spot(pull):
@@ -118,7 +114,7 @@ def test_update__signers_far_apart__no_spot(pull):
 def test_update__one_of_five_lies__nothing_beyond_the_honest_values(pull):
     boa.env.timestamp += 10
     assert pull.update([2000, 2001, 2002, 2003, 2015])
-    assert spot(pull) == 2002 * UNIT
+    assert pull.spot() == 2002 * UNIT
     boa.env.timestamp += 10
     assert not pull.update([2000, 2001, 2002, 2003, 20000])  # a wild one is no price at all
     # and without it there is one
@@ -130,14 +126,14 @@ def test_update__two_payloads__the_newest_is_spot(pull):
         boa.env.timestamp += 100
         old, new = (payload(pull.signed([price] * 3, age)) for price, age in ((2100, 60), (2200, 0)))
         assert pull.send(*((new, old) if first else (old, new)))
-        assert spot(pull) == 2200 * UNIT
+        assert pull.spot() == 2200 * UNIT
 
 
 def test_update__packages_of_many_feeds__the_right_value(pull):
     boa.env.timestamp += 10
     at = boa.env.timestamp * 1000
     assert pull.send(payload([package(key, 2050, at, (FEED, OTHER)) for key in KEYS[:3]]))
-    assert spot(pull) == 2050 * UNIT
+    assert pull.spot() == 2050 * UNIT
     with boa.reverts("redstone/no-such-feed"):
         pull.send(payload([package(key, 2050, at, (OTHER,)) for key in KEYS[:3]]))
 
@@ -185,25 +181,19 @@ def test_update__nothing__nothing(pull):
 
 def test_bring__packages_of_a_minute__a_round_under_its_id(pull):
     at = START + MINUTE
-    boa.env.timestamp = at + 300
-    pull.bring(at, pull.sample(2100, at))
-    (event,) = [log for log in pull.feed.get_logs() if type(log).__name__ == "SampleBrought"]
+    event = pull.sample_of_2100(at, after=300)
     assert (event.at, event.price, event.signers) == (at, 2100 * UNIT, 5)
-    id_ = PHASE | at // MINUTE
-    assert pull.feed.getRoundData(id_) == (id_, 2100 * UNIT, at, at, id_)
-    assert pull.feed.latestRoundData()[:2] == (id_, 2000 * UNIT)
+    assert pull.feed.latestRoundData()[:2] == (PHASE | at // MINUTE, 2000 * UNIT)
 
 
 def test_bring__within_the_minute__is_spot_too(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 10
+    at = pull.minute(10)
     pull.bring(at, pull.sample(2100, at))
     assert pull.feed.latestRoundData()[1:4] == (2100 * UNIT, at, at)
 
 
 def test_bring__more_signers__replace_fewer_and_never_the_other_way(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 600
+    at = pull.minute(600)
     best_three = payload(
         [package(key, price, at * 1000) for key, price in zip(KEYS[2:], (2002, 2003, 2004), strict=True)]
     )
@@ -224,8 +214,7 @@ def test_bring__more_signers__replace_fewer_and_never_the_other_way(pull):
 
 
 def test_bring__another_minute__reverts(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 600
+    at = pull.minute(600)
     for made in (at - MINUTE, at + MINUTE, at + 1):
         with boa.reverts("redstone/another-minute"):
             pull.bring(at, pull.sample(2100, made))
@@ -235,8 +224,7 @@ def test_bring__another_minute__reverts(pull):
 
 
 def test_bring__another_feed_too_few_or_wei__reverts(pull):
-    at = START + MINUTE
-    boa.env.timestamp = at + 600
+    at = pull.minute(600)
     with boa.reverts("redstone/no-such-feed"):
         pull.bring(at, payload([package(key, 2050, at * 1000, (OTHER,)) for key in KEYS]))
     with boa.reverts("redstone/too-few-signers"):

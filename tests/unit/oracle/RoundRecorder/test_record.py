@@ -10,7 +10,7 @@ import pytest
 from eth_abi import encode
 
 from tests.contracts import deployer
-from tests.worlds.oracle import AHEAD, BURNS, NEGATIVE, PHASE, REVERTS, START, UNIT, UNSTAMPED, ZERO
+from tests.worlds.oracle import PHASE, START, UNIT, Mode
 
 
 class Recorded:
@@ -72,7 +72,7 @@ def test_record__not_called_between_two_updates__the_first_is_lost(world):
     assert world.newest()[:2] == (PHASE | 2, 2200 * UNIT)
 
 
-@pytest.mark.parametrize("mode", [REVERTS, ZERO, NEGATIVE, UNSTAMPED, AHEAD, BURNS])
+@pytest.mark.parametrize("mode", [Mode.REVERTS, Mode.ZERO, Mode.NEGATIVE, Mode.INCOMPLETE, Mode.FUTURE, Mode.BURNS_GAS])
 def test_record__bad_source__nothing_kept_nothing_broken(world, mode):
     boa.env.timestamp += 100
     world.push(2100)
@@ -125,7 +125,7 @@ def test_record__source_changed_its_decimals__nothing_kept(world):
 def test_record__too_little_gas__reverts_instead_of_missing_a_round(world):
     boa.env.timestamp += 100
     world.push(2100)
-    world.source.set_mode(BURNS)
+    world.source.set_mode(Mode.BURNS_GAS)
     for gas in (60_000, 90_000, 105_000):
         with boa.reverts("recorder/gas"):
             world.recorder.record(gas=gas)

@@ -16,20 +16,7 @@ from bulkhead.risk.volatility import INSTANT, OracleWord, Realised, Round
 from tests.contracts import deployer
 from tests.worlds.brought import MINUTE, PythWorld
 from tests.worlds.doubles import bad_rounds
-from tests.worlds.oracle import (
-    BURNS,
-    DAY,
-    HISTORY_REVERTS,
-    PHASE,
-    REVERTS,
-    START,
-    UNIT,
-    UNSTAMPED,
-    WAD,
-    ZERO,
-    read,
-    real_rounds,
-)
+from tests.worlds.oracle import DAY, PHASE, START, UNIT, WAD, Mode, read, real_rounds
 
 WORD = OracleWord()
 FLOOR = 4 * WAD // 10
@@ -165,7 +152,7 @@ def test_fold__newest_round_unreadable__waits_for_it(lone):
     lone.expect(lone.state.add(Round(b, 2020 * WAD, lone.now)).close(lone.now))
 
 
-@pytest.mark.parametrize("mode", [REVERTS, ZERO, UNSTAMPED, BURNS])
+@pytest.mark.parametrize("mode", [Mode.REVERTS, Mode.ZERO, Mode.INCOMPLETE, Mode.BURNS_GAS])
 def test_fold__bad_feed__folds_nothing_and_recovers(lone, mode):
     lone.wait(1260)
     found = lone.push(2010)
@@ -181,7 +168,7 @@ def test_fold__history_gone__newest_still_folds(lone):
     lone.wait(660)
     for price in (2010, 2020, 2030):
         found = lone.push(price)
-    lone.feed.set_mode(HISTORY_REVERTS)
+    lone.feed.set_mode(Mode.HISTORY_REVERTS)
     assert lone.fold() == 3
     lone.expect(lone.state.add(found).close(lone.now))
 

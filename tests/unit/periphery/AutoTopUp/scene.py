@@ -97,6 +97,12 @@ class Scene:
         """What `top_up` would do now."""
         return self.top_up.due(vault_id or self.vault_id)
 
+    def due_with(self, allowance: int) -> Any:
+        """The same under another allowance."""
+        with boa.env.anchor():
+            self.allow(allowance)
+            return self.due()
+
     def wallet(self, holder: str | None = None) -> int:
         """Tokens of the owner or of somebody else [native]."""
         return int(self.system.market.token.balanceOf(holder or self.owner))

@@ -217,14 +217,6 @@ def test_part__is_refused_when_it_leaves_the_vault_below_the_trigger(scene: Scen
     assert scene.health >= 1.1
 
 
-def test_hole__is_never_paid(scene: Scene):
-    scene.give(trigger=1.5, target=2.0)
-    scene.system.wait(60, 1000)
-    assert scene.state.equity < 0
-    with boa.reverts("top-up/negative-equity"):
-        scene.run()
-
-
 def test_vault__that_cannot_be_liquidated_gets_nothing(scene: Scene):
     scene.give()
     scene.system.deposit(scene.vault_id, 13_100, scene.owner)
@@ -262,17 +254,6 @@ def test_flag__is_ended_and_what_the_deposit_pays_goes_into_the_vault(scene: Sce
     assert scene.wallet(scene.top_up.address) == 0
     # the deposit is full again
     assert scene.system.words(scene.vault_id)[1] >> 224 & 1 == 0
-
-
-def test_flag__and_top_up_in_one_transaction_gain_only_both_tips(scene: Scene):
-    scene.give(tip=2)
-    scene.fall(1.0)
-    before = scene.wallet(scene.keeper)
-    with boa.env.prank(scene.keeper):
-        scene.system.liquidator.flag(scene.vault_id)
-    flag_tip = scene.wallet(scene.keeper) - before
-    scene.run()
-    assert scene.wallet(scene.keeper) - before == flag_tip + scene.native(2)
 
 
 def test_price__must_be_active(scene: Scene):
@@ -431,7 +412,7 @@ def test_top_ups__a_token_that_reverts_stops_no_other_answer(new_scene):
 
 
 def test_top_ups__least_gas_tells_the_truth(scene: Scene):
-    """Whatever gas a caller brings, an answer is the true one or none (protocol 6.10)."""
+    """Whatever gas a caller brings, an answer is the true one or none (docs/liquidation.md)."""
     scene.give()
     scene.fall(1.1)
     true = scene.due().amount

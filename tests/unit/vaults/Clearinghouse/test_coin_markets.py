@@ -1,4 +1,4 @@
-"""A market whose token is its underlying, beside a linear one: the same rules, counted in coins (protocol 11)."""
+"""A market whose token is its underlying, beside a linear one: the same rules, counted in coins (docs/coins.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bulkhead import orders
 from bulkhead.orders import Order, OrderLeg, PremiumStyle
 from bulkhead.risk import exact, margin
 from bulkhead.risk.payoff import payoff
-from bulkhead.risk.words import WAD, Kind, Leg, RiskWord, Series, Units
+from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Series, Units
 from tests.evm import Env
 from tests.worlds.system import Market, System, call, cash, future, put, weekly
 
@@ -74,6 +74,24 @@ def settle(system: System, market: Market, price: float, ids: list[int]) -> int:
     system.settlement.settle_many(ids)
     system.settlement.claim_many(ids)
     return final
+
+
+def test_covered_call__sold_and_its_premium_withdrawn__asks_no_engine(system, coin, trader, maker):
+    buyer = system.open(maker, RICH, coin)
+    engines = {engine: boa.env.get_code(engine) for engine in system.clearinghouse.engines()}
+    for engine in engines:
+        boa.env.set_code(engine, b"\xfe")  # whoever calls it fails
+    # who buys a call owes nothing either
+    vault = covered_call(system, coin, trader, buyer, 0.02)
+    with boa.env.prank(trader):
+        system.clearinghouse.withdraw(vault, round(0.01 * 10**6) * coin.unit // 10**6, trader)
+    # a put is not covered by coins: there the model is asked
+    other = system.open(trader, 2.0, coin, Model.GREEKS)
+    with pytest.raises(boa.BoaError):
+        system.novate(other, buyer, [put(1800, 1)], EXPIRY, market=coin)
+    for engine, code in engines.items():
+        boa.env.set_code(engine, code)
+    system.novate(other, buyer, [put(1800, 1)], EXPIRY, market=coin)
 
 
 def test_covered_call__premium_withdrawn_without_a_price_and_never_flagged(system, coin, trader, maker):
@@ -189,18 +207,26 @@ def signed(system: System, market: Market, legs: tuple[OrderLeg, ...], **terms: 
     return (order, orders.sign(order, system.domain, account.key)), vault
 
 
-def test_fill__order_of_cash__is_an_inverse_future_with_deferred_coins_and_fees_in_coins(system, coin, trader):
-    series = Series(coin.index, Kind.CASH, EXPIRY).pack()
-    # 6,000 quote at 2,000: 3 coins
-    made, vault = signed(
-        system, coin, (OrderLeg(series, 1),), price=WAD // 2000, size=6_000 * 10**6,
-        premium_style=PremiumStyle.DEFERRED,
-    )  # fmt: skip
-    taker = system.open(trader, RICH, coin)
-    order, signature = made
-    asked = orders.Asked(2**255 - 1, taker, 6_000 * 10**6, 2**256 - 1, 2**256 - 1, 0).to_tuple(order, signature)
+def cash_order(system: System, market: Market, quote: int) -> tuple[Order, bytes]:
+    """A signed order that sells so many quote units for coins at 2,000, paid at the expiry."""
+    leg = OrderLeg(Series(market.index, Kind.CASH, EXPIRY).pack(), 1)
+    style = PremiumStyle.DEFERRED
+    made, _ = signed(system, market, (leg,), price=WAD // 2000, size=quote * 10**6, premium_style=style)
+    return made
+
+
+def take_quote(system: System, trader: str, made: tuple[Order, bytes], taker: int, quote: int) -> None:
+    """Fills so many quote units of an order into a vault."""
+    asked = orders.Asked(2**255 - 1, taker, quote * 10**6, 2**256 - 1, 2**256 - 1, 0).to_tuple(*made)
     with boa.env.prank(trader):
         system.exchange.fill(asked)
+
+
+def test_fill__order_of_cash__is_an_inverse_future_with_deferred_coins_and_fees_in_coins(system, coin, trader):
+    # 6,000 quote at 2,000: 3 coins
+    made = cash_order(system, coin, 6_000)
+    taker = system.open(trader, RICH, coin)
+    take_quote(system, trader, made, taker, 6_000)
     assert system.legs(taker) == [Leg(Kind.CASH, 0, 6_000 * 10**6), Leg(Kind.FUTURE, 0, -3 * 10**6)]
     # 3 bp of 3 coins, capped at an eighth of the price: the price is the notional
     fee = coin.token.balanceOf(system.exchange.address)
@@ -232,19 +258,9 @@ def test_fill__legs_of_two_markets__are_refused(system, coin, trader):
 def test_cap__open_interest__counts_cash_at_the_forward(system, coin, trader):
     with boa.env.prank(system.owner):
         system.RiskParameters.set_parameter(coin.index, "oi_cap", 7 * 10**6)
-    series = Series(coin.index, Kind.CASH, EXPIRY).pack()
-    made, _ = signed(
-        system, coin, (OrderLeg(series, 1),), price=WAD // 2000, size=20_000 * 10**6,
-        premium_style=PremiumStyle.DEFERRED,
-    )  # fmt: skip
+    made = cash_order(system, coin, 20_000)
     taker = system.open(trader, RICH, coin)
-
-    def fill(quote: int) -> None:
-        asked = orders.Asked(2**255 - 1, taker, quote * 10**6, 2**256 - 1, 2**256 - 1, 0).to_tuple(*made)
-        with boa.env.prank(trader):
-            system.exchange.fill(asked)
-
     # both sides count: 7,000 quote are 3.5 contracts each
     with boa.reverts("exchange/open-interest-cap"):
-        fill(7_002)
-    fill(6_998)
+        take_quote(system, trader, made, taker, 7_002)
+    take_quote(system, trader, made, taker, 6_998)

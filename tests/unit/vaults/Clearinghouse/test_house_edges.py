@@ -6,7 +6,7 @@ import boa
 import pytest
 
 from bulkhead.risk.words import Model
-from tests.contracts import deployer, write
+from tests.contracts import deployer
 from tests.evm import Env
 from tests.worlds.system import System, call, put, weekly
 
@@ -27,17 +27,6 @@ def test_novate__two_legs_one_of_which_opens__raises_open_interest(system, trade
     legs = [*[put(1800, -1), put(2200, -1)][: len(closed)], *new]
     outcome = system.novate(seller, buyer, legs[::-1] if turned else legs, EXPIRY)
     assert outcome.raised is (opens > 0)
-
-
-def test_mark__of_settlement__logs_the_vault_as_it_is_then(system, trader):
-    vault = system.open(trader, 100)
-    before = system.words(vault)[0]
-    write("Clearinghouse", system.clearinghouse.address, "words", before | DEBT | CLAIM, vault)
-    with boa.env.prank(system.at["Settlement"]):
-        system.clearinghouse.mark(vault, 0)
-    event = system.clearinghouse.get_logs()[-1]
-    assert type(event).__name__ == "VaultUpdated"
-    assert (event.vault_id, event.balance) == (vault, 100 * 10**6)
 
 
 def test_deposit__token_that_calls_back__finds_the_door_locked():

@@ -209,12 +209,15 @@ def test_withdraw__in_debt__refused(system, trader):
         system.clearinghouse.withdraw(vault, 1, trader)
 
 
-def test_mark__of_settlement__ends_debt_and_claim(system, trader):
+def test_mark__of_settlement__ends_debt_and_claim_and_logs_the_vault_as_it_is_then(system, trader):
     vault = system.open(trader, 100)
     before = system.words(vault)[0]
     write("Clearinghouse", system.clearinghouse.address, "words", before | DEBT | CLAIM, vault)
     with boa.env.prank(system.at["Settlement"]):
         system.clearinghouse.mark(vault, 0)
+    event = system.clearinghouse.get_logs()[-1]
+    assert type(event).__name__ == "VaultUpdated"
+    assert (event.vault_id, event.balance) == (vault, 100 * 10**6)
     assert system.words(vault)[0] == before
 
 

@@ -163,11 +163,10 @@ def test_preview_new__static_vault__a_fill_passes_exactly_at_the_initial_margin(
     other, moved = system.open(maker, 500_000), [call(2_100, -1), put(1_900, -1)]
     if restless:
         wild(system)
-    engine = system.at["StaticEngine"]
     low, high = 10 * 10**6, 10**11
     while high - low > 1:
         middle = (low + high) // 2
-        seen = system.lens.preview_new(1, int(Model.STATIC), engine, EXPIRY, moved, middle + 60 * 10**6)
+        seen = system.lens.preview_new(1, int(Model.STATIC), EXPIRY, moved, middle + 60 * 10**6)
         low, high = (low, middle) if seen.equity >= seen.initial_margin else (middle, high)
     for paid, passes in ((high, True), (high - 2, False)):
         with boa.env.anchor():
@@ -177,9 +176,7 @@ def test_preview_new__static_vault__a_fill_passes_exactly_at_the_initial_margin(
                 system.novate(other, vault, moved, EXPIRY, -60)
                 assert (
                     system.state(vault).initial_margin
-                    == system.lens.preview_new(
-                        1, int(Model.STATIC), engine, EXPIRY, moved, paid + 60 * 10**6
-                    ).initial_margin
+                    == system.lens.preview_new(1, int(Model.STATIC), EXPIRY, moved, paid + 60 * 10**6).initial_margin
                 )
             else:
                 with boa.reverts("margin/below-initial"):
@@ -247,10 +244,7 @@ def test_liquidation_prices__short_vault__are_those_of_the_mirror(system, trader
     risk = RiskWord.unpack(words[3])
     if model == Model.STATIC:
         risk = risk.stamped(words[1] >> 225 & 2**30 - 1)
-    wanted = exact_prices(
-        system.legs(vault), system.snapshot(EXPIRY), risk, system.state(vault).collateral,
-        lambda held, snapshot, word: exact.assess(held, snapshot, word, model=model),
-    )  # fmt: skip
+    wanted = exact_prices(system.legs(vault), system.snapshot(EXPIRY), risk, system.state(vault).collateral, model)
     down, up = system.lens.liquidation_prices(vault)
     spot = system.snapshot(EXPIRY).spot
     for found, exactly, none in ((down, wanted[0], 0), (up, wanted[1], 2**256 - 1)):
@@ -273,15 +267,16 @@ def test_liquidation_prices__nothing_to_liquidate_or_already__is_said(system, tr
 @pytest.mark.parametrize("model", list(Model), ids=lambda m: m.name)
 def test_preview_new__vault_to_be_opened__is_what_an_empty_one_would_be(system, trader, model):
     vault = system.open(trader, 5_000, model=model)
-    engine = system.at[("EsEngine", "GreeksEngine", "StaticEngine")[int(model)]]
     moved, cash_in = [call(2_000, -1), put(1_800, -2)], 5_000 * 10**6
-    seen = system.lens.preview_new(1, int(model), engine, weekly(), moved, cash_in + 70 * 10**6)
+    seen = system.lens.preview_new(1, int(model), weekly(), moved, cash_in + 70 * 10**6)
     same = system.lens.preview(vault, weekly(), moved, 70 * 10**6)
     assert seen.vault_id == 0 and int(seen.owner, 16) == 0
     for name in ("equity", "maintenance_margin", "initial_margin", "health", "collateral", "v_min", "deposit", "legs"):
         assert getattr(seen, name) == getattr(same, name), name
     with boa.reverts("lens/insufficient-balance"):
-        system.lens.preview_new(1, int(model), engine, weekly(), moved, -1)
+        system.lens.preview_new(1, int(model), weekly(), moved, -1)
+    with boa.reverts("lens/unknown-model"):
+        system.lens.preview_new(1, 3, weekly(), moved, 0)
 
 
 @pytest.mark.parametrize("moved", [[put(1_900, -2)], [call(2_100, -1), put(1_800, -1)]], ids=["put", "strangle"])

@@ -164,11 +164,7 @@ def test_what_is_unknown__is_refused_by_name(system, trader, maker):
 
 def brackets_of(where: mirror.Position) -> list[tuple[int, int]]:
     """Both edges of the mirror, bracketed within 2 % as a profile would."""
-
-    def engine(legs, snapshot, risk):
-        return exact.assess(legs, snapshot, risk, model=where.model)
-
-    found = exact_prices(where.legs, where.snapshot, where.risk, where.collateral, engine)
+    found = exact_prices(where.legs, where.snapshot, where.risk, where.collateral, where.model)
     spot = where.snapshot.spot
     return [
         (max(edge * 102 // 100, edge + 1), edge) if edge < spot else (edge * 98 // 100, edge * 101 // 100)

@@ -8,10 +8,11 @@ export interface Amount {
   error: string
 }
 
-export function readAmount(text: string, decimals: number, most?: bigint): Amount {
+/** @param unit what it is counted in: an amount that names another one is none */
+export function readAmount(text: string, decimals: number, unit = '', most?: bigint): Amount {
   if (text.trim() === '') return { text, value: undefined, error: '' }
   try {
-    const value = parseAmount(text, decimals)
+    const value = parseAmount(text, decimals, unit)
     if (value < 0n) return { text, value: undefined, error: 'That is below zero.' }
     if (most !== undefined && value > most) return { text, value: undefined, error: 'That is more than there is.' }
     return { text, value, error: '' }

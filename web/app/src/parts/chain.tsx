@@ -1,14 +1,15 @@
 // The option chain: calls, strike, puts; bid and ask are firm quotes, mark and vol come from the surface in force.
-import { type LegState, format, seriesKey, toNumber } from '@bulkhead/sdk'
+import { type LegState, type Units, deltaKind, format, seriesKey, toNumber } from '@bulkhead/sdk'
 import { useState } from 'react'
 import type { LiveQuote, Quotes } from '../state/quotes'
-import { type TicketLeg, legKey } from '../state/ticket'
-import { percent, priceText, strikeText } from './words'
+import { type TicketLeg, isTurned, legKey } from '../state/ticket'
+import { percent, priceText, shownPrice, strikeText, tradedName } from './words'
 
 interface ChainProps {
   market: bigint
   expiry: bigint
   symbol: string
+  units: Units
   spot: bigint
   strikes: readonly bigint[]
   marks: ReadonlyMap<string, LegState>
@@ -17,18 +18,20 @@ interface ChainProps {
   onPick: (leg: Omit<TicketLeg, 'ratio'>) => void
 }
 
-function QuoteButton({ quote, leg, picked, onPick }: { quote: LiveQuote | undefined; leg: Omit<TicketLeg, 'ratio'>; picked: boolean; onPick: ChainProps['onPick'] }) {
+function QuoteButton({ quote, leg, units, picked, onPick }: { quote: LiveQuote | undefined; leg: Omit<TicketLeg, 'ratio'>; units: Units; picked: boolean; onPick: ChainProps['onPick'] }) {
   if (!quote) return <span className="soft" aria-label="no quote">–</span>
-  const name = `${leg.buy ? 'Buy' : 'Sell'} ${leg.kind}${leg.strike ? ` ${strikeText(leg.strike)}` : ''} at ${priceText(toNumber(quote.price))}`
+  const turned = isTurned(leg, units)
+  const price = shownPrice(quote.price, leg, units)
+  const name = `${leg.buy !== turned ? 'Buy' : 'Sell'} ${tradedName(leg)} at ${price}`
   return (
-    <button type="button" className={leg.kind === 'put' ? 'put' : 'call'} aria-pressed={picked} aria-label={name} title={`${format(quote.fillable ?? quote.size, 6, 2)} contracts${quote.fillable === undefined ? ', not yet asked of the chain' : ' would fill now'}`} onClick={() => onPick(leg)}>
-      {priceText(toNumber(quote.price))}
+    <button type="button" className={leg.kind === 'put' ? 'put' : 'call'} aria-pressed={picked} aria-label={name} title={`${format(quote.fillable ?? quote.size, 6, 2)} ${turned ? 'quote' : 'contracts'}${quote.fillable === undefined ? ', not yet asked of the chain' : ' would fill now'}`} onClick={() => onPick(leg)}>
+      {price}
     </button>
   )
 }
 
 function Side(props: ChainProps & { kind: 'call' | 'put'; strike: bigint; mirrored: boolean }) {
-  const { kind, strike, mirrored, market, expiry, quotes, marks, picked, onPick, spot } = props
+  const { kind, strike, mirrored, market, expiry, quotes, marks, picked, onPick, spot, units } = props
   const book = quotes.books.get(seriesKey({ market, expiry, kind, strike }))
   const mark = marks.get(legKey({ kind, strike }))
   const inMoney = kind === 'call' ? strike * 10n ** 10n < spot : strike * 10n ** 10n > spot
@@ -38,8 +41,8 @@ function Side(props: ChainProps & { kind: 'call' | 'put'; strike: bigint; mirror
     <td key="delta" className="soft wide">{mark ? format(mark.delta, 18, 2) : '–'}</td>,
     <td key="iv" className="soft">{mark ? percent(mark.iv) : '–'}</td>,
     <td key="mark" className={tone}>{mark ? priceText(toNumber(mark.mark)) : '–'}</td>,
-    <td key="bid" className={tone}><QuoteButton quote={book?.bids[0]} leg={{ kind, strike, buy: false }} picked={held(false)} onPick={onPick} /></td>,
-    <td key="ask" className={tone}><QuoteButton quote={book?.asks[0]} leg={{ kind, strike, buy: true }} picked={held(true)} onPick={onPick} /></td>,
+    <td key="bid" className={tone}><QuoteButton quote={book?.bids[0]} leg={{ kind, strike, buy: false }} picked={held(false)} units={units} onPick={onPick} /></td>,
+    <td key="ask" className={tone}><QuoteButton quote={book?.asks[0]} leg={{ kind, strike, buy: true }} picked={held(true)} units={units} onPick={onPick} /></td>,
   ]
   return mirrored ? [cells[3], cells[4], cells[2], cells[1], cells[0]] : cells
 }
@@ -47,13 +50,17 @@ function Side(props: ChainProps & { kind: 'call' | 'put'; strike: bigint; mirror
 const HEADS = ['Δ', 'IV', 'mark', 'bid', 'ask']
 
 export function Chain(props: ChainProps) {
-  const { strikes, spot, quotes, market, expiry, picked, onPick, marks, symbol } = props
+  const { strikes, spot, quotes, market, expiry, picked, onPick, marks, symbol, units } = props
   const [shown, setShown] = useState<'both' | 'call' | 'put'>(() => (matchMedia('(max-width: 700px)').matches ? 'call' : 'both'))
   const above = strikes.findIndex((strike) => strike * 10n ** 10n >= spot)
-  const future = quotes.books.get(seriesKey({ market, expiry, kind: 'future', strike: 0n }))
+  const delta = { kind: deltaKind(units), strike: 0n }
+  const future = quotes.books.get(seriesKey({ market, expiry, ...delta }))
+  // who sells the future of a coin market buys its cash, at an ask
+  const [selling, buying] = units.inverse ? [future?.asks[0], future?.bids[0]] : [future?.bids[0], future?.asks[0]]
+  const mark = marks.get(legKey(delta))
   const calls = shown !== 'put'
   const puts = shown !== 'call'
-  const held = (buy: boolean) => picked.some((one) => one.kind === 'future' && one.buy === buy)
+  const held = (buy: boolean) => picked.some((one) => one.kind === delta.kind && one.buy === (buy !== units.inverse))
   return (
     <>
       <div className="presets" role="group" aria-label="Sides of the chain">
@@ -64,9 +71,9 @@ export function Chain(props: ChainProps) {
         ))}
         <span className="gap" />
         <span className="num">
-          {symbol} future: bid <QuoteButton quote={future?.bids[0]} leg={{ kind: 'future', strike: 0n, buy: false }} picked={held(false)} onPick={onPick} /> ask{' '}
-          <QuoteButton quote={future?.asks[0]} leg={{ kind: 'future', strike: 0n, buy: true }} picked={held(true)} onPick={onPick} />{' '}
-          <span className="soft">mark {marks.get('future:0') ? priceText(toNumber(marks.get('future:0')?.mark ?? 0n)) : '–'}</span>
+          {symbol} future: bid <QuoteButton quote={selling} leg={{ ...delta, buy: units.inverse }} units={units} picked={held(false)} onPick={onPick} /> ask{' '}
+          <QuoteButton quote={buying} leg={{ ...delta, buy: !units.inverse }} units={units} picked={held(true)} onPick={onPick} />{' '}
+          <span className="soft">mark {mark ? shownPrice(mark.mark, delta, units) : '–'}</span>
         </span>
       </div>
       <div className="scroll" tabIndex={0} role="region" aria-label="Option chain">

@@ -1,7 +1,8 @@
 // One row of the hull: where the price can go before this vault, and no other, is liquidated.
-import { type Position, toNumber } from '@bulkhead/sdk'
-import { useHull, useMarket, useThought } from '../state/reads'
-import { legText, money, priceText, span, vaultState, healthText } from './words'
+import { type Position, format, toNumber } from '@bulkhead/sdk'
+import { useSetting } from '../state/context'
+import { useHull, useMarket, usePast, useThought } from '../state/reads'
+import { amountText, digitsOf, legText, money, priceText, span, vaultState, healthText } from './words'
 
 const WIDTH = 1000
 const HEIGHT = 46
@@ -76,6 +77,7 @@ export function Band({ position }: { position: Position }) {
 
 /** What a vault has, needs and lacks. */
 function Standing({ position, symbol }: { position: Position; symbol: string }) {
+  const { history } = useSetting()
   const { word, tone } = vaultState(position.state)
   const known = position.price.spot !== 0n || position.legs.length === 0
   const health = toNumber(position.health > 10n ** 20n ? 10n ** 20n : position.health)
@@ -84,18 +86,33 @@ function Standing({ position, symbol }: { position: Position; symbol: string }) 
   return (
     <div className="standing num">
       <span>
-        equity {known ? money(position.equity) : 'unknown'}
-        {known && position.maintenance_margin !== 0n && <span className="soft"> of MM {money(position.maintenance_margin)}</span>}
+        equity {known ? money(position.equity, position.units) : 'unknown'}
+        {known && position.maintenance_margin !== 0n && <span className="soft"> of MM {money(position.maintenance_margin, position.units)}</span>}
       </span>
       <span className="bar"><i className={`fill-strong-${tone}`} style={{ width: `${full}%` }} /></span>
       <span className="small">
         <b className={tone}>{word}</b>
         {known && !position.covered && <> {healthText(position.health)}</>}
         {position.legs.length > 0 && position.price.seconds !== 0n && <> · {span(position.price.seconds)}</>}
-        {flagged && <> · bonus {toNumber(position.auction.bonus_share * 100n).toFixed(1)} %, next {toNumber(position.auction.bonus_next * 100n).toFixed(1)} % · deposit {(Number(position.missing.to_end_flag) / 10 ** Number(position.decimals)).toFixed(2)} {symbol} ends it</>}
+        {history !== '' && <Profit position={position} />}
+        {flagged && <> · bonus {toNumber(position.auction.bonus_share * 100n).toFixed(1)} %, next {toNumber(position.auction.bonus_next * 100n).toFixed(1)} % · deposit {amountText(position.missing.to_end_flag, Number(position.decimals), position.units)} {symbol} ends it</>}
       </span>
     </div>
   )
+}
+
+/** Of the whole vault, in quote in both kinds of market. */
+function Greeks({ position: { legs } }: { position: Position }) {
+  const sum = (of: 'delta' | 'vega' | 'theta') => legs.reduce((total, leg) => total + leg[of], 0n)
+  return <span className="legs" title="delta in contracts, vega of one point, theta of one day">Δ {format(sum('delta'), 18, 3)} · vega {format(sum('vega') / 100n, 18)} · theta {format(sum('theta') / 365n, 18)}</span>
+}
+
+/** Profit since it was opened, where a history service tells it. */
+function Profit({ position }: { position: Position }) {
+  const past = usePast(position.vault_id)
+  if (past.data === undefined || past.data.profit === null) return null
+  const [entry] = past.data.entry
+  return <> · profit {priceText(past.data.profit, digitsOf(position.units))}{past.data.entry.length === 1 && entry && `, entry ${priceText(entry.price, digitsOf(position.units))}`}</>
 }
 
 export function HullRow({ position, title }: { position: Position; title: string }) {
@@ -103,7 +120,8 @@ export function HullRow({ position, title }: { position: Position; title: string
     <>
       <div className="who">
         <a className="name" href={`#/vault/${position.vault_id}`}>#{String(position.vault_id)} {title}</a>
-        <span className="legs">{position.legs.length ? position.legs.map(legText).join(' · ') : 'no legs'}</span>
+        <span className="legs">{position.legs.length ? position.legs.map((leg) => legText(leg, position.units)).join(' · ') : 'no legs'}</span>
+        {position.legs.length > 0 && position.price.spot !== 0n && <Greeks position={position} />}
       </div>
       {position.legs.length ? <Band position={position} /> : <div className="track nothing soft">holds collateral only</div>}
       <Standing position={position} symbol={position.symbol} />

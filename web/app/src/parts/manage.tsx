@@ -1,13 +1,18 @@
 // Adding, withdrawing, closing: what an owner does to a vault, each refused in words before it is signed.
-import { type Position, callsOf, exact, format, sentence } from '@bulkhead/sdk'
+import { type Position, callsOf, exact, sentence } from '@bulkhead/sdk'
 import { useId, useState } from 'react'
 import { useConnection } from 'wagmi'
 import { usePlace } from '../state/context'
+import { unsigned } from '../state/exits'
 import { useAccountOf } from '../state/reads'
 import { type Step, useSend } from '../state/send'
 import { AmountField, readAmount } from './amount-field'
 import { ClosePosition } from './close-position'
+import { MandatePanel } from './mandate'
+import { OrdersPanel } from './orders-panel'
+import { Reshape } from './reshape'
 import { SendLine } from './send-line'
+import { amountText } from './words'
 
 /** Steps that approve what a deposit needs, if it needs it. */
 export function approval(calls: ReturnType<typeof callsOf>, of: { token: `0x${string}`; spender: `0x${string}`; allowance: bigint; amount: bigint; symbol: string }): Step[] {
@@ -23,7 +28,7 @@ function useVaultActions(position: Position) {
   const sending = useSend()
   const decimals = Number(position.decimals)
   const spender = deployment.contracts.Clearinghouse?.address ?? '0x'
-  const said = (amount: bigint) => `${format(amount, decimals)} ${position.symbol}`
+  const said = (amount: bigint) => `${amountText(amount, decimals, position.units)} ${position.symbol}`
   return {
     account,
     decimals,
@@ -56,8 +61,8 @@ function Collateral({ position }: { position: Position }) {
   const [add, setAdd] = useState('')
   const [take, setTake] = useState('')
   const balance = account.data?.balance
-  const adding = readAmount(add, decimals, balance)
-  const taking = readAmount(take, decimals, position.withdrawable)
+  const adding = readAmount(add, decimals, position.symbol, balance)
+  const taking = readAmount(take, decimals, position.symbol, position.withdrawable)
   const busy = sending.progress.status === 'working'
   // vol rises on after a crash, and the margin with it: a hundredth more, so that it still is enough in the next block
   const least = position.missing.to_end_flag || position.missing.to_initial
@@ -70,7 +75,7 @@ function Collateral({ position }: { position: Position }) {
           <AmountField
             label="Add collateral"
             unit={position.symbol}
-            amount={balance !== undefined && adding.error === 'That is more than there is.' ? { ...adding, error: `Your wallet holds ${format(balance, decimals)} ${position.symbol}.` } : adding}
+            amount={balance !== undefined && adding.error === 'That is more than there is.' ? { ...adding, error: `Your wallet holds ${amountText(balance, decimals, position.units)} ${position.symbol}.` } : adding}
             onTyped={setAdd}
             most={need > 0n ? { label: position.missing.to_end_flag ? 'ends the flag' : 'to initial margin', text: exact(need, decimals) } : undefined}
           />
@@ -78,9 +83,9 @@ function Collateral({ position }: { position: Position }) {
         </form>
         <form onSubmit={(event) => { event.preventDefault(); if (taking.value) void withdraw(taking.value).then((done) => done && setTake('')) }}>
           <AmountField
-            label={`Withdraw, up to ${format(position.withdrawable, decimals)}`}
+            label={`Withdraw, up to ${amountText(position.withdrawable, decimals, position.units)}`}
             unit={position.symbol}
-            amount={taking.error === 'That is more than there is.' ? { ...taking, error: `More than ${format(position.withdrawable, decimals)} would break initial margin.` } : taking}
+            amount={taking.error === 'That is more than there is.' ? { ...taking, error: `More than ${amountText(position.withdrawable, decimals, position.units)} would break initial margin.` } : taking}
             onTyped={setTake}
             most={{ label: 'all', text: exact(position.withdrawable, decimals) }}
           />
@@ -117,12 +122,12 @@ function Ending({ position }: { position: Position }) {
   return legs.length ? <ClosePosition position={position} /> : null
 }
 
-const TABS = ['Collateral', 'Close'] as const
+const TABS = ['Collateral', 'Close', 'Orders', 'Top-ups', 'More'] as const
 
 /** A vault's own panel. */
 export function Manage({ position }: { position: Position }) {
   const { address } = useConnection()
-  const [tab, setTab] = useState<(typeof TABS)[number]>('Collateral')
+  const [tab, setTab] = useState<(typeof TABS)[number]>(() => (unsigned.has(position.vault_id) ? 'Orders' : 'Collateral'))
   const id = useId()
   if (address !== position.owner) {
     return <p className="panel soft">This vault belongs to {position.owner}. Anyone may add collateral to it; nobody else may do more.</p>
@@ -137,7 +142,11 @@ export function Manage({ position }: { position: Position }) {
         ))}
       </div>
       <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${tab}`}>
-        {tab === 'Collateral' ? <Collateral position={position} /> : <Ending position={position} />}
+        {tab === 'Collateral' && <Collateral position={position} />}
+        {tab === 'Close' && <Ending position={position} />}
+        {tab === 'Orders' && <OrdersPanel position={position} />}
+        {tab === 'Top-ups' && <MandatePanel position={position} />}
+        {tab === 'More' && <Reshape position={position} />}
       </div>
     </div>
   )

@@ -1,17 +1,27 @@
 // Approve, open, fill: what the ticket sends, with quotes looked at anew just before.
-import { type Call, type LegState, type MarketEntry, type MarketState, type Model, type Position, type VaultState, abis, addressOf, callsOf, format, unpackTrading } from '@bulkhead/sdk'
+import { type Call, type LegState, type MarketEntry, type MarketState, type Model, type Permit, type Position, type VaultState, abis, addressOf, callsOf } from '@bulkhead/sdk'
 import { type TransactionReceipt, parseEventLogs } from 'viem'
 import { useRef } from 'react'
 import { useConnection } from 'wagmi'
+import type { After } from '../state/after'
 import { usePlace } from '../state/context'
 import { type Quotes, bestQuote } from '../state/quotes'
+import { type Exits, anyExit, useExits } from '../state/exits'
+import { usePermit } from '../state/permit'
 import { go } from '../state/route'
 import { type Step, useSend } from '../state/send'
 import { type PricedLeg, costOf, fillOf, inOrder, toleratedDeficit } from '../state/ticket'
 import type { Amount } from './amount-field'
 import { approval } from './manage'
 import { SendLine } from './send-line'
-import { snapshotState, priceState } from './words'
+import { amountText, digitsOf, legName, priceState, shownPrice, snapshotState } from './words'
+
+/** One of several vaults that a ticket opens. */
+export interface Part extends After {
+  leg: PricedLeg
+  /** [native] */
+  deposit: bigint
+}
 
 interface Props {
   entry: MarketEntry
@@ -28,6 +38,9 @@ interface Props {
   marks: ReadonlyMap<string, LegState>
   token: { symbol: string; decimals: number } | undefined
   account: { balance: bigint; allowance: bigint } | undefined
+  exits: Exits
+  /** a vault for each leg, undefined: one for all */
+  parts: readonly Part[] | undefined
   onOpened: () => void
 }
 
@@ -53,18 +66,26 @@ function refusalOf(props: Props, connected: boolean): string {
   if (legs.some((leg) => !leg.quote)) return 'A leg has no quote of that size'
   if (deposit.error) return deposit.error
   if (!account) return 'Your wallet’s balance is unknown'
-  if (deposit.value !== undefined && deposit.value > account.balance) return `Your wallet holds ${format(account.balance, token.decimals)} ${token.symbol}`
-  if (!after) return 'Looking at what it would be…'
-  const lacks = after.initial_margin - after.equity
-  if (lacks > 0n && !covered) return `Needs ${format(lacks + 10n ** 16n, 18, 2)} ${token.symbol} more`
+  if (deposit.value !== undefined && deposit.value > account.balance) return `Your wallet holds ${amountText(account.balance, token.decimals, market.units)} ${token.symbol}`
+  const vaults = props.parts ?? [{ state: after, covered }]
+  let lacks = 0n
+  for (const one of vaults) {
+    if (!one.state) return 'Looking at what it would be…'
+    const short = one.covered ? 0n : one.state.initial_margin - one.state.equity
+    // halves are alike: what the needier lacks is put in for each
+    if (short * BigInt(vaults.length) > lacks) lacks = short * BigInt(vaults.length)
+  }
+  if (lacks > 0n) return `Needs ${amountText(lacks + 10n ** BigInt(18 - digitsOf(market.units)), 18, market.units)} ${token.symbol} more`
   return ''
 }
 
 export function OpenButton(props: Props) {
-  const { entry, expiry, market, model, vault, legs, size, deposit, quotes, marks, token, account, onOpened } = props
+  const { entry, expiry, market, model, vault, legs, size, deposit, quotes, marks, token, account, exits, parts, onOpened } = props
   const { deployment } = usePlace()
   const { address } = useConnection()
   const { progress, send } = useSend()
+  const waiting = useExits()
+  const signPermit = usePermit()
   const latest = useRef(quotes)
   latest.current = quotes
   const refusal = refusalOf(props, address !== undefined)
@@ -72,17 +93,16 @@ export function OpenButton(props: Props) {
   const amount = deposit.value ?? 0n
 
   /** The fills at quotes of this moment, refused when they have become worse than what was looked at. */
-  const fills = (vaultId: bigint) => {
+  const fills = (vaultId: bigint, of = legs) => {
     if (!market || !token || !size) throw new Error('The market is unknown.')
-    const trading = unpackTrading(market.trading)
-    return inOrder(legs).map((leg) => {
+    return inOrder(of).map((leg) => {
       const packages = size * BigInt(leg.ratio)
       const quote = bestQuote(latest.current, { market: entry.index, expiry, ...leg }, packages)
       const seen = leg.quote?.price ?? 0n
       if (!quote) throw new Error(`The quote of the ${leg.kind} is gone; wait for the next.`)
       const worse = leg.buy ? quote.price - seen : seen - quote.price
-      if (worse * 1000n > seen * DRIFT) throw new Error(`The ${leg.kind} moved from ${format(seen, 18)} to ${format(quote.price, 18)}: look again.`)
-      const cost = costOf([{ ...leg, ratio: 1, quote }], packages, { trading, decimals: token.decimals, spot: market.snapshot.spot, marks })
+      if (worse * 1000n > seen * DRIFT) throw new Error(`The ${legName({ ...leg, strike: leg.strike * 10n ** 10n }, market.units)} moved from ${shownPrice(seen, leg, market.units)} to ${shownPrice(quote.price, leg, market.units)}: look again.`)
+      const cost = costOf([{ ...leg, ratio: 1, quote }], packages, { market, decimals: token.decimals, marks })
       return fillOf(quote, packages, { vaultId, fee: cost?.fee ?? 0n, maxDeficit: toleratedDeficit(market, cost?.legs ?? []) })
     })
   }
@@ -92,14 +112,19 @@ export function OpenButton(props: Props) {
     return several.length === 1 && only ? calls.fill(only) : calls.fillMany(several, model, 0n, 0n)
   }
 
-  const steps = (): Step[] => {
+  const steps = (permit: Permit | undefined): Step[] => {
     const approved = approval(calls, { token: entry.token, spender: addressOf(deployment, 'Clearinghouse'), allowance: account?.allowance ?? 0n, amount, symbol: token?.symbol ?? '' })
     if (vault) {
       const adding: Step[] = amount ? [...approved, { label: 'Add collateral', call: () => calls.deposit(vault.vault_id, vault.owner, amount) }] : []
       return [...adding, { label: 'Trade', call: () => fillAll(vault.vault_id) }]
     }
+    if (parts) {
+      const openOne = (part: Part) => { const [only] = fills(0n, [part.leg]); if (!only) throw new Error('No leg.'); return calls.openAndFill(only, model, part.deposit) }
+      return [...approved, ...parts.map((part, i) => ({ label: `Open vault ${i + 1} of ${parts.length}`, call: () => openOne(part) }))]
+    }
     if (legs.length === 1) {
-      return [...approved, { label: 'Open and trade', call: () => { const [only] = fills(0n); if (!only) throw new Error('No leg.'); return calls.openAndFill(only, model, amount) } }]
+      const openWith = (permit?: Permit) => { const [only] = fills(0n); if (!only) throw new Error('No leg.'); return calls.openAndFill(only, model, amount, permit) }
+      return permit ? [{ label: 'Open and trade', call: () => openWith(permit) }] : [...approved, { label: 'Open and trade', call: () => openWith() }]
     }
     return [
       ...approved,
@@ -109,18 +134,31 @@ export function OpenButton(props: Props) {
   }
 
   const open = async () => {
-    const receipts = await send(steps(), vault ? `Traded in vault #${vault.vault_id}.` : 'Opened.')
+    const signs = !vault && legs.length === 1 && account !== undefined && amount > account.allowance && address !== undefined
+    let permit: Permit | undefined
+    // who declines to sign an approval may send one instead
+    if (signs) permit = await signPermit({ token: entry.token, owner: address, spender: addressOf(deployment, 'Clearinghouse'), amount }).catch(() => undefined)
+    const receipts = await send(steps(permit), vault ? `Traded in vault #${vault.vault_id}.` : parts ? 'Opened, each in a vault of its own.' : 'Opened.')
     if (!receipts) return
+    if (parts) {
+      onOpened()
+      go('positions')
+      return
+    }
+    const id = vault ? vault.vault_id : openedIn(receipts)
+    // what is not signed now waits in the vault's own panel: the position stands
+    if (anyExit(exits)) await waiting.sign(id, exits)
     onOpened()
-    go('vault', vault ? vault.vault_id : openedIn(receipts))
+    go('vault', id)
   }
 
   return (
     <>
-      <button type="button" className="go" disabled={refusal !== '' || progress.status === 'working'} onClick={() => void open()}>
-        {refusal || (vault ? `Trade in vault #${vault.vault_id}` : account && amount > account.allowance ? 'Approve and open' : 'Open')}
+      <button type="button" className="go" disabled={refusal !== '' || progress.status === 'working' || waiting.progress.status === 'working'} onClick={() => void open()}>
+        {refusal || (vault ? `Trade in vault #${vault.vault_id}` : parts ? `Open ${parts.length} vaults` : account && amount > account.allowance ? 'Approve and open' : 'Open')}
       </button>
       <SendLine progress={progress} />
+      {waiting.progress.status !== 'idle' && <SendLine progress={waiting.progress} />}
     </>
   )
 }

@@ -1,5 +1,5 @@
 // Profit at expiry and today over the price, with the zones in which the vault would be liquidated.
-import { type DrawnLeg, legValue, payoff } from '@bulkhead/sdk'
+import { type DrawnLeg, type Units, legValue, payoff } from '@bulkhead/sdk'
 import { place, ticks } from './hull-row'
 import { useWidth } from './use-width'
 import { priceText } from './words'
@@ -14,14 +14,14 @@ export interface DrawnVol extends DrawnLeg {
   vol: number
 }
 
-export function PayoffChart(props: { legs: readonly DrawnVol[]; paid: number; spot: number; years: number; safe: readonly { from: number; to: number }[] | undefined }) {
+export function PayoffChart(props: { legs: readonly DrawnVol[]; paid: number; spot: number; years: number; safe: readonly { from: number; to: number }[] | undefined; units: Units; symbol: string }) {
   const [box, width] = useWidth()
-  const { legs, paid, spot, years, safe } = props
+  const { legs, paid, spot, years, safe, units, symbol } = props
   const prices = Array.from({ length: POINTS }, (_, i) => (spot / REACH) * REACH ** ((2 * i) / (POINTS - 1)))
-  const expiry = prices.map((price) => payoff(legs, price) - paid)
-  const now = prices.map((price) => legs.reduce((sum, leg) => sum + legValue(leg, price, years, leg.vol), -paid))
+  const expiry = prices.map((price) => payoff(legs, price, units) - paid)
+  const now = prices.map((price) => legs.reduce((sum, leg) => sum + legValue(leg, price, years, leg.vol, units), -paid))
   const all = [...expiry, ...now, 0]
-  const room = (Math.max(...all) - Math.min(...all)) * 0.08 || 1
+  const room = (Math.max(...all) - Math.min(...all)) * 0.08 || (units.inverse ? 0.01 : 1)
   const [low, high] = [Math.min(...all) - room, Math.max(...all) + room]
   const floor = HEIGHT - FOOT
   const x = (price: number) => place(price, spot) * width
@@ -46,7 +46,7 @@ export function PayoffChart(props: { legs: readonly DrawnVol[]; paid: number; sp
         <text x="4" y="12">{priceText(high - room)}</text>
         <text x="4" y={floor - 4}>{priceText(low + room)}</text>
       </svg>
-      <p className="small soft">Profit at expiry (line) and today (dashes){lost?.length ? '; red: liquidated there' : ''}.</p>
+      <p className="small soft">Profit in {symbol} at expiry (line) and today (dashes){lost?.length ? '; red: liquidated there' : ''}.</p>
     </div>
   )
 }

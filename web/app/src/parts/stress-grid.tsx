@@ -1,6 +1,7 @@
 import { type Level, type Point, type Position, readProfile } from '@bulkhead/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { usePlace } from '../state/context'
+import { lastOfSame } from '../state/same'
 import { UNKNOWN, money } from './words'
 
 /** Moves of spot and of every vol [percent]: 32 points, as many as one call takes. */
@@ -22,10 +23,11 @@ const signed = (percent: number) => `${percent > 0 ? '+' : percent < 0 ? '−' :
 export function StressGrid({ position }: { position: Position }) {
   const place = usePlace()
   const { spot } = position.price
+  const queryKey = ['stress', String(position.vault_id), String(position.collateral), String(position.value), String(spot)]
   const grid = useQuery({
-    queryKey: ['stress', String(position.vault_id), String(position.collateral), String(position.value), String(spot)],
+    queryKey,
     enabled: spot !== 0n,
-    placeholderData: keepPreviousData,
+    placeholderData: lastOfSame(queryKey, 3),
     retry: false,
     queryFn: () => readProfile(place, position.vault_id, pointsAt(spot)),
   })
@@ -33,7 +35,7 @@ export function StressGrid({ position }: { position: Position }) {
   return (
     <section aria-labelledby="stress">
       <h2 id="stress">If price and vol move</h2>
-      <p className="lead">Equity after the move. A cross marks where this compartment would be liquidated, a tilde where it would be in a margin call.</p>
+      <p className="lead">Equity after the move, in {position.symbol}. A cross marks where this compartment would be liquidated, a tilde where it would be in a margin call.</p>
       <div className="scroll" tabIndex={0} role="region" aria-label="Stress grid">
         <table className="num">
           <thead>
@@ -46,7 +48,7 @@ export function StressGrid({ position }: { position: Position }) {
                 {MOVES.map((move, column) => {
                   const found = level(row, column)
                   const tone = found ? toneOf(found, position.covered) : undefined
-                  return <td key={move} className={tone}>{found ? money(found.equity) : UNKNOWN}{tone === 'cell-lost' ? ' ×' : tone === 'cell-near' ? ' ~' : ''}</td>
+                  return <td key={move} className={tone}>{found ? money(found.equity, position.units) : UNKNOWN}{tone === 'cell-lost' ? ' ×' : tone === 'cell-near' ? ' ~' : ''}</td>
                 })}
               </tr>
             ))}

@@ -1,7 +1,7 @@
-import { type DrawnLeg, type VaultState, format, shapeOf, toNumber } from '@bulkhead/sdk'
+import { type DrawnLeg, type Units, type VaultState, shapeOf, toNumber } from '@bulkhead/sdk'
 import type { Hull } from '../state/reads'
 import { type Cost, feeCap } from '../state/ticket'
-import { UNKNOWN, healthText, money, priceText } from './words'
+import { UNKNOWN, amountText, digitsOf, healthText, money, priceText } from './words'
 
 interface Props {
   after: VaultState | undefined
@@ -13,31 +13,34 @@ interface Props {
   legs: readonly DrawnLeg[]
   paid: number
   spot: number
+  units: Units
 }
 
-const bound = (value: number | null) => (value === null ? 'unbounded' : priceText(value))
+const bound = (value: number | null, units: Units) => (value === null ? 'unbounded' : priceText(value, digitsOf(units)))
 
 /** Everything after the fill, before anything is signed. */
-export function TicketNumbers({ after, covered, cost, hull, decimals, symbol, legs, paid, spot }: Props) {
-  const shape = legs.length ? shapeOf(legs, paid) : undefined
+export function TicketNumbers({ after, covered, cost, hull, decimals, symbol, legs, paid, spot, units }: Props) {
+  const shape = legs.length ? shapeOf(legs, paid, units) : undefined
   const due = cost && cost.cash - cost.fee
   const tone = !after ? 'soft' : covered || after.equity * 2n >= after.maintenance_margin * 3n ? 'safe' : after.equity >= after.initial_margin ? 'near' : 'lost'
-  const exposure = after ? Math.abs(toNumber(after.delta)) * spot : 0
+  const exposure = after ? Math.abs(toNumber(after.delta)) * (units.inverse ? 1 : spot) : 0
   const equity = after ? toNumber(after.equity) : 0
-  const edge = (at: number | undefined) => (covered ? 'never' : hull ? (at === undefined ? 'not within 1.5×' : priceText(at)) : UNKNOWN)
+  const edge = (at: number | undefined) => (covered ? 'never' : hull ? (at === undefined ? 'none near' : priceText(at)) : UNKNOWN)
   const rows: [string, React.ReactNode][] = [
-    [due !== undefined && due < 0n ? 'you pay' : 'you receive', due === undefined ? UNKNOWN : format(due < 0n ? -due : due, decimals)],
+    [due !== undefined && due < 0n ? 'you pay' : 'you receive', due === undefined ? UNKNOWN : amountText(due < 0n ? -due : due, decimals, units)],
     ['health after', <b key="h" className={tone}>{after ? (covered ? 'fully paid' : healthText(after.health)) : UNKNOWN}</b>],
-    ['worst loss', shape ? bound(shape.worst) : UNKNOWN],
-    ['IM / MM', after ? `${money(after.initial_margin)} / ${money(after.maintenance_margin)}` : UNKNOWN],
-    ['best gain', shape ? bound(shape.best) : UNKNOWN],
+    ['worst loss', shape ? bound(shape.worst, units) : UNKNOWN],
+    ['initial margin', after ? money(after.initial_margin, units) : UNKNOWN],
+    ['best gain', shape ? bound(shape.best, units) : UNKNOWN],
     ['liquidated below', edge(hull?.below)],
-    ['break-even', shape ? shape.breakevens.map(priceText).join(', ') || 'none' : UNKNOWN],
+    ['break-even', shape ? shape.breakevens.map((one) => priceText(one)).join(', ') || 'none' : UNKNOWN],
     ['liquidated above', edge(hull?.above)],
-    ['fee, at most', cost ? `${format(cost.fee, decimals)}, ${format(feeCap(cost.fee), decimals)}` : UNKNOWN],
+    ['fee', cost ? amountText(cost.fee, decimals, units) : UNKNOWN],
+    ['maintenance margin', after ? money(after.maintenance_margin, units) : UNKNOWN],
+    ['fee at most', cost ? amountText(feeCap(cost.fee), decimals, units) : UNKNOWN],
     ['leverage', after && equity > 0 ? `${(exposure / equity).toFixed(1)}×` : UNKNOWN],
-    ['losses of the cell', after ? money(after.deficit) : UNKNOWN],
-    ['most it can cost', after ? money(after.at_risk) : UNKNOWN],
+    ['losses of the cell', after ? money(after.deficit, units) : UNKNOWN],
+    ['most it can cost', after ? money(after.at_risk, units) : UNKNOWN],
   ]
   return (
     <>

@@ -1,19 +1,22 @@
 // The ticket: the consequence moves with the hand. What is missing is said on the button.
-import { type Change, type LegState, type MarketEntry, type MarketState, type Model, type Thought, MICRO, WAD, exact, explain, format, legOfState, models, net, readPreview, readPreviewNew, toNumber, unpackLeg, unpackTrading } from '@bulkhead/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
+import { type LegState, type MarketEntry, type MarketState, type Model, LINEAR, MICRO, WAD, divUp, exact, explain, format, models, toNumber, unpackLeg } from '@bulkhead/sdk'
+import { useEffect, useRef, useState } from 'react'
 import { useConnection } from 'wagmi'
-import { usePlace } from '../state/context'
 import { type Quotes, bestQuote } from '../state/quotes'
-import { useAccountOf, useHead, useHull, usePositions, useToken } from '../state/reads'
-import { type PricedLeg, type TicketLeg, MOST_LEGS, PRESETS, costOf, isCovered, legKey, presetLegs, withCollateral } from '../state/ticket'
+import { useAfter, useLargest } from '../state/after'
+import { useAccountOf, usePositions, useToken } from '../state/reads'
+import { type PricedLeg, type TicketLeg, COVERED_CALL, MOST_LEGS, costOf, isTurned, legKey, presetLegs, presetNames } from '../state/ticket'
+import { NO_EXITS, anyExit } from '../state/exits'
 import { AmountField, readAmount } from './amount-field'
-import { CollateralSlider } from './collateral-slider'
-import { strategyName } from './naming'
-import { OpenButton } from './open-button'
+import { AskMakers } from './ask-makers'
+import { CollateralSlider, marksOf } from './collateral-slider'
+import { vaultName } from './naming'
+import { EXIT_WORDS, ExitFields } from './exit-fields'
+import { type Part, OpenButton } from './open-button'
 import { TicketNumbers } from './ticket-numbers'
 import { PayoffChart } from './payoff-chart'
-import { TicketLegs } from './ticket-legs'
+import { PartsTable, TicketLegs } from './ticket-legs'
+import { amountText } from './words'
 
 const YEAR = 365 * 86_400
 
@@ -28,21 +31,10 @@ export interface TicketProps {
   onLegs: (legs: TicketLeg[]) => void
 }
 
-/** The state a vault would have; undefined while it cannot be told. */
-function usePreview(entry: MarketEntry, expiry: bigint, model: Model, vaultId: bigint, change: Omit<Change, 'expiry'> | undefined) {
-  const place = usePlace()
-  const head = useHead()
-  const key = change?.legs.map((leg) => `${leg.kind}${leg.strike}:${leg.quantity}`).join()
-  return useQuery({
-    queryKey: ['preview', String(entry.index), String(expiry), model, String(vaultId), key, String(change?.cash), String(head.number)],
-    enabled: change !== undefined && change.legs.length > 0,
-    placeholderData: keepPreviousData,
-    retry: false,
-    queryFn: () => {
-      const moved = { expiry, legs: change?.legs ?? [], cash: change?.cash ?? 0n }
-      return vaultId ? readPreview(place, vaultId, moved) : readPreviewNew(place, entry.index, model, moved)
-    },
-  })
+/** Up to a hundredth of a token, which is what people type. */
+function roundedUp(amount: bigint, decimals: number): bigint {
+  const step = 10n ** BigInt(decimals) / 100n
+  return divUp(amount, step) * step
 }
 
 export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, onLegs }: TicketProps) {
@@ -54,59 +46,77 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
   const [collateral, setCollateral] = useState('')
   const [model, setModel] = useState<Model>('ES')
   const [into, setInto] = useState('0')
+  const [exits, setExits] = useState(NO_EXITS)
+  const [apart, setApart] = useState(false)
+  const covering = useRef(false)
   const decimals = token.data?.decimals ?? 6
   const symbol = token.data?.symbol ?? ''
   const spot = market?.snapshot.spot ?? 0n
+  const units = market?.units ?? LINEAR
   const packages = readAmount(size, 6)
-  const deposit = readAmount(collateral, decimals)
+  const deposit = readAmount(collateral, decimals, symbol)
   const usable = (positions.data ?? []).filter((one) => one.market === entry.index && (one.expiry === expiry || one.state === 'empty') && one.state !== 'flagged')
   const vault = usable.find((one) => String(one.vault_id) === into)
-  const vaultId = vault?.vault_id ?? 0n
 
   const priced: PricedLeg[] = legs.map((leg) => ({ ...leg, quote: bestQuote(quotes, { market: entry.index, expiry, ...leg }, (packages.value ?? MICRO) * BigInt(leg.ratio)) }))
-  const trading = market && unpackTrading(market.trading)
-  const cost = trading && packages.value && spot ? costOf(priced, packages.value, { trading, decimals, spot, marks }) : undefined
-  // the chain previews no vault that pays more than it has: it is asked with as much as the legs cost, and the rest taken off
-  const due = cost ? cost.fee - cost.cash - (vault?.balance ?? 0n) : 0n
+  const cost = market && packages.value && spot ? costOf(priced, packages.value, { market, decimals, marks }) : undefined
   const given = deposit.value ?? 0n
-  const asked = given > due ? given : due
-  const change = cost && { legs: cost.legs, cash: asked + cost.cash - cost.fee }
-  const preview = usePreview(entry, expiry, model, vaultId, change)
-  const after = change && preview.data && withCollateral(preview.data, (given - asked) * 10n ** BigInt(18 - decimals))
-  const heldAfter = useMemo(() => net([...(vault?.legs.map(legOfState) ?? []), ...(cost?.legs ?? [])]), [vault, cost])
-  const thought: Thought | undefined = after && { market: entry.index, expiry, model: (vault?.model as Model | undefined) ?? model, legs: heldAfter, collateral: after.collateral }
-  const covered = after !== undefined && isCovered(after)
-  const hull = useHull(covered ? undefined : market, covered ? undefined : thought)
+  const of = { entry, expiry, market, model, decimals }
+  const { state: after, covered, hull, error } = useAfter({ ...of, vault, cost, deposit: given })
+  const largest = useLargest({ quote: priced.length === 1 ? priced[0]?.quote : undefined, vault, model, deposit: given, size: packages.value ?? 0n })
+  const splits = apart && !vault && priced.length === 2 && market !== undefined && packages.value !== undefined && spot !== 0n
+  // half of the collateral each
+  const halves = [given / 2n, given - given / 2n] as const
+  const costs = [0, 1].map((i) => (splits && priced[i] ? costOf([priced[i]], packages.value ?? 0n, { market, decimals, marks }) : undefined))
+  const first = useAfter({ ...of, vault: undefined, cost: costs[0], deposit: halves[0] })
+  const second = useAfter({ ...of, vault: undefined, cost: costs[1], deposit: halves[1] })
+  const parts: Part[] | undefined = splits ? [first, second].map((one, i) => ({ ...one, leg: priced[i] as PricedLeg, deposit: halves[i] ?? 0n })) : undefined
   const drawnLegs = (after?.legs ?? []).map((word) => {
     const leg = unpackLeg(word)
     return { kind: leg.kind, strike: toNumber(leg.strike, 8), quantity: toNumber(leg.quantity, 6), vol: toNumber(marks.get(legKey(leg))?.iv ?? 0n) }
   })
   const paid = vault ? toNumber(vault.value) + (cost ? toNumber(cost.fee - cost.cash, decimals) : 0) : cost ? toNumber(cost.fee - cost.cash, decimals) : 0
 
+  // futures of a coin market are sized in quote
+  const ofQuote = legs.some((leg) => isTurned(leg, units))
+  useEffect(() => setSize(ofQuote ? '100' : '1'), [ofQuote])
+  // a covered call is one by its collateral: the coin behind it
+  useEffect(() => {
+    const full = after && marksOf(after, given, decimals).find(({ name }) => name === 'fully paid')
+    if (!covering.current || !full) return
+    covering.current = false
+    setCollateral(exact(roundedUp(full.at, decimals), decimals))
+  })
+  const choose = (name: string) => {
+    const found = spot ? presetLegs(name, strikes, spot, units) : undefined
+    if (!found) return
+    covering.current = name === COVERED_CALL
+    onLegs(found)
+  }
+
   return (
     <section aria-labelledby="ticket">
-      <h2 id="ticket">Ticket{legs.length ? `: ${strategyName(legs.map((leg) => ({ ...leg, strike: leg.strike, quantity: (leg.buy ? WAD : -WAD) * BigInt(leg.ratio) })))}` : ''}</h2>
+      <h2 id="ticket">Ticket{legs.length ? `: ${vaultName({ legs: legs.map((leg) => ({ ...leg, quantity: (leg.buy ? WAD : -WAD) * BigInt(leg.ratio) })), units, covered })}` : ''}</h2>
       <div className="presets" role="group" aria-label="Strategies">
-        {Object.keys(PRESETS).map((name) => {
-          const found = spot ? presetLegs(name, strikes, spot) : undefined
-          return <button key={name} type="button" disabled={!found} onClick={() => found && onLegs(found)}>{name}</button>
-        })}
+        {presetNames(units).map((name) => (
+          <button key={name} type="button" disabled={!spot || !presetLegs(name, strikes, spot, units)} onClick={() => choose(name)}>{name}</button>
+        ))}
         {legs.length > 0 && <button type="button" onClick={() => onLegs([])}>Clear</button>}
       </div>
       {legs.length === 0 ? (
         <p className="empty">Choose a strategy, or tap a bid or an ask: up to {MOST_LEGS} legs in one compartment.</p>
       ) : (
         <>
-          <TicketLegs legs={priced} marks={marks} onLegs={onLegs} />
+          <TicketLegs legs={priced} marks={marks} units={units} onLegs={onLegs} />
           <div className="row">
-            <AmountField label="Size" unit="contracts" amount={packages} onTyped={setSize} />
+            <AmountField label="Size" unit={ofQuote ? 'quote' : 'contracts'} amount={packages} onTyped={setSize} most={largest && { label: `largest ${format(largest.size, 6, 2)} by ${largest.by}`, text: exact(largest.size, 6) }} />
           </div>
           <div className="row">
             <label>
               Vault
               <select value={vault ? into : '0'} onChange={(event) => setInto(event.target.value)}>
                 <option value="0">a new one</option>
-                {usable.map((one) => <option key={String(one.vault_id)} value={String(one.vault_id)}>#{String(one.vault_id)} {strategyName(one.legs)}</option>)}
+                {usable.map((one) => <option key={String(one.vault_id)} value={String(one.vault_id)}>#{String(one.vault_id)} {vaultName(one)}</option>)}
               </select>
             </label>
             <label>
@@ -116,31 +126,34 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
               </select>
             </label>
           </div>
-          <AmountField label={vaultId ? 'Collateral to add' : 'Collateral'} unit={symbol} amount={deposit} onTyped={setCollateral} />
-          {after && <CollateralSlider after={after} deposit={deposit.value ?? 0n} decimals={decimals} onDeposit={(value) => setCollateral(exact(value, decimals))} />}
-          {spot > 0n && drawnLegs.length > 0 && (
-            <PayoffChart legs={drawnLegs} paid={paid} spot={toNumber(spot)} years={Number(market?.snapshot.seconds ?? 0n) / YEAR} safe={covered ? [{ from: 0, to: Number.POSITIVE_INFINITY }] : hull.data?.intervals} />
+          {!vault && legs.length === 2 && (
+            <label className="check small">
+              <input type="checkbox" checked={apart} onChange={(event) => setApart(event.target.checked)} /> Each leg in a vault of its own, half of the collateral each: neither can drag the other down, and both need their own margin.
+            </label>
           )}
-          <TicketNumbers after={after} covered={covered} cost={cost} hull={hull.data ?? undefined} decimals={decimals} symbol={symbol} legs={drawnLegs} paid={paid} spot={toNumber(spot)} />
-          {preview.error && <p className="said" role="alert">The preview is unknown. {explain(preview.error)}</p>}
+          <AmountField label={vault ? 'Collateral to add' : 'Collateral'} unit={symbol} amount={deposit} onTyped={setCollateral} />
+          {after && <CollateralSlider after={after} deposit={deposit.value ?? 0n} decimals={decimals} units={units} onDeposit={(value) => setCollateral(exact(value, decimals))} />}
+          {spot > 0n && drawnLegs.length > 0 && (
+            <PayoffChart legs={drawnLegs} paid={paid} spot={toNumber(spot)} years={Number(market?.snapshot.seconds ?? 0n) / YEAR} safe={covered ? [{ from: 0, to: Number.POSITIVE_INFINITY }] : hull?.intervals} units={units} symbol={symbol} />
+          )}
+          <TicketNumbers after={after} covered={covered} cost={cost} hull={hull} decimals={decimals} symbol={symbol} legs={drawnLegs} paid={paid} spot={toNumber(spot)} units={units} />
+          {parts && <PartsTable parts={parts} units={units} />}
+          {error && <p className="said" role="alert">The preview is unknown. {explain(error)}</p>}
+          <details className="exit">
+            <summary>Stop and take profit{anyExit(exits) ? ': signed after the trade' : ''}</summary>
+            <ExitFields exits={exits} onExits={setExits} symbol={symbol} />
+            <p className="small soft">Signed right after the trade. {EXIT_WORDS}</p>
+          </details>
+          {market && token.data && packages.value !== undefined && packages.value > 0n && (
+            <AskMakers entry={entry} expiry={expiry} market={market} legs={legs} size={packages.value} deposit={deposit.value ?? 0n} model={model} vault={vault} token={token.data} account={account.data} elsewhere={quotes.elsewhere} />
+          )}
           <OpenButton
-            entry={entry}
-            expiry={expiry}
-            market={market}
-            model={model}
-            vault={vault}
-            legs={priced}
-            size={packages.value}
-            deposit={deposit}
-            after={after}
-            covered={covered}
-            quotes={quotes}
-            marks={marks}
-            token={token.data}
-            account={account.data}
-            onOpened={() => { onLegs([]); setCollateral('') }}
+            entry={entry} expiry={expiry} market={market} model={model} vault={vault} legs={priced} size={packages.value} deposit={deposit}
+            after={after} covered={covered} quotes={quotes} marks={marks} token={token.data} account={account.data}
+            exits={exits} parts={parts}
+            onOpened={() => { onLegs([]); setCollateral(''); setExits(NO_EXITS) }}
           />
-          <p className="small soft">Wallet: {account.data && token.data ? `${format(account.data.balance, decimals)} ${symbol}` : 'unknown'}.</p>
+          <p className="small soft">Wallet: {account.data && token.data ? `${amountText(account.data.balance, decimals, units)} ${symbol}` : 'unknown'}.</p>
         </>
       )}
     </section>

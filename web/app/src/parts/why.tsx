@@ -33,6 +33,7 @@ export function termsOf({ model, terms, margin, maintenance_margin: mm, initial,
     part('maintenance margin', mm, 'sum'),
     part(initial.kappa ? `buffer, ${toNumber(initial.kappa).toFixed(2)} times` : 'own initial margin', initial.base - margin, 'soft'),
     part('size', initial.concentration, 'soft'),
+    ...(im < mm + initial.base - margin + initial.concentration ? [part('most it can lose: cap', im - (mm + initial.base - margin + initial.concentration), 'soft')] : []),
     part('initial margin', im, 'sum'),
     ...(after > im ? [part('asked after a withdrawal', after, 'sum')] : []),
   ].filter((term) => term.value !== 0n || term.tone === 'sum')
@@ -52,7 +53,7 @@ export function Why({ position }: { position: Position }) {
           <div key={name} className="contents">
             <dt>{name}</dt>
             <dd><i className={`fill-strong-${tone}`} style={{ width: `${(Math.abs(toNumber(value)) / most) * 100}%` }} /></dd>
-            <dd className="r">{money(value)}</dd>
+            <dd className="r">{money(value, position.units)}</dd>
           </div>
         ))}
       </dl>

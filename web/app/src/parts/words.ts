@@ -1,19 +1,26 @@
 // Numbers and states as people read them. What is unknown is said to be.
-import { type MarketState, format, toNumber } from '@bulkhead/sdk'
+import { type MarketState, type Units, format, isDelta, isMoney, toNumber } from '@bulkhead/sdk'
 
 export const UNKNOWN = 'unknown'
 const MAX_UINT = 2n ** 256n - 1n
 
-/** A wad in quote units, with no more digits than matter. */
-export function money(wad: bigint, digits?: number): string {
+/** Digits behind the point of amounts in a market's token: a coin is worth hundreds of quote. */
+export const digitsOf = ({ inverse }: Units): number => (inverse ? 4 : 2)
+
+/** A wad in a market's token, with no more digits than matter. */
+export function money(wad: bigint, units: Units): string {
   const size = Math.abs(toNumber(wad))
-  return format(wad, 18, digits ?? (size >= 10_000 ? 0 : size >= 1 || size === 0 ? 2 : 4))
+  if (units.inverse) return format(wad, 18, size >= 1_000 ? 2 : 4)
+  return format(wad, 18, size >= 10_000 ? 0 : size >= 1 || size < 0.000_05 ? 2 : 4)
 }
 
+/** Native units of a market's token. */
+export const amountText = (native: bigint, decimals: number, units: Units): string => format(native, decimals, digitsOf(units))
+
 /** A price drawn with as many digits as its size asks. */
-export function priceText(value: number): string {
+export function priceText(value: number, least = 0): string {
   const size = Math.abs(value)
-  const digits = size >= 10_000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4
+  const digits = Math.max(least, size >= 10_000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4)
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace('-', '−')
 }
 
@@ -25,9 +32,18 @@ export function healthText(health: bigint): string {
   return health === MAX_UINT ? 'no margin' : `${format(health, 18, 2)}×`
 }
 
+/** A price of a leg as it is quoted: the future of a coin market, priced in coins a quote, in quote a coin. */
+export function shownPrice(price: bigint, leg: { kind: string }, units: Units): string {
+  const value = toNumber(price)
+  return priceText(units.inverse && isDelta(leg, units) && value !== 0 ? 1 / value : value, isDelta(leg, units) ? 2 : digitsOf(units))
+}
+
 const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' })
 
 export const day = (seconds: number | bigint): string => dayFormat.format(Number(seconds) * 1000)
+
+/** A moment to the minute, UTC. */
+export const minute = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('T', ' ').slice(0, 16)
 
 /** A stretch of time in its two largest units. */
 export function span(seconds: number | bigint): string {
@@ -89,15 +105,26 @@ export type Tone = 'safe' | 'near' | 'lost' | 'soft'
 
 export const vaultState = (state: string): { word: string; tone: Tone } => STATES[state] ?? { word: state, tone: 'soft' }
 
+/** What a leg is, as traders say it. The future of a coin market is its cash leg, sold: so many quote of it. */
+export function legName(leg: { kind: string; strike: bigint }, units: Units): string {
+  if (isMoney(leg, units)) return units.inverse ? 'coins' : 'cash'
+  if (isDelta(leg, units)) return units.inverse ? 'quote of future' : 'future'
+  return `${leg.kind} ${priceText(toNumber(leg.strike))}`
+}
+
+/** How much of it, long above zero: who has sold the cash of a coin market is long its future. */
+export const longOf = (leg: { kind: string; quantity: bigint }, units: Units): bigint => (units.inverse && isDelta(leg, units) ? -leg.quantity : leg.quantity)
+
 /** One leg as traders write it. */
-export function legText(leg: { kind: string; strike: bigint; quantity: bigint }): string {
-  const sign = leg.quantity < 0n ? '−' : '+'
-  const size = quantityText(leg.quantity < 0n ? -leg.quantity : leg.quantity)
-  if (leg.kind === 'cash') return `${sign}${size} cash`
-  return leg.kind === 'future' ? `${sign}${size} future` : `${sign}${size} ${leg.kind} ${priceText(toNumber(leg.strike))}`
+export function legText(leg: { kind: string; strike: bigint; quantity: bigint }, units: Units): string {
+  const long = longOf(leg, units)
+  return `${long < 0n ? '−' : '+'}${quantityText(long < 0n ? -long : long)} ${legName(leg, units)}`
 }
 
 export const shortAddress = (address: string): string => `${address.slice(0, 6)}…${address.slice(-4)}`
 
 /** Digits of a strike, as few as it has. */
 export const strikeText = (strike: bigint): string => format(strike, 8, 8).replace(/\.?0+$/, '')
+
+/** An option by kind and strike, or the future, as orders name what they trade. */
+export const tradedName = (leg: { kind: string; strike: bigint }): string => (leg.strike ? `${leg.kind} ${strikeText(leg.strike)}` : 'future')

@@ -1,14 +1,15 @@
-import { type MarketEntry, addressOf, callsOf, format, readInsurance, readPool } from '@bulkhead/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { type MarketEntry, type Units, addressOf, callsOf, readInsurance, readMakerVault, readPool } from '@bulkhead/sdk'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { type Address, zeroAddress } from 'viem'
 import { useConnection } from 'wagmi'
 import { AmountField, readAmount } from '../parts/amount-field'
 import { approval } from '../parts/manage'
 import { SendLine } from '../parts/send-line'
-import { UNKNOWN, day } from '../parts/words'
+import { UNKNOWN, amountText, day } from '../parts/words'
 import { usePlace } from '../state/context'
-import { useAccountOf, useHead, useToken } from '../state/reads'
+import { useAccountOf, useHead, useToken, useUnits } from '../state/reads'
+import { lastOfSame } from '../state/same'
 import { type Step, useSend } from '../state/send'
 
 interface Stake {
@@ -25,22 +26,26 @@ interface Stake {
   leave: (shares: bigint) => Step
   note: string
   finish: Step | undefined
+  /** what leaving is called, and what is said when it is done */
+  leaving: { button: string; said: string }
 }
 
-function StakeCard({ entry, stake, symbol, decimals }: { entry: MarketEntry; stake: Stake; symbol: string; decimals: number }) {
+const ANNOUNCED = { button: 'Announce', said: 'Announced.' } as const
+
+function StakeCard({ entry, stake, symbol, decimals, units }: { entry: MarketEntry; stake: Stake; symbol: string; decimals: number; units: Units }) {
   const { deployment } = usePlace()
   const account = useAccountOf(entry.token)
   const { isConnected } = useConnection()
   const { progress, send } = useSend()
   const [add, setAdd] = useState('')
   const [leave, setLeave] = useState('')
-  const adding = readAmount(add, decimals, account.data?.balance)
-  const leaving = readAmount(leave, stake.shareDecimals, stake.mine)
+  const adding = readAmount(add, decimals, symbol, account.data?.balance)
+  const leaving = readAmount(leave, stake.shareDecimals, 'shares', stake.mine)
   const busy = progress.status === 'working' || !isConnected
   const full = stake.room === 0n
   const deposit = (amount: bigint) => {
     const approved = approval(callsOf(deployment), { token: entry.token, spender: stake.spender, allowance: stake.allowance, amount, symbol })
-    return send([...approved, stake.deposit(amount)], `Deposited ${format(amount, decimals)} ${symbol}.`)
+    return send([...approved, stake.deposit(amount)], `Deposited ${amountText(amount, decimals, units)} ${symbol}.`)
   }
   return (
     <section aria-label={`${stake.title}, ${entry.symbol}`}>
@@ -52,9 +57,9 @@ function StakeCard({ entry, stake, symbol, decimals }: { entry: MarketEntry; sta
           <AmountField label="Deposit" unit={symbol} amount={adding} onTyped={setAdd} />
           <button type="submit" className="go" disabled={busy || !adding.value || full}>{full ? 'Full: no deposits now' : 'Deposit'}</button>
         </form>
-        <form onSubmit={(event) => { event.preventDefault(); if (leaving.value) void send([stake.leave(leaving.value)], 'Announced.').then((done) => done && setLeave('')) }}>
-          <AmountField label={`Leave, up to ${format(stake.mine, stake.shareDecimals)} shares`} unit="shares" amount={leaving} onTyped={setLeave} />
-          <button type="submit" className="go" disabled={busy || !leaving.value}>Announce</button>
+        <form onSubmit={(event) => { event.preventDefault(); if (leaving.value) void send([stake.leave(leaving.value)], stake.leaving.said).then((done) => done && setLeave('')) }}>
+          <AmountField label={`Leave, up to ${amountText(stake.mine, stake.shareDecimals, units)} shares`} unit="shares" amount={leaving} onTyped={setLeave} />
+          <button type="submit" className="go" disabled={busy || !leaving.value}>{stake.leaving.button}</button>
         </form>
       </div>
       <p className="small soft">{stake.note}</p>
@@ -69,13 +74,18 @@ function MarketStakes({ entry }: { entry: MarketEntry }) {
   const head = useHead()
   const { address = zeroAddress } = useConnection()
   const token = useToken(entry.token)
+  const units = useUnits(entry.index).data
   const calls = callsOf(place.deployment)
-  const options = { enabled: head.number !== undefined, placeholderData: keepPreviousData, retry: false, gcTime: 30_000 } as const
-  const insurance = useQuery({ ...options, queryKey: ['insurance', entry.symbol, address, String(head.number)], queryFn: () => readInsurance(place, entry.index, entry.token, address) })
-  const pool = useQuery({ ...options, enabled: options.enabled && entry.backstop !== '', queryKey: ['pool', entry.symbol, address, String(head.number)], queryFn: () => readPool(place, entry.backstop as Address, entry.token, address) })
-  if (!token.data || !insurance.data) return <p className="empty">{head.trouble ? 'Unknown while the node does not answer.' : `Reading ${entry.symbol}…`}</p>
+  const perBlock = (...of: string[]) => {
+    const queryKey = [...of, String(head.number)]
+    return { queryKey, enabled: head.number !== undefined, placeholderData: lastOfSame(queryKey), retry: false, gcTime: 30_000 } as const
+  }
+  const insurance = useQuery({ ...perBlock('insurance', entry.symbol, address), queryFn: () => readInsurance(place, entry.index, entry.token, address) })
+  const pool = useQuery({ ...perBlock('pool', entry.symbol, address), enabled: head.number !== undefined && entry.backstop !== '', queryFn: () => readPool(place, entry.backstop as Address, entry.token, address) })
+  const maker = useQuery({ ...perBlock('maker', entry.symbol, address), enabled: head.number !== undefined && entry.maker !== '', queryFn: () => readMakerVault(place, entry.maker as Address, entry.token, address) })
+  if (!token.data || !insurance.data || !units) return <p className="empty">{head.trouble ? 'Unknown while the node does not answer.' : `Reading ${entry.symbol}…`}</p>
   const { decimals, symbol } = token.data
-  const amount = (value: bigint | undefined) => (value === undefined ? UNKNOWN : `${format(value, decimals)} ${symbol}`)
+  const amount = (value: bigint | undefined) => (value === undefined ? UNKNOWN : `${amountText(value, decimals, units)} ${symbol}`)
   const { requested } = insurance.data
   const worth = insurance.data.shares ? (insurance.data.mine * insurance.data.assets) / insurance.data.shares : 0n
   const ready = requested.shares > 0n && head.timestamp !== undefined && requested.ready_at <= BigInt(head.timestamp)
@@ -91,8 +101,9 @@ function MarketStakes({ entry }: { entry: MarketEntry }) {
       room: undefined,
       deposit: (value) => ({ label: 'Deposit', call: () => calls.insurance('deposit', entry.index, value) }),
       leave: (shares) => ({ label: 'Announce', call: () => calls.insurance('request', entry.index, shares) }),
-      note: requested.shares ? `Announced: ${format(requested.shares, decimals)} shares, to be taken from ${day(requested.ready_at)} on, for two days.` : 'Leaving is announced seven days before, and open for two days then. Until it is paid out your money insures on.',
+      note: requested.shares ? `Announced: ${amountText(requested.shares, decimals, units)} shares, to be taken from ${day(requested.ready_at)} on, for two days.` : 'Leaving is announced seven days before, and open for two days then. Until it is paid out your money insures on.',
       finish: ready ? { label: 'Withdraw', call: () => calls.insurance('withdraw', entry.index, address) } : undefined,
+      leaving: ANNOUNCED,
     },
   ]
   if (pool.data) {
@@ -110,9 +121,29 @@ function MarketStakes({ entry }: { entry: MarketEntry }) {
       leave: (shares) => ({ label: 'Announce', call: () => calls.pool(entry.backstop as Address, 'request_redeem', shares, 0n) }),
       note: 'Shares leave through a queue, served in order, seven days after the request at the earliest and at the price of that day.',
       finish: undefined,
+      leaving: ANNOUNCED,
     })
   }
-  return <div className="two">{stakes.map((stake) => <StakeCard key={stake.title} entry={entry} stake={stake} symbol={symbol} decimals={decimals} />)}</div>
+  if (maker.data) {
+    const { assets, worth: value, free, redeemable, desks, room } = maker.data
+    const vault = entry.maker as Address
+    stakes.push({
+      title: 'Maker vault',
+      risk: 'A vault that quotes both sides of this market, in the hands of its owner within bounds that it cannot widen. Its shares gain the spread and lose what better informed traders win.',
+      rows: [['worth', amount(assets)], ['your shares bring', amount(value)], ['desks', String(desks)], ['shares that can leave now', amountText(free < redeemable ? free : redeemable, maker.data.decimals, units)]],
+      mine: free,
+      shareDecimals: maker.data.decimals,
+      spender: vault,
+      allowance: maker.data.allowance,
+      room,
+      deposit: (given) => ({ label: 'Deposit', call: () => calls.makerVault(vault, 'deposit', given, address) }),
+      leave: (shares) => ({ label: 'Redeem', call: () => calls.makerVault(vault, 'redeem', shares, address, address) }),
+      note: 'Shares leave at mark less a haircut, from tokens at hand and what the desks’ margin can spare; those bought in this hour of the market’s clock and the last stay that long.',
+      finish: undefined,
+      leaving: { button: 'Redeem', said: 'Redeemed.' },
+    })
+  }
+  return <div className="two">{stakes.map((stake) => <StakeCard key={stake.title} entry={entry} stake={stake} symbol={symbol} decimals={decimals} units={units} />)}</div>
 }
 
 export default function EarnScreen() {

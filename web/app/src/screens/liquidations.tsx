@@ -1,10 +1,10 @@
-import { type Position, WAD, callsOf, format, toNumber } from '@bulkhead/sdk'
+import { type Position, WAD, callsOf, toNumber } from '@bulkhead/sdk'
 import { useMemo, useState } from 'react'
 import type { Address } from 'viem'
 import { useConnection } from 'wagmi'
-import { strategyName } from '../parts/naming'
+import { vaultName } from '../parts/naming'
 import { SendLine } from '../parts/send-line'
-import { healthText, legText, money, percent, span, vaultState } from '../parts/words'
+import { amountText, healthText, legText, money, percent, span, vaultState } from '../parts/words'
 import { usePlace } from '../state/context'
 import { useAllPositions, useHead, usePositions } from '../state/reads'
 import { useSend } from '../state/send'
@@ -116,14 +116,14 @@ export default function LiquidationsScreen() {
                 const flagged = one.state === 'flagged'
                 return (
                   <tr key={String(one.vault_id)}>
-                    <td className="l"><a href={`#/vault/${one.vault_id}`}>#{String(one.vault_id)} {strategyName(one.legs)}</a><br /><span className="small soft">{one.legs.map(legText).join(' · ')}</span></td>
+                    <td className="l"><a href={`#/vault/${one.vault_id}`}>#{String(one.vault_id)} {vaultName(one)}</a><br /><span className="small soft">{one.legs.map((leg) => legText(leg, one.units)).join(' · ')}</span></td>
                     <td className={`l ${tone}`}>{word}</td>
                     <td>{healthText(one.health)}</td>
-                    <td>{money(one.equity)}</td>
-                    <td>{money(one.maintenance_margin)}</td>
+                    <td>{money(one.equity, one.units)} <span className="soft">{one.symbol}</span></td>
+                    <td>{money(one.maintenance_margin, one.units)}</td>
                     <td>{flagged ? `${percent(one.auction.bonus_share)}, ${percent(one.auction.bonus_next)}` : '–'}</td>
                     <td>{flagged ? span(one.auction.elapsed) : '–'}</td>
-                    <td>{flagged ? `${percent(one.auction.fraction, 0)} for ${format(one.auction.price, Number(one.decimals))}` : '–'}</td>
+                    <td>{flagged ? `${percent(one.auction.fraction, 0)} for ${amountText(one.auction.price, Number(one.decimals), one.units)}` : '–'}</td>
                     <td><Actions position={one} mine={mine.data ?? []} /></td>
                   </tr>
                 )

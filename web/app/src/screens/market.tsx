@@ -1,14 +1,19 @@
-import { type Kind, type LegState, type Leg, CONTRACT, expiries, readLegs, toNumber, unpackTrading } from '@bulkhead/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { type Kind, type LegState, type Leg, CONTRACT, LINEAR, deltaKind, expiries, readLegs, toNumber, unpackTrading } from '@bulkhead/sdk'
+import { useQuery } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
+import { zeroAddress } from 'viem'
 import { Chain } from '../parts/chain'
+import { MakersField } from '../parts/makers-field'
+import { OrderBook } from '../parts/order-book'
+import { PriceSeries } from '../parts/price-series'
 import { Smile } from '../parts/smile'
 import { Ticket } from '../parts/ticket'
 import { day, priceState, snapshotState, span } from '../parts/words'
 import { usePlace } from '../state/context'
 import { type Quotes, useQuotes } from '../state/quotes'
-import { useHead, useMarket } from '../state/reads'
+import { useHead, useMarket, useToken } from '../state/reads'
 import { go } from '../state/route'
+import { lastOfSame } from '../state/same'
 import { type TicketLeg, legKey, toggled } from '../state/ticket'
 
 /** Strikes on either side of spot where nobody quotes more. */
@@ -43,18 +48,20 @@ function useMarks(market: bigint, expiry: bigint, strikes: readonly bigint[]) {
   const place = usePlace()
   const state = useMarket(market, expiry)
   const snapshot = state.data?.snapshot
+  const units = state.data?.units ?? LINEAR
   const legs: Leg[] = [
-    { kind: 'future', strike: 0n, quantity: CONTRACT },
+    { kind: deltaKind(units), strike: 0n, quantity: CONTRACT },
     ...strikes.flatMap((strike) => (['call', 'put'] as Kind[]).map((kind) => ({ kind, strike, quantity: CONTRACT }))),
   ]
+  const queryKey = ['marks', String(market), String(expiry), String(snapshot?.spot), String(snapshot?.surface_near), strikes.join()]
   return useQuery({
-    queryKey: ['marks', String(market), String(expiry), String(snapshot?.spot), String(snapshot?.surface_near), strikes.join()],
+    queryKey,
     enabled: snapshot !== undefined && snapshot.spot !== 0n && snapshot.seconds !== 0n,
-    placeholderData: keepPreviousData,
+    placeholderData: lastOfSame(queryKey, 3),
     retry: false,
     queryFn: async (): Promise<ReadonlyMap<string, LegState>> => {
       if (!snapshot) return new Map()
-      const found = await readLegs(place, legs, snapshot)
+      const found = await readLegs(place, legs, snapshot, units)
       return new Map(found.flatMap((one, i) => (legs[i] ? [[legKey(legs[i]), one] as const] : [])))
     },
   })
@@ -72,14 +79,16 @@ export default function MarketScreen({ symbol, expiry: wanted }: { symbol: strin
   const index = entry?.index ?? 0n
   const market = useMarket(index, expiry)
   const quotes = useQuotes(index, expiry)
+  const token = useToken(entry?.token ?? zeroAddress)
   const [legs, setLegs] = useState<TicketLeg[]>([])
   const snapshot = market.data?.snapshot
   const spot = snapshot?.spot ?? 0n
   const trading = market.data && unpackTrading(market.data.trading)
   const strikes = strikesOf(spot, trading?.tick ?? 0n, quotedStrikes(quotes))
   const marks = useMarks(index, expiry, strikes)
+  const lastLeg = legs.at(-1)
   if (!entry) return <p className="empty">This deployment has no market.</p>
-  const pick = (leg: Omit<TicketLeg, 'ratio'>) => setLegs((held) => toggled(held, leg))
+  const pick = (leg: Omit<TicketLeg, 'ratio'>) => market.data && setLegs((held) => toggled(held, leg, market.data.units))
   return (
     <>
       <h1 className="hidden">Market</h1>
@@ -98,22 +107,29 @@ export default function MarketScreen({ symbol, expiry: wanted }: { symbol: strin
         </label>
       </div>
       <div className="two market">
-        <div>
+        <div className="quotes">
           <section aria-labelledby="chain">
-            <h2 id="chain">{entry.symbol}, {expiry ? day(expiry) : '…'}</h2>
+            <h2 id="chain">{entry.symbol}, {expiry ? day(expiry) : '…'} {token.data && <span className="soft">[{token.data.symbol}]</span>}</h2>
             <p className="lead">
               Bid and ask are signed quotes that would fill now; mark and vol come from the surface in force.{' '}
               {snapshot && snapshotState(snapshot) !== 'active' && <b className="near">{priceState(snapshotState(snapshot))}.</b>} {quotes.trouble && <b className="near">{quotes.trouble}</b>}
             </p>
             {strikes.length ? (
-              <Chain market={index} expiry={expiry} symbol={entry.symbol} spot={spot} strikes={strikes} marks={marks.data ?? NO_MARKS} quotes={quotes} picked={legs} onPick={pick} />
+              <Chain units={market.data?.units ?? LINEAR} market={index} expiry={expiry} symbol={entry.symbol} spot={spot} strikes={strikes} marks={marks.data ?? NO_MARKS} quotes={quotes} picked={legs} onPick={pick} />
             ) : (
               <p className="empty">{head.trouble || (market.data && spot === 0n) ? 'The price is unknown, and so is the chain.' : 'Reading the market…'}</p>
             )}
           </section>
-          <Smile strikes={strikes} marks={marks.data ?? NO_MARKS} spot={toNumber(spot)} />
         </div>
+        <div className="series">
+          {lastLeg && <OrderBook leg={lastLeg} market={index} expiry={expiry} quotes={quotes} units={market.data?.units ?? LINEAR} mark={marks.data?.get(legKey(lastLeg))} />}
+          <MakersField />
+          <Smile strikes={strikes} marks={marks.data ?? NO_MARKS} spot={toNumber(spot)} />
+          <PriceSeries entry={entry} now={head.timestamp ?? 0} />
+        </div>
+        <div className="trade">
         <Ticket entry={entry} expiry={expiry} market={market.data} marks={marks.data ?? NO_MARKS} quotes={quotes} strikes={strikes} legs={legs} onLegs={setLegs} />
+        </div>
       </div>
     </>
   )

@@ -1,11 +1,13 @@
-import { type Position, drawnState, toNumber } from '@bulkhead/sdk'
+import { type Position, drawnState, format, toNumber } from '@bulkhead/sdk'
+import { Events } from '../parts/events'
 import { HullRow } from '../parts/hull-row'
 import { Manage } from '../parts/manage'
-import { strategyName } from '../parts/naming'
+import { vaultName } from '../parts/naming'
+import { Past } from '../parts/past'
 import { PayoffChart } from '../parts/payoff-chart'
 import { StressGrid } from '../parts/stress-grid'
 import { Why } from '../parts/why'
-import { UNKNOWN, day, healthText, money, percent, priceText, quantityText, span } from '../parts/words'
+import { UNKNOWN, day, healthText, legName, longOf, money, percent, quantityText, span } from '../parts/words'
 import { useHead, useHull, useMarket, usePosition, useThought } from '../state/reads'
 
 const YEAR = 365 * 86_400
@@ -20,14 +22,14 @@ function Legs({ position }: { position: Position }) {
         <tbody>
           {position.legs.map((leg) => (
             <tr key={`${leg.kind}${leg.strike}`}>
-              <td className={`l ${leg.kind === 'put' ? 'put' : 'call'}`}>{leg.kind}{leg.strike > 0n && ` ${priceText(toNumber(leg.strike))}`}</td>
-              <td>{quantityText(leg.quantity)}</td>
-              <td>{money(leg.mark)}</td>
+              <td className={`l ${leg.kind === 'put' ? 'put' : 'call'}`}>{legName(leg, position.units)}</td>
+              <td>{quantityText(longOf(leg, position.units))}</td>
+              <td>{money(leg.mark, position.units)}</td>
               <td>{leg.iv ? percent(leg.iv) : '–'}</td>
-              <td>{money(leg.delta, 3)}</td>
-              <td>{money(leg.gamma, 5)}</td>
-              <td>{money(leg.vega / 100n, 2)}</td>
-              <td>{money(leg.theta / 365n, 2)}</td>
+              <td>{format(leg.delta, 18, 3)}</td>
+              <td>{format(leg.gamma, 18, 5)}</td>
+              <td>{format(leg.vega / 100n, 18)}</td>
+              <td>{format(leg.theta / 365n, 18)}</td>
             </tr>
           ))}
         </tbody>
@@ -39,16 +41,16 @@ function Legs({ position }: { position: Position }) {
 function Numbers({ position }: { position: Position }) {
   const known = position.price.spot !== 0n || position.legs.length === 0
   const rows: [string, string][] = [
-    ['equity', known ? money(position.equity) : UNKNOWN],
+    ['equity', known ? money(position.equity, position.units) : UNKNOWN],
     ['health', known ? healthText(position.health) : UNKNOWN],
-    ['collateral', money(position.collateral)],
-    ['maintenance margin', known ? money(position.maintenance_margin) : UNKNOWN],
-    ['value of its legs', known ? money(position.value) : UNKNOWN],
-    ['initial margin', known ? money(position.initial_margin) : UNKNOWN],
-    ['worst settlement', position.v_min === -(2n ** 255n) ? 'unbounded' : money(position.v_min)],
+    ['collateral', money(position.collateral, position.units)],
+    ['maintenance margin', known ? money(position.maintenance_margin, position.units) : UNKNOWN],
+    ['value of its legs', known ? money(position.value, position.units) : UNKNOWN],
+    ['initial margin', known ? money(position.initial_margin, position.units) : UNKNOWN],
+    ['worst settlement', position.v_min === -(2n ** 255n) ? 'unbounded' : money(position.v_min, position.units)],
     ['model', position.model],
-    ['losses of its expiry', money(position.cell.deficit)],
-    ['most they can cost', money(position.cell.at_risk)],
+    ['losses of its expiry', money(position.cell.deficit, position.units)],
+    ['most they can cost', money(position.cell.at_risk, position.units)],
   ]
   return <dl className="kv num">{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
 }
@@ -71,11 +73,11 @@ function Vault({ position }: { position: Position }) {
   return (
     <>
       <section aria-labelledby="vault">
-        <h1 id="vault">Vault #{String(position.vault_id)}: {strategyName(position.legs)}</h1>
+        <h1 id="vault">Vault #{String(position.vault_id)}: {vaultName(position)}</h1>
         <p className="lead">
           {position.expiry ? `${day(position.expiry)}, ${span(position.price.seconds)} to go. ` : ''}Its tokens are at <span className="num">{position.custody}</span>, and nowhere else.
         </p>
-        <div className="hull num"><HullRow position={position} title={strategyName(position.legs)} /></div>
+        <div className="hull num"><HullRow position={position} title={vaultName(position)} /></div>
         <Manage position={position} />
       </section>
       <div className="two">
@@ -87,12 +89,14 @@ function Vault({ position }: { position: Position }) {
         {spot > 0 && position.legs.length > 0 && (
           <section aria-labelledby="payoff">
             <h2 id="payoff">Profit from here</h2>
-            <PayoffChart legs={drawn} paid={toNumber(position.value)} spot={spot} years={Number(position.price.seconds) / YEAR} safe={position.covered ? [{ from: 0, to: Number.POSITIVE_INFINITY }] : hull.data?.intervals} />
+            <PayoffChart legs={drawn} paid={toNumber(position.value)} spot={spot} years={Number(position.price.seconds) / YEAR} safe={position.covered ? [{ from: 0, to: Number.POSITIVE_INFINITY }] : hull.data?.intervals} units={position.units} symbol={position.symbol} />
           </section>
         )}
       </div>
       {position.legs.length > 0 && <Why position={position} />}
       {position.legs.length > 0 && <StressGrid position={position} />}
+      <Past position={position} />
+      <Events position={position} />
     </>
   )
 }

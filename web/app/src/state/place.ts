@@ -8,6 +8,7 @@ interface Told {
   deployment: unknown
   rpc: string
   quotes?: string[]
+  history?: string
   accounts?: { name: string; address: Address }[]
 }
 
@@ -22,6 +23,8 @@ export interface Setting {
   chain: Chain
   rpc: string
   quotes: readonly string[]
+  /** root of a history service, "" for none */
+  history: string
   isLocal: boolean
   /** names of accounts that a local node signs for */
   accounts: readonly { name: string; address: Address }[]
@@ -46,6 +49,7 @@ export function readSetting(told: Told | undefined = globalThis.BULKHEAD): Setti
   const client = createClient({
     chain,
     transport: transport(told.rpc),
+    ccipRead: false,
     pollingInterval: isLocal ? POLL_LOCAL : POLL,
   })
   return {
@@ -53,6 +57,7 @@ export function readSetting(told: Told | undefined = globalThis.BULKHEAD): Setti
     chain,
     rpc: told.rpc,
     quotes: told.quotes ?? [],
+    history: (told.history ?? '').replace(/\/+$/, ''),
     isLocal,
     accounts: isLocal ? (told.accounts ?? []) : [],
   }
@@ -85,6 +90,7 @@ export function wagmiConfig({ chain, rpc, accounts, isLocal }: Setting) {
     chains: [chain],
     connectors: accounts.map(local),
     transports: { [chain.id]: transport(rpc) },
+    ccipRead: false,
     pollingInterval: isLocal ? POLL_LOCAL : POLL,
     ssr: false,
   })

@@ -1,8 +1,10 @@
 // Quotes of maker servers that would fill now: checked here first, and the best of each side by the chain.
-import { type Quote, books, isSigned, parseQuotes, quoteRefusal, readEpochFor, readOrderStates, seriesKey } from '@bulkhead/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { usePlace, useSetting } from './context'
+import { type Quote, type SignedOrder, books, isSigned, parseQuotes, plainQuotes, quoteRefusal, readBoard, readEpochFor, readOrderStates, seriesKey } from '@bulkhead/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { usePlace } from './context'
+import { useMakers } from './makers'
 import { useHead, useMarket } from './reads'
+import { lastOfSame } from './same'
 
 /** Milliseconds between looks at the servers. */
 const REFRESH = 2_500
@@ -22,6 +24,8 @@ export interface LiveBook {
 }
 
 export interface Quotes {
+  /** servers that quote other markets only: they are not asked for packages of this one */
+  elsewhere: ReadonlySet<string>
   books: ReadonlyMap<string, LiveBook>
   /** servers that did not answer, in a sentence */
   trouble: string
@@ -39,35 +43,51 @@ async function signedBy(quote: Quote): Promise<boolean> {
   return found
 }
 
-async function ask(urls: readonly string[]): Promise<{ quotes: Quote[]; silent: number }> {
+async function ask(servers: readonly string[], market: bigint): Promise<{ quotes: Quote[]; silent: number; elsewhere: ReadonlySet<string> }> {
   const answers = await Promise.allSettled(
-    urls.map(async (url) => {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(4_000) })
+    servers.map(async (server) => {
+      const answer = await fetch(`${server}/quotes`, { signal: AbortSignal.timeout(4_000) })
       return parseQuotes(await answer.json())
     }),
   )
+  const told = answers.map((one) => (one.status === 'fulfilled' ? one.value : []))
   return {
-    quotes: answers.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])),
+    quotes: told.flat(),
     silent: answers.filter((one) => one.status === 'rejected').length,
+    elsewhere: new Set(servers.filter((_, i) => told[i]?.length && told[i].every(({ series }) => series.market !== market))),
   }
+}
+
+/** Milliseconds between looks at the QuoteBoard. */
+const BOARD_REFRESH = 15_000
+const NOTHING: readonly SignedOrder[] = []
+const NOWHERE: ReadonlySet<string> = new Set()
+
+/** Orders of the QuoteBoard of about the last day, and whether it could be read. */
+export function useBoard(): { orders: readonly SignedOrder[]; unread: boolean } {
+  const place = usePlace()
+  const found = useQuery({ queryKey: ['board'], queryFn: () => readBoard(place), refetchInterval: BOARD_REFRESH, retry: false })
+  return { orders: found.data ?? NOTHING, unread: found.isError }
 }
 
 /** The living quotes of one cell, by series. */
 export function useQuotes(market: bigint, expiry: bigint): Quotes {
-  const { quotes: urls } = useSetting()
+  const { servers } = useMakers()
+  const { orders: board, unread } = useBoard()
   const place = usePlace()
   const head = useHead()
   const state = useMarket(market, expiry)
   const spot = state.data?.snapshot.spot ?? 0n
+  const queryKey = ['quotes', String(market), String(expiry), servers.join(), String(board.length)]
   const found = useQuery({
-    queryKey: ['quotes', String(market), String(expiry)],
+    queryKey,
     enabled: spot !== 0n && head.timestamp !== undefined,
     refetchInterval: REFRESH,
-    placeholderData: keepPreviousData,
+    placeholderData: lastOfSame(queryKey, 2),
     retry: false,
     queryFn: async (): Promise<Quotes> => {
-      const { quotes, silent } = await ask(urls)
-      const mine = quotes.filter(({ series }) => series.market === market && series.expiry === expiry)
+      const { quotes, silent, elsewhere } = await ask(servers, market)
+      const mine = [...quotes, ...plainQuotes(board)].filter(({ series }) => series.market === market && series.expiry === expiry)
       const desks = [...new Set(mine.map((one) => one.signed.order.maker_vault))]
       const epochs = new Map(await Promise.all(desks.map(async (desk) => [desk, await readEpochFor(place, desk)] as const)))
       const moment = {
@@ -89,12 +109,14 @@ export function useQuotes(market: bigint, expiry: bigint): Quotes {
         return known.status === OPEN && known.fillable > 0n ? [{ ...quote, fillable: known.fillable }] : []
       }
       return {
+        elsewhere,
         books: new Map([...ordered].map(([key, { bids, asks }]) => [key, { bids: bids.flatMap(live), asks: asks.flatMap(live) }])),
-        trouble: silent ? `${silent} of ${urls.length} maker servers did not answer.` : '',
+        trouble: silent ? `${silent} of ${servers.length} maker servers did not answer.` : '',
       }
     },
   })
-  return found.data ?? { books: new Map(), trouble: urls.length ? '' : 'No maker server is named, so there are no quotes.' }
+  const told = found.data ?? { elsewhere: NOWHERE, books: new Map(), trouble: servers.length || board.length ? '' : 'No maker server is named and the QuoteBoard is empty, so there are no quotes.' }
+  return unread ? { ...told, trouble: `${told.trouble} The QuoteBoard could not be read.`.trim() } : told
 }
 
 function distance({ series }: Quote, spot: bigint): number {

@@ -3,29 +3,36 @@ import {
   type MarketState,
   type Position,
   type Thought,
+  bracketsOf,
   edgesAround,
   expiries,
   hullPoints,
   legOfState,
   readAccount,
   readHead,
+  readHistoryId,
   readMarket,
   readNextId,
+  readPast,
   readPositions,
   readPositionsOf,
+  readEdges,
   readExplanation,
   readProfile,
   readProfileOf,
   readToken,
+  readUnits,
   safeIntervals,
   toNumber,
+  withEdges,
 } from '@bulkhead/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useMemo } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { useMemo, useRef } from 'react'
 import type { Address } from 'viem'
 import { useConnection } from 'wagmi'
 import { usePlace, useSetting } from './context'
 import { POLL, POLL_LOCAL } from './place'
+import { lastOfSame } from './same'
 
 export interface Head {
   /** newest block seen; undefined before the first answer */
@@ -59,18 +66,23 @@ export function useHead(): Head {
 }
 
 /** Options of a read that is of a block: what is shown stays until the next answer, and shows as old when none comes. */
-function perBlock(head: Head) {
-  return { enabled: head.number !== undefined, placeholderData: keepPreviousData, gcTime: 30_000, retry: false } as const
+function perBlock({ number }: { number?: bigint | undefined }, ...of: readonly string[]) {
+  const queryKey = [...of, String(number)]
+  return { queryKey, enabled: number !== undefined, placeholderData: lastOfSame(queryKey), gcTime: 30_000, retry: false } as const
 }
 
-/** Every position of an owner, fifty a call. */
-export function usePositions(owner: Address | undefined) {
+/**
+ * Every position of an owner, fifty a call.
+ * @param held keep what is shown: nothing is read anew while somebody scrolls, as hundreds of positions take a while
+ */
+export function usePositions(owner: Address | undefined, held = false) {
   const place = usePlace()
   const head = useHead()
+  const block = useRef(head.number)
+  if (!held) block.current = head.number
   return useQuery({
-    ...perBlock(head),
-    enabled: head.number !== undefined && owner !== undefined,
-    queryKey: ['positions', owner, String(head.number)],
+    ...perBlock({ number: block.current }, 'positions', String(owner)),
+    enabled: block.current !== undefined && owner !== undefined,
     queryFn: async () => {
       const found: Position[] = []
       for (let next = 1n; next !== 0n && owner; ) {
@@ -87,8 +99,7 @@ export function usePosition(id: bigint) {
   const place = usePlace()
   const head = useHead()
   return useQuery({
-    ...perBlock(head),
-    queryKey: ['position', String(id), String(head.number)],
+    ...perBlock(head, 'position', String(id)),
     queryFn: async () => (await readPositions(place, [id])).positions[0],
   })
 }
@@ -98,8 +109,7 @@ export function useAllPositions() {
   const place = usePlace()
   const head = useHead()
   return useQuery({
-    ...perBlock(head),
-    queryKey: ['all-positions', String(head.number)],
+    ...perBlock(head, 'all-positions'),
     queryFn: async () => {
       const end = await readNextId(place)
       const found: Position[] = []
@@ -116,8 +126,7 @@ export function useMarket(index: bigint, expiry: bigint) {
   const place = usePlace()
   const head = useHead()
   return useQuery({
-    ...perBlock(head),
-    queryKey: ['market', String(index), String(expiry), String(head.number)],
+    ...perBlock(head, 'market', String(index), String(expiry)),
     queryFn: () => readMarket(place, index, expiry),
   })
 }
@@ -128,9 +137,8 @@ export function useMarkets() {
   const head = useHead()
   const nearest = head.timestamp === undefined ? undefined : expiries(head.timestamp)[0]
   return useQuery({
-    ...perBlock(head),
+    ...perBlock(head, 'markets'),
     enabled: nearest !== undefined,
-    queryKey: ['markets', String(head.number)],
     queryFn: () => Promise.all(place.deployment.markets.map((entry) => readMarket(place, entry.index, BigInt(nearest ?? 0)))),
   })
 }
@@ -146,14 +154,34 @@ export function useToken(token: Address) {
   })
 }
 
+const PAST_FRESH = 10_000
+
+/** What a history service tells of a vault; nothing is asked where none is named. */
+export function usePast(vaultId: bigint) {
+  const { history, place } = useSetting()
+  return useQuery({
+    enabled: history !== '',
+    queryKey: ['past', history, String(vaultId)],
+    refetchInterval: PAST_FRESH,
+    staleTime: PAST_FRESH,
+    retry: false,
+    queryFn: async () => readPast(history, await readHistoryId(history, place.deployment), vaultId),
+  })
+}
+
+/** What a market counts in; undefined until it is read. */
+export function useUnits(market: bigint) {
+  const place = usePlace()
+  return useQuery({ queryKey: ['units', String(market)], queryFn: () => readUnits(place, market), staleTime: Number.POSITIVE_INFINITY, retry: true, retryDelay: 2_000 })
+}
+
 export function useAccountOf(token: Address) {
   const place = usePlace()
   const head = useHead()
   const { address } = useConnection()
   return useQuery({
-    ...perBlock(head),
+    ...perBlock(head, 'account', String(address), token),
     enabled: address !== undefined && head.number !== undefined,
-    queryKey: ['account', address, token, String(head.number)],
     queryFn: () => readAccount(place, address as Address, token),
   })
 }
@@ -175,16 +203,21 @@ export function useHull(market: MarketState | undefined, thought: Thought | unde
   const spot = market?.snapshot.spot ?? 0n
   const legs = thought?.legs ?? []
   const key = legs.map((leg) => `${leg.kind}${leg.strike}:${leg.quantity}`).join()
+  const queryKey = ['hull', String(vaultId), String(market?.market), String(thought?.model), key, String(thought?.collateral), String(stepOf(spot))]
   return useQuery({
     enabled: spot !== 0n && legs.length > 0,
-    placeholderData: keepPreviousData,
+    // the band follows collateral and price; that of other legs is never shown
+    placeholderData: lastOfSame(queryKey, 2),
     retry: false,
-    queryKey: ['hull', String(vaultId), String(market?.market), thought?.model, key, String(thought?.collateral), stepOf(spot)],
+    queryKey,
     queryFn: async (): Promise<Hull | null> => {
       if (!market || !thought) return null
       const points = hullPoints(spot, legs.map((leg) => leg.strike))
       const levels = await (vaultId ? readProfile(place, vaultId, points) : readProfileOf(place, thought, points))
-      const intervals = safeIntervals(points, levels)
+      const rough = safeIntervals(points, levels)
+      // a vault's edges are the chain's own; of what is only thought of a line between two points does
+      const brackets = vaultId ? bracketsOf(points, levels, spot) : []
+      const intervals = brackets.length ? withEdges(rough, brackets, await readEdges(place, vaultId, brackets)) : rough
       return { intervals, ...edgesAround(intervals, toNumber(spot)) }
     },
   })
@@ -209,9 +242,8 @@ export function useExplanation(position: Position) {
   const place = usePlace()
   const head = useHead()
   return useQuery({
-    ...perBlock(head),
+    ...perBlock(head, 'explanation', String(position.vault_id)),
     enabled: head.number !== undefined && position.legs.length > 0 && position.price.spot !== 0n && position.price.seconds !== 0n,
-    queryKey: ['explanation', String(position.vault_id), String(head.number)],
     queryFn: () => readExplanation(place, position.vault_id),
   })
 }

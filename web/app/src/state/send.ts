@@ -3,8 +3,9 @@ import { type Call, explain } from '@bulkhead/sdk'
 import { useQueryClient } from '@tanstack/react-query'
 import { useCallback, useState } from 'react'
 import type { TransactionReceipt } from 'viem'
+import { estimateContractGas, simulateContract, waitForTransactionReceipt } from 'viem/actions'
 import { useConfig } from 'wagmi'
-import { simulateContract, switchChain, waitForTransactionReceipt, writeContract } from 'wagmi/actions'
+import { switchChain, writeContract } from 'wagmi/actions'
 import { useSetting } from './context'
 
 /** A transaction with the words that go with it; it may depend on the receipts before it. */
@@ -19,11 +20,14 @@ export interface Progress {
   message: string
 }
 
+/** Gas beyond the node's estimate: state moves between estimate and inclusion [share, as bulkhead/chain/sender.py]. */
+const GAS_TENTHS = 13n
+
 const IDLE: Progress = { status: 'idle', message: '' }
 
 export function useSend() {
   const config = useConfig()
-  const { chain } = useSetting()
+  const { chain, place } = useSetting()
   const queries = useQueryClient()
   const [progress, setProgress] = useState<Progress>(IDLE)
 
@@ -39,16 +43,22 @@ export function useSend() {
         for (const [i, step] of steps.entries()) {
           setProgress({ status: 'working', message: `${count(i)}${step.label}: confirm in your wallet.` })
           const call = await step.call(receipts)
+          const [account] = config.state.connections.get(config.state.current ?? '')?.accounts ?? []
+          if (!account) throw new Error('Connect a wallet.')
           // a refusal shows here, before anybody signs
-          await simulateContract(config, { ...call, chainId: chain.id })
-          const hash = await writeContract(config, { ...call, chainId: chain.id })
+          const look = () => simulateContract(place.client, { ...call, account })
+          const [gas] = await Promise.all([estimateContractGas(place.client, { ...call, account }), look()])
+          const hash = await writeContract(config, { ...call, chainId: chain.id, gas: (gas * GAS_TENTHS) / 10n })
           setProgress({ status: 'working', message: `${count(i)}${step.label}: sent, waiting for a block.` })
           let fate = ''
-          const receipt = await waitForTransactionReceipt(config, { hash, onReplaced: ({ reason }) => (fate = reason) })
+          const receipt = await waitForTransactionReceipt(place.client, { hash, onReplaced: ({ reason }) => (fate = reason) })
           if (fate === 'cancelled' || fate === 'replaced') {
             throw new Error('Your wallet sent another transaction in its place; nothing of this one happened.')
           }
-          if (receipt.status === 'reverted') throw new Error('The transaction was refused on chain: prices moved on. Nothing changed; try again.')
+          if (receipt.status === 'reverted') {
+            await look()
+            throw new Error('The transaction was refused on chain: the state moved on before its block. Nothing changed; try again.')
+          }
           receipts.push(receipt)
         }
         await queries.invalidateQueries()
@@ -61,7 +71,7 @@ export function useSend() {
         return undefined
       }
     },
-    [config, chain, queries],
+    [config, chain, place, queries],
   )
   return { progress, send, forget: useCallback(() => setProgress(IDLE), []) }
 }

@@ -6,18 +6,22 @@ import {
   type LegState,
   type MarketState,
   type Quote,
-  type Trading,
+  type Units,
   type VaultState,
   MIN_INT256,
   WAD,
-  contractsOf,
+  deltaKind,
+  isDelta,
   net,
+  notionalOf,
   taken,
+  unpackTrading,
 } from '@bulkhead/sdk'
 
 /** One leg of the package as it is put together. */
 export interface TicketLeg {
-  kind: Exclude<Kind, 'cash'>
+  /** an option, or the market's delta leg */
+  kind: Kind
   /** 1e-8 quote, 0 for a future */
   strike: bigint
   buy: boolean
@@ -40,8 +44,13 @@ export interface Cost {
 
 export const MOST_LEGS = 4
 
+/** Whether a leg is the future of a coin market: sold where people buy, priced in coins a quote, sized in quote. */
+export const isTurned = (leg: { kind: string }, units: Units): boolean => units.inverse && isDelta(leg, units)
+
 /** Adds a leg, turns it round when it is there on the other side, takes it off when it is there on this one. */
-export function toggled(legs: readonly TicketLeg[], leg: Omit<TicketLeg, 'ratio'>): TicketLeg[] {
+export function toggled(all: readonly TicketLeg[], leg: Omit<TicketLeg, 'ratio'>, units: Units): TicketLeg[] {
+  // the future of a coin market counts quote and its options contracts: no ratio of the two is round
+  const legs = all.filter((one) => isTurned(one, units) === isTurned(leg, units))
   const same = (one: TicketLeg) => one.kind === leg.kind && one.strike === leg.strike
   const held = legs.find(same)
   if (held?.buy === leg.buy) return legs.filter((one) => !same(one))
@@ -49,12 +58,21 @@ export function toggled(legs: readonly TicketLeg[], leg: Omit<TicketLeg, 'ratio'
   return legs.length < MOST_LEGS ? [...legs, { ...leg, ratio: 1 }] : [...legs]
 }
 
+/** What a fill is priced by. */
+export interface Terms {
+  market: MarketState
+  decimals: number
+  marks: ReadonlyMap<string, LegState>
+}
+
 /** What taking every quote gives; undefined while a leg has none. */
-export function costOf(legs: readonly PricedLeg[], size: bigint, terms: { trading: Trading; decimals: number; spot: bigint; marks: ReadonlyMap<string, LegState> }): Cost | undefined {
+export function costOf(legs: readonly PricedLeg[], size: bigint, { market, decimals, marks }: Terms): Cost | undefined {
+  const { units, snapshot: prices } = market
+  const terms = { trading: unpackTrading(market.trading), decimals, prices, units }
   let cost: Cost = { legs: [], cash: 0n, fee: 0n }
   for (const leg of legs) {
     if (!leg.quote) return undefined
-    const mark = terms.marks.get(legKey(leg))?.mark ?? 0n
+    const mark = marks.get(legKey(leg))?.mark ?? 0n
     const part = taken(leg.quote.signed.order, size * BigInt(leg.ratio), { ...terms, mark })
     cost = { legs: [...cost.legs, ...part.legs], cash: cost.cash + part.cash, fee: cost.fee + part.fee }
   }
@@ -69,13 +87,14 @@ export function inOrder<T extends TicketLeg>(legs: readonly T[]): T[] {
 }
 
 const NOTIONAL_SHARE = 1_000n
-const LEAST = 100n * WAD
+const LEAST = 100n
 const SLACK = 20n
 
 /** What known losses of a cell a fill still trades into: the same rule as bulkhead/client/deficits.py. */
 export function toleratedDeficit(market: MarketState, legs: readonly Leg[]): bigint {
-  const share = (contractsOf(legs) * market.snapshot.spot) / 10n ** 6n / NOTIONAL_SHARE
-  return market.insured + (share > LEAST ? share : LEAST)
+  const share = notionalOf(legs, market.snapshot, market.units) / 10n ** 6n / NOTIONAL_SHARE
+  const least = LEAST * market.units.unit
+  return market.insured + (share > least ? share : least)
 }
 
 /** A fee's cap: what is expected and a twentieth more. */
@@ -93,7 +112,7 @@ export function fillOf(quote: Quote, size: bigint, into: { vaultId: bigint; fee:
 }
 
 /** Strategies by name: legs as steps between strikes from the one nearest to spot. */
-export const PRESETS: Readonly<Record<string, readonly { kind: TicketLeg['kind']; step: number; buy: boolean; ratio?: number }[]>> = {
+const PRESETS: Readonly<Record<string, readonly { kind: 'call' | 'put'; step: number; buy: boolean; ratio?: number }[]>> = {
   'Long call': [{ kind: 'call', step: 1, buy: true }],
   'Short put': [{ kind: 'put', step: -1, buy: false }],
   'Call spread': [
@@ -123,16 +142,23 @@ export const PRESETS: Readonly<Record<string, readonly { kind: TicketLeg['kind']
     { kind: 'call', step: 2, buy: false },
     { kind: 'call', step: 3, buy: true },
   ],
-  Future: [{ kind: 'future', step: 0, buy: true }],
 }
 
+/** A short call behind a coin for each: only where the token is the coin. */
+export const COVERED_CALL = 'Covered call'
+const FUTURE = 'Future'
+
+export const presetNames = (units: Units): string[] => [...(units.inverse ? [COVERED_CALL] : []), ...Object.keys(PRESETS), FUTURE]
+
 /** A preset at the strikes there are; undefined when they do not reach. */
-export function presetLegs(name: string, strikes: readonly bigint[], spot: bigint): TicketLeg[] | undefined {
+export function presetLegs(name: string, strikes: readonly bigint[], spot: bigint, units: Units): TicketLeg[] | undefined {
+  if (name === FUTURE) return [{ kind: deltaKind(units), strike: 0n, buy: !units.inverse, ratio: 1 }]
+  if (name === COVERED_CALL) return presetLegs('Long call', strikes, spot, units)?.map((leg) => ({ ...leg, buy: false }))
   const gap = (strike: bigint) => Math.abs(Number(strike * 10n ** 10n - spot))
   const centre = strikes.reduce((best, strike, i) => (gap(strike) < gap(strikes[best] ?? 0n) ? i : best), 0)
   const found: TicketLeg[] = []
   for (const { kind, step, buy, ratio = 1 } of PRESETS[name] ?? []) {
-    const strike = kind === 'future' ? 0n : strikes[centre + step]
+    const strike = strikes[centre + step]
     if (strike === undefined) return undefined
     found.push({ kind, strike, buy, ratio })
   }

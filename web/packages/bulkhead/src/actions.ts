@@ -1,17 +1,23 @@
 // Transactions, as what viem's `simulateContract` and `writeContract` take.
-import { type Abi, type Address, type Hex, zeroHash } from 'viem'
+import type { Abi, Address, Hex } from 'viem'
 import { MAX_UINT256 } from './amounts'
 import { type Deployment, addressOf } from './deployment'
 import {
+  autoTopUpAbi,
   backstopPoolAbi,
   clearinghouseAbi,
   exchangeAbi,
   insuranceFundAbi,
   liquidatorAbi,
+  makerVaultAbi,
   mockERC20Abi,
+  quoteBoardAbi,
   settlementAbi,
+  vaultTokenAbi,
 } from './generated/abis'
+import type { MandateTerms } from './mandates'
 import type { SignedOrder } from './orders'
+import { type Permit, NO_PERMIT } from './permits'
 import { type Model, models } from './reads'
 
 /** One call of a contract. */
@@ -49,8 +55,6 @@ export interface TakeLimits {
   max_spot: bigint
 }
 
-const NO_PERMIT = { amount: 0n, deadline: 0n, v: 0, r: zeroHash, s: zeroHash } as const
-
 function asked(fill: Fill) {
   return {
     order: fill.signed.order,
@@ -78,6 +82,7 @@ export function callsOf(deployment: Deployment) {
   const exchange = call('Exchange', exchangeAbi as Abi)
   const liquidator = call('Liquidator', liquidatorAbi as Abi)
   const settlement = call('Settlement', settlementAbi as Abi)
+  const topUp = call('AutoTopUp', autoTopUpAbi as Abi)
   return {
     approve: (token: Address, spender: Address, amount: bigint = MAX_UINT256): Call => ({
       address: token,
@@ -92,12 +97,18 @@ export function callsOf(deployment: Deployment) {
     setModel: (vaultId: bigint, model: Model) => house('set_model', vaultId, modelNumber(model)),
     transferLegs: (from: bigint, to: bigint, legs: readonly bigint[], cash: bigint) => house('transfer_legs', from, to, legs, cash),
     fill: (fill: Fill) => exchange('fill', asked(fill)),
-    openAndFill: (fill: Fill, model: Model, deposit: bigint) =>
-      exchange('open_and_fill', asked(fill), modelNumber(model), deposit, NO_PERMIT),
+    openAndFill: (fill: Fill, model: Model, deposit: bigint, permit: Permit = NO_PERMIT) =>
+      exchange('open_and_fill', asked(fill), modelNumber(model), deposit, permit),
     fillMany: (fills: readonly Fill[], model: Model, amount: bigint, flat: bigint) =>
       exchange('fill_many', fills.map(asked), modelNumber(model), amount, flat),
     bumpEpoch: (vaultId: bigint, minimum: bigint) => exchange('bump_epoch', vaultId, minimum),
     cancel: (hashes: readonly Hex[]) => exchange('cancel', hashes),
+    post: (orders: readonly SignedOrder[]) =>
+      call('QuoteBoard', quoteBoardAbi as Abi)('post', orders.map((one) => one.order), orders.map((one) => one.signature)),
+    setMandate: (vaultId: bigint, terms: MandateTerms) => topUp('set_mandate', vaultId, terms, NO_PERMIT),
+    endMandate: (vaultId: bigint) => topUp('end_mandate', vaultId),
+    transfer: (vaultId: bigint, owner: Address, receiver: Address) =>
+      call('VaultToken', vaultTokenAbi as Abi)('transferFrom', owner, receiver, vaultId),
     flag: (vaultId: bigint) => liquidator('flag', vaultId),
     take: (vaultId: bigint, fraction: bigint, into: bigint, limits: TakeLimits, deadline: bigint) =>
       liquidator('take', vaultId, fraction, into, limits, deadline, '0x'),
@@ -106,6 +117,7 @@ export function callsOf(deployment: Deployment) {
     claim: (vaultId: bigint) => settlement('claim', vaultId),
     repay: (vaultId: bigint) => settlement('repay', vaultId),
     insurance: call('InsuranceFund', insuranceFundAbi as Abi),
+    makerVault: (maker: Address, functionName: string, ...args: unknown[]): Call => ({ address: maker, abi: makerVaultAbi as Abi, functionName, args }),
     pool: (pool: Address, functionName: string, ...args: unknown[]): Call => ({ address: pool, abi: backstopPoolAbi as Abi, functionName, args }),
   }
 }

@@ -8,17 +8,29 @@ export const MIN_INT256 = -(2n ** 255n)
 /** What was typed is no amount; `message` says why in a sentence. */
 export class AmountError extends Error {}
 
+const UNIT = /\s*([A-Za-z$€]+\.?[A-Za-z]*)$/
+const SIGN = /^([$€])\s*/
+
+/** Refuses an amount that names another unit than the one it is counted in: a coin is worth hundreds of dollars. */
+function checkUnit(text: string, unit: string): void {
+  const named = /\d/.test(text) ? (UNIT.exec(text)?.[1] ?? SIGN.exec(text)?.[1]) : undefined
+  const fits = !named || named.toLowerCase() === unit.toLowerCase() || (named === '$' && /usd/i.test(unit))
+  if (!fits) throw new AmountError(`This is counted in ${unit}, not in ${named}.`)
+}
+
 /**
  * An amount as typed: thousands separated by commas, spaces or apostrophes, a unit behind it, are all understood.
- * @throws AmountError when it is no number, or has more digits than the token.
+ * @param unit what it is counted in; another one in the text is refused
+ * @throws AmountError when it is no number, has more digits than the token or names another unit.
  */
-export function parseAmount(text: string, decimals: number): bigint {
+export function parseAmount(text: string, decimals: number, unit = ''): bigint {
+  if (unit) checkUnit(text.trim(), unit)
   const cleaned = text
     .trim()
-    .replace(/\s*[A-Za-z$€]+\.?[A-Za-z]*$/, '')
-    .replace(/^[$€]\s*/, '')
+    .replace(UNIT, '')
+    .replace(SIGN, '')
     .replace(/(?<=\d)[\s,'’_](?=\d{3}(\D|$))/g, '')
-  if (cleaned === '') throw new AmountError('Type an amount.')
+  if (cleaned === '') throw new AmountError(text.trim() ? `“${text}” is not a number.` : 'Type an amount.')
   const found = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(cleaned)
   if (!found || (found[2] === '' && !found[3])) {
     throw new AmountError(

@@ -1,8 +1,8 @@
-// Where others' risk is borne for pay: a market's insurance and its backstop pool.
+// Where others' risk is borne for pay: a market's insurance, its backstop pool and its maker vault.
 import type { Address } from 'viem'
 import { readContract } from 'viem/actions'
 import { addressOf } from './deployment'
-import { backstopPoolAbi, insuranceFundAbi, mockERC20Abi } from './generated/abis'
+import { backstopPoolAbi, insuranceFundAbi, makerVaultAbi, mockERC20Abi } from './generated/abis'
 import type { Place } from './reads'
 
 export interface Insurance {
@@ -62,4 +62,40 @@ export async function readPool(place: Place, address: Address, token: Address, o
   ])
   const worth = await priced(readContract(place.client, { ...pool, functionName: 'previewRedeem', args: [mine] }))
   return { assets, shares, mine, worth, room, idle, vaults, allowance, decimals: Number(decimals) }
+}
+
+export interface MakerVaultState {
+  /** undefined while shares have no price */
+  assets: bigint | undefined
+  mine: bigint
+  /** shares of the account that can leave now: bought before this hour of the clock and the last */
+  free: bigint
+  /** shares that tokens at hand pay for now */
+  redeemable: bigint
+  /** what the account's shares would bring now; undefined while they have no price [native] */
+  worth: bigint | undefined
+  room: bigint
+  /** vaults that trade for it */
+  desks: number
+  allowance: bigint
+  /** of shares */
+  decimals: number
+}
+
+/** A maker vault, and what of it an account has. */
+export async function readMakerVault(place: Place, address: Address, token: Address, owner: Address): Promise<MakerVaultState> {
+  const maker = { address, abi: makerVaultAbi } as const
+  const priced = <T>(answer: Promise<T>): Promise<T | undefined> => answer.catch(() => undefined)
+  const [assets, mine, free, redeemable, room, desks, allowance, decimals] = await Promise.all([
+    priced(readContract(place.client, { ...maker, functionName: 'totalAssets' })),
+    readContract(place.client, { ...maker, functionName: 'balanceOf', args: [owner] }),
+    readContract(place.client, { ...maker, functionName: 'free_shares', args: [owner] }),
+    readContract(place.client, { ...maker, functionName: 'maxRedeem', args: [owner] }),
+    readContract(place.client, { ...maker, functionName: 'maxDeposit', args: [owner] }),
+    readContract(place.client, { ...maker, functionName: 'desks' }),
+    readContract(place.client, { address: token, abi: mockERC20Abi, functionName: 'allowance', args: [owner, address] }),
+    readContract(place.client, { ...maker, functionName: 'decimals' }),
+  ])
+  const worth = await priced(readContract(place.client, { ...maker, functionName: 'previewRedeem', args: [mine] }))
+  return { assets, mine, free, redeemable, worth, room, desks: desks.length, allowance, decimals: Number(decimals) }
 }

@@ -141,7 +141,15 @@ export async function remember(client: Client): Promise<string> {
   return String(await raw(client, 'evm_snapshot'))
 }
 
-/** Goes back to what was remembered; false when the node has forgotten it. */
+/**
+ * Goes back to what was remembered; false when the node has forgotten it. Anvil does not wait for a block that it is
+ * mining and would keep its logs: what waits is dropped and one more block mined before (bulkhead/chain/anvil.py, revert).
+ */
 export async function goBack(client: Client, snapshot: string): Promise<boolean> {
+  const mining = await raw(client, 'anvil_getAutomine')
+  await raw(client, 'evm_setAutomine', false)
+  await raw(client, 'anvil_dropAllTransactions')
+  await raw(client, 'evm_mine')
+  await raw(client, 'evm_setAutomine', mining)
   return (await raw(client, 'evm_revert', snapshot)) === true
 }

@@ -1,4 +1,4 @@
-// Signed orders: EIP-712 types in the order of interfaces/IExchange.vyi, JSON as bulkhead/orders.py writes it.
+// Signed orders: EIP-712 types in the order of interfaces/IExchange.vyi, JSON as bulkhead/orders/order.py writes it.
 import { type Address, type Hex, getAddress, hashTypedData, isAddress, isHex, zeroAddress } from 'viem'
 import { MAX_UINT256 } from './amounts'
 

@@ -95,6 +95,46 @@ export function safeIntervals(points: readonly Point[], levels: readonly Level[]
   return found
 }
 
+/** A price at which a vault is safe and one at which it is not, with one edge between them. */
+export interface Bracket {
+  safe: bigint
+  liquidatable: bigint
+}
+
+/** Edges that one call refines. */
+const MOST_BRACKETS = 4
+
+/** Where a profile crosses from safe to liquidatable, nearest to a price first [wad]. */
+export function bracketsOf(points: readonly Point[], levels: readonly Level[], spot: bigint): Bracket[] {
+  const found: Bracket[] = []
+  for (let i = 1; i < points.length; i++) {
+    const [left, right] = [points[i - 1], points[i]]
+    const [before, after] = [levels[i - 1], levels[i]]
+    if (!left || !right || !before || !after) continue
+    const safe = [before.equity >= before.maintenance_margin, after.equity >= after.maintenance_margin]
+    if (safe[0] !== safe[1]) found.push(safe[0] ? { safe: left.spot, liquidatable: right.spot } : { safe: right.spot, liquidatable: left.spot })
+  }
+  const far = ({ safe }: Bracket) => (safe > spot ? safe - spot : spot - safe)
+  return found.sort((a, b) => (far(a) < far(b) ? -1 : 1)).slice(0, MOST_BRACKETS)
+}
+
+/** Brackets of a vault's edges as close as the chain tells them. */
+export async function readEdges(place: Place, vaultId: bigint, brackets: readonly Bracket[]): Promise<readonly Bracket[]> {
+  if (!brackets.length) return []
+  return (await readContract(place.client, { ...lens(place), functionName: 'liquidation_prices', args: [vaultId, brackets] })).brackets
+}
+
+/** Intervals whose edges lie where the chain says, not where a line between two points does. */
+export function withEdges(intervals: readonly Interval[], rough: readonly Bracket[], exact: readonly Bracket[]): Interval[] {
+  const number = (wad: bigint) => Number(wad) / Number(WAD)
+  const moved = (at: number): number => {
+    const i = rough.findIndex(({ safe, liquidatable }) => at >= number(safe < liquidatable ? safe : liquidatable) && at <= number(safe < liquidatable ? liquidatable : safe))
+    const found = exact[i]
+    return found && at > 0 && at < Infinity ? number(found.safe) : at
+  }
+  return intervals.map(({ from, to }) => ({ from: moved(from), to: moved(to) }))
+}
+
 /** The edges nearest to a price, undefined where there is none. */
 export function edgesAround(intervals: readonly Interval[], spot: number): { below?: number; above?: number } {
   const home = intervals.find(({ from, to }) => from <= spot && spot <= to)

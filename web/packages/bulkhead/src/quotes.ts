@@ -1,5 +1,5 @@
 // Quotes of makers: from their servers, checked before anybody looks at them.
-import { recoverTypedDataAddress } from 'viem'
+import { recoverTypedDataAddress, zeroAddress } from 'viem'
 import { type Deployment, addressOf } from './deployment'
 import { type SignedOrder, orderDocument, parseSignedOrder } from './orders'
 import { type Series, unpackSeries } from './series'
@@ -23,6 +23,18 @@ export function parseQuotes(answer: unknown): Quote[] {
   return list.flatMap((entry: { signed?: unknown }) => {
     try {
       return [quoteOf(parseSignedOrder(entry.signed))]
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Orders of the QuoteBoard that are quotes of single legs for everybody, at a price that they name. */
+export function plainQuotes(orders: readonly SignedOrder[]): Quote[] {
+  return orders.flatMap((signed) => {
+    const { iv, slip, taker, flags } = signed.order
+    try {
+      return iv || slip || flags || taker !== zeroAddress ? [] : [quoteOf(signed)]
     } catch {
       return []
     }
@@ -61,7 +73,7 @@ export function quoteRefusal({ signed, series }: Quote, moment: Moment): string 
 }
 
 /** Whether a quote was signed by whom it names; contracts that sign are asked by the order lens. */
-export async function isSigned({ signed }: Quote): Promise<boolean> {
+export async function isSigned({ signed }: Pick<Quote, 'signed'>): Promise<boolean> {
   try {
     const signer = await recoverTypedDataAddress({
       ...orderDocument(signed.order, signed.chainId, signed.exchange),

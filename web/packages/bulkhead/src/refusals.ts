@@ -7,13 +7,17 @@ import {
   UserRejectedRequestError,
   decodeErrorResult,
   isHex,
-  parseAbi,
 } from 'viem'
 import { AmountError } from './amounts'
-import { sentences } from './generated/sentences'
+import generated from './generated/sentences.json'
 
+const sentences: Readonly<Record<string, string>> = generated
 const REASON = /\b([a-z0-9]+(?:-[a-z0-9]+)*\/[a-z0-9-]+)/
-const errorAbi = parseAbi(['error Error(string)', 'error Panic(uint256)'])
+// written out: a parser of signatures would be 4 kB of script
+const errorAbi = [
+  { type: 'error', name: 'Error', inputs: [{ name: 'reason', type: 'string' }] },
+  { type: 'error', name: 'Panic', inputs: [{ name: 'code', type: 'uint256' }] },
+] as const
 
 /** What a reason means, for the one who sent the transaction; the same sentences as bulkhead/chain/reasons.py. */
 export function sentence(reason: string): string {
@@ -68,7 +72,7 @@ export function explain(error: unknown): string {
   }
   const reason = reasonOf(error)
   if (reason) return sentence(reason)
-  const message = error instanceof BaseError ? error.shortMessage : error instanceof Error ? error.message : String(error)
+  const message = error instanceof BaseError ? error.details || error.shortMessage : error instanceof Error ? error.message : String(error)
   if (/insufficient funds/i.test(message)) return 'The account has too little of the native coin to pay for gas.'
   return message
 }

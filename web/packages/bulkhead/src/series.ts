@@ -4,12 +4,12 @@ import { MICRO } from './amounts'
 export const kinds = ['call', 'put', 'future', 'cash'] as const
 export type Kind = (typeof kinds)[number]
 
-/** A signed quantity of one series of a cell. */
+/** A signed quantity of one series of a cell. Which of future and cash is money depends on the market: see units.ts. */
 export interface Leg {
   kind: Kind
   /** 1e-8 quote, 0 for future and cash */
   strike: bigint
-  /** 1e-6 contracts, cash: 1e-6 quote units */
+  /** 1e-6 contracts, cash: 1e-6 quote */
   quantity: bigint
 }
 
@@ -63,11 +63,6 @@ export function net(legs: readonly Leg[]): Leg[] {
     found.set(key, { ...leg, quantity: leg.quantity + (found.get(key)?.quantity ?? 0n) })
   }
   return [...found.values()].filter((leg) => leg.quantity !== 0n)
-}
-
-/** Contracts that count as notional [1e-6]. */
-export function contractsOf(legs: readonly Leg[]): bigint {
-  return legs.reduce((sum, leg) => (leg.kind === 'cash' ? sum : sum + (leg.quantity < 0n ? -leg.quantity : leg.quantity)), 0n)
 }
 
 const DAY = 86_400

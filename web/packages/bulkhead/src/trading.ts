@@ -1,7 +1,8 @@
 // The trading word of a market, and what a fill costs (contracts/exchange/order_pricing.vy).
 import { MICRO, WAD, divUp } from './amounts'
 import type { Order } from './orders'
-import { type Leg, contractsOf, unpackSeries } from './series'
+import { type Leg, net, unpackSeries } from './series'
+import { type Prices, type Units, moneyKind, notionalOf } from './units'
 
 /** Parameters of trading, out of the packed word of `Lens.market` (contracts/exchange/trading_word.vy). */
 export interface Trading {
@@ -12,7 +13,7 @@ export interface Trading {
   tick: bigint
   /** nothing is opened for so long before an expiry */
   noOpenSeconds: bigint
-  /** largest open interest [1e-6 contracts], 0 for none */
+  /** largest open interest [1e-6 contracts, CASH of an inverse market at 1/F], 0 for none */
   openInterestCap: bigint
   /** unix seconds */
   pausedUntil: bigint
@@ -57,19 +58,18 @@ export function legsOf(order: Pick<Order, 'legs'>, size: bigint): Leg[] {
 /**
  * What a fill at the order's signed price gives its taker. Premium is rounded against the taker, as on chain.
  * @param size packages [1e-6]
- * @param mark of one package [wad]
- * @param spot [wad]
+ * @param mark of one package [wad token]
  */
-export function taken(order: Order, size: bigint, terms: { trading: Trading; decimals: number; mark: bigint; spot: bigint }): Taken {
-  const { trading, decimals, mark, spot } = terms
-  const bought = legsOf(order, size)
+export function taken(order: Order, size: bigint, terms: { trading: Trading; decimals: number; mark: bigint; prices: Prices; units: Units }): Taken {
+  const { trading, decimals, mark, prices, units } = terms
+  let bought = legsOf(order, size)
+  const notional = notionalOf(bought, prices, units)
   const unit = MICRO * 10n ** BigInt(18 - decimals)
   const upfront = order.premium_style === 0
   const divisor = upfront ? unit : WAD
   const due = order.price * size
   const premium = order.is_bid ? floorDiv(due, divisor) : divUp(due, divisor)
-  if (!upfront) bought.push({ kind: 'cash', strike: 0n, quantity: -premium })
-  const notional = contractsOf(bought) * spot
+  if (!upfront) bought = net([...bought, { kind: moneyKind(units), strike: 0n, quantity: -premium }])
   const full = notional * trading.takerBps
   const most = (abs(order.price) > abs(mark) ? abs(order.price) : abs(mark)) * size * trading.feeCapBps
   const least = full / LEAST_FEE

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import {
   AmountError,
   DeploymentError,
+  LINEAR,
   drawn,
   exact,
   expiries,
@@ -126,14 +127,14 @@ describe('payoffs', () => {
 
   it('tells worst, best and break-evens', () => {
     const legs = condor.map(drawn)
-    expect(payoff(legs, 1700)).toBe(-100)
-    expect(shapeOf(legs, -50)).toStrictEqual({ worst: -150, best: 50, breakevens: [1750, 2350] })
+    expect(payoff(legs, 1700, LINEAR)).toBe(-100)
+    expect(shapeOf(legs, -50, LINEAR)).toStrictEqual({ worst: -150, best: 50, breakevens: [1750, 2350] })
   })
 
   it('does not give a bound where there is none', () => {
-    expect(shapeOf([{ kind: 'call', strike: 100, quantity: -1 }], -5)).toStrictEqual({ worst: null, best: 5, breakevens: [105] })
-    expect(shapeOf([{ kind: 'call', strike: 100, quantity: 1 }], 5)).toStrictEqual({ worst: -5, best: null, breakevens: [105] })
-    expect(shapeOf([{ kind: 'future', strike: 0, quantity: 1 }, { kind: 'cash', strike: 0, quantity: -100 }], 0)).toStrictEqual({
+    expect(shapeOf([{ kind: 'call', strike: 100, quantity: -1 }], -5, LINEAR)).toStrictEqual({ worst: null, best: 5, breakevens: [105] })
+    expect(shapeOf([{ kind: 'call', strike: 100, quantity: 1 }], 5, LINEAR)).toStrictEqual({ worst: -5, best: null, breakevens: [105] })
+    expect(shapeOf([{ kind: 'future', strike: 0, quantity: 1 }, { kind: 'cash', strike: 0, quantity: -100 }], 0, LINEAR)).toStrictEqual({
       worst: -100, best: null, breakevens: [100],
     })
   })

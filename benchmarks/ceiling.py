@@ -1,0 +1,79 @@
+"""The ceiling on the ES model on many random vaults: `python -m benchmarks.ceiling [--vaults N] [--json FILE]`.
+
+Vaults of every kind of leg, flat and with smiles, in the window and far from it, all parameters within their bounds, so
+many in quote and as many in coins. Ends with an error when one passes by the ceiling that the model refuses; prints how
+far the ceiling is above it (ADR 53).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import quantiles
+
+from bulkhead.risk.words import WAD
+from tests.worlds.ceiling import Ceiling, case, compared, made
+
+#: Vaults made at once, and the first one's number: others than the tests try.
+AT_ONCE, FIRST = 4_000, 10**6
+
+
+@dataclass(frozen=True)
+class Found:
+    """Vaults of one kind of market.
+
+    Attributes:
+        kind: quote or coins.
+        vaults: Tried.
+        bounded: Of which the ceiling said something.
+        breaches: That passed by it and not by the model, at one of a dozen collaterals.
+        median: Of the collateral that it asks over what the model asks.
+        most: Of 95 % of them.
+    """
+
+    kind: str
+    vaults: int
+    bounded: int
+    breaches: int
+    median: float
+    most: float
+
+
+def measure(ceiling: Ceiling, inverse: bool, count: int) -> Found:
+    """Compares both on `count` vaults."""
+    above: list[float] = []
+    bounded = breaches = 0
+    for start in range(FIRST, FIRST + count, AT_ONCE):
+        seeds = range(start, min(start + AT_ONCE, FIRST + count))
+        for _, said in compared(ceiling, [case(seed) for seed in seeds], inverse):
+            breaches += said["breaches"] != 0
+            bounded += said["is_known"]
+            if said["is_known"] and said["needed"] > WAD // 1000:
+                above.append(said["asked"] / said["needed"])
+    cuts = quantiles(above, n=20)
+    return Found("coins" if inverse else "quote", count, bounded, breaches, cuts[9], cuts[18])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints what was found; 1 when the ceiling is none."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vaults", type=int, default=200_000, help="of each kind of market")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    options = parser.parse_args(arguments)
+    with made() as ceiling:
+        every = [measure(ceiling, inverse, options.vaults) for inverse in (False, True)]
+    for one in every:
+        print(
+            f"{one.kind}: {one.vaults:,} vaults, {one.bounded:,} bounded, {one.breaches} pass that the model refuses;"
+        )
+        print(f"  collateral asked over needed: median {one.median:.2f}, 95 % below {one.most:.2f}")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(one) for one in every], indent=2) + "\n")
+    return int(any(one.breaches for one in every))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

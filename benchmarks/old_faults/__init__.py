@@ -1,0 +1,1 @@
+"""Faults that once stood in the contracts, put back: `python -m benchmarks.old_faults`."""

@@ -1,0 +1,103 @@
+"""Which prices are brought, decided: spot that is needed, samples a few at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bulkhead.chain.lens import FLAGGED
+from bulkhead.keeper.decide import decide
+from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.price_update_plan import BATCH, GATHER_SECONDS, MARGIN_SECONDS
+from bulkhead.keeper.price_updates import SPOT_SECONDS, BringSamples, BringSpot, BroughtFeed, Message
+from bulkhead.keeper.state import MarketView
+from bulkhead.risk.words import WAD
+from tests.keeper.states import CELL, KEEPER, MICRO, NOW, OTHER, POOL, state, vault
+
+UNIT = 10**8
+MINUTE = NOW // 60 * 60
+BRING = Policy(roles=frozenset({"bring"}))
+FEED = BroughtFeed(1, OTHER, spot=200 * UNIT, spot_at=NOW - 300, age_limit=3960, fee=7)
+BUSY = frozenset({1})
+
+
+def priced(price: float, age: int = 5) -> Message:
+    return Message(NOW - age, round(price * UNIT), b"signed")
+
+
+def sample(minutes_ago: int) -> Message:
+    return Message(MINUTE - 60 * minutes_ago, 200 * UNIT, b"%d" % minutes_ago)
+
+
+def brought(feed: BroughtFeed, *vaults, **other) -> list:
+    return decide(state(*vaults, brought=(feed,), **other), BRING)
+
+
+@pytest.mark.parametrize(("move", "near", "busy"), [(0.05, False, False), (0.15, True, False), (0.55, True, True)])
+def test_spot__price_has_moved__is_brought_to_those_it_matters_to(move, near, busy):
+    """A tenth of a per cent with a vault near its edge, half a per cent with any vault, never in an empty market."""
+    for sign in (1, -1):
+        feed = replace(FEED, offered=priced(200 * (1 + sign * move / 100)))
+        assert brought(feed) == []
+        assert [type(a) for a in brought(feed, busy=BUSY)] == [BringSpot] * busy
+        assert [type(a) for a in brought(feed, vault(1), busy=BUSY)] == [BringSpot] * near
+        assert [type(a) for a in brought(feed, unknown={3: CELL}, busy=BUSY)] == [BringSpot] * near
+
+
+def test_spot__vaults_that_are_minded_anyway__are_not_near_their_edge():
+    feed = replace(FEED, offered=priced(200.4))
+    pool = {1: MarketView(1, 0, MICRO, 0, NOW, pool=POOL)}
+    assert brought(feed, vault(1, owner=KEEPER), vault(2, owner=POOL), markets=pool) == []
+    # unless an auction of theirs runs
+    assert brought(feed, vault(2, owner=POOL, status=FLAGGED), markets=pool) != []
+    assert brought(feed, vault(1, market=2)) == []
+
+
+def test_spot__nearly_stale__is_renewed_while_there_are_vaults():
+    feed = replace(FEED, offered=priced(200))
+    assert brought(replace(feed, spot_at=NOW - 3_100), busy=BUSY) == []
+    assert len(brought(replace(feed, spot_at=NOW - 3_200), busy=BUSY)) == 1
+    assert brought(replace(feed, spot_at=NOW - 3_200)) == []
+    # for those who trade, whatever this keeper needs
+    assert len(brought(replace(feed, keep_fresh=300))) == 1
+    assert brought(replace(feed, keep_fresh=301)) == []
+
+
+def test_spot__price_that_the_adapter_would_not_take__is_not_sent():
+    moved = replace(FEED, offered=priced(210))
+    assert len(brought(moved, busy=BUSY)) == 1
+    too_old = SPOT_SECONDS - MARGIN_SECONDS + 1
+    for at in (NOW - too_old, NOW + 1, NOW - 300):
+        old = replace(moved, spot_at=NOW - 300, offered=replace(priced(210), at=at))
+        assert brought(old, busy=BUSY) == [], at
+
+
+def test_spot__liquidation_that_waits_for_it__may_cost_what_that_is_worth():
+    """In a crash gas is dear: the price must not wait for it to fall while the takes would pay."""
+    roles = Policy(roles=frozenset({"bring", "take"}), min_bonus=WAD // 10)
+    (spot,) = decide(state(vault(1, margin=300), brought=(replace(FEED, offered=priced(210)),)), roles)
+    assert isinstance(spot, BringSpot) and spot.worth == 30 * WAD and spot.fee == 7
+
+
+def test_samples__wait_for_others__so_that_a_window_stays_fresh_all_the_same():
+    # a cell in its window is fresh while three samples of minutes more than 60 s ago are missing
+    assert 60 < GATHER_SECONDS < 240
+    young = tuple(sample(n) for n in range(2, -1, -1) if NOW - sample(n).at < GATHER_SECONDS)
+    assert young and brought(replace(FEED, samples=young)) == []
+    ready = tuple(sample(n) for n in range(4, -1, -1))
+    (found,) = brought(replace(FEED, samples=ready))
+    assert found == BringSamples(1, OTHER, ready, 7) and found.minutes == tuple(s.at for s in ready)
+
+
+def test_samples__more_than_fit__go_in_parts_and_those_that_spoiled_a_batch_alone():
+    many = tuple(sample(n) for n in range(70, 0, -1))
+    found = brought(replace(FEED, samples=many, alone=frozenset({many[3].at, many[5].at})))
+    assert [len(a.messages) for a in found] == [1, 1, BATCH, BATCH, 70 - 2 - 2 * BATCH]
+    assert sorted(at for a in found for at in a.minutes) == [s.at for s in many]
+
+
+def test_samples__of_another_shard__are_left_to_it():
+    feed = replace(FEED, samples=(sample(5),))
+    parts = [decide(state(brought=(feed,)), replace(BRING, shard=(i, 2))) for i in range(2)]
+    assert [len(part) for part in parts] == [0, 1]
