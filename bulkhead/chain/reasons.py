@@ -81,6 +81,7 @@ SENTENCES: dict[str, str] = {
     "exchange/below-min-fill": "The order wants larger fills than that.",
     "exchange/cancelled": "The order has been cancelled.",
     "exchange/epoch-not-higher": "The new minimum is not above the old one.",
+    "exchange/epoch-too-high": "The new minimum is more than 2**32 above the old one.",
     "exchange/expiry-off-grid": "New positions open only in expiries of the grid, 08:00 UTC: any day for a week, "
     "Fridays for eight weeks, last Fridays of months for a year.",
     "exchange/fill-or-kill": "The order is to be filled whole or not at all.",

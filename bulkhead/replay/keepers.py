@@ -75,7 +75,11 @@ class InlineKeeper:
             done = self._runner.run(self.keeper.tick())
             if done.block >= 0 and not done.sent and not done.pending:
                 return
-        raise BulkheadError(f"The keeper acted {self._most_looks} times at one moment; something is wrong with it.")
+        waits = [attempt.key for attempt in self.keeper.wallets.pending]
+        raise BulkheadError(
+            f"The keeper acted {self._most_looks} times at one moment; something is wrong with it: its last look, "
+            f"{done}, with {waits or 'nothing'} in flight."
+        )
 
     def stop(self) -> None:
         """Closes connections and the loop."""

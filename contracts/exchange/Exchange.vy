@@ -36,6 +36,8 @@ exports: domain.eip712Domain
 
 # a vault's epoch, and the counter of its orders above it
 COUNTER_MASK: constant(uint256) = 2**64 - 1
+# a counter rises by at most so much in one call: nobody can use up those of who owns the vault next
+MOST_STEP: constant(uint256) = 2**32
 # set when some series of the vault has a minimum of its own, so that fills of the others read one word
 SERIES_BIT: constant(uint256) = 1 << 255
 # set when the maker has caps on what others fill
@@ -511,6 +513,8 @@ def set_caps(vault_id: uint256, delta: uint256, vega: uint256):
 def _check_higher(old: uint256, minimum: uint256):
     if minimum <= old or minimum > COUNTER_MASK:
         self._refuse("exchange/epoch-not-higher")
+    if minimum - old > MOST_STEP:
+        self._refuse("exchange/epoch-too-high")
 
 
 @external
@@ -518,7 +522,7 @@ def bump_epoch(vault_id: uint256, minimum: uint256):
     """
     @notice Kills every order of the vault whose counter (epoch >> 64) is below `minimum`. Only who may trade for it.
     @param vault_id A vault the caller owns or may trade for.
-    @param minimum New least counter, higher than the last.
+    @param minimum New least counter, higher than the last by at most 2**32.
     """
     self._check_trader(vault_id)
     self._bump(vault_id, minimum)
@@ -539,7 +543,7 @@ def cancel_series(vault_id: uint256, series: uint128, minimum: uint256):
             Only who may trade for it.
     @param vault_id A vault the caller owns or may trade for.
     @param series Series id.
-    @param minimum New least counter in this series, higher than the last.
+    @param minimum New least counter in this series, higher than the last by at most 2**32.
     """
     self._check_trader(vault_id)
     self._check_higher(self.series_minimums[vault_id][series], minimum)

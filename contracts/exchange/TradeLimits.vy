@@ -49,7 +49,7 @@ CLEARINGHOUSE: immutable(address)
 EXCHANGE: immutable(address)
 ORACLE: immutable(address)
 
-# vault id -> day << 128 | lost that day [wad]
+# vault id -> epoch << 160 | day << 128 | lost that day [wad]; what was lost under another owner binds nobody
 losses: HashMap[uint256, uint256]
 # vault id -> epoch -> vega cap << 128 | delta cap [wad]
 caps: HashMap[uint256, HashMap[uint256, uint256]]
@@ -72,6 +72,22 @@ def _key(vault_id: uint256, epoch: uint256, counter: uint256) -> bytes32:
     return keccak256(
         abi_encode(vault_id, epoch, self.settings[vault_id][epoch], counter)
     )
+
+
+@internal
+@view
+def _day_of(word: uint256) -> uint256:
+    """
+    @dev Today under this owner: epoch << 32 | day.
+    """
+    return (state._epoch(word) << 32) | (block.timestamp // scales.DAY)
+
+
+@internal
+@view
+def _lost_today(vault_id: uint256, word: uint256) -> uint256:
+    lost: uint256 = self.losses[vault_id]
+    return lost & HALF if lost >> 128 == self._day_of(word) else 0
 
 
 @internal
@@ -151,9 +167,7 @@ def _key_loss(
     received: int256 = cash * native
     charged: int256 = convert(fee, int256) * native
     inverse: bool = state._is_inverse(vault.token)
-    today: uint256 = block.timestamp // scales.DAY
-    before: uint256 = self.losses[vault_id]
-    lost_before: uint256 = before & HALF if before >> 128 == today else 0
+    lost_before: uint256 = self._lost_today(vault_id, vault.word)
     locked: int256 = self._locked(held, legs, receives, -received, prices.spot, inverse)
     # what is recorded as missing in the cell: a mark does not know it
     deficit: int256 = 0
@@ -269,9 +283,8 @@ def check(
             vault_id, vault, held, legs, receives, cash, fee, snapshot
         )
         if lost != 0:
-            today: uint256 = block.timestamp // scales.DAY
-            self.losses[vault_id] = (today << 128) | lost
-            log ITradeLimits.KeyLossRecorded(vault_id=vault_id, day=today, lost=lost)
+            self.losses[vault_id] = (self._day_of(vault.word) << 128) | lost
+            log ITradeLimits.KeyLossRecorded(vault_id=vault_id, day=block.timestamp // scales.DAY, lost=lost)
     if why & order_rules.CAPS != 0:
         key: bytes32 = empty(bytes32)
         delta: int256 = 0
@@ -586,9 +599,8 @@ def oldest_round(
 @view
 def lost_today(vault_id: uint256) -> uint256:
     """
-    @notice What trade-only keys have cost the vault at mark since 00:00 UTC, fees included [wad].
+    @notice What trade-only keys of this owner have cost the vault at mark since 00:00 UTC, fees included [wad].
     @param vault_id The vault.
     @return The loss.
     """
-    word: uint256 = self.losses[vault_id]
-    return word & HALF if word >> 128 == block.timestamp // scales.DAY else 0
+    return self._lost_today(vault_id, staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))

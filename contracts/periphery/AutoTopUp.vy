@@ -65,7 +65,7 @@ def __init__(clearinghouse: address, oracle: address):
 def set_mandate(vault_id: uint256, mandate: IAutoTopUp.Mandate, permit: IExchange.Permit):
     """
     @notice Gives or replaces the mandate of a vault. Only its owner, never an operator. What it has spent in all counts
-            anew, what was spent today stays.
+            anew. What was spent today stays within an epoch; what was spent under another owner binds nobody.
     @param vault_id The vault.
     @param mandate Trigger, target, limits, tip and end.
     @param permit ERC-2612 approval of this contract, v = 0 for none; its failure is ignored: the allowance decides.
@@ -79,8 +79,12 @@ def set_mandate(vault_id: uint256, mandate: IAutoTopUp.Mandate, permit: IExchang
     assert mandate.most_per_day != 0 and mandate.most_in_all != 0, "top-up/limit-zero"
     assert mandate.expires_at > block.timestamp, "top-up/mandate-expired"
     record: IAutoTopUp.Record = self.records[vault_id]
+    epoch: uint256 = state._epoch(word)
+    if record.epoch != epoch:
+        # a seller could use up the day and leave the buyer without a rescue
+        record.spent_that_day = 0
     record.owner = msg.sender
-    record.epoch = state._epoch(word)
+    record.epoch = epoch
     record.mandate = mandate
     record.spent_in_all = 0
     self.records[vault_id] = record

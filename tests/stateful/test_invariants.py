@@ -64,6 +64,7 @@ class MandateBook:
     """A mandate beside the contract's own record: limits and what was seen to leave the wallet [native]."""
 
     owner: str
+    epoch: int
     trigger: int
     per_day: int
     in_all: int
@@ -534,12 +535,13 @@ class Bulkheads(RuleBasedStateMachine):
 
     def _give_mandate(self, vault: int, trigger: int, per_day: int, in_all: int, tip: int) -> None:
         owner, day, old = self._owner(vault), self.system.now // 86_400, self.mandates.get(vault)
+        epoch = int(self.system.Exchange.epoch_for(vault, [])) & (2**64 - 1)
         words = (trigger, trigger + WAD // 5, per_day * 10**6, in_all * 10**6, tip * 10**6, self.system.now + 10**7)
         with self._touching(), boa.env.prank(owner):
             assert self._try(self.top_up.set_mandate, vault, words, (0, 0, 0, bytes(32), bytes(32)))
-        # what it has spent in all counts anew, what was spent that day stays
-        today = old.spent_that_day if old is not None and old.day == day else 0
-        self.mandates[vault] = MandateBook(owner, trigger, per_day * 10**6, in_all * 10**6, 0, day, today)
+        # what it has spent in all counts anew, what this owner spent that day stays
+        today = old.spent_that_day if old is not None and (old.day, old.epoch) == (day, epoch) else 0
+        self.mandates[vault] = MandateBook(owner, epoch, trigger, per_day * 10**6, in_all * 10**6, 0, day, today)
 
     @rule(data=st.data())
     def top_up_any(self, data) -> None:

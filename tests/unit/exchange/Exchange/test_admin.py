@@ -46,6 +46,26 @@ def test_bump_epoch__not_higher__reverts(world: World) -> None:
             world.exchange.bump_epoch(world.maker_vault, minimum, sender=world.maker.address)
 
 
+@pytest.mark.parametrize("start", [0, 5])
+def test_counters__of_a_sold_vault__cannot_be_used_up_by_the_seller(world: World, start: int) -> None:
+    seller, buyer, vault = world.maker.address, world.taker, world.maker_vault
+    raises = [
+        lambda minimum, sender: world.exchange.bump_epoch(vault, minimum, sender=sender),
+        lambda minimum, sender: world.exchange.cancel_series(vault, world.series(), minimum, sender=sender),
+    ]
+    for bump in raises:
+        if start:
+            bump(start, seller)
+        for minimum in (start + 2**32 + 1, 2**64 - 1):
+            with boa.reverts("exchange/epoch-too-high"):
+                bump(minimum, seller)
+        bump(start + 2**32, seller)
+    world.give_vault(vault, seller, buyer)
+    # the buyer still ends orders of a counter
+    for bump in raises:
+        bump(start + 2**32 + 1, buyer)
+
+
 def test_cancel_series__not_owner__reverts(world: World) -> None:
     with boa.reverts("exchange/not-vault-owner"):
         world.exchange.cancel_series(world.maker_vault, world.series(), 1, sender=world.taker)

@@ -352,3 +352,16 @@ def test_key__midnight__is_where_a_day_begins(world: World, before: int, left: b
     assert lost >= SHARE
     world.system.wait(-world.now % DAY - before)
     assert world.limits.lost_today(world.maker_vault) == (lost if left else 0)
+
+
+def test_key__of_the_buyer_of_a_vault__has_a_day_of_its_own(world: World) -> None:
+    seller, buyer, vault = world.maker.address, world.taker, world.maker_vault
+    future = (OrderLeg(world.series(Kind.FUTURE), 1),)
+    fill(world, bot_order(world, legs=future, is_bid=True, price=2000 * WAD + SHARE, premium_style=1))
+    lost = world.limits.lost_today(vault)
+    assert lost >= SHARE
+    world.give_vault(vault, seller, buyer)
+    assert world.limits.lost_today(vault) == 0
+    world.operators.grant(vault, BOT.address, 1, world.now + DAY, sender=buyer)
+    fill(world, bot_order(world, legs=future, price=2000 * WAD - SHARE, premium_style=1, epoch=1, salt=2))
+    assert SHARE <= world.limits.lost_today(vault) < 2 * lost

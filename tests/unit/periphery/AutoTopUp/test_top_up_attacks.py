@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import boa
@@ -12,7 +13,7 @@ from bulkhead import orders
 from bulkhead.orders import Order, OrderLeg
 from bulkhead.risk.words import Kind, Series
 from tests.contracts import deployer
-from tests.unit.periphery.AutoTopUp.scene import DAY, Scene
+from tests.unit.periphery.AutoTopUp.scene import DAY, Mandate, Scene
 from tests.worlds.system import NO_PERMIT, WAD, call, put
 
 MAX = 2**256 - 1
@@ -116,6 +117,47 @@ def test_crash__that_drains_the_limit_of_a_day__takes_no_more_and_hides_nothing_
     scene.run()
     assert scene.state.status & 1 == 0
     assert wallet - scene.wallet() <= scene.native(4_000)
+
+
+def test_seller__who_uses_up_the_day__leaves_the_buyer_with_a_whole_one(new_scene) -> None:
+    def sold(used_up: bool) -> tuple[int, str]:
+        """The deposit that the buyer's mandate makes an hour after the sale, or why it makes none."""
+        scene = new_scene(6)
+        terms = Mandate(trigger=1.3, target=1.6, most_per_day=500, most_in_all=50_000)
+        boa.env.evm.patch.timestamp = (scene.system.now // DAY + 1) * DAY
+        scene.system.push(spot(scene))
+        if used_up:
+            scene.give(replace(terms, most_per_day=20_000, trigger=1.6, target=2.4))
+            scene.fall(1.59)
+            scene.run()
+            assert scene.top_up.record(scene.vault_id).spent_that_day > scene.native(500)
+        with boa.env.prank(scene.owner):
+            scene.system.token_nft.transferFrom(scene.owner, scene.stranger, scene.vault_id)
+        scene.owner = scene.stranger
+        scene.fill_wallet(50_000)
+        scene.allow(2**255)
+        scene.give(terms)
+        scene.fall(1.29)
+        due = scene.due()
+        return due.amount, due.reason
+
+    assert sold(False)[1] == ""
+    amount, reason = sold(True)
+    # else the seller flags the vault before midnight and takes it
+    assert (amount > 0, reason) == (True, "")
+
+
+def test_day__of_one_owner__survives_a_new_mandate_and_one_taken_back(scene: Scene) -> None:
+    terms = scene.give(trigger=1.5, target=3.0, most_per_day=500, most_in_all=5_000, tip=0)
+    scene.fall(1.45)
+    assert scene.run() == scene.native(500)
+    with boa.env.prank(scene.owner):
+        scene.top_up.end_mandate(scene.vault_id)
+    scene.give(terms)
+    assert scene.top_up.record(scene.vault_id).spent_that_day == scene.native(500)
+    scene.fall(1.45)
+    with boa.reverts("top-up/not-enough"):
+        scene.run()
 
 
 # --- flags -----------------------------------------------------------------------------------------------------------
