@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -34,6 +35,11 @@ KEY_ENV = "BULKHEAD_KEEPER_KEY"
 PATIENCE_SECONDS = 120.0
 #: Looks of the keeper at one moment; more means that it acts without end.
 MOST_LOOKS = 60
+
+#: After a look that failed.
+PAUSE_SECONDS = 0.5
+#: Looks in a row at which something is in flight and nothing new was sent, before it counts as lost.
+PATIENT_LOOKS = 3
 
 Line = dict[str, Any]
 
@@ -68,13 +74,26 @@ class InlineKeeper:
         self.keeper = self._runner.run(assemble(local.chain.deployment, nodes, account, ":memory:", log, policy))
 
     def settle_down(self) -> None:
-        """Ticks until nothing is sent and nothing is in flight."""
+        """Ticks until nothing is sent and nothing is in flight; what the node has lost goes out again in a later block.
+
+        Raises:
+            BulkheadError: It acts without end, or does not see the chain.
+        """
+        lost, done = 0, None
         for _ in range(self._most_looks):
             # a node may answer a send before it mines it
             self._anvil.wait_until_mined(PATIENCE_SECONDS)
             done = self._runner.run(self.keeper.tick())
             if done.block >= 0 and not done.sent and not done.pending:
                 return
+            if done.block < 0:
+                time.sleep(PAUSE_SECONDS)
+                continue
+            lost = lost + 1 if not done.sent else 0
+            if lost >= PATIENT_LOOKS:
+                # Anvil mines no block by itself, and a keeper sends nothing twice in one block
+                self._anvil.mine()
+                self._runner.run(self.keeper.wallets.maintain(self._runner.run(self.keeper.providers.head())))
         waits = [attempt.key for attempt in self.keeper.wallets.pending]
         raise BulkheadError(
             f"The keeper acted {self._most_looks} times at one moment; something is wrong with it: its last look, "
