@@ -72,7 +72,7 @@ test: test-boa test-ape test-web test-documents ## everything but what has a tar
 
 # Vyper in process: fast, so most tests live here. Ape's pytest plugin would start providers of its own.
 .PHONY: test-boa
-test-boa: $(STAMP) ## unit, property, stateful, keeper, regression and architecture tests
+test-boa: $(STAMP) $(WEB_PACKAGES) ## unit, property, stateful, keeper, regression and architecture tests
 	@pytest -p no:ape_test -n $(WORKERS) --dist loadfile --durations=25 $(ARGS)
 
 .PHONY: test-ape
