@@ -253,3 +253,14 @@ class System:
     def state(self, vault_id: int) -> Any:
         """Lens state of one vault."""
         return self.lens.vaults([vault_id])[0]
+
+
+def with_markets(first: tuple[int, int | None], *rest: tuple[int, int | None]) -> System:
+    """A system of several markets: (decimals, digits of a coin's unit, None where it counts quote) of each.
+
+    The first one counts quote.
+    """
+    made = System(first[0])
+    for index, (decimals, digits) in enumerate(rest, start=2):
+        made.list_market(index, decimals, digits=digits)
+    return made

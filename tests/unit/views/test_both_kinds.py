@@ -17,7 +17,7 @@ from bulkhead.risk.liquidation_price import exact_prices
 from bulkhead.risk.margin import resolve
 from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Series, Units
 from tests.evm import Env
-from tests.worlds.system import EMPTY, Market, System, call, cash, future, put, weekly
+from tests.worlds.system import EMPTY, Market, System, call, cash, future, put, weekly, with_markets
 
 EXPIRY = weekly(2)
 UNBOUNDED = 2**256 - 1
@@ -47,10 +47,7 @@ class Kept:
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[System]:
     with boa.swap_env(Env()):
-        made = System(MARKETS[0][0])
-        for index, (decimals, digits) in enumerate(MARKETS[1:], start=2):
-            made.list_market(index, decimals, digits=digits)
-        yield made
+        yield with_markets(*MARKETS)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
-import { afterEach, expect, inject } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest'
 import { ROOT } from './chain'
 
 export const SHOTS = join(ROOT, 'out', 'page')
@@ -27,6 +27,26 @@ export async function open(browser: Browser, route: string, options: BrowserCont
   page.on('pageerror', (error) => strays.push(`error: ${error.message}`))
   await page.goto(`${inject('page')}#/${route}`)
   return { page, strays }
+}
+
+/** A browser with one page, there before the first test of a file and gone after the last. */
+export interface Visit {
+  readonly browser: Browser
+  readonly page: Page
+  readonly strays: string[]
+}
+
+/** Opens a page on a route for the tests of a file, as somebody by name where one is given. */
+export function visit(route: string, who = ''): Visit {
+  const found = {} as { browser: Browser; page: Page; strays: string[] }
+  beforeAll(async () => {
+    found.browser = await launch()
+    Object.assign(found, await open(found.browser, route))
+    if (who) await connect(found.page, who)
+  })
+  afterAll(() => found.browser.close())
+  keepFailures(() => found.page)
+  return found
 }
 
 export async function connect(page: Page, name: string): Promise<void> {

@@ -1,54 +1,44 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accessible, connect, demo, keepFailures, launch, open, shot, vaultInPython } from './browser'
+import { describe, expect, it } from 'vitest'
+import { accessible, connect, demo, shot, vaultInPython, visit } from './browser'
 
-let browser: Browser
-let page: Page
-let strays: string[]
+const here = visit('market')
 let vault = ''
 
-beforeAll(async () => {
-  browser = await launch()
-  ;({ page, strays } = await open(browser, 'market'))
-})
-afterAll(() => browser.close())
-keepFailures(() => page)
-
-const row = () => page.getByRole('article', { name: `Vault ${vault}`, exact: true })
+const row = () => here.page.getByRole('article', { name: `Vault ${vault}`, exact: true })
 
 async function manage(): Promise<void> {
-  await page.goto(`${page.url().split('#')[0]}#/positions`)
+  await here.page.goto(`${here.page.url().split('#')[0]}#/positions`)
   await row().getByRole('button', { name: 'Manage' }).click()
 }
 
 describe('a newcomer', () => {
   it('gets test dollars and opens a condor through the ticket', async () => {
-    await connect(page, 'Newcomer')
-    await demo(page, 'Faucet')
-    await page.getByRole('button', { name: 'Iron condor' }).click()
-    const collateral = page.getByLabel('Collateral', { exact: true })
+    await connect(here.page, 'Newcomer')
+    await demo(here.page, 'Faucet')
+    await here.page.getByRole('button', { name: 'Iron condor' }).click()
+    const collateral = here.page.getByLabel('Collateral', { exact: true })
     await collateral.fill('1,0.5')
-    await page.getByText('is not clear: use a point for decimals').first().waitFor()
+    await here.page.getByText('is not clear: use a point for decimals').first().waitFor()
     await collateral.fill('1')
-    await page.getByRole('button', { name: /^Needs [\d.]+ USDC more$/ }).waitFor()
+    await here.page.getByRole('button', { name: /^Needs [\d.]+ USDC more$/ }).waitFor()
     await collateral.fill('60 USDC')
-    await page.getByText('fully paid', { exact: true }).waitFor()
-    await accessible(page)
-    await shot(page, 'ticket')
-    await page.getByRole('button', { name: 'Approve and open' }).click()
-    await page.waitForURL(/#\/vault\/\d+$/, { timeout: 50_000 })
-    vault = /\d+$/.exec(page.url())?.[0] ?? ''
+    await here.page.getByText('fully paid', { exact: true }).waitFor()
+    await accessible(here.page)
+    await shot(here.page, 'ticket')
+    await here.page.getByRole('button', { name: 'Approve and open' }).click()
+    await here.page.waitForURL(/#\/vault\/\d+$/, { timeout: 50_000 })
+    vault = /\d+$/.exec(here.page.url())?.[0] ?? ''
     expect(vault).not.toBe('')
-    await page.getByRole('region', { name: 'Events' }).getByText(/^Opened by 0x/).waitFor({ timeout: 20_000 })
-    await page.getByRole('region', { name: 'Events' }).getByText(/^[+−]1 (call|put) [\d.,]+, [\d.,]+ USDC (paid|received), with vault #\d+$/).first().waitFor()
-    await shot(page, 'events')
+    await here.page.getByRole('region', { name: 'Events' }).getByText(/^Opened by 0x/).waitFor({ timeout: 20_000 })
+    await here.page.getByRole('region', { name: 'Events' }).getByText(/^[+−]1 (call|put) [\d.,]+, [\d.,]+ USDC (paid|received), with vault #\d+$/).first().waitFor()
+    await shot(here.page, 'events')
   })
 
   it('finds it in Positions with the numbers of the Python client', async () => {
-    await page.goto(`${page.url().split('#')[0]}#/positions`)
+    await here.page.goto(`${here.page.url().split('#')[0]}#/positions`)
     await row().getByText('Iron condor').waitFor()
-    await shot(page, 'positions')
-    await accessible(page)
+    await shot(here.page, 'positions')
+    await accessible(here.page)
     const shown = /equity ([\d.,]+) of MM ([\d.,]+)/.exec((await row().textContent()) ?? '')
     const python = vaultInPython(vault)
     const near = (text: string | undefined, number: unknown) => expect(Math.abs(Number(text?.replace(/,/g, '')) - Number(number))).toBeLessThan(0.02)
@@ -78,26 +68,26 @@ describe('a newcomer', () => {
   })
 
   it('sells a straddle as two vaults, of which neither can drag the other down', async () => {
-    await page.goto(`${page.url().split('#')[0]}#/market`)
-    await page.getByRole('button', { name: 'Long call' }).click()
-    await page.getByLabel('Collateral', { exact: true }).fill('100')
+    await here.page.goto(`${here.page.url().split('#')[0]}#/market`)
+    await here.page.getByRole('button', { name: 'Long call' }).click()
+    await here.page.getByLabel('Collateral', { exact: true }).fill('100')
     // what margin, wallet, the quote or the market's cap allow
-    const largest = page.getByRole('button', { name: /^largest [\d.,]+ by (the quote|margin|your wallet|the market’s cap)$/ })
+    const largest = here.page.getByRole('button', { name: /^largest [\d.,]+ by (the quote|margin|your wallet|the market’s cap)$/ })
     await largest.waitFor({ timeout: 20_000 })
-    await page.getByRole('button', { name: 'Straddle' }).click()
-    await page.getByRole('region', { name: 'Bids and asks' }).waitFor()
-    await page.getByRole('img', { name: /^Spot over / }).waitFor()
-    await page.getByRole('checkbox', { name: /^Each leg in a vault of its own/ }).check()
-    await page.getByLabel('Collateral', { exact: true }).fill('10')
-    await page.getByRole('button', { name: /^Needs [\d.]+ USDC more$/ }).waitFor({ timeout: 20_000 })
-    await page.getByLabel('Collateral', { exact: true }).fill('80')
-    await page.getByRole('button', { name: 'Open 2 vaults' }).waitFor({ timeout: 20_000 })
-    await accessible(page)
-    await shot(page, 'two-vaults')
-    await page.getByRole('button', { name: 'Open 2 vaults' }).click()
-    await page.waitForURL(/#\/positions$/, { timeout: 50_000 })
-    for (const name of ['Short call', 'Short put']) await page.getByRole('link', { name: new RegExp(`^#\\d+ ${name}$`) }).waitFor({ timeout: 20_000 })
+    await here.page.getByRole('button', { name: 'Straddle' }).click()
+    await here.page.getByRole('region', { name: 'Bids and asks' }).waitFor()
+    await here.page.getByRole('img', { name: /^Spot over / }).waitFor()
+    await here.page.getByRole('checkbox', { name: /^Each leg in a vault of its own/ }).check()
+    await here.page.getByLabel('Collateral', { exact: true }).fill('10')
+    await here.page.getByRole('button', { name: /^Needs [\d.]+ USDC more$/ }).waitFor({ timeout: 20_000 })
+    await here.page.getByLabel('Collateral', { exact: true }).fill('80')
+    await here.page.getByRole('button', { name: 'Open 2 vaults' }).waitFor({ timeout: 20_000 })
+    await accessible(here.page)
+    await shot(here.page, 'two-vaults')
+    await here.page.getByRole('button', { name: 'Open 2 vaults' }).click()
+    await here.page.waitForURL(/#\/positions$/, { timeout: 50_000 })
+    for (const name of ['Short call', 'Short put']) await here.page.getByRole('link', { name: new RegExp(`^#\\d+ ${name}$`) }).waitFor({ timeout: 20_000 })
   })
 
-  it('has reached nothing but this machine', () => expect(strays).toStrictEqual([]))
+  it('has reached nothing but this machine', () => expect(here.strays).toStrictEqual([]))
 })

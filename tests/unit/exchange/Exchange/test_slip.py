@@ -237,6 +237,14 @@ def with_fallback(world: World) -> tuple[Market, Any]:
     return Market(2, world.token, primary, 6), second
 
 
+def short_in(world: World, market: Market) -> tuple[int, dict[str, Any]]:
+    """A taker's vault, and what an order of the maker's vault names that is short in a second market."""
+    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
+    legs = (OrderLeg(world.series(market=2), 1),)
+    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
+    return into, {"maker_vault": desk, "legs": legs}
+
+
 def with_brought(world: World) -> tuple[Market, PythWorld]:
     """A second market on prices that anybody brings, with the samples of its last two minutes."""
     brought = PythWorld(world.now // MINUTE * MINUTE + 2 * MINUTE + 5)
@@ -257,10 +265,8 @@ def test_named_round__brought_minutes_left_out_after_it__were_outside_for_all_on
 ) -> None:
     """Spot is at the trigger for two moments half an hour apart; who brings nothing between gets no slip for it."""
     market, brought = with_brought(world)
-    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
-    legs = (OrderLeg(world.series(market=2), 1),)
-    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
-    order = stop(world, maker_vault=desk, legs=legs)
+    into, short = short_in(world, market)
+    order = stop(world, **short)
     first, spot = world.now // MINUTE * MINUTE + MINUTE, TRIGGER + 5  # the half-width is 1
     last = first + 30 * MINUTE
     boa.env.timestamp = first + 5
@@ -280,10 +286,8 @@ def test_named_round__brought_minutes_left_out_after_it__were_outside_for_all_on
 def test_named_round__of_the_feed_whose_price_counts(world: World) -> None:
     """The fallback's rounds mean nothing until its price counts; then the primary's do not."""
     market, second = with_fallback(world)
-    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
-    legs = (OrderLeg(world.series(market=2), 1),)
-    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
-    order = stop(world, maker_vault=desk, legs=legs)
+    into, short = short_in(world, market)
+    order = stop(world, **short)
     world.system.wait(MINUTE)
     for feed in (market.feed, second):
         feed.push(TRIGGER * 10**8, world.now)
@@ -304,16 +308,14 @@ def test_named_round__of_the_feed_whose_price_counts(world: World) -> None:
 def test_stop__half_width_across_its_trigger__sleeps(world: World) -> None:
     """An uncertain price counts with both its ends in the band; for an order of fixed price it counts as it is."""
     market, second = with_fallback(world)
-    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
-    legs = (OrderLeg(world.series(market=2), 1),)
-    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
+    into, short = short_in(world, market)
     for spot in [2000] * 17 + [TRIGGER]:
         world.system.wait(600)
         second.push(spot * 10**8, world.now)
         world.system.oracle.observe(2, EXPIRY)
     snapshot = world.system.snapshot(EXPIRY, market)
     assert snapshot.is_active and snapshot.half_width == TRIGGER * WAD // 200
-    resting = {"maker_vault": desk, "legs": legs, "is_bid": True, "price": 25 * WAD, "spot_min": TRIGGER * WAD}
+    resting = {**short, "is_bid": True, "price": 25 * WAD, "spot_min": TRIGGER * WAD}
     asleep = [
         stop(world, **{**resting, "since": 0}),
         world.order(**resting, slip=1),
@@ -445,10 +447,8 @@ def test_stop__position_shrunk_by_a_take__closes_what_is_left(world: World, kind
 def test_stop__feeds_apart__sleeps_until_they_meet(world: World) -> None:
     """Which of two prices is right nobody knows: a trigger that one of them has reached is not reached."""
     market, second = with_fallback(world)
-    desk, into = (world.system.open(owner, RICH, market) for owner in (world.maker.address, world.taker))
-    legs = (OrderLeg(world.series(market=2), 1),)
-    world.fill(world.order(maker_vault=desk, legs=legs, price=25 * WAD), SHORT, vault=into)
-    order = stop(world, maker_vault=desk, legs=legs)
+    into, short = short_in(world, market)
+    order = stop(world, **short)
     world.system.wait(MINUTE)
     market.feed.push(TRIGGER * 10**8, world.now)
     second.push(1900 * 10**8, world.now)

@@ -15,7 +15,7 @@ from bulkhead.risk import exact, margin
 from bulkhead.risk.payoff import payoff
 from bulkhead.risk.words import WAD, Kind, Leg, Model, RiskWord, Series, Units
 from tests.evm import Env
-from tests.worlds.system import Market, System, call, cash, future, put, weekly
+from tests.worlds.system import Market, System, call, cash, future, put, weekly, with_markets
 
 EXPIRY = weekly()
 #: (decimals, digits of the unit) of each coin: like WETH, like WBTC, and the fewest that a token may have.
@@ -26,10 +26,7 @@ RICH = 1000.0
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[System]:
     with boa.swap_env(Env()):
-        made = System()
-        for index, (decimals, digits) in enumerate(COINS, start=2):
-            made.list_market(index, decimals, digits=digits)
-        yield made
+        yield with_markets((6, None), *COINS)
 
 
 @pytest.fixture
