@@ -89,5 +89,27 @@ describe('a newcomer', () => {
     for (const name of ['Short call', 'Short put']) await here.page.getByRole('link', { name: new RegExp(`^#\\d+ ${name}$`) }).waitFor({ timeout: 20_000 })
   })
 
+  it('leaves an order that makers fill when its price pays them', async () => {
+    await here.page.goto(`${here.page.url().split('#')[0]}#/market`)
+    await here.page.getByRole('button', { name: 'Long call' }).click()
+    const ask = Number(/ at ([\d.,]+)/.exec((await here.page.getByRole('button', { name: /^Buy call \d+ at / }).first().textContent()) ?? '')?.[1] ?? '0')
+    await here.page.getByLabel('In force').selectOption('until it fills')
+    await here.page.getByRole('button', { name: 'Type a price' }).waitFor()
+    await here.page.getByLabel('Pay at most').fill('x')
+    await here.page.getByText('is not a number').waitFor()
+    // far more than any ask of a call near spot
+    await here.page.getByLabel('Pay at most').fill(String(Math.ceil(ask) + 40))
+    await here.page.getByLabel('Collateral', { exact: true }).fill('120')
+    await here.page.getByRole('combobox', { name: /^For/ }).selectOption('a day')
+    await accessible(here.page)
+    await shot(here.page, 'waiting-order')
+    await here.page.getByRole('button', { name: 'Open and leave the order' }).click({ timeout: 20_000 })
+    await here.page.waitForURL(/#\/vault\/\d+$/, { timeout: 50_000 })
+    vault = /\d+$/.exec(here.page.url())?.[0] ?? ''
+    // the maker sees it, and it is a position
+    await here.page.getByRole('region', { name: 'Events' }).getByText(/^\+1 call [\d.,]+, [\d.,]+ USDC paid, with vault #\d+$/).waitFor({ timeout: 60_000 })
+    expect(vaultInPython(vault).legs).toHaveLength(1)
+  })
+
   it('has reached nothing but this machine', () => expect(here.strays).toStrictEqual([]))
 })

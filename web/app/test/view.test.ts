@@ -1,13 +1,13 @@
-import { type Units, type VaultEvent, type VaultState, LINEAR, MIN_INT256, WAD, packLeg } from '@bulkhead/sdk'
+import { type MarketState, type Units, type VaultEvent, type VaultState, LINEAR, MIN_INT256, WAD, packLeg } from '@bulkhead/sdk'
 import { describe, expect, it } from 'vitest'
-import { readAmount } from '../src/parts/amount-field'
+import { readAmount, readPrice } from '../src/parts/amount-field'
 import { marksOf } from '../src/parts/collateral-slider'
 import { eventText } from '../src/parts/events'
 import { place, ticks } from '../src/parts/hull-row'
 import { strategyName, vaultName } from '../src/parts/naming'
 import { amountText, healthText, legText, money, priceText, shownPrice, span, strikeText } from '../src/parts/words'
 import { lastOfSame } from '../src/state/same'
-import { isCovered, presetLegs, presetNames, toggled, withCollateral } from '../src/state/ticket'
+import { isCovered, presetLegs, presetNames, restingCost, restingTerms, toggled, withCollateral } from '../src/state/ticket'
 
 const COINS: Units = { inverse: true, unit: WAD / 1000n }
 const leg = (quantity: number, kind: string, strike: number) => ({ kind, strike: BigInt(strike) * WAD, quantity: BigInt(quantity) * WAD })
@@ -107,6 +107,32 @@ describe('the ticket', () => {
       { name: 'IM', at: 4_000_000n },
       { name: 'fully paid', at: 21_000_000n },
     ])
+  })
+})
+
+describe('a package that waits', () => {
+  const call = { kind: 'call', strike: 100n * 10n ** 8n, ratio: 1 } as const
+  const of = { market: 1n, expiry: 1_000_000n, units: LINEAR, size: 2_000_000n }
+  const market = { units: LINEAR, trading: 3n, snapshot: { spot: 100n * WAD, forward: 100n * WAD, window_share: 0n, window_average: 0n } } as unknown as MarketState
+
+  it('is bid for with what it sells below zero, and offered where it only sells', () => {
+    const spread = restingTerms([{ ...call, buy: true }, { ...call, strike: 120n * 10n ** 8n, buy: false, ratio: 2 }], { ...of, price: -5n * WAD })
+    expect([spread.is_bid, spread.price, spread.legs.map((leg) => leg.ratio)]).toStrictEqual([true, -5n * WAD, [1n, -2n]])
+    const sale = restingTerms([{ ...call, buy: false }], { ...of, price: 5n * WAD })
+    expect([sale.is_bid, sale.legs.map((leg) => leg.ratio), sale.premium_style]).toStrictEqual([false, [1n], 0])
+    expect(restingTerms([{ kind: 'future', strike: 0n, buy: true, ratio: 1 }], { ...of, price: WAD }).premium_style).toBe(1)
+  })
+
+  it('costs what its price says, and the fee of makers', () => {
+    const bought = restingCost(restingTerms([{ ...call, buy: true }], { ...of, price: 5n * WAD }), { market, decimals: 6, marks: new Map() })
+    expect([bought.cash, bought.fee, bought.legs[0]?.quantity]).toStrictEqual([-10_000_000n, 0n, 2_000_000n])
+    const sold = restingCost(restingTerms([{ ...call, buy: false }], { ...of, price: 5n * WAD }), { market, decimals: 6, marks: new Map() })
+    expect([sold.cash, sold.legs[0]?.quantity]).toStrictEqual([10_000_000n, -2_000_000n])
+  })
+
+  it('has a price of either sign', () => {
+    expect([readPrice('-1.5').value, readPrice('−2').value, readPrice('3 USDC', 'USDC').value, readPrice('').value]).toStrictEqual([-15n * 10n ** 17n, -2n * WAD, 3n * WAD, undefined])
+    expect(readPrice('-x').error).not.toBe('')
   })
 })
 

@@ -22,6 +22,13 @@ export function readAmount(text: string, decimals: number, unit = '', most?: big
   }
 }
 
+/** A price of a package [wad]: below zero it pays its owner. */
+export function readPrice(text: string, unit = ''): Amount {
+  const below = /^\s*[-−]/.test(text)
+  const found = readAmount(text.replace(/^\s*[-−]/, ''), 18, unit)
+  return { ...found, text, value: below && found.value !== undefined ? -found.value : found.value }
+}
+
 /** A field for an amount; what was typed stays, whatever it was. */
 export function AmountField(props: {
   label: string

@@ -48,22 +48,28 @@ interface Props {
 const DRIFT = 10n
 
 /** The vault that a receipt says was opened. */
-function openedIn(receipts: readonly TransactionReceipt[]): bigint {
+export function openedIn(receipts: readonly TransactionReceipt[]): bigint {
   const logs = receipts.flatMap((receipt) => parseEventLogs({ abi: abis.clearinghouseAbi, eventName: 'VaultOpened', logs: receipt.logs }))
   const id = logs.at(-1)?.args.vault_id
   if (id === undefined) throw new Error('The receipt names no new vault.')
   return id
 }
 
-/** Why the ticket cannot be sent, "" when it can. */
-function refusalOf(props: Props, connected: boolean): string {
-  const { market, legs, size, deposit, after, covered, token, account } = props
+/** What a ticket is refused by, whether it takes quotes or waits for somebody. */
+type Sendable = Pick<Props, 'market' | 'size' | 'deposit' | 'after' | 'covered' | 'token' | 'account'> & { parts?: Props['parts'] }
+
+/**
+ * Why the ticket cannot be sent, "" when it can.
+ * @param unpriced what its price lacks, "" when it has one
+ */
+export function refusalOf(props: Sendable, connected: boolean, unpriced: string): string {
+  const { market, size, deposit, after, covered, token, account } = props
   if (!connected) return 'Connect a wallet'
   if (!market || !token) return 'The market is unknown'
   const state = snapshotState(market.snapshot)
   if (state !== 'active') return `Opening waits: ${priceState(state)}`
   if (size === undefined || size === 0n) return 'Type a size'
-  if (legs.some((leg) => !leg.quote)) return 'A leg has no quote of that size'
+  if (unpriced) return unpriced
   if (deposit.error) return deposit.error
   if (!account) return 'Your wallet’s balance is unknown'
   if (deposit.value !== undefined && deposit.value > account.balance) return `Your wallet holds ${amountText(account.balance, token.decimals, market.units)} ${token.symbol}`
@@ -88,7 +94,7 @@ export function OpenButton(props: Props) {
   const signPermit = usePermit()
   const latest = useRef(quotes)
   latest.current = quotes
-  const refusal = refusalOf(props, address !== undefined)
+  const refusal = refusalOf(props, address !== undefined, legs.some((leg) => !leg.quote) ? 'A leg has no quote of that size' : '')
   const calls = callsOf(deployment)
   const amount = deposit.value ?? 0n
 

@@ -3,14 +3,15 @@ import { type Order, type Position, type Units, MAX_UINT256, callsOf, format, or
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { usePlace } from '../state/context'
-import { NO_EXITS, anyExit, signedHere, unsigned, useExits } from '../state/exits'
+import { NO_EXITS, anyExit, unsigned, useExits } from '../state/exits'
 import { useBoard } from '../state/quotes'
 import { useHead } from '../state/reads'
 import { lastOfSame } from '../state/same'
+import { signedHere } from '../state/waiting-orders'
 import { useSend } from '../state/send'
 import { EXIT_WORDS, ExitFields } from './exit-fields'
 import { SendLine } from './send-line'
-import { digitsOf, priceText } from './words'
+import { digitsOf, priceText, span } from './words'
 
 const OVER = new Set([0n, 4n, 5n, 6n])
 const STATUS = ['invalid', 'can be filled', 'closing only', 'waits', 'filled', 'cancelled', 'expired']
@@ -49,6 +50,7 @@ function useOrdersOf(position: Position) {
 export function OrdersPanel({ position }: { position: Position }) {
   const place = usePlace()
   const orders = useOrdersOf(position)
+  const now = useHead().timestamp
   const { unread } = useBoard()
   const { progress, sign } = useExits()
   const cancelling = useSend()
@@ -65,7 +67,7 @@ export function OrdersPanel({ position }: { position: Position }) {
           {orders.data.map(({ signed, state }, i) => (
             <li key={signed.signature}>
               <span>{nameOf(signed.order, position.units)}</span>
-              <span className="soft" title={state.reason ? sentence(state.reason) : undefined}>{STATUS[Number(state.status)]}</span>
+              <span className="soft" title={state.reason ? sentence(state.reason) : undefined}>{STATUS[Number(state.status)]}{now === undefined ? '' : `, for ${span(Number(signed.order.expiry) - now)}`}</span>
               <button type="button" onClick={() => cancel(i)} disabled={cancelling.progress.status === 'working'}>Cancel</button>
             </li>
           ))}

@@ -5,14 +5,16 @@ import { useConnection } from 'wagmi'
 import { type Quotes, bestQuote } from '../state/quotes'
 import { useAfter, useLargest } from '../state/after'
 import { useAccountOf, usePositions, useToken } from '../state/reads'
-import { type PricedLeg, type TicketLeg, COVERED_CALL, MOST_LEGS, costOf, isTurned, legKey, presetLegs, presetNames } from '../state/ticket'
+import { type PricedLeg, type TicketLeg, COVERED_CALL, MOST_LEGS, costOf, isTurned, legKey, presetLegs, presetNames, restingCost, restingTerms } from '../state/ticket'
 import { NO_EXITS, anyExit } from '../state/exits'
-import { AmountField, readAmount } from './amount-field'
+import { AmountField, readAmount, readPrice } from './amount-field'
 import { AskMakers } from './ask-makers'
 import { CollateralSlider, marksOf } from './collateral-slider'
 import { vaultName } from './naming'
 import { EXIT_WORDS, ExitFields } from './exit-fields'
+import { InForce, NOW } from './in-force'
 import { type Part, OpenButton } from './open-button'
+import { RestButton } from './rest-button'
 import { TicketNumbers } from './ticket-numbers'
 import { PayoffChart } from './payoff-chart'
 import { PartsTable, TicketLegs } from './ticket-legs'
@@ -48,6 +50,7 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
   const [into, setInto] = useState('0')
   const [exits, setExits] = useState(NO_EXITS)
   const [apart, setApart] = useState(false)
+  const [force, setForce] = useState(NOW)
   const covering = useRef(false)
   const decimals = token.data?.decimals ?? 6
   const symbol = token.data?.symbol ?? ''
@@ -59,12 +62,19 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
   const vault = usable.find((one) => String(one.vault_id) === into)
 
   const priced: PricedLeg[] = legs.map((leg) => ({ ...leg, quote: bestQuote(quotes, { market: entry.index, expiry, ...leg }, (packages.value ?? MICRO) * BigInt(leg.ratio)) }))
-  const cost = market && packages.value && spot ? costOf(priced, packages.value, { market, decimals, marks }) : undefined
+  // futures of a coin market are sized in quote
+  const ofQuote = legs.some((leg) => isTurned(leg, units))
+  // its price turned round stands in no order: such a package takes quotes
+  const resting = force.waits && !ofQuote
+  const price = readPrice(force.limit, symbol)
+  const terms = resting && packages.value && price.value !== undefined ? restingTerms(legs, { market: entry.index, expiry, units, price: price.value, size: packages.value }) : undefined
+  const priceOf = market && packages.value && spot ? { market, decimals, marks } : undefined
+  const cost = priceOf && packages.value ? (resting ? terms && restingCost(terms, priceOf) : costOf(priced, packages.value, priceOf)) : undefined
   const given = deposit.value ?? 0n
   const of = { entry, expiry, market, model, decimals }
   const { state: after, covered, hull, error } = useAfter({ ...of, vault, cost, deposit: given })
   const largest = useLargest({ quote: priced.length === 1 ? priced[0]?.quote : undefined, vault, model, deposit: given, size: packages.value ?? 0n })
-  const splits = apart && !vault && priced.length === 2 && market !== undefined && packages.value !== undefined && spot !== 0n
+  const splits = apart && !resting && !vault && priced.length === 2 && market !== undefined && packages.value !== undefined && spot !== 0n
   // half of the collateral each
   const halves = [given / 2n, given - given / 2n] as const
   const costs = [0, 1].map((i) => (splits && priced[i] ? costOf([priced[i]], packages.value ?? 0n, { market, decimals, marks }) : undefined))
@@ -77,8 +87,6 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
   })
   const paid = vault ? toNumber(vault.value) + (cost ? toNumber(cost.fee - cost.cash, decimals) : 0) : cost ? toNumber(cost.fee - cost.cash, decimals) : 0
 
-  // futures of a coin market are sized in quote
-  const ofQuote = legs.some((leg) => isTurned(leg, units))
   useEffect(() => setSize(ofQuote ? '100' : '1'), [ofQuote])
   // a covered call is one by its collateral: the coin behind it
   useEffect(() => {
@@ -126,7 +134,8 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
               </select>
             </label>
           </div>
-          {!vault && legs.length === 2 && (
+          {!ofQuote && <InForce force={force} onForce={setForce} legs={legs} symbol={symbol} />}
+          {!vault && !resting && legs.length === 2 && (
             <label className="check small">
               <input type="checkbox" checked={apart} onChange={(event) => setApart(event.target.checked)} /> Each leg in a vault of its own, half of the collateral each: neither can drag the other down, and both need their own margin.
             </label>
@@ -139,20 +148,30 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
           <TicketNumbers after={after} covered={covered} cost={cost} hull={hull} decimals={decimals} symbol={symbol} legs={drawnLegs} paid={paid} spot={toNumber(spot)} units={units} />
           {parts && <PartsTable parts={parts} units={units} />}
           {error && <p className="said" role="alert">The preview is unknown. {explain(error)}</p>}
-          <details className="exit">
-            <summary>Stop and take profit{anyExit(exits) ? ': signed after the trade' : ''}</summary>
-            <ExitFields exits={exits} onExits={setExits} symbol={symbol} />
-            <p className="small soft">Signed right after the trade. {EXIT_WORDS}</p>
-          </details>
+          {!resting && (
+            <details className="exit">
+              <summary>Stop and take profit{anyExit(exits) ? ': signed after the trade' : ''}</summary>
+              <ExitFields exits={exits} onExits={setExits} symbol={symbol} />
+              <p className="small soft">Signed right after the trade. {EXIT_WORDS}</p>
+            </details>
+          )}
           {market && token.data && packages.value !== undefined && packages.value > 0n && (
             <AskMakers entry={entry} expiry={expiry} market={market} legs={legs} size={packages.value} deposit={deposit.value ?? 0n} model={model} vault={vault} token={token.data} account={account.data} elsewhere={quotes.elsewhere} />
           )}
-          <OpenButton
-            entry={entry} expiry={expiry} market={market} model={model} vault={vault} legs={priced} size={packages.value} deposit={deposit}
-            after={after} covered={covered} quotes={quotes} marks={marks} token={token.data} account={account.data}
-            exits={exits} parts={parts}
-            onOpened={() => { onLegs([]); setCollateral(''); setExits(NO_EXITS) }}
-          />
+          {resting ? (
+            <RestButton
+              entry={entry} expiry={expiry} market={market} model={model} vault={vault} terms={terms} cost={cost} lasts={force.lasts} size={packages.value} deposit={deposit}
+              after={after} covered={covered} token={token.data} account={account.data}
+              onVault={(id) => setInto(String(id))} onWaiting={() => { onLegs([]); setCollateral(''); setForce(NOW) }}
+            />
+          ) : (
+            <OpenButton
+              entry={entry} expiry={expiry} market={market} model={model} vault={vault} legs={priced} size={packages.value} deposit={deposit}
+              after={after} covered={covered} quotes={quotes} marks={marks} token={token.data} account={account.data}
+              exits={exits} parts={parts}
+              onOpened={() => { onLegs([]); setCollateral(''); setExits(NO_EXITS) }}
+            />
+          )}
           <p className="small soft">Wallet: {account.data && token.data ? `${amountText(account.data.balance, decimals, units)} ${symbol}` : 'unknown'}.</p>
         </>
       )}

@@ -1,129 +1,71 @@
-// Stops and takes of profit of a vault: signed together, given to those who may fill them, and kept to be shown.
-import {
-  type SignedOrder,
-  addressOf,
-  callsOf,
-  explain,
-  handOver,
-  legOfState,
-  orderDocument,
-  parseAmount,
-  parseSignedOrder,
-  readEpochFor,
-  readHead,
-  readMarket,
-  readPositions,
-  sellable,
-  signedOrderToJson,
-  stopOrder,
-  takeProfitOrder,
-} from '@bulkhead/sdk'
-import { useCallback, useState } from 'react'
-import { useConfig } from 'wagmi'
-import { signTypedData } from 'wagmi/actions'
+// Stops and takes of profit of a vault, signed together.
+import { type Order, PATIENCE, legOfState, parseAmount, readEpochFor, readHead, readMarket, readPositions, sellable, stopOrder, takeProfitOrder } from '@bulkhead/sdk'
+import { useCallback } from 'react'
 import { usePlace } from './context'
-import { useMakers } from './makers'
-import { type Progress, useSend } from './send'
 import { toleratedDeficit } from './ticket'
+import { useWaitingOrders } from './waiting-orders'
 
 /** What somebody typed: spots from which on a position is closed, and a price of its package. */
 export interface Exits {
   below: string
   above: string
   profit: string
+  /** they stand for so long [s]; undefined: to the expiry */
+  lasts: bigint | undefined
+  /** the slip of a stop grows to its full size in this time [s] */
+  patience: bigint
 }
 
-export const NO_EXITS: Exits = { below: '', above: '', profit: '' }
-export const anyExit = (exits: Exits): boolean => Object.values(exits).some((text) => text.trim() !== '')
+export const NO_EXITS: Exits = { below: '', above: '', profit: '', lasts: undefined, patience: PATIENCE }
+export const anyExit = ({ below, above, profit }: Exits): boolean => [below, above, profit].some((text) => text.trim() !== '')
 
 /** Exits that were typed with an opening and are not signed yet, by vault: nothing typed is lost. */
 export const unsigned = new Map<bigint, { exits: Exits; why: string }>()
 
-const KEY = 'bulkhead.orders'
-const MOST = 200
-
-/** Orders that were signed here, the newest first. */
-export function signedHere(): SignedOrder[] {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]')
-    return Array.isArray(found) ? found.map(parseSignedOrder) : []
-  } catch {
-    return []
-  }
-}
-
-function remember(signed: readonly SignedOrder[]): void {
-  try {
-    localStorage.setItem(KEY, JSON.stringify([...signed, ...signedHere()].slice(0, MOST).map(signedOrderToJson)))
-  } catch {
-    // makers and the board have them all the same
-  }
-}
-
-const IDLE: Progress = { status: 'idle', message: '' }
-
-/** Signs exits of a vault and hands them to maker servers; where none takes them, they go on the QuoteBoard. */
+/** Signs exits of a vault and gives them to those who may fill them. */
 export function useExits() {
-  const config = useConfig()
   const place = usePlace()
-  const { servers } = useMakers()
-  const { send } = useSend()
-  const [progress, setProgress] = useState<Progress>(IDLE)
+  const { progress, give } = useWaitingOrders()
+
+  const build = useCallback(
+    async (vaultId: bigint, exits: Exits): Promise<Order[]> => {
+      const [position] = (await readPositions(place, [vaultId])).positions
+      if (!position) throw new Error('The vault is unknown.')
+      const market = await readMarket(place, position.market, position.expiry)
+      const spot = market.snapshot.spot
+      if (spot === 0n) throw new Error('The price is unknown, so no trigger can be set beside it.')
+      const package_ = sellable(position.legs.map(legOfState), position.market, position.expiry, position.units)
+      const [salt = 1n] = crypto.getRandomValues(new BigUint64Array(1))
+      const by = {
+        vaultId,
+        signer: position.owner,
+        epoch: await readEpochFor(place, vaultId, package_.legs.map((leg) => leg.series)),
+        now: BigInt((await readHead(place)).timestamp),
+        maxDeficit: toleratedDeficit(market, position.legs.map(legOfState)),
+        salt: salt || 1n,
+        lasts: exits.lasts,
+      }
+      const model = position.model as Parameters<typeof stopOrder>[3]['model']
+      const orders: Order[] = []
+      for (const below of [true, false]) {
+        const text = below ? exits.below : exits.above
+        if (text.trim()) orders.push(await stopOrder(place, package_, by, { trigger: parseAmount(text, 18), below, prices: market.snapshot, model, patience: exits.patience }))
+      }
+      if (exits.profit.trim()) orders.push(await takeProfitOrder(place, package_, by, { price: parseAmount(exits.profit, 18, position.symbol), spot, model }))
+      if (!orders.length) throw new Error('Type a price to close at.')
+      return orders
+    },
+    [place],
+  )
 
   const sign = useCallback(
     async (vaultId: bigint, exits: Exits): Promise<boolean> => {
-      try {
-        setProgress({ status: 'working', message: 'Looking at the position…' })
-        const [position] = (await readPositions(place, [vaultId])).positions
-        if (!position) throw new Error('The vault is unknown.')
-        const market = await readMarket(place, position.market, position.expiry)
-        const spot = market.snapshot.spot
-        if (spot === 0n) throw new Error('The price is unknown, so no trigger can be set beside it.')
-        const package_ = sellable(position.legs.map(legOfState), position.market, position.expiry, position.units)
-        const [salt = 1n] = crypto.getRandomValues(new BigUint64Array(1))
-        const by = {
-          vaultId,
-          signer: position.owner,
-          epoch: await readEpochFor(place, vaultId, package_.legs.map((leg) => leg.series)),
-          now: BigInt((await readHead(place)).timestamp),
-          maxDeficit: toleratedDeficit(market, position.legs.map(legOfState)),
-          salt: salt || 1n,
-        }
-        const model = position.model as Parameters<typeof stopOrder>[3]['model']
-        const orders = []
-        for (const below of [true, false]) {
-          const text = below ? exits.below : exits.above
-          if (text.trim()) orders.push(await stopOrder(place, package_, by, { trigger: parseAmount(text, 18), below, prices: market.snapshot, model }))
-        }
-        if (exits.profit.trim()) orders.push(await takeProfitOrder(place, package_, by, { price: parseAmount(exits.profit, 18, position.symbol), spot, model }))
-        if (!orders.length) throw new Error('Type a price to close at.')
-        const { chainId } = place.deployment
-        const exchange = addressOf(place.deployment, 'Exchange')
-        const signed: SignedOrder[] = []
-        for (const [i, order] of orders.entries()) {
-          setProgress({ status: 'working', message: `${i + 1} of ${orders.length}: sign in your wallet; it costs nothing.` })
-          signed.push({ order, chainId, exchange, signature: await signTypedData(config, orderDocument(order, chainId, exchange)) })
-        }
-        remember(signed)
-        unsigned.delete(vaultId)
-        const heard = new Set<string>()
-        for (const one of signed) for (const [server, refusal] of await handOver(servers, one)) if (!refusal) heard.add(server)
-        const count = `${signed.length === 1 ? 'One order waits' : `${signed.length} orders wait`}`
-        if (heard.size) {
-          setProgress({ status: 'done', message: `${count} at ${heard.size} maker server${heard.size > 1 ? 's' : ''}. No price is promised.` })
-          return true
-        }
-        setProgress({ status: 'working', message: 'No maker server takes them: confirm to leave them on the QuoteBoard.' })
-        const posted = await send([{ label: 'Post on the QuoteBoard', call: () => callsOf(place.deployment).post(signed) }], '')
-        setProgress(posted ? { status: 'done', message: `${count} on the QuoteBoard. No price is promised.` } : { status: 'failed', message: 'The orders are signed and nobody has them: no maker server took them, and they were not posted.' })
-        return posted !== undefined
-      } catch (error) {
-        unsigned.set(vaultId, { exits, why: explain(error) })
-        setProgress({ status: 'failed', message: explain(error) })
-        return false
-      }
+      const { signed, waits, why } = await give(() => build(vaultId, exits))
+      if (signed) unsigned.delete(vaultId)
+      else unsigned.set(vaultId, { exits, why })
+      return waits
     },
-    [config, place, servers, send],
+    [build, give],
   )
   return { progress, sign }
 }

@@ -5,6 +5,7 @@ import {
   type Leg,
   type LegState,
   type MarketState,
+  type Order,
   type Quote,
   type Units,
   type VaultState,
@@ -14,6 +15,7 @@ import {
   isDelta,
   net,
   notionalOf,
+  packSeries,
   taken,
   unpackTrading,
 } from '@bulkhead/sdk'
@@ -77,6 +79,33 @@ export function costOf(legs: readonly PricedLeg[], size: bigint, { market, decim
     cost = { legs: [...cost.legs, ...part.legs], cash: cost.cash + part.cash, fee: cost.fee + part.fee }
   }
   return { ...cost, legs: net(cost.legs) }
+}
+
+/** What a package that waits at a price is, as its order says it. */
+export type RestingTerms = Pick<Order, 'legs' | 'is_bid' | 'price' | 'size' | 'premium_style'>
+
+/** @param price of one package: paid at most, below zero received at least; of what is only sold, received at least [wad] */
+export function restingTerms(legs: readonly TicketLeg[], of: { market: bigint; expiry: bigint; units: Units; price: bigint; size: bigint }): RestingTerms {
+  const { market, expiry, units, price, size } = of
+  const sells = onlySells(legs)
+  return {
+    legs: legs.map(({ kind, strike, buy, ratio }) => ({ series: packSeries({ market, expiry, kind, strike }), ratio: BigInt(sells || buy ? ratio : -ratio) })),
+    is_bid: !sells,
+    price,
+    size,
+    premium_style: legs.some((leg) => isDelta(leg, units)) ? 1 : 0,
+  }
+}
+
+/** Whether every leg is sold: such a package is offered at a price instead of bid for at one below zero. */
+export const onlySells = (legs: readonly TicketLeg[]): boolean => legs.every((leg) => !leg.buy)
+
+/** What a package that waits brings its maker when it is filled whole at its price. */
+export function restingCost(order: RestingTerms, { market, decimals }: Terms): Cost {
+  const trading = unpackTrading(market.trading)
+  const makers = { ...trading, takerBps: trading.makerBps }
+  const other = taken(order, order.size, { trading: makers, decimals, mark: 0n, prices: market.snapshot, units: market.units })
+  return { legs: net(other.legs.map((leg) => ({ ...leg, quantity: -leg.quantity }))), cash: -other.cash, fee: other.fee }
 }
 
 export const legKey = (leg: { kind: string; strike: bigint }): string => `${leg.kind}:${leg.strike}`

@@ -10,6 +10,8 @@ import { type Prices, type Units, isDelta, isMoney, notionalOf } from './units'
 /** Slip [bps of spot per contract] and the time in which it grows to that [s], unless somebody says otherwise. */
 export const SLIP_BPS = 300n
 export const PATIENCE = 1_800n
+/** The longest time in which a slip may grow [s]. */
+export const MOST_PATIENCE = 3_600n
 const BPS = 10_000n
 /** The outermost price is right for a gap of half the trigger. */
 const GAP = 2n
@@ -58,6 +60,14 @@ export interface Signer {
   maxDeficit: bigint
   /** orders of one position share it: they take from one another */
   salt: bigint
+  /** the order stands for so long [s]; undefined: to the expiry of its legs */
+  lasts?: bigint | undefined
+}
+
+/** The end of an order: so many seconds from now, and a second before its legs expire at the latest. */
+export function endOf(expiry: bigint, now: bigint, lasts?: bigint): bigint {
+  const last = expiry - 1n
+  return lasts === undefined || now + lasts > last ? last : now + lasts
 }
 
 function closing(package_: Sellable, by: Signer, rest: Partial<Order> & { price: bigint }): Order {
@@ -68,7 +78,7 @@ function closing(package_: Sellable, by: Signer, rest: Partial<Order> & { price:
     legs: package_.legs,
     is_bid: false,
     size: package_.packages,
-    expiry: package_.expiry - 1n,
+    expiry: endOf(package_.expiry, by.now, by.lasts),
     epoch: by.epoch,
     since: by.now,
     max_deficit: by.maxDeficit,
@@ -91,11 +101,12 @@ export async function stopOrder(
   place: Place,
   package_: Sellable,
   by: Signer,
-  of: { trigger: bigint; below: boolean; prices: Prices; model: Model },
+  of: { trigger: bigint; below: boolean; prices: Prices; model: Model; patience?: bigint },
 ): Promise<Order> {
-  const { trigger, below, prices, model } = of
+  const { trigger, below, prices, model, patience = PATIENCE } = of
   const { spot } = prices
   if (trigger <= 0n) throw new Error('A stop has a trigger above 0.')
+  if (patience < 0n || patience > MOST_PATIENCE) throw new Error('The slip of a stop grows to its full size within an hour.')
   if (below ? trigger >= spot : trigger <= spot) throw new Error('Spot is already in the band of that stop: it would close at once.')
   const far = below ? trigger / GAP : trigger + trigger / GAP
   const [now = 0n, then = 0n, worst = 0n] = await packageValues(place, package_, model, [spot, trigger, far])
@@ -105,7 +116,7 @@ export async function stopOrder(
   return closing(package_, by, {
     price: worst - slip,
     slip: SLIP_BPS,
-    patience: PATIENCE,
+    patience,
     spot_min: below ? 0n : trigger,
     spot_max: below ? trigger : MAX_UINT256,
   })

@@ -60,7 +60,7 @@ export function legsOf(order: Pick<Order, 'legs'>, size: bigint): Leg[] {
  * @param size packages [1e-6]
  * @param mark of one package [wad token]
  */
-export function taken(order: Order, size: bigint, terms: { trading: Trading; decimals: number; mark: bigint; prices: Prices; units: Units }): Taken {
+export function taken(order: Pick<Order, 'legs' | 'is_bid' | 'price' | 'premium_style'>, size: bigint, terms: { trading: Trading; decimals: number; mark: bigint; prices: Prices; units: Units }): Taken {
   const { trading, decimals, mark, prices, units } = terms
   let bought = legsOf(order, size)
   const notional = notionalOf(bought, prices, units)
