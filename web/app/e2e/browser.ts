@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { type Deployment, parseDeployment } from '@bulkhead/sdk'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest'
 import { ROOT } from './chain'
@@ -104,6 +105,12 @@ export function vaultInPython(id: string): Record<string, unknown> {
     env: { ...process.env, PYTHONPATH: ROOT, BULKHEAD_RPC_URL: inject('rpc'), BULKHEAD_DEPLOYMENT: inject('place') },
   })
   return JSON.parse(said) as Record<string, unknown>
+}
+
+/** The deployment that the page is told. */
+export async function deployed(): Promise<Deployment> {
+  const told = await (await fetch(`${inject('page')}deployment.js`)).text()
+  return parseDeployment(JSON.parse(told.replace(/^[^{]*/, '')).deployment)
 }
 
 /** A call of the node, past the page. */

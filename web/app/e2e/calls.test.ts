@@ -3,9 +3,11 @@ import { execFileSync, spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { abis } from '@bulkhead/sdk'
 import type { Browser, Page } from 'playwright-core'
+import { encodeFunctionData } from 'viem'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { accessible, connect, demo, keepFailures, launch, open, shot } from './browser'
+import { accessible, connect, demo, deployed, keepFailures, launch, open, rpc, shot } from './browser'
 import { ROOT, freePort } from './chain'
 
 let browser: Browser
@@ -136,6 +138,11 @@ describe('a vault', () => {
 describe('the past of a vault', () => {
   it('is told where a history service is named, and unknown while it is silent', async () => {
     const database = join(inject('place'), 'history.sqlite')
+    // a price that the oracle has recorded
+    await demo(page, '+1 h')
+    const { contracts } = await deployed()
+    const [anyone] = (await rpc('eth_accounts')) as string[]
+    await rpc('eth_sendTransaction', { from: anyone, to: contracts.OracleAdapter?.address, data: encodeFunctionData({ abi: abis.oracleAdapterAbi, functionName: 'poke', args: [1n, 48n] }) })
     const env = { ...process.env, PYTHONPATH: ROOT }
     execFileSync('python', ['-m', 'bulkhead', 'index', 'run', '--once', '--rpc', inject('rpc'), '--deployment', inject('place'), '--database', database], { cwd: ROOT, env, timeout: 60_000 })
     const port = await freePort()
@@ -154,6 +161,16 @@ describe('the past of a vault', () => {
       await past.getByRole('img', { name: /^Tokens from [\d.,]+/ }).waitFor()
       await accessible(page)
       await shot(page, 'past')
+      await page.goto(`${inject('page')}#/market`)
+      const candles = page.getByRole('region', { name: 'Candles' })
+      await candles.getByRole('img', { name: /^Spot from \d{4}-\d\d-\d\d \d\d:\d\d: between [\d.,]+ and [\d.,]+, last [\d.,]+\.$/ }).waitFor({ timeout: 40_000 })
+      await candles.getByLabel('Of').selectOption('Realised vol')
+      await candles.getByRole('img', { name: /^Realised vol from .* last [\d.]+ %\.$/ }).waitFor({ timeout: 20_000 })
+      await candles.getByLabel('Each').selectOption('5 minutes')
+      await candles.getByRole('img', { name: /^Realised vol/ }).waitFor({ timeout: 20_000 })
+      await accessible(page)
+      await candles.getByLabel('Of').selectOption('Spot')
+      await shot(page, 'candles')
     } finally {
       service.kill('SIGTERM')
     }

@@ -1,9 +1,9 @@
 // Bad input: each is a sentence, and nothing that was typed is lost.
 import { type Abi, type Address, type Hex, encodeFunctionData } from 'viem'
-import { abis, parseDeployment } from '@bulkhead/sdk'
+import { abis } from '@bulkhead/sdk'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { connect, keepFailures, launch, open, rpc } from './browser'
+import { connect, deployed, keepFailures, launch, open, rpc } from './browser'
 
 let browser: Browser
 let page: Page
@@ -103,7 +103,7 @@ describe('a transaction', () => {
 
   it('that the chain refuses after all says why, and what was typed stays', async () => {
     const [other, , trader] = (await rpc('eth_accounts')) as [Address, Address, Address]
-    const { contracts, markets } = parseDeployment(JSON.parse((await (await fetch(`${inject('page')}deployment.js`)).text()).replace(/^[^{]*/, '')).deployment)
+    const { contracts, markets } = await deployed()
     const token = markets[0]?.token
     const call = (functionName: 'approve' | 'transfer' | 'transferFrom' | 'balanceOf' | 'allowance', ...args: unknown[]) => encodeFunctionData({ abi: abis.mockERC20Abi as Abi, functionName, args })
     const send = (from: Address, data: Hex, more: object = {}) => rpc('eth_sendTransaction', { from, to: token, data, gas: '0x30d40', ...more })

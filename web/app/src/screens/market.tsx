@@ -5,6 +5,7 @@ import { zeroAddress } from 'viem'
 import { Chain } from '../parts/chain'
 import { MakersField } from '../parts/makers-field'
 import { OrderBook } from '../parts/order-book'
+import { Candles } from '../parts/candles'
 import { PriceSeries } from '../parts/price-series'
 import { Smile } from '../parts/smile'
 import { Ticket } from '../parts/ticket'
@@ -125,6 +126,7 @@ export default function MarketScreen({ symbol, expiry: wanted }: { symbol: strin
           {lastLeg && <OrderBook leg={lastLeg} market={index} expiry={expiry} quotes={quotes} units={market.data?.units ?? LINEAR} mark={marks.data?.get(legKey(lastLeg))} />}
           <MakersField />
           <Smile strikes={strikes} marks={marks.data ?? NO_MARKS} spot={toNumber(spot)} />
+          <Candles entry={entry} />
           <PriceSeries entry={entry} now={head.timestamp ?? 0} />
         </div>
         <div className="trade">

@@ -1,5 +1,6 @@
 // What the page reads, each once a block.
 import {
+  type CandleSeries,
   type MarketState,
   type Position,
   type Thought,
@@ -9,6 +10,7 @@ import {
   hullPoints,
   legOfState,
   readAccount,
+  readCandles,
   readHead,
   readHistoryId,
   readMarket,
@@ -166,6 +168,19 @@ export function usePast(vaultId: bigint) {
     staleTime: PAST_FRESH,
     retry: false,
     queryFn: async () => readPast(history, await readHistoryId(history, place.deployment), vaultId),
+  })
+}
+
+/** Candles of a market, where a history service is named. */
+export function useCandles(market: bigint, series: CandleSeries, seconds: number) {
+  const { history, place } = useSetting()
+  return useQuery({
+    enabled: history !== '',
+    queryKey: ['candles', history, String(market), series, seconds],
+    refetchInterval: PAST_FRESH,
+    staleTime: PAST_FRESH,
+    retry: false,
+    queryFn: async () => readCandles(history, await readHistoryId(history, place.deployment), { market, series, seconds }),
   })
 }
 

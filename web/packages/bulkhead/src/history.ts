@@ -61,6 +61,26 @@ export async function readHistoryId(service: string, deployment: Deployment): Pr
   return number(found.id)
 }
 
+/** Prices of a stretch of time, and what was filled in it [contracts]. */
+export interface Candle {
+  /** unix seconds */
+  at: number
+  open: number
+  high: number
+  low: number
+  close: number
+  volume: number
+}
+
+/** What candles may be of: spot, the vol behind margins, the vol of surfaces at the money. */
+export type CandleSeries = 'spot' | 'sigma' | 'iv'
+
+/** The last hundred candles of a market, oldest first. Throws an Error when the service does not tell them. */
+export async function readCandles(service: string, id: number, of: { market: bigint; series: CandleSeries; seconds: number }): Promise<Candle[]> {
+  const found = await ask(`${service}/v1/${id}/candles?market=${of.market}&of=${of.series}&seconds=${of.seconds}`)
+  return list(found).map((one) => ({ at: number(one.at), open: number(one.open), high: number(one.high), low: number(one.low), close: number(one.close), volume: number(one.volume) }))
+}
+
 /** The past of a vault. Throws an Error when the service does not tell it. */
 export async function readPast(service: string, id: number, vaultId: bigint): Promise<VaultPast> {
   const base = `${service}/v1/${id}/vaults/${vaultId}`
