@@ -66,7 +66,13 @@ PUBLISHED = {1: (30,), 8: tuple(range(7, 39, 4))}
 class Bench:
     """A deployment with people, and every measurement on it in order."""
 
-    def __init__(self, chain: Anvil) -> None:
+    def __init__(self, chain: Anvil, lists_access: bool = False) -> None:
+        """Deploys and opens.
+
+        Args:
+            chain: An Anvil of its own.
+            lists_access: Everybody's transactions carry access lists where they pay.
+        """
         self.anvil = chain
         self.gas: dict[str, int] = {}
         self.receipts: dict[str, Receipt] = {}
@@ -78,7 +84,9 @@ class Bench:
         self.market = self.chain.market("ETH")
         self.feed = self.chain.feed(deployment.market("ETH"))
         self.deployer = deployer
-        self.maker, self.trader, self.taker, self.keeper = (Bulkhead(self.chain, key=anvil.key(i)) for i in range(1, 5))
+        self.maker, self.trader, self.taker, self.keeper = (
+            Bulkhead(self.chain, key=anvil.key(i), lists_access=lists_access) for i in range(1, 5)
+        )
         for client in (self.maker, self.trader, self.taker, self.keeper):
             client.signer.execute(self.market.token, "mint", client.address, 10**7 * 10**6)
             client.signer.execute(self.market.token, "approve", self.chain["Clearinghouse"].address, MAX_UINT)

@@ -1,8 +1,9 @@
 """What operations cost on rollups: `python -m benchmarks.rollups [--json FILE] [--snapshot]`.
 
 Runs the scenario of benchmarks/gas.py and notes of each operation the gas and the bytes that a rollup publishes of it;
-from these it computes what an OP-stack chain and Arbitrum charge at three prices of execution and of blobs. With
---snapshot it keeps what was measured and writes the table of docs/deployments.md from it.
+from these it computes what an OP-stack chain and Arbitrum charge at three prices of execution and of blobs. Of
+fills it also computes what denser forms of their calldata would bring. With --snapshot it keeps what was measured and
+writes the tables of docs/deployments.md from it.
 
   OP stack  the Fjord rule: (intercept + 0.8365 * FastLZ size, at least 100 bytes) times
             (16 * base fee scalar * L1 base fee + blob scalar * blob base fee), with the scalars of OP Mainnet
@@ -32,6 +33,8 @@ PAGE = generated.ROOT / "docs" / "deployments.md"
 OPERATIONS = (
     "deposit", "withdraw", "margin_1_healthy", "fill_existing", "open_deposit_fill", "flag_1", "take_1", "settle_1",
 )  # fmt: skip
+#: Of which the calldata is looked at in denser forms.
+DENSE_OPERATIONS = ("fill_existing", "open_deposit_fill")
 #: Bytes of a signed transaction beside its calldata: type, chain, nonce, fees, gas, to, value, signature.
 ENVELOPE = 110
 #: OP Mainnet's scalars and the Fjord regression, in millionths.
@@ -128,18 +131,57 @@ def fastlz_size(data: bytes) -> int:
     return size + literals(len(data) - anchor)
 
 
-def measure() -> dict[str, Published]:
-    """Every operation of the table."""
+def dense(data: bytes) -> bytes:
+    """Calldata in a form that no contract reads: of each word its length and its bytes, leading zeros or ones left out.
+
+    Of any form that says the same with fixed places for its words, none is much shorter.
+    """
+    found = bytearray(data[:4])
+    for at in range(4, len(data), 32):
+        word = data[at : at + 32]
+        fill = b"\xff" if word[:1] == b"\xff" else b"\x00"
+        rest = word.lstrip(fill)
+        if word.rstrip(b"\x00") != b"" and len(word.rstrip(b"\x00")) < len(
+            rest
+        ):  # text and signatures start at the left
+            fill, rest = b"\x00", word.rstrip(b"\x00")
+        found += bytes([len(rest) | (fill == b"\xff") << 6]) + rest
+    return bytes(found)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run found.
+
+    Attributes:
+        operations: Each as it is sent.
+        dense: Fills in a denser form, with the gas of the form they have.
+    """
+
+    operations: dict[str, Published]
+    dense: dict[str, Published]
+
+    @property
+    def text(self) -> str:
+        """As it is kept."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def measure() -> Measured:
+    """Every operation of the tables."""
     with Anvil(timestamp=gas.START) as chain:
         bench = gas.Bench(chain)
         bench.trading()
         bench.crash()
         bench.settlement()
-        found = {}
+        found = Measured({}, {})
         for operation in OPERATIONS:
             receipt = bench.receipts[operation]
             sent = chain.rpc.call("eth_getTransactionByHash", receipt.hash)
-            found[operation] = Published.of(receipt.gas_used, bytes.fromhex(str(sent["input"])[2:]))
+            data = bytes.fromhex(str(sent["input"])[2:])
+            found.operations[operation] = Published.of(receipt.gas_used, data)
+            if operation in DENSE_OPERATIONS:
+                found.dense[operation] = Published.of(receipt.gas_used, dense(data))
         return found
 
 
@@ -157,15 +199,40 @@ def table(published: dict[str, Published]) -> str:
     return "\n".join(lines)
 
 
-def kept() -> dict[str, Published]:
+def forms(measured: Measured) -> str:
+    """Fills as they are sent and in a denser form, as Markdown."""
+    titles = {row.operation: row.title for row in ROWS}
+    names = " / ".join(prices.name for prices in PRICES)
+    lines = [
+        f"| operation | bytes: sent, dense | after FastLZ | after zlib | OP stack, saved {names} "
+        f"| Arbitrum, saved {names} |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for operation, less in measured.dense.items():
+        sent = measured.operations[operation]
+        saved = (
+            " / ".join(f"{1 - after(p) / before(p):.1%}" for p in PRICES)
+            for before, after in ((sent.op_stack, less.op_stack), (sent.arbitrum, less.arbitrum))
+        )
+        lines.append(
+            f"| {titles[operation]} | {sent.data:,}, {less.data:,} | {sent.fastlz}, {less.fastlz} "
+            f"| {sent.compressed}, {less.compressed} | {' | '.join(saved)} |"
+        )
+    return "\n".join(lines)
+
+
+def kept() -> Measured:
     """What was measured last."""
-    return {name: Published(**one) for name, one in json.loads(SNAPSHOT.read_text()).items()}
+    found = json.loads(SNAPSHOT.read_text())
+    return Measured(**{part: {name: Published(**one) for name, one in found[part].items()} for part in found})
 
 
 def expected_files() -> dict[Path, str]:
     """Text the page should have."""
-    text = PAGE.read_text()
-    return {PAGE: generated.with_block(text, "rollups", table(kept()), GENERATOR, generated.MARKDOWN)}
+    text, measured = PAGE.read_text(), kept()
+    for name, body in (("rollups", table(measured.operations)), ("forms", forms(measured))):
+        text = generated.with_block(text, name, body, GENERATOR, generated.MARKDOWN)
+    return {PAGE: text}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -174,13 +241,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     parser.add_argument("--snapshot", action="store_true", help="keep what was measured, and write the page from it")
     options = parser.parse_args(arguments)
-    published = measure()
-    print(table(published))
-    text = json.dumps({name: asdict(one) for name, one in published.items()}, indent=2) + "\n"
+    measured = measure()
+    print(f"{table(measured.operations)}\n\n{forms(measured)}")
     if options.json:
-        options.json.write_text(text)
+        options.json.write_text(measured.text)
     if options.snapshot:
-        SNAPSHOT.write_text(text)
+        SNAPSHOT.write_text(measured.text)
         for path, content in expected_files().items():
             path.write_text(content)
     return 0

@@ -14,6 +14,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils import to_checksum_address
 
+from bulkhead.chain.access_lists import AccessLists, Attached
 from bulkhead.chain.contract import Contract, Log, decode_logs
 from bulkhead.chain.errors import (
     BadInput,
@@ -122,6 +123,7 @@ class Sender:
         account: LocalAccount | None,
         wait_seconds: float = 60.0,
         tips: Tips | None = None,
+        lists_access: bool = False,
     ) -> None:
         """Sends through a node.
 
@@ -130,11 +132,13 @@ class Sender:
             account: Who signs; None where somebody else does (`NodeSender`).
             wait_seconds: How long a receipt is waited for.
             tips: What the node's suggestion of a tip counts for.
+            lists_access: Ask the node for access lists, and attach those that pay.
         """
         self.rpc = rpc
         self.account = account
         self.wait_seconds = wait_seconds
         self.tips = tips or Tips()
+        self.access_lists = AccessLists(rpc) if lists_access else None
         self._nonce: int | None = None
         self._refuses_types = False
         self._sent: tuple[str, int] | None = None  # the last transaction, and its nonce
@@ -175,6 +179,7 @@ class Sender:
             plan["to"] = to
         if value:
             plan["value"] = to_hex(value)
+        lists = self.access_lists if gas is None else None
         header, coins, tip, price, *rest = self.rpc.batch(
             [
                 ("eth_getBlockByNumber", ("latest", False)),
@@ -182,22 +187,30 @@ class Sender:
                 ("eth_maxPriorityFeePerGas", ()),
                 ("eth_gasPrice", ()),
                 *([("eth_estimateGas", (plan,))] if gas is None else []),
+                *([] if lists is None else lists.questions(plan)),
             ]
         )
-        for answer in (header, coins, *rest):
+        for answer in (header, coins, *rest[:1]):
             if isinstance(answer, BulkheadError):
                 raise self._funds(answer) from answer
-        limit = int(to_int(rest[0]) * GAS_SHARE) if gas is None else gas
+        fees = self._fees(header, tip, price)
+        estimate = to_int(rest[0]) if gas is None else 0
+        listed: Attached | None = None
+        if lists is not None and rest[1:] and "gasPrice" not in fees:
+            listed = lists.attached(plan, rest[1], estimate)
+            estimate = estimate if listed is None else listed.gas
+        limit = int(estimate * GAS_SHARE) if gas is None else gas
         # two processes of one key that do the same at the same nonce do not make one transaction, of which each takes
         # the receipt for its own
         limit = min(limit + secrets.randbelow(DIFFERENT_GAS), to_int(header["gasLimit"]))
-        fees = self._fees(header, tip, price)
         most = limit * max(fees.values()) + value
         if to_int(coins) < most:
             raise NoFunds(
                 f"{self.address} holds {to_int(coins) / 1e18:.6f} coins and may need {most / 1e18:.6f} for gas."
             )
         parts = {"chainId": self.rpc.chain_id, "gas": limit, "value": value, "data": data, **fees}
+        if listed is not None:
+            parts["accessList"] = listed.entries
         if to is not None:
             parts["to"] = to_checksum_address(to)
         return self._deliver(parts)
@@ -251,7 +264,7 @@ class Sender:
 
     def _plain(self, parts: dict[str, Any]) -> dict[str, Any]:
         """The same transaction for a chain that takes none with EIP-1559's fees, whatever its blocks say."""
-        rest = {name: value for name, value in parts.items() if not name.startswith("max")}
+        rest = {name: value for name, value in parts.items() if not name.startswith("max") and name != "accessList"}
         return {**rest, **self._plain_price(self.rpc.call("eth_gasPrice"))}
 
     @staticmethod

@@ -118,9 +118,11 @@ class Place:
 
     def sender(self, chain: Connection) -> Sender:
         """Sends for the account."""
+        from bulkhead.chain.access_lists import wanted
         from bulkhead.chain.sender import Sender, Tips, account_from_key
 
-        return Sender(chain.rpc, account_from_key(self._key()), tips=Tips.of_environment(os.environ))
+        tips, lists = Tips.of_environment(os.environ), wanted(os.environ)
+        return Sender(chain.rpc, account_from_key(self._key()), tips=tips, lists_access=lists)
 
     def client(self) -> Bulkhead:
         """A client that signs for the account, or only reads where no key is named."""

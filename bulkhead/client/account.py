@@ -10,6 +10,7 @@ from typing import Any, Self
 from eth_account.signers.local import LocalAccount
 
 from bulkhead import orders
+from bulkhead.chain import access_lists
 from bulkhead.chain.connection import Connection, Market, connect
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import Deployment
@@ -54,6 +55,7 @@ class Account:
         key: str | None = None,
         signer: LocalAccount | str | None = None,
         tips: Tips | None = None,
+        lists_access: bool | None = None,
     ) -> None:
         """Connects.
 
@@ -65,6 +67,8 @@ class Account:
                 the node, or a signing middleware of the `Web3`, sends for. A `Web3` with a default account has this.
             tips: Floor and cap of priority fees; without them the variables BULKHEAD_TIP_FLOOR_GWEI and
                 BULKHEAD_TIP_CAP_GWEI of the environment, else 0 and 100 gwei.
+            lists_access: Attach access lists where they pay, for two more questions to the node; None does as the
+                variable BULKHEAD_ACCESS_LISTS says, else not.
 
         Raises:
             BadInput: Both a key and a signer are given.
@@ -77,16 +81,20 @@ class Account:
         self._local = account_from_key(key) if key else None if isinstance(signer, str) else signer
         self.sender: Sender | None = None
         tips = tips or Tips.of_environment(os.environ)
+        lists = access_lists.wanted(os.environ) if lists_access is None else lists_access
         if self._local is not None:
-            self.sender = Sender(self.chain.rpc, self._local, tips=tips)
+            self.sender = Sender(self.chain.rpc, self._local, tips=tips, lists_access=lists)
         elif isinstance(signer, str):
-            self.sender = NodeSender(self.chain.rpc, parse_address(signer), tips=tips)
+            self.sender = NodeSender(self.chain.rpc, parse_address(signer), tips=tips, lists_access=lists)
 
     def beside(self) -> Self:
         """The same account over a connection of its own, for another thread; both may send."""
         signer = self._local or (None if self.sender is None else self.sender.address)
         chain = Connection(self.chain.rpc.beside(), self.chain.deployment)
-        return type(self)(chain, signer=signer, tips=None if self.sender is None else self.sender.tips)
+        if self.sender is None:
+            return type(self)(chain, signer=signer)
+        lists = self.sender.access_lists is not None
+        return type(self)(chain, signer=signer, tips=self.sender.tips, lists_access=lists)
 
     def contracts(self, w3: Any) -> Web3Contracts:
         """The deployment's contracts as objects of a `Web3` or `AsyncWeb3`, with named results."""

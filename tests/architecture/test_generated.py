@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import gas_page, generated, rollups
+from benchmarks import access_lists, gas_page, generated, rollups
 from scripts import generate_coefficients, generate_scenarios, typescript
 
 
 @pytest.mark.parametrize(
-    "generator", [gas_page, rollups, generate_coefficients, generate_scenarios], ids=lambda g: g.__name__
+    "generator", [access_lists, gas_page, rollups, generate_coefficients, generate_scenarios], ids=lambda g: g.__name__
 )
 def test_generator__run_again__gives_what_is_committed(generator):
     assert [path.name for path in generated.different(generator.expected_files())] == []

@@ -107,6 +107,7 @@ PLAN: dict[str, Way] = {
     "python -m benchmarks.stops --docs": DATA,
     "python -m benchmarks.transports --docs": MEASURES,
     "python -m benchmarks.gas": RunBy("tests/architecture/test_gas.py"),
+    "python -m benchmarks.access_lists": MEASURES,
     "python -m benchmarks.rollups": MEASURES,
     "make gas": RunBy("tests/architecture/test_gas.py"),
     "python -m tests.matrix": RunBy("tests/matrix/test_matrix.py"),

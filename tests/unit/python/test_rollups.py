@@ -6,7 +6,18 @@ import random
 
 import pytest
 
-from benchmarks.rollups import GWEI, OPERATIONS, Prices, Published, fastlz_size, kept, table
+from benchmarks.rollups import (
+    DENSE_OPERATIONS,
+    GWEI,
+    OPERATIONS,
+    Prices,
+    Published,
+    dense,
+    fastlz_size,
+    forms,
+    kept,
+    table,
+)
 
 
 def test_fastlz_size__noise_and_repetition__are_told_apart():
@@ -35,8 +46,25 @@ def test_fees__of_a_small_and_a_large_transaction__follow_their_rules():
 
 
 def test_table__of_what_was_measured__names_every_operation():
-    found = kept()
+    found = kept().operations
     assert tuple(found) == OPERATIONS
     assert len(table(found).splitlines()) == 2 + len(OPERATIONS)
     # the whole of a fill, signature and order, and what an OP-stack chain publishes of it
     assert found["fill_existing"].data < 1_500 and found["fill_existing"].fastlz < 700
+
+
+def test_dense__words__keep_their_bytes_and_lose_their_fill():
+    word = bytes(30) + b"\x01\x02"
+    signature_end = b"\x1b" + bytes(31)
+    assert dense(b"four" + word + bytes(32) + b"\xff" * 32) == b"four" + b"\x02\x01\x02" + b"\x00" + b"\x40"
+    assert dense(b"four" + signature_end) == b"four" + b"\x01\x1b"
+    noise = random.Random(2).randbytes(32)
+    assert dense(b"four" + noise) == b"four" + b"\x20" + noise
+
+
+def test_forms__of_what_was_measured__are_shorter_and_name_both():
+    found = kept()
+    assert tuple(found.dense) == DENSE_OPERATIONS and len(forms(found).splitlines()) == 2 + len(DENSE_OPERATIONS)
+    for operation, less in found.dense.items():
+        sent = found.operations[operation]
+        assert less.data < sent.data // 2 and less.fastlz < sent.fastlz and less.gas == sent.gas
