@@ -31,7 +31,7 @@ function Drawn({ candles, seconds, name, text }: { candles: readonly Candle[]; s
   const most = Math.max(...candles.map((one) => one.volume))
   const slots = (last.at - first.at) / seconds + 1
   const wide = (width - SIDE) / slots
-  const body = Math.max(1, wide * 0.6)
+  const body = Math.min(24, Math.max(1, wide * 0.6))
   const x = (at: number) => SIDE + ((at - first.at) / seconds + 0.5) * wide
   const floor = HEIGHT - FOOT - (most > 0 ? VOLUME : 0)
   const y = (value: number) => ((high + room - value) / (high - low + 2 * room)) * floor
