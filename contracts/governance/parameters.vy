@@ -4,7 +4,8 @@
 @license AGPL-3.0-only
 @notice RiskParameters holds and bounds the numbers and pushes them, packed, to the contract that uses them:
         risk -> Clearinghouse (and by value to the engines), trading -> Exchange, liquidation -> Liquidator and
-        Settlement, oracle -> OracleAdapter. Every reader unpacks through this module. `_bps` = 1e-4.
+        Settlement, oracle -> OracleAdapter. All layouts stand here; this module reads the risk word, `exchange/trading_word`,
+        `liquidation/auction` and `oracle/oracle_word` the others. `_bps` = 1e-4.
 @dev risk:        kappa_calm_bps 16 | kappa_stress_bps 16 | proximity_bps 16 | lambda_bps 16 | liquidity_scale 40 [quote]
                   | horizon_seconds 18 | tail_bps 8 | short_floor_bps 16 | iv_floor_bps 16 | phi_bps 16 | dust 10 [quote]
                   | deposit 28 [1e-6 quote] | static_otm 10 | static_least 10 | static_future 10 [1e-3 of spot]

@@ -411,6 +411,7 @@ def test_cases__cover_every_reason_of_a_fill() -> None:
         (ROOT / "contracts/exchange/TradeLimits.vy").read_text(),
         function("exchange/Exchange.vy", "_fill"),
         function("exchange/Exchange.vy", "_check_deficit"),
+        function("exchange/Exchange.vy", "_check_opening"),
         function("vaults/Clearinghouse.vy", "_novate"),
         function("vaults/Clearinghouse.vy", "_refuse_transfer"),
         function("margin/MarginGate.vy", "check"),
