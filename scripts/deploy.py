@@ -1,7 +1,8 @@
 """Deploys Bulkhead: `ape run deploy --network ethereum:local:foundry`; a public network takes `--url` and `--account`.
 
 Everything that can be refused is refused before the first transaction. The steps are those of `bulkhead.chain.deploy`,
-the numbers those of `deployments/<network>/inputs.yaml`; Ape compiles, signs and sends.
+the numbers those of `deployments/<network>/inputs.yaml`; Ape compiles and signs, and `bulkhead.chain.sender` sends: it
+knows chains without EIP-1559, tips, and what nodes mean by their errors.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ import click
 from ape.exceptions import ApeException
 
 from bulkhead.chain import abi, system
-from bulkhead.chain.deploy import Create, Step, check_tokens, contracts_of, plan, record
+from bulkhead.chain.compiler import Artifact
+from bulkhead.chain.deploy import Create, Step, check_tokens, contracts_of, plan, record, send
 from bulkhead.chain.errors import BadInput, BulkheadError, MissingDeployment, NodeUnavailable, NoFunds, WrongNetwork
 from bulkhead.chain.hardfork import require_cancun
 from bulkhead.chain.inputs import Inputs, load
 from bulkhead.chain.rpc import Rpc
-from bulkhead.progress import clear, doing, shown
+from bulkhead.chain.sender import Sender, Tips
+from bulkhead.progress import clear, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+#: How long a receipt is waited for: public chains are full at times [seconds].
+WAIT_SECONDS = 600.0
 #: Anvil's fork of a chain on a URL (ape-config.yaml): a chain of one's own too.
 FORK = "there-fork"
 
@@ -105,32 +110,64 @@ def check(inputs: Inputs, steps: list[Step], deployer: Any, local: bool) -> None
             raise BadInput(f"The shipped ABI of {contract} is stale: run `make snapshots`. Nothing was sent.")
 
 
+class ApeSender(Sender):
+    """A `Sender` whose transactions an account of Ape's signs."""
+
+    def __init__(self, rpc: Rpc, account: Any, **options: Any) -> None:
+        """Sends through a node.
+
+        Args:
+            rpc: The node.
+            account: Ape's account.
+            **options: As of `Sender`.
+        """
+        super().__init__(rpc, None, **options)
+        self._signer = account
+
+    @property
+    def address(self) -> str:
+        """Address of the account."""
+        return str(self._signer.address)
+
+    def _signed(self, parts: dict[str, Any], nonce: int) -> bytes:
+        kind = 0 if "gasPrice" in parts else 2
+        unsigned = ape.chain.provider.network.ecosystem.create_transaction(
+            **parts, type=kind, nonce=nonce, sender=self.address
+        )
+        try:
+            signed = self._signer.sign_transaction(unsigned)
+        except ApeException as error:
+            raise BulkheadError(f"Ape's account {self.address} did not sign: {error}") from error
+        if signed is None:
+            raise BulkheadError(f"Ape's account {self.address} did not sign; what was made so far is useless.")
+        return bytes(signed.serialize_transaction())
+
+
+def artifacts_of(steps: list[Step]) -> dict[str, Artifact]:
+    """What Ape has compiled for some steps."""
+    found: dict[str, Artifact] = {}
+    for name in contracts_of(steps):
+        compiled = getattr(ape.project, name).contract_type
+        entries = compiled.model_dump(mode="json", by_alias=True)["abi"]
+        found[name] = Artifact(name, entries, bytes(compiled.get_deployment_bytecode()), {})
+    return found
+
+
 def execute(steps: list[Step], deployer: Any) -> None:
-    """Sends one transaction for each step and checks where contracts come to."""
-    at: dict[str, Any] = {}
-    with doing("sending the transactions of the deployment", len(steps)) as activity:
-        for step in steps:
-            _execute(step, at, deployer)
-            activity.step()
+    """Sends one transaction for each step, says what it was, and checks where contracts come to."""
+    with Rpc(str(ape.chain.provider.uri)) as rpc:
 
+        def told(step: Step) -> None:
+            clear()
+            if not isinstance(step, Create):
+                click.echo(f"{step.name}.{step.function}")
+                return
+            size = len(rpc.code(step.address))
+            remark = "  above the project's limit" if size >= system.CODE_LIMIT else ""
+            click.echo(f"{step.name:<16} {step.address} {size:>6,} bytes{remark}")
 
-def _execute(step: Step, at: dict[str, Any], deployer: Any) -> None:
-    if isinstance(step, Create):
-        made = deployer.deploy(getattr(ape.project, step.contract), *step.arguments)
-        if made.address != step.address:
-            raise BulkheadError(
-                f"{step.name} came to {made.address} instead of {step.address}: another transaction of the "
-                "deployer came between. What was made is useless; deploy again from an account of its own."
-            )
-        at[step.name] = made
-        size = len(ape.chain.provider.get_code(made.address))
-        remark = "  above the project's limit" if size >= system.CODE_LIMIT else ""
-        clear()
-        click.echo(f"{step.name:<16} {made.address} {size:>6,} bytes{remark}")
-    else:
-        getattr(at[step.name], step.function)(*step.arguments, sender=deployer, value=step.value)
-        clear()
-        click.echo(f"{step.name}.{step.function}")
+        sender = ApeSender(rpc, deployer, wait_seconds=WAIT_SECONDS, tips=Tips.of_environment(os.environ))
+        send(sender, steps, {}, artifacts_of(steps), told)
 
 
 @click.command()

@@ -1,12 +1,12 @@
 """The steps of a deployment, in order, and their execution over plain JSON-RPC.
 
-`plan` is pure: from inputs, deployer and nonce to a list of creations and calls. Ape's `scripts/deploy.py` executes
-the same order on real networks; `deploy` executes it on a chain of one's own, for the replay and for tests.
+`plan` is pure: from inputs, deployer and nonce to a list of creations and calls. `send` executes it: on real networks
+for `scripts/deploy.py`, where Ape compiles and signs; `deploy` on a chain of one's own, for the replay and for tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ __all__ = [
     "maker_bounds",
     "plan",
     "record",
+    "send",
 ]
 
 
@@ -133,7 +134,7 @@ def deploy(rpc: Rpc, sender: Sender, inputs: Inputs, root: Path | None = None) -
 
 
 def execute(sender: Sender, steps: Sequence[Step], known: Mapping[str, tuple[str, str]], root: Path) -> dict[str, str]:
-    """Sends one transaction for each step.
+    """Compiles what the steps need, and sends one transaction for each.
 
     Args:
         sender: The account that the steps were planned for.
@@ -147,24 +148,51 @@ def execute(sender: Sender, steps: Sequence[Step], known: Mapping[str, tuple[str
     Raises:
         BulkheadError: A contract landed at another address than predicted.
     """
-    addresses = dict(known)
-    wanted = [*contracts_of(steps), *(addresses[s.name][1] for s in steps if s.name in addresses)]
+    wanted = [*contracts_of(steps), *(known[s.name][1] for s in steps if s.name in known)]
     artifacts = compiler.compile_contracts(root, wanted)
+    send(sender, steps, known, artifacts)
+    return {name: abis.digest(artifact.abi) for name, artifact in artifacts.items()}
+
+
+def send(
+    sender: Sender,
+    steps: Sequence[Step],
+    known: Mapping[str, tuple[str, str]],
+    artifacts: Mapping[str, compiler.Artifact],
+    done: Callable[[Step], None] | None = None,
+) -> None:
+    """Sends one transaction for each step.
+
+    Args:
+        sender: The account that the steps were planned for.
+        steps: The steps.
+        known: (address, contract) of what is there already, by name.
+        artifacts: What was compiled, by contract.
+        done: Is told of each step that is mined.
+
+    Raises:
+        BulkheadError: A contract landed at another address than predicted.
+    """
+    addresses = dict(known)
     with doing("sending the transactions of the deployment", len(steps)) as activity:
         for step in steps:
             if isinstance(step, Create):
                 artifact = artifacts[step.contract]
-                data = artifact.bytecode + _constructor(artifact.abi, step)
-                address, _ = sender.create(data)
+                address, _ = sender.create(artifact.bytecode + _constructor(artifact.abi, step))
                 if address != step.address:
-                    raise BulkheadError(f"{step.name} was created at {address}, not at {step.address} as predicted.")
+                    raise BulkheadError(
+                        f"{step.name} was created at {address}, not at {step.address} as predicted: another transaction "
+                        f"of {sender.address} came between. What was made is useless; deploy again from an account "
+                        "that nothing else uses."
+                    )
                 addresses[step.name] = (address, step.contract)
             else:
                 address, contract = addresses[step.name]
                 function = abis.Abi(contract, artifacts[contract].abi).function(step.function, len(step.arguments))
                 sender.transact(address, function.encode(step.arguments), value=step.value)
+            if done is not None:
+                done(step)
             activity.step()
-    return {name: abis.digest(artifact.abi) for name, artifact in artifacts.items()}
 
 
 def _constructor(abi: Sequence[Mapping[str, Any]], step: Create) -> bytes:

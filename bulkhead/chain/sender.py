@@ -12,7 +12,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils import to_checksum_address
+from eth_utils import keccak, to_checksum_address
 
 from bulkhead.chain.access_lists import AccessLists, Attached
 from bulkhead.chain.contract import Contract, Log, decode_logs
@@ -36,6 +36,8 @@ GWEI = 10**9
 DIFFERENT_GAS = 2**14
 #: How often a transaction whose nonces others use is sent at most.
 MOST_TRIES = 100
+#: The least tip that is tried where less was refused [wei].
+LEAST_TIP = GWEI // 10
 #: Seconds between looks for a receipt, and how often a transaction that others replaced is sent again at most.
 SLOWEST_LOOK, MOST_REPLACED = 0.25, 20
 #: For so long a nonce may be used up by a transaction whose receipt the node does not have yet [seconds]: hosts ask one
@@ -129,7 +131,7 @@ class Sender:
 
         Args:
             rpc: The node.
-            account: Who signs; None where somebody else does (`NodeSender`).
+            account: Who signs; None where somebody else does (`NodeSender`, and Ape in scripts/deploy.py).
             wait_seconds: How long a receipt is waited for.
             tips: What the node's suggestion of a tip counts for.
             lists_access: Ask the node for access lists, and attach those that pay.
@@ -216,12 +218,11 @@ class Sender:
         return self._deliver(parts)
 
     def _deliver(self, parts: dict[str, Any]) -> str:
-        """Sends, and answers what a node refuses: too low a tip by a better one, a nonce by the next that is free.
+        """Sends, and answers what a node refuses: too low a tip by better ones, a nonce by the next that is free.
 
         Somebody else with this key may be faster more than once; that the same nonce is refused twice is no such thing.
         """
         tries: Counter[int] = Counter()
-        is_raised = False
         while True:
             nonce = self._next_nonce()
             tries[nonce] += 1
@@ -234,8 +235,8 @@ class Sender:
                 elif meaning_of(error) is Meaning.TYPED and "gasPrice" not in parts:
                     parts, self._refuses_types = self._plain(parts), True
                     continue
-                elif not is_raised and (better := self._better_tip(error, parts)) is not None:
-                    parts, is_raised = better, True
+                elif (better := self._better_tip(error, parts)) is not None:
+                    parts = better
                     continue
                 raise self._funds(error) from error
 
@@ -278,17 +279,15 @@ class Sender:
             RpcError: The node refused it.
             NodeUnavailable: It may or may not have it.
         """
-        assert self.account is not None
-        typed = {} if "gasPrice" in parts else {"type": 2}
-        signed = self.account.sign_transaction({**parts, **typed, "nonce": nonce})
+        raw = self._signed(parts, nonce)
         try:
-            sent = str(self.rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex()))
+            sent = str(self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
         except RpcError as error:
             # the node may or may not have it: ask for the nonce again rather than guess
             self.forget_nonce()
             if meaning_of(error) is not Meaning.KNOWN:
                 raise
-            known = "0x" + bytes(signed.hash).hex()
+            known = "0x" + keccak(raw).hex()
             self._sent = known, nonce
             return known
         except Exception:
@@ -297,22 +296,26 @@ class Sender:
         self._nonce, self._sent = nonce + 1, (sent, nonce)
         return sent
 
+    def _signed(self, parts: dict[str, Any], nonce: int) -> bytes:
+        """The bytes of a transaction, signed."""
+        assert self.account is not None
+        typed = {} if "gasPrice" in parts else {"type": 2}
+        return bytes(self.account.sign_transaction({**parts, **typed, "nonce": nonce}).raw_transaction)
+
     def _better_tip(self, error: RpcError, parts: dict[str, Any]) -> dict[str, Any] | None:
-        """The same transaction with the tip that a node wants; None when it wants another thing, or too much."""
-        wanted = least_tip(error.node_message)
-        if (
-            meaning_of(error) is Meaning.UNDERPRICED
-            and "maxFeePerGas" in parts
-            and parts["maxPriorityFeePerGas"] < wanted
-        ):
-            more = min(wanted, self.tips.cap) - parts["maxPriorityFeePerGas"]
-            if more > 0:
-                return {
-                    **parts,
-                    "maxFeePerGas": parts["maxFeePerGas"] + more,
-                    "maxPriorityFeePerGas": parts["maxPriorityFeePerGas"] + more,
-                }
-        return None
+        """The same transaction with the tip that a node wants, or with the double where it does not say.
+
+        None when it wants another thing, or more than the cap.
+        """
+        if meaning_of(error) is not Meaning.UNDERPRICED or "maxFeePerGas" not in parts:
+            return None
+        if "base fee" in error.node_message.lower():
+            return None  # what is too low is not the tip
+        tip, wanted = parts["maxPriorityFeePerGas"], least_tip(error.node_message)
+        better = min(wanted if wanted > tip else max(2 * tip, LEAST_TIP), self.tips.cap)
+        if better <= tip:
+            return None
+        return {**parts, "maxFeePerGas": parts["maxFeePerGas"] + better - tip, "maxPriorityFeePerGas": better}
 
     def _funds(self, error: BulkheadError) -> BulkheadError:
         said = isinstance(error, RpcError) and meaning(SEND, error.code, error.node_message)

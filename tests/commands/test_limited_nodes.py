@@ -14,7 +14,7 @@ from web3 import HTTPProvider
 from bulkhead.chain import anvil
 from bulkhead.chain.rpc import Rpc
 from bulkhead.client import Bulkhead, parse_expiry
-from tests.keeper.limited import WORDS, Bounds, LimitedProxy, served
+from tests.keeper.limited import TYPED_REFUSALS, WORDS, Bounds, LimitedProxy, PlainProxy, served
 from tests.worlds.maker_server import serving
 from tests.worlds.served_market import EXPIRY, MAKER, ServedMarket
 
@@ -98,6 +98,21 @@ def test_commands__node_that_bears_little__print_what_they_print_elsewhere(
     with long.undone(), served(node) as url:
         assert life(Typist(long, url, tmp_path)) == wanted
     assert node.refusals
+
+
+@pytest.mark.parametrize("headers", [False, True])
+def test_commands__chain_of_plain_prices__print_what_they_print_elsewhere(
+    long: ServedMarket, wanted: dict[str, object], tmp_path: Path, headers: bool
+) -> None:
+    node = PlainProxy(long.anvil.url, headers, TYPED_REFUSALS[0])
+    with long.undone(), served(node) as url:
+        first = long.chain.rpc.block_number() + 1
+        assert life(Typist(long, url, tmp_path)) == wanted
+        blocks = range(first, long.chain.rpc.block_number() + 1)
+        mined = [
+            tx for at in blocks for tx in long.chain.rpc.call("eth_getBlockByNumber", hex(at), True)["transactions"]
+        ]
+    assert {(tx["type"], int(tx["gasPrice"], 16)) for tx in mined} == {("0x0", node.price)}
 
 
 @pytest.mark.parametrize(("style", "after"), BUSY)

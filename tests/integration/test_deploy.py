@@ -12,15 +12,19 @@ from pathlib import Path
 import ape
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from bulkhead.chain import abi, system
+from bulkhead.chain import abi, anvil, deploy, inputs, system
 from bulkhead.chain.anvil import free_port
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.deployment import load
 from bulkhead.chain.pool import read_pool
 from bulkhead.chain.rpc import Rpc
-from tests.keeper.limited import LimitedProxy, served
+from bulkhead.chain.sender import Sender, account_from_key
+from scripts import verify
+from tests.keeper.limited import TYPED_REFUSALS, WORDS, Bounds, LimitedProxy, Overtaken, PlainProxy, served
+from tests.keeper.proxy import SEND
 
 ROOT = Path(__file__).resolve().parents[2]
 APE = Path(sys.executable).parent / "ape"
@@ -189,6 +193,67 @@ def test_deploy__running_node_that_bears_little__verifies_and_can_be_seeded(node
     assert "ETH's maker vault is in the deployment alone" in run(
         "verify", "--url", limited.url, "--deployment", out, "--inputs", INPUTS
     ).stdout  # fmt: skip
+
+
+def test_deploy__chain_without_eip_1559__sends_plain_transactions(node, tmp_path):
+    out, proxy = tmp_path / "addresses.json", PlainProxy(node, False, TYPED_REFUSALS[0])
+    with served(proxy), Rpc(node) as rpc:
+        first = rpc.block_number() + 1
+        done = run("deploy", "--url", proxy.url, "--out", out)
+        assert done.returncode == 0, done.stdout + done.stderr
+        load(out).check(rpc)
+        blocks = [rpc.call("eth_getBlockByNumber", hex(i), True) for i in range(first, rpc.block_number() + 1)]
+    mined = {(entry["type"], int(entry["gasPrice"], 16)) for block in blocks for entry in block["transactions"]}
+    assert mined == {("0x0", proxy.price)}
+
+
+def test_deploy__coins_that_end_half_way__is_one_sentence(node, tmp_path):
+    deployer, out = ape.accounts.test_accounts[0].address, tmp_path / "addresses.json"
+    broke = [("anvil_setBalance", [deployer, "0x0"])]
+    proxy = Overtaken(node, "Besu", Bounds(20, 500), SEND, lambda _: broke, after=9)
+    with Rpc(node) as rpc, served(proxy):
+        before = rpc.balance(deployer)
+        try:
+            done = run("deploy", "--url", proxy.url, "--out", out)
+        finally:
+            rpc.call("anvil_setBalance", deployer, hex(before))
+    assert done.returncode == 1 and not out.exists()
+    assert f"deploy: {deployer} has not enough coins to pay for gas." in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.fixture(scope="module")
+def plainly(node, tmp_path_factory):
+    """A folder with the local inputs and what came of them, from an account that nothing else here uses."""
+    folder = tmp_path_factory.mktemp("plainly")
+    folder.joinpath("inputs.yaml").write_text(INPUTS.read_text())
+    with Rpc(node) as rpc:
+        sender = Sender(rpc, account_from_key(anvil.key(11)))
+        deploy.deploy(rpc, sender, inputs.load(INPUTS), ROOT).save(folder / "addresses.json")
+        parameters = Contract(
+            rpc, abi.load("RiskParameters"), load(folder / "addresses.json").address("RiskParameters")
+        )
+        sender.execute(parameters, "set_parameter", 1, "phi_bps", 150)
+    return folder
+
+
+def verified(url, folder):
+    done = CliRunner().invoke(verify.cli, ["--url", url, "--deployment", str(folder)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize(
+    ("style", "bounds"),
+    [*((style, Bounds(1, 50)) for style in WORDS), ("Reth", Bounds(20, 500)), ("Geth", Bounds(100))],
+)
+def test_verify__node_that_bears_little__says_the_same(node, plainly, style, bounds):
+    wanted = verified(node, plainly)
+    assert "note ETH changed since deployment: phi_bps 200 -> 150" in wanted
+    proxy = LimitedProxy(node, style, bounds=bounds)
+    with served(proxy):
+        assert verified(proxy.url, plainly) == wanted
+    assert bounds.calls > 1 or proxy.refusals["batch"]
 
 
 @pytest.mark.parametrize(

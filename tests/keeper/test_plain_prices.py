@@ -14,53 +14,8 @@ from bulkhead.chain.sender import account_from_key
 from bulkhead.client import Bulkhead
 from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.signing import Signer
-from tests.keeper.limited import LimitedProxy, served
-from tests.keeper.proxy import SEND
+from tests.keeper.limited import TYPED_REFUSALS, PlainProxy, served
 from tests.keeper.world import automine, lines
-
-TIP, PRICE = "eth_maxPriorityFeePerGas", "eth_gasPrice"
-#: What nodes say of a transaction with EIP-1559's fees that their chain does not take.
-REFUSALS = (
-    (-32000, "transaction type not supported"),
-    (-32010, "InvalidTxType: Transaction type EIP1559 is not supported."),
-    (-32000, "Transaction type EIP1559 is invalid, accepted transaction types are [FRONTIER, ACCESS_LIST]"),
-    (-32003, "eip1559 transactions are disabled"),
-    (-32602, "unsupported transaction type: 2"),
-)
-
-
-class PlainProxy(LimitedProxy):
-    """A chain without EIP-1559 before a real node.
-
-    Attributes:
-        headers: Its blocks show a base fee all the same.
-        refusal: What it says of a transaction of another type.
-        price: What it says that gas costs [wei].
-    """
-
-    def __init__(self, target: str, headers: bool, refusal: tuple[int, str], price: int = 3 * GWEI) -> None:
-        super().__init__(target, "Geth")
-        self.headers, self.refusal, self.price = headers, refusal, price
-        self.refused_types = 0
-
-    async def _forward(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        typed = [c for c in calls if c["method"] == SEND and c["params"][0].startswith("0x02")]
-        self.refused_types += len(typed)
-        code, message = self.refusal
-        error = {"code": code, "message": message}
-        told = [{"jsonrpc": "2.0", "id": c["id"], "error": error} for c in typed]
-        rest = [c for c in calls if c not in typed]
-        return [*(await super()._forward(rest) if rest else []), *told]
-
-    def _twist(self, call: dict[str, Any], answer: dict[str, Any] | None) -> dict[str, Any]:
-        told, head = super()._twist(call, answer), {"jsonrpc": "2.0", "id": call["id"]}
-        if call["method"] == TIP and not self.headers:
-            return {**head, "error": {"code": -32601, "message": "the method does not exist/is not available"}}
-        if call["method"] == PRICE:
-            return {**head, "result": hex(self.price)}
-        if call["method"].startswith("eth_getBlockBy") and not self.headers and isinstance(told.get("result"), dict):
-            return {**told, "result": {k: v for k, v in told["result"].items() if k != "baseFeePerGas"}}
-        return told
 
 
 def mined_types(place: Any, account: str) -> set[tuple[str, int]]:
@@ -74,7 +29,7 @@ def mined_types(place: Any, account: str) -> set[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("headers", [False, True])
-@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("refusal", TYPED_REFUSALS)
 def test_keeper__chain_of_plain_prices__flags_in_time_at_the_node_s_price(place, refusal, headers):
     async def play() -> None:
         node = PlainProxy(place.scene.local.anvil.url, headers, refusal)
@@ -95,7 +50,7 @@ def test_keeper__plain_price_below_what_blocks_take__is_raised_up_to_the_cap(pla
     """What waits goes up by an eighth or to the newest suggestion, and pays that price once."""
 
     async def play() -> None:
-        node = PlainProxy(place.scene.local.anvil.url, False, REFUSALS[0], price=2 * GWEI)
+        node = PlainProxy(place.scene.local.anvil.url, False, TYPED_REFUSALS[0], price=2 * GWEI)
         async with node, place.keeper(node.url, fees=FeePolicy(duty_cap=50 * GWEI, bump_blocks=1)):
             place.crash()
             place.node.call("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
@@ -110,7 +65,7 @@ def test_keeper__plain_price_below_what_blocks_take__is_raised_up_to_the_cap(pla
 
 def test_keeper__plain_price_above_the_cap__sends_nothing_and_says_why(place):
     async def play() -> None:
-        node = PlainProxy(place.scene.local.anvil.url, False, REFUSALS[0], price=60 * GWEI)
+        node = PlainProxy(place.scene.local.anvil.url, False, TYPED_REFUSALS[0], price=60 * GWEI)
         async with node, place.keeper(node.url, fees=FeePolicy(duty_cap=50 * GWEI)):
             place.crash()
             assert not await place.rescued()
@@ -121,7 +76,7 @@ def test_keeper__plain_price_above_the_cap__sends_nothing_and_says_why(place):
 
 
 @pytest.mark.parametrize("headers", [False, True])
-@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("refusal", TYPED_REFUSALS)
 def test_client__chain_of_plain_prices__sends_what_it_takes(place, refusal, headers):
     node = PlainProxy(place.scene.local.anvil.url, headers, refusal)
     automine(place.node, True)

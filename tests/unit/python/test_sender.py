@@ -30,11 +30,11 @@ class Chain:
         base: Base fee [wei]; None for a chain without one.
     """
 
-    def __init__(self, suggested=GWEI, least=0, base=GWEI):
+    def __init__(self, suggested=GWEI, least=0, base=GWEI, words="gas tip cap {tip}, minimum needed {least}"):
         self.suggested, self.least, self.base = suggested, least, base
         self.nonce = 0
         self.sent: list[dict] = []
-        self.words = {"nonce": (-32000, "nonce too low"), "price": "gas tip cap {tip}, minimum needed {least}"}
+        self.words = {"nonce": (-32000, "nonce too low"), "price": words}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -103,13 +103,28 @@ def test_send__node_that_suggests_nothing__is_paid_what_gas_costs_beyond_the_bas
     assert chain.sent[0]["tip"] == 2 * GWEI
 
 
-def test_send__tip_found_too_low__is_raised_once_to_what_is_wanted():
+def test_send__tip_found_too_low__is_raised_to_what_is_wanted():
     chain = Chain(suggested=GWEI, least=25 * GWEI)
     sender(chain).send(TO, b"")
     assert chain.sent[0]["tip"] == 25 * GWEI
     chain = Chain(suggested=GWEI, least=25 * GWEI)
     with pytest.raises(RpcError, match="underpriced"):
         sender(chain, tips=Tips(cap=10 * GWEI)).send(TO, b"")
+
+
+def test_send__tip_found_too_low_by_a_node_that_does_not_say_more__is_doubled_up_to_the_cap():
+    for suggested, least, paid in ((GWEI, 3 * GWEI, 4 * GWEI), (0, GWEI // 4, 4 * GWEI // 10)):
+        chain = Chain(suggested=suggested, least=least, words="no")
+        sender(chain).send(TO, b"")
+        assert chain.sent == [{"tip": paid, "nonce": 0, "fee": 2 * GWEI + paid}]
+    chain = Chain(suggested=GWEI, least=25 * GWEI, words="no")
+    with pytest.raises(RpcError, match="underpriced"):
+        sender(chain, tips=Tips(cap=10 * GWEI)).send(TO, b"")
+    assert not chain.sent
+    # another fee than the tip
+    chain = Chain(suggested=GWEI, least=2 * GWEI, words="max fee per gas less than block base fee")
+    with pytest.raises(RpcError, match="base fee"):
+        sender(chain).send(TO, b"")
 
 
 def test_send__chain_without_base_fee__gets_a_plain_price():
