@@ -12,7 +12,7 @@ import { AskMakers } from './ask-makers'
 import { CollateralSlider, marksOf } from './collateral-slider'
 import { vaultName } from './naming'
 import { EXIT_WORDS, ExitFields } from './exit-fields'
-import { InForce, NOW } from './in-force'
+import { TimeInForce, NOW } from './time-in-force'
 import { type Part, OpenButton } from './open-button'
 import { RestButton } from './rest-button'
 import { TicketNumbers } from './ticket-numbers'
@@ -134,7 +134,7 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
               </select>
             </label>
           </div>
-          {!ofQuote && <InForce force={force} onForce={setForce} legs={legs} symbol={symbol} />}
+          {!ofQuote && <TimeInForce force={force} onForce={setForce} legs={legs} symbol={symbol} />}
           {!vault && !resting && legs.length === 2 && (
             <label className="check small">
               <input type="checkbox" checked={apart} onChange={(event) => setApart(event.target.checked)} /> Each leg in a vault of its own, half of the collateral each: neither can drag the other down, and both need their own margin.

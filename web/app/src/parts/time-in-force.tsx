@@ -13,7 +13,7 @@ export interface Force {
 
 export const NOW: Force = { waits: false, limit: '', lasts: 3_600n }
 
-export function InForce({ force, onForce, legs, symbol }: { force: Force; onForce: (force: Force) => void; legs: readonly TicketLeg[]; symbol: string }) {
+export function TimeInForce({ force, onForce, legs, symbol }: { force: Force; onForce: (force: Force) => void; legs: readonly TicketLeg[]; symbol: string }) {
   const sells = onlySells(legs)
   return (
     <>
