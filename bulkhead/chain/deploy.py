@@ -181,9 +181,9 @@ def send(
                 address, _ = sender.create(artifact.bytecode + _constructor(artifact.abi, step))
                 if address != step.address:
                     raise BulkheadError(
-                        f"{step.name} was created at {address}, not at {step.address} as predicted: another transaction "
-                        f"of {sender.address} came between. What was made is useless; deploy again from an account "
-                        "that nothing else uses."
+                        f"{step.name} was created at {address}, not at {step.address} as predicted: another "
+                        f"transaction of {sender.address} came between. What was made is useless; deploy again from "
+                        "an account that nothing else uses."
                     )
                 addresses[step.name] = (address, step.contract)
             else:

@@ -107,7 +107,7 @@ class Rehearsal:
         head = rpc.block()
         start, first = to_int(head["timestamp"]), to_int(head["number"])
         if self._base_fee is None:
-            self._base_fee = to_int(head["baseFeePerGas"])
+            self._base_fee = to_int(head.get("baseFeePerGas") or "0x0")
         prices = ShakenPrices(self.fork, self.chain, [m.index for m in self.chain.deployment.markets.values()])
         await self._block(start + self.shake.block_seconds)
         before = self._results()
