@@ -130,14 +130,35 @@ class Snapshot:
     checkpoint: pyrevm.JournalCheckpoint
     written: int
     nonces: dict[str, int]
+    told: int
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """What one transaction logged, inner calls too.
+
+    Attributes:
+        number: Number of its block.
+        at: Stamp of its block [unix seconds].
+        logs: Events of pyrevm.
+    """
+
+    number: int
+    at: int
+    logs: list[Any]
 
 
 class Revm:
-    """The part of titanoboa's `PyEVM` that its environment and ABI contracts use."""
+    """The part of titanoboa's `PyEVM` that its environment and ABI contracts use.
+
+    Attributes:
+        journal: Transactions that logged something, in order, without those that were undone. None: they are not kept.
+    """
 
     _fast_mode_enabled = False
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_logs: bool = False) -> None:
+        self.journal: list[Entry] | None = [] if keeps_logs else None
         config = pyrevm.CfgEnv(chain_id=CHAIN_ID, limit_contract_code_size=2**24)
         self._revm = pyrevm.EVM(env=pyrevm.Env(cfg=config), gas_limit=2**63, spec_id="CANCUN")
         # of accounts that create, with the last one that asked for an address
@@ -211,7 +232,7 @@ class Revm:
 
     def snapshot(self) -> Snapshot:
         """The state as it is."""
-        return Snapshot(self._revm.snapshot(), len(self._written), dict(self._nonces))
+        return Snapshot(self._revm.snapshot(), len(self._written), dict(self._nonces), len(self.journal or ()))
 
     def revert(self, snapshot: Snapshot) -> None:
         """Back to a snapshot, which is spent."""
@@ -219,6 +240,8 @@ class Revm:
         while len(self._written) > snapshot.written:
             self._revm.insert_account_info(*self._written.pop())
         self._nonces = snapshot.nonces
+        if self.journal is not None:
+            del self.journal[snapshot.told :]
 
     # --- execution --------------------------------------------------------------------------------------------------
 
@@ -306,6 +329,8 @@ class Revm:
         try:
             output = transaction()
             used, logs = self._revm.result.gas_used, list(self._revm.result.logs)
+            if logs and self.journal is not None:
+                self.journal.append(Entry(self.patch.block_number, self.patch.timestamp, logs))
         except RuntimeError as failure:
             output, used, error = _parse(failure)
             logs = []
@@ -350,12 +375,12 @@ def _parse(failure: RuntimeError) -> tuple[bytes, int, VMError]:
 
 
 class Env(boa.Env):
-    """titanoboa's environment on revm."""
+    """titanoboa's environment on revm; with `keeps_logs` its `evm.journal` has what every transaction logged."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_logs: bool = False) -> None:
         super().__init__()
         self.nickname = "revm"
-        self.evm = Revm()
+        self.evm = Revm(keeps_logs)
 
     def reset_gas_used(self) -> None:
         """Starts the count anew."""

@@ -62,6 +62,16 @@ class VaultWord:
             epoch=_bits(word, 192, 16),
         )
 
+    @staticmethod
+    def opened(owner: str, market: int, model: int) -> int:
+        """The word of a vault that was just opened."""
+        return int(owner, 16) | market << 160 | model << 184
+
+    @staticmethod
+    def handed_over(word: int, owner: str, epoch: int) -> int:
+        """The word with another owner and epoch."""
+        return word & ~(2**160 - 1 | (2**16 - 1) << 192) | int(owner, 16) | epoch << 192
+
 
 @dataclass(frozen=True)
 class Terms:

@@ -95,8 +95,9 @@ def index_check(rpc: str, deployment: str, database: str, out: Output) -> None:
     finally:
         store.close()
     lines = [
-        f"block {report.block}: {report.vaults} vaults, {report.cells} cells and {report.pots} pots compared",
-        *(f"note: {gift}" for gift in report.gifts),
+        f"block {report.block}: {report.vaults} vaults, {report.claims} claims, {report.cells} cells, {report.pots} pots "
+        f"and {report.mandates} mandates compared",
+        *(f"note: vault {vault} holds {gift} more than its logs tell" for vault, gift in report.gifts.items()),
         *report.wrong,
     ]
     out.show(report, lines)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkhead.chain.abi.codec import Record
 from bulkhead.chain.contract import Log
 from bulkhead.chain.words import Model, Terms, VaultWord
 from bulkhead.history.packages import Packages, money_of
@@ -38,6 +39,9 @@ class Account:
         fees: Fees of trades, and what takes paid into insurance [wad].
         bonuses: What takes gave it against mark, below 0 for what they cost it [wad].
         tips: Tips that left it, less those that came in [wad].
+        claim_left: What its cell has not paid of its claim [native].
+        debt_left: What it owes its cell because its token refused to move [native].
+        deficit: What its cell counts as lacking in it [1e-6 token].
         packages: What it paid for what it holds.
         unknown: Why its profit cannot be told, empty when it can.
     """
@@ -59,6 +63,9 @@ class Account:
     fees: int = 0
     bonuses: int = 0
     tips: int = 0
+    claim_left: int = 0
+    debt_left: int = 0
+    deficit: int = 0
     packages: Packages = field(default_factory=Packages)
     unknown: str = ""
     _before: tuple[Leg, ...] = field(default=(), repr=False)
@@ -80,7 +87,7 @@ class Account:
         elif log.event == "Withdrawn":
             self.balance, self.taken_out = v.balance, self.taken_out + v.amount * native
         elif log.event == "VaultTransferred":
-            self.owner, self.unknown = v.receiver, self.unknown or SOLD
+            self._sold(v.receiver, v.epoch)
         elif log.event == "VaultClosed":
             self.closed, self.balance, self.legs = True, 0, ()
             self.taken_out += v.amount * native
@@ -89,15 +96,36 @@ class Account:
         elif log.event == "VaultSettled":
             held = self.legs or self._before
             self.packages.settle((v.net + v.shortfall) * native - money_of(held, self.packages.inverse))
-        elif log.event == "ClaimPaid" and v.final:
-            self.packages.realised -= (v.claim - v.paid) * native
+            self.claim_left, self.debt_left = max(v.net, 0), v.debt
+        elif log.event == "ClaimPaid":
+            self._claimed(v, native)
+        elif log.event == "DebtRepaid":
+            self.debt_left = v.debt
+        elif log.event == "DeficitRecorded":
+            self.deficit = v.deficit
 
-    def receive(self, log: Log, native: int) -> None:
-        """Takes in a tip or a top-up out of insurance that went to the vault's address."""
-        if log.event == "TipPaid":
-            self.tips -= log.values.amount * native
+    def receive_tip(self, amount: int, native: int) -> None:
+        """Takes in a tip that went to the vault's address; the update that follows knows the new balance."""
+        self.tips -= amount * native
+
+    def top_up(self, amount: int, native: int) -> None:
+        """Takes in what insurance added to a take [native]: it comes after the update of the vault."""
+        self.balance += amount
+        self.bonuses += amount * native
+
+    def _sold(self, receiver: str, epoch: int) -> None:
+        """The vault has another owner: its word says so from then on, and no update follows."""
+        self.owner, self.unknown = receiver, self.unknown or SOLD
+        self.word = VaultWord.handed_over(self.word, receiver, epoch)
+
+    def _claimed(self, v: Record, native: int) -> None:
+        """Part of a claim came in. Only the last part is followed by an update of the vault, which has come before."""
+        if v.final:
+            self.claim_left = 0
+            self.packages.realised -= (v.claim - v.paid) * native
         else:
-            self.bonuses += log.values.amount * native
+            self.balance += v.amount
+            self.claim_left = v.claim - v.paid
 
     def _updated(self, log: Log) -> None:
         v = log.values
@@ -151,7 +179,8 @@ class Account:
             "legs": [[int(leg.kind), leg.strike, leg.quantity] for leg in self.legs],
             "opened_block": self.opened_block, "opened_at": self.opened_at, "block": block, "at": at,
             "paid_in": self.paid_in, "taken_out": self.taken_out, "fees": self.fees, "bonuses": self.bonuses,
-            "tips": self.tips, "realised": self.packages.realised, "packages": self.packages.dump(),
+            "tips": self.tips, "claim_left": self.claim_left, "debt_left": self.debt_left, "deficit": self.deficit,
+            "realised": self.packages.realised, "packages": self.packages.dump(),
             "unknown": self.unknown,
         }  # fmt: skip
 
@@ -163,15 +192,19 @@ class Account:
             custody=row["custody"], opened_block=row["opened_block"], opened_at=row["opened_at"], word=row["word"],
             terms=row["terms"], balance=row["balance"], legs=legs_from(row["legs"]), closed=row["closed"],
             paid_in=row["paid_in"], taken_out=row["taken_out"], fees=row["fees"], bonuses=row["bonuses"],
-            tips=row["tips"], packages=Packages.load(row["packages"], row["realised"], inverse), unknown=row["unknown"],
+            tips=row["tips"], claim_left=row["claim_left"], debt_left=row["debt_left"], deficit=row["deficit"],
+            packages=Packages.load(row["packages"], row["realised"], inverse), unknown=row["unknown"],
         )  # fmt: skip
 
     @classmethod
     def opened(cls, log: Log, at: int, inverse: bool) -> Account:
         """From the log of its opening, in a market that counts coins or not."""
         v = log.values
-        packages = Packages(inverse)
-        return cls(v.vault_id, v.owner, v.market, int(Model(v.model)), v.custody, log.block, at, packages=packages)
+        model = Model(v.model)
+        word = VaultWord.opened(v.owner, v.market, model)
+        return cls(
+            v.vault_id, v.owner, v.market, int(model), v.custody, log.block, at, word, packages=Packages(inverse)
+        )
 
 
 def legs_from(content: Sequence[Sequence[int]]) -> tuple[Leg, ...]:

@@ -184,7 +184,8 @@ class Fold:
             receiver = self._custodies.get(log.values.receiver)
             account = None if receiver is None else self.accounts.get(receiver)
             if account is not None:
-                account.receive(log, self._token(account.market).native)
+                take = account.receive_tip if log.event == "TipPaid" else account.top_up
+                take(log.values.amount, self._token(account.market).native)
                 changed.add(account.vault_id)
 
     def _token(self, market: int) -> TokenWord:

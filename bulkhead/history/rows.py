@@ -18,6 +18,8 @@ Reader = Callable[[Record], Values]
 
 NOBODY = "0x" + "0" * 40
 NO_HASH = "0x" + "0" * 64
+#: Times beyond this are kept as this one [unix seconds].
+FOREVER = 2**63 - 1
 
 
 def hexed(value: bytes) -> str:
@@ -96,14 +98,14 @@ def _quote(v: Record) -> Values:
         "key": key, "maker_vault": v.maker_vault, "signer": v.signer, "poster": v.poster,
         "expiry": series_parts(legs[0][0])[2] if legs else 0, "price": order["price"], "size": order["size"],
         "is_bid": order["is_bid"], "legs": [[*series_parts(series)[1::2], ratio] for series, ratio in legs],
-        "good_until": min(order["expiry"], 2**63 - 1), "order": plain(order), "signature": hexed(v.signature),
+        "good_until": min(order["expiry"], FOREVER), "order": plain(order), "signature": hexed(v.signature),
     }  # fmt: skip
 
 
 def _mandate(v: Record) -> Values:
     names = ("epoch", "trigger", "target", "most_per_day", "most_in_all", "tip", "expires_at")
     found = {name: v.get(name, 0) for name in names}
-    found["expires_at"] = min(found["expires_at"], 2**63 - 1)
+    found["expires_at"] = min(found["expires_at"], FOREVER)
     return {"kind": "set" if "trigger" in v else "ended", "vault_id": v.vault_id, "owner": v.owner, **found}
 
 

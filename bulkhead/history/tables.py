@@ -94,6 +94,7 @@ def _state() -> tuple[Column[Any], ...]:
         exact("word"), exact("terms"), exact("balance"), listed("legs"),
         big("opened_block"), big("opened_at"), big("block"), big("at"),
         exact("paid_in"), exact("taken_out"), exact("fees"), exact("bonuses"), exact("tips"),
+        exact("claim_left"), exact("debt_left"), exact("deficit"),
         exact("realised"), listed("packages"), Column("unknown", Text, nullable=False),
     )  # fmt: skip
 

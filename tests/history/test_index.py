@@ -41,7 +41,7 @@ def test_index__of_a_life__equals_the_chain_and_the_book(lived: Replay, place, d
     with database.read() as reader:
         report = check(reader, 1, chain)
         found = accounts(reader, chain)
-    assert report.wrong == [] and report.gifts == []
+    assert report.wrong == [] and report.gifts == {}
     assert report.vaults == 10 and report.cells == 1 and report.pots == 2
     book = chain.book()
     assert {i for i, one in found.items() if one.closed} == book.closed and len(found) == 10

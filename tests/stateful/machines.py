@@ -7,7 +7,7 @@ import re
 import boa
 
 from tests.evm import Env
-from tests.matrix.run import built
+from tests.matrix.scene import Scene
 from tests.stateful.brought import Brought
 from tests.stateful.keys import Keys
 from tests.stateful.kinds import Kinds
@@ -21,13 +21,12 @@ MACHINES = {"walk": 70, "kinds": 10, "brought": 10, "keys": 10}
 
 def go(name: str, steps: int, seed: int) -> Walk | Kinds | Brought | Keys:
     """Walks so many steps; the machine, to be asked what it saw."""
-    with boa.swap_env(Env()):
+    with boa.swap_env(Env(keeps_logs=True)):
         if name == "brought":
             return Brought(seed).go(steps)
         if name in ("kinds", "keys"):
             return (Kinds if name == "kinds" else Keys)(seed).go(steps)
-        with built() as scene:
-            return Walk(scene, seed).go(steps)
+        return Walk(Scene(), seed).go(steps)
 
 
 def first_break(name: str, steps: int, seed: int) -> tuple[int, str]:

@@ -25,6 +25,7 @@ from bulkhead.risk.promises import Books, CellBook, VaultBook
 from bulkhead.risk.words import Kind, Leg, Model, RiskWord, Series
 from tests.contracts import deployer
 from tests.evm import Env
+from tests.stateful.folded import Folded
 from tests.worlds.system import WAD, System, weekly
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -40,6 +41,9 @@ FOREVER = 2**40
 FEED_HEARTBEAT = 3600  # of the feed in tests/worlds/system.py
 #: From an expiry until its price can be final [seconds].
 SETTLE_DELAY = 300
+
+#: So often the index is compared with the chain [steps].
+COMPARED = 50
 
 steps: Counter[str] = Counter()
 
@@ -78,7 +82,7 @@ class Bulkheads(RuleBasedStateMachine):
 
     @initialize()
     def deploy(self) -> None:
-        self.world = boa.swap_env(Env())
+        self.world = boa.swap_env(Env(keeps_logs=True))
         self.world.__enter__()
         self.token = deployer("HostileERC20").deploy(6)
         self.system = System(token=self.token)
@@ -118,6 +122,8 @@ class Bulkheads(RuleBasedStateMachine):
             self.token.approve(self.pool.address, 2**256 - 1)
             self.pool.deposit(30_000 * 10**6, self.system.owner)
         self.traded = list(self.vaults)
+        self.donated: set[int] = set()
+        self.folded = Folded(self.system, {"BackstopPool": self.pool.address})
         self._hire_hostile_taker()
         self.top_up = self.system.AutoTopUp  # type: ignore[attr-defined]
         self.mandates: dict[int, MandateBook] = {}
@@ -166,6 +172,8 @@ class Bulkheads(RuleBasedStateMachine):
             self.crash(0.65, WAD // 2, 4)
             if self._live():
                 self._expire(0.9, False, list, lambda holders: list(reversed(holders)))
+            assert self.folded.differences(self.donated) == []
+            self.folded.close()
         finally:
             self.world.__exit__(None, None, None)
 
@@ -276,6 +284,7 @@ class Bulkheads(RuleBasedStateMachine):
             if donated:
                 self.system.market.token.mint(self.custodies[vault], quote * 10**6)
                 self.minted += quote * 10**6
+                self.donated.add(vault)
             elif {self.custodies[vault], self._owner(vault)} & self.frozen or self.fee:
                 return
             else:
@@ -450,6 +459,7 @@ class Bulkheads(RuleBasedStateMachine):
         owner = self._owner(vault)
         self.token.mint(self.custodies[vault] if donated else owner, 1)
         self.minted += 1
+        self.donated |= {vault} if donated else set()
         with self._touching(vault), boa.env.prank(owner):
             if not donated:
                 self.token.approve(self.system.clearinghouse.address, 2**256 - 1)
@@ -879,6 +889,15 @@ class Bulkheads(RuleBasedStateMachine):
         if self.count % 8 == 0:
             held = sum(self.token.balanceOf(h) for h in {*self.holders, *self.custodies.values()})
             assert held == self.minted or (self.kept and held < self.minted), "INV-04"
+
+    @invariant()
+    def index_is_the_chain(self) -> None:
+        """Now and then; at the end of each run in any case."""
+        if not hasattr(self, "folded"):
+            return
+        self.compared = getattr(self, "compared", 0) + 1
+        if self.compared % COMPARED == 0:
+            assert self.folded.differences(self.donated) == []
 
     @invariant()
     def inv_13_fully_collateralised(self) -> None:

@@ -25,6 +25,7 @@ from bulkhead.risk.promises import Books
 from bulkhead.risk.words import LINEAR, WAD, Model, RiskWord, Snapshot, Units
 from tests.evm import Env
 from tests.matrix.run import reason_of
+from tests.stateful.folded import Folded
 from tests.stateful.ledger import TOLD, events_of, told_as_now
 from tests.stateful.rows import Change, Terms, row_of
 from tests.stateful.tally import Tally
@@ -35,6 +36,8 @@ EXPIRY = weekly()
 #: (decimals, digits of the unit) of a coin.
 COINS = ((18, 3), (8, 5), (6, 3))
 EPISODE = 120
+#: So often the index is compared with the chain [steps].
+COMPARED = 70
 #: Nobody gets these past the Clearinghouse.
 FORBIDDEN = ("a trade across", "legs moved across", "a take across")
 
@@ -118,6 +121,7 @@ class TwoKinds(Tally):
         for place in self.places:
             for vault in place.vaults:
                 self.book.apply(told_as_now(house, vault))
+        self.folded = Folded(system)
         self.open_positions()
 
     def folk(self) -> list[str]:
@@ -270,11 +274,15 @@ class TwoKinds(Tally):
     def go(self, steps: int) -> Self:
         """So many steps, in episodes."""
         while self.steps < steps:
-            with boa.swap_env(Env()):
+            with boa.swap_env(Env(keeps_logs=True)):
                 self.begin()
-                for _ in range(min(EPISODE, steps - self.steps)):
+                for number in range(1, min(EPISODE, steps - self.steps) + 1):
                     self.step()
+                    if number % COMPARED == 0:
+                        self.demand(self.folded.differences(), "index")
                 self.settle()
+                self.demand(self.folded.differences(), "index after the settlement")
+                self.folded.close()
         return self
 
     def never(self) -> list[str]:

@@ -18,6 +18,7 @@ from tests.matrix import table
 from tests.matrix.rows import Row
 from tests.matrix.scene import Scene
 from tests.stateful.ending import Ending
+from tests.stateful.folded import Folded
 from tests.stateful.ledger import Ledger
 from tests.stateful.state import OTHERS, PLENTY
 from tests.stateful.takers import Takers
@@ -26,6 +27,8 @@ from tests.stateful.weather import Weather
 
 #: Steps of an episode before its cell settles.
 EPISODE = 120
+#: So often the index is compared with the chain [steps].
+COMPARED = 70
 
 
 class Walk(Weather, Trades, Takers, Ending):
@@ -38,6 +41,8 @@ class Walk(Weather, Trades, Takers, Ending):
         # what the matrix refuses in every state is tried too
         cells = table.read(table.committed()).values()
         allowed = {name for column in cells for name, told in column.items() if told == "yes"}
+        pools = {name: scene.contracts[name].address for name in ("BackstopPool", "MakerVault")}
+        self.folded = Folded(scene.system, pools)
         self.names = [*(row.name for row in self.rows if row.name in allowed), *self.world, "settlement"]
 
     # --- one step ---------------------------------------------------------------------------------------------------
@@ -117,9 +122,13 @@ class Walk(Weather, Trades, Takers, Ending):
             self.hire()
             self.books = self._read()
             self.ledger = Ledger(scene)
-            for _ in range(steps):
+            self.demand(self.folded.begin(), "index")
+            for number in range(1, steps + 1):
                 self.step()
+                if number % COMPARED == 0:
+                    self.demand(self.folded.differences(self.donated), "index")
             self.count("settlement", self.settle())
+            self.demand(self.folded.differences(self.donated), "index after the settlement")
             scene.spot, scene.vaults = spot, vaults
 
     def go(self, steps: int) -> Walk:
