@@ -75,7 +75,7 @@ def index_run(
 @database_option
 @printing
 def index_check(rpc: str, deployment: str, database: str, out: Output) -> None:
-    """Compare every vault, cell and pot of the index with the chain, at the block that is in."""
+    """Compare every vault, claim, cell, pot and mandate of the index with the chain, at the block that is in."""
     from bulkhead.chain.connection import connect
     from bulkhead.history.check import check
     from bulkhead.history.database import Database
@@ -95,8 +95,8 @@ def index_check(rpc: str, deployment: str, database: str, out: Output) -> None:
     finally:
         store.close()
     lines = [
-        f"block {report.block}: {report.vaults} vaults, {report.claims} claims, {report.cells} cells, {report.pots} pots "
-        f"and {report.mandates} mandates compared",
+        f"block {report.block}: {report.vaults} vaults, {report.claims} claims, {report.cells} cells, "
+        f"{report.pots} pots and {report.mandates} mandates compared",
         *(f"note: vault {vault} holds {gift} more than its logs tell" for vault, gift in report.gifts.items()),
         *report.wrong,
     ]

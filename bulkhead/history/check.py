@@ -1,4 +1,4 @@
-"""The index beside the chain: every vault, every cell and every pot at the block that is in, and what differs."""
+"""The index beside the chain: every vault, claim, cell, pot and mandate at the block that is in, and what differs."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _cells(reader: Reader, deployment: int, chain: Connection, report: Report) -
 
 
 def _deficits(reader: Reader, deployment: int) -> dict[tuple[int, int], int]:
-    """What cells lack, by the deficits of their vaults: one that is recorded between two trades is told of its vault only."""
+    """What cells lack [1e-6 token]: a deficit that is recorded between two trades is told of its vault only."""
     table = tables.vaults
     rows = reader.execute(
         select(table.c.market, table.c.expiry, table.c.deficit).where(

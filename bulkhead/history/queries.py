@@ -55,7 +55,7 @@ def vault(reader: Connection, context: Context, vault_id: int) -> models.Vault |
     ).mappings().first()  # fmt: skip
     if row is None:
         return None
-    return vault_shown(context, dict(row), _claims(reader, context, [dict(row)]))
+    return vault_shown(context, dict(row))
 
 
 def vaults(
@@ -66,32 +66,8 @@ def vaults(
     asked = select(table).where(table.c.deployment == context.deployment.id, *conditions)
     if after is not None:
         asked = asked.where(table.c.vault_id < after.index)
-    rows = [dict(row) for row in reader.execute(asked.order_by(table.c.vault_id.desc()).limit(limit)).mappings()]
-    claims = _claims(reader, context, rows)
-    return [vault_shown(context, row, claims) for row in rows]
-
-
-def _claims(reader: Connection, context: Context, rows: Sequence[Row]) -> dict[int, int]:
-    """What vaults with an open claim are still owed [native]."""
-    ids = [row["vault_id"] for row in rows if row["claim"]]
-    if not ids:
-        return {}
-    settled, paid = tables.settlements, tables.claims
-    at = context.deployment.id
-    due: dict[int, int] = {}
-    for row in reader.execute(
-        select(settled.c.vault_id, settled.c.net)
-        .where(settled.c.deployment == at, settled.c.vault_id.in_(ids))
-        .order_by(settled.c.block, settled.c.log_index)
-    ):
-        due[row.vault_id] = row.net
-    for part in reader.execute(
-        select(paid.c.vault_id, paid.c.paid, paid.c.claim)
-        .where(paid.c.deployment == at, paid.c.kind == "claim", paid.c.vault_id.in_(ids))
-        .order_by(paid.c.block, paid.c.log_index)
-    ):
-        due[part.vault_id] = part.claim - part.paid
-    return due
+    rows = reader.execute(asked.order_by(table.c.vault_id.desc()).limit(limit)).mappings()
+    return [vault_shown(context, dict(row)) for row in rows]
 
 
 def _state(row: Row) -> State:
@@ -104,12 +80,12 @@ def _state(row: Row) -> State:
     return "claim" if row["claim"] else "debt" if row["debt"] else "empty"
 
 
-def vault_shown(context: Context, row: Row, claims: Mapping[int, int]) -> models.Vault:
+def vault_shown(context: Context, row: Row) -> models.Vault:
     """A row of `vaults` with its value and profit."""
     token = context.token(row["market"])
     value, block = context.value((row["market"], row["expiry"]), row["legs"])
     balance = token.amount(row["balance"])
-    owed = token.amount(max(claims.get(row["vault_id"], 0), 0))
+    owed = token.amount(row["claim_left"] - row["debt_left"])
     worth = None if value is None else balance + value + owed
     paid_in, taken_out = wad(row["paid_in"]), wad(row["taken_out"])
     return models.Vault(

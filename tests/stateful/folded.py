@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine
+from sqlalchemy import Engine, NullPool, RowMapping, Select, StaticPool, create_engine
 
 from bulkhead.chain.connection import Connection
 from bulkhead.history import tables
@@ -80,6 +81,10 @@ class Folded:
             f"index: vault {vault} has {report.gifts[vault]} more on the chain, and nobody gave it any"
             for vault in sorted(untold)
         ]
+
+    def read(self, asked: Select[Any]) -> list[RowMapping]:
+        """Rows of the index."""
+        return list(self._database.execute(asked).mappings())
 
     def close(self) -> None:
         """Forgets the index."""

@@ -37,7 +37,7 @@ EXPIRY = weekly()
 COINS = ((18, 3), (8, 5), (6, 3))
 EPISODE = 120
 #: So often the index is compared with the chain [steps].
-COMPARED = 70
+COMPARED = 100
 #: Nobody gets these past the Clearinghouse.
 FORBIDDEN = ("a trade across", "legs moved across", "a take across")
 

@@ -28,7 +28,7 @@ from tests.stateful.weather import Weather
 #: Steps of an episode before its cell settles.
 EPISODE = 120
 #: So often the index is compared with the chain [steps].
-COMPARED = 70
+COMPARED = 100
 
 
 class Walk(Weather, Trades, Takers, Ending):

@@ -79,14 +79,21 @@ class InProcess(Rpc):
         same = min(len(journal), len(known))
         if any(known[i] is not journal[i] for i in range(same)):
             same = next(i for i in range(same) if known[i] is not journal[i])
+        undone = self.blocks[-1].upto > same
         while self.blocks[-1].upto > same:
             self.blocks.pop()
         first = self.blocks[-1].upto
         del known[first:]
         known += journal[first:]
         for (_, at), entries in itertools.groupby(known[first:], key=lambda entry: (entry.number, entry.at)):
-            tip, some = self.blocks[-1], tuple(entries)
-            self.blocks.append(Mined(tip.number + 1, self._name(), tip.hash, at, some, tip.upto + len(some)))
+            self._append(at, tuple(entries))
+        if undone and first == len(known):
+            # a chain that is only shorter is that of a node that is behind
+            self._append(self._evm.patch.timestamp, ())
+
+    def _append(self, at: int, entries: Sequence[Entry]) -> None:
+        tip = self.blocks[-1]
+        self.blocks.append(Mined(tip.number + 1, self._name(), tip.hash, at, entries, tip.upto + len(entries)))
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,125 @@
+"""What no `VaultUpdated` tells: each of these was once missing from the index of a walk (tests/stateful/folded.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boa
+import pytest
+from sqlalchemy import RowMapping, select
+
+from bulkhead.history import tables
+from bulkhead.risk.words import WAD
+from tests.evm import Env
+from tests.matrix.scene import EXPIRY, MARKET, MAX, OLDER, Scene
+from tests.stateful.folded import Folded
+
+LIMITS = (-(2**255), 0, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[tuple[Scene, Folded]]:
+    with boa.swap_env(Env(keeps_logs=True)):
+        scene = Scene()
+        pools = {name: scene.contracts[name].address for name in ("BackstopPool", "MakerVault")}
+        folded = Folded(scene.system, pools)
+        assert folded.begin() == []
+        yield scene, folded
+        folded.close()
+
+
+@pytest.fixture
+def scene(world: tuple[Scene, Folded]) -> Iterator[Scene]:
+    with boa.env.anchor():
+        yield world[0]
+
+
+@pytest.fixture
+def folded(world: tuple[Scene, Folded]) -> Folded:
+    return world[1]
+
+
+def row(folded: Folded, vault_id: int) -> RowMapping:
+    """A vault in the index as the chain is now, after the two were found to be alike."""
+    assert folded.differences() == []
+    table = tables.vaults
+    return folded.read(select(table).where(table.c.vault_id == vault_id))[0]
+
+
+def fall(scene: Scene, factor: float) -> None:
+    scene.push(scene.spot * factor)
+    scene.observe()
+
+
+def test_fold__vault_handed_over__has_the_new_owner_and_epoch_in_its_word(scene: Scene, folded: Folded):
+    vault, heir = scene.vaults["margined"], scene.people["heir"]
+    before = row(folded, vault)
+    scene.contracts["VaultToken"].transferFrom(before["owner"], heir, vault, sender=before["owner"])
+    after = row(folded, vault)
+    assert (after["owner"], after["epoch"]) == (heir, before["epoch"] + 1) and after["word"] != before["word"]
+
+
+def test_fold__vault_handed_over_before_its_first_trade__has_a_word_too(scene: Scene, folded: Folded):
+    scene.open("new", "owner", 10)
+    vault, owner, heir = scene.vaults["new"], scene.people["owner"], scene.people["heir"]
+    assert row(folded, vault)["epoch"] == 0
+    scene.contracts["VaultToken"].transferFrom(owner, heir, vault, sender=owner)
+    assert (row(folded, vault)["owner"], row(folded, vault)["epoch"]) == (heir, 1)
+
+
+def test_fold__deficit_recorded_between_two_trades__counts_in_its_cell(scene: Scene, folded: Folded):
+    vault = scene.vaults["weak"]
+    scene.lean("weak", "owner")
+    fall(scene, 0.6)
+    scene.contracts["Liquidator"].flag(vault, sender=scene.people["keeper"])
+    found = row(folded, vault)
+    cell = scene.system.clearinghouse.cell(MARKET, EXPIRY)
+    # no trade has told of the cell since
+    newest = folded.read(select(tables.cells).order_by(tables.cells.c.block.desc(), tables.cells.c.log_index.desc()))[0]
+    assert found["deficit"] == cell >> 112 > 0 == newest["deficit"]
+
+
+def test_fold__take_that_insurance_pays_for__counts_what_came_after_the_update(scene: Scene, folded: Folded):
+    vault, into, liquidator = scene.vaults["weak"], scene.vaults["into"], scene.contracts["Liquidator"]
+    scene.lean("weak", "owner")
+    fall(scene, 0.6)
+    liquidator.flag(vault, sender=scene.people["keeper"])
+    # insurance helps at the end of an auction only
+    scene.pass_time(1_200, 300)
+    before = row(folded, into)
+    liquidator.take(vault, WAD, into, LIMITS, MAX, b"", sender=scene.people["taker"])
+    after = row(folded, into)
+    (taken,) = folded.read(select(tables.takes))
+    assert taken["top_up"] > 0
+    tip = (before["tips"] - after["tips"]) // 10**12
+    assert after["balance"] == before["balance"] + taken["cash"] + taken["top_up"] + tip
+
+
+def test_fold__claim_paid_in_parts__keeps_what_is_left_of_it_and_of_the_debt(scene: Scene, folded: Folded):
+    winner, debtor, settlement = scene.vaults["winner"], scene.vaults["debtor"], scene.contracts["Settlement"]
+    claim, debt = settlement.claim_of(winner).amount, settlement.debt_of(debtor)
+    before = row(folded, winner)
+    assert before["claim_left"] == claim > 0 and row(folded, debtor)["debt_left"] == debt > 0
+    first = settlement.claim(winner)
+    part = row(folded, winner)
+    assert 0 < first < claim and part["claim_left"] == claim - first
+    assert part["balance"] == before["balance"] + first
+    settlement.repay(debtor)
+    assert row(folded, debtor)["debt_left"] == 0
+    settlement.insure(MARKET, OLDER)
+    second = settlement.claim(winner)
+    whole = row(folded, winner)
+    assert whole["balance"] == before["balance"] + first + second
+    assert whole["claim_left"] == settlement.claim_of(winner).amount - settlement.claim_of(winner).paid
+
+
+def test_fold__blocks_undone_by_the_chain__are_undone_in_the_index(scene: Scene, folded: Folded):
+    vault = scene.vaults["idle"]
+    before = row(folded, vault)
+    with boa.env.anchor():
+        for _ in range(3):
+            scene.system.deposit(vault, 1, scene.people["trader"])
+            scene.system.wait(12)
+        assert row(folded, vault)["balance"] == before["balance"] + 3 * 10**6
+    scene.system.deposit(vault, 7, scene.people["trader"])
+    assert row(folded, vault)["balance"] == before["balance"] + 7 * 10**6
