@@ -14,6 +14,7 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.words import Terms, TokenWord, VaultWord
 from bulkhead.history import tables
 from bulkhead.history.accounts import Account, legs_from
+from bulkhead.history.profit import bonus_of
 from bulkhead.history.rows import hexed, row_of
 from bulkhead.history.source import Block
 from bulkhead.risk.marks import mark
@@ -178,13 +179,13 @@ class Fold:
         elif log.contract in ("Clearinghouse", "Settlement") and "vault_id" in log.values:
             account = self.accounts.get(log.values.vault_id)
             if account is not None:
-                account.take(log, self._token(account.market).native)
+                account.take(log, self._token(account.market).native, self.addresses.get("AutoTopUp", ""))
                 changed.add(account.vault_id)
         if log.event in ("TipPaid", "InsuranceDrawn"):
             receiver = self._custodies.get(log.values.receiver)
             account = None if receiver is None else self.accounts.get(receiver)
             if account is not None:
-                take = account.receive_tip if log.event == "TipPaid" else account.top_up
+                take = account.receive_tip if log.event == "TipPaid" else account.receive_from_insurance
                 take(log.values.amount, self._token(account.market).native)
                 changed.add(account.vault_id)
 
@@ -225,12 +226,14 @@ class Fold:
         into = 1 if moved["to_id"] == v.into_id else -1
         pools = {address for name, address in self.addresses.items() if name.startswith("BackstopPool")}
         names = ("vault_id", "into_id", "taker", "fraction", "bonus_share", "cut", "top_up", "equity", "margin")
+        cash, native = into * moved["cash"], self._token(moved["market"]).native
+        value = None if moved["value"] is None else into * moved["value"]
         return {
             **{name: v[name] for name in names},
             "kind": "absorbed" if v.taker in pools else "taken", "market": moved["market"],
-            "expiry": moved["expiry"], "cash": into * moved["cash"],
+            "expiry": moved["expiry"], "cash": cash, "value": value,
             "legs": [[kind, strike, into * quantity] for kind, strike, quantity in moved["legs"]],
-            "value": None if moved["value"] is None else into * moved["value"],
+            "bonus": None if value is None else bonus_of(value, cash * native, v.top_up * native),
         }  # fmt: skip
 
     def _filled(self, log: Log, moved: Mapping[str, Any]) -> dict[str, Any]:

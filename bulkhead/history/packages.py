@@ -45,6 +45,11 @@ def money_of(legs: Iterable[Leg], inverse: bool) -> int:
     return sum(leg.quantity for leg in legs if leg.is_money(inverse)) * MICRO_WAD
 
 
+def entry_price(size: int, cost: int) -> int:
+    """What one package cost on average [wad], of so many [1e-6] that cost so much [wad]."""
+    return cost * MICRO // size
+
+
 @dataclass
 class Lot:
     """Packages of one shape.
@@ -60,7 +65,7 @@ class Lot:
     @property
     def price(self) -> int:
         """What one cost on average [wad]."""
-        return self.cost * MICRO // self.size
+        return entry_price(self.size, self.cost)
 
 
 @dataclass
@@ -114,7 +119,8 @@ class Packages:
         moved = _by_series(legs, self.inverse)
         held = self.legs()
         if (
-            shape_of(legs, self.inverse)[0] in self.lots
+            not held
+            or shape_of(legs, self.inverse)[0] in self.lots
             or set(moved) != set(held)
             or any(moved[key] * held[key] > 0 or abs(moved[key]) > abs(held[key]) for key in held)
         ):

@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, tupl
 from bulkhead.chain.deployment import Deployment
 from bulkhead.history import models, tables
 from bulkhead.history.context import Context, scaled, wad
+from bulkhead.history.packages import entry_price
 from bulkhead.history.pages import Place
+from bulkhead.history.profit import profit_of, worth_of
 
 Row = Mapping[str, Any]
 KINDS: dict[int, Literal["CALL", "PUT", "FUTURE", "CASH"]] = {0: "CALL", 1: "PUT", 2: "FUTURE", 3: "CASH"}
@@ -85,8 +87,8 @@ def vault_shown(context: Context, row: Row) -> models.Vault:
     token = context.token(row["market"])
     value, block = context.value((row["market"], row["expiry"]), row["legs"])
     balance = token.amount(row["balance"])
-    owed = token.amount(row["claim_left"] - row["debt_left"])
-    worth = None if value is None else balance + value + owed
+    claim, debt = token.amount(row["claim_left"]), token.amount(row["debt_left"])
+    worth = None if value is None else worth_of(balance, value, claim, debt)
     paid_in, taken_out = wad(row["paid_in"]), wad(row["taken_out"])
     return models.Vault(
         vault_id=row["vault_id"], owner=row["owner"], market=row["market"], symbol=token.symbol,
@@ -95,7 +97,7 @@ def vault_shown(context: Context, row: Row) -> models.Vault:
         changed_at=row["at"], changed_block=row["block"], paid_in=paid_in, taken_out=taken_out,
         fees=wad(row["fees"]), bonuses=wad(row["bonuses"]), tips=wad(row["tips"]), realised=wad(row["realised"]),
         entry=_entry(row["packages"]), unknown=row["unknown"], value=value, worth=worth,
-        profit=None if worth is None or row["unknown"] else worth + taken_out - paid_in, priced_block=block,
+        profit=None if worth is None or row["unknown"] else profit_of(worth, paid_in, taken_out), priced_block=block,
     )  # fmt: skip
 
 
@@ -105,7 +107,7 @@ def _entry(packages: Sequence[Any]) -> list[models.Entry]:
             # ratios are contracts in one package
             legs=legs_shown([kind, strike, ratio * 10**6] for kind, strike, ratio in shape),
             size=scaled(size, 6),
-            price=wad(cost * 10**6 // size),
+            price=wad(entry_price(size, cost)),
         )
         for shape, size, cost in packages
     ]
@@ -213,7 +215,7 @@ def take_shown(context: Context, row: Row) -> models.Take:
     return models.Take(
         **_event(row), **{name: row[name] for name in names}, fraction=wad(row["fraction"]),
         bonus_share=wad(row["bonus_share"]), cash=cash,
-        bonus=None if row["value"] is None else wad(row["value"]) + cash + top_up, cut=token.amount(row["cut"]),
+        bonus=None if row["bonus"] is None else wad(row["bonus"]), cut=token.amount(row["cut"]),
         top_up=top_up, equity=wad(row["equity"]), margin=wad(row["margin"]),
         legs=legs_shown(row["legs"]),
     )  # fmt: skip

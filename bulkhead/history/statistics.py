@@ -145,14 +145,10 @@ def keepers(reader: Connection, context: Context) -> list[models.Keeper]:
         .group_by(flags.c.account)
     ):  # fmt: skip
         counted[row[0]][0] = row[1]
-    for take in reader.execute(
-        select(takes.c.taker, takes.c.market, takes.c.cash, takes.c.top_up, takes.c.value).where(
-            takes.c.deployment == at
-        )
-    ):
+    for take in reader.execute(select(takes.c.taker, takes.c.bonus).where(takes.c.deployment == at)):
         counted[take.taker][1] += 1
-        if take.value is not None:
-            bonuses[take.taker] += wad(take.value) + context.token(take.market).amount(take.cash + take.top_up)
+        if take.bonus is not None:
+            bonuses[take.taker] += wad(take.bonus)
     vaults = tables.vaults
     for tip in reader.execute(
         select(transfers.c.account, transfers.c.amount, vaults.c.market)

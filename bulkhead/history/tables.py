@@ -146,7 +146,7 @@ flags = _events(
 takes = _events(
     "takes", word("kind"), big("vault_id"), big("into_id"), address("taker"), big("market"), big("expiry"),
     exact("fraction"), exact("bonus_share"), exact("cash"), exact("cut"), exact("top_up"), exact("equity"),
-    exact("margin"), listed("legs"), exact("value", True), by=("vault_id", "into_id", "taker"),
+    exact("margin"), listed("legs"), exact("value", True), exact("bonus", True), by=("vault_id", "into_id", "taker"),
 )  # fmt: skip
 settlements = _events(
     "settlements", big("vault_id"), big("market"), big("expiry"), exact("net"), exact("received"), exact("shortfall"),

@@ -93,8 +93,8 @@ def test_index__of_both_kinds__is_the_chain_and_counts_by_the_money_leg(traded, 
 def _check_vault(reader, context, chain, name: str, vault_id: int) -> None:
     row = reader.execute(select(tables.vaults).where(tables.vaults.c.vault_id == vault_id)).mappings().one()
     account = Account.load(dict(row), name == WETH)
-    assert not account.unknown
-    held = {kind for shape in account.packages.lots for kind, _, _ in shape}
+    assert not account.made.unknown
+    held = {kind for shape in account.made.packages.lots for kind, _, _ in shape}
     assert held == {Kind.CALL, Kind.PUT, DELTA[name]}, "money is part of prices, the future is a package"
     native = context.token(row["market"])
     seen = chain["Lens"].call("vaults", [vault_id])[0]
@@ -103,13 +103,17 @@ def _check_vault(reader, context, chain, name: str, vault_id: int) -> None:
     assert shown.worth == shown.balance + shown.value and shown.balance == native.amount(seen["balance"])
     # what was paid in and not lost is there: worth of the legs at mark, and what fees and prices cost
     assert shown.profit == shown.worth + shown.taken_out - shown.paid_in
-    unrealised = shown.value - Decimal(sum(lot.cost for lot in account.packages.lots.values())).scaleb(-18)
+    unrealised = shown.value - Decimal(sum(lot.cost for lot in account.made.packages.lots.values())).scaleb(-18)
     money = sum(leg.quantity for leg in account.legs if leg.is_money(name == WETH)) * 10**12
-    made = Decimal(account.packages.realised - account.fees).scaleb(-18) + unrealised - Decimal(money).scaleb(-18)
+    made = (
+        Decimal(account.made.packages.realised - account.made.fees).scaleb(-18)
+        + unrealised
+        - Decimal(money).scaleb(-18)
+    )
     # a share that is moved is rounded to lots
     assert shown.profit == pytest.approx(made, abs=Decimal("1e-5"))
     cost = 20 if name == ETH else Decimal(20) / Decimal("194.6")
-    lot = next(lot for shape, lot in account.packages.lots.items() if len(shape) == 2)
+    lot = next(lot for shape, lot in account.made.packages.lots.items() if len(shape) == 2)
     assert Decimal(lot.price).scaleb(-18) == pytest.approx(cost, rel=Decimal("1e-3"))
 
 

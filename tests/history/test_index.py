@@ -59,12 +59,12 @@ def test_index__of_a_life__profit_is_what_was_made_less_fees_and_tips(lived: Rep
     with database.read() as reader:
         found = accounts(reader, chain)
         takes = list(reader.execute(select(tables.takes)))
-    assert takes and any(one.fees for one in found.values())
+    assert takes and any(one.made.fees for one in found.values())
     for one in found.values():
-        assert not one.unknown
-        profit = one.balance * native + one.taken_out - one.paid_in
-        assert profit == one.packages.realised - one.fees + one.bonuses - one.tips, one.vault_id
-    assert sum(one.bonuses for one in found.values()) != 0
+        assert not one.made.unknown
+        profit = one.balance * native + one.made.taken_out - one.made.paid_in
+        assert profit == one.made.packages.realised - one.made.fees + one.made.bonuses - one.made.tips, one.vault_id
+    assert sum(one.made.bonuses for one in found.values()) != 0
 
 
 def test_index__run_again__changes_nothing(lived: Replay, file, databases):
@@ -154,7 +154,7 @@ def test_index__of_a_living_market__knows_entry_quotes_and_marks(market: ServedM
         (fill,) = reader.execute(select(tables.fills))
         (snapshot,) = reader.execute(select(tables.snapshots))
         gas = list(reader.execute(select(tables.gas)))
-    ((shape, lot),) = one.packages.lots.items()
+    ((shape, lot),) = one.made.packages.lots.items()
     # one package of two legs at one price, not two legs at prices of their own
     assert [leg[2] for leg in shape] == [1, 1] and lot.size == 2 * 10**6 and lot.price == 20 * 10**18
     assert fill.taker_vault == vault and fill.contracts == 4 * 10**6 and fill.expiry == snapshot.expiry

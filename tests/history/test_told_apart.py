@@ -123,3 +123,22 @@ def test_fold__blocks_undone_by_the_chain__are_undone_in_the_index(scene: Scene,
         assert row(folded, vault)["balance"] == before["balance"] + 3 * 10**6
     scene.system.deposit(vault, 7, scene.people["trader"])
     assert row(folded, vault)["balance"] == before["balance"] + 7 * 10**6
+
+
+def test_profit__top_up_that_ends_a_flag__counts_what_left_the_wallet_and_not_the_tip_it_brings_back(
+    scene: Scene, folded: Folded
+):
+    vault, keeper = scene.vaults["frail"], scene.people["keeper"]
+    scene.lean("frail", "owner")
+    fall(scene, 0.985)
+    scene.contracts["Liquidator"].flag(vault, sender=keeper)
+    before = row(folded, vault)
+    added = scene.contracts["AutoTopUp"].top_up(vault, sender=keeper)
+    after = row(folded, vault)
+    assert before["flagged"] and not after["flagged"]
+    transfers = folded.read(select(tables.transfers).where(tables.transfers.c.vault_id == vault))
+    back = [one["amount"] for one in transfers if one["kind"] == "tip"][-1]
+    # the tip for the end of the flag went to the top-up and came back as a second deposit
+    assert [one["amount"] for one in transfers if one["kind"] == "deposit"][-2:] == [added, back]
+    assert after["paid_in"] - before["paid_in"] == added * 10**12 and after["tips"] == before["tips"]
+    assert after["balance"] == before["balance"] + added

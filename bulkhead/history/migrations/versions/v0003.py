@@ -1,4 +1,4 @@
-"""Claims, debts and deficits stand at their vault; balances that were folded without claims are read anew."""
+"""Claims, debts, deficits stand at their vault, bonuses at their take; balances without claims are read anew."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,23 +8,28 @@ from bulkhead.history.migrations.emptied import forget
 revision = "0003"
 down_revision = "0002"
 
-COLUMNS = ("claim_left", "debt_left", "deficit")
+#: Table and column, "?" for what may be missing.
+COLUMNS = {
+    "vaults": ("claim_left", "debt_left", "deficit"),
+    "vault_states": ("claim_left", "debt_left", "deficit"),
+    "takes": ("bonus?",),
+}
 
 
 def upgrade() -> None:
-    """Three amounts in `vaults` and `vault_states`."""
+    """Amounts of their own."""
     forget(op.get_bind())
-    for table in ("vaults", "vault_states"):
+    for table, names in COLUMNS.items():
         with op.batch_alter_table(table) as changed:
-            for name in COLUMNS:
+            for name in names:
                 exact = sa.Numeric(78, 0).with_variant(sa.String(79), "sqlite")
-                changed.add_column(sa.Column(name, exact, nullable=False))
+                changed.add_column(sa.Column(name.rstrip("?"), exact, nullable=name.endswith("?")))
 
 
 def downgrade() -> None:
     """Without them."""
     forget(op.get_bind())
-    for table in ("vaults", "vault_states"):
+    for table, names in COLUMNS.items():
         with op.batch_alter_table(table) as changed:
-            for name in COLUMNS:
-                changed.drop_column(name)
+            for name in names:
+                changed.drop_column(name.rstrip("?"))
