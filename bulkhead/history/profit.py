@@ -5,8 +5,8 @@
 
 A deposit of the standing top-up is its owner's. Legs that change vaults without a trade count at mark: between vaults
 of one owner they are paid in and taken out; in a take what they miss the mark by is a bonus. Entry is the average cost
-of a package as it was traded (`history/packages`). Amounts are wad of the market's token. Whoever shows, sums or exports
-a profit asks here.
+of a package as it was traded (`history/packages`). Amounts are wad of the market's token. Whoever shows, sums or
+exports a profit asks here.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class World:
         self.places = [Place(Made(packages=Packages(inverse))) for _ in OWNERS]
         self.wallets: Counter[str] = Counter()
         self.tips: Counter[str] = Counter()
-        self.marks = {one: 20 * MICRO_WAD for one in self.series} | {self.money: MICRO_WAD}
+        self.marks = dict.fromkeys(self.series, 20 * MICRO_WAD) | {self.money: MICRO_WAD}
 
     def value(self, legs: Sequence[Leg]) -> int:
         return sum(self.marks[leg.kind, leg.strike] * leg.quantity for leg in legs)
