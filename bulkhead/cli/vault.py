@@ -69,11 +69,10 @@ def _more(card: PositionCard) -> list[tuple[str, str]]:
         ]
     rows += [("claim", money(card.claim, currency))] if card.claim else []
     rows += [("debt", money(card.debt, currency))] if card.debt else []
-    prices = {entry.leg: entry.price for entry in card.entries}
-    for leg in card.vault.legs:
-        price = prices.get(leg)
-        rows.append(("leg", describe(leg) + ("" if price is None else f", entered at {money(price, currency, 4)}")))
-    rows += [] if card.vault.legs else [("legs", "none")]
+    rows += [("leg", describe(leg)) for leg in card.vault.legs] or [("legs", "none")]
+    for entry in card.entries:
+        package = " ".join(describe(leg) for leg in entry.legs)
+        rows.append(("entered", f"{entry.size:+,f} × ({package}) at {money(entry.price, currency, 4)}"))
     rows.append(("profit", "unknown" if card.profit is None else f"{card.profit:+,.6f} {currency} since it was opened"))
     return rows + ([("remark", card.remark)] if card.remark else [])
 

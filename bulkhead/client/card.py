@@ -11,11 +11,12 @@ from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import read
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CellView, VaultView, read_cells
-from bulkhead.chain.words import Model, Terms
+from bulkhead.chain.words import QUANTITY, Model, Terms
 from bulkhead.client.amounts import from_wad
 from bulkhead.client.exposure import Exposure
-from bulkhead.client.history import History, read_history
+from bulkhead.client.history import read_history
 from bulkhead.client.vault_info import VaultInfo
+from bulkhead.profit.rule import Made, profit_of, worth_of
 from bulkhead.risk import static
 from bulkhead.risk.liquidation_price import exact_prices
 from bulkhead.risk.words import WAD, Leg, RiskWord
@@ -37,15 +38,17 @@ class Greeks(Exposure):
 
 @dataclass(frozen=True)
 class Entry:
-    """One leg with what it cost.
+    """Packages of one shape, as they were traded, with what they cost.
 
     Attributes:
-        leg: The leg.
-        price: Average price of a contract [quote]; None when it is not known, and for cash.
+        legs: One package.
+        size: How many, signed.
+        price: What one cost on average [quote].
     """
 
-    leg: Leg
-    price: Decimal | None
+    legs: tuple[Leg, ...]
+    size: Decimal
+    price: Decimal
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class PositionCard:
         greeks: Of its legs; None without a price.
         claim: What its last expiry still owes it, 0 for nothing [quote].
         debt: What it still owes its last expiry [quote].
-        entries: Its legs and what they cost; empty without a history.
+        entries: What it holds, as it was traded, and what that cost; empty without a history.
         profit: What it has made since it was opened, at mark [quote]; None when it cannot be told.
         remark: Why entries or profit are missing, empty when they are not.
     """
@@ -149,7 +152,7 @@ def read_card(chain: Connection, view: VaultView) -> PositionCard:
         history, remark = None, f"The node has no history of the vault: {error}"
     profit = None
     if history is not None:
-        profit, remark = _profit(view, market, history, claim - debt)
+        profit, remark = _profit(view, market, history.made, claim, debt)
     return PositionCard(
         vault=VaultInfo.of(view, market),
         target=from_wad(view.target),
@@ -160,16 +163,24 @@ def read_card(chain: Connection, view: VaultView) -> PositionCard:
         greeks=_greeks_of(view, seen.legs),
         claim=claim,
         debt=debt,
-        entries=() if history is None else tuple(Entry(leg, history.entry(leg)) for leg in view.legs),
+        entries=() if history is None else _entries(history.made),
         profit=profit,
         remark=remark,
     )
 
 
-def _profit(view: VaultView, market: Market, history: History, due: Decimal) -> tuple[Decimal | None, str]:
+def _entries(made: Made) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(lot.legs(shape), Decimal(lot.size) / QUANTITY, from_wad(lot.price))
+        for shape, lot in made.packages.lots.items()
+    )
+
+
+def _profit(view: VaultView, market: Market, made: Made, claim: Decimal, debt: Decimal) -> tuple[Decimal | None, str]:
     """What a vault has made [quote], or why that cannot be told."""
     if view.legs and not view.priced:
         return None, "There is no price to tell the profit with."
-    worth = Decimal(view.balance).scaleb(-market.decimals) + from_wad(view.value) + due
-    found = history.profit(worth)
-    return found, f"The profit cannot be told: {history.unknown}." if found is None else ""
+    if made.unknown:
+        return None, f"The profit cannot be told: {made.unknown}."
+    worth = worth_of(Decimal(view.balance).scaleb(-market.decimals), from_wad(view.value), claim, debt)
+    return profit_of(worth, from_wad(made.paid_in), from_wad(made.taken_out)), ""

@@ -15,9 +15,9 @@ from bulkhead.chain.contract import Contract, read, read_each
 from bulkhead.chain.errors import BulkheadError, Reverted
 from bulkhead.chain.words import Terms, VaultWord, cell_word
 from bulkhead.history import tables
-from bulkhead.history.accounts import Account
 from bulkhead.history.rows import FOREVER, NOBODY
 from bulkhead.history.store import parts
+from bulkhead.profit.accounts import Account
 
 #: Vaults read in one post.
 TOGETHER = 200

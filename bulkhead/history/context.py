@@ -13,9 +13,9 @@ from sqlalchemy import Connection, select
 
 from bulkhead.chain.words import TokenWord
 from bulkhead.history import models, tables
-from bulkhead.history.accounts import legs_from
 from bulkhead.history.store import snapshot_from
-from bulkhead.risk.marks import mark
+from bulkhead.profit.accounts import legs_from
+from bulkhead.profit.rule import value_of
 from bulkhead.risk.words import Snapshot
 
 #: A tip is read again after so long [seconds].
@@ -79,13 +79,10 @@ class Context:
         if not legs:
             return Decimal(0), None
         found = self.prices.get(cell)
-        if found is None or not found.snapshot.spot:
+        if found is None:
             return None, None
-        try:
-            worth = mark(legs_from(legs), found.snapshot, self.token(cell[0]).inverse)
-        except (ValueError, ArithmeticError):
-            return None, None
-        return wad(worth), found.block
+        value = value_of(legs_from(legs), found.snapshot, self.token(cell[0]).inverse)
+        return (None, None) if value is None else (wad(value), found.block)
 
 
 class Memory:

@@ -13,64 +13,15 @@ from bulkhead.chain.contract import Log
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.words import Terms, TokenWord, VaultWord
 from bulkhead.history import tables
-from bulkhead.history.accounts import Account, legs_from
-from bulkhead.history.profit import bonus_of
 from bulkhead.history.rows import hexed, row_of
 from bulkhead.history.source import Block
-from bulkhead.risk.marks import mark
+from bulkhead.profit.accounts import Account, legs_from
+from bulkhead.profit.novations import Novation, novations_of
+from bulkhead.profit.rule import bonus_of, value_of
 from bulkhead.risk.words import Leg, Snapshot
 
 #: (market, expiry, block) -> the prices of that moment; None when no node knew them.
 Prices = Mapping[tuple[int, int, int], Snapshot | None]
-#: Events that say what a novation was, with the names of their two vaults.
-NAMES = {
-    "OrderFilled": ("maker_vault", "taker_vault"),
-    "VaultTaken": ("vault_id", "into_id"),
-}
-
-
-@dataclass
-class Novation:
-    """A novation, and the log that says what it was."""
-
-    log: Log
-    cause: Log | None = None
-
-    @property
-    def kind(self) -> str:
-        """What it was: a fill, a take, or a move between vaults of one owner."""
-        if self.cause is None:
-            return "move"
-        return "fill" if self.cause.event == "OrderFilled" else "take"
-
-    @property
-    def pair(self) -> frozenset[int]:
-        """Its vaults."""
-        return frozenset((self.log.values.from_id, self.log.values.to_id))
-
-
-def novations_of(logs: Sequence[Log]) -> dict[tuple[int, int], Novation]:
-    """Novations by block and index, each with its cause: the next log of its transaction that names both vaults.
-
-    A take with a callback has other novations between its own and the log of the take.
-    """
-    found: dict[tuple[int, int], Novation] = {}
-    open_ones: list[Novation] = []
-    transaction = ""
-    for log in logs:
-        if log.transaction != transaction:
-            transaction, open_ones = log.transaction, []
-        if log.event == "Novated":
-            one = Novation(log)
-            found[(log.block, log.index)] = one
-            open_ones.append(one)
-        elif log.event in NAMES:
-            pair = frozenset(int(log.values[name]) for name in NAMES[log.event])
-            for one in reversed(open_ones):
-                if one.pair == pair and one.cause is None:
-                    one.cause = log
-                    break
-    return found
 
 
 def cells_of(logs: Sequence[Log]) -> dict[tuple[int, int], tuple[int, int]]:
@@ -205,16 +156,12 @@ class Fold:
         market = cell[0] if held is None else held.market
         value = None
         if one.kind != "fill":
-            value = _mark(legs, prices.get((*cell, one.log.block)), self._token(market).units.inverse)
-        for vault_id, sign, fee in ((v.from_id, -1, v.fees[0]), (v.to_id, 1, v.fees[1])):
+            value = value_of(legs, prices.get((*cell, one.log.block)), self._token(market).units.inverse)
+        for vault_id in (v.from_id, v.to_id):
             account = self.accounts.get(vault_id)
-            if account is None:
-                continue
-            native = self._token(account.market).native
-            mine = [Leg(leg.kind, leg.strike, sign * leg.quantity) for leg in legs]
-            worth = None if value is None else sign * value
-            account.move(mine, sign * v.cash * native, fee * native, one.kind, worth)
-            changed.add(vault_id)
+            if account is not None:
+                account.novated(one, value, self._token(account.market).native)
+                changed.add(vault_id)
         return {
             "kind": one.kind, "from_id": v.from_id, "to_id": v.to_id, "market": market, "expiry": cell[1],
             "cash": v.cash, "fee_from": v.fees[0], "fee_to": v.fees[1], "fee_receiver": v.fee_receiver,
@@ -273,13 +220,3 @@ def vaults_in(logs: Iterable[Log]) -> set[int]:
                 if name in log.values:
                     found.add(int(log.values[name]))
     return found
-
-
-def _mark(legs: Sequence[Leg], snapshot: Snapshot | None, inverse: bool) -> int | None:
-    """Value of legs, what comes in being above 0 [wad token]."""
-    if snapshot is None or not snapshot.spot:
-        return None
-    try:
-        return mark(legs, snapshot, inverse)
-    except (ValueError, ArithmeticError):
-        return None

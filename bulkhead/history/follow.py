@@ -20,10 +20,10 @@ from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable, RpcE
 from bulkhead.chain.lens import CellView, read_cells
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.words import TokenWord
-from bulkhead.history.accounts import Account
 from bulkhead.history.fold import Fold, Prices, moments_of, vaults_in
 from bulkhead.history.source import Block, Shifted, Source, Stretch, speakers
 from bulkhead.history.store import Store
+from bulkhead.profit.accounts import Account
 from bulkhead.progress import doing
 from bulkhead.risk.words import Snapshot
 

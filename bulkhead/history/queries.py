@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, tupl
 from bulkhead.chain.deployment import Deployment
 from bulkhead.history import models, tables
 from bulkhead.history.context import Context, scaled, wad
-from bulkhead.history.packages import entry_price
 from bulkhead.history.pages import Place
-from bulkhead.history.profit import profit_of, worth_of
+from bulkhead.profit.packages import entry_price
+from bulkhead.profit.rule import profit_of, worth_of
 
 Row = Mapping[str, Any]
 KINDS: dict[int, Literal["CALL", "PUT", "FUTURE", "CASH"]] = {0: "CALL", 1: "PUT", 2: "FUTURE", 3: "CASH"}

@@ -11,10 +11,10 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.words import TokenWord
 from bulkhead.history import tables
-from bulkhead.history.accounts import Account
 from bulkhead.history.database import Busy
 from bulkhead.history.fold import Rows
 from bulkhead.history.source import Block, Stretch
+from bulkhead.profit.accounts import Account
 from bulkhead.risk.words import Snapshot
 
 #: Values in one statement.

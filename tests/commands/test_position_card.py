@@ -35,7 +35,7 @@ def bought(market: ServedMarket, legs: list[str], side: str, price: Any, size: i
 def test_card__long_call__tells_entry_and_profit_to_the_unit(market: ServedMarket) -> None:
     vault = bought(market, ["call:200"], "sell", Decimal("12.5"), 2)
     seen = card(market, vault)
-    assert [(entry.price, entry.leg.quantity) for entry in seen.entries] == [(Decimal("12.5"), 2 * 10**6)]
+    assert [(entry.price, entry.size) for entry in seen.entries] == [(Decimal("12.5"), 2)]
     assert seen.profit == seen.vault.balance + seen.vault.value - 500
     assert seen.greeks is not None and 0 < seen.greeks.delta < 2 and seen.greeks.theta < 0 < seen.greeks.vega
     assert seen.greeks.gamma > 0 and seen.to_add == 0 and seen.remark == ""
@@ -48,7 +48,7 @@ def test_card__bought_twice_and_sold_once__has_the_average_of_what_was_bought(ma
     trader.orders.fill(maker.orders.sign(desk(market), EXPIRY, ["call:200"], "sell", 16, 1), vault)
     trader.orders.fill(maker.orders.sign(desk(market), EXPIRY, ["call:200"], "buy", 9, 2), vault)
     (entry,) = card(market, vault).entries
-    assert entry.price == 12 and entry.leg.quantity == 10**6
+    assert entry.price == 12 and entry.size == 1
 
 
 def test_card__turned_round__is_entered_at_the_price_that_turned_it(market: ServedMarket) -> None:
@@ -56,7 +56,7 @@ def test_card__turned_round__is_entered_at_the_price_that_turned_it(market: Serv
     vault = bought(market, ["call:200"], "sell", 10, 1)
     trader.orders.fill(maker.orders.sign(desk(market), EXPIRY, ["call:200"], "buy", 8, 3), vault)
     (entry,) = card(market, vault).entries
-    assert entry.price == 8 and entry.leg.quantity == -2 * 10**6
+    assert entry.price == 8 and entry.size == -2
 
 
 def test_card__deferred_premium__is_entered_at_the_same_price(market: ServedMarket) -> None:
@@ -65,15 +65,17 @@ def test_card__deferred_premium__is_entered_at_the_same_price(market: ServedMark
     maker, trader = market.client(MAKER), market.client(TRADER)
     offer = maker.orders.sign(desk(market), EXPIRY, ["call:200"], "sell", 12, 1, premium_style=PremiumStyle.DEFERRED)
     seen = card(market, trader.orders.fill(offer, deposit=500))
-    assert {entry.leg.kind.name: entry.price for entry in seen.entries} == {"CALL": 12, "CASH": None}
+    ((leg,),) = (entry.legs for entry in seen.entries)
+    assert leg.kind.name == "CALL" and [entry.price for entry in seen.entries] == [12]
 
 
-def test_card__package__splits_its_price_by_the_marks_of_then(market: ServedMarket) -> None:
+def test_card__package__has_one_price(market: ServedMarket) -> None:
     vault = bought(market, ["call:190", "-call:220"], "sell", 8, 2)
-    seen = card(market, vault)
-    low, high = (entry.price for entry in seen.entries)
-    assert low is not None and high is not None and low > high > 0
-    assert abs(low - high - 8) < Decimal("1e-12")
+    (entry,) = card(market, vault).entries
+    assert entry.price == 8 and entry.size == 2
+    assert [(leg.strike // 10**8, leg.quantity // 10**6) for leg in entry.legs] == [(190, 1), (220, -1)]
+    shown = market.run("vault", "show", vault).stdout
+    assert "+2 × (+1 call 190 -1 call 220) at 8.0000 USDC" in " ".join(shown.split())
 
 
 def test_card__deposits_withdrawals_and_tokens_sent__are_no_profit(market: ServedMarket) -> None:
@@ -87,15 +89,17 @@ def test_card__deposits_withdrawals_and_tokens_sent__are_no_profit(market: Serve
     assert abs(after.profit - before.profit) < CENT and after.vault.balance == before.vault.balance + 60
 
 
-def test_card__split__says_that_the_profit_cannot_be_told(market: ServedMarket) -> None:
+def test_card__split__moves_at_mark(market: ServedMarket) -> None:
     trader = market.client(TRADER)
     vault = bought(market, ["call:200"], "sell", 10, 2)
+    before = card(market, vault)
     new = trader.vaults.split(vault, [("call:200", 1)], 50)
-    for one in (vault, new):
-        seen = card(market, one)
-        assert seen.profit is None and "another vault" in seen.remark
-    assert [entry.price for entry in card(market, vault).entries] == [10]
-    assert [entry.price for entry in card(market, new).entries] == [None]
+    kept, moved = card(market, vault), card(market, new)
+    assert kept.profit is not None and moved.profit is not None and before.profit is not None
+    assert abs(kept.profit + moved.profit - before.profit) < CENT and abs(moved.profit) < CENT
+    assert [(entry.price, entry.size) for entry in kept.entries] == [(10, 1)]
+    ((price, size),) = ((entry.price, entry.size) for entry in moved.entries)
+    assert size == 1 and abs(price - moved.vault.value) < CENT
 
 
 def test_card__sold_vault__says_that_it_changed_hands(market: ServedMarket) -> None:
@@ -178,17 +182,18 @@ def test_card__without_events__is_all_there_but_entries_and_profit(
     assert shown.exit_code == 0 and "no history" in shown.stdout and "delta" in shown.stdout
 
 
-def test_card__without_the_state_of_then__lacks_only_the_entries_of_packages(
+def test_card__without_the_state_of_then__says_that_a_split_hides_the_profit(
     market: ServedMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vault = bought(market, ["call:190", "-call:220"], "sell", 8)
+    vault = bought(market, ["call:200"], "sell", 10, 2)
+    market.client(TRADER).vaults.split(vault, [("call:200", 1)], 50)
 
     def pruned(*_: object) -> None:
         raise RpcError("eth_call", -32000, "missing trie node")
 
-    monkeypatch.setattr(history._Reader, "_marks", pruned)
+    monkeypatch.setattr(history, "read_cells", pruned)
     seen = card(market, vault)
-    assert [entry.price for entry in seen.entries] == [None, None] and seen.profit is not None
+    assert seen.profit is None and seen.entries == () and "no node knew the prices" in seen.remark
 
 
 def test_show__json__has_every_field_once(market: ServedMarket) -> None:
@@ -202,6 +207,6 @@ def test_show__json__has_every_field_once(market: ServedMarket) -> None:
 def test_show__text__is_whole_in_a_pipe(market: ServedMarket) -> None:
     vault = bought(market, ["call:200", "-call:210"], "sell", 5)
     text = market.run("vault", "show", vault, COLUMNS="40").stdout
-    for words in ("liquidated below, above", "entered at", "gamma", "profit", "to add"):
+    for words in ("liquidated below, above", "entered", "gamma", "profit", "to add"):
         assert words in text
     assert "…" not in text

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from bulkhead.chain.lens import read_cells
 from bulkhead.client.amounts import parse_expiry
 from bulkhead.history import queries, statistics, tables
-from bulkhead.history.accounts import Account
 from bulkhead.history.check import check
 from bulkhead.history.context import Memory
 from bulkhead.orders import PremiumStyle
+from bulkhead.profit.accounts import Account
 from bulkhead.risk.words import Kind
 from tests.worlds.indexed import index
 from tests.worlds.served_market import DEPLOYER, EXPIRY, MAKER, TRADER, ServedMarket, serve

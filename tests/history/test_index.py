@@ -10,11 +10,11 @@ from sqlalchemy import insert, select, update
 
 from bulkhead.chain.connection import Connection
 from bulkhead.history import tables
-from bulkhead.history.accounts import Account
 from bulkhead.history.check import check
 from bulkhead.history.columns import OFFSET
 from bulkhead.history.rows import READERS
 from bulkhead.history.source import speakers
+from bulkhead.profit.accounts import Account
 from bulkhead.replay.run import Replay
 from tests.history.conftest import bought
 from tests.worlds.indexed import index

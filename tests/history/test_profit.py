@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulkhead.history.packages import MICRO_WAD, Packages, entry_price
-from bulkhead.history.profit import UNPRICED, Made, bonus_of, profit_of, worth_of
+from bulkhead.profit.packages import MICRO_WAD, Packages, entry_price
+from bulkhead.profit.rule import UNPRICED, Made, bonus_of, profit_of, worth_of
 from bulkhead.risk.words import Kind, Leg
 
 #: Vaults of two people, by their place in a list.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from bulkhead.risk.words import Leg
+from bulkhead.risk.words import Kind, Leg
 
 #: (kind, strike, ratio) of each leg, in order, the first ratio above 0 and the ratios without a common divisor.
 Shape = tuple[tuple[int, int, int], ...]
@@ -66,6 +66,11 @@ class Lot:
     def price(self) -> int:
         """What one cost on average [wad]."""
         return entry_price(self.size, self.cost)
+
+    @staticmethod
+    def legs(shape: Shape) -> tuple[Leg, ...]:
+        """The legs of one package."""
+        return tuple(Leg(Kind(kind), strike, ratio * MICRO) for kind, strike, ratio in shape)
 
 
 @dataclass

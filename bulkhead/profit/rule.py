@@ -5,7 +5,7 @@
 
 A deposit of the standing top-up is its owner's. Legs that change vaults without a trade count at mark: between vaults
 of one owner they are paid in and taken out; in a take what they miss the mark by is a bonus. Entry is the average cost
-of a package as it was traded (`history/packages`). Amounts are wad of the market's token. Whoever shows, sums or
+of a package as it was traded (`profit/packages`). Amounts are wad of the market's token. Whoever shows, sums or
 exports a profit asks here.
 """
 
@@ -16,14 +16,25 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
-from bulkhead.history.packages import Packages
-from bulkhead.risk.words import Leg
+from bulkhead.profit.packages import Packages
+from bulkhead.risk.marks import mark
+from bulkhead.risk.words import Leg, Snapshot
 
 Amount = TypeVar("Amount", int, Decimal)
 
 #: Why the profit of a vault cannot be told.
 UNPRICED = "legs moved at a moment of which no node knew the prices"
 SOLD = "the vault has changed hands"
+
+
+def value_of(legs: Sequence[Leg], prices: Snapshot | None, inverse: bool) -> int | None:
+    """Legs at mark, what comes in being above 0; None without prices, or where they give none."""
+    if prices is None or not prices.spot:
+        return None
+    try:
+        return mark(legs, prices, inverse)
+    except (ValueError, ArithmeticError):
+        return None
 
 
 def worth_of(tokens: Amount, value: Amount, claim: Amount, debt: Amount) -> Amount:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulkhead.chain.contract import Log
-from bulkhead.chain.words import Model, Terms, VaultWord
-from bulkhead.history.packages import Packages, money_of
-from bulkhead.history.profit import Made
+from bulkhead.chain.words import Model, Terms, VaultWord, legs_of
+from bulkhead.profit.novations import Novation
+from bulkhead.profit.packages import Packages, money_of
+from bulkhead.profit.rule import Made
 from bulkhead.risk.words import Kind, Leg
 
 
@@ -119,22 +120,24 @@ class Account:
         self.model = int(word.model)
         self.legs = tuple(Leg.unpack(one) for one in v.legs)
 
-    def move(self, legs: Sequence[Leg], cash: int, fee: int, kind: str, value: int | None) -> None:
-        """Legs and tokens that came in by a novation.
+    def novated(self, one: Novation, value: int | None, native: int) -> None:
+        """Takes in a novation that it took part in.
 
         Args:
-            legs: The legs, with their sign for this vault.
-            cash: Tokens that came in [wad].
-            fee: Fee it paid [wad].
-            kind: "fill", "take" or "move".
-            value: Mark of the legs [wad]; None when no node knew it. A fill needs none.
+            one: The novation.
+            value: Mark of its legs as `to_id` got them [wad]; None when no node knew it. A fill needs none.
+            native: Wad in one native unit of its token.
         """
-        if kind == "fill":
-            self.made.trade(legs, cash, fee)
-        elif kind == "take":
-            self.made.taken(legs, cash, fee, value)
+        v = one.log.values
+        sign, fee = (1, v.fees[1]) if v.to_id == self.vault_id else (-1, v.fees[0])
+        legs = [Leg(leg.kind, leg.strike, sign * leg.quantity) for leg in legs_of(v.legs)]
+        cash, worth = sign * v.cash * native, None if value is None else sign * value
+        if one.kind == "fill":
+            self.made.trade(legs, cash, fee * native)
+        elif one.kind == "take":
+            self.made.taken(legs, cash, fee * native, worth)
         else:
-            self.made.regroup(legs, cash, fee, value)
+            self.made.regroup(legs, cash, fee * native, worth)
 
     def rest(self) -> None:
         """At the end of a block: without legs there is nothing that something was paid for."""
