@@ -1,7 +1,9 @@
-"""How fast the index reads a million logs from a node next door, and how much memory it takes.
+"""How fast the index reads a million logs from a node next door, how it keeps up after that, and the memory it takes.
 
 The logs are those of real fills on a local chain, repeated for as many vaults as it takes: a node in another process
 serves them over HTTP, with ranges, headers and receipts, so that everything an indexer does is measured but the wire.
+When all of them are in, the chain grows by some blocks a second, each with a fill; a block is in when its rows are
+written, and its age is counted from the moment at which the node has it.
 """
 
 from __future__ import annotations
@@ -14,14 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from bulkhead.chain.deployment import Deployment
-from bulkhead.chain.rpc import to_hex, to_int
+from bulkhead.chain.rpc import Rpc, to_hex, to_int
+from bulkhead.history.follow import Follower
 from bulkhead.replay.market import LocalMarket
 from bulkhead.replay.participants import MAKER
 from bulkhead.replay.price_paths.rounds import Round
@@ -86,7 +89,22 @@ class Chain:
         self.base = max(to_int(log["blockNumber"]) for log in self.first) + 1
         per_vault = len(self.opening) + FILLS * len(self.fill)
         self.transactions = (logs // per_vault + 1) * (1 + FILLS)
-        self.head = self.base + self.transactions // A_BLOCK + 80
+        #: The newest block before it grows; after that blocks a second since a moment.
+        self.last = self.base + self.transactions // A_BLOCK + 80
+        self.rate, self.since = 0.0, 0.0
+
+    @property
+    def head(self) -> int:
+        """The newest block of now."""
+        return self.last + int((time.monotonic() - self.since) * self.rate)
+
+    def grow(self, rate: float) -> Json:
+        """Begins to grow, or stops; where and when."""
+        if not rate:
+            self.last, self.rate = self.head, 0.0
+        else:
+            self.rate, self.since = rate, time.monotonic()
+        return {"block": self.last, "at": self.since}
 
     def block(self, number: int) -> Json:
         return {
@@ -99,9 +117,9 @@ class Chain:
                  for log in self.first if first <= to_int(log["blockNumber"]) <= last]  # fmt: skip
         for number in range(max(first, self.base), last + 1):
             index = 0
-            start = (number - self.base) * A_BLOCK
-            for n in range(start, min(start + A_BLOCK, self.transactions)):
-                vault, step = divmod(n, 1 + FILLS)
+            for n in self._transactions(number):
+                # blocks that are made as they come have fills of vaults that are there
+                vault, step = divmod(n, 1 + FILLS) if n < self.transactions else (n % (self.transactions // 10), 1)
                 topic = f"0x{self.vault + vault:064x}"
                 for log in self.opening if step == 0 else self.fill:
                     copy = self._placed(log, number, index, f"0x{n + 1:064x}")
@@ -111,6 +129,13 @@ class Chain:
                     index += 1
         return found
 
+    def _transactions(self, number: int) -> range:
+        """Numbers of the transactions of a block."""
+        start = (number - self.base) * A_BLOCK
+        if number > self.last:
+            return range(self.transactions + number, self.transactions + number + 1)
+        return range(start, min(start + A_BLOCK, self.transactions))
+
     def _placed(self, log: Json, number: int, index: int, transaction: str) -> Json:
         return {
             **log, "blockNumber": to_hex(number), "blockHash": f"0x{number + 1:064x}", "logIndex": to_hex(index),
@@ -119,11 +144,11 @@ class Chain:
 
     def receipt(self, name: str) -> Json:
         n = to_int(name)
-        number = (
-            self.base + (n - 1) // A_BLOCK
-            if n <= self.transactions
-            else next(to_int(log["blockNumber"]) for log in self.first if log["transactionHash"] == name)
-        )
+        number = n - 1 - self.transactions
+        if n <= self.transactions:
+            number = self.base + (n - 1) // A_BLOCK
+        elif not self.last < number <= self.head:
+            number = next(to_int(log["blockNumber"]) for log in self.first if log["transactionHash"] == name)
         return {
             "transactionHash": name, "blockNumber": to_hex(number), "from": self.deployment.deployer,
             "to": self.deployment.address("Exchange"), "gasUsed": "0x55555", "effectiveGasPrice": "0x3b9aca00",
@@ -142,6 +167,7 @@ class Chain:
             "eth_getBlockByNumber": lambda: self.block(self.head if given[0] == "latest" else to_int(given[0])),
             "eth_getLogs": lambda: self.logs(to_int(given[0]["fromBlock"]), to_int(given[0]["toBlock"])),
             "eth_getTransactionReceipt": lambda: self.receipt(given[0]),
+            "benchmark_grow": lambda: self.grow(given[0]),
         }
         if method not in answers:
             return {**head, "error": {"code": -32601, "message": "not here"}}
@@ -167,7 +193,45 @@ def serve(chain: Chain, port: Any) -> None:
     server.serve_forever()
 
 
-def measure(url: str, place: str, database: str) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """How a chain that grows was kept up with.
+
+    Attributes:
+        blocks: Blocks that came in.
+        seconds: In so many.
+        behind: Blocks that were missing after a look, at most.
+        ages: p50, p99 and the largest age of a block when it was in [s].
+        cpu: Seconds of one core.
+    """
+
+    blocks: int
+    seconds: float
+    behind: int
+    ages: tuple[float, float, float]
+    cpu: float
+
+
+def keep_up(one: Follower, rpc: Rpc, rate: float, seconds: float) -> Kept:
+    """Follows a chain that grows by `rate` blocks a second."""
+    grown = rpc.call("benchmark_grow", rate)
+    first, began, used = int(grown["block"]), float(grown["at"]), time.process_time()
+    known, behind, ages = first, 0, list[float]()
+    while time.monotonic() < began + seconds:
+        found = one.step()
+        now = time.monotonic()
+        ages += [now - began - (number - first) / rate for number in range(known + 1, found.block + 1)]
+        behind, known = max(behind, found.head - found.block), found.block
+        if found.block == found.head:
+            time.sleep(0.02)
+    taken, used = time.monotonic() - began, time.process_time() - used
+    rpc.call("benchmark_grow", 0)
+    ages.sort()
+    middle, late, last = (round(ages[min(int(len(ages) * part), len(ages) - 1)], 3) for part in (0.5, 0.99, 1))
+    return Kept(known - first, round(taken, 1), behind, (middle, late, last), round(used, 1))
+
+
+def measure(url: str, place: str, database: str, rate: float, seconds: float) -> None:
     """Indexes and prints what it took, as JSON."""
     from bulkhead.chain import deployment as deployments
     from bulkhead.history.database import Database
@@ -178,10 +242,11 @@ def measure(url: str, place: str, database: str) -> None:
     with Database(database).writer() as writer:
         following = followers(writer, [deployments.load(place)], [url])
         run(following, 0.1, True, lambda _, progress: counted.append(progress.logs))
-    seconds = time.monotonic() - started
+        took, used = time.monotonic() - started, time.process_time()
+        kept = keep_up(following[0], Rpc(url), rate, seconds) if seconds else None
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found = {"logs": sum(counted), "seconds": round(seconds, 1), "cpu": round(time.process_time(), 1)}
-    print(json.dumps({**found, "megabytes": round(memory)}))
+    found = {"logs": sum(counted), "seconds": round(took, 1), "cpu": round(used, 1), "megabytes": round(memory)}
+    print(json.dumps({**found, "kept": None if kept is None else asdict(kept)}))
 
 
 def main() -> None:
@@ -189,10 +254,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--logs", type=int, default=1_000_000)
     parser.add_argument("--database", help="where to write; a temporary file without it")
+    parser.add_argument("--rate", type=float, default=20, help="blocks a second of the chain that grows (20)")
+    parser.add_argument("--live", type=float, default=30, help="how long it grows [seconds] (30), 0 for not at all")
     parser.add_argument("--measure", nargs=3, metavar=("URL", "DEPLOYMENT", "DATABASE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
-        measure(*given.measure)
+        measure(*given.measure, given.rate, given.live)
         return
     recorded = record()
     chain = Chain(recorded, given.logs)
@@ -207,10 +274,18 @@ def main() -> None:
         database = given.database or str(Path(folder) / "index.sqlite")
         url = f"http://127.0.0.1:{port.value}"
         command = [sys.executable, "-m", "benchmarks.history", "--measure", url, str(place), database]
+        command += ["--rate", str(given.rate), "--live", str(given.live)]
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     node.terminate()
     took = f"{found['seconds']} s ({found['cpu']} s of one core)"
     print(f"{found['logs']:,} logs in {took}, at most {found['megabytes']} MB")
+    if found["kept"]:
+        kept = Kept(**found["kept"])
+        rate, ages = kept.blocks / kept.seconds, kept.ages
+        print(
+            f"{given.rate:g} blocks/s live: {kept.blocks} in {kept.seconds} s ({rate:.1f}/s, {kept.cpu} s of one core)"
+        )
+        print(f"a block is in after {ages[0]} s (p99 {ages[1]} s, at most {ages[2]} s), {kept.behind} behind at most")
 
 
 if __name__ == "__main__":
