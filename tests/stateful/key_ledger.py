@@ -114,12 +114,12 @@ class KeyLedger:
 
     Attributes:
         grants: (permissions, last moment) by vault, epoch and account.
-        lost: (day, what it has cost) by vault [wad].
+        lost: ((day, epoch), what it has cost) by vault [wad]: what another owner lost binds nobody.
         worst: The largest share of its equity that keys have cost a vault in a day.
     """
 
     grants: dict[tuple[int, int, str], tuple[int, int]] = field(default_factory=dict)
-    lost: dict[int, tuple[int, int]] = field(default_factory=dict)
+    lost: dict[int, tuple[tuple[int, int], int]] = field(default_factory=dict)
     worst: float = 0.0
 
     def rights(self, book: VaultBook, account: str, now: int) -> Permission:
@@ -139,9 +139,7 @@ class KeyLedger:
         """A fill by a key that passed; what it broke."""
         if not side.prices.is_usable:
             return ["a key traded without a usable price"]
-        day, vault = now // DAY, side.old.vault_id
-        before = self.lost.get(vault, (day, 0))
-        earlier = before[1] if before[0] == day else 0
+        day, vault, earlier = _day(side.old, now), side.old.vault_id, self.today(side.old, now)
         most, broken = earlier, []
         for (alone, whole, equity), at in zip(side.losses(), side.prices.points(), strict=True):
             allowed = notional(side.moved, at, side.units.inverse) // FILL_SHARE
@@ -156,7 +154,11 @@ class KeyLedger:
         self.lost[vault] = day, most
         return broken
 
-    def today(self, vault: int, now: int) -> int:
-        """What keys have cost a vault today [wad]."""
-        day, lost = self.lost.get(vault, (0, 0))
-        return lost if day == now // DAY else 0
+    def today(self, book: VaultBook, now: int) -> int:
+        """What keys have cost a vault today, under this owner [wad]."""
+        day, lost = self.lost.get(book.vault_id, ((0, 0), 0))
+        return lost if day == _day(book, now) else 0
+
+
+def _day(book: VaultBook, now: int) -> tuple[int, int]:
+    return now // DAY, VaultWord.unpack(book.own[0]).epoch

@@ -235,7 +235,7 @@ class Keys(TwoKinds):
                 self.seen["keys' fills"] += 1
                 self.seen["keys' fills where a cell cannot pay"] += deficit != 0
                 told_lost = int(self.system.TradeLimits.lost_today(vault))  # type: ignore[attr-defined]
-                mine = self.ledger.today(vault, now)
+                mine = self.ledger.today(old[vault], now)
                 wrong = abs(told_lost - mine) > DUST * 100
                 self.demand([f"keys cost {mine} by the books, {told_lost} as told"] if wrong else [], name)
         return None
