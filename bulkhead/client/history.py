@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eth_utils import to_checksum_address
+
 from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError
@@ -78,7 +80,7 @@ class _Reader:
     def __init__(self, chain: Connection, market: Market, vault_id: int) -> None:
         self._chain, self._market, self._vault = chain, market, vault_id
         contracts = chain.contracts
-        self._top_up = contracts["AutoTopUp"].address if "AutoTopUp" in contracts else ""
+        self._top_up = to_checksum_address(contracts["AutoTopUp"].address) if "AutoTopUp" in contracts else ""
         self._expiry = 0
 
     def read(self, logs: Sequence[Log]) -> Account:

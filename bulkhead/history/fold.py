@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eth_utils import to_checksum_address
 from sqlalchemy import Table
 
 from bulkhead.chain.contract import Log
@@ -81,6 +82,11 @@ class Fold:
     accounts: dict[int, Account]
     tokens: dict[int, TokenWord]
     _custodies: dict[str, int] = field(default_factory=dict, init=False)
+    _top_up: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        if "AutoTopUp" in self.addresses:
+            self._top_up = to_checksum_address(self.addresses["AutoTopUp"])
 
     def take(self, logs: Sequence[Log], blocks: Mapping[int, Block], prices: Prices) -> Rows:
         """Rows of logs in chain order; accounts are brought forward."""
@@ -130,7 +136,7 @@ class Fold:
         elif log.contract in ("Clearinghouse", "Settlement") and "vault_id" in log.values:
             account = self.accounts.get(log.values.vault_id)
             if account is not None:
-                account.take(log, self._token(account.market).native, self.addresses.get("AutoTopUp", ""))
+                account.take(log, self._token(account.market).native, self._top_up)
                 changed.add(account.vault_id)
         if log.event in ("TipPaid", "InsuranceDrawn"):
             receiver = self._custodies.get(log.values.receiver)
