@@ -20,7 +20,7 @@ import json
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eth_abi import encode
 from eth_account import Account
@@ -63,8 +63,28 @@ PUBLISHERS = sorted((anvil.key(5), anvil.key(6)), key=lambda key: int(Account.fr
 PUBLISHED = {1: (30,), 8: tuple(range(7, 39, 4))}
 
 
+class Question(NamedTuple):
+    """A read-only call that was measured alone.
+
+    Attributes:
+        target: Who is asked.
+        data: Call data.
+        block: The newest block then.
+    """
+
+    target: str
+    data: bytes
+    block: int
+
+
 class Bench:
-    """A deployment with people, and every measurement on it in order."""
+    """A deployment with people, and every measurement on it in order.
+
+    Attributes:
+        gas: By row, so far.
+        receipts: Of the rows that are transactions.
+        questions: Of the rows that are calls.
+    """
 
     def __init__(self, chain: Anvil, lists_access: bool = False) -> None:
         """Deploys and opens.
@@ -76,6 +96,7 @@ class Bench:
         self.anvil = chain
         self.gas: dict[str, int] = {}
         self.receipts: dict[str, Receipt] = {}
+        self.questions: dict[str, Question] = {}
         self.salt = 0
         self.meter: Contract | None = None
         deployer = Sender(chain.rpc, account_from_key(anvil.key(0)))
@@ -119,11 +140,13 @@ class Bench:
         artifact = compiler.compile_contract(ROOT, name)
         return Contract(self.anvil.rpc, Abi(name, artifact.abi), self.deployer.create(artifact.bytecode)[0])
 
-    def alone(self, target: Contract, function: str, *arguments: object) -> tuple[int, int]:
+    def alone(self, row: str, target: Contract, function: str, *arguments: object) -> tuple[int, int]:
         """Gas of a read-only call, cold and warm."""
         if self.meter is None:
             self.meter = self.create("GasMeter")
-        first, second = self.meter.call("measure", target.address, target.encode(function, *arguments))
+        data = target.encode(function, *arguments)
+        self.questions[row] = Question(target.address, data, self.anvil.rpc.block_number())
+        first, second = self.meter.call("measure", target.address, data)
         return int(first), int(second)
 
     def sign(self, desk: int, series: list[tuple[int, int]], sells: bool, price: int, size: int) -> SignedOrder:
@@ -169,7 +192,8 @@ class Bench:
     def calls(self) -> None:
         """Read-only calls, alone."""
         harness = self.create("MathHarness")
-        _, self.gas["bs_all"] = self.alone(harness, "option", SPOT * WAD, 2_100 * WAD, 6 * WAD // 10, 30 * 86_400, 0)
+        option = (SPOT * WAD, 2_100 * WAD, 6 * WAD // 10, 30 * 86_400, 0)
+        _, self.gas["bs_all"] = self.alone("bs_all", harness, "option", *option)
         snapshot = self.chain["OracleAdapter"].call("snapshot", 1, EXPIRY)
         risk = RiskWord().pack()
         for count in (1, 4, 16):
@@ -178,13 +202,15 @@ class Bench:
                 for i in range(count)
             ]
             for row, engine in ENGINES.items():
-                _, self.gas[f"{row}_{count}"] = self.alone(self.chain[engine], "assess", legs, snapshot, risk, FULL)
+                name, asked = f"{row}_{count}", (legs, snapshot, risk, FULL)
+                _, self.gas[name] = self.alone(name, self.chain[engine], "assess", *asked)
         self.snapshot("snapshot", 1, EXPIRY)
 
     def snapshot(self, row: str, market: int, expiry: int) -> None:
         """Gas of the oracle's snapshot."""
-        found = self.alone(self.chain["OracleAdapter"], "snapshot", market, expiry)
-        self.gas[f"{row}_cold"], self.gas[f"{row}_warm"] = found
+        cold, warm = f"{row}_cold", f"{row}_warm"
+        self.gas[cold], self.gas[warm] = self.alone(cold, self.chain["OracleAdapter"], "snapshot", market, expiry)
+        self.questions[warm] = self.questions[cold]
 
     def trading(self) -> None:
         """Deposits, fills and withdrawals, in a market and a cell where others have traded before."""
@@ -244,7 +270,8 @@ class Bench:
         self.note("fix", self.keeper.signer.execute(settlement, "fix", 1, EXPIRY, []))
         self.keeper.signer.execute(settlement, "settle", 1)
         # as many losers as winners, all of the same series
-        self.gas["settle_50"] = self.keeper.signer.execute(settlement, "settle_many", self.batch).gas_used // BATCH
+        self.note("settle_50", self.keeper.signer.execute(settlement, "settle_many", self.batch))
+        self.gas["settle_50"] //= BATCH
         for count in (1, 16):
             self.note(f"settle_{count}", self.keeper.signer.execute(settlement, "settle", self.shorts[count]))
 

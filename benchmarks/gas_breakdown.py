@@ -13,6 +13,9 @@ the callee's. Classes:
   memory     loads, stores, copies: local variables, ABI coding and the growth of memory
   compute    the rest: arithmetic, stack, jumps
 
+A row that is a read-only call is traced as one, without what the call of it costs (100 gas, cold 2,600); of a warm row
+slots and accounts count as warm.
+
 `--functions` lists what each function spends itself, by the compiler's source map: the N dearest.
 """
 
@@ -22,21 +25,23 @@ import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import gas
+from benchmarks.gas_rows import ROWS
 from bulkhead.chain import compiler
 from bulkhead.chain.anvil import Anvil
 
 CLASSES = ("intrinsic", "sload", "sstore", "account", "warm", "log", "hash", "memory", "compute")
 CALLS = {"CALL", "STATICCALL", "DELEGATECALL", "CREATE", "CREATE2"}
 MEMORY = {"MLOAD", "MSTORE", "MSTORE8", "MCOPY", "CALLDATALOAD", "CALLDATACOPY", "CODECOPY", "RETURNDATACOPY"}
-#: From here on an access of storage or of an account is a cold one.
+#: From here on an access of storage or of an account is a cold one; what a warm one costs, and a cold account more.
 COLD = 2_000
+WARM, COLD_ACCOUNT = 100, 2_500
 #: How the traced operations are reached: phases of `Bench` in order.
-PHASES = ("trading", "crash", "settlement", "surfaces", "windows", "brought")
+PHASES = ("calls", "trading", "crash", "settlement", "surfaces", "windows", "brought")
 
 
 @dataclass(frozen=True)
@@ -127,11 +132,11 @@ def functions_of(name: str) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Traced:
-    """One transaction, step by step.
+    """One transaction or call, step by step.
 
     Attributes:
         operation: Row of benchmarks/gas.py.
-        used: Gas of the receipt.
+        used: Gas of the receipt, or of all steps.
         steps: What it executed.
         names: Contract by address.
     """
@@ -142,28 +147,50 @@ class Traced:
     names: dict[str, str]
 
 
+def warmed(step: Step) -> Step:
+    """A step as it is when everything was accessed before."""
+    if step.own <= COLD or class_of(step) not in ("sload", "account"):
+        return step
+    return replace(step, own=WARM if step.op == "SLOAD" else step.own - COLD_ACCOUNT)
+
+
 def trace(operations: list[str]) -> Iterator[Traced]:
-    """Runs the scenario of benchmarks/gas.py once and traces some of its transactions.
+    """Runs the scenario of benchmarks/gas.py once and traces some of its transactions and calls.
 
     Raises:
-        SystemExit: No transaction has such a name.
+        SystemExit: No row has such a name, or it is a share of another.
     """
-    with Anvil(timestamp=gas.START, extra=("--steps-tracing",)) as chain:
+    # what is kept of every transaction's steps takes gigabytes
+    is_sent = {row.operation for row in ROWS if row.basis == "tx"}
+    with Anvil(timestamp=gas.START, extra=("--steps-tracing",) if is_sent & set(operations) else ()) as chain:
         bench = gas.Bench(chain)
         for phase in PHASES:
             getattr(bench, phase)()
-            if set(operations) <= bench.receipts.keys():
+            if set(operations) <= bench.receipts.keys() | bench.questions.keys():
                 break
         else:
-            raise SystemExit(f"Only these rows are transactions: {', '.join(bench.receipts)}.")
+            raise SystemExit(f"Only these rows can be traced: {', '.join([*bench.receipts, *bench.questions])}.")
         names = {contract.address.lower(): name for name, contract in bench.chain.contracts.items()}
         names[bench.market.token.address.lower()] = "token"
         names[bench.feed.address.lower()] = "feed"
         for operation in operations:
+            if (question := bench.questions.get(operation)) is not None:
+                yield called(chain, operation, question, names)
+                continue
             receipt = bench.receipts[operation]
             result = chain.rpc.call("debug_traceTransaction", receipt.hash, {"disableStorage": True})
             to = str(chain.rpc.call("eth_getTransactionByHash", receipt.hash)["to"])
             yield Traced(operation, receipt.gas_used, list(steps(result["structLogs"], to)), names)
+
+
+def called(chain: Anvil, operation: str, question: gas.Question, names: dict[str, str]) -> Traced:
+    """The trace of a read-only call."""
+    plan = {"from": question.target, "to": question.target, "data": "0x" + question.data.hex()}
+    result = chain.rpc.call("debug_traceCall", plan, hex(question.block), {"disableStorage": True})
+    found = list(steps(result["structLogs"], question.target))
+    if not operation.endswith("_cold"):
+        found = [warmed(step) for step in found]
+    return Traced(operation, sum(step.own for step in found), found, names)
 
 
 def table(traced: Traced) -> str:
@@ -204,7 +231,7 @@ def functions(traced: Traced, maps: dict[str, dict[int, str]], most: int) -> str
 def main(arguments: list[str] | None = None) -> int:
     """Prints one breakdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("operations", nargs="+", metavar="OPERATION", help="a row of benchmarks/gas.py with basis tx")
+    parser.add_argument("operations", nargs="+", metavar="OPERATION", help="a row of benchmarks/gas.py")
     parser.add_argument("--functions", type=int, nargs="?", const=30, metavar="N", help="list the N dearest functions")
     options = parser.parse_args(arguments)
     maps: dict[str, dict[int, str]] = {}
