@@ -172,7 +172,8 @@ def trace(operations: list[str]) -> Iterator[Traced]:
             raise SystemExit(f"Only these rows can be traced: {', '.join([*bench.receipts, *bench.questions])}.")
         names = {contract.address.lower(): name for name, contract in bench.chain.contracts.items()}
         names[bench.market.token.address.lower()] = "token"
-        names[bench.feed.address.lower()] = "feed"
+        for market in bench.chain.deployment.markets.values():
+            names |= {address.lower(): "feed" for address in market.feeds}
         for operation in operations:
             if (question := bench.questions.get(operation)) is not None:
                 yield called(chain, operation, question, names)

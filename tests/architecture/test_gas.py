@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from benchmarks import gas, gas_rows
+from tests.architecture.sources import ROOT
 
 #: Share by which a figure may drift before somebody has to look.
 TOLERANCE = 0.02
@@ -26,6 +28,17 @@ def test_gas__every_operation__is_within_the_recorded_figure(measured):
         if abs(used - recorded[operation]) > TOLERANCE * recorded[operation]
     }
     assert not moved, f"(recorded, now): {moved}; run `make gas-snapshot` when the change is meant"
+
+
+def test_decision__rows_that_miss_their_goal__are_those_it_accounts_for():
+    # ADR 55 says of each where its gas goes and what would have to be given up
+    text = (ROOT / "docs" / "adr" / "0055-gas-goals-that-are-missed.md").read_text()
+    accounted = re.findall(r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+    recorded = json.loads(gas.SNAPSHOT.read_text())
+    missed = {row.title for row in gas_rows.ROWS if row.reach is not None and recorded[row.operation] > row.reach}
+    titles = {row.title for row in gas_rows.ROWS}
+    assert missed == titles & set(accounted)
+    assert len(accounted) == len(set(accounted) - {"row"}) + accounted.count("row"), "a row has two lines"
 
 
 def test_table__measured__names_every_row_and_goal(measured):
