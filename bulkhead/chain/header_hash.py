@@ -29,9 +29,7 @@ NUMBERS = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
 )
 #: What nodes tell beside a header: the block's body, sums, and the author's address once more.
-BESIDE = frozenset(
-    ("hash", "size", "totalDifficulty", "transactions", "uncles", "withdrawals", "author", "sealFields")
-)
+BESIDE = frozenset(("hash", "size", "totalDifficulty", "transactions", "uncles", "withdrawals", "author", "sealFields"))
 
 
 def shape(header: Mapping[str, Any]) -> tuple[str, ...]:

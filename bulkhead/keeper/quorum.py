@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import to_hex
+from bulkhead.keeper.headers import Headers
 from bulkhead.keeper.node import Head, Node
 
 #: A head so many blocks beyond what others tell needs proof.
@@ -44,6 +45,7 @@ class Quorum:
         followed: Head that is followed, None before the first.
         source: Node that told it.
         aside: Nodes that are set aside, by name, and why.
+        headers: What hashes prove about heads.
     """
 
     lag: int
@@ -52,6 +54,7 @@ class Quorum:
     followed: Head | None = None
     source: Node | None = None
     aside: dict[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
 
     def __post_init__(self) -> None:
         self._grew_at = time.monotonic()
@@ -76,7 +79,8 @@ class Quorum:
         if not fresh:
             raise NodeUnavailable("No node has told a block for a while.")
         silent = [node.name for node in verified if node not in fresh] if len(nodes) > 1 else []
-        failed = dict.fromkeys(silent, "it does not answer")
+        failed = {**dict.fromkeys(silent, "it does not answer"), **self.headers.refuted(fresh)}
+        fresh = [node for node in fresh if node.name not in failed]
         while True:
             aside = dict(failed)
             left = self._of_one_chain(fresh, aside)
@@ -134,10 +138,11 @@ class Quorum:
             return groups[0]
         newest = max(node.grew_at for group in groups for node in group)
 
-        def rank(group: list[Node]) -> tuple[int, bool, bool, float]:
+        def rank(group: list[Node]) -> tuple[int, bool, bool, bool, float]:
             grew_at = max(node.grew_at for node in group)
             goes_on = newest - grew_at <= max(STOPPED, 1.5 * self.interval)
-            return len(group), goes_on, any(self._continues(node) for node in group), grew_at
+            proven = any(_head(node).sound for node in group)
+            return len(group), proven, goes_on, any(self._continues(node) for node in group), grew_at
 
         best = max(groups, key=rank)
         for group in groups:
