@@ -236,6 +236,12 @@ def _head(node: Node) -> Head:
 
 
 def _conflict(one: Node, other: Node) -> bool:
-    """Whether two nodes call blocks by different hashes that both should be sure of."""
-    sure = min(_head(one).number, _head(other).number) - TIP
+    """Whether two nodes call blocks by different hashes that both should be sure of.
+
+    Who knows the other's newest block by its hash is on its chain, whatever either has told before.
+    """
+    low, high = sorted((one, other), key=lambda node: _head(node).number)
+    if high.trail.get(_head(low).number) == _head(low).hash:
+        return False
+    sure = _head(low).number - TIP
     return any(n <= sure and other.trail.get(n, name) != name for n, name in one.trail.items())
