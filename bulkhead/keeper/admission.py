@@ -33,17 +33,17 @@ class Admission:
             node.verified, node.refused = False, f"its contracts are not those that {known.name} has"
             raise NodeUnavailable(f"{node.name}: {node.refused}.")
 
-    async def renew(self) -> list[BulkheadError]:
-        """Asks those that will not do again, and the others whether anything has changed; returns what is wrong."""
-        done = await asyncio.gather(*map(self._renew, self.nodes), return_exceptions=True)
-        errors: list[BulkheadError] = []
-        for error in done:
-            if isinstance(error, BulkheadError):
-                errors.append(error)
-            elif isinstance(error, BaseException):
+    async def renew_all(self) -> None:
+        """Renews all of them; one that will not do stays as it is."""
+        for error in await asyncio.gather(*map(self.renew, self.nodes), return_exceptions=True):
+            if isinstance(error, BaseException) and not isinstance(error, BulkheadError):
                 raise error
-        return errors
 
-    async def _renew(self, node: Node) -> None:
+    async def renew(self, node: Node) -> None:
+        """Asks a node that will not do again, and another one whether anything has changed.
+
+        Raises:
+            BulkheadError: It will not do.
+        """
         if not node.verified or (len(self.nodes) > 1 and await node.changed(self.deployment)):
             await self.meet(node)

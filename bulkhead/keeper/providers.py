@@ -64,7 +64,7 @@ class Providers:
         self.announced: Head | None = None
         self._listeners: list[asyncio.Task[None]] = []
         self._late: set[asyncio.Task[Any]] = set()
-        self._verifying: asyncio.Task[Any] | None = None
+        self._verifying: dict[str, asyncio.Task[None]] = {}
 
     @property
     def posts(self) -> int:
@@ -94,9 +94,10 @@ class Providers:
 
     def _verify_beside(self) -> None:
         """Asks nodes for what they serve, without waiting for one that hangs."""
-        if self._verifying is None or self._verifying.done():
-            self._verifying = asyncio.create_task(self._admission.renew())
-            self._leave(self._verifying)
+        for node in self.nodes:
+            if node.name not in self._verifying or self._verifying[node.name].done():
+                self._verifying[node.name] = asyncio.create_task(self._admission.renew(node))
+                self._leave(self._verifying[node.name])
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         """Lets a task go on by itself."""
@@ -136,7 +137,7 @@ class Providers:
             NodeUnavailable: No node answers.
         """
         if not any(node.verified for node in self.nodes):
-            await self._admission.renew()
+            await self._admission.renew_all()
         elif check:
             self._verify_beside()
         usable = [node for node in self.nodes if node.verified]
