@@ -95,9 +95,9 @@ class Providers:
     def _verify_beside(self) -> None:
         """Asks nodes for what they serve, without waiting for one that hangs."""
         for node in self.nodes:
-            if node.name not in self._verifying or self._verifying[node.name].done():
-                self._verifying[node.name] = asyncio.create_task(self._admission.renew(node))
-                self._leave(self._verifying[node.name])
+            if node.url not in self._verifying or self._verifying[node.url].done():
+                self._verifying[node.url] = asyncio.create_task(self._admission.renew(node))
+                self._leave(self._verifying[node.url])
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         """Lets a task go on by itself."""
