@@ -156,8 +156,18 @@ class Quorum:
     # --- far ahead ------------------------------------------------------------------------------------------------
 
     async def _top(self, nodes: Sequence[Node], aside: dict[str, str]) -> Node:
-        """The node with the newest head that is believed; those beyond it are set aside."""
-        ordered = sorted(nodes, key=lambda n: (-_head(n).number, n is not self.source, n.score))
+        """The node with the newest head that is believed; those beyond it are set aside.
+
+        A header that its hash does not prove counts as a block lower while others prove theirs: they may be a moment
+        slower.
+        """
+        provable = any(_head(node).sound for node in nodes)
+
+        def rank(node: Node) -> tuple[int, bool, bool, float]:
+            unproven = provable and not _head(node).sound
+            return unproven - _head(node).number, unproven, node is not self.source, node.score
+
+        ordered = sorted(nodes, key=rank)
         for i, node in enumerate(ordered):
             others = [other for other in ordered if other is not node and other.name not in aside]
             nearest = max(others, key=lambda n: _head(n).number, default=None)

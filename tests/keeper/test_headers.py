@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from bulkhead.chain.rpc import Call
 from bulkhead.keeper import headers
 from bulkhead.keeper.headers import Headers
 from bulkhead.keeper.node import Head, Node
-from bulkhead.keeper.quorum import _conflict
+from bulkhead.keeper.quorum import Quorum, _conflict
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,26 @@ def test_conflict__node_that_was_wrong_and_tells_the_same_block_now__is_on_the_c
     healed.hear(replace(Head.of(told[5]), hash="0x" + "22" * 32, parent="0x" + "33" * 32))
     honest.hear(Head.of(told[5]))
     assert _conflict(honest, healed)
+
+
+def test_choose__quick_node_whose_header_is_not_proven__waits_for_the_one_that_proves(told):
+    """A block is what a moment costs; a node that proves its headers and stands still holds up nobody."""
+
+    async def play() -> None:
+        quick, proving = telling("a", {**told[0], "isNew": "0x1"}), telling("b", told[0])
+        for node in (quick, proving):
+            node.verified, node.seen_at = True, time.monotonic()
+
+        async def met(node: Node) -> None:
+            raise AssertionError(f"{node.name} was asked again")
+
+        quorum = Quorum(2, met)
+        assert (await quorum.choose([quick, proving])).number == 1
+        quick.hear(Head.of({**told[1], "isNew": "0x1"}))
+        assert (await quorum.choose([quick, proving])).number == 1 and quorum.source is proving
+        quick.hear(Head.of({**told[2], "isNew": "0x1"}))
+        assert (await quorum.choose([quick, proving])).number == 3
+        proving.hear(Head.of(told[2]))
+        assert (await quorum.choose([quick, proving])).number == 3 and quorum.source is proving
+
+    asyncio.run(play())
