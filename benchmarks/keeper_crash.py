@@ -17,6 +17,7 @@ import io
 import json
 import os
 import statistics
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,8 @@ BLOCK_GAS, BLOCK_SECONDS = 30_000_000, 12
 OTHERS, TOKENS = (17, 18, 16), 10**8
 #: Flags in one transaction, as `flag_batch` has it by default.
 FLAG_BATCH = 16
+#: Blocks between lines of progress.
+TOLD_EVERY = 5
 
 
 class Play:
@@ -77,8 +80,8 @@ def price_falls(local: LocalMarket) -> int:
     return local.anvil.rpc.block_number()
 
 
-async def play(local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int) -> dict[str, Any]:
-    """Plays until nothing is flagged any more, or for so many blocks."""
+async def play(local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int, minutes: float) -> dict[str, Any]:
+    """Plays until nothing is flagged any more, or for so many blocks or minutes."""
     rpc = local.anvil.rpc
     keys = [anvil.key(ROLES.index("keeper")), *(anvil.key(i) for i in OTHERS)][:shards]
     roles = frozenset({"flag", "take", "tend", "clear", "poke", "refresh"})
@@ -98,8 +101,14 @@ async def play(local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int)
         await keeper.tick()
     view = read_cells(local.chain, [vaults.cell])[vaults.cell]
     terms = LiquidationTerms.unpack(view.liquidation)
-    for _ in range(blocks):
+    ends_at = time.monotonic() + 60 * minutes
+    for number in range(1, blocks + 1):
         await game.block()
+        if number % TOLD_EVERY == 0:
+            counts = {name: sum(getattr(k.wallets.counts, name) for k in keepers) for name in ("sent", "mined")}
+            print(f"block {number}: {counts}, {game.acted[-1]:.1f} s", file=sys.stderr, flush=True)
+        if time.monotonic() > ends_at:
+            break
         book = keepers[0].observer.discovery.book
         pending = any(keeper.sender.pending for keeper in keepers)
         if all(not book.vaults[i].flagged for i in vaults.opened if i in book.vaults) and not pending:
@@ -135,6 +144,7 @@ def measured(
     return {
         "vaults": len(vaults.opened),
         "shards": len(keepers),
+        "blocks_played": rpc.block_number() - fell,
         "flags": len(flags),
         "blocks_to_last_flag": max((log.block for log in flags), default=fell) - fell,
         "flag_transactions": len(used["flag"]),
@@ -162,6 +172,7 @@ def main() -> None:
     parser.add_argument("--vaults", type=int, default=2000)
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--blocks", type=int, default=200, help="most blocks that are played")
+    parser.add_argument("--minutes", type=float, default=600, help="most minutes that are played, the opening left out")
     parser.add_argument("--json", help="file for the figures")
     given = parser.parse_args()
     first = Round(START, SPOT)
@@ -175,7 +186,7 @@ def main() -> None:
             minter.forget_nonce()
             who = account_from_key(anvil.key(index)).address
             minter.execute(local.market.token, "mint", who, TOKENS * local.unit)
-        found = asyncio.run(play(local, many, given.shards, given.blocks))
+        found = asyncio.run(play(local, many, given.shards, given.blocks, given.minutes))
     for name, value in found.items():
         print(f"{name}: {value}")
     print("goals: all flagged within 8 blocks, all takes that pay before t2, no bug")

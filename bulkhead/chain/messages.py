@@ -11,6 +11,9 @@ from bulkhead.chain.node_errors import Meaning, meaning
 
 Call = tuple[str, Sequence[object]]
 
+#: Characters of the longest quantity, and most of what a node sent that a sentence shows.
+LONGEST, MOST_TOLD = 66, 100
+
 
 def to_hex(number: int) -> str:
     """Quantity in the form of JSON-RPC."""
@@ -18,13 +21,13 @@ def to_hex(number: int) -> str:
 
 
 def to_int(quantity: object) -> int:
-    """Number from a JSON-RPC quantity."""
+    """Number from a JSON-RPC quantity, of 256 bits at most."""
     try:
-        if isinstance(quantity, str) and quantity.startswith("0x"):
+        if isinstance(quantity, str) and quantity.startswith("0x") and len(quantity) <= LONGEST:
             return int(quantity, 16)
     except ValueError:
         pass
-    raise NodeUnavailable(f"The node sent {quantity!r} where a hexadecimal number belongs.")
+    raise NodeUnavailable(f"The node sent {_short(quantity)} where a hexadecimal number belongs.")
 
 
 def to_bytes(data: object) -> bytes:
@@ -34,7 +37,13 @@ def to_bytes(data: object) -> bytes:
             return bytes.fromhex(data[2:])
     except ValueError:
         pass
-    raise NodeUnavailable(f"The node sent {data!r} where hexadecimal data belongs.")
+    raise NodeUnavailable(f"The node sent {_short(data)} where hexadecimal data belongs.")
+
+
+def _short(told: object) -> str:
+    """What a node sent, for a sentence."""
+    text = repr(told)
+    return text if len(text) <= MOST_TOLD else f"{text[:MOST_TOLD]}..."
 
 
 def block_tag(block: int | str) -> str:

@@ -248,6 +248,8 @@ def _read(post: Post, reply: Reply, name: str) -> list[Any]:
     if reply.status != 200 and error is None and not isinstance(body, list):
         raise NodeUnavailable(f"The node {name} answered HTTP {reply.status}.")
     if len(calls) == 1 and isinstance(body, dict):
+        if error is None and body.get("id") is not None and str(body["id"]) != str(post.first_id):
+            raise NodeUnavailable(f"The node {name} answered another request than {calls[0][0]}.")
         body = [{**body, "id": post.first_id}]
     elif error is not None:
         return _refused_whole(calls, error)

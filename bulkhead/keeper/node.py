@@ -7,12 +7,13 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from bulkhead.chain import header_hash
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import AbiMismatch, BulkheadError, MissingDeployment, NodeUnavailable, WrongNetwork
 from bulkhead.chain.limits import limits_of
@@ -48,6 +49,9 @@ class Head:
     gas_limit: int
     #: Whether blocks have no base fee: a chain without EIP-1559.
     plain: bool = False
+    #: Names of the fields that its hash is made of, empty when it cannot be judged by that; and whether they make it.
+    shape: tuple[str, ...] = field(default=(), compare=False)
+    sound: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, header: Any) -> Head:
@@ -65,6 +69,8 @@ class Head:
                 base_fee=to_int(header.get("baseFeePerGas") or "0x0"),
                 gas_limit=to_int(header["gasLimit"]),
                 plain=header.get("baseFeePerGas") is None,
+                shape=header_hash.shape(header),
+                sound=header_hash.hash_of(header) == header["hash"],
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise NodeUnavailable(
@@ -95,7 +101,7 @@ class Node:
         seen_at: When they last were [monotonic seconds].
         old_at: When its states were last those of another block than asked for.
         asked_at: When it was last asked for its head.
-        codes: Stands for the contracts' code as it has it, 0 before it told.
+        codes: Stands for the code of each contract as it has it, empty before it told.
         by_hash: It reads states by block hash, as far as known.
     """
 
@@ -119,7 +125,8 @@ class Node:
         self.aside = ""
         self.doubted = False
         self.by_hash = True
-        self.codes = 0
+        self.codes: tuple[int, ...] = ()
+        self._glances = 0
         self._rest = 0.0
         self._rests_until = 0.0
         self.limits = limits_of(url)
@@ -291,6 +298,21 @@ class Node:
         except (WrongNetwork, AbiMismatch, MissingDeployment) as error:
             self.refused, self.verified = str(error), False
             raise
-        self.codes = hash(tuple(str(code) for code in answers[1:]))
+        self.codes = tuple(hash(str(code)) for code in answers[1:])
         self.refused, self.verified, self.doubted = "", True, False
         self.seen_at = time.monotonic()
+
+    async def changed(self, deployment: Deployment) -> bool:
+        """Whether its chain id, or the code of a contract, another one each time, is not what it was.
+
+        Raises:
+            NodeUnavailable: It does not answer.
+        """
+        asked = deployment.check_calls()
+        turn = self._glances % (len(asked) - 1)
+        self._glances += 1
+        chain_id, code = await self.batch([asked[0], asked[1 + turn]])
+        for answer in (chain_id, code):
+            if isinstance(answer, BulkheadError):
+                raise answer
+        return to_int(chain_id) != deployment.chain_id or hash(str(code)) != self.codes[turn]

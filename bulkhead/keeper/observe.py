@@ -135,7 +135,7 @@ class Observer:
         compared = [i for i, (method, _) in enumerate(asked) if i >= offset or method in COMPARED]
         answers, others = await self.providers.witnessed(asked, head, len(follow), compared)
         self.discovery.unsure |= self.discovery.logs.join(answers, others)
-        self.wallets.join(asked, answers, others)
+        self.wallets.join(asked, answers, others, head.number)
         await self.discovery.take_in(head, answers[: len(follow)])
         if self.discovery.reorgs > reorgs:
             kept = self.discovery.kept

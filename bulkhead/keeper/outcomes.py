@@ -12,6 +12,8 @@ from bulkhead.keeper.journal import CANCELLED, MINED, Attempt
 
 #: Tells the log about one step: event name and fields.
 Report = Callable[..., None]
+#: A look may be so many blocks late when a receipt is told: of a later block none is believed.
+LATE_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,24 @@ class Receipt:
     transaction: str
 
     @classmethod
-    def of(cls, answer: dict[str, Any]) -> Receipt | None:
-        """The receipt in a node's answer; None when that is garbage."""
+    def of(cls, answer: Any, newest: int) -> Receipt | None:
+        """The receipt in a node's answer; None when there is none in it, or one of a block that is yet to come.
+
+        Args:
+            answer: The answer.
+            newest: The block that is looked at.
+        """
         try:
-            return cls(
+            found = cls(
                 block=to_int(answer["blockNumber"]),
                 gas=to_int(answer["gasUsed"]),
                 gas_price=to_int(answer.get("effectiveGasPrice", "0x0")),
                 well=to_int(answer["status"]) == 1,
                 transaction=str(answer["transactionHash"]),
             )
-        except (KeyError, NodeUnavailable):
+        except (KeyError, TypeError, NodeUnavailable):
             return None
+        return found if found.block <= newest + LATE_BLOCKS else None
 
     @property
     def cost(self) -> int:

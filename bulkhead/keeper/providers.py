@@ -19,6 +19,7 @@ from bulkhead.chain.contract import Query
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.rpc import Call, to_bytes
+from bulkhead.keeper.admission import Admission
 from bulkhead.keeper.block_pin import Pin, read_at
 from bulkhead.keeper.node import LONGEST_REST, Head, Node
 from bulkhead.keeper.quorum import Quorum
@@ -54,7 +55,8 @@ class Providers:
         self.nodes = list(nodes)
         self.deployment = deployment
         self.lag = lag
-        self.quorum = Quorum(lag, self._meet)
+        self._admission = Admission(self.nodes, deployment)
+        self.quorum = Quorum(lag, self._admission.meet)
         self.disputes: dict[str, float] = {}
         self._asked: dict[str, asyncio.Task[Head]] = {}
         self._turn = 0
@@ -62,7 +64,7 @@ class Providers:
         self.announced: Head | None = None
         self._listeners: list[asyncio.Task[None]] = []
         self._late: set[asyncio.Task[Any]] = set()
-        self._verifying: asyncio.Task[Any] | None = None
+        self._verifying: dict[str, asyncio.Task[None]] = {}
 
     @property
     def posts(self) -> int:
@@ -85,39 +87,17 @@ class Providers:
         Raises:
             BulkheadError: What is wrong with the first, when none will do.
         """
-        found = await self._all([self._meet(node) for node in self.nodes])
+        found = await self._all([self._admission.meet(node) for node in self.nodes])
         if not any(node.verified for node in self.nodes):
             raise next(error for error in found if isinstance(error, BulkheadError))
         self._listeners = [asyncio.create_task(self._listen(node)) for node in self.nodes if node.ws]
 
-    async def _meet(self, node: Node) -> None:
-        """Verifies one node; its contracts must be those that the others have.
-
-        Raises:
-            BulkheadError: It will not do.
-        """
-        await node.verify(self.deployment)
-        known = next((other for other in self.nodes if other.verified and other is not node and other.codes), None)
-        if known is not None and known.codes != node.codes:
-            node.verified, node.refused = False, f"its contracts are not those that {known.name} has"
-            raise NodeUnavailable(f"{node.name}: {node.refused}.")
-
-    async def _verify(self) -> list[BulkheadError]:
-        waiting = [node for node in self.nodes if not node.verified]
-        done = await asyncio.gather(*(self._meet(node) for node in waiting), return_exceptions=True)
-        errors: list[BulkheadError] = []
-        for error in done:
-            if isinstance(error, BulkheadError):
-                errors.append(error)
-            elif isinstance(error, BaseException):
-                raise error
-        return errors
-
     def _verify_beside(self) -> None:
-        """Asks nodes that will not do now and then, without waiting for one that hangs."""
-        if self._verifying is None or self._verifying.done():
-            self._verifying = asyncio.create_task(self._verify())
-            self._leave(self._verifying)
+        """Asks nodes for what they serve, without waiting for one that hangs."""
+        for node in self.nodes:
+            if node.url not in self._verifying or self._verifying[node.url].done():
+                self._verifying[node.url] = asyncio.create_task(self._admission.renew(node))
+                self._leave(self._verifying[node.url])
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         """Lets a task go on by itself."""
@@ -157,8 +137,8 @@ class Providers:
             NodeUnavailable: No node answers.
         """
         if not any(node.verified for node in self.nodes):
-            await self._verify()
-        elif check and not all(node.verified for node in self.nodes):
+            await self._admission.renew_all()
+        elif check:
             self._verify_beside()
         usable = [node for node in self.nodes if node.verified]
         if not usable:
@@ -168,6 +148,11 @@ class Providers:
         else:
             await self._poll(usable, check)
         return await self.quorum.choose(self.nodes)
+
+    async def doubt(self, head: Head | None) -> None:
+        """After a look that failed: who tells its block has to show it."""
+        if head is not None and len(self.nodes) > 1:
+            await self.quorum.headers.doubt(self.nodes, head)
 
     async def heard(self) -> Head:
         """The header to follow after a node has announced one.
@@ -288,8 +273,8 @@ class Providers:
             return answers, {}
         said = dict(zip(compared, beside.result(), strict=True))
         differing = {i: reply for i, reply in said.items() if _differ(answers[i], reply)}
-        # a node may know a receipt of a block to come
-        if any(calls[i][0] != RECEIPT for i in differing):
+        # a node may know a receipt of a block to come, which is no dispute; two receipts that differ are
+        if any(calls[i][0] != RECEIPT or (answers[i] and reply) for i, reply in differing.items()):
             self.differ([able[0].name, other.name])
         return answers, differing
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import to_hex
+from bulkhead.keeper.headers import Headers
 from bulkhead.keeper.node import Head, Node
 
 #: A head so many blocks beyond what others tell needs proof.
@@ -44,6 +45,7 @@ class Quorum:
         followed: Head that is followed, None before the first.
         source: Node that told it.
         aside: Nodes that are set aside, by name, and why.
+        headers: What hashes prove about heads.
     """
 
     lag: int
@@ -52,6 +54,7 @@ class Quorum:
     followed: Head | None = None
     source: Node | None = None
     aside: dict[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=Headers)
 
     def __post_init__(self) -> None:
         self._grew_at = time.monotonic()
@@ -76,7 +79,8 @@ class Quorum:
         if not fresh:
             raise NodeUnavailable("No node has told a block for a while.")
         silent = [node.name for node in verified if node not in fresh] if len(nodes) > 1 else []
-        failed = dict.fromkeys(silent, "it does not answer")
+        failed = {**dict.fromkeys(silent, "it does not answer"), **self.headers.refuted(fresh)}
+        fresh = [node for node in fresh if node.name not in failed]
         while True:
             aside = dict(failed)
             left = self._of_one_chain(fresh, aside)
@@ -134,10 +138,11 @@ class Quorum:
             return groups[0]
         newest = max(node.grew_at for group in groups for node in group)
 
-        def rank(group: list[Node]) -> tuple[int, bool, bool, float]:
+        def rank(group: list[Node]) -> tuple[int, bool, bool, bool, float]:
             grew_at = max(node.grew_at for node in group)
             goes_on = newest - grew_at <= max(STOPPED, 1.5 * self.interval)
-            return len(group), goes_on, any(self._continues(node) for node in group), grew_at
+            proven = any(_head(node).sound for node in group)
+            return len(group), proven, goes_on, any(self._continues(node) for node in group), grew_at
 
         best = max(groups, key=rank)
         for group in groups:
@@ -151,8 +156,18 @@ class Quorum:
     # --- far ahead ------------------------------------------------------------------------------------------------
 
     async def _top(self, nodes: Sequence[Node], aside: dict[str, str]) -> Node:
-        """The node with the newest head that is believed; those beyond it are set aside."""
-        ordered = sorted(nodes, key=lambda n: (-_head(n).number, n is not self.source, n.score))
+        """The node with the newest head that is believed; those beyond it are set aside.
+
+        A header that its hash does not prove counts as a block lower while others prove theirs: they may be a moment
+        slower.
+        """
+        provable = any(_head(node).sound for node in nodes)
+
+        def rank(node: Node) -> tuple[int, bool, bool, float]:
+            unproven = provable and not _head(node).sound
+            return unproven - _head(node).number, unproven, node is not self.source, node.score
+
+        ordered = sorted(nodes, key=rank)
         for i, node in enumerate(ordered):
             others = [other for other in ordered if other is not node and other.name not in aside]
             nearest = max(others, key=lambda n: _head(n).number, default=None)
@@ -231,6 +246,12 @@ def _head(node: Node) -> Head:
 
 
 def _conflict(one: Node, other: Node) -> bool:
-    """Whether two nodes call blocks by different hashes that both should be sure of."""
-    sure = min(_head(one).number, _head(other).number) - TIP
+    """Whether two nodes call blocks by different hashes that both should be sure of.
+
+    Who knows the other's newest block by its hash is on its chain, whatever either has told before.
+    """
+    low, high = sorted((one, other), key=lambda node: _head(node).number)
+    if high.trail.get(_head(low).number) == _head(low).hash:
+        return False
+    sure = _head(low).number - TIP
     return any(n <= sure and other.trail.get(n, name) != name for n, name in one.trail.items())

@@ -166,7 +166,7 @@ class Sender:
                 self.fees = self.fees.suggested(to_int(answer))
 
     def _mined(self, attempt: Attempt, receipt: dict[str, Any], head: Head) -> Outcome | None:
-        mined = Receipt.of(receipt)
+        mined = Receipt.of(receipt, head.number)
         if mined is None:
             return None  # garbage: asked again at the next look
         block = mined.block

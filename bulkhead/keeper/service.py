@@ -132,8 +132,8 @@ class Keeper:
                 head = await self.providers.head()
             state = await self.observer.look(head)
         except BulkheadError as error:
-            self.metrics.read_failures.inc()
             self._cannot_see(error)
+            await self.providers.doubt(head)
             return self._done(Tick(-1, 0, 0, 1, len(self.wallets.pending)))
         self._take_outcomes(head)
         self._tell_problems(head)
@@ -162,6 +162,7 @@ class Keeper:
         self.alerts("bug", type(error).__name__, f"The keeper hit a bug: {error!r}")
 
     def _cannot_see(self, error: BulkheadError) -> None:
+        self.metrics.read_failures.inc()
         self.log("read-failed", reason=str(error))
         complaint = self.health.complaint()
         if complaint:

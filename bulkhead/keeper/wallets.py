@@ -18,7 +18,7 @@ from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import Failed, decide
 from bulkhead.keeper.journal import Attempt
 from bulkhead.keeper.node import Head
-from bulkhead.keeper.outcomes import Counts, Outcome
+from bulkhead.keeper.outcomes import Counts, Outcome, Receipt
 from bulkhead.keeper.plan import Action, Take, TopUp
 from bulkhead.keeper.policy import Limits, Policy
 from bulkhead.keeper.providers import RECEIPT
@@ -108,11 +108,12 @@ class Wallets:
         self._asked = [len(calls) for calls in asked]
         return [call for calls in asked for call in calls]
 
-    def join(self, asked: Sequence[RpcCall], answers: list[Any], others: Mapping[int, Any]) -> None:
+    def join(self, asked: Sequence[RpcCall], answers: list[Any], others: Mapping[int, Any], newest: int) -> None:
         """Puts in what only a second node says of the accounts: one that is wrong must not stop them.
 
         A nonce that is too low is refused and the next one taken, one that is too high is waited for in vain. Coins
-        that are not there are missed when they are to be spent. A receipt is one.
+        that are not there are missed when they are to be spent. A receipt is one; of two the one of an older block
+        counts, and of one block the one that says reverted: what is still to be done the state of the chain tells.
         """
         chosen = {"eth_getTransactionCount": min, "eth_getBalance": max}
         for i, other in others.items():
@@ -120,8 +121,10 @@ class Wallets:
             if method in chosen:
                 numbers = {n: said for said in (answers[i], other) if (n := _number(said)) is not None}
                 answers[i] = numbers[chosen[method](numbers)] if numbers else answers[i]
-            elif method == RECEIPT and not isinstance(answers[i], dict):
-                answers[i] = other
+            elif method == RECEIPT:
+                receipts = [found for said in (answers[i], other) if (found := Receipt.of(said, newest)) is not None]
+                least = min(receipts, key=lambda found: (found.block, found.well), default=None)
+                answers[i] = other if least is not None and least == Receipt.of(other, newest) else answers[i]
 
     def take_in(self, head: Head, answers: Sequence[Any]) -> list[Outcome]:
         """Judges the answers to `calls`; returns what has ended.

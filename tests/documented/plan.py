@@ -99,6 +99,7 @@ PLAN: dict[str, Way] = {
     "python -m benchmarks.batch": MEASURES,
     "python -m benchmarks.brought_prices": MEASURES,
     "python -m benchmarks.keeper": MEASURES,
+    "python -m benchmarks.flag_gas": MEASURES,
     "python -m benchmarks.keeper_crash": MEASURES,
     "python -m benchmarks.keeper_crash --vaults 2000": MEASURES,
     "python -m tests.stateful --only keys": LONG,

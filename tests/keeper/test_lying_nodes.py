@@ -79,7 +79,7 @@ async def test_keepers__one_of_two_nodes_lies_about_its_head__is_named_and_is_no
         name = keeper.providers.nodes[1].name
         await until(
             lambda: any(
-                line.get("kind") == "node-aside" and line["about"] == name and "ahead" in line["text"]
+                line.get("kind") == "node-aside" and line["about"] == name and "hash" in line["text"]
                 for line in lines(stream)
             ),
             "nobody is told of it",

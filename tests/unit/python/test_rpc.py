@@ -85,3 +85,10 @@ def test_numbers_and_data__of_another_form__are_refused(value):
         to_int(value)
     with pytest.raises(NodeUnavailable):
         to_bytes(value)
+
+
+def test_quantity__longer_than_a_word__is_none_and_is_not_told_in_full():
+    assert to_int("0x" + "ff" * 32) == 2**256 - 1
+    with pytest.raises(NodeUnavailable) as caught:
+        to_int("0x" + "ff" * 33_000)
+    assert len(str(caught.value)) < 200

@@ -253,3 +253,16 @@ def test_seconds_of__header__is_a_number_or_none():
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
     assert 15 < rpc_batching.seconds_of(soon) <= 20
     assert NodeLimits().pause() == 0.0
+
+
+@pytest.mark.parametrize(("name", "read"), [(1, True), ("1", True), (None, True), (2, False), ("other", False)])
+def test_single_call__answer_to_another_request__is_none(name, read):
+    def answered(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": name, "result": "0x5"})
+
+    with Rpc("http://node", transport=httpx.MockTransport(answered)) as rpc:
+        if read:
+            assert rpc.block_number() == 5
+        else:
+            with pytest.raises(NodeUnavailable, match="answered another request than eth_blockNumber"):
+                rpc.block_number()
