@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from bulkhead.alerts.rules import Rule, Rules, When
 from bulkhead.alerts.state import Message, State
-from bulkhead.chain.book import Book
 from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import Log
 from bulkhead.chain.errors import BulkheadError, UnknownVault
 from bulkhead.chain.lens import CellView, VaultView, read_cells, read_vaults
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.client.amounts import from_wad
 from bulkhead.client.card import liquidation_prices, risk_of, to_add
 from bulkhead.risk.words import Cell

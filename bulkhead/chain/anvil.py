@@ -14,7 +14,7 @@ from pathlib import Path
 
 from eth_account.hdaccount import key_from_seed, seed_from_mnemonic
 
-from bulkhead.chain.closing import Closing
+from bulkhead.chain.cleanup import Closing
 from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Rpc, to_hex, to_int
 from bulkhead.progress import doing

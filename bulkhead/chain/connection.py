@@ -10,10 +10,10 @@ from typing import Any
 from bulkhead.chain import abi as abis
 from bulkhead.chain import deployment as deployments
 from bulkhead.chain.abi.codec import Record
-from bulkhead.chain.book import Book
 from bulkhead.chain.contract import Contract, Log, decode_logs, read
 from bulkhead.chain.deployment import Deployment, MarketEntry
 from bulkhead.chain.rpc import Rpc
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.chain.web3_transport import rpc_of
 from bulkhead.chain.words import TokenWord
 from bulkhead.risk.words import LINEAR, Units

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import read_each
 from bulkhead.chain.errors import BulkheadError, Reverted
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.risk.feed_word import FeedKind, FeedWord
 from bulkhead.risk.round_search import find_in_parts, find_start
 

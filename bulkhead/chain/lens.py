@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import read, read_each
 from bulkhead.chain.errors import BulkheadError, UnknownVault
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.chain.words import Model, legs_of, open_parts
 from bulkhead.risk.words import LINEAR, Leg, Snapshot, Units
 

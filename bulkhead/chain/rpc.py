@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from bulkhead.chain.closing import Closing
+from bulkhead.chain.cleanup import Closing
 from bulkhead.chain.errors import BulkheadError, NodeTimeout, NodeUnavailable
 from bulkhead.chain.limits import NodeLimits, limits_of
 from bulkhead.chain.messages import Call, block_tag, call_of, to_bytes, to_hex, to_int

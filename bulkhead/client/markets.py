@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.errors import BadInput
 from bulkhead.chain.expiry_hints import expiry_hints
 from bulkhead.chain.sender import Receipt
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.client.account import Account
 from bulkhead.client.amounts import parse_expiry
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bulkhead.chain.closing import Closing
+from bulkhead.chain.cleanup import Closing
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.history import models
 

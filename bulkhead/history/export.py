@@ -20,7 +20,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, Table, 
 
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.history import tables
-from bulkhead.history.columns import Exact, Listed
+from bulkhead.history.column_types import Exact, Listed
 
 #: Rows in memory at once.
 AT_ONCE = 20_000

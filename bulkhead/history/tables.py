@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
-from bulkhead.history.columns import Exact, Listed
+from bulkhead.history.column_types import Exact, Listed
 
 metadata = MetaData()
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.plan import Flag, FlagMany
 from bulkhead.keeper.providers import AGAIN, Providers
-from bulkhead.keeper.registry import VaultRegistry
+from bulkhead.keeper.vault_registry import VaultRegistry
 from bulkhead.keeper.wallets import Wallets
+from bulkhead.keeper.webhook import Alerts
 from bulkhead.risk.words import WAD
 
 #: A node of which lately this share of posts failed, or that has said nothing for so long, is told of, and one that

@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bulkhead.chain.book import Book, VaultRecord, vault_of
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.rpc import Call, to_hex
+from bulkhead.chain.vaults_from_logs import Book, VaultRecord, vault_of
 from bulkhead.keeper.books import Books
 from bulkhead.keeper.logs import LogNotes, LogReader, vaults_of
 from bulkhead.keeper.node import BY_HASH, Head

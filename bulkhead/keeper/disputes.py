@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import VaultView, cell_view, vault_view
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.queries import Look, QueryBatch, quote_of

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.expiry_hints import feeds_with_rounds, raise_unless_reverted, stamp_of
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.readers import Asking, Reader
 from bulkhead.keeper.state import ExpiryProof

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bulkhead import pricing
-from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import CellView
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.client.exposure import Exposure as Greeks
 from bulkhead.keeper.policy import Limits, Policy
 from bulkhead.keeper.state import KeeperState

@@ -16,7 +16,6 @@ from bulkhead.chain.connection import Connection
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.chain.rpc import Rpc
-from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.config import Settings, journal_path, limits_of
 from bulkhead.keeper.endpoints import listen_on
 from bulkhead.keeper.executor import Executor, SenderExecutor
@@ -26,15 +25,16 @@ from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.node import Node
 from bulkhead.keeper.offerer import Offerer
 from bulkhead.keeper.policy import Limits, Policy
+from bulkhead.keeper.preflight import check_start
 from bulkhead.keeper.price_updater import FeedPlan
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.sender import Sender
 from bulkhead.keeper.service import Keeper, Tick
-from bulkhead.keeper.start import check_start
 from bulkhead.keeper.telemetry import Server
 from bulkhead.keeper.wallets import Wallet
 from bulkhead.keeper.watchdog import Watchdog
+from bulkhead.keeper.webhook import Alerts
 
 NO_SHARD = "Sharding needs the extra 'shard': run `make setup`, or pip install '.[shard]' ({})."
 #: `--once` waits so long for the receipts of what it sent.

@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bulkhead.chain.book import Cell, vault_of
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Log, decode_logs
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, to_hex, to_int
+from bulkhead.chain.vaults_from_logs import Cell, vault_of
 from bulkhead.keeper.mandates import MandateTerms
 
 #: Logs of so many blocks are asked for at once, and so many ranges at one go; after a failure one range a go, until so

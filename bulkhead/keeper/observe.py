@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.disputes import disputed, doubt, settle
 from bulkhead.keeper.expiry_proofs import ExpiryProver
@@ -25,9 +25,9 @@ from bulkhead.keeper.providers import RECEIPT, Providers, decode, pinned
 from bulkhead.keeper.queries import Look, LookQueries, QueryBatch, quote_of
 from bulkhead.keeper.readers import Asking, readers
 from bulkhead.keeper.reconcile import Reconciler
-from bulkhead.keeper.registry import VaultRegistry
 from bulkhead.keeper.safe_ranges import SafeRanges
 from bulkhead.keeper.state import ExpiryProof, KeeperState, MarketView
+from bulkhead.keeper.vault_registry import VaultRegistry
 from bulkhead.keeper.wallets import Wallets
 from bulkhead.keeper.windows import needs_sum
 

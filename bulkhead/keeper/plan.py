@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from bulkhead.chain.book import Cell
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.mandates import RunMandate
 from bulkhead.keeper.price_updates import BringSamples, BringSpot
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.errors import BadInput, BulkheadError
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.price_sources import PriceSource
 from bulkhead.keeper.price_updates import INSTANT, LATE_SECONDS, BringSamples, BroughtFeed, Message

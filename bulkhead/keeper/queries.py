@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkhead.chain.book import Cell, VaultRecord
 from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.lens import CHUNK, CellView, VaultView
+from bulkhead.chain.vaults_from_logs import Cell, VaultRecord
 from bulkhead.keeper.calls import POKE_ROUNDS
 from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.mandates import PAGE

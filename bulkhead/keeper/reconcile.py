@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bulkhead.chain.book import VaultRecord
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted, UnknownVault
 from bulkhead.chain.lens import vault_view
+from bulkhead.chain.vaults_from_logs import VaultRecord
 from bulkhead.chain.words import Terms, VaultWord, legs_of
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.queries import Look, QueryBatch

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bulkhead.chain.book import Cell, VaultRecord
 from bulkhead.chain.lens import CellView
+from bulkhead.chain.vaults_from_logs import Cell, VaultRecord
 from bulkhead.chain.words import Model
 from bulkhead.risk import batch
 from bulkhead.risk.words import WAD, RiskWord, Snapshot

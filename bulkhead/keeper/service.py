@@ -17,7 +17,6 @@ from typing import Any
 
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
-from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.bookkeeping import Bookkeeper
 from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.complaints import node_complaints, tell_margin_calls, tell_refusals
@@ -41,6 +40,7 @@ from bulkhead.keeper.state import KeeperState
 from bulkhead.keeper.status import status_of
 from bulkhead.keeper.telemetry import Health, Metrics
 from bulkhead.keeper.wallets import LEAST_COINS, Wallet, Wallets
+from bulkhead.keeper.webhook import Alerts
 
 #: A block that has cost so many posts leaves reconciling to a later one.
 POSTS_A_BLOCK = 3

@@ -26,7 +26,6 @@ from taskiq.kicker import AsyncKicker
 from taskiq_redis import ListQueueBroker
 
 from bulkhead.chain.errors import BulkheadError
-from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import BUGS
 from bulkhead.keeper.executor import SenderExecutor
@@ -35,6 +34,7 @@ from bulkhead.keeper.outcomes import Report
 from bulkhead.keeper.plan import Absorb, Clear, Flag, Refresh, Repay
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.sender import Sender
+from bulkhead.keeper.webhook import Alerts
 
 TASK = "bulkhead:send"
 #: A worker counts as alive for so long after its last heartbeat, and beats so often [seconds].

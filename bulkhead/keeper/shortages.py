@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import VaultView
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.exposure import Exposure, bounds_of, of_legs, spendable
 from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.state import KeeperState, Quote

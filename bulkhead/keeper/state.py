@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import CellView, VaultView
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.mandates import DueTopUp
 from bulkhead.keeper.price_updates import BroughtFeed
 from bulkhead.risk.words import LINEAR, WAD, Units

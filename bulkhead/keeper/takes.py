@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.lens import VaultView
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.exposure import Bound, bounds_of, of_legs, spendable
 from bulkhead.keeper.plan import Action, Approve, Open, Take, TakeLimits, TopUp
 from bulkhead.keeper.policy import Policy

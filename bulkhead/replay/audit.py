@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkhead.chain.book import Book
-from bulkhead.chain.books import broken
 from bulkhead.chain.connection import Connection, Market
 from bulkhead.chain.contract import Log, Query, read
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.flows import movements
+from bulkhead.chain.invariant_state import broken
 from bulkhead.chain.rpc import to_bytes
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.chain.words import Terms, TokenWord, VaultWord, legs_of, payoff
 from bulkhead.report.model import Check, Flow
 from bulkhead.risk import auction, exact, margin
@@ -125,7 +125,7 @@ class Audit:
         return chain == mirror
 
     def promises(self, book: Book, cell: Cell, block: int) -> None:
-        """What can be read off the books at a block (bulkhead.risk.promises), and the logs' vaults beside them."""
+        """What can be read off the books at a block (bulkhead.risk.invariants), and the logs' vaults beside them."""
         self.books += 1
         self.wrong += [f"books in block {block}: {one}" for one in broken(self.chain, book, [cell], block)]
 

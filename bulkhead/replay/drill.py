@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from bulkhead.chain.books import broken
 from bulkhead.chain.contract import decode_logs
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.chain.invariant_state import broken
 from bulkhead.chain.lens import CellView, VaultView, cell_view, read_vaults
 from bulkhead.chain.rpc import to_bytes
 from bulkhead.keeper.safe_ranges import Shelf
@@ -61,7 +61,7 @@ class Outcome:
         reverted: Transactions that reverted.
         mismatches: Differences that the keeper's reconciling found.
         bugs: Unexpected errors in the keeper.
-        broken: Promises that the books break at the end (bulkhead.risk.promises).
+        broken: Promises that the books break at the end (bulkhead.risk.invariants).
         seconds: Time it took.
         load: Load average of the machine at the end.
     """

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from bulkhead.chain.book import Book
 from bulkhead.chain.contract import Log, Query, decode_logs, read
 from bulkhead.chain.lens import CellView, VaultView, cell_view, vault_view
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.rpc import Call, Rpc, to_bytes
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.chain.words import describe
 from bulkhead.client import from_wad
 from bulkhead.client.history import IDS

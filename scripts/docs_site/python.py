@@ -12,7 +12,7 @@ MODULES = (
     "bulkhead.client.bulkhead", "bulkhead.client.vaults", "bulkhead.client.orders", "bulkhead.client.stops",
     "bulkhead.client.quote_requests", "bulkhead.client.markets", "bulkhead.client.mandates", "bulkhead.client.preview",
     "bulkhead.client.card", "bulkhead.client.amounts", "bulkhead.orders", "bulkhead.pricing",
-    "bulkhead.chain.connection", "bulkhead.chain.book", "bulkhead.chain.lens", "bulkhead.chain.words",
+    "bulkhead.chain.connection", "bulkhead.chain.vaults_from_logs", "bulkhead.chain.lens", "bulkhead.chain.words",
     "bulkhead.chain.errors", "bulkhead.risk.words", "bulkhead.risk.exact", "bulkhead.risk.margin",
     "bulkhead.risk.marks", "bulkhead.risk.liquidation_price", "bulkhead.history.client", "bulkhead.history.models",
     "bulkhead.history.export",

@@ -14,8 +14,8 @@ from bulkhead.chain import abi
 from bulkhead.chain.errors import AbiMismatch
 from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.chain.system import CONTRACTS
-from bulkhead.risk import promises
-from bulkhead.risk.promises import Books
+from bulkhead.risk import invariants
+from bulkhead.risk.invariants import Books
 from bulkhead.risk.words import Kind
 from tests.contracts import deployer
 from tests.fuzz.outcome import Outcome, judged
@@ -174,9 +174,9 @@ class Boundary:
         self.books = self._read()
         held = sum(self.scene.token.balanceOf(one) for one in self.holders)
         problems = [
-            *promises.ring_fence(before, self.books, named),
-            *promises.broken(self.books),
-            *promises.conservation([held], self.minted),
+            *invariants.ring_fence(before, self.books, named),
+            *invariants.broken(self.books),
+            *invariants.conservation([held], self.minted),
         ]
         # told once
         self.minted = held

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from bulkhead.chain.connection import Connection
 from bulkhead.history import tables
 from bulkhead.history.check import check
-from bulkhead.history.columns import OFFSET
+from bulkhead.history.column_types import OFFSET
 from bulkhead.history.rows import READERS
 from bulkhead.history.source import speakers
 from bulkhead.profit.accounts import Account

@@ -6,8 +6,8 @@ import asyncio
 import itertools
 from dataclasses import replace
 
-from bulkhead.chain.book import VaultRecord
 from bulkhead.chain.lens import CellView
+from bulkhead.chain.vaults_from_logs import VaultRecord
 from bulkhead.chain.words import Model, Terms
 from bulkhead.keeper.safe_ranges import GRID, SIGMA_DRIFT, TIME_DRIFT, SafeRanges, Shelf
 from bulkhead.risk import exact, margin

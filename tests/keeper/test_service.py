@@ -23,7 +23,6 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import MissingDeployment, WrongNetwork
 from bulkhead.chain.sender import account_from_key
 from bulkhead.keeper import service, telemetry
-from bulkhead.keeper.alerts import Alerts
 from bulkhead.keeper.calls import Call, call_of
 from bulkhead.keeper.decide import QUIET_SECONDS
 from bulkhead.keeper.json_log import JsonLog
@@ -37,6 +36,7 @@ from bulkhead.keeper.schedule import Pace
 from bulkhead.keeper.send_queue import PATIENT_BLOCKS
 from bulkhead.keeper.service import Keeper, Tick
 from bulkhead.keeper.telemetry import Server
+from bulkhead.keeper.webhook import Alerts
 from bulkhead.replay.price_paths.rounds import Round
 from tests.keeper.proxy import FaultProxy
 from tests.keeper.world import KEY, PATIENCE, fall, flagged, keep, seen, settle

@@ -7,7 +7,7 @@ from typing import Any
 import boa
 
 from bulkhead.risk import expiry as mirror
-from bulkhead.risk import promises
+from bulkhead.risk import invariants
 from bulkhead.risk.settlement_average import PHASE_BITS, History
 from bulkhead.risk.volatility import Round
 from tests.matrix.scene import EXPIRY, MARKET
@@ -59,8 +59,8 @@ class Ending(State):
                 self.demand([f"INV-11: vault {vault} got {paid} of {amount}, due {due}"], "claim")
         self.books = self._read()
         held = sum(scene.token.balanceOf(one) for one in self.holders)
-        self.demand(promises.conservation([held], self.minted), "settlement")
-        self.demand(promises.broken(self.books), "settlement")
+        self.demand(invariants.conservation([held], self.minted), "settlement")
+        self.demand(invariants.broken(self.books), "settlement")
         return None
 
     def _price_is_the_mirrors(self) -> None:

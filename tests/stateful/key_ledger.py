@@ -14,7 +14,7 @@ from fractions import Fraction
 from bulkhead.chain.words import VaultWord, legs_of
 from bulkhead.operators import Permission
 from bulkhead.risk import exact
-from bulkhead.risk.promises import VaultBook
+from bulkhead.risk.invariants import VaultBook
 from bulkhead.risk.words import WAD, Kind, Leg, Snapshot, Units
 from tests.stateful.rows import notional
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from bulkhead.chain import abi
 from bulkhead.chain.abi.codec import Record
-from bulkhead.chain.book import Book
-from bulkhead.chain.books import untold
 from bulkhead.chain.contract import Log
+from bulkhead.chain.invariant_state import untold
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.chain.words import Terms, VaultWord, legs_of
 from bulkhead.risk import exact, margin
-from bulkhead.risk.promises import Books
+from bulkhead.risk.invariants import Books
 from bulkhead.risk.words import WAD, Model, RiskWord, Snapshot
 from tests.evm import Computation
 from tests.matrix.scene import EXPIRY, Scene

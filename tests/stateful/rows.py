@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bulkhead.chain.words import VaultWord, legs_of
 from bulkhead.risk import exact, margin
-from bulkhead.risk.promises import VaultBook
+from bulkhead.risk.invariants import VaultBook
 from bulkhead.risk.words import LINEAR, WAD, Kind, Leg, Model, RiskWord, Snapshot, Units
 
 #: One millionth of a quote, the unit of fees and deposits, in wad.

@@ -11,7 +11,7 @@ from boa.util.abi import Address
 from eth.exceptions import Revert
 
 from bulkhead.chain.words import VaultWord
-from bulkhead.risk.promises import Books, VaultBook
+from bulkhead.risk.invariants import Books, VaultBook
 from bulkhead.risk.words import WAD
 from tests.evm import Computation
 from tests.fuzz.boundary import Boundary, Target

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bulkhead import orders
-from bulkhead.risk import exact, margin, promises
-from bulkhead.risk.promises import Books, CellBook, VaultBook
+from bulkhead.risk import exact, invariants, margin
+from bulkhead.risk.invariants import Books, CellBook, VaultBook
 from bulkhead.risk.words import Kind, Leg, Model, RiskWord, Series
 from tests.contracts import deployer
 from tests.evm import Env
@@ -877,7 +877,7 @@ class Bulkheads(RuleBasedStateMachine):
         if not hasattr(self, "system"):
             return
         steps["steps"] += 1
-        assert promises.broken(self._books()) == []
+        assert invariants.broken(self._books()) == []
 
     @invariant()
     def inv_04_conservation(self) -> None:

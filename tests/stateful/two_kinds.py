@@ -17,11 +17,11 @@ from typing import Any, Self
 
 import boa
 
-from bulkhead.chain.book import Book
-from bulkhead.chain.books import untold
+from bulkhead.chain.invariant_state import untold
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.chain.words import VaultWord, legs_of
-from bulkhead.risk import exact, margin, promises
-from bulkhead.risk.promises import Books
+from bulkhead.risk import exact, invariants, margin
+from bulkhead.risk.invariants import Books
 from bulkhead.risk.words import LINEAR, WAD, Model, RiskWord, Snapshot, Units
 from tests.evm import Env
 from tests.matrix.run import reason_of
@@ -163,9 +163,9 @@ class TwoKinds(Tally):
         self.demand(untold(self.book, everything), where)
         for place, old, new, minted in zip(self.places, before, self.books, self.minted, strict=True):
             held = sum(place.market.token.balanceOf(one) for one in {*self.holders, *self.custodies.values()})
-            self.demand(promises.ring_fence(old, new, named), where)
-            self.demand(promises.broken(new), where)
-            self.demand(promises.conservation([held], minted), where)
+            self.demand(invariants.ring_fence(old, new, named), where)
+            self.demand(invariants.broken(new), where)
+            self.demand(invariants.conservation([held], minted), where)
 
     def gated(self, place: Place, old: Books, fill: bool, named: Sequence[int]) -> None:
         """INV-05 of vaults whose owners acted, in either kind of market."""

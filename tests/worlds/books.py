@@ -1,4 +1,4 @@
-"""The books of a system in process, for the promises of bulkhead.risk.promises."""
+"""The books of a system in process, for the promises of bulkhead.risk.invariants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import boa
 
 from bulkhead.chain.words import VaultWord
-from bulkhead.risk.promises import Books, Cell, CellBook, VaultBook
+from bulkhead.risk.invariants import Books, Cell, CellBook, VaultBook
 from bulkhead.risk.words import LINEAR, Units
 
 GROSS = 2**112 - 1

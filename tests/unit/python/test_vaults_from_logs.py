@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bulkhead.chain.abi.codec import Record
-from bulkhead.chain.book import Book, vault_of
 from bulkhead.chain.contract import Log
+from bulkhead.chain.vaults_from_logs import Book, vault_of
 from bulkhead.keeper.logs import vaults_of
 
 OPENED = {"vault_id": 7, "owner": "0x" + "11" * 20, "market": 1, "model": 0, "custody": "0x" + "22" * 20}

@@ -1,15 +1,15 @@
-"""The books of a deployment at one block, for the promises of `bulkhead.risk.promises`."""
+"""The books of a deployment at one block, for the promises of `bulkhead.risk.invariants`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from bulkhead.chain.book import Book
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import read
+from bulkhead.chain.vaults_from_logs import Book
 from bulkhead.chain.words import Terms, VaultWord, cell_word, legs_of
-from bulkhead.risk import promises
-from bulkhead.risk.promises import Books, CellBook, VaultBook
+from bulkhead.risk import invariants
+from bulkhead.risk.invariants import Books, CellBook, VaultBook
 from bulkhead.risk.words import Cell
 
 
@@ -98,4 +98,4 @@ def untold(book: Book, books: Books, donated: Collection[int] = ()) -> list[str]
 def broken(chain: Connection, book: Book, cells: Collection[Cell], block: int) -> list[str]:
     """What one state of the chain breaks, the vaults of the logs beside it."""
     books = read_books(chain, book, cells, block)
-    return [*promises.broken(books), *untold(book, books)]
+    return [*invariants.broken(books), *untold(book, books)]

@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from bulkhead.chain.book import Cell
 from bulkhead.chain.errors import BulkheadError, UnknownVault
 from bulkhead.chain.lens import MARGIN_CALL, VaultView
+from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.discovery import Discovery
 from bulkhead.keeper.safe_ranges import SafeRanges
 
