@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -200,11 +200,21 @@ class Database:
                     self.migrate(connection)
                     yield connection
                 finally:
-                    # the lock is the session's: one that went back to the pool would keep it
-                    connection.invalidate()
+                    self._let_go(connection)
         finally:
             if held is not None:
                 held.close()
+
+    def _let_go(self, connection: Connection) -> None:
+        """Ends a writer's session: what is not committed is lost, and another indexer may begin at once."""
+        if not self.is_sqlite:
+            # a server notices only after a while that a session is gone
+            with suppress(SQLAlchemyError):
+                connection.rollback()
+                connection.execute(text("select pg_advisory_unlock(:key)"), {"key": LOCK})
+                connection.commit()
+        # the lock is the session's: one that went back to the pool would keep it
+        connection.invalidate()
 
     def _hold_file(self) -> IO[str] | None:
         """Locks a file beside a database file; the system lets go of it when the process ends, however it ends."""
