@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import statistics
 import subprocess
@@ -40,12 +41,27 @@ class Load:
         p99: Of the answers [ms].
         failed: Requests without an answer, or with another one than 200.
         rate: Answers a second.
+        cpu: What an answer took of one core, in the server [ms]: this does not depend on what else the machine does.
     """
 
     median: float
     p99: float
     failed: int
     rate: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server in a process of its own."""
+
+    url: str
+    process: int
+
+    def cpu(self) -> float:
+        """Seconds of one core that it has taken so far (Linux)."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def bare(place: str) -> FastAPI:
@@ -62,18 +78,19 @@ def bare(place: str) -> FastAPI:
 
 
 @contextmanager
-def server(arguments: list[str]) -> Iterator[str]:
-    """A server in a process of its own; its address is what it prints first."""
+def server(arguments: list[str]) -> Iterator[Server]:
+    """A server; its address is what it prints first."""
     with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().strip()
+            yield Server(process.stdout.readline().strip(), process.pid)
         finally:
             process.terminate()
 
 
-async def load(paths: list[str], rate: int, seconds: int) -> Load:
+async def load(to: Server, names: list[str], rate: int, seconds: int) -> Load:
     """Asks for paths at their times."""
+    paths = [to.url + name for name in names]
     took: list[float] = []
     failed = 0
     connector = aiohttp.TCPConnector(limit=0)
@@ -93,13 +110,15 @@ async def load(paths: list[str], rate: int, seconds: int) -> Load:
         await asyncio.gather(*(ask(path) for path in paths[:8]))  # connections and caches, not measured
         took.clear()
         failed = 0
-        start, tasks = time.perf_counter(), []
+        start, used, tasks = time.perf_counter(), to.cpu(), []
         for number in range(rate * seconds):
             await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
             tasks.append(asyncio.create_task(ask(paths[number % len(paths)])))
         await asyncio.gather(*tasks)
         spent = time.perf_counter() - start
-    return Load(statistics.median(took), statistics.quantiles(took, n=100)[98], failed, len(took) / spent)
+        used = to.cpu() - used
+    p99, each = statistics.quantiles(took, n=100)[98], 1_000 * used / len(took)
+    return Load(statistics.median(took), p99, failed, len(took) / spent, each)
 
 
 def main() -> None:
@@ -138,15 +157,15 @@ def compare(place: str) -> None:
         states = reader.execute(select(func.count()).select_from(vault_states)).scalar_one()
     ids = [random.Random(1).randint(2, last) for _ in range(5_000)]
     with server(["benchmarks.service", "--bare", place]) as rows:
-        row = asyncio.run(load([f"{rows}/rows/{i}" for i in ids], RATE, SECONDS))
+        row = asyncio.run(load(rows, [f"/rows/{i}" for i in ids], RATE, SECONDS))
     with server(["bulkhead", "serve", "--database", place, "--port", "0"]) as pages:
-        paths = [f"{pages}/v1/1/vaults/{i}" for i in ids]
-        page = asyncio.run(load(paths, RATE, SECONDS))
-        held = asyncio.run(load(paths, HELD, HELD_SECONDS))
+        paths = [f"/v1/1/vaults/{i}" for i in ids]
+        page = asyncio.run(load(pages, paths, RATE, SECONDS))
+        held = asyncio.run(load(pages, paths, HELD, HELD_SECONDS))
     print(f"{last:,} vaults, {states:,} states of vaults")
     for name, found in ((f"ten rows, {RATE}/s", row), (f"a vault, {RATE}/s", page), (f"a vault, {HELD}/s", held)):
         line = f"median {found.median:6.1f} ms  p99 {found.p99:7.1f} ms  {found.rate:5.0f} answers/s"
-        print(f"{name:16} {line}  {found.failed} failed")
+        print(f"{name:16} {line}  {found.failed} failed  {found.cpu:.2f} ms of one core each")
     print(f"p99 of a vault's page: {page.p99 / row.p99:.1f} times that of ten rows")
 
 
