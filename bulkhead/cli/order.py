@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: How the hash of an order is written.
 HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+#: Digits of the largest number that orders are signed together with; of a longer one a sentence shows no more.
+LONGEST_NUMBER = 78
 
 
 @click.group()
@@ -157,12 +159,15 @@ def order_fill(
 @click.option("--vault", "vault_id", type=int, default=0, help="Own vault to fill into; both sides are looked at.")
 @acting
 def order_state(files: tuple[str, ...], vault_id: int, place: Place, out: Output) -> None:
-    """Whether orders can be filled, and how much of them."""
-    client = place.client() if vault_id else place.reader()
-    states = client.orders.states([_signed(file) for file in files], vault_id)
+    """Whether orders can be filled, and how much of them; with --json the hashes that `order cancel` takes, too."""
+    from bulkhead.orders import order_key
+
+    client, several = place.client() if vault_id else place.reader(), [_signed(file) for file in files]
     found, lines = [], []
-    for file, (status, fillable, reason) in zip(files, states, strict=True):
-        found.append({"file": file, "status": status, "fillable": fillable, "reason": reason})
+    for file, signed, state in zip(files, several, client.orders.states(several, vault_id), strict=True):
+        status, fillable, reason = state
+        name = "0x" + order_key(signed.order, client.domain).hex()
+        found.append({"file": file, "hash": name, "status": status, "fillable": fillable, "reason": reason})
         lines.append(f"{file}: {status}, {fillable} packages" + (f". {reasons.sentence(reason)}" if reason else ""))
     out.show(found, lines)
 
@@ -176,7 +181,8 @@ def order_cancel(which: tuple[str, ...], place: Place, out: Output) -> None:
         if one.isdigit() and not is_file(one):
             raise BadInput(
                 f"{one} is no file and no hash of an order. Orders signed together under a number end by vault, side "
-                f"and legs: `bulkhead order cancel-together VAULT SIDE LEGS --expiry EXPIRY --together {one[:20]}`."
+                "and legs: `bulkhead order cancel-together VAULT SIDE LEGS --expiry EXPIRY --together "
+                f"{one[:LONGEST_NUMBER]}`."
             )
     found = [one if HASH.fullmatch(one) else _signed(one) for one in which]
     out.receipt(place.client().orders.cancel(found))

@@ -31,6 +31,27 @@ def vault() -> None:
     """Open, fund, settle, close and inspect vaults."""
 
 
+#: What cannot be told of a vault without a price for its legs.
+PRICED = ("value", "equity", "maintenance_margin", "initial_margin", "health")
+
+
+def _content(info: VaultInfo) -> dict[str, Any]:
+    """A vault as JSON, null for what cannot be told of it."""
+    content: dict[str, Any] = plain(info)
+    return content if info.known else content | dict.fromkeys(PRICED)
+
+
+def _told(info: VaultInfo, words: str) -> str:
+    """Words, unless there is no price behind them."""
+    return words if info.known else "unknown"
+
+
+def _state(info: VaultInfo) -> str:
+    if not info.known:
+        return info.state + (", to be settled" if info.state == "expired" else " (there is no price)")
+    return info.state + ("" if info.priced else " (the price is not fresh)")
+
+
 def _facts(info: VaultInfo) -> list[tuple[str, str]]:
     health = "no margin needed" if info.health is None else f"{info.health:.4f}"
     return [
@@ -41,25 +62,27 @@ def _facts(info: VaultInfo) -> list[tuple[str, str]]:
         ("expiry", moment(info.expiry)),
         ("custody", info.custody),
         ("collateral", money(info.collateral, info.currency)),
-        ("value of the legs", money(info.value, info.currency)),
-        ("equity", money(info.equity, info.currency)),
-        ("maintenance margin", money(info.maintenance_margin, info.currency)),
-        ("initial margin", money(info.initial_margin, info.currency)),
-        ("health", health),
-        ("state", info.state + ("" if info.priced else " (the price is not fresh)")),
+        ("value of the legs", _told(info, money(info.value, info.currency))),
+        ("equity", _told(info, money(info.equity, info.currency))),
+        ("maintenance margin", _told(info, money(info.maintenance_margin, info.currency))),
+        ("initial margin", _told(info, money(info.initial_margin, info.currency))),
+        ("health", _told(info, health)),
+        ("state", _state(info)),
         *deficit_rows(info),
     ]
 
 
 def _more(card: PositionCard) -> list[tuple[str, str]]:
     currency = card.vault.currency
-    rows = [
-        ("target of a flag", money(card.target, currency)),
-        ("to add", f"{money(card.to_add, currency)}, to be healthy" if card.to_add else "nothing"),
-        ("spot", units(card.spot)),
-        ("liquidated below, above", f"{units(card.liquidation_below, none='none')}, "
-         f"{units(card.liquidation_above, none='none')}"),
-    ]  # fmt: skip
+    rows = [("spot", units(card.spot))]
+    if card.vault.known:
+        edges = [units(at, none="none") for at in (card.liquidation_below, card.liquidation_above)]
+        rows = [
+            ("target of a flag", money(card.target, currency)),
+            ("to add", f"{money(card.to_add, currency)}, to be healthy" if card.to_add else "nothing"),
+            *rows,
+            ("liquidated below, above", ", ".join(edges)),
+        ]
     if card.greeks is not None:
         rows += [
             ("delta", f"{card.greeks.delta:+,.4f} contracts"),
@@ -85,7 +108,8 @@ def vault_show(vault_id: int, place: Place, out: Output) -> None:
     """One vault: collateral, legs, margins, health, Greeks, liquidation prices, what it lacks, what it has made."""
     card = place.reader().vaults.card(vault_id)
     content: dict[str, Any] = plain(card)
-    out.facts({**content.pop("vault"), **content}, [*_facts(card.vault), *_more(card)])
+    del content["vault"]
+    out.facts({**_content(card.vault), **content}, [*_facts(card.vault), *_more(card)])
 
 
 @vault.command("list")
@@ -98,11 +122,11 @@ def vault_list(owner: str | None, place: Place, out: Output) -> None:
     table = columns("vault", "owner", "market", "expiry", "equity", "MM", "health", "state", "legs")
     for info in found:
         table.add_row(
-            str(info.vault_id), info.owner, info.market, moment(info.expiry), money(info.equity, info.currency, 4),
-            units(info.maintenance_margin, 4), units(info.health), info.state,
-            ", ".join(describe(leg) for leg in info.legs),
+            str(info.vault_id), info.owner, info.market, moment(info.expiry),
+            _told(info, money(info.equity, info.currency, 4)), _told(info, units(info.maintenance_margin, 4)),
+            _told(info, units(info.health)), info.state, ", ".join(describe(leg) for leg in info.legs),
         )  # fmt: skip
-    out.table(found, table)
+    out.table([_content(info) for info in found], table)
 
 
 @vault.command("open")

@@ -35,9 +35,8 @@ def explain_vault(chain: Connection, vault_id: int) -> Explanation:
         raise BadInput(f"Vault {vault_id} has no legs: it needs no margin.")
     (cell,) = read_cells(chain, [view.cell], block).values()
     if not view.priced or cell.snapshot.seconds == 0:
-        raise BadInput(
-            f"Vault {vault_id} has {'expired' if view.priced else 'no price'}: there is no margin to explain."
-        )
+        lacks = "no price" if view.state == "unknown" else "expired"
+        raise BadInput(f"Vault {vault_id} has {lacks}: there is no margin to explain.")
     risk = risk_of(chain, view, cell, block)
     return explain(Position(view.legs, cell.snapshot, risk, view.collateral, view.model, view.units))
 

@@ -33,6 +33,8 @@ class VaultInfo:
         state: One word: empty, healthy, covered, margin-call, liquidatable, flagged, expired, claim or debt.
         legs: Its legs.
         priced: False when the price is not fresh; then value and margins are those of the last price.
+        known: False when there is no price for the legs, as of a vault that has expired and is not settled; then value,
+            equity, margins and health mean nothing.
         deficit: What insolvent vaults of its cell are recorded to owe.
         at_risk: Most of its value that this can cost, after what insurance still has for the cell.
         currency: Name of the token, what all these amounts are in: a coin in a coin-margined market.
@@ -57,6 +59,7 @@ class VaultInfo:
     deficit: Decimal = Decimal(0)
     at_risk: Decimal = Decimal(0)
     currency: str = ""
+    known: bool = True
 
     @classmethod
     def of(cls, view: VaultView, market: Market) -> VaultInfo:
@@ -81,4 +84,5 @@ class VaultInfo:
             deficit=from_wad(view.deficit),
             at_risk=from_wad(view.at_risk),
             currency=market.currency,
+            known=view.priced,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,14 @@ def test_expiry__by_commands__is_fixed_settled_claimed_and_closed(market: Served
     refused(market.run("vault", "settle", vault), "not final")
     done(market.run("anvil", "crash", "ETH", "--to", "230"))
     done(market.run("anvil", "warp", "--to", f"{EXPIRY}T08:05"))
+    # until it is settled nothing tells what the legs are worth: that is no zero
+    waiting = json.loads(done(market.run("vault", "show", vault, "--json")))
+    assert waiting["state"] == "expired" and Decimal(waiting["collateral"]) > 0
+    assert [waiting[n] for n in ("value", "equity", "maintenance_margin", "initial_margin", "health")] == [None] * 5
+    text = done(market.run("vault", "show", vault))
+    assert re.search(r"equity +unknown", text) and "expired, to be settled" in text and "liquidated below" not in text
+    assert {row["equity"] for row in json.loads(done(market.run("vault", "list", "--json")))} == {None}
+    refused(market.run("explain", vault), f"Vault {vault} has expired")
     assert "the price is 230.000000" in done(market.run("market", "fix", "ETH", EXPIRY))
     refused(market.run("market", "fix", "ETH", EXPIRY), "has its price already")
     done(market.run("vault", "settle", desk, vault, key=BOT))
@@ -302,3 +311,19 @@ def test_market_add__what_cannot_be__sends_nothing(market: ServedMarket, tmp_pat
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(content))
     add("SOL", tmp_path / "other.yaml", "would take its place")
     assert market.chain.rpc.block_number() == before
+
+
+# --- orders by their hash -------------------------------------------------------------------------------------------
+
+
+def test_cancel__by_hash_and_by_number__says_how(market: ServedMarket, tmp_path: Path) -> None:
+    desk, file = market.client(MAKER).vaults.open("ETH", deposit=5_000), tmp_path / "offer.json"
+    terms = ("--expiry", EXPIRY, "--price", "8", "--size", "1")
+    file.write_text(done(market.run("order", "sign", desk, "sell", "call:210", *terms, key=MAKER)))
+    (row,) = json.loads(done(market.run("order", "state", file, "--json")))
+    assert row["status"] == "open"
+    done(market.run("order", "cancel", row["hash"], key=MAKER))
+    (row,) = json.loads(done(market.run("order", "state", file, "--json")))
+    assert row["status"] == "cancelled"
+    # the number that orders are signed together with is shown whole
+    refused(market.run("order", "cancel", str(2**128), key=MAKER), f"--expiry EXPIRY --together {2**128}`")
