@@ -195,7 +195,7 @@ def page(by_model: dict[str, list[Line]], first: int, days: tuple[int, int]) -> 
 
 HEAD = """# How often a loss exceeds the maintenance margin
 
-Written by `python -m benchmarks.coverage --docs` (market data in BULKHEAD_DATA).
+Written by `python -m benchmarks.coverage --docs` ([market data](development.md#market-data)).
 
 Each day at 08:00 UTC since {first}, ETH and BTC, a vault of every structure and tenor below is margined at the vols
 that the adapter would have from hourly closes and at the surface it falls back to. Its loss until the

@@ -288,8 +288,8 @@ what the contracts asked at the opening, of 20,000 notional a vault; flags count
 
 HEAD = """# Six crashes, ETH and BTC
 
-Written by `python -m benchmarks.crash --docs` (market data in BULKHEAD_DATA); `python -m benchmarks.crash --from
-benchmarks/crash.results.json --docs` writes it again from the last run's numbers.
+Written by `python -m benchmarks.crash --docs` ([market data](development.md#market-data));
+`python -m benchmarks.crash --from benchmarks/crash.results.json --docs` writes it again from the last run's numbers.
 
 ![Capital locked against losses, for our models and other venues' rules](crashes.svg)
 

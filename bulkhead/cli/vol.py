@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,17 +120,20 @@ def vol_publish(
 
 
 @vol.command("report")
-@click.option("--data", type=Path, default=Path("../shared/data/deribit"), show_default=True, help="Folder of chains.")
+@click.option(
+    "--data", type=Path, help="Folder of chains. [default: deribit in the folder BULKHEAD_DATA, else in ../shared/data]"
+)
 @click.option(
     "--out", "folder", type=Path, default=Path("docs"), show_default=True, help="Folder for vol-fit.md and vol-fit.svg."
 )
 @printing
-def vol_report(data: Path, folder: Path, out: Output) -> None:
+def vol_report(data: Path | None, folder: Path, out: Output) -> None:
     """Fit every chain of a folder and write how far the fits are off."""
     from bulkhead.report.outputs import check_outputs
     from bulkhead.vol.report import write
 
     page = folder / "vol-fit.md"
     check_outputs(page, folder / "vol-fit.svg")
-    fitted = len(write(data, folder))
+    chains = data or Path(os.environ.get("BULKHEAD_DATA", "../shared/data")) / "deribit"
+    fitted = len(write(chains, folder))
     out.show({"expiries": fitted, "page": page}, f"{fitted} expiries fitted; {page}")

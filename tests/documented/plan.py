@@ -127,7 +127,7 @@ PLAN: dict[str, Way] = {
     "python -m benchmarks.pair_economics --docs": DATA,
     "python -m benchmarks.vol_arbitrage": DATA,
     "bulkhead vol report": DATA,
-    "bulkhead drill ../shared/data/crash/2020-03_black_thursday_5min.csv.gz --asset eth --vaults 300": DATA,
+    "bulkhead drill $BULKHEAD_DATA/crash/2020-03_black_thursday_5min.csv.gz --asset eth --vaults 300": DATA,
     "bulkhead drill FILE --vaults 300 --hours 24": RunBy("tests/keeper/test_drill.py"),
     "python -m benchmarks.frontier": DATA,
     "bulkhead calibrate FILES --crashes FOLDER --fit-nodes": DATA,
@@ -166,7 +166,7 @@ PLAN: dict[str, Way] = {
     "bulkhead export FOLDER --database bulkhead.sqlite": RunBy("tests/history/test_export.py"),
     "bulkhead index": RunBy("tests/history/test_index.py"),
     "bulkhead alerts run": RunBy("tests/alerts/test_alerts.py"),
-    "bulkhead alerts run alerts.toml --rpc $BULKHEAD_RPC_URL --deployment deployments/sepolia": Typed(
+    "bulkhead alerts run alerts.toml --rpc $BULKHEAD_RPC_URL --deployment $BULKHEAD_DEPLOYMENT": Typed(
         "sed -n '/^```toml/,/^```/{/^```/d;p}' docs/alerts.md > alerts.toml\n"
         "export ALERTS_TO=json://127.0.0.1:1 PAGER=json://127.0.0.1:1\n"
         "bulkhead alerts run alerts.toml --looks 1 --rpc $BULKHEAD_RPC_URL"
