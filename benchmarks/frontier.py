@@ -173,8 +173,8 @@ def _figures(row: Row) -> list[str]:
 HEAD = """# How far horizon, kappa, blend and nodes go
 
 Written by `python -m benchmarks.frontier`, which measures ([market data](development.md#market-data));
-`--docs` writes it again from `benchmarks/frontier.results.json`. `bulkhead calibrate FILES --crashes FOLDER
---fit-nodes` does the same on any prices.
+`--docs` writes it again from `benchmarks/frontier.results.json`.
+`bulkhead calibrate FILES --crashes FOLDER --fit-nodes` does the same on any prices.
 What was decided with it, and why: [ADR 34](adr/0034-what-calibration-may-choose.md),
 [ADR 56](adr/0056-no-stress-blend-by-default.md).
 
