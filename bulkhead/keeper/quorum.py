@@ -28,6 +28,8 @@ FASTEST = 4.0
 STILL_BLOCKS, LEAST_STILL = 3, 3.0
 #: Of two chains that both go on the followed one counts; one has stopped after so long without a block [seconds].
 STOPPED = 0.5
+#: Nodes whose headers their hashes prove may be behind others for so long before those are followed [seconds].
+HELD = 3.0
 #: So often in a row a lone node has to tell the same before its going back is believed.
 PROOFS = 2
 #: A node whose contracts were seen no longer ago is not asked for them again [seconds].
@@ -57,7 +59,7 @@ class Quorum:
     headers: Headers = field(default_factory=Headers)
 
     def __post_init__(self) -> None:
-        self._grew_at = time.monotonic()
+        self._grew_at = self._level_at = time.monotonic()
         self._proven: set[tuple[str, str]] = set()
         self._gone_back: tuple[str, int] = ("", 0)
 
@@ -158,14 +160,16 @@ class Quorum:
     async def _top(self, nodes: Sequence[Node], aside: dict[str, str]) -> Node:
         """The node with the newest head that is believed; those beyond it are set aside.
 
-        A header that its hash does not prove counts as a block lower while others prove theirs: they may be a moment
-        slower.
+        Headers that their hashes do not prove wait for those that do: such nodes may be a moment slower.
         """
-        provable = any(_head(node).sound for node in nodes)
+        now = time.monotonic()
+        proven = max((_head(node).number for node in nodes if _head(node).sound), default=-1)
+        if proven >= max((_head(node).number for node in nodes), default=-1):
+            self._level_at = now
+        held = proven >= 0 and now - self._level_at < HELD
 
-        def rank(node: Node) -> tuple[int, bool, bool, float]:
-            unproven = provable and not _head(node).sound
-            return unproven - _head(node).number, unproven, node is not self.source, node.score
+        def rank(node: Node) -> tuple[bool, int, bool, float]:
+            return held and not _head(node).sound, -_head(node).number, node is not self.source, node.score
 
         ordered = sorted(nodes, key=rank)
         for i, node in enumerate(ordered):

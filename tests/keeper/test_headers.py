@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from bulkhead.chain.anvil import Anvil
 from bulkhead.chain.rpc import Call
-from bulkhead.keeper import headers
+from bulkhead.keeper import headers, quorum
 from bulkhead.keeper.headers import Headers
 from bulkhead.keeper.node import Head, Node
 from bulkhead.keeper.quorum import Quorum, _conflict
@@ -110,24 +109,29 @@ def test_conflict__node_that_was_wrong_and_tells_the_same_block_now__is_on_the_c
     assert _conflict(honest, healed)
 
 
-def test_choose__quick_node_whose_header_is_not_proven__waits_for_the_one_that_proves(told):
-    """A block is what a moment costs; a node that proves its headers and stands still holds up nobody."""
+def test_choose__quick_node_whose_header_is_not_proven__waits_for_the_one_that_proves(told, monkeypatch):
+    """For a moment; a node that proves its headers and stands still holds up nobody for longer."""
+    now = 1000.0
+    monkeypatch.setattr(quorum.time, "monotonic", lambda: now)
 
-    async def play() -> None:
-        quick, proving = telling("a", {**told[0], "isNew": "0x1"}), telling("b", told[0])
-        for node in (quick, proving):
-            node.verified, node.seen_at = True, time.monotonic()
+    async def met(node: Node) -> None:
+        raise AssertionError(f"{node.name} was asked again")
 
-        async def met(node: Node) -> None:
-            raise AssertionError(f"{node.name} was asked again")
+    quick, proving = telling("a", {**told[0], "isNew": "0x1"}), telling("b", told[0])
+    for node in (quick, proving):
+        node.verified, node.seen_at = True, now
+    judge = Quorum(2, met)
 
-        quorum = Quorum(2, met)
-        assert (await quorum.choose([quick, proving])).number == 1
-        quick.hear(Head.of({**told[1], "isNew": "0x1"}))
-        assert (await quorum.choose([quick, proving])).number == 1 and quorum.source is proving
-        quick.hear(Head.of({**told[2], "isNew": "0x1"}))
-        assert (await quorum.choose([quick, proving])).number == 3
-        proving.hear(Head.of(told[2]))
-        assert (await quorum.choose([quick, proving])).number == 3 and quorum.source is proving
+    def chosen() -> tuple[int, bool]:
+        return asyncio.run(judge.choose([quick, proving])).number, judge.source is proving
 
-    asyncio.run(play())
+    assert chosen()[0] == 1
+    quick.hear(Head.of({**told[2], "isNew": "0x1"}))
+    assert chosen() == (1, True)
+    proving.hear(Head.of(told[2]))
+    assert chosen()[0] == 3
+    quick.hear(Head.of({**told[3], "isNew": "0x1"}))
+    assert chosen() == (3, True)
+    now += quorum.HELD
+    quick.hear(Head.of({**told[4], "isNew": "0x1"}))
+    assert chosen() == (5, False)
