@@ -138,12 +138,17 @@ class Fold:
             if account is not None:
                 account.take(log, self._token(account.market).native, self._top_up)
                 changed.add(account.vault_id)
-        if log.event in ("TipPaid", "InsuranceDrawn"):
+        if log.event == "TipPaid":
             receiver = self._custodies.get(log.values.receiver)
             account = None if receiver is None else self.accounts.get(receiver)
             if account is not None:
-                take = account.receive_tip if log.event == "TipPaid" else account.receive_from_insurance
-                take(log.values.amount, self._token(account.market).native)
+                account.receive_tip(log.values.amount, self._token(account.market).native)
+                changed.add(account.vault_id)
+        elif log.event == "VaultTaken" and log.values.top_up:
+            # what came, which is less than insurance drew where the token keeps a part
+            account = self.accounts.get(log.values.into_id)
+            if account is not None:
+                account.receive_from_insurance(log.values.top_up, self._token(account.market).native)
                 changed.add(account.vault_id)
 
     def _token(self, market: int) -> TokenWord:
