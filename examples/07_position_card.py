@@ -19,7 +19,8 @@ print(f"equity {card.vault.equity:,.2f}, health {card.vault.health:.2f}, spot {c
 print(f"liquidated below {card.liquidation_below:,.2f}; to add to be healthy: {card.to_add}")
 print(f"delta {card.greeks.delta:+.3f} contracts, vega {card.greeks.vega:+.2f}, theta {card.greeks.theta:+.2f}")
 for entry in card.entries:
-    print(f"{entry.leg.quantity / 10**6:+g} {entry.leg.kind.name.lower()} entered at {entry.price}")
+    legs = " ".join(f"{leg.quantity / 10**6:+g} {leg.kind.name.lower()}" for leg in entry.legs)
+    print(f"{entry.size} packages of {legs}, entered at {entry.price}")
 print(f"made so far: {card.profit:+,.2f}")
 assert [entry.price for entry in card.entries] == [here.money(30)] and card.remark == ""
 assert card.liquidation_below < card.spot and card.greeks.delta > 0 > card.greeks.vega
