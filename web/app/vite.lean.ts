@@ -1,8 +1,8 @@
 // What the page leaves out of its packages, so that it loads fast and asks nobody else.
 import type { Plugin } from 'vite'
 
-/** Reasons of calls that no page makes: governance, publishers of surfaces, prices and records. */
-const NEVER_HEARD = /^(parameters|surface|timelock|operators|recorder|redstone|pyth)\//
+/** Reasons of calls that no page makes: governance and its listings, deployment, publishers of surfaces, prices and records. */
+const NEVER_HEARD = /^((parameters|surface|timelock|operators|recorder|redstone|pyth|pull)\/|es\/(nodes|tail|weight)|oracle\/(?!gas|no-price|unlisted))/
 
 const STUB = '\0no-offchain-lookup'
 

@@ -166,7 +166,7 @@ describe('the past of a vault', () => {
       await candles.getByRole('img', { name: /^Spot from \d{4}-\d\d-\d\d \d\d:\d\d: between [\d.,]+ and [\d.,]+, last [\d.,]+\.$/ }).waitFor({ timeout: 40_000 })
       await candles.getByLabel('Of').selectOption('Realised vol')
       await candles.getByRole('img', { name: /^Realised vol from .* last [\d.]+ %\.$/ }).waitFor({ timeout: 20_000 })
-      await candles.getByLabel('Each').selectOption('5 minutes')
+      await candles.getByLabel('Each').selectOption('5 min')
       await candles.getByRole('img', { name: /^Realised vol/ }).waitFor({ timeout: 20_000 })
       await accessible(page)
       await candles.getByLabel('Of').selectOption('Spot')

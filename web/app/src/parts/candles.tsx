@@ -4,23 +4,15 @@ import { useState } from 'react'
 import { useSetting } from '../state/context'
 import { useCandles } from '../state/reads'
 import { useWidth } from './use-width'
-import { minute, priceText } from './words'
+import { minute, priceText, span } from './words'
 
 const HEIGHT = 170
 const VOLUME = 34
 const FOOT = 18
 const SIDE = 52
 
-const SERIES: readonly { name: string; of: CandleSeries }[] = [
-  { name: 'Spot', of: 'spot' },
-  { name: 'Implied vol', of: 'iv' },
-  { name: 'Realised vol', of: 'sigma' },
-]
-const LENGTHS: readonly { name: string; seconds: number }[] = [
-  { name: '5 minutes', seconds: 300 },
-  { name: 'an hour', seconds: 3_600 },
-  { name: 'a day', seconds: 86_400 },
-]
+const SERIES: Readonly<Record<CandleSeries, string>> = { spot: 'Spot', iv: 'Implied vol', sigma: 'Realised vol' }
+const LENGTHS = [300, 3_600, 86_400]
 
 function Drawn({ candles, seconds, name, text }: { candles: readonly Candle[]; seconds: number; name: string; text: (value: number) => string }) {
   const [box, width] = useWidth()
@@ -43,7 +35,7 @@ function Drawn({ candles, seconds, name, text }: { candles: readonly Candle[]; s
           const top = y(Math.max(one.open, one.close))
           return (
             <g key={one.at}>
-              <title>{`${minute(one.at)}: ${text(one.open)} to ${text(one.close)}, ${text(one.low)} at least, ${text(one.high)} at most${one.volume ? `, ${one.volume} contracts filled` : ''}`}</title>
+              <title>{`${minute(one.at)}: ${[one.open, one.low, one.high, one.close].map(text).join(' ')}${one.volume ? `, ${one.volume} contracts` : ''}`}</title>
               <line x1={x(one.at)} x2={x(one.at)} y1={y(one.high)} y2={y(one.low)} stroke={tone} />
               <rect x={x(one.at) - body / 2} width={body} y={top} height={Math.max(1, y(Math.min(one.open, one.close)) - top)} fill={tone} />
               {one.volume > 0 && <rect x={x(one.at) - body / 2} width={body} y={HEIGHT - FOOT - (one.volume / most) * (VOLUME - 4)} height={(one.volume / most) * (VOLUME - 4)} fill="var(--line)" />}
@@ -65,7 +57,6 @@ export function Candles({ entry }: { entry: MarketEntry }) {
   const [seconds, setSeconds] = useState(3_600)
   const found = useCandles(entry.index, of, seconds)
   if (history === '') return null
-  const name = SERIES.find((one) => one.of === of)?.name ?? ''
   const text = of === 'spot' ? (value: number) => priceText(value) : (value: number) => `${(value * 100).toFixed(1)} %`
   return (
     <section aria-labelledby="candles">
@@ -74,19 +65,19 @@ export function Candles({ entry }: { entry: MarketEntry }) {
         <label>
           Of
           <select value={of} onChange={(event) => setOf(event.target.value as CandleSeries)}>
-            {SERIES.map((one) => <option key={one.of} value={one.of}>{one.name}</option>)}
+            {Object.entries(SERIES).map(([key, name]) => <option key={key} value={key}>{name}</option>)}
           </select>
         </label>
         <label>
           Each
-          <select value={String(seconds)} onChange={(event) => setSeconds(Number(event.target.value))}>
-            {LENGTHS.map((one) => <option key={one.seconds} value={String(one.seconds)}>{one.name}</option>)}
+          <select value={seconds} onChange={(event) => setSeconds(Number(event.target.value))}>
+            {LENGTHS.map((one) => <option key={one} value={one}>{span(one)}</option>)}
           </select>
         </label>
       </div>
       {found.isError && <p className="soft">The candles are unknown: {(found.error as Error).message}</p>}
       {!found.isError && !found.data && <p className="soft">Reading the history…</p>}
-      {found.data && (found.data.length ? <Drawn candles={found.data} seconds={seconds} name={name} text={text} /> : <p className="soft">Nothing was recorded in that time.</p>)}
+      {found.data && (found.data.length ? <Drawn candles={found.data} seconds={seconds} name={SERIES[of]} text={text} /> : <p className="soft">Nothing was recorded in that time.</p>)}
     </section>
   )
 }

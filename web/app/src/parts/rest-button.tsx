@@ -49,10 +49,10 @@ export function RestButton(props: Props) {
     const approved = approval(calls, { token: entry.token, spender: addressOf(place.deployment, 'Clearinghouse'), allowance: account?.allowance ?? 0n, amount, symbol: token?.symbol ?? '' })
     if (vault) {
       if (!amount || vault.vault_id === opened) return vault.vault_id
-      const added = await send([...approved, { label: 'Add collateral', call: () => calls.deposit(vault.vault_id, vault.owner, amount) }], 'The collateral is there.')
+      const added = await send([...approved, { label: 'Add collateral', call: () => calls.deposit(vault.vault_id, vault.owner, amount) }], '')
       return added && vault.vault_id
     }
-    const receipts = await send([...approved, { label: 'Open the vault', call: () => calls.open(entry.index, model, address ?? '0x', amount) }], 'The vault is open.')
+    const receipts = await send([...approved, { label: 'Open the vault', call: () => calls.open(entry.index, model, address ?? '0x', amount) }], '')
     return receipts && openedIn(receipts)
   }
 

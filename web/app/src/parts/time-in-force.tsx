@@ -31,7 +31,7 @@ export function TimeInForce({ force, onForce, legs, symbol }: { force: Force; on
         <>
           <AmountField label={sells ? 'Receive at least, a contract' : 'Pay at most, a contract'} unit={symbol} amount={readPrice(force.limit, symbol)} onTyped={(limit) => onForce({ ...force, limit })} />
           <p className="small soft">
-            It waits at makers and fills, in parts if need be, when its price pays one of them; nobody must. {sells ? '' : 'Below zero the package pays you. '}Its collateral stays in the vault and can be taken back.
+            It waits at makers and fills, in parts too, when its price pays one; nobody must. {sells ? '' : 'Below zero the package pays you. '}Its collateral stays yours in the vault.
           </p>
         </>
       )}
