@@ -1,6 +1,5 @@
 // An order that waits at a price: collateral first, then a signature that costs nothing.
 import { type MarketEntry, type MarketState, type Model, type Position, type VaultState, addressOf, callsOf, endOf, readEpochFor, readHead, readMarket, buildOrder } from '@bulkhead/sdk'
-import { useState } from 'react'
 import { useConnection } from 'wagmi'
 import { usePlace } from '../state/context'
 import { go } from '../state/route'
@@ -27,7 +26,7 @@ interface Props {
   covered: boolean
   token: { symbol: string; decimals: number } | undefined
   account: { balance: bigint; allowance: bigint } | undefined
-  /** a vault was opened for it: what follows is about that one */
+  /** a vault stands for it with the collateral that was typed: what follows is about that one */
   onVault: (id: bigint) => void
   onWaiting: () => void
 }
@@ -38,7 +37,6 @@ export function RestButton(props: Props) {
   const { address } = useConnection()
   const { progress, send } = useSend()
   const waiting = useWaitingOrders()
-  const [opened, setOpened] = useState<bigint>()
   const refusal = refusalOf(props, address !== undefined, terms ? '' : 'Type a price')
   const amount = deposit.value ?? 0n
   const working = [progress, waiting.progress].some(({ status }) => status === 'working')
@@ -48,7 +46,7 @@ export function RestButton(props: Props) {
     const calls = callsOf(place.deployment)
     const approved = approval(calls, { token: entry.token, spender: addressOf(place.deployment, 'Clearinghouse'), allowance: account?.allowance ?? 0n, amount, symbol: token?.symbol ?? '' })
     if (vault) {
-      if (!amount || vault.vault_id === opened) return vault.vault_id
+      if (!amount) return vault.vault_id
       const added = await send([...approved, { label: 'Add collateral', call: () => calls.deposit(vault.vault_id, vault.owner, amount) }], '')
       return added && vault.vault_id
     }
@@ -60,8 +58,7 @@ export function RestButton(props: Props) {
     if (!terms || !cost || !address) return
     const id = await ready()
     if (id === undefined) return
-    // should the signature be declined, the vault and what was typed stay
-    setOpened(id)
+    // should the signature be declined, the order is left in that vault next time, whose collateral is there
     onVault(id)
     const { waits } = await waiting.give(async () => {
       const market = await readMarket(place, entry.index, expiry)

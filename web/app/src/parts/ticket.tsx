@@ -162,7 +162,7 @@ export function Ticket({ entry, expiry, market, marks, quotes, strikes, legs, on
             <RestButton
               entry={entry} expiry={expiry} market={market} model={model} vault={vault} terms={terms} cost={cost} lasts={force.lasts} size={packages.value} deposit={deposit}
               after={after} covered={covered} token={token.data} account={account.data}
-              onVault={(id) => setInto(String(id))} onWaiting={() => { onLegs([]); setCollateral(''); setForce(NOW) }}
+              onVault={(id) => { setInto(String(id)); setCollateral('') }} onWaiting={() => { onLegs([]); setForce(NOW) }}
             />
           ) : (
             <OpenButton
