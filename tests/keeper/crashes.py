@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,8 +26,9 @@ from bulkhead.replay.price_paths.bars import read_bars
 from bulkhead.replay.price_paths.path import PricePath
 from bulkhead.replay.run import Replay
 from bulkhead.risk.words import WAD
+from tests.worlds import market_data
 
-FOLDER = Path(os.environ.get("BULKHEAD_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")) / "crash"
+FOLDER = market_data.FOLDER / "crash"
 CRASHES = (
     "2020-03_black_thursday_5min", "2021-05_china_ban_1min", "2022-06_celsius_3ac_5min", "2022-11_ftx_5min",
     "2023-03_svb_usdc_5min", "2024-08_yen_unwind_1min",

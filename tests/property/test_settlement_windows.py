@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import random
 import sys
 from collections import Counter
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from bulkhead.risk.settlement_average import History, NoPriceInForceError, price_seconds
 from bulkhead.risk.volatility import Round
+from tests.worlds import market_data
 from tests.worlds.feeds import WINDOW, random_script
 from tests.worlds.windows import EXPIRY, Oracle, new_oracle, play, play_pair
 
@@ -25,7 +24,7 @@ BATCH = 250
 @cache
 def statement() -> ModuleType:
     """The rule as its own program states it, which lies beside the market data where it is at hand."""
-    data = Path(os.environ.get("BULKHEAD_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    data = market_data.FOLDER
     path = data.parent / "design" / "oracle_reference.py"
     if not path.is_file():
         pytest.skip("the statement of the rule (design/oracle_reference.py beside BULKHEAD_DATA) is not at hand")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
@@ -19,6 +18,7 @@ from bulkhead.chain.listing import feeds_argument
 from bulkhead.risk.volatility import OracleWord, Round, Variances, read_answer
 from bulkhead.risk.words import Snapshot, Status
 from tests.contracts import deployer
+from tests.worlds import market_data
 
 EMPTY = "0x" + "00" * 20
 UNIT = 10**8  # one quote in feed decimals
@@ -167,7 +167,7 @@ def read(rows: list[tuple[int, int, int]]) -> list[Round]:
 @cache
 def real_rounds() -> list[tuple[int, int, int]]:
     """(round id, answer, updatedAt) of the real ETH/USD feed, in order of their ids."""
-    folder = Path(os.environ.get("BULKHEAD_DATA", ROOT.parent / "shared" / "data"))
+    folder = market_data.FOLDER
     path = folder / "chainlink" / "chainlink_ETHUSD_rounds_2023-04_2024-01.csv.gz"
     if not path.exists():
         pytest.skip(f"no market data at {path}: set BULKHEAD_DATA to the data folder")

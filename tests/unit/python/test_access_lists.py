@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import httpx
 import pytest
 from eth_account.typed_transactions import TypedTransaction
@@ -16,6 +14,7 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.chain.node_sender import NodeSender
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import DIFFERENT_GAS, GAS_SHARE, Sender, account_from_key
+from tests.worlds.scripted_node import ScriptedNode
 
 TO, OTHER = "0x" + "11" * 20, "0x" + "22" * 20
 SLOTS = ["0x" + f"{i:064x}" for i in range(30)]
@@ -27,7 +26,7 @@ def entry(address: str, count: int) -> dict:
     return {"address": address, "storageKeys": SLOTS[:count]}
 
 
-class Node:
+class Node(ScriptedNode):
     """A node with a call that touches `touched` cold, and the answers that `says` has in place of its own.
 
     Attributes:
@@ -41,12 +40,6 @@ class Node:
         self.touched, self.says = list(touched), says or {}
         self.asked: list[str] = []
         self.sent: list[dict] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
-        calls = body if isinstance(body, list) else [body]
-        told = [{"jsonrpc": "2.0", "id": c["id"], **self.answer(c["method"], c["params"])} for c in calls]
-        return httpx.Response(200, json=told if isinstance(body, list) else told[0])
 
     def answer(self, method, params):
         self.asked.append(method)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import httpx
@@ -15,12 +14,13 @@ from bulkhead.chain import anvil
 from bulkhead.chain.errors import BadInput, NoFunds, RpcError, TransactionReplaced
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.sender import RECEIPTS_LAG, Sender, Tips, account_from_key
+from tests.worlds.scripted_node import ScriptedNode
 
 GWEI = 10**9
 TO = "0x" + "11" * 20
 
 
-class Chain:
+class Chain(ScriptedNode):
     """A node that refuses what its chain would not take.
 
     Attributes:
@@ -35,12 +35,6 @@ class Chain:
         self.nonce = 0
         self.sent: list[dict] = []
         self.words = {"nonce": (-32000, "nonce too low"), "price": words}
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
-        calls = body if isinstance(body, list) else [body]
-        told = [{"jsonrpc": "2.0", "id": c["id"], **self.answer(c["method"], c["params"])} for c in calls]
-        return httpx.Response(200, json=told if isinstance(body, list) else told[0])
 
     def answer(self, method, params):
         if method == "eth_getBlockByNumber":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,11 @@ from bulkhead.vol.fit import surface as build
 from bulkhead.vol.options import Chain, expiry
 from bulkhead.vol.publish import plan
 from bulkhead.vol.surface import HOUR, SurfaceError
+from tests.worlds import market_data
 
 NOW = 1_799_928_000 // DAY * DAY + 12 * 3600
 ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("BULKHEAD_DATA", ROOT.parent / "shared" / "data")) / "deribit"
+DATA = market_data.FOLDER / "deribit"
 TRUE = (0.02, 0.18, -0.35, 0.03, 0.15)
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import os
-from pathlib import Path
 
 import pytest
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.replay.price_paths.bars import Bar, parse_bars, read_bars
+from tests.worlds import market_data
 
 HEAD = "ts,open,high,low,close\n"
 GOOD = HEAD + "2020-03-12T00:00:00Z,194.6,195,190,191\n2020-03-12T00:05:00Z,191,192,188.25,189\n"
-DATA = Path(os.environ.get("BULKHEAD_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+DATA = market_data.FOLDER
 
 
 def test_parse__columns_by_name__gives_bars():

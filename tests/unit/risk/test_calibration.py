@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,10 @@ from click.testing import CliRunner
 
 from bulkhead.cli import main
 from bulkhead.risk import calibration
+from tests.worlds import market_data
 
 ROOT = Path(__file__).resolve().parents[3]
-OHLC = Path(os.environ.get("BULKHEAD_DATA", ROOT.parent / "shared" / "data")) / "ohlc"
+OHLC = market_data.FOLDER / "ohlc"
 
 
 def history(count: int = 12_000, seed: int = 1, tail: float = 4.0) -> calibration.History:

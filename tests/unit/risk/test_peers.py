@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from bulkhead.risk import peers
 from bulkhead.risk.peers.portfolio import Scenarios
 from bulkhead.risk.peers.positions import YEAR
 from bulkhead.risk.words import Kind
+from tests.worlds import market_data
 
 ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("BULKHEAD_DATA", ROOT.parent / "shared" / "data")) / "peers"
+DATA = market_data.FOLDER / "peers"
 
 
 def cases(name: str) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 
 import boa
@@ -14,13 +13,10 @@ from bulkhead.vol.arbitrage import worst
 from bulkhead.vol.fit import fit_chain
 from bulkhead.vol.fit import surface as surface_of
 from bulkhead.vol.options import Chain
+from tests.worlds import market_data
 
 ROOT = Path(__file__).resolve().parents[4]
-FILE = (
-    Path(os.environ.get("BULKHEAD_DATA", ROOT.parent / "shared" / "data"))
-    / "deribit"
-    / "deribit_chains_weekly_2025-12_2026-08.parquet"
-)
+FILE = market_data.FOLDER / "deribit" / "deribit_chains_weekly_2025-12_2026-08.parquet"
 #: Weeks in the file.
 WEEKS = 31
 
