@@ -38,7 +38,7 @@ class Parameter:
     """One bounded number.
 
     Attributes:
-        name: Field name of governance/parameters.
+        name: Field name of governance/risk_word.
         word: Which packed word holds it.
         shift: Its lowest bit there.
         bits: Its width.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain.errors import BadInput, BulkheadError
-from bulkhead.keeper.ledger import Ledger
+from bulkhead.keeper.books_store import Ledger
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS attempts (

@@ -11,7 +11,7 @@ from typing import Any
 
 from bulkhead.keeper.books import INNER, Entry
 from bulkhead.keeper.journal import Attempt, Journal
-from bulkhead.keeper.ledger import Holding, Position
+from bulkhead.keeper.books_store import Holding, Position
 from bulkhead.risk.words import WAD
 
 #: Takes that a report shows, the newest.

@@ -17,7 +17,7 @@ from typing import Any
 
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
-from bulkhead.keeper.bookkeeping import Bookkeeper
+from bulkhead.keeper.books_update import Bookkeeper
 from bulkhead.keeper.calls import Call, call_of, kind
 from bulkhead.keeper.complaints import node_complaints, tell_margin_calls, tell_refusals
 from bulkhead.keeper.decide import BUGS

@@ -44,7 +44,7 @@ class LiquidationTerms:
 
     @classmethod
     def unpack(cls, word: int) -> LiquidationTerms:
-        """Terms from the packed liquidation word (contracts/governance/parameters.vy)."""
+        """Terms from the packed liquidation word (contracts/governance/risk_word.vy)."""
         field = [(word >> (16 * i)) & 65535 for i in range(10)]
         return cls(
             bonus_start=field[0] * BPS,

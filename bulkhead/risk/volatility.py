@@ -46,7 +46,7 @@ RATE_OFFSET = 2**15
 
 @dataclass(frozen=True)
 class OracleWord:
-    """The oracle parameters of a market (layout in contracts/governance/parameters).
+    """The oracle parameters of a market (layout in contracts/governance/risk_word).
 
     Attributes:
         deviation_bps: Distance of primary and fallback from which they disagree.

@@ -299,7 +299,7 @@ class Snapshot:
         return [self.at(spot) for spot in spots]
 
 
-#: (field, bits) of the risk word from its low end, as in governance/parameters.
+#: (field, bits) of the risk word from its low end, as in governance/risk_word.
 _RISK_LAYOUT = (
     ("kappa_calm_bps", 16),
     ("kappa_stress_bps", 16),
@@ -322,7 +322,7 @@ _RISK_LAYOUT = (
 
 @dataclass(frozen=True)
 class RiskWord:
-    """Risk parameters of a market, packed as in governance/parameters; the defaults are those of docs/parameters.md.
+    """Risk parameters of a market, packed as in governance/risk_word; the defaults are those of docs/parameters.md.
 
     Attributes:
         kappa_calm_bps: IM/MM in calm.

@@ -2,7 +2,7 @@
 """
 @title The packed trading parameters of a market
 @license AGPL-3.0-only
-@notice RiskParameters pushes this word to the Exchange; the layout is the `trading` row of governance/parameters:
+@notice RiskParameters pushes this word to the Exchange; the layout is the `trading` row of governance/risk_word:
         taker_fee_bps 16 | maker_fee_bps 16 | fee_cap_bps 16 | tick 56 [1e-8 quote] | no_open_seconds 24
         | oi_cap 80 [1e-6 contracts] | paused_until 40 [unix seconds], lowest bits first.
 """

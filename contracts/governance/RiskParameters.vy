@@ -13,7 +13,7 @@
 """
 
 from contracts.math import scales
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot
 from contracts.vaults import vault_state as state
 from interfaces import IClearinghouse
@@ -259,7 +259,7 @@ def _check_order(words: uint256[4]):
     """
     @notice Relations between parameters that single bounds cannot express.
     """
-    assert parameters._kappa_stress(words[RISK]) >= parameters._kappa_calm(words[RISK]), "parameters/kappa-order"
+    assert risk_word._kappa_stress(words[RISK]) >= risk_word._kappa_calm(words[RISK]), "parameters/kappa-order"
     t1: uint256 = (words[LIQUIDATION] >> 32) & 65535
     t2: uint256 = (words[LIQUIDATION] >> 48) & 65535
     assert t2 >= 2 * t1, "parameters/clock-order"
@@ -387,7 +387,7 @@ def list_market(
            covers a put exactly, and the unit 1,000 native units at least.
     @param engines Margin engines of the models ES, GREEKS and STATIC that count in the market's token; empty disables a model.
     @param feeds Its feeds and the vol that it starts from.
-    @param risk Packed risk parameters (governance/parameters).
+    @param risk Packed risk parameters (governance/risk_word).
     @param trading Packed trading parameters, not paused.
     @param liquidation Packed liquidation parameters.
     @param oracle Packed oracle parameters.
@@ -457,7 +457,7 @@ def set_parameter(market: uint256, name: String[32], number: uint256):
     @notice Changes one number within its bounds and pushes it to the contracts that use it. Only the owner.
     @dev A ramped one (docs/parameters.md) moves later, by `advance`; asking for what it is now ends its ramp.
     @param market Market index.
-    @param name Field name of governance/parameters, e.g. "taker_fee_bps".
+    @param name Field name of governance/risk_word, e.g. "taker_fee_bps".
     @param number The field as stored, in the field's own unit.
     """
     self._check_owner()
@@ -694,7 +694,7 @@ def parameter(market: uint256, name: String[32]) -> uint256:
     """
     @notice One number of a market.
     @param market Market index.
-    @param name Field name of governance/parameters.
+    @param name Field name of governance/risk_word.
     @return The field as stored, in the field's own unit.
     """
     self._check_listed(market)
@@ -707,7 +707,7 @@ def ramp(market: uint256, name: String[32]) -> IRiskParameters.Ramp:
     """
     @notice The change of a parameter that is on its way.
     @param market Market index.
-    @param name Field name of governance/parameters.
+    @param name Field name of governance/risk_word.
     @return Target and last step; zeros when there is none.
     """
     word: uint256 = self._ramps[market][self._find(name) >> NAME_AT]
@@ -719,7 +719,7 @@ def ramp(market: uint256, name: String[32]) -> IRiskParameters.Ramp:
 def bounds(name: String[32]) -> IRiskParameters.Bounds:
     """
     @notice Least and greatest value of a parameter.
-    @param name Field name of governance/parameters.
+    @param name Field name of governance/risk_word.
     @return Both, in the field's own unit.
     """
     entry: uint256 = self._find(name)

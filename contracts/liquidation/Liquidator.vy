@@ -23,7 +23,7 @@ from contracts.liquidation import waterfall
 from contracts.margin import basis
 from contracts.margin import gate_actions
 from contracts.margin import standing
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as price
 from contracts.vaults import tolerance
 from contracts.vaults import vault_state as state
@@ -69,7 +69,7 @@ ORACLE: immutable(address)
 INSURANCE: immutable(address)
 
 # --- storage -----------------------------------------------------------------------------------------------------
-# market -> packed liquidation parameters (governance/parameters)
+# market -> packed liquidation parameters (governance/risk_word)
 market_word: public(HashMap[uint256, uint256])
 # a taker's callback is running: nothing that prices shares may be called
 in_callback: public(transient(bool))
@@ -88,7 +88,7 @@ def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed liquidation parameters of a market. Only RiskParameters, which has bounded them.
     @param market Market index.
-    @param word Packed liquidation parameters (governance/parameters).
+    @param word Packed liquidation parameters (governance/risk_word).
     """
     if msg.sender != PARAMETERS:
         self._refuse("liquidator/not-authorized")
@@ -236,8 +236,8 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         case.collateral,
         deal.beta,
         g,
-        parameters._phi(risk),
-        parameters._dust(risk) * state._unit(case.vault.token) // scales.WAD,
+        risk_word._phi(risk),
+        risk_word._dust(risk) * state._unit(case.vault.token) // scales.WAD,
         native,
     )
     if deal.plan.top_up != 0:

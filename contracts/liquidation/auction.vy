@@ -4,7 +4,7 @@
 @license AGPL-3.0-only
 @notice Pure: bonus share over time, size of a take, price, cut and top-up (docs/liquidation.md). One formula through
         insolvency. `risk` quantities are wad, `+` is good for the vault; tokens are native and rounded towards the
-        vault. The layout of the liquidation word is described in governance/parameters.
+        vault. The layout of the liquidation word is described in governance/risk_word.
 """
 from interfaces import IMarginEngine
 

@@ -1,39 +1,14 @@
 # pragma version 0.4.3
 """
-@title Payoff at expiry and caps of the loss waterfall
+@title Caps of the loss waterfall
 @license AGPL-3.0-only
-@notice Pure: what legs pay at expiry, what insurance may pay for a vault, a cell and a day, and what a claim is due
+@notice Pure: what insurance may pay for a vault, a cell and a day, and what a claim is due
         (docs/waterfall.md). All amounts native unless they say wad. Roundings favour the protocol side.
 """
 from contracts.math import scales
 from contracts.vaults import leg
 
 UNFLAGGED_SHARE: constant(uint256) = 10  # a vault that is not flagged: 1/10 of the expiry price per contract
-
-
-@internal
-@pure
-def _payoff(legs: DynArray[uint256, 16], price: uint256) -> int256:
-    """
-    @notice What all legs of a vault pay at the settlement price, exact.
-    @param price [wad].
-    @return [1e-24 quote], so that nothing is rounded before the caller does.
-    """
-    # prices and strikes are below 2^96, quantities below 2^63
-    final: int256 = leg._signed(price)
-    total: int256 = 0
-    for word: uint256 in legs:
-        kind: uint256 = leg._kind(word)
-        each: int256 = scales.SIGNED_WAD   # CASH: 1
-        if leg._is_option(kind):
-            each = unsafe_sub(final, unsafe_mul(leg._signed(leg._strike(word)), leg.SIGNED_STRIKE_WAD))
-            if kind == leg.PUT:
-                each = unsafe_sub(0, each)
-            each = max(each, 0)
-        elif kind == leg.FUTURE:
-            each = final
-        total = unsafe_add(total, unsafe_mul(leg._quantity(word), each))
-    return total
 
 
 @internal

@@ -15,7 +15,7 @@ from interfaces import IOracleAdapter
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.margin import gate_actions
-from contracts.margin import gate_rules as rules
+from contracts.margin import vault_assessment
 from contracts.margin import standing
 from contracts.oracle import snapshot as price
 from contracts.vaults import leg
@@ -50,12 +50,12 @@ def _reduces_risk(
     @dev IM not higher and neither equity - MM nor equity/MM lower; who owes more than he holds must be flagged, or he could
          close until nothing is left for insurance to see.
     """
-    old: standing.Standing = rules._full(vault, old_legs, prices, rules._collateral_before(change, vault))
-    new: standing.Standing = rules._full(vault, legs, prices, rules._collateral(vault))
+    old: standing.Standing = vault_assessment._full(vault, old_legs, prices, vault_assessment._collateral_before(change, vault))
+    new: standing.Standing = vault_assessment._full(vault, legs, prices, vault_assessment._collateral(vault))
     if new.im > old.im:
         return False
     if new.equity < 0:
-        return rules._is_flagged(vault) and new.equity + rules._charged(change, vault) >= old.equity
+        return vault_assessment._is_flagged(vault) and new.equity + vault_assessment._charged(change, vault) >= old.equity
     return (
         new.equity - new.mm >= old.equity - old.mm
         and new.equity * old.mm >= old.equity * new.mm
@@ -75,9 +75,9 @@ def _gives_little_away(
     @dev MM not higher, and equity falls by no more than the least of 0.5 % of the notional closed, the MM freed and what
          equity is left, plus fee: what insurance would have to pay for is nobody's to give away (ADR 26).
     """
-    old: standing.Standing = rules._full(vault, old_legs, prices, rules._collateral_before(change, vault))
-    new: standing.Standing = rules._full(vault, legs, prices, rules._collateral(vault))
-    if new.mm > old.mm or (new.equity < 0 and not rules._is_flagged(vault)):
+    old: standing.Standing = vault_assessment._full(vault, old_legs, prices, vault_assessment._collateral_before(change, vault))
+    new: standing.Standing = vault_assessment._full(vault, legs, prices, vault_assessment._collateral(vault))
+    if new.mm > old.mm or (new.equity < 0 and not vault_assessment._is_flagged(vault)):
         return False
     inverse: bool = state._is_inverse(vault.token)
     forward: uint256 = price._expected(prices)
@@ -85,7 +85,7 @@ def _gives_little_away(
         legs, inverse, prices.spot, forward
     )
     tolerated: int256 = convert(closed // 10**6 * CLOSE_TOLERANCE // scales.WAD, int256)
-    lost: int256 = old.equity - new.equity - rules._charged(change, vault)
+    lost: int256 = old.equity - new.equity - vault_assessment._charged(change, vault)
     return lost <= min(min(tolerated, old.mm - new.mm), max(new.equity, 0))
 
 
@@ -125,7 +125,7 @@ def _pays_its_share(
     return vault.word & state.DEBT == 0 and payoff._keeps_share(
         old_legs,
         legs,
-        [rules._collateral_before(change, vault), rules._collateral(vault)],
+        [vault_assessment._collateral_before(change, vault), vault_assessment._collateral(vault)],
         self._share_left(old_legs, legs),
         state._is_inverse(vault.token),
     )
@@ -191,7 +191,7 @@ def review(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> IMarginG
     # a fully collateralised vault needs no price
     review: IMarginGate.Review = empty(IMarginGate.Review)
     review.outcome = gate_actions.AT_TARGET
-    if rules._covered(vault, legs, missing):
+    if vault_assessment._covered(vault, legs, missing):
         return review
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(
         state._market(vault.word), state._expiry(vault.terms)
@@ -199,7 +199,7 @@ def review(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> IMarginG
     if not price._is_usable(prices):
         review.outcome = gate_actions.CANNOT_TELL
         return review
-    result: standing.Standing = rules._full(vault, legs, prices, rules._collateral(vault))
+    result: standing.Standing = vault_assessment._full(vault, legs, prices, vault_assessment._collateral(vault))
     if result.equity >= result.target + missing:
         return review
     review.outcome = gate_actions.LIQUIDATABLE

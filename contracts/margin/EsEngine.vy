@@ -18,7 +18,7 @@ from contracts.math import phi_table
 from contracts.math import scales
 from contracts.margin import basis
 from contracts.margin import marks as marks_
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
@@ -83,7 +83,7 @@ def assess(
     @dev Keeps INV-07 and INV-13: a vault of at most 4 legs that is fully collateralised needs no price at all.
     @param legs Leg words of one cell, each series at most once, no zero quantity.
     @param snapshot Prices of the cell (oracle/snapshot).
-    @param risk Packed risk word (governance/parameters).
+    @param risk Packed risk word (governance/risk_word).
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
     @return The assessment.
     """
@@ -142,7 +142,7 @@ def assess(
     # generated: end forwards
 
     scale: int256 = marks_._vol_scale(marks.setting)
-    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
+    iv_floor: int256 = convert(convert(risk_word._iv_floor(risk), bytes32), int256)
     table: uint256[120] = phi_table.TABLE
     sums: int256[12] = empty(int256[12])   # calls in this branch [wad * 1e-6 * 2^-38]
     first: int256[12] = empty(int256[12])  # calls in the branch before
@@ -601,9 +601,9 @@ def assess(
         seconds[11] = up ^ d ^ w
         # generated: end losses
     # a call among the arguments would have them copied twice
-    tail: uint256 = parameters._tail(risk)
+    tail: uint256 = risk_word._tail(risk)
     margin: int256 = self._shortfall(heads, seconds, tail)
-    if marks.longs != 0 and risk & parameters.DECAY_APART == 0:
+    if marks.longs != 0 and risk & risk_word.DECAY_APART == 0:
         # who holds options loses when nothing moves: what is left of them at the end of the horizon, forward and vols unchanged
         root: int256 = marks_._later_root(marks.setting, risk)
         worth: int256 = 0  # as calls [wad * 1e-6 * 2^-38]

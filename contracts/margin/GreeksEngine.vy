@@ -20,7 +20,7 @@ from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.margin import basis
 from contracts.margin import marks as marks_
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as prices
 from interfaces import IGreeksEngine
 from interfaces import IMarginEngine
@@ -60,12 +60,12 @@ def assess(
     @notice Value, margin and maximum loss of the legs of one vault (IMarginEngine).
     @param legs Leg words of one cell, each series at most once, no zero quantity.
     @param snapshot Prices of the cell (oracle/snapshot).
-    @param risk Packed risk word (governance/parameters).
+    @param risk Packed risk word (governance/risk_word).
     @param collateral C of the vault [wad]; `min_value(int256)` forces the full assessment.
     @return The assessment.
     """
     result: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(
-        legs, snapshot, risk | parameters.DECAY_APART, collateral
+        legs, snapshot, risk | risk_word.DECAY_APART, collateral
     )
     if result.basis == basis.ASSESSED:
         part: IGreeksEngine.Terms = self._terms(legs, snapshot, risk, result)
@@ -82,7 +82,7 @@ def terms(legs: DynArray[uint256, 16], snapshot: IOracleAdapter.Snapshot, risk: 
     @return The terms [wad].
     """
     es: IMarginEngine.Assessment = staticcall IMarginEngine(ES_ENGINE).assess(
-        legs, snapshot, risk | parameters.DECAY_APART, payoff.UNBOUNDED
+        legs, snapshot, risk | risk_word.DECAY_APART, payoff.UNBOUNDED
     )
     return self._terms(legs, snapshot, risk, es)
 
@@ -131,7 +131,7 @@ def _terms(
     setting: marks_.Setting = marks_._setting(snapshot)
     up: int256 = unsafe_div(
         unsafe_mul(
-            convert(convert(parameters._greeks_move(risk), bytes32), int256),
+            convert(convert(risk_word._greeks_move(risk), bytes32), int256),
             marks_._move(risk, snapshot.sigma, snapshot.seconds),
         ),
         WAD,
@@ -146,7 +146,7 @@ def _terms(
     ]
     scale: int256 = marks_._vol_scale(setting)
     later: int256 = marks_._later_root(setting, risk)
-    iv_floor: int256 = convert(convert(parameters._iv_floor(risk), bytes32), int256)
+    iv_floor: int256 = convert(convert(risk_word._iv_floor(risk), bytes32), int256)
 
     here: int256 = 0                 # delta at S [1e-6 * 2^-38], of the open part of the forward
     there: int256[4] = [0, 0, 0, 0]  # after the moves

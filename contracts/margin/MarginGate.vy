@@ -20,11 +20,11 @@ from contracts.math import scales
 from contracts.vaults import leg
 from contracts.margin import basis
 from contracts.margin import ceiling
-from contracts.margin import gate_rules as rules
+from contracts.margin import vault_assessment
 from contracts.margin import standing
 from contracts.margin import marks
 from contracts.margin import gate_actions
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as price
 from contracts.oracle import svi_slice
 from contracts.vaults import vault_state as state
@@ -71,9 +71,9 @@ def _new_stamp(mode: uint256, vault: IClearinghouse.Vault, prices: IOracleAdapte
     """
     risk: uint256 = vault.risk
     if mode != gate_actions.TAKE:
-        return parameters._stamp(risk, max(prices.sigma, prices.sigma_now))
-    return parameters._larger_stamp(
-        parameters._stamp(risk, prices.sigma),
+        return risk_word._stamp(risk, max(prices.sigma, prices.sigma_now))
+    return risk_word._larger_stamp(
+        risk_word._stamp(risk, prices.sigma),
         (vault.terms & state.STAMP_MASK) >> state.STAMP_AT,
     )
 
@@ -150,7 +150,7 @@ def _meets(
     @dev Equity >= IM at the ramped vol; for actions of row 1 also at the current vol when that is higher, with the
          proximity add-on, and while a surface fades also at the surface as it was live (ADR 16).
     """
-    collateral: int256 = rules._collateral(vault)
+    collateral: int256 = vault_assessment._collateral(vault)
     if len(legs) == 0:
         return collateral >= 0
     is_known: bool = known.basis == basis.KNOWN
@@ -175,7 +175,7 @@ def _meets(
                 is_far = assessed.basis == basis.KNOWN and self._reaches(vault, assessed, collateral, prices, row_one)
                 if is_far:
                     continue
-            assessed = rules._assess(vault, legs, current, collateral)
+            assessed = vault_assessment._assess(vault, legs, current, collateral)
             if assessed.basis == basis.COVERED:
                 return True
         if not self._reaches(vault, assessed, collateral, prices, row_one):
@@ -274,7 +274,7 @@ def _may_add_risk(
     stamp: uint256 = 0
     if is_new:
         judged, stamp = self._judged(gate_actions.OWN, vault, prices)
-        if len(legs) <= 4 and rules._covered(vault, legs, 0):
+        if len(legs) <= 4 and vault_assessment._covered(vault, legs, 0):
             # so few legs are asked for nothing more, by any model
             return Verdict(passes=True, stamp=stamp)
     points: DynArray[uint256, 3] = price._points(prices)
@@ -293,7 +293,7 @@ def _may_withdraw(vault: IClearinghouse.Vault, legs: DynArray[uint256, 16]) -> V
     @dev Row 2, first form: no debt, and the vault pays its worst settlement out of its own collateral, whatever any price
          says; also while flagged, and after expiry.
     """
-    return Verdict(passes=vault.word & state.DEBT == 0 and rules._covered(vault, legs, 0), stamp=0)
+    return Verdict(passes=vault.word & state.DEBT == 0 and vault_assessment._covered(vault, legs, 0), stamp=0)
 
 
 @internal
@@ -358,8 +358,8 @@ def _check_deposit(change: IMarginGate.Change, vault: IClearinghouse.Vault, clos
     """
     least: int256 = 0
     if closes:
-        least = rules._collateral_before(change, vault)
-    if rules._collateral(vault) < min(least, 0):
+        least = vault_assessment._collateral_before(change, vault)
+    if vault_assessment._collateral(vault) < min(least, 0):
         payoff._refuse("margin/deposit-not-full")
 
 
@@ -369,7 +369,7 @@ def _check_state(vault: IClearinghouse.Vault, prices: IOracleAdapter.Snapshot):
     """
     @dev Names why a vault may take no new risk whatever its margin.
     """
-    if rules._is_flagged(vault):
+    if vault_assessment._is_flagged(vault):
         payoff._refuse("margin/flagged")
     if not price._is_usable(prices):
         payoff._refuse("margin/price-not-active")
@@ -409,7 +409,7 @@ def check(
         return verdict.stamp
 
     if change.action == gate_actions.TAKE:
-        if rules._is_flagged(vault):
+        if vault_assessment._is_flagged(vault):
             payoff._refuse("margin/flagged")
         if not price._is_active(snapshot):
             payoff._refuse("margin/price-not-active")
@@ -440,7 +440,7 @@ def check_own(action: uint256, vault: IClearinghouse.Vault, legs: DynArray[uint2
     expiry: uint256 = state._expiry(vault.terms)
     if block.timestamp >= expiry:
         payoff._refuse("margin/expired")
-    if rules._collateral(vault) < 0:
+    if vault_assessment._collateral(vault) < 0:
         payoff._refuse("margin/deposit-not-full")
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).look(
         state._market(vault.word), expiry

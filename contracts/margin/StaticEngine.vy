@@ -15,7 +15,7 @@ from contracts.math import scales
 from contracts.vaults import leg as legs_
 from contracts.margin import basis
 from contracts.margin import marks as marks_
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 
@@ -180,5 +180,5 @@ def _share(risk: uint256, ratio: uint256, price: int256) -> int256:
     """
     @notice A ratio of a price, rounded up [wad].
     """
-    share: int256 = convert(convert(parameters._static_ratio(risk, ratio), bytes32), int256)
+    share: int256 = convert(convert(risk_word._static_ratio(risk, ratio), bytes32), int256)
     return unsafe_div(unsafe_add(unsafe_mul(share, price), WAD - 1), WAD)

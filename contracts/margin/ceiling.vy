@@ -21,7 +21,7 @@ from contracts.math import scales
 from contracts.vaults import leg
 from contracts.margin import basis
 from contracts.margin import marks as marks_
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as prices
 
 WAD: constant(int256) = scales.SIGNED_WAD
@@ -172,7 +172,7 @@ def _assess(
     result: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     setting: marks_.Setting = marks_._setting(snapshot)
     base: int256 = setting.base
-    tail: int256 = leg._signed(parameters._tail(risk))
+    tail: int256 = leg._signed(risk_word._tail(risk))
     if tail == 0 or base < LEAST_PRICE:
         return result
     move: int256 = marks_._move(risk, snapshot.sigma, snapshot.seconds)
@@ -248,7 +248,7 @@ def _assess(
         if open > 0 and (iv == 0 or not is_flat):
             iv = marks_._iv(snapshot, base, open)
             vol = unsafe_mul(marks_.TAIL_UP, marks_._vol_scale(setting)) >> 64
-            vol = unsafe_mul(max(iv, leg._signed(parameters._iv_floor(risk))), vol)
+            vol = unsafe_mul(max(iv, leg._signed(risk_word._iv_floor(risk))), vol)
             vol = unsafe_div(unsafe_mul(unsafe_add(iv, unsafe_div(vol, WAD)), setting.root), WAD)
         if is_short:
             short = unsafe_add(short, size)

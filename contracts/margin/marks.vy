@@ -15,7 +15,7 @@ from contracts.math import fixed
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.vaults import leg as legs_
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as prices
 from contracts.oracle import svi_slice
 
@@ -244,7 +244,7 @@ def _horizon(risk: uint256, seconds: uint256) -> uint256:
     """
     @notice h: the parameter, or the time left when that is less, but an hour at least [seconds].
     """
-    return min(parameters._horizon_seconds(risk), max(seconds, MIN_HORIZON))
+    return min(risk_word._horizon_seconds(risk), max(seconds, MIN_HORIZON))
 
 
 @internal
@@ -264,7 +264,7 @@ def _later_root(setting: Setting, risk: uint256) -> int256:
     """
     @notice The root of the time left at the end of the horizon, 0 when that is past the expiry [Q64].
     """
-    horizon: uint256 = parameters._horizon_seconds(risk)
+    horizon: uint256 = risk_word._horizon_seconds(risk)
     return fixed._sqrt_ratio(unsafe_sub(max(setting.time, horizon), horizon), YEAR)
 
 
@@ -287,5 +287,5 @@ def _floor(risk: uint256, spot: int256, short: int256) -> int256:
     """
     if short == 0:
         return 0
-    share: int256 = convert(convert(parameters._short_floor(risk), bytes32), int256)
+    share: int256 = convert(convert(risk_word._short_floor(risk), bytes32), int256)
     return unsafe_mul(unsafe_div(unsafe_mul(share, spot), WAD), short)

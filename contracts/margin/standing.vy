@@ -13,7 +13,7 @@ from interfaces import IOracleAdapter
 from contracts.math import payoff
 from contracts.math import scales
 from contracts.vaults import leg
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 
@@ -36,8 +36,8 @@ def _kappa(vol_ratio: uint256, risk: uint256) -> uint256:
     """
     @notice IM/MM [wad]: calm value up to a vol ratio of 1, linear to the stressed value at 3.
     """
-    calm: uint256 = parameters._kappa_calm(risk)
-    stress: uint256 = parameters._kappa_stress(risk)
+    calm: uint256 = risk_word._kappa_calm(risk)
+    stress: uint256 = risk_word._kappa_stress(risk)
     if vol_ratio <= scales.WAD or stress <= calm:
         return calm
     above: uint256 = min(unsafe_sub(vol_ratio, scales.WAD), 2 * scales.WAD)
@@ -73,7 +73,7 @@ def _near(im: uint256, mm: uint256, equity: uint256, risk: uint256) -> uint256:
     if health >= 3 * scales.WAD // 2:
         return im
     distance: uint256 = min(3 * scales.WAD // 2 - health, scales.WAD // 2)
-    return self._mul_up(im, scales.WAD + parameters._proximity(risk) * 2 * distance // scales.WAD)
+    return self._mul_up(im, scales.WAD + risk_word._proximity(risk) * 2 * distance // scales.WAD)
 
 
 @internal
@@ -121,13 +121,13 @@ def _resolve(
         im = self._mul_up(margin, kappa)
     else:
         kappa = STATIC_KAPPA
-    scale: uint256 = parameters._liquidity_scale(risk)
+    scale: uint256 = risk_word._liquidity_scale(risk)
     if scale != 0:
         scale = unsafe_div(unsafe_mul(scale, state._unit(vault.token)), scales.WAD)
         size: uint256 = max(self._exposure(assessment, vault.token, prices), 4 * mm)
         if size > scale:
             # sizes are below 2^160
-            factor: uint256 = unsafe_div(unsafe_mul(parameters._lambda(risk), unsafe_sub(size, scale)), scale)
+            factor: uint256 = unsafe_div(unsafe_mul(risk_word._lambda(risk), unsafe_sub(size, scale)), scale)
             im = self._mul_up(im, unsafe_add(scales.WAD, min(factor, scales.WAD)))
     target: uint256 = min(self._mul_up(mm, (scales.WAD + kappa) // 2), room)
     return Standing(

@@ -13,6 +13,8 @@ UNIT: constant(int256) = 10**4          # 1e-14 -> wad
 CASH_UNIT: constant(int256) = 10**8     # 1e-6 quote -> 1e-14 quote
 COIN_UNIT: constant(int256) = 10**12    # 1e-6 coin -> wad
 PRICE_UNIT: constant(int256) = 10**8    # a price of 1 quote, as a strike
+STRIKE_UNIT: constant(int256) = 10**10  # 1e-8 quote -> wad
+WAD: constant(int256) = 10**18
 UNBOUNDED: constant(int256) = min_value(int256)  # the least payoff of legs whose loss has no bound
 QUANTITY_MASK: constant(uint256) = 2**64 - 1
 STRIKE_MASK: constant(uint256) = 2**62 - 1
@@ -139,6 +141,30 @@ def _at(legs: DynArray[uint256, 16], price: int256) -> int256:
             total += quantity * price
         else:
             total += quantity * CASH_UNIT
+    return total
+
+
+@internal
+@pure
+def _at_expiry_price(legs: DynArray[uint256, 16], price: uint256) -> int256:
+    """
+    @notice What the legs pay at the expiry price, exact; CASH counts 1.
+    @param price [wad], below 2^96.
+    @return [1e-24 quote], so that nothing is rounded before the caller does.
+    """
+    final: int256 = convert(convert(price, bytes32), int256)
+    total: int256 = 0
+    for leg: uint256 in legs:
+        kind: uint256 = leg >> 126
+        each: int256 = WAD   # CASH
+        if kind < 2:
+            each = unsafe_sub(final, unsafe_mul(convert(convert((leg >> 64) & STRIKE_MASK, bytes32), int256), STRIKE_UNIT))
+            if kind == 1:
+                each = unsafe_sub(0, each)
+            each = max(each, 0)
+        elif kind == 2:
+            each = final
+        total = unsafe_add(total, unsafe_mul(convert(convert(leg << 192, bytes32), int256) >> 192, each))
     return total
 
 

@@ -160,7 +160,7 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
          thousandth and a thousand times of spot, and than what the aggregator itself shows.
     @param market The market's index.
     @param feeds Its feeds and the vol that it starts from.
-    @param word Packed oracle parameters (governance/parameters).
+    @param word Packed oracle parameters (governance/risk_word).
     """
     self._only_parameters()
     if self.markets[market].primary != 0:
@@ -222,7 +222,7 @@ def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed oracle parameters. Only RiskParameters.
     @param market The market's index.
-    @param word Packed oracle parameters (governance/parameters).
+    @param word Packed oracle parameters (governance/risk_word).
     """
     self._only_parameters()
     self._primary(market)

@@ -2,7 +2,7 @@
 """
 @title The packed oracle parameters of a market
 @license AGPL-3.0-only
-@notice Decodes the `oracle` word that RiskParameters pushes to OracleAdapter; the layout is in governance/parameters.
+@notice Decodes the `oracle` word that RiskParameters pushes to OracleAdapter; the layout is in governance/risk_word.
 """
 from contracts.math import scales
 

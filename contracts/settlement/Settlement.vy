@@ -18,6 +18,7 @@ from interfaces import IExpiryPrices
 from interfaces import ISettlement
 
 from contracts.liquidation import auction
+from contracts.math import payoff
 from contracts.math import scales
 from contracts.vaults import leg
 from contracts.vaults import tolerance
@@ -56,7 +57,7 @@ EXPIRY_PRICES: immutable(address)
 INSURANCE: immutable(address)
 
 # --- storage -----------------------------------------------------------------------------------------------------
-# market -> packed liquidation parameters (governance/parameters)
+# market -> packed liquidation parameters (governance/risk_word)
 market_word: public(HashMap[uint256, uint256])
 # market << 40 | expiry -> open claims 32 | received 112 | claims 112 [native]
 books: HashMap[uint256, uint256]
@@ -84,7 +85,7 @@ def configure(market: uint256, word: uint256):
     """
     @notice Replaces the packed liquidation parameters of a market. Only RiskParameters, which has bounded them.
     @param market Market index.
-    @param word Packed liquidation parameters (governance/parameters).
+    @param word Packed liquidation parameters (governance/risk_word).
     """
     assert msg.sender == PARAMETERS, "settlement/not-authorized"
     self.market_word[market] = word
@@ -151,7 +152,7 @@ def _net(legs: DynArray[uint256, 16], price: uint256, token: uint256) -> int256:
     @dev N [native]: debts rounded up, claims down, so that claims <= debts for any decimals.
     """
     unit: int256 = convert(state._native_wad(token) * 10**6, int256)
-    paid: int256 = waterfall._payoff(legs, price)
+    paid: int256 = payoff._at_expiry_price(legs, price)
     if state._is_inverse(token):
         # in coins at the settlement price, rounded once
         return auction._floor_div(paid * scales.SIGNED_WAD, unit * convert(price, int256))

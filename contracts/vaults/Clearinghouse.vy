@@ -24,7 +24,7 @@ from contracts.margin import gate_actions
 from contracts.vaults import leg
 from contracts.vaults import novation
 from contracts.vaults import tolerance
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.vaults import vault_state as state
 from contracts.vaults import permissions
 
@@ -568,7 +568,7 @@ def _store_side(
             vault.terms = 0
         elif len(before) == 0:
             vault.terms = expiry | (
-                parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
+                risk_word._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
             )
         vault.word = state._with_terms(
             (vault.word & ~state.COUNT_MASK) | (count << state.COUNT_AT), vault.terms

@@ -14,13 +14,13 @@
      Deposit and what it pays are counted in the market's unit: 1 quote in a linear market, in an inverse one, whose token is
      the underlying, a power of ten of a coin near it (docs/coins.md). What is due in tokens is rounded up.
      flag_clock is the market clock at the flag or its last set-back, flagged_at the same in unix seconds,
-     stamp the ratios of a STATIC vault as of its last new risk (governance/parameters, 3 x 10 bits),
+     stamp the ratios of a STATIC vault as of its last new risk (governance/risk_word, 3 x 10 bits),
      flag_margin A at the flag [1e-6 token], deposit the full liquidation deposit [1e-6 unit].
 """
 from interfaces import IClearinghouse
 
 from contracts.math import scales
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.vaults import leg
 
 # bit offsets in the vault word
@@ -400,8 +400,8 @@ def _engine_risk(vault: IClearinghouse.Vault) -> uint256:
     """
     if self._model(vault.word) != STATIC:
         return vault.risk
-    return (vault.risk & ~parameters.STATIC_MASK) | (
-        (vault.terms >> STAMP_AT) << parameters.STATIC_AT
+    return (vault.risk & ~risk_word.STATIC_MASK) | (
+        (vault.terms >> STAMP_AT) << risk_word.STATIC_AT
     )
 
 

@@ -24,7 +24,7 @@ from contracts.vaults import permissions
 from contracts.exchange import order as order_form
 from contracts.exchange import order_pricing as pricing
 from contracts.exchange import order_rules as rules
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as price_of
 from contracts.exchange import trading_word
 from contracts.vaults import vault_state as state
@@ -200,7 +200,7 @@ def _check_margin(
         after.terms = 0
     elif len(side.legs) == 0:
         after.terms = expiry | (
-            parameters._liquidation_deposit(after.risk) << state.DEPOSIT_AT
+            risk_word._liquidation_deposit(after.risk) << state.DEPOSIT_AT
         )
     stamp: uint256 = staticcall IMarginGate(GATE).check(
         IMarginGate.Change(

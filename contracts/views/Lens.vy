@@ -21,7 +21,7 @@ from contracts.math import scales
 from contracts.vaults import leg
 from contracts.margin import appraisal
 from contracts.margin import standing
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.oracle import snapshot as price
 from contracts.vaults import vault_state as state
 from contracts.views import deficit
@@ -223,11 +223,11 @@ def _with_stamp(vault: IClearinghouse.Vault, expiry: uint256, adds: bool) -> uin
     prices: IOracleAdapter.Snapshot = staticcall IOracleAdapter(ORACLE).snapshot(
         state._market(vault.word), expiry
     )
-    stamp: uint256 = parameters._stamp(
+    stamp: uint256 = risk_word._stamp(
         vault.risk, max(prices.sigma, prices.sigma_now)
     )
     if not adds:
-        stamp = parameters._larger_stamp(
+        stamp = risk_word._larger_stamp(
             stamp, (vault.terms & state.STAMP_MASK) >> state.STAMP_AT
         )
     return (vault.terms & ~state.STAMP_MASK) | (stamp << state.STAMP_AT)
@@ -263,7 +263,7 @@ def _preview(
     legs: DynArray[uint256, 16] = held_legs
     if len(legs) == 0:
         vault.terms = expiry | (
-            parameters._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
+            risk_word._liquidation_deposit(vault.risk) << state.DEPOSIT_AT
         )
         vault.cell = staticcall IClearinghouse(CLEARINGHOUSE).cell(
             state._market(vault.word), expiry

@@ -14,7 +14,7 @@ from interfaces import IMarginEngine
 from interfaces import IOracleAdapter
 from interfaces import IRiskLens
 
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.margin import appraisal
 from contracts.margin import marks
 from contracts.margin import standing
@@ -288,7 +288,7 @@ def profile_of(thought: IRiskLens.Thought, points: DynArray[IRiskLens.Point, 32]
     vault.engine = engines._engine(CLEARINGHOUSE, thought.model, vault.token)
     vault.risk = ledger.risk
     if thought.model == state.STATIC:
-        vault.terms = parameters._stamp(vault.risk, max(prices.sigma, prices.sigma_now)) << state.STAMP_AT
+        vault.terms = risk_word._stamp(vault.risk, max(prices.sigma, prices.sigma_now)) << state.STAMP_AT
     return self._profile(vault, thought.legs, prices, thought.collateral, points)
 
 

@@ -12,7 +12,7 @@ from interfaces import IOracleAdapter
 
 from contracts.math import payoff
 from contracts.math import scales
-from contracts.governance import parameters
+from contracts.governance import risk_word
 from contracts.margin import standing
 from contracts.oracle import snapshot as price
 from contracts.oracle import svi_slice
@@ -33,7 +33,7 @@ def _least(numbers: standing.Standing, risk: uint256, room: uint256) -> uint256:
     mm: uint256 = convert(numbers.mm, uint256)
     if mm == 0 or im >= 3 * mm // 2:
         return im
-    slope: uint256 = 2 * parameters._proximity(risk)
+    slope: uint256 = 2 * risk_word._proximity(risk)
     least: uint256 = im * (scales.WAD + 3 * slope // 2) // (scales.WAD + slope * im // mm)
     # the add-on falls with equity: asked once more, what was rounded away is there
     return min(max(least, standing._near(im, mm, least, risk)), room)

@@ -18,7 +18,7 @@ WORDS = (
     "margin.gate_actions",
     "vaults.series",
     "vaults.vault_state",
-    "governance.parameters",
+    "governance.risk_word",
     "oracle.snapshot",
     "margin.basis",
 )

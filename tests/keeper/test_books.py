@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bulkhead.cli import main
-from bulkhead.keeper.bookkeeping import Bookkeeper
+from bulkhead.keeper.books_update import Bookkeeper
 from bulkhead.keeper.books import take_gain
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.policy import Policy

@@ -10,7 +10,7 @@ from bulkhead.risk import es, marks
 from bulkhead.risk.words import WAD, Kind, Leg
 from tests.worlds.engine_cases import RISK, calm, option, words
 
-#: The bit by which GREEKS asks for the number without decay (governance/parameters).
+#: The bit by which GREEKS asks for the number without decay (governance/risk_word).
 DECAY_APART = 1 << 254
 HOURS = [0.5, 1, 3, 13, 14, 15, 24, 24 * 7, 24 * 60]
 
