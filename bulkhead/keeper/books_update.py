@@ -10,8 +10,8 @@ from typing import Any
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.rpc import to_hex, to_int
 from bulkhead.keeper.books import Books
-from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.books_store import Holding, Position
+from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.observe import Observer
 from bulkhead.keeper.outcomes import Report

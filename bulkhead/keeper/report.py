@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.keeper.books import INNER, Entry
-from bulkhead.keeper.journal import Attempt, Journal
 from bulkhead.keeper.books_store import Holding, Position
+from bulkhead.keeper.journal import Attempt, Journal
 from bulkhead.risk.words import WAD
 
 #: Takes that a report shows, the newest.

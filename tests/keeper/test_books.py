@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from bulkhead.cli import main
-from bulkhead.keeper.books_update import Bookkeeper
 from bulkhead.keeper.books import take_gain
+from bulkhead.keeper.books_update import Bookkeeper
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.report import results
