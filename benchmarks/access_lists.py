@@ -8,13 +8,12 @@ With --snapshot it keeps what was measured and writes the table of docs/architec
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import gas, generated
+from benchmarks import gas, generated, kept_figures
 from benchmarks.gas_rows import ROWS
 from bulkhead.chain.access_lists import accounts_of
 from bulkhead.chain.anvil import Anvil
@@ -102,20 +101,15 @@ def expected_files() -> dict[Path, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table, and writes what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
-    parser.add_argument("--snapshot", action="store_true", help="keep what was measured, and write the page from it")
-    options = parser.parse_args(arguments)
-    savings = measure()
-    print(table(savings))
-    text = json.dumps([asdict(one) for one in savings], indent=2) + "\n"
-    if options.json:
-        options.json.write_text(text)
-    if options.snapshot:
-        SNAPSHOT.write_text(text)
-        for path, content in expected_files().items():
-            path.write_text(content)
-    return 0
+    return kept_figures.run(
+        __doc__,
+        arguments,
+        measure,
+        table,
+        lambda savings: json.dumps([asdict(one) for one in savings], indent=2) + "\n",
+        SNAPSHOT,
+        expected_files,
+    )
 
 
 if __name__ == "__main__":

@@ -15,14 +15,13 @@ Prices are assumptions of the table, not of the protocol: see PRICES.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import gas, generated
+from benchmarks import gas, generated, kept_figures
 from benchmarks.gas_rows import ROWS
 from bulkhead.chain.anvil import Anvil
 
@@ -237,19 +236,15 @@ def expected_files() -> dict[Path, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table, and writes what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
-    parser.add_argument("--snapshot", action="store_true", help="keep what was measured, and write the page from it")
-    options = parser.parse_args(arguments)
-    measured = measure()
-    print(f"{table(measured.operations)}\n\n{forms(measured)}")
-    if options.json:
-        options.json.write_text(measured.text)
-    if options.snapshot:
-        SNAPSHOT.write_text(measured.text)
-        for path, content in expected_files().items():
-            path.write_text(content)
-    return 0
+    return kept_figures.run(
+        __doc__,
+        arguments,
+        measure,
+        lambda measured: f"{table(measured.operations)}\n\n{forms(measured)}",
+        lambda measured: measured.text,
+        SNAPSHOT,
+        expected_files,
+    )
 
 
 if __name__ == "__main__":

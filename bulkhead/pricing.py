@@ -15,9 +15,6 @@ from bulkhead.risk.fixed import divide
 from bulkhead.risk.scales import BPS_IN_ONE, MICRO
 from bulkhead.risk.words import LINEAR, WAD, Kind, Leg, Series, Snapshot, Status, Units
 
-# the taker's fee is at least the full rate over this
-LEAST_FEE = 10
-
 
 @dataclass(frozen=True)
 class Fees:
@@ -200,6 +197,10 @@ def flat(snapshot: Snapshot, iv: int) -> Snapshot:
     """The snapshot with one vol for every strike [wad], as an order with `iv` is priced."""
     status = snapshot.status & ~Status.SURFACE_SVI
     return replace(snapshot, surface_near=iv, surface_far=0, surface_weight=0, status=status)
+
+
+#: The taker's fee is at least the full rate over this.
+LEAST_FEE = 10
 
 
 def terms(

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: What a client signs by default: slip [bps of spot per contract] and the time in which it grows to that [s].
 SLIP_BPS, PATIENCE = 300, 1_800
-#: The outermost price is right for a gap of half the trigger.
-GAP = 2
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,10 @@ class Position:
         """How closing it is paid: what holds a delta leg was bought on deferred premium."""
         futures = any(series.kind.is_delta(self.cell.units.inverse) for series, _ in self._series)
         return PremiumStyle.DEFERRED if futures else PremiumStyle.UPFRONT
+
+
+#: The outermost price is right for a gap of half the trigger.
+GAP = 2
 
 
 class Stops:

@@ -14,9 +14,6 @@ from bulkhead.keeper.books_store import Holding, Position
 from bulkhead.keeper.journal import Attempt, Journal
 from bulkhead.risk.words import WAD
 
-#: Takes that a report shows, the newest.
-MOST_TAKES = 100
-
 
 @dataclass(frozen=True)
 class Account:
@@ -99,6 +96,10 @@ def results(account: Account) -> dict[str, Result]:
         result.brought += result.wallet - sum(e.wallet for e in entries) * native
         found[holding.symbol] = result
     return found
+
+
+#: Takes that a report shows, the newest.
+MOST_TAKES = 100
 
 
 def report_of(account: Account) -> dict[str, Any]:

@@ -53,12 +53,7 @@ class Flags(IntFlag):
 
 @dataclass(frozen=True)
 class OrderLeg:
-    """One leg of a package.
-
-    Attributes:
-        series: Series id (uint128).
-        ratio: Contracts per package, signed: + the buyer of the package receives.
-    """
+    """One leg of a package: a series id (uint128) and its contracts per package, + where the buyer receives."""
 
     series: int
     ratio: int

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from bulkhead.risk import exact
 from bulkhead.risk.words import Cell, Leg
 
-#: Where the counter of delta legs begins in the open interest of an inverse market.
-DELTAS_AT = 128
-
 
 @dataclass(frozen=True)
 class VaultBook:
@@ -102,6 +99,10 @@ def zero_sum(books: Books) -> list[str]:
         if told != open_interest[market]:
             broken.append(f"INV-01: market {market} counts {told} open, its legs are {open_interest[market]}")
     return broken
+
+
+#: Where the counter of delta legs begins in the open interest of an inverse market.
+DELTAS_AT = 128
 
 
 def _open(leg: Leg, inverse: bool) -> int:

@@ -8,13 +8,13 @@
 @dev Legs are words `kind 2 | strike 62 | quantity 64` (vaults/leg). Units inside: 1e-14 quote. One walk over the
      sorted strikes finds the least payoff and, on the way, series named twice.
 """
+from contracts.math import scales
 
 UNIT: constant(int256) = 10**4          # 1e-14 -> wad
 CASH_UNIT: constant(int256) = 10**8     # 1e-6 quote -> 1e-14 quote
 COIN_UNIT: constant(int256) = 10**12    # 1e-6 coin -> wad
 PRICE_UNIT: constant(int256) = 10**8    # a price of 1 quote, as a strike
 STRIKE_UNIT: constant(int256) = 10**10  # 1e-8 quote -> wad
-WAD: constant(int256) = 10**18
 UNBOUNDED: constant(int256) = min_value(int256)  # the least payoff of legs whose loss has no bound
 QUANTITY_MASK: constant(uint256) = 2**64 - 1
 STRIKE_MASK: constant(uint256) = 2**62 - 1
@@ -156,7 +156,7 @@ def _at_expiry_price(legs: DynArray[uint256, 16], price: uint256) -> int256:
     total: int256 = 0
     for leg: uint256 in legs:
         kind: uint256 = leg >> 126
-        each: int256 = WAD   # CASH
+        each: int256 = scales.SIGNED_WAD   # CASH
         if kind < 2:
             each = unsafe_sub(final, unsafe_mul(convert(convert((leg >> 64) & STRIKE_MASK, bytes32), int256), STRIKE_UNIT))
             if kind == 1:

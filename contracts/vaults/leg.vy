@@ -18,7 +18,7 @@ CASH: constant(uint256) = 3
 
 MAX_LEGS: constant(uint256) = 16
 STRIKE_WAD: constant(uint256) = 10**10     # 1e-8 -> wad
-SIGNED_STRIKE_WAD: constant(int256) = 10**10
+SIGNED_STRIKE_WAD: constant(int256) = payoff.STRIKE_UNIT
 QUANTITY_WAD: constant(uint256) = 10**12   # 1e-6 -> wad
 MAX_QUANTITY: constant(int256) = 2**63 - 1
 

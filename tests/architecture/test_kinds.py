@@ -15,7 +15,6 @@ WHAT_A_KIND_IS = {
     "contracts/exchange/order.vy": "the form of a signed series",
     "contracts/views/names.vy": "the name of a kind",
     "contracts/math/payoff.vy": "the payoff of a kind in quote",
-    "contracts/liquidation/waterfall.vy": "the payoff of a kind in quote",
     "contracts/margin/marks.vy": "the mark of a kind in quote",
     "contracts/margin/GreeksEngine.vy": "the delta of a kind in quote",
 }

@@ -99,6 +99,13 @@ def excite(world: OracleWorld) -> None:
         world.poke()
 
 
+def excited(world: OracleWorld) -> int:
+    """Sigma after rough rounds, from which a ramp starts [wad]."""
+    world.observe()
+    excite(world)
+    return world.observe().sigma
+
+
 def test_ramp__sigma_rises_five_percent_an_hour_at_most(world: OracleWorld) -> None:
     world.observe()
     excite(world)
@@ -115,9 +122,7 @@ def test_ramp__sigma_rises_five_percent_an_hour_at_most(world: OracleWorld) -> N
 
 
 def test_ramp__many_calls__no_faster_than_one(world: OracleWorld) -> None:
-    world.observe()
-    excite(world)
-    last = world.observe().sigma
+    last = excited(world)
     for _ in range(60):
         world.wait(60)
         world.push(2000)
@@ -126,9 +131,7 @@ def test_ramp__many_calls__no_faster_than_one(world: OracleWorld) -> None:
 
 
 def test_ramp__long_silence__one_hour_of_ramp(world: OracleWorld) -> None:
-    world.observe()
-    excite(world)
-    last = world.observe().sigma
+    last = excited(world)
     world.wait(48 * 3600)
     world.push(2000)
     assert world.look().sigma == ramp_sigma(last, world.look().sigma_now, 500, 10**9)
@@ -136,9 +139,7 @@ def test_ramp__long_silence__one_hour_of_ramp(world: OracleWorld) -> None:
 
 
 def test_ramp__grace_and_trouble__stands_still(world: OracleWorld) -> None:
-    world.observe()
-    excite(world)
-    last = world.observe().sigma
+    last = excited(world)
     world.wait(4000)
     assert world.observe().sigma == last  # stale
     world.push(2000)

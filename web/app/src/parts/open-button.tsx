@@ -23,21 +23,25 @@ export interface Part extends After {
   deposit: bigint
 }
 
-interface Props {
+/** What both buttons of a ticket know: the market, the vault as it is and as it would be, and what was typed. */
+export interface TicketState {
   entry: MarketEntry
   expiry: bigint
   market: MarketState | undefined
   model: Model
   vault: Position | undefined
-  legs: readonly PricedLeg[]
   size: bigint | undefined
   deposit: Amount
   after: VaultState | undefined
   covered: boolean
-  quotes: Quotes
-  marks: ReadonlyMap<string, LegState>
   token: { symbol: string; decimals: number } | undefined
   account: { balance: bigint; allowance: bigint } | undefined
+}
+
+interface Props extends TicketState {
+  legs: readonly PricedLeg[]
+  quotes: Quotes
+  marks: ReadonlyMap<string, LegState>
   exits: Exits
   /** a vault for each leg, undefined: one for all */
   parts: readonly Part[] | undefined

@@ -1,31 +1,19 @@
 // An order that waits at a price: collateral first, then a signature that costs nothing.
-import { type MarketEntry, type MarketState, type Model, type Position, type VaultState, addressOf, callsOf, endOf, readEpochFor, readHead, readMarket, buildOrder } from '@bulkhead/sdk'
+import { addressOf, callsOf, endOf, readEpochFor, readHead, readMarket, buildOrder } from '@bulkhead/sdk'
 import { useConnection } from 'wagmi'
 import { usePlace } from '../state/context'
 import { go } from '../state/route'
 import { useSend } from '../state/send'
 import { type Cost, type RestingTerms, toleratedDeficit } from '../state/ticket'
 import { useWaitingOrders } from '../state/waiting-orders'
-import type { Amount } from './amount-field'
 import { approval } from './manage'
-import { openedIn, refusalOf } from './open-button'
+import { openedIn, refusalOf, type TicketState } from './open-button'
 import { SendLine } from './send-line'
 
-interface Props {
-  entry: MarketEntry
-  expiry: bigint
-  market: MarketState | undefined
-  model: Model
-  vault: Position | undefined
+interface Props extends TicketState {
   terms: RestingTerms | undefined
   cost: Cost | undefined
   lasts: bigint | undefined
-  size: bigint | undefined
-  deposit: Amount
-  after: VaultState | undefined
-  covered: boolean
-  token: { symbol: string; decimals: number } | undefined
-  account: { balance: bigint; allowance: bigint } | undefined
   /** a vault stands for it with the collateral that was typed: what follows is about that one */
   onVault: (id: bigint) => void
   onWaiting: () => void
