@@ -26,7 +26,7 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 BLOCK_GAS = 30_000_000
 #: Goals: gas of a lost race, blocks until the last flag of 2,000 vaults; and the numbers of vaults that are played.
 MOST_LOST, MOST_BLOCKS = 40_000, 8
-CROWDS = (2_000, 20_000)
+VAULTS = (2_000, 20_000)
 
 
 def gas_limit(count: int) -> int:
@@ -59,7 +59,7 @@ def tell(count: int, used: int, lost: int, before: tuple[int, int] | None) -> No
     """Prints a row; `before` is size and gas of the batch before."""
     more = "" if before is None else f"{(used - before[1]) // (count - before[0]):,}"
     flags = held(count, used)
-    blocks = " ".join(f"{-(-crowd // flags):>6}" for crowd in CROWDS)
+    blocks = " ".join(f"{-(-vaults // flags):>6}" for vaults in VAULTS)
     gas = f"{used:>10,} {used // count:>10,} {more:>12} {lost:>10,}"
     print(f"{count:>5} {gas} {flags:>10} {MOST_BLOCKS * flags:>10} {blocks}")
 
@@ -98,8 +98,8 @@ def main() -> None:
         waiting = sorted(many.opened)
         lost = [measure(local, shape, [waiting.pop(0) for _ in range(each)]) for shape in PUTS]
         print(f"goals: a lost race of one flag costs at most {MOST_LOST:,} gas (it costs {max(lost):,});")
-        print(f"{CROWDS[0]:,} vaults flagged within {MOST_BLOCKS} blocks of {BLOCK_GAS:,} gas, which leave each flag")
-        print(f"{MOST_BLOCKS * BLOCK_GAS // CROWDS[0]:,} gas")
+        print(f"{VAULTS[0]:,} vaults flagged within {MOST_BLOCKS} blocks of {BLOCK_GAS:,} gas, which leave each flag")
+        print(f"{MOST_BLOCKS * BLOCK_GAS // VAULTS[0]:,} gas")
 
 
 if __name__ == "__main__":

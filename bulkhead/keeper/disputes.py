@@ -11,7 +11,7 @@ from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.providers import Providers
 from bulkhead.keeper.queries import Look, QueryBatch, quote_of
-from bulkhead.keeper.readers import Asking, agreed
+from bulkhead.keeper.readers import FanOut, agreed
 from bulkhead.risk.words import Units
 
 #: Tokens of accounts: too few blind the keeper, too many make it send what cannot pass.
@@ -54,7 +54,7 @@ def _doubt_quote(look: Look, vault_id: int, reply: Any) -> None:
         look.quotes[vault_id] = other
 
 
-async def settle(look: Look, wanted: QueryBatch, providers: Providers, asking: Asking, head: Head) -> None:
+async def settle(look: Look, wanted: QueryBatch, providers: Providers, fan_out: FanOut, head: Head) -> None:
     """Asks every node about tokens of accounts of which two do not say the same.
 
     Raises:
@@ -62,7 +62,7 @@ async def settle(look: Look, wanted: QueryBatch, providers: Providers, asking: A
     """
     if not look.unsure:
         return
-    numbers = await agreed(asking, providers, [wanted.queries[i] for i in look.unsure], head)
+    numbers = await agreed(fan_out, providers, [wanted.queries[i] for i in look.unsure], head)
     for i, number in zip(look.unsure, numbers, strict=True):
         if isinstance(number, int):
             look.numbers[wanted.names[i]] = number

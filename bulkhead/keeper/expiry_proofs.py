@@ -15,7 +15,7 @@ from bulkhead.chain.errors import BulkheadError
 from bulkhead.chain.expiry_hints import feeds_with_rounds, raise_unless_reverted, stamp_of
 from bulkhead.chain.vaults_from_logs import Cell
 from bulkhead.keeper.node import Head
-from bulkhead.keeper.readers import Asking, Reader
+from bulkhead.keeper.readers import FanOut, Reader
 from bulkhead.keeper.state import ExpiryProof
 from bulkhead.risk.feed_word import FeedWord
 from bulkhead.risk.round_search import find_in_posts, find_start
@@ -70,7 +70,7 @@ class ExpiryProver:
     def __init__(self, chain: Connection, readers: Callable[[Head], Sequence[Reader]]) -> None:
         self.chain = chain
         self.readers = readers
-        self.asking = Asking()
+        self.fan_out = FanOut()
         self.tried_at: dict[Cell, int] = {}
         self.problems: list[str] = []
         self.differing: set[str] = set()
@@ -80,7 +80,7 @@ class ExpiryProver:
 
     async def look(self, cell: Cell, head: Head) -> ExpiryProof:
         """How the proof of a cell stands at a block."""
-        told, failed = await self.asking.each(cell, self.readers(head), lambda reader: self._by(reader, cell, head))
+        told, failed = await self.fan_out.each(cell, self.readers(head), lambda reader: self._by(reader, cell, head))
         for seen in told.values():
             failed += [seen.problem] if seen.problem else []
         self.problems += [f"proof of cell {cell}: {reason}" for reason in failed]

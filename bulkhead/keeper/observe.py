@@ -23,7 +23,7 @@ from bulkhead.keeper.price_updater import Bringer, FeedPlan
 from bulkhead.keeper.price_updates import BroughtFeed
 from bulkhead.keeper.providers import RECEIPT, Providers, decode, pinned
 from bulkhead.keeper.queries import Look, LookQueries, QueryBatch, quote_of
-from bulkhead.keeper.readers import Asking, readers
+from bulkhead.keeper.readers import FanOut, readers
 from bulkhead.keeper.reconcile import Reconciler
 from bulkhead.keeper.safe_ranges import SafeRanges
 from bulkhead.keeper.state import ExpiryProof, KeeperState, MarketView
@@ -73,7 +73,7 @@ class Observer:
         self.registry = VaultRegistry(self.discovery, self.ranges, frozenset(address.lower() for address in own))
         self.queries = LookQueries(chain, wallets.addresses, self.discovery)
         self.prover = ExpiryProver(chain, lambda head: readers(providers, head))
-        self.asking = Asking()
+        self.fan_out = FanOut()
         self.bringer = Bringer(chain, providers, plans)
         self.outcomes: list[Outcome] = []
         self.views: dict[Cell, CellView] = {}
@@ -160,7 +160,7 @@ class Observer:
         self._sort(look, first, [decode(q, r) for q, r in zip(first.queries, replies, strict=True)])
         told = {i - offset: decode(first.queries[i - offset], r) for i, r in others.items() if i >= offset}
         doubt(look, first, told, self.queries.units)
-        await settle(look, first, self.providers, self.asking, head)
+        await settle(look, first, self.providers, self.fan_out, head)
         self.reconciler.count(look.numbers)
         await self._complete(look, head)
         return await self._state(look, head)

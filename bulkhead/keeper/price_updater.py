@@ -159,7 +159,7 @@ class Bringer:
         self._plans = plans
         self._feeds: list[_Feed] = []
         self._windows: dict[Cell, int] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._question: asyncio.Task[None] | None = None
 
     async def meet(self) -> None:
         """Reads what never changes.
@@ -186,9 +186,9 @@ class Bringer:
 
     async def close(self) -> None:
         """Ends what runs, and connections."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        if self._question is not None:
+            self._question.cancel()
+            await asyncio.gather(self._question, return_exceptions=True)
         for plan in self._plans:
             await plan.source.close()
 
@@ -218,9 +218,9 @@ class Bringer:
         for feed in self._feeds:
             self._set_due(feed, head.timestamp)
         await self._read(head)
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask(head.timestamp))
-        await asyncio.wait({self._asking}, timeout=self.pace.patience)
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(self._ask(head.timestamp))
+        await asyncio.wait({self._question}, timeout=self.pace.patience)
         return tuple(self._told(feed, head.timestamp, flying) for feed in self._feeds)
 
     async def _read_windows(self, head: Head, cells: Iterable[Cell]) -> None:

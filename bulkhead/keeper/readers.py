@@ -63,7 +63,7 @@ def readers(providers: Providers, head: Head) -> list[Reader]:
     return [NodeReader(node) for node in believed or usable]
 
 
-class Asking:
+class FanOut:
     """Questions to several readers that run on by themselves when one takes long."""
 
     def __init__(self) -> None:
@@ -119,11 +119,11 @@ async def _told(asked: Awaitable[T]) -> T:
     return await asked
 
 
-async def agreed(asking: Asking, providers: Providers, queries: Sequence[Query], head: Head) -> list[Any]:
+async def agreed(fan_out: FanOut, providers: Providers, queries: Sequence[Query], head: Head) -> list[Any]:
     """What most nodes say to each of some views; of two that differ the smaller that is not nothing.
 
     Args:
-        asking: Asks them.
+        fan_out: Asks them.
         providers: The nodes.
         queries: The views, each of one number.
         head: The block.
@@ -131,7 +131,7 @@ async def agreed(asking: Asking, providers: Providers, queries: Sequence[Query],
     Raises:
         NodeUnavailable: No node answers.
     """
-    told, failed = await asking.each(
+    told, failed = await fan_out.each(
         ("agreed", head.hash), readers(providers, head), lambda reader: reader.read(queries, head)
     )
     if not told:

@@ -10,9 +10,11 @@ import pytest
 from tests.architecture.sources import ROOT
 
 #: Words that once stood for participants, many vaults, a local market and the like.
-FORBIDDEN = {"cast", "crowd", "stage", "hands", "known", "asking", "proofs"}
-ROOMS = ("alerts", "maker", "orders", "replay", "report", "risk", "tables", "vol")
-FILES = sorted(path for room in ROOMS for path in (ROOT / "bulkhead" / room).rglob("*.py"))
+FORBIDDEN = {"cast", "crowd", "hands", "asking", "proofs"}
+#: Words of somebody else: a type of Arrow's columns is changed by `cast`.
+GIVEN = {"benchmarks/coins.py": {"cast"}}
+FOLDERS = ("bulkhead", "benchmarks", "scripts", "tests")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 def names_of(tree: ast.AST) -> Iterator[str]:
@@ -31,5 +33,5 @@ def names_of(tree: ast.AST) -> Iterator[str]:
 def test_file__has_names_of_the_field(path):
     # constants in capitals mirror those of the contracts
     names = {name.strip("_") for name in names_of(ast.parse(path.read_text())) if not name.isupper()}
-    found = {path.stem, *(name.lower() for name in names)} & FORBIDDEN
+    found = {path.stem, *(name.lower() for name in names)} & FORBIDDEN - GIVEN.get(str(path.relative_to(ROOT)), set())
     assert not found, f"{path.name}: {found}"

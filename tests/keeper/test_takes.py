@@ -151,14 +151,14 @@ def test_prepares__gas_is_dear__each_step_is_worth_what_the_take_brings():
 # --- many at once ---------------------------------------------------------------------------------------------------
 
 
-def crowd(count: int):
+def unsafe_vaults(count: int):
     """So many flagged vaults of one cell, worth taking, and their quotes."""
     vaults = [vault(i, equity=90, status=FLAGGED | LIQUIDATABLE) for i in range(100, 100 + count)]
     return vaults, {v.vault_id: quote(cash=240 * 10**6) for v in vaults}
 
 
 def test_takes__more_than_a_batch__go_into_several_own_vaults_beside_each_other():
-    vaults, quotes = crowd(2 * MAX_TAKES + 5)
+    vaults, quotes = unsafe_vaults(2 * MAX_TAKES + 5)
     own = [empty(i, collateral=10**6) for i in (5, 6, 7)]
     found = decide(state(*vaults, *own, quotes=quotes), TAKES)
     assert all(isinstance(action, Take) for action in found)
@@ -167,7 +167,7 @@ def test_takes__more_than_a_batch__go_into_several_own_vaults_beside_each_other(
 
 
 def test_takes__on_their_way__are_not_planned_again_for_another_vault():
-    vaults, quotes = crowd(MAX_TAKES + 5)
+    vaults, quotes = unsafe_vaults(MAX_TAKES + 5)
     own = [empty(i, collateral=10**6) for i in (5, 6)]
     flying = frozenset({*(v.vault_id for v in vaults[:MAX_TAKES]), 5})
     (take,) = decide(state(*vaults, *own, quotes=quotes, taking=flying), TAKES)
@@ -176,7 +176,7 @@ def test_takes__on_their_way__are_not_planned_again_for_another_vault():
 
 @pytest.mark.parametrize(("count", "own", "opens"), [(5, 1, 0), (MAX_TAKES + 1, 1, 1), (500, 3, 1), (500, 4, 0)])
 def test_prepares__many_flagged__opens_as_many_own_vaults_as_take_beside_each_other(count, own, opens):
-    vaults, quotes = crowd(count)
+    vaults, quotes = unsafe_vaults(count)
     # nothing pays yet
     early = {i: replace(q, bonus_share=0) for i, q in quotes.items()}
     mine = [empty(i) for i in range(5, 5 + own)]

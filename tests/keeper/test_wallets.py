@@ -49,8 +49,8 @@ from tests.worlds.local_market import EXPIRY, SPOT, START
 SECOND = "0x" + "a2" * 20
 BOTH = Policy(roles=frozenset({"flag", "take", "tend"}))
 BAD = FLAGGED | LIQUIDATABLE
-#: Vaults of the crowd, and tokens of each wallet in it [quote].
-CROWD, TOKENS = 24, 10**6
+#: Vaults that are unsafe at once, and tokens of each wallet in it [quote].
+UNSAFE, TOKENS = 24, 10**6
 
 
 def wallets(*wanted: tuple[str, int, Limits], coins: int = 10**18) -> Wallets:
@@ -233,13 +233,13 @@ def funded(local: LocalMarket, key: str, tokens: int = TOKENS) -> None:
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Iterator[tuple[LocalMarket, ManyVaults]]:
+def many_unsafe() -> Iterator[tuple[LocalMarket, ManyVaults]]:
     """A market in which many vaults have just become unsafe."""
     with LocalMarket("ETH", Round(START, SPOT)) as local:
         local.push(Round(START, SPOT))
         local.push(Round(START + 60, SPOT))
         found = ManyVaults(local, EXPIRY)
-        found.open([Member(0, Decimal("1.12")) for _ in range(CROWD)])
+        found.open([Member(0, Decimal("1.12")) for _ in range(UNSAFE)])
         for key in (KEY, *RIVALS):
             funded(local, key)
         local.push(Round(START + 600, 178 * 10**8))
@@ -254,8 +254,8 @@ async def kept(local: LocalMarket, journal: Path, keys: tuple[str, ...], stream:
     return await assemble(local.chain.deployment, nodes, plans, str(journal), JsonLog(stream), policy)
 
 
-def test_keeper__three_wallets_and_many_unsafe_vaults__take_beside_each_other(crowd, tmp_path):
-    local, found = crowd
+def test_keeper__three_wallets_and_many_unsafe_vaults__take_beside_each_other(many_unsafe, tmp_path):
+    local, found = many_unsafe
     stream, journal = io.StringIO(), tmp_path / "journal.sqlite"
     keys = (KEY, *RIVALS)
 
@@ -285,7 +285,7 @@ def test_keeper__three_wallets_and_many_unsafe_vaults__take_beside_each_other(cr
             by_taker.setdefault(log.values.taker, []).append(log.values.vault_id)
     assert set(by_taker) == {str(account_from_key(key).address) for key in keys}
     everything = [i for ids in by_taker.values() for i in ids]
-    assert sorted(everything) == sorted(found.opened) and max(map(len, by_taker.values())) <= CROWD * 2 // 3
+    assert sorted(everything) == sorted(found.opened) and max(map(len, by_taker.values())) <= UNSAFE * 2 // 3
     events = lines(stream)
     assert not [line for line in events if line["event"] in ("bug", "reverted")]
     assert {line["wallet"] for line in events if line["event"] == "sent"} == set(by_taker)
@@ -296,7 +296,7 @@ def test_keeper__three_wallets_and_many_unsafe_vaults__take_beside_each_other(cr
         and len([x for x in lines_of({**status, "details": {}}) if x.startswith("wallet ")]) == 3
     )
     told = of_journal(journal)["markets"]["ETH"]
-    assert told["takes"] == CROWD and told["profit"] == pytest.approx(told["tips"] + told["realised"] + told["marked"])
+    assert told["takes"] == UNSAFE and told["profit"] == pytest.approx(told["tips"] + told["realised"] + told["marked"])
     genesis = local.anvil.rpc.call("eth_getBlockByNumber", "0x0", False)["hash"]
     for address in by_taker:
         with Journal(journal, f"31337-{genesis}", address) as rows:

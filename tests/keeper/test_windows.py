@@ -167,10 +167,10 @@ class Watch:
         view = view_of()
         view = type(view)(self.cell, shown, self.price, *[getattr(view, n) for n in list(view.__dict__)[3:]])
         wanted = needs_sum(view, now) or (now >= EXPIRY and not self.price)
-        proofs = {self.cell: asyncio.run(self.prover.look(self.cell, HEAD))} if wanted else {}
+        unpriced = {self.cell: asyncio.run(self.prover.look(self.cell, HEAD))} if wanted else {}
         vaults = {1: vault(1, market=self.market, expiry=EXPIRY, status=FLAGGED if self.flagged else 0)}
         state = KeeperState(
-            block=1, now=now, keeper="0x", cells={self.cell: view}, vaults=vaults, expiry_proofs=proofs,
+            block=1, now=now, keeper="0x", cells={self.cell: view}, vaults=vaults, expiry_proofs=unpriced,
             observed=self.observed,
         )  # fmt: skip
         actions = [*plan_observes(state, POLICY), *plan_fixes(state, POLICY)]

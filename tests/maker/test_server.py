@@ -169,15 +169,15 @@ async def test_ladder__askers_who_wait_for_the_node__do_not_hold_it_up(people: t
         await server.refresh()
         node.words = tuple(taker[2:].lower() for taker in takers)
         body = [request_of(taker, friday(maker, 1)) for taker in takers]
-        asking = [asyncio.create_task(asks(url, 2 + i // EACH, 1, body[i])) for i in range(ALL)]
+        requests = [asyncio.create_task(asks(url, 2 + i // EACH, 1, body[i])) for i in range(ALL)]
         await until(lambda: node.held > 0, "nobody has asked")
         for _ in range(3):
             await server.refresh()
-        assert not any(one.done() for one in asking)
+        assert not any(one.done() for one in requests)
         log = [json.loads(line) for line in server._log.getvalue().splitlines()]  # type: ignore[attr-defined]
         assert [line["event"] for line in log] == ["quoted"] * 4 and log[-1]["quotes"]
         node.release.set()
-        assert {code for one in await asyncio.gather(*asking) for code in one} == {200}
+        assert {code for one in await asyncio.gather(*requests) for code in one} == {200}
 
 
 async def within(seconds: float, work: Awaitable[Any]) -> None:
