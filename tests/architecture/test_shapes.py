@@ -18,8 +18,8 @@ from tests.architecture.sources import ROOT, Source, product
 
 MOST_LINES, MOST_LINES_OF_A_TEST, MOST_OF_A_FUNCTION, MOST_PARAMETERS = 400, 500, 80, 5
 
-#: Longer files. A table of the package, a line for each reason; and the state machine of every invariant.
-LONG_FILES = {"bulkhead/chain/reasons.py", "tests/stateful/test_invariants.py"}
+#: Longer files: a table of the package, a line for each reason.
+LONG_FILES = {"bulkhead/chain/reasons.py"}
 #: Longer functions: a whole deployment played as one test, and the independent settlement of many vaults.
 LONG_FUNCTIONS = {
     "tests/integration/test_deploy.py test_deploy__running_node_that_bears_little__verifies_and_can_be_seeded",
