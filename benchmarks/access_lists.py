@@ -13,8 +13,9 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import gas, generated, kept_figures
+from benchmarks import gas, generated
 from benchmarks.gas_rows import ROWS
+from benchmarks.kept_figures import Benchmark
 from bulkhead.chain.access_lists import accounts_of
 from bulkhead.chain.anvil import Anvil
 
@@ -101,15 +102,15 @@ def expected_files() -> dict[Path, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table, and writes what is asked for."""
-    return kept_figures.run(
-        __doc__,
-        arguments,
-        measure,
-        table,
-        lambda savings: json.dumps([asdict(one) for one in savings], indent=2) + "\n",
-        SNAPSHOT,
-        expected_files,
+    benchmark = Benchmark(
+        doc=__doc__,
+        measure=measure,
+        table=table,
+        text=lambda savings: json.dumps([asdict(one) for one in savings], indent=2) + "\n",
+        kept=SNAPSHOT,
+        expected_files=expected_files,
     )
+    return benchmark.run(arguments)
 
 
 if __name__ == "__main__":

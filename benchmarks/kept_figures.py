@@ -4,45 +4,47 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Figures = TypeVar("Figures")
 
 
-def run(
-    doc: str | None,
-    arguments: Sequence[str] | None,
-    measure: Callable[[], Figures],
-    shown: Callable[[Figures], str],
-    text: Callable[[Figures], str],
-    kept: Path,
-    expected_files: Callable[[], Mapping[Path, str]],
-) -> int:
-    """Measures and prints; writes what is asked for.
+@dataclass(frozen=True)
+class Benchmark(Generic[Figures]):
+    """What is measured, and where it goes.
 
-    Args:
+    Attributes:
         doc: Help of the command.
-        arguments: Its arguments; None takes those of the process.
         measure: Measures.
-        shown: The figures as a table.
+        table: The figures as they are printed.
         text: The figures as they are kept.
         kept: Where they are kept.
         expected_files: Pages and their text, from what is kept.
-
-    Returns:
-        Exit code.
     """
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
-    parser.add_argument("--snapshot", action="store_true", help="keep what was measured, and write the page from it")
-    options = parser.parse_args(arguments)
-    figures = measure()
-    print(shown(figures))
-    if options.json:
-        options.json.write_text(text(figures))
-    if options.snapshot:
-        kept.write_text(text(figures))
-        for path, content in expected_files().items():
-            path.write_text(content)
-    return 0
+
+    doc: str | None
+    measure: Callable[[], Figures]
+    table: Callable[[Figures], str]
+    text: Callable[[Figures], str]
+    kept: Path
+    expected_files: Callable[[], Mapping[Path, str]]
+
+    def run(self, arguments: Sequence[str] | None = None) -> int:
+        """Measures and prints; writes what is asked for."""
+        parser = argparse.ArgumentParser(description=self.doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
+        parser.add_argument(
+            "--snapshot", action="store_true", help="keep what was measured, and write the page from it"
+        )
+        options = parser.parse_args(arguments)
+        figures = self.measure()
+        print(self.table(figures))
+        if options.json:
+            options.json.write_text(self.text(figures))
+        if options.snapshot:
+            self.kept.write_text(self.text(figures))
+            for path, content in self.expected_files().items():
+                path.write_text(content)
+        return 0

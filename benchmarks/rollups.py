@@ -21,8 +21,9 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import gas, generated, kept_figures
+from benchmarks import gas, generated
 from benchmarks.gas_rows import ROWS
+from benchmarks.kept_figures import Benchmark
 from bulkhead.chain.anvil import Anvil
 
 GENERATOR = "benchmarks.rollups"
@@ -236,15 +237,15 @@ def expected_files() -> dict[Path, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table, and writes what is asked for."""
-    return kept_figures.run(
-        __doc__,
-        arguments,
-        measure,
-        lambda measured: f"{table(measured.operations)}\n\n{forms(measured)}",
-        lambda measured: measured.text,
-        SNAPSHOT,
-        expected_files,
+    benchmark = Benchmark(
+        doc=__doc__,
+        measure=measure,
+        table=lambda measured: f"{table(measured.operations)}\n\n{forms(measured)}",
+        text=lambda measured: measured.text,
+        kept=SNAPSHOT,
+        expected_files=expected_files,
     )
+    return benchmark.run(arguments)
 
 
 if __name__ == "__main__":
