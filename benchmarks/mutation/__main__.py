@@ -13,12 +13,12 @@ tests named there: mistakes that once went unnoticed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ from benchmarks.mutation.tree import ROOT, Copy, warm
 EQUIVALENTS = Path(__file__).with_name("equivalents.json")
 KNOWN = Path(__file__).with_name("known.json")
 KEPT = ROOT / "out" / "mutants.jsonl"
-Key = tuple[str, str, str, str, int]
+Key = tuple[str, str, str, str, int, int]
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,17 @@ def line_of(root: Path, mutant: Mutant) -> str:
     return (root / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
 
 
-def key_of(root: Path, mutant: Mutant) -> Key:
-    """What identifies a mutant while lines around it come and go."""
-    source = (root / mutant.file).read_text()
-    column = mutant.start - (source.rfind("\n", 0, mutant.start) + 1)
-    return mutant.file, line_of(root, mutant), mutant.original, mutant.text, column
+def keys(root: Path, file: str, made: Sequence[Mutant]) -> list[Key]:
+    """What identifies mutants of a file while lines around them come and go: of equal lines the how manieth it is."""
+    source = (root / file).read_text()
+    lines = [line.strip() for line in source.splitlines()]
+    found = []
+    for mutant in made:
+        line = lines[mutant.line - 1]
+        column = mutant.start - (source.rfind("\n", 0, mutant.start) + 1)
+        before = lines[: mutant.line - 1].count(line)
+        found.append((file, line, mutant.original, mutant.text, column, before))
+    return found
 
 
 def known(root: Path) -> list[tuple[Mutant, tuple[str, ...]]]:
@@ -92,10 +98,17 @@ def known(root: Path) -> list[tuple[Mutant, tuple[str, ...]]]:
 
 
 def draw(root: Path, seed: int, chosen: list[str]) -> Iterator[Mutant]:
-    """All mutants of the chosen files in a random order that the seed decides."""
-    made = [mutant for file in files(root) if file.startswith(tuple(chosen)) for mutant in mutants(root, file)]
-    random.Random(seed).shuffle(made)
-    yield from made
+    """All mutants of the chosen files in a random order that the seed decides.
+
+    A mutant's place depends on itself alone: changes elsewhere leave the draw, and what was judged of it, as they are.
+    """
+    placed = []
+    for file in files(root):
+        if file.startswith(tuple(chosen)):
+            made = mutants(root, file)
+            for mutant, key in zip(made, keys(root, file, made), strict=True):
+                placed.append((hashlib.sha256(json.dumps([seed, *key]).encode()).digest(), mutant))
+    yield from (mutant for _, mutant in sorted(placed, key=lambda one: one[0]))
 
 
 class Results:
@@ -145,12 +158,14 @@ def run(given: Iterable[tuple[Mutant, tuple[str, ...]]], count: int, options: ar
         for mutant, tests in given:
             if len(outcomes) == count:
                 break
-            key = key_of(ROOT, mutant)
+            key = keys(ROOT, mutant.file, [mutant])[0]
             if key[:4] in listed:
                 continue
             verdict = results.by_key.get(key)
             old = verdict is not None and not (options.again and verdict.outcome == "survived") and not tests
             if not old:
+                if options.minutes and time.monotonic() - began > options.minutes * 60:
+                    break
                 if judge is None:
                     copy = Copy(Path(folder))
                     judge = Judge(copy, not options.own, results.noticed)
@@ -180,6 +195,7 @@ def main() -> None:
     parser.add_argument("--known", action="store_true", help="the mutants of known.json, each by its own tests")
     parser.add_argument("--again", action="store_true", help="judge once more what has survived before")
     parser.add_argument("--keep", default=str(KEPT), help="where verdicts are kept (out/mutants.jsonl)")
+    parser.add_argument("--minutes", type=float, default=0, help="begin no mutant after so long; the next run goes on")
     parser.add_argument("--list", action="store_true", help="print the draw and judge nothing")
     options = parser.parse_args()
     chosen = options.only or [""]
