@@ -2,14 +2,14 @@
 
 A change that leaves the code of every contract as it is cannot be noticed and is not counted. The order of tests: files
 that noticed earlier changes of the same source, tests of the contracts that it changes, the rest of its room, and only
-then the neighbours. Every test file that notices something is run once without any change too: one that fails by itself
-in the copy notices nothing and is left out.
+then the neighbours. Of a change to the package only test files that call the changed function are run. Every test file
+that notices something is run once without any change too: one that fails by itself in the copy notices nothing and is
+left out.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import time
 from collections import Counter
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.mutation.covered import Covered
 from benchmarks.mutation.operators import Mutant
 from benchmarks.mutation.reach import Reach
 from benchmarks.mutation.rooms import NEVER, TESTS, room_of
@@ -24,6 +25,8 @@ from benchmarks.mutation.tree import ROOT, Copy, without_digest
 
 #: How many of the files that noticed earlier changes are asked first.
 FIRST = 3
+#: Seconds of the fastest test files that are asked before those.
+QUICK_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Judge:
         self.copy = copy
         self.wide = wide
         self.reach = Reach(ROOT)
+        self.covered = Covered(copy)
         self._noticed: dict[str, Counter[str]] = {}
         self._sound: dict[str, bool] = {}
         for file, by in noticed:
@@ -99,7 +103,7 @@ class Judge:
             told = "" if _compiles(mutant.applied(source)) else "invalid"
         if told:
             return told, ""
-        stages = [test_files(ROOT, tests)] if tests else self._stages(mutant.file, changed)
+        stages = [test_files(ROOT, tests)] if tests else self._stages(mutant, changed)
         done: set[str] = set()
         for stage in stages:
             files = [name for name in stage if name not in done and self._sound.get(name, True)]
@@ -132,23 +136,34 @@ class Judge:
                 path.write_text(mutant.applied(source))
         return self._sound[name]
 
-    def _stages(self, file: str, changed: list[str]) -> Iterator[list[str]]:
+    def _stages(self, mutant: Mutant, changed: list[str]) -> Iterator[list[str]]:
+        file = mutant.file
         own, neighbours = TESTS[room_of(file) or "bulkhead"]
+        if file.endswith(".py"):
+            for part in (own, neighbours) if self.wide else (own,):
+                yield from self._reaching(mutant, test_files(ROOT, part))
+            return
         yield [name for name, _ in self._noticed.get(file, Counter()).most_common(FIRST)]
         folders = [f"{path}/{name}" for path in own for name in changed if (ROOT / path / name).is_dir()]
-        near = test_files(ROOT, folders[:2]) if changed else self._importing(file, test_files(ROOT, own))
+        with self.copy.holding(file, (ROOT / file).read_text()):
+            near, room = (self.covered.fastest(test_files(ROOT, paths)) for paths in (folders[:2], own))
         yield near
-        yield test_files(ROOT, own)
+        yield room
         if self.wide:
             yield test_files(ROOT, neighbours)
 
-    @staticmethod
-    def _importing(file: str, tests: list[str]) -> list[str]:
-        """Tests that import a module by name."""
-        dotted = file.removesuffix(".py").replace("/", ".")
-        package, _, module = dotted.rpartition(".")
-        pattern = re.compile(rf"from {re.escape(dotted)} import|from {re.escape(package)} import [^\n]*\b{module}\b")
-        return [name for name in tests if pattern.search((ROOT / name).read_text())]
+    def _reaching(self, mutant: Mutant, files: list[str]) -> Iterator[list[str]]:
+        """Those that come to the line: some seconds of the fastest, then what noticed before, then the others."""
+        with self.copy.holding(mutant.file, (ROOT / mutant.file).read_text()):
+            found = self.covered.reaching(files, mutant.file, mutant.line)
+        quick, seconds = 0, 0.0
+        while quick < len(found) and seconds < QUICK_SECONDS:
+            seconds += self.covered.of(found[quick]).seconds
+            quick += 1
+        yield found[:quick]
+        before = [name for name, _ in self._noticed.get(mutant.file, Counter()).most_common(FIRST)]
+        yield [name for name in before if name in found]
+        yield found[quick:]
 
     def _compiled(self, mutant: Mutant, changed: list[str]) -> str:
         """Artifacts of contracts that stay as they are take their new names; "same" when none changes."""

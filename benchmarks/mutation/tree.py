@@ -6,6 +6,7 @@ project's own packages it imports from the copy.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -13,11 +14,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +59,30 @@ class _First:
     def _note(self, report: Any) -> None:
         if report.failed and not self.path.exists():
             self.path.write_text(report.nodeid)
+
+
+class _Spy:
+    """Notes which functions are called, in every thread."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._seen: dict[int, CodeType] = {}
+        sys.settrace(self._called)
+        threading.settrace(self._called)
+
+    def _called(self, frame: FrameType, event: str, value: Any) -> None:
+        self._seen.setdefault(id(frame.f_code), frame.f_code)
+
+    def calls(self) -> list[str]:
+        """Each outermost function of the package that was called, as "path function"."""
+        sys.settrace(None)
+        found = set()
+        for code in list(self._seen.values()):
+            path = Path(code.co_filename)
+            if path.is_relative_to(self.root / "bulkhead"):
+                name = code.co_qualname.split(".<locals>")[0]
+                found.add(f"{path.relative_to(self.root).as_posix()} {name}")
+        return sorted(found)
 
 
 def warm() -> None:
@@ -101,6 +128,16 @@ class Copy:
         shutil.copytree(self.kept, self.cache)
         shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
 
+    @contextlib.contextmanager
+    def holding(self, file: str, text: str) -> Iterator[None]:
+        """A file with another text for a while."""
+        kept = (self.root / file).read_text()
+        (self.root / file).write_text(text)
+        try:
+            yield
+        finally:
+            (self.root / file).write_text(kept)
+
     def call(self, work: Callable[[], int], cpu: int = CPU_SECONDS, log: Path | None = None) -> int | None:
         """Runs something in a fork whose project is the copy: what it returns, None when it was ended for its time.
 
@@ -145,8 +182,21 @@ class Copy:
             sys.stdout.flush()
             os._exit(code)
 
-    def tests(self, paths: Sequence[str], log: Path | None = None) -> Run:
-        """Runs tests up to the first that fails."""
+    def watched(self, path: str) -> tuple[Run, list[str]]:
+        """Runs tests and notes which functions of the package they call, as "path function"."""
+        calls = self.root / ".cache" / "calls.json"
+        calls.unlink(missing_ok=True)
+        run = self.tests([path], calls=calls)
+        return run, json.loads(calls.read_text()) if calls.exists() else []
+
+    def tests(self, paths: Sequence[str], log: Path | None = None, calls: Path | None = None) -> Run:
+        """Runs tests up to the first that fails.
+
+        Args:
+            paths: Files, in the order in which they run.
+            log: Where what they print goes.
+            calls: Where the functions of the package that they call are noted.
+        """
         began, first = time.monotonic(), self.root / ".cache" / "first"
         first.unlink(missing_ok=True)
 
@@ -154,12 +204,17 @@ class Copy:
             import hypothesis
             import pytest
 
+            spy = _Spy(self.root) if calls else None
+
             # to find a failure is enough: it need not be the smallest one
             phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
             hypothesis.settings.register_profile("mutants", phases=phases, database=None, deadline=None)
             hypothesis.settings.load_profile("mutants")
             options = ["-p", "no:ape_test", "-p", "no:cacheprovider", "-q", "-x", "--no-header", "--tb=line"]
-            return int(pytest.main([*options, *paths], plugins=[_First(first)]))
+            code = int(pytest.main([*options, *paths], plugins=[_First(first)]))
+            if calls and spy:
+                calls.write_text(json.dumps(spy.calls()))
+            return code
 
         code = self.call(work, log=log)
         by = first.read_text() if first.exists() else "took too long" if code is None else f"exit {code}"
