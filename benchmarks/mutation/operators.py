@@ -7,6 +7,7 @@ place is left out (Vyper's are wrong behind `staticcall` on continued lines).
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -123,9 +124,20 @@ class Places:
             yield self.mutant(start, end, TWINS[name], "twin")
 
 
+def _evaluated(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those of annotations, which say types to mypy and are not evaluated."""
+    waiting = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for name, value in ast.iter_fields(node):
+            if name not in ("annotation", "returns"):
+                waiting += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, ast.AST)]
+
+
 def _python(places: Places) -> Iterator[Mutant]:
     tree = ast.parse(places.source)
-    for node in ast.walk(tree):
+    for node in _evaluated(tree):
         match node:
             case ast.Compare(left=left, comparators=rights):
                 for a, b in pairwise([left, *rights]):

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -178,8 +179,11 @@ class Copy:
             for name in [one for one in sys.modules if one.split(".")[0] in OWN]:
                 del sys.modules[name]
             code = work()
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
 
     def watched(self, path: str) -> tuple[Run, list[str]]:
