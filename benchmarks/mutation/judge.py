@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.mutation.covered import Covered
 from benchmarks.mutation.operators import Mutant
 from benchmarks.mutation.reach import Reach
-from benchmarks.mutation.rooms import NEVER, TESTS, room_of
+from benchmarks.mutation.rooms import NEVER, room_of, tests_of
 from benchmarks.mutation.tree import ROOT, Copy, without_digest
 
 #: How many of the files that noticed earlier changes are asked first.
@@ -138,7 +138,7 @@ class Judge:
 
     def _stages(self, mutant: Mutant, changed: list[str]) -> Iterator[list[str]]:
         file = mutant.file
-        own, neighbours = TESTS[room_of(file) or "bulkhead"]
+        own, neighbours = tests_of(room_of(file) or "bulkhead")
         if file.endswith(".py"):
             for part in (own, neighbours) if self.wide else (own,):
                 yield from self._reaching(mutant, test_files(ROOT, part))

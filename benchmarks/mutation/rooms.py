@@ -42,6 +42,16 @@ NEVER = ("tests/unit/python/test_mutation.py",)
 LEFT_OUT = ("phi_table.vy", "coefficients.py", "reasons.py")
 
 
+#: Tests of the whole package, which every room of it has besides its own.
+SHARED = ("tests/architecture/test_figures.py",)
+
+
+def tests_of(room: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A room's own tests, and those that a survivor has to pass as well."""
+    own, neighbours = TESTS[room]
+    return (own if room.startswith("contracts") else (*own, *SHARED)), neighbours
+
+
 def room_of(file: str) -> str | None:
     """The room of a file, None where no tests answer for it (commands run on a node, in tests/integration)."""
     folders = [str(folder) for folder in Path(file).parents]

@@ -1,4 +1,4 @@
-"""Storage layouts of the deployed contracts; `python -m tests.architecture.snapshots` rewrites the snapshot."""
+"""Storage layouts of the deployed contracts; `python -m tests.architecture.snapshots` rewrites them and the figures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkhead.chain.system import DEPLOYABLE
+from tests.architecture import figures
 from tests.contracts import deployer
 
 FILE = Path(__file__).parent / "storage_layout.json"
@@ -25,4 +26,5 @@ def layouts() -> dict[str, Any]:
 
 if __name__ == "__main__":
     FILE.write_text(json.dumps(layouts(), indent=1, sort_keys=True) + "\n")
-    print(f"wrote {FILE.name}")
+    figures.FILE.write_text(json.dumps(figures.figures(), indent=1) + "\n")
+    print(f"wrote {FILE.name}, {figures.FILE.name}")
