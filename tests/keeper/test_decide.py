@@ -102,7 +102,7 @@ def test_decide__bug_in_one_role__does_not_keep_the_others_from_acting():
     both = state(unsafe, vault(2, status=LIQUIDATABLE | FLAGGED, equity=90), quotes={2: broken[1]})
     found = decide(both, Policy(roles=frozenset({"flag", "take"})), lambda role, error: bugs.append(role))
     assert bugs == ["take"] and [f.vault_id for f in found if isinstance(f, plan.Flag)] == [1]
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="unsupported operand"):
         decide(both, Policy(roles=frozenset({"flag", "take"})))
 
 
