@@ -42,14 +42,15 @@ NEVER = ("tests/unit/python/test_mutation.py",)
 LEFT_OUT = ("phi_table.vy", "coefficients.py", "reasons.py")
 
 
-#: Tests of the whole package, which every room of it has besides its own.
-SHARED = ("tests/architecture/test_figures.py",)
+#: Tests over all rooms, of the contracts and of the package: after a room's own ones, and before its neighbours.
+SHARED = {"contracts": ("tests/matrix",), "bulkhead": ("tests/architecture/test_figures.py",)}
 
 
 def tests_of(room: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """A room's own tests, and those that a survivor has to pass as well."""
     own, neighbours = TESTS[room]
-    return (own if room.startswith("contracts") else (*own, *SHARED)), neighbours
+    shared = SHARED[room.split("/")[0]]
+    return (own, (*shared, *neighbours)) if room.startswith("contracts") else ((*own, *shared), neighbours)
 
 
 def room_of(file: str) -> str | None:
