@@ -10,6 +10,7 @@ left out.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from pathlib import Path
 from benchmarks.mutation.covered import Covered
 from benchmarks.mutation.operators import Mutant
 from benchmarks.mutation.reach import Reach
-from benchmarks.mutation.rooms import NEVER, room_of, tests_of
+from benchmarks.mutation.rooms import EVERYWHERE, NEVER, ON_A_NODE, room_of, tests_of
 from benchmarks.mutation.tree import ROOT, Copy, without_digest
 
 #: How many of the files that noticed earlier changes are asked first.
@@ -51,6 +52,15 @@ def test_files(root: Path, paths: Sequence[str]) -> list[str]:
         found += sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
     names = (one.relative_to(root).as_posix() for one in found)
     return [name for name in dict.fromkeys(names) if name not in NEVER]
+
+
+def importing(file: str, tests: Sequence[str]) -> list[str]:
+    """Tests that import a module by name, wherever they are; not those that need a node of their own."""
+    dotted = file.removesuffix(".py").replace("/", ".")
+    package, _, module = dotted.rpartition(".")
+    pattern = re.compile(rf"from {re.escape(dotted)} import|from {re.escape(package)} import [^\n]*\b{module}\b")
+    found = [name for name in tests if not name.startswith(ON_A_NODE)]
+    return [name for name in found if pattern.search((ROOT / name).read_text())]
 
 
 class Judge:
@@ -140,6 +150,7 @@ class Judge:
         file = mutant.file
         own, neighbours = tests_of(room_of(file) or "bulkhead")
         if file.endswith(".py"):
+            yield from self._reaching(mutant, importing(file, test_files(ROOT, (EVERYWHERE,))))
             for part in (own, neighbours) if self.wide else (own,):
                 yield from self._reaching(mutant, test_files(ROOT, part))
             return

@@ -36,6 +36,8 @@ TESTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bulkhead/vol": (("tests/unit/python",), ("tests/unit/oracle",)),
     "bulkhead": (("tests/unit/python", "tests/unit/exchange"), ("tests/maker", "tests/commands")),
 }
+#: Where all tests are, and which of them start a deployment each.
+EVERYWHERE, ON_A_NODE = "tests", ("tests/integration/", "tests/documented/", "tests/architecture/")
 #: Tests that read sources as text: they fail for any change of a line that they name.
 NEVER = ("tests/unit/python/test_mutation.py",)
 #: Files that state data or were written by a generator, which has a test of its own.
