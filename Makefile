@@ -149,7 +149,7 @@ gas-snapshot: $(STAMP) ## rewrite the gas figures that a test compares with
 	@python -m benchmarks.gas_page
 
 .PHONY: snapshots
-snapshots: $(STAMP) ## rewrite the ABI and storage layout snapshots that a test compares with
+snapshots: $(STAMP) ## rewrite the snapshots that tests compare with: ABIs, storage layouts, figures
 	@python -m bulkhead.chain.abi
 	@python -m scripts.typescript
 	@python -m tests.architecture.snapshots
