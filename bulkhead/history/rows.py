@@ -20,6 +20,8 @@ NOBODY = "0x" + "0" * 40
 NO_HASH = "0x" + "0" * 64
 #: Times beyond this are kept as this one [unix seconds].
 FOREVER = 2**63 - 1
+#: So are vault ids: the board takes whatever is posted, and ids count up from 1, so that no vault is ever called this.
+NO_VAULT = 2**63 - 1
 
 
 def hexed(value: bytes) -> str:
@@ -95,7 +97,7 @@ def _quote(v: Record) -> Values:
         of = [OrderLeg(series, ratio) for series, ratio in legs]
         key = hexed(group_key(v.maker_vault, of, order["is_bid"], order["salt"]))
     return {
-        "key": key, "maker_vault": v.maker_vault, "signer": v.signer, "poster": v.poster,
+        "key": key, "maker_vault": min(v.maker_vault, NO_VAULT), "signer": v.signer, "poster": v.poster,
         "expiry": series_parts(legs[0][0])[2] if legs else 0, "price": order["price"], "size": order["size"],
         "is_bid": order["is_bid"], "legs": [[*series_parts(series)[1::2], ratio] for series, ratio in legs],
         "good_until": min(order["expiry"], FOREVER), "order": plain(order), "signature": hexed(v.signature),
