@@ -67,12 +67,12 @@ class Server:
 
 def bare(place: str) -> FastAPI:
     """A server that does nothing but read ten rows."""
-    app, engine = FastAPI(), Database(place).engine
+    app, database = FastAPI(), Database(place)
 
     @app.get("/rows/{vault_id}")
     def rows(vault_id: int) -> list[list[str]]:
         wanted = select(vault_states).where(vault_states.c.vault_id >= vault_id).limit(10)
-        with engine.connect() as connection:
+        with database.read() as connection:
             return [[str(value) for value in row] for row in connection.execute(wanted)]
 
     return app

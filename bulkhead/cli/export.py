@@ -32,7 +32,7 @@ def export(
     store = Database(database)
     try:
         store.require_current()
-        with store.read() as reader:
+        with store.read_one_state() as reader:
             if deployment not in {one.id for one in queries.deployments(reader)}:
                 raise BadInput(f"There is no deployment {deployment} in {store.name}.")
             files = write(reader, deployment, folder, first, LAST if last is None else last, names)

@@ -85,7 +85,7 @@ def index_check(rpc: str, deployment: str, database: str, out: Output) -> None:
     try:
         store.require_current()
         chain = connect(rpc, deployment)
-        with store.read() as reader:
+        with store.read_one_state() as reader:
             found = deployment_of(reader, chain.deployment)
             if found is None:
                 raise BadInput(

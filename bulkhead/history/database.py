@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +17,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InvalidatePoolError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from bulkhead.chain.errors import BadInput, BulkheadError
 
@@ -23,6 +34,8 @@ from bulkhead.chain.errors import BadInput, BulkheadError
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: How long a statement waits for another program's lock on a file [seconds].
 PATIENCE = 10.0
+#: A connection to PostgreSQL that rested for longer is tried before it is used, for its server may be gone [seconds].
+RESTED = 1.0
 #: Name of the lock in PostgreSQL, beside which the name of the schema would be the same for every database.
 LOCK = int.from_bytes(hashlib.sha256(b"bulkhead index").digest()[:7], "big")
 
@@ -82,7 +95,7 @@ class Database:
         self.url = url_of(place)
         self.name = self.url.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"pool_size": readers, "pool_pre_ping": not self.is_sqlite}
+        options: dict[str, Any] = {"pool_size": readers}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": PATIENCE, "check_same_thread": False}
         else:
@@ -95,6 +108,26 @@ class Database:
             raise BadInput(f"The URL of the database cannot be used: {error}.") from None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare)
+            self._quick = self.engine
+        else:
+            event.listen(self.engine, "checkin", _rest)
+            event.listen(self.engine, "checkout", self._try_rested)
+            # a question is one statement: to begin and to end a transaction around it are two more round trips
+            self._quick = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _try_rested(self, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """Makes sure of a connection that comes out of the pool; when it is dead all that rest there are replaced.
+
+        To try each of them each time would be a round trip for every question.
+        """
+        if time.monotonic() - record.info.get("rests_since", math.inf) < RESTED:
+            return
+        dialect = self.engine.dialect
+        assert dialect.dbapi is not None
+        try:
+            dialect.do_ping(connection)
+        except dialect.dbapi.Error as error:
+            raise InvalidatePoolError from error
 
     def close(self) -> None:
         """Closes all connections."""
@@ -110,8 +143,18 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that reads one state."""
+        """A connection that reads; each of its statements sees what is committed then."""
+        with self.guarded(), self._quick.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def read_one_state(self) -> Iterator[Connection]:
+        """A connection all of whose statements see the same state, whatever an indexer writes meanwhile."""
         with self.guarded(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("begin")
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     # --- versions ---------------------------------------------------------------------------------------------
@@ -243,3 +286,8 @@ def _prepare(connection: Any, _record: object) -> None:
     cursor.execute("pragma synchronous=normal")
     cursor.execute("pragma cache_size=-32000")
     cursor.close()
+
+
+def _rest(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    """A connection goes back to the pool."""
+    record.info["rests_since"] = time.monotonic()

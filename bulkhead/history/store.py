@@ -11,6 +11,7 @@ from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.rpc import to_int
 from bulkhead.chain.words import TokenWord
 from bulkhead.history import tables
+from bulkhead.history.bulk import put
 from bulkhead.history.database import Busy
 from bulkhead.history.fold import Rows
 from bulkhead.history.source import Block, Stretch
@@ -138,15 +139,11 @@ class Store:
             {"deployment": self.id, "number": b.number, "hash": b.hash, "at": b.at, "has_logs": b.number in heard}
             for b in stretch.blocks.values()
         ]
-        if headers:
-            run(insert(tables.blocks), headers)
+        put(self.connection, tables.blocks, headers)
         for event_table, found in rows.events.items():
-            run(insert(event_table), found)
-        if rows.states:
-            run(insert(tables.vault_states), rows.states)
-        receipts = _gas_rows(self.id, stretch)
-        if receipts:
-            run(insert(tables.gas), receipts)
+            put(self.connection, event_table, found)
+        put(self.connection, tables.vault_states, rows.states)
+        put(self.connection, tables.gas, _gas_rows(self.id, stretch))
         newest = {row["vault_id"]: row for row in rows.states}
         self._put_vaults(list(newest.values()))
         self._forget_headers(tip.number)
@@ -154,7 +151,6 @@ class Store:
 
     def _put_vaults(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Vaults are now as these rows say."""
-        run = self.connection.execute
         legs = [
             {
                 "deployment": self.id, "vault_id": row["vault_id"], "kind": kind, "strike": strike,
@@ -164,10 +160,8 @@ class Store:
             for kind, strike, quantity in row["legs"]
         ]  # fmt: skip
         self._drop_vaults([row["vault_id"] for row in rows])
-        if rows:
-            run(insert(tables.vaults), list(rows))
-        if legs:
-            run(insert(tables.legs), legs)
+        put(self.connection, tables.vaults, rows)
+        put(self.connection, tables.legs, legs)
 
     def _drop_vaults(self, ids: Sequence[int]) -> None:
         for some in parts(ids):
@@ -230,10 +224,8 @@ class Store:
         """Prices of cells, and of pools' shares, at the newest block."""
         table = tables.snapshots
         self.connection.execute(delete(table).where(table.c.deployment == self.id))
-        if rows:
-            self.connection.execute(insert(table), list(rows))
-        if prices:
-            self.connection.execute(insert(tables.share_prices), list(prices))
+        put(self.connection, table, rows)
+        put(self.connection, tables.share_prices, prices)
         self.connection.commit()
 
 
