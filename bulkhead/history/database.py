@@ -91,7 +91,7 @@ class Database:
         name: What sentences call it, without a password.
     """
 
-    def __init__(self, place: str, readers: int = 5) -> None:
+    def __init__(self, place: str, readers: int = 10) -> None:
         self.url = url_of(place)
         self.name = self.url.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, or_, select, tuple_
 
 from bulkhead.chain.deployment import Deployment
 from bulkhead.history import models, tables
@@ -49,12 +49,15 @@ def legs_shown(legs: Iterable[Sequence[int]]) -> list[models.Leg]:
 # --- vaults ---------------------------------------------------------------------------------------------------------
 
 
+#: One vault. Built once: to build and to look up a statement anew takes longer than a file takes to answer it.
+ONE_VAULT = select(tables.vaults).where(
+    tables.vaults.c.deployment == bindparam("of"), tables.vaults.c.vault_id == bindparam("number")
+)
+
+
 def vault(reader: Connection, context: Context, vault_id: int) -> models.Vault | None:
     """One vault; None when there never was one of that number."""
-    table = tables.vaults
-    row = reader.execute(
-        select(table).where(table.c.deployment == context.deployment.id, table.c.vault_id == vault_id)
-    ).mappings().first()  # fmt: skip
+    row = reader.execute(ONE_VAULT, {"of": context.deployment.id, "number": vault_id}).mappings().first()
     if row is None:
         return None
     return vault_shown(context, dict(row))

@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from bulkhead.chain import deployment as deployments
 from bulkhead.chain.errors import BulkheadError
+from bulkhead.history import tables
+from bulkhead.history.bulk import put
 from bulkhead.history.check import check
 from bulkhead.history.database import Busy, Database, HistoryError
 from bulkhead.history.follow import followers, run
@@ -113,6 +115,42 @@ def test_database__without_room__is_a_sentence_and_goes_on_later(lived: Replay, 
     fresh = databases(str(tmp_path / "fresh.sqlite"))
     index(fresh, lived.local.chain)
     assert content(database) == content(fresh)
+
+
+def test_reader__of_one_state__sees_nothing_that_is_written_meanwhile(place, databases):
+    database, other = databases(place), databases(place)
+    counted = select(func.count()).select_from(tables.blocks)
+    row = {"deployment": 1, "number": 1, "hash": "0x" + "1" * 64, "at": 1, "has_logs": False}
+    with database.writer() as writer:
+        with other.read_one_state() as still, other.read() as moving:
+            assert still.execute(counted).scalar() == moving.execute(counted).scalar() == 0
+            put(writer, tables.blocks, [row])
+            writer.commit()
+            assert (still.execute(counted).scalar(), moving.execute(counted).scalar()) == (0, 1)
+        with other.read_one_state() as later:
+            assert later.execute(counted).scalar() == 1
+
+
+def test_reader__whose_connection_died_while_it_rested__gets_another(cluster, databases, monkeypatch):
+    database, counted = databases(cluster.create()), select(func.count()).select_from(tables.blocks)
+    with database.writer():
+        pass
+    with database.read() as reader:
+        assert reader.execute(counted).scalar() == 0
+    cluster.stop()
+    cluster.start()
+    monkeypatch.setattr("bulkhead.history.database.RESTED", 0.0)
+    with database.read() as reader:
+        assert reader.execute(counted).scalar() == 0
+
+
+def test_rows__that_are_there_already__are_refused_as_one(place, databases):
+    database = databases(place)
+    row = {"deployment": 1, "number": 1, "hash": "0x" + "1" * 64, "at": 1, "has_logs": False}
+    with pytest.raises(HistoryError, match="refused"), database.writer() as writer:
+        put(writer, tables.blocks, [row, row])
+    with database.read() as reader:
+        assert reader.execute(select(func.count()).select_from(tables.blocks)).scalar() == 0
 
 
 def test_database__that_goes_away__is_a_sentence_and_nothing_is_lost(lived: Replay, cluster, tmp_path, databases):

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ import schemathesis
 import uvicorn
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from bulkhead.chain.errors import BadInput
 from bulkhead.history import tables
@@ -112,9 +113,9 @@ def test_pages__turned_one_by_one__are_the_whole(web: TestClient, path: str):
 def test_cursor__from_elsewhere__is_refused(web: TestClient):
     cursor = get(web, "/1/vaults", limit=1)["next"]
     forged = base64.urlsafe_b64encode(b"zzz.1.1").decode()
-    for path, text in (("/1/fills", cursor), ("/1/vaults", "nonsense"), ("/1/vaults", forged), ("/1/vaults", "ÿ"),
-                       ("/1/vaults", cursor + "A")):  # fmt: skip
-        answer = web.get(f"/v1{path}", params={"cursor": text})
+    strange = ("nonsense", forged, "ÿ", cursor + "A")
+    for path, told in (("/1/fills", cursor), *(("/1/vaults", one) for one in strange)):
+        answer = web.get(f"/v1{path}", params={"cursor": told})
         assert answer.status_code == 400 and answer.headers["content-type"] == "application/problem+json"
         assert "cursor" in answer.json()["detail"].lower()
     answer = web.get("/v1/1/vaults", params={"cursor": cursor, "market": 1})
@@ -296,6 +297,22 @@ def test_servers__two_of_one_postgresql_with_one_indexer__say_the_same(market: S
             assert [answer.status_code for answer in answers] == [200, 200]
             assert answers[0].json() == answers[1].json()
             assert answers[0].headers["etag"].startswith("W/")
+
+
+def test_service__whose_postgresql_does_not_answer_one__answers_others(lived: Replay, cluster, databases):
+    place = cluster.create()
+    index(databases(place), lived.local.chain)
+    with Running(databases(place)) as server, ThreadPoolExecutor(1) as asking:
+        assert httpx.get(f"{server.url}/v1/1/vaults/2").status_code == 200
+        with databases(place).engine.connect() as other:
+            other.execute(text("lock table vaults in access exclusive mode"))
+            waits = asking.submit(httpx.get, f"{server.url}/v1/1/vaults/2", timeout=60)
+            while not other.execute(text("select count(*) from pg_locks where not granted")).scalar():
+                time.sleep(0.01)
+            assert httpx.get(f"{server.url}/v1/1/fills", timeout=60).status_code == 200
+            assert not waits.done()
+            other.rollback()
+        assert waits.result().status_code == 200
 
 
 def test_serve__as_a_command__answers_until_it_ends(past: Database):

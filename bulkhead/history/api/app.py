@@ -40,6 +40,7 @@ def build(database: Database, origins: tuple[str, ...] = ("*",), rate: float = 0
         watching = asyncio.create_task(app.state.hub.watch())
         yield
         watching.cancel()
+        service.close()
 
     app = FastAPI(
         title="Bulkhead history", version=version("bulkhead"), description=ABOUT, docs_url=None, redoc_url=None,

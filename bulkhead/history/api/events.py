@@ -33,7 +33,7 @@ def _is(column: Column[str], account: str | None) -> ColumnElement[bool] | None:
     return None if account is None else column == to_checksum_address(account)
 
 
-def _listed(
+async def _listed(
     asked: Asked, pages: Paging, table: Table, filters: Mapping[str, tuple[object, ColumnElement[bool] | None]],
     shown: Callable[[Context, Mapping[str, Any]], T],
 ) -> models.Page[T]:  # fmt: skip
@@ -41,7 +41,7 @@ def _listed(
     conditions: Sequence[ColumnElement[bool]] = [
         c for given, c in filters.values() if given is not None and c is not None
     ]
-    return asked.page(
+    return await asked.page(
         {name: given for name, (given, _) in filters.items()},
         pages,
         lambda reader, context, after: [
@@ -62,7 +62,7 @@ async def fills(
         "market": (market, table.c.market == market),
         "key": (key, table.c.key == key),
     }
-    return _listed(asked, pages, table, filters, queries.fill_shown)
+    return await _listed(asked, pages, table, filters, queries.fill_shown)
 
 
 @router.get("/{deployment}/quotes")
@@ -76,7 +76,7 @@ async def quotes(
         "signer": (signer, _is(table.c.signer, signer)),
         "key": (key, table.c.key == key),
     }
-    return _listed(asked, pages, table, filters, lambda _, row: queries.quote_shown(row))
+    return await _listed(asked, pages, table, filters, lambda _, row: queries.quote_shown(row))
 
 
 @router.get("/{deployment}/liquidations")
@@ -90,4 +90,4 @@ async def liquidations(
         "market": (market, table.c.market == market),
         "taker": (taker, _is(table.c.taker, taker)),
     }
-    return _listed(asked, pages, table, filters, queries.take_shown)
+    return await _listed(asked, pages, table, filters, queries.take_shown)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +19,9 @@ from bulkhead.history.database import Database
 from bulkhead.history.pages import MOST, USUAL, Place, cursor_of, mark_of, place_of
 
 T = TypeVar("T")
+
+#: Quick questions that wait for a server of databases at once.
+READERS = 8
 
 #: Numbers that both databases take.
 Number = Annotated[int, Path(ge=0, lt=2**63)]
@@ -57,6 +62,24 @@ class Service:
     def __init__(self, database: Database, gauges: Gauges) -> None:
         self.database, self.gauges = database, gauges
         self.memory = Memory()
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+
+    async def run(self, question: Callable[[], T], is_slow: bool = False) -> T:
+        """Answers a question to the database.
+
+        A file answers at once, and a thread would cost as much again. A server is waited for by threads of a few
+        connections, so that neither its pace nor its failure holds up the others; slow questions have threads of
+        their own.
+        """
+        if is_slow:
+            return await asyncio.to_thread(question)
+        if self.database.is_sqlite:
+            return question()
+        return await asyncio.get_running_loop().run_in_executor(self._readers, question)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def asked(self, deployment: int) -> Iterator[tuple[Connection, Context]]:
@@ -72,6 +95,15 @@ class Service:
             self.gauges.block.labels(deployment).set(context.deployment.block)
             yield reader, context
 
+    def require(self, deployment: int) -> None:
+        """Makes sure of a deployment.
+
+        Raises:
+            NotThere: There is none of that number.
+        """
+        with self.asked(deployment):
+            pass
+
 
 class Asked:
     """One question about one deployment."""
@@ -80,12 +112,15 @@ class Asked:
         self.service: Service = request.app.state.service
         self.deployment, self._request, self._response = deployment, request, response
 
-    def answer(self, found: Callable[[Connection, Context], T]) -> T:
+    async def answer(self, found: Callable[[Connection, Context], T], is_slow: bool = False) -> T:
         """What a question finds, unless the client has it already.
 
         Raises:
             Unchanged: It has.
         """
+        return await self.service.run(lambda: self._answer(found), is_slow)
+
+    def _answer(self, found: Callable[[Connection, Context], T]) -> T:
         with self.service.asked(self.deployment) as (reader, context):
             text = f"{context.deployment.block_hash}{context.deployment.block}{self._request.url}"
             tag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
@@ -97,7 +132,7 @@ class Asked:
             self._response.headers["cache-control"] = "public, max-age=1"
             return result
 
-    def page(
+    async def page(
         self, filters: Mapping[str, object], paging: Paging,
         found: Callable[[Connection, Context, Place | None], list[tuple[Place, T]]],
     ) -> models.Page[T]:  # fmt: skip
@@ -112,7 +147,7 @@ class Asked:
             following = cursor_of(mark, entries[-1][0]) if more else None
             return models.Page(items=[one for _, one in entries], next=following, block=context.deployment.block)
 
-        return self.answer(answered)
+        return await self.answer(answered)
 
 
 class Paging:

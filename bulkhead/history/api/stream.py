@@ -101,8 +101,7 @@ class Hub:
 async def stream(request: Request, deployment: Annotated[int, Path(ge=1, lt=2**31)]) -> Response:
     """New blocks, with the vaults that changed, as server-sent events."""
     hub: Hub = request.app.state.hub
-    with hub.service.asked(deployment):
-        pass
+    await hub.service.run(lambda: hub.service.require(deployment))
     if hub.listeners >= MOST_LISTENERS:
         return problem(503, "Full", f"{MOST_LISTENERS} listeners are here already.", {"retry-after": "30"})
     return StreamingResponse(hub.listen(deployment, request), media_type="text/event-stream")

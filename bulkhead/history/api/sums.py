@@ -23,7 +23,7 @@ def _require(context: Context, market: int) -> None:
 
 
 @router.get("/{deployment}/candles")
-def candles(
+async def candles(
     asked: Question, market: MarketIndex, of: Literal["spot", "sigma", "iv"] = "spot",
     seconds: Annotated[int, Query(ge=1, lt=2**31, description="Length of a candle.")] = 3600, first: When = None,
     last: When = None,
@@ -36,30 +36,30 @@ def candles(
         begin = max(end - 100 * seconds, 0) if first is None else first
         return statistics.candles(reader, context, market, of, seconds, begin, end)
 
-    return list(asked.answer(found))
+    return list(await asked.answer(found, is_slow=True))
 
 
 @router.get("/{deployment}/markets")
-def markets(asked: Question) -> list[models.Market]:
+async def markets(asked: Question) -> list[models.Market]:
     """Markets and their last day."""
-    return asked.answer(statistics.markets)
+    return await asked.answer(statistics.markets, is_slow=True)
 
 
 @router.get("/{deployment}/keepers")
-def keepers(asked: Question) -> list[models.Keeper]:
+async def keepers(asked: Question) -> list[models.Keeper]:
     """What keepers flagged, took and were paid."""
-    return asked.answer(statistics.keepers)
+    return await asked.answer(statistics.keepers, is_slow=True)
 
 
 @router.get("/{deployment}/shares")
-def shares(asked: Question, market: MarketIndex, limit: Limit = USUAL) -> list[models.SharePrice]:
+async def shares(asked: Question, market: MarketIndex, limit: Limit = USUAL) -> list[models.SharePrice]:
     """What a share of a market's backstop pool was worth, newest first."""
 
     def found(reader, context):  # type: ignore[no-untyped-def]
         _require(context, market)
         return statistics.share_prices(reader, context, market, limit)
 
-    return list(asked.answer(found))
+    return list(await asked.answer(found, is_slow=True))
 
 
 __all__ = ["Asked", "router"]

@@ -28,8 +28,12 @@ router = APIRouter(responses=PROBLEMS)
 async def deployments(request: Request) -> list[models.Deployment]:
     """Deployments that are indexed."""
     service: Service = request.app.state.service
-    with service.database.read() as reader:
-        return queries.deployments(reader)
+
+    def found() -> list[models.Deployment]:
+        with service.database.read() as reader:
+            return queries.deployments(reader)
+
+    return await service.run(found)
 
 
 @router.get("/{deployment}/vaults")
@@ -52,7 +56,7 @@ async def vaults(
     elif state is not None:
         conditions.append(table.c.closed.is_(state == "closed"))
     filters = {"owner": owner, "market": market, "expiry": expiry, "state": state}
-    return asked.page(
+    return await asked.page(
         filters,
         pages,
         lambda reader, context, after: [
@@ -65,7 +69,7 @@ async def vaults(
 @router.get("/{deployment}/vaults/{vault_id}")
 async def vault(asked: Question, vault_id: Number) -> models.Vault:
     """One vault: what it is, what it paid for what it holds, what it has made."""
-    found = asked.answer(lambda reader, context: queries.vault(reader, context, vault_id))
+    found = await asked.answer(lambda reader, context: queries.vault(reader, context, vault_id))
     if found is None:
         raise NotThere(f"There has been no vault {vault_id}.")
     return found
@@ -74,7 +78,7 @@ async def vault(asked: Question, vault_id: Number) -> models.Vault:
 @router.get("/{deployment}/vaults/{vault_id}/history")
 async def history(asked: Question, pages: Pages, vault_id: Number) -> models.Page[models.VaultState]:
     """What a vault was at the end of every block that changed it."""
-    return asked.page(
+    return await asked.page(
         {"vault": vault_id},
         pages,
         lambda reader, context, after: [
@@ -94,10 +98,11 @@ async def transfers(asked: Question, pages: Pages, vault_id: Number) -> models.P
         rows = queries.events(reader, context, table, [table.c.vault_id == vault_id], after, pages.limit + 1)
         return [(Place(r["block"], r["log_index"]), queries.transfer_shown(context, r, market)) for r in rows]
 
-    return asked.page({"vault": vault_id}, pages, found)
+    return await asked.page({"vault": vault_id}, pages, found)
 
 
 @router.get("/{deployment}/owners/{account}")
-def owner(asked: Question, account: Address) -> list[models.Owner]:
+async def owner(asked: Question, account: Address) -> list[models.Owner]:
     """What an owner has made, by market."""
-    return asked.answer(lambda reader, context: queries.owner(reader, context, to_checksum_address(account)))
+    named = to_checksum_address(account)
+    return await asked.answer(lambda reader, context: queries.owner(reader, context, named), is_slow=True)
