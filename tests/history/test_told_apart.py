@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import boa
 import pytest
@@ -11,9 +12,12 @@ from sqlalchemy import RowMapping, select
 from bulkhead.history import tables
 from bulkhead.risk.words import WAD
 from tests.evm import Env
-from tests.matrix.scene import EXPIRY, MARKET, MAX, OLDER, Scene
+from tests.matrix.scene import EXPIRY, MARKET, MAX, OLDER, WINDOW, Scene
 from tests.stateful.folded import Folded
+from tests.worlds.system import put
 
+#: The legs of the scene moved without a trade and before the index followed: as if their prices had been known.
+PRICED = {"unknown": ""}
 LIMITS = (-(2**255), 0, 0, 0, 0)
 
 
@@ -121,6 +125,40 @@ def test_fold__claim_paid_in_parts__keeps_what_is_left_of_it_and_of_the_debt(sce
     whole = row(folded, winner)
     assert whole["balance"] == before["balance"] + first + second
     assert whole["claim_left"] == settlement.claim_of(winner).amount - settlement.claim_of(winner).paid
+
+
+def test_service__claim_after_one_that_was_paid__counts_the_new_one(scene: Scene, folded: Folded):
+    vault, settlement = scene.vaults["past winner"], scene.contracts["Settlement"]
+    paid = folded.read(select(tables.claims).where(tables.claims.c.vault_id == vault))
+    assert [one["final"] for one in paid] == [True] and row(folded, vault)["claim_left"] == 0
+    scene.trade("margined", "past winner", [put(2100, 1)], EXPIRY, 90)
+    scene.until(EXPIRY - WINDOW - 10)
+    scene.until(EXPIRY, 600)
+    scene.system.wait(301, scene.spot)
+    settlement.fix(MARKET, EXPIRY, [])
+    # nobody who owes has settled: its claim waits
+    settlement.settle_many([vault])
+    claim = settlement.claim_of(vault)
+    left = claim.amount - claim.paid
+    assert row(folded, vault)["claim_left"] == left > 0
+    shown = folded.shown(vault, **PRICED)
+    assert shown.state == "claim" and shown.worth is not None
+    assert shown.worth == shown.balance + Decimal(left).scaleb(-6)
+    assert shown.profit == shown.worth + shown.taken_out - shown.paid_in
+
+
+def test_service__debt__is_taken_off_what_a_vault_is_worth(scene: Scene, folded: Folded):
+    vault, settlement = scene.vaults["debtor"], scene.contracts["Settlement"]
+    debt = settlement.debt_of(vault)
+    assert row(folded, vault)["debt_left"] == debt > 0
+    before = folded.shown(vault, **PRICED)
+    assert before.state == "debt" and before.worth == before.balance - Decimal(debt).scaleb(-6)
+    assert before.profit == before.worth + before.taken_out - before.paid_in
+    settlement.repay(vault)
+    assert row(folded, vault)["debt_left"] == 0
+    after = folded.shown(vault, **PRICED)
+    # what was paid was not the vault's own before either
+    assert (after.worth, after.profit) == (before.worth, before.profit) and after.balance < before.balance
 
 
 def test_fold__blocks_undone_by_the_chain__are_undone_in_the_index(scene: Scene, folded: Folded):

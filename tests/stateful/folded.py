@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, RowMapping, Select, StaticPool, create_engine
+from sqlalchemy import Engine, NullPool, RowMapping, Select, StaticPool, create_engine, select
 
 from bulkhead.chain.connection import Connection
-from bulkhead.history import tables
+from bulkhead.history import models, queries, tables
 from bulkhead.history.check import Report, check
+from bulkhead.history.context import Memory
 from bulkhead.history.follow import Follower
 from tests.worlds.in_process import InProcess, deployment_of
 from tests.worlds.system import System
@@ -85,6 +86,14 @@ class Folded:
     def read(self, asked: Select[Any]) -> list[RowMapping]:
         """Rows of the index."""
         return list(self._database.execute(asked).mappings())
+
+    def shown(self, vault_id: int, **changes: object) -> models.Vault:
+        """A vault as the service shows it, with columns of its row changed."""
+        context = Memory().get(self._database, self.follower.store.id)
+        assert context is not None
+        table = tables.vaults
+        (row,) = self.read(select(table).where(table.c.vault_id == vault_id))
+        return queries.vault_shown(context, {**row, **changes})
 
     def close(self) -> None:
         """Forgets the index."""
