@@ -19,30 +19,31 @@ from bulkhead.profit.rule import value_of
 from bulkhead.risk.words import Leg
 
 
-def _wanted(chain: Connection, vault_id: int, last: int) -> list[Call]:
-    """Reads of every event about a vault."""
-    topic = "0x" + vault_id.to_bytes(32, "big").hex()
+def _logs(chain: Connection, contract: str, event: str | None, place: int, value: int, last: int) -> Call:
+    """A read of the events of a contract that have a value in one of their topics."""
+    found = None if event is None else "0x" + chain[contract].abi.event(event).topic.hex()
+    query = {
+        "address": [chain[contract].address],  # a list: a middleware of web3 knows no other form
+        "fromBlock": to_hex(chain.deployment.block),
+        "toBlock": to_hex(last),
+        "topics": [found, *[None] * (place - 1), "0x" + value.to_bytes(32, "big").hex()],
+    }
+    return "eth_getLogs", (query,)
 
-    def logs(contract: str, event: str | None, place: int) -> Call:
-        found = None if event is None else "0x" + chain[contract].abi.event(event).topic.hex()
-        topics = [found, *[None] * (place - 1), topic]
-        query = {
-            "address": [chain[contract].address],  # a list: a middleware of web3 knows no other form
-            "fromBlock": to_hex(chain.deployment.block),
-            "toBlock": to_hex(last),
-            "topics": topics,
-        }
-        return "eth_getLogs", (query,)
 
-    return [
-        logs("Clearinghouse", None, 1),
-        logs("Clearinghouse", "Novated", 2),
-        logs("Exchange", "OrderFilled", 2),
-        logs("Exchange", "OrderFilled", 3),
-        logs("Liquidator", "VaultTaken", 1),
-        logs("Liquidator", "VaultTaken", 2),
-        logs("Settlement", None, 1),
+def _wanted(chain: Connection, vault_id: int, custody: str, last: int) -> list[Call]:
+    """Reads of every event about a vault that has its tokens at an address."""
+    places: list[tuple[str, str | None, int]] = [
+        ("Clearinghouse", None, 1),
+        ("Clearinghouse", "Novated", 2),
+        ("Exchange", "OrderFilled", 2),
+        ("Exchange", "OrderFilled", 3),
+        ("Liquidator", "VaultTaken", 1),
+        ("Liquidator", "VaultTaken", 2),
+        ("Settlement", None, 1),
     ]
+    straight = _logs(chain, "Clearinghouse", "Withdrawn", 2, int(custody, 16), last)
+    return [*(_logs(chain, *place, vault_id, last) for place in places), straight]
 
 
 def events_of(chain: Connection, vault_id: int) -> list[Log]:
@@ -51,14 +52,20 @@ def events_of(chain: Connection, vault_id: int) -> list[Log]:
     Raises:
         BulkheadError: The node does not have them.
     """
-    replies = chain.rpc.batch_strict(_wanted(chain, vault_id, chain.rpc.block_number()))
+    custody = chain["Clearinghouse"].call("custody", vault_id)
+    replies = chain.rpc.batch_strict(_wanted(chain, vault_id, custody, chain.rpc.block_number()))
     found = {(log["blockHash"], log["logIndex"]): log for reply in replies for log in reply}
-    return [log for log in decode_logs(found.values(), chain.speakers) if _about(log, vault_id)]
+    return [log for log in decode_logs(found.values(), chain.speakers) if _about(log, vault_id, custody)]
 
 
-def _about(log: Log, vault_id: int) -> bool:
+def _about(log: Log, vault_id: int, custody: str) -> bool:
     # a market's index may equal the id of a vault
-    return any(log.values.get(name) == vault_id for name in IDS)
+    return any(log.values.get(name) == vault_id for name in IDS) or _is_to(log, custody)
+
+
+def _is_to(log: Log, custody: str) -> bool:
+    """Whether a vault withdrew straight to the address of a vault's tokens."""
+    return log.event == "Withdrawn" and bool(log.values.receiver == custody)
 
 
 #: Values of logs that name a vault.
@@ -99,12 +106,24 @@ class _Reader:
                 account.novated(one, value, self._market.native)
             elif log.event == "VaultTaken" and log.values.into_id == self._vault:
                 account.receive_from_insurance(log.values.top_up, self._market.native)
-            elif log.contract in ("Clearinghouse", "Settlement"):
+            elif log.contract in ("Clearinghouse", "Settlement") and log.values.get("vault_id") == self._vault:
                 account.take(log, self._market.native, self._top_up)
                 # legs that all went are told of by an update without a cell
                 self._expiry = Terms.unpack(account.terms).expiry or self._expiry
+            if _is_to(log, account.custody) and self._is_same_token(log.values.vault_id):
+                account.receive_from_vault(log.values.amount, self._market.native)
         account.rest()
         return account
+
+    def _is_same_token(self, vault_id: int) -> bool:
+        """Whether another vault holds the same token, by its opening: it may be closed."""
+        if vault_id == self._vault:
+            return True
+        chain, markets = self._chain, self._chain.deployment.markets
+        call = _logs(chain, "Clearinghouse", "VaultOpened", 1, vault_id, chain.rpc.block_number())
+        (opened,) = decode_logs(chain.rpc.batch_strict([call])[0], chain.speakers)
+        symbol = next((name for name, one in markets.items() if one.index == opened.values.market), None)
+        return symbol is not None and chain.market(symbol).token.address == self._market.token.address
 
     def _value(self, legs: Sequence[Leg], block: int) -> int | None:
         """Legs at the mark of a block [wad]; None when the node no longer knows it."""

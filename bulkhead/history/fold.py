@@ -138,7 +138,9 @@ class Fold:
             if account is not None:
                 account.take(log, self._token(account.market).native, self._top_up)
                 changed.add(account.vault_id)
-        if log.event == "TipPaid":
+        if log.event == "Withdrawn":
+            self._straight_into_a_vault(log, changed)
+        elif log.event == "TipPaid":
             receiver = self._custodies.get(log.values.receiver)
             account = None if receiver is None else self.accounts.get(receiver)
             if account is not None:
@@ -150,6 +152,18 @@ class Fold:
             if account is not None:
                 account.receive_from_insurance(log.values.top_up, self._token(account.market).native)
                 changed.add(account.vault_id)
+
+    def _straight_into_a_vault(self, log: Log, changed: set[int]) -> None:
+        """A withdrawal whose receiver is the address of a vault, in the same token, is a deposit of that vault."""
+        receiver = self._custodies.get(log.values.receiver)
+        source = self.accounts.get(log.values.vault_id)
+        if receiver is None or source is None:
+            return
+        account = self.accounts[receiver]
+        token = self._token(account.market)
+        if token.token == self._token(source.market).token:
+            account.receive_from_vault(log.values.amount, token.native)
+            changed.add(receiver)
 
     def _token(self, market: int) -> TokenWord:
         found = self.tokens.get(market)
@@ -231,3 +245,8 @@ def vaults_in(logs: Iterable[Log]) -> set[int]:
                 if name in log.values:
                     found.add(int(log.values[name]))
     return found
+
+
+def receivers_in(logs: Iterable[Log]) -> set[str]:
+    """Addresses that withdrawals went to: some are those of vaults, whose accounts a fold needs too."""
+    return {log.values.receiver for log in logs if log.contract == "Clearinghouse" and log.event == "Withdrawn"}

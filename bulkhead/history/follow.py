@@ -20,7 +20,7 @@ from bulkhead.chain.errors import BadInput, BulkheadError, NodeUnavailable, RpcE
 from bulkhead.chain.lens import CellView, read_cells
 from bulkhead.chain.rpc import Rpc
 from bulkhead.chain.words import TokenWord
-from bulkhead.history.fold import Fold, Prices, moments_of, vaults_in
+from bulkhead.history.fold import Fold, Prices, moments_of, receivers_in, vaults_in
 from bulkhead.history.source import Block, Shifted, Source, Stretch, speakers
 from bulkhead.history.store import Store
 from bulkhead.profit.accounts import Account
@@ -156,7 +156,12 @@ class Follower:
     def _add(self, tip: Block, stretch: Stretch) -> None:
         prices = self._prices(stretch)
         missing = vaults_in(stretch.logs) - set(self._accounts)
-        self._accounts |= self.store.accounts(missing, self._tokens)
+        receivers = receivers_in(stretch.logs)
+        if receivers:
+            receivers -= {account.custody for account in self._accounts.values()}
+        found = self.store.accounts(missing, receivers, self._tokens)
+        # what is in memory is as new as what is read, and other parts point at it
+        self._accounts = {**found, **self._accounts}
         fold = Fold(self.store.id, self._addresses, self._accounts, self._tokens)
         try:
             rows = fold.take(stretch.logs, stretch.blocks, prices)

@@ -84,17 +84,20 @@ class Store:
         )
         return [Block(row.number, row.hash, "", row.at) for row in rows]
 
-    def accounts(self, ids: Iterable[int], tokens: Mapping[int, TokenWord]) -> dict[int, Account]:
-        """Vaults as they are, in markets with these tokens."""
+    def accounts(
+        self, ids: Iterable[int], custodies: Iterable[str], tokens: Mapping[int, TokenWord]
+    ) -> dict[int, Account]:
+        """Vaults as they are, by number and by the address of their tokens, in markets with these tokens."""
         table = tables.vaults
         found: dict[int, Account] = {}
-        for some in parts(sorted(ids)):
-            rows = self.connection.execute(
-                select(table).where(table.c.deployment == self.id, table.c.vault_id.in_(some))
-            ).mappings()
-            found.update(
-                {row["vault_id"]: Account.load(dict(row), tokens[row["market"]].units.inverse) for row in rows}
-            )
+        for column, wanted in ((table.c.vault_id, sorted(ids)), (table.c.custody, sorted(custodies))):
+            for some in parts(wanted):
+                rows = self.connection.execute(
+                    select(table).where(table.c.deployment == self.id, column.in_(some))
+                ).mappings()
+                found.update(
+                    {row["vault_id"]: Account.load(dict(row), tokens[row["market"]].units.inverse) for row in rows}
+                )
         return found
 
     def tokens(self) -> dict[int, TokenWord]:

@@ -101,6 +101,7 @@ def _state() -> tuple[Column[Any], ...]:
 
 vaults = _table("vaults", {"vault_id": BigInteger}, *_state())
 Index("vaults_by_owner", vaults.c.deployment, vaults.c.owner, vaults.c.vault_id)
+Index("vaults_by_custody", vaults.c.deployment, vaults.c.custody)
 Index("vaults_by_cell", vaults.c.deployment, vaults.c.market, vaults.c.expiry, vaults.c.vault_id)
 
 vault_states = _table(

@@ -107,6 +107,12 @@ class Account:
         """Takes in a tip [native] that went to the vault's address; the update that follows knows the new balance."""
         self.made.receive_tip(amount * native)
 
+    def receive_from_vault(self, amount: int, native: int) -> None:
+        """Takes in what a vault withdrew straight to this one's address [native]: no other log tells of it here."""
+        if not self.closed:
+            self.balance += amount
+            self.made.deposit(amount * native)
+
     def receive_from_insurance(self, amount: int, native: int) -> None:
         """Takes in what insurance added to a take [native]; it comes after the update of the vault."""
         self.balance += amount

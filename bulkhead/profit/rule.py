@@ -3,7 +3,8 @@
     profit = worth + taken_out - paid_in        worth = tokens + legs at mark + claim - debt
            = realised + (legs at mark - their cost) - fees + bonuses - tips
 
-A deposit of the standing top-up is its owner's. Legs that change vaults without a trade count at mark: between vaults
+A deposit of the standing top-up is its owner's. What one vault withdraws straight to the address of another is a
+deposit there. Legs that change vaults without a trade count at mark: between vaults
 of one owner they are paid in and taken out; in a take what they miss the mark by is a bonus. Entry is the average cost
 of a package as it was traded (`profit/packages`). Amounts are wad of the market's token. Whoever shows, sums or
 exports a profit asks here.

@@ -9,16 +9,17 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, select, update
 
 from bulkhead.chain.connection import Connection
-from bulkhead.history import tables
+from bulkhead.history import queries, tables
 from bulkhead.history.check import check
 from bulkhead.history.column_types import OFFSET
+from bulkhead.history.context import Memory
 from bulkhead.history.rows import READERS
 from bulkhead.history.source import speakers
 from bulkhead.profit.accounts import Account
 from bulkhead.replay.run import Replay
 from tests.history.conftest import bought
 from tests.worlds.indexed import index
-from tests.worlds.served_market import ServedMarket
+from tests.worlds.served_market import DEPLOYER, TRADER, ServedMarket
 
 #: Logs that no table keeps, because a row of another log says all they say, or nobody asks for it.
 UNKEPT = {
@@ -160,3 +161,21 @@ def test_index__of_a_living_market__knows_entry_quotes_and_marks(market: ServedM
     assert fill.taker_vault == vault and fill.contracts == 4 * 10**6 and fill.expiry == snapshot.expiry
     assert snapshot.snapshot["spot"] > 0
     assert any(row.event == "OrderFilled" and row.gas_used > 100_000 for row in gas)
+
+
+def test_profit__tokens_straight_from_an_own_vault__is_no_other_in_the_card(market: ServedMarket, place, databases):
+    chain, vaults = market.chain, market.client(TRADER).vaults
+    coin = chain.market("WETH")
+    market.client(DEPLOYER).signer.execute(coin.token, "mint", market.client(TRADER).address, 10**19)
+    giver, taker, coins = vaults.open("ETH", 200), vaults.open("ETH", 100), vaults.open("WETH", 5)
+    custody = vaults.view(taker).custody
+    vaults.withdraw(giver, 50, receiver=custody)
+    vaults.withdraw(coins, 1, receiver=custody)  # of no use there: the vault holds another token
+    vaults.close(giver)
+    index(databases(place), chain)
+    with databases(place).read() as reader:
+        assert check(reader, 1, chain).gifts == {}
+        context = Memory().get(reader, 1)
+        shown = queries.vault(reader, context, taker)
+    assert (shown.paid_in, shown.balance, shown.profit) == (150, 150, 0)
+    assert vaults.card(taker).profit == 0

@@ -190,3 +190,28 @@ def test_profit__top_up_that_ends_a_flag__counts_what_left_the_wallet_and_not_th
     assert [one["amount"] for one in transfers if one["kind"] == "deposit"][-2:] == [added, back]
     assert after["paid_in"] - before["paid_in"] == added * 10**12 and after["tips"] == before["tips"]
     assert after["balance"] == before["balance"] + added
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_profit__withdrawn_straight_into_another_own_vault__is_a_deposit_there(
+    scene: Scene, folded: Folded, remembered: bool
+):
+    giver, taker, house = scene.vaults["idle"], scene.vaults["second"], scene.system.clearinghouse
+    before = [row(folded, one) for one in (giver, taker)]
+    if not remembered:
+        folded.follower._accounts.clear()
+    house.withdraw(giver, 40 * 10**6, house.custody(taker), sender=scene.people["trader"])
+    # `row` has held the balances against the chain: nothing is there that nobody gave
+    after = [row(folded, one) for one in (giver, taker)]
+    assert [b["balance"] - a["balance"] for a, b in zip(before, after, strict=True)] == [-40 * 10**6, 40 * 10**6]
+    assert [b["taken_out"] - a["taken_out"] for a, b in zip(before, after, strict=True)] == [40 * WAD, 0]
+    assert [b["paid_in"] - a["paid_in"] for a, b in zip(before, after, strict=True)] == [0, 40 * WAD]
+
+
+def test_profit__withdrawn_into_itself__is_nothing_made(scene: Scene, folded: Folded):
+    vault, house = scene.vaults["idle"], scene.system.clearinghouse
+    before = row(folded, vault)
+    house.withdraw(vault, 40 * 10**6, house.custody(vault), sender=scene.people["trader"])
+    after = row(folded, vault)
+    assert after["balance"] == before["balance"]
+    assert after["paid_in"] - before["paid_in"] == after["taken_out"] - before["taken_out"] == 40 * WAD
