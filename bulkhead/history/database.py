@@ -32,7 +32,7 @@ from bulkhead.chain.errors import BadInput, BulkheadError
 
 #: Where the scripts of migrations are.
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: How long a statement waits for another program's lock on a file [seconds].
+#: How long a statement waits for another program's lock [seconds].
 PATIENCE = 10.0
 #: A connection to PostgreSQL that rested for longer is tried before it is used, for its server may be gone [seconds].
 RESTED = 1.0
@@ -70,11 +70,20 @@ def url_of(place: str) -> URL:
     return url
 
 
+def name_of(url: URL) -> str:
+    """What sentences call a database: the file, or the URL without what is nobody's business."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or "in memory"
+    # a password may stand among the options too
+    shown = url.set(drivername="postgresql", query={k: v for k, v in url.query.items() if k in ("host", "port")})
+    return shown.render_as_string(hide_password=True)
+
+
 def sentence(error: SQLAlchemyError | OSError, name: str) -> HistoryError:
     """What went wrong with a database, for people."""
     cause = getattr(error, "orig", None) or error
     words = " ".join(str(cause).split())
-    if "database is locked" in words:
+    if "database is locked" in words or "due to lock timeout" in words:
         return HistoryError(f"The database {name} is locked by another program; nothing was lost, try again.")
     if "disk is full" in words or "No space left" in words:
         return HistoryError(f"There is no room for the database {name}: {words}. Nothing was lost; make room, go on.")
@@ -93,8 +102,8 @@ class Database:
 
     def __init__(self, place: str, readers: int = 10) -> None:
         self.url = url_of(place)
-        self.name = self.url.render_as_string(hide_password=True)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.name = name_of(self.url)
         options: dict[str, Any] = {"pool_size": readers}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": PATIENCE, "check_same_thread": False}
@@ -110,6 +119,7 @@ class Database:
             event.listen(self.engine, "connect", _prepare)
             self._quick = self.engine
         else:
+            event.listen(self.engine, "connect", _be_patient)
             event.listen(self.engine, "checkin", _rest)
             event.listen(self.engine, "checkout", self._try_rested)
             # a question is one statement: to begin and to end a transaction around it are two more round trips
@@ -286,6 +296,14 @@ def _prepare(connection: Any, _record: object) -> None:
     cursor.execute("pragma synchronous=normal")
     cursor.execute("pragma cache_size=-32000")
     cursor.close()
+
+
+def _be_patient(connection: DBAPIConnection, _record: object) -> None:
+    """A statement does not wait for ever for another program's lock."""
+    cursor = connection.cursor()
+    cursor.execute(f"set lock_timeout = {round(1000 * PATIENCE)}")
+    cursor.close()
+    connection.commit()
 
 
 def _rest(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

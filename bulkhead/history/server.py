@@ -52,7 +52,8 @@ def listen(
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket, seconds: float | None) -> None:
-    print(f"http://{listening.getsockname()[0]}:{listening.getsockname()[1]}", flush=True)
+    at, port = listening.getsockname()[:2]
+    print(f"http://[{at}]:{port}" if ":" in at else f"http://{at}:{port}", flush=True)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, setattr, server, "should_exit", True)
     await server.serve(sockets=[listening])

@@ -101,6 +101,30 @@ def test_database__locked_by_another_program__is_a_sentence(lived: Replay, file,
     index(databases(file), lived.local.chain)
 
 
+def test_database__whose_tables_another_program_locks__is_a_sentence(cluster, databases, monkeypatch):
+    monkeypatch.setattr("bulkhead.history.database.PATIENCE", 0.1)
+    place = cluster.create()
+    with databases(place).writer():
+        pass
+    other, row = databases(place).engine.connect(), {"deployment": 1, "number": 1, "hash": "", "at": 1}
+    with other, pytest.raises(HistoryError, match=r"is locked by another program; nothing was lost, try again\."):
+        other.execute(text("lock table blocks in access exclusive mode"))
+        with databases(place).writer() as writer:
+            put(writer, tables.blocks, [{**row, "has_logs": False}])
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("some/file.sqlite", "some/file.sqlite"),
+        ("postgresql://ada:secret@there/past", "postgresql://ada:***@there/past"),
+        ("postgresql://ada@/past?host=/run/pg&password=secret", "postgresql://ada@/past?host=%2Frun%2Fpg"),
+    ],
+)
+def test_name__of_a_database__tells_no_password(place, name, databases):
+    assert databases(place).name == name
+
+
 def test_database__without_room__is_a_sentence_and_goes_on_later(lived: Replay, file, tmp_path, databases):
     database = databases(file)
     with database.writer() as writer:

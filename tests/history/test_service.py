@@ -299,7 +299,8 @@ def test_servers__two_of_one_postgresql_with_one_indexer__say_the_same(market: S
             assert answers[0].headers["etag"].startswith("W/")
 
 
-def test_service__whose_postgresql_does_not_answer_one__answers_others(lived: Replay, cluster, databases):
+def test_service__whose_postgresql_does_not_answer_one__answers_others(lived: Replay, cluster, databases, monkeypatch):
+    monkeypatch.setattr("bulkhead.history.database.PATIENCE", 600)
     place = cluster.create()
     index(databases(place), lived.local.chain)
     with Running(databases(place)) as server, ThreadPoolExecutor(1) as asking:
