@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from eth_utils import to_checksum_address
 
@@ -19,31 +20,45 @@ from bulkhead.profit.rule import value_of
 from bulkhead.risk.words import Leg
 
 
-def _logs(chain: Connection, contract: str, event: str | None, place: int, value: int, last: int) -> Call:
-    """A read of the events of a contract that have a value in one of their topics."""
-    found = None if event is None else "0x" + chain[contract].abi.event(event).topic.hex()
-    query = {
-        "address": [chain[contract].address],  # a list: a middleware of web3 knows no other form
-        "fromBlock": to_hex(chain.deployment.block),
-        "toBlock": to_hex(last),
-        "topics": [found, *[None] * (place - 1), "0x" + value.to_bytes(32, "big").hex()],
-    }
-    return "eth_getLogs", (query,)
+@dataclass(frozen=True)
+class Topic:
+    """Where events name what is looked for.
+
+    Attributes:
+        contract: Whose events.
+        event: Which of them, None for all.
+        place: Number of the topic, 1 for the first that is indexed.
+    """
+
+    contract: str
+    event: str | None
+    place: int
+
+    def logs(self, chain: Connection, value: int, last: int) -> Call:
+        """A read of the events that have a value there, up to a block."""
+        contract = chain[self.contract]
+        found = None if self.event is None else "0x" + contract.abi.event(self.event).topic.hex()
+        query = {
+            "address": [contract.address],  # a list: a middleware of web3 knows no other form
+            "fromBlock": to_hex(chain.deployment.block),
+            "toBlock": to_hex(last),
+            "topics": [found, *[None] * (self.place - 1), "0x" + value.to_bytes(32, "big").hex()],
+        }
+        return "eth_getLogs", (query,)
 
 
-def _wanted(chain: Connection, vault_id: int, custody: str, last: int) -> list[Call]:
-    """Reads of every event about a vault that has its tokens at an address."""
-    places: list[tuple[str, str | None, int]] = [
-        ("Clearinghouse", None, 1),
-        ("Clearinghouse", "Novated", 2),
-        ("Exchange", "OrderFilled", 2),
-        ("Exchange", "OrderFilled", 3),
-        ("Liquidator", "VaultTaken", 1),
-        ("Liquidator", "VaultTaken", 2),
-        ("Settlement", None, 1),
-    ]
-    straight = _logs(chain, "Clearinghouse", "Withdrawn", 2, int(custody, 16), last)
-    return [*(_logs(chain, *place, vault_id, last) for place in places), straight]
+#: Events that name a vault, and those that name the address of its tokens.
+OF_VAULT = (
+    Topic("Clearinghouse", None, 1),
+    Topic("Clearinghouse", "Novated", 2),
+    Topic("Exchange", "OrderFilled", 2),
+    Topic("Exchange", "OrderFilled", 3),
+    Topic("Liquidator", "VaultTaken", 1),
+    Topic("Liquidator", "VaultTaken", 2),
+    Topic("Settlement", None, 1),
+)
+OF_CUSTODY = Topic("Clearinghouse", "Withdrawn", 2)
+OPENING = Topic("Clearinghouse", "VaultOpened", 1)
 
 
 def events_of(chain: Connection, vault_id: int) -> list[Log]:
@@ -53,7 +68,9 @@ def events_of(chain: Connection, vault_id: int) -> list[Log]:
         BulkheadError: The node does not have them.
     """
     custody = chain["Clearinghouse"].call("custody", vault_id)
-    replies = chain.rpc.batch_strict(_wanted(chain, vault_id, custody, chain.rpc.block_number()))
+    last = chain.rpc.block_number()
+    calls = [topic.logs(chain, vault_id, last) for topic in OF_VAULT]
+    replies = chain.rpc.batch_strict([*calls, OF_CUSTODY.logs(chain, int(custody, 16), last)])
     found = {(log["blockHash"], log["logIndex"]): log for reply in replies for log in reply}
     return [log for log in decode_logs(found.values(), chain.speakers) if _about(log, vault_id, custody)]
 
@@ -120,7 +137,7 @@ class _Reader:
         if vault_id == self._vault:
             return True
         chain, markets = self._chain, self._chain.deployment.markets
-        call = _logs(chain, "Clearinghouse", "VaultOpened", 1, vault_id, chain.rpc.block_number())
+        call = OPENING.logs(chain, vault_id, chain.rpc.block_number())
         (opened,) = decode_logs(chain.rpc.batch_strict([call])[0], chain.speakers)
         symbol = next((name for name, one in markets.items() if one.index == opened.values.market), None)
         return symbol is not None and chain.market(symbol).token.address == self._market.token.address

@@ -303,11 +303,11 @@ def test_service__whose_postgresql_does_not_answer_one__answers_others(lived: Re
     monkeypatch.setattr("bulkhead.history.database.PATIENCE", 600)
     place = cluster.create()
     index(databases(place), lived.local.chain)
-    with Running(databases(place)) as server, ThreadPoolExecutor(1) as asking:
+    with Running(databases(place)) as server, ThreadPoolExecutor(1) as thread:
         assert httpx.get(f"{server.url}/v1/1/vaults/2").status_code == 200
         with databases(place).engine.connect() as other:
             other.execute(text("lock table vaults in access exclusive mode"))
-            waits = asking.submit(httpx.get, f"{server.url}/v1/1/vaults/2", timeout=60)
+            waits = thread.submit(httpx.get, f"{server.url}/v1/1/vaults/2", timeout=60)
             while not other.execute(text("select count(*) from pg_locks where not granted")).scalar():
                 time.sleep(0.01)
             assert httpx.get(f"{server.url}/v1/1/fills", timeout=60).status_code == 200
