@@ -240,6 +240,9 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         risk_word._dust(risk) * state._unit(case.vault.token) // scales.WAD,
         native,
     )
+    if not price._is_usable(prices):
+        # of two feeds far apart one is wrong: insurance pays for no hole that only the other sees
+        deal.plan.top_up = 0
     if deal.plan.top_up != 0:
         room: uint256 = waterfall._vault_room(
             max(state._flag_margin(terms), convert(case.result.mm, uint256)),
