@@ -36,6 +36,8 @@ SENTENCES: dict[str, str] = {
     "backstop/would-pay": "Whoever takes this vault over has to pay for its legs; the backstop does not.",
     "backstop/wrong-market": "The vault belongs to another market.",
     "backstop/zero-shares": "The amount is too small for a share.",
+    # cells
+    "cell/expiry-range": "No cell has such an expiry.",
     # Clearinghouse
     "clearinghouse/deposit-locked": "That would touch the liquidation deposit, which stays while the vault has legs.",
     "clearinghouse/epochs-exhausted": "This vault has changed hands 65,535 times, which is all it can.",
