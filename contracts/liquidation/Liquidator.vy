@@ -609,6 +609,9 @@ def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
     changed: uint256 = 0
     for i: uint256 in range(len(vault_ids), bound=32):
+        # also one that its owner has closed: nobody can stop a batch so
+        if not self._is_flagged(vault_ids[i]):
+            continue
         result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender)
         if result != 0 and result != gate_actions.CANNOT_TELL:
             changed |= 1 << i
