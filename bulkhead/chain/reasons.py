@@ -27,7 +27,7 @@ SENTENCES: dict[str, str] = {
     "backstop/nothing-missing": "The vault has its initial margin.",
     "backstop/own-vault": "The pool does not take over from itself.",
     "backstop/price-not-fresh": "The price is not fresh, or a vault of the pool has expired and is not settled.",
-    "backstop/request-too-small": "The request is for less than one unit of the market at the price of the first share.",
+    "backstop/request-too-small": "The request is for less than a unit of the market at the first share's price.",
     "backstop/too-early": "The bonus has not yet reached the share from which the backstop takes over.",
     "backstop/too-many-legs": "The pool holds as many legs as it may; merge or collect vaults.",
     "backstop/too-small": "The part to take over is below the backstop's minimum for each leg new to it.",

@@ -241,7 +241,7 @@ def test_absorb__not_flagged_or_healthy__names_the_reason(world):
 
 @pytest.mark.parametrize("apart", [700.0, 130.1])
 def test_absorb__two_feeds_far_apart__puts_no_token_into_a_vault_that_may_be_lost(world, apart):
-    """At the primary's 1,300 the bonus is there; at the other feed's 2,000 the calls cost all that the pool brought, and more."""
+    """At the primary's 1,300 the bonus is there; at the other feed's 2,000 the calls cost more than the pool brings."""
     pool = world.backstop(20_000)
     world.move(1500)
     straddle = world.open(OWNER, 3500)

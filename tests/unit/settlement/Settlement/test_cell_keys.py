@@ -50,8 +50,7 @@ def test_cell__expiry_that_reaches_into_the_market__is_refused(world, contract, 
 
 
 def test_settle__reserve_asked_for_under_another_market__is_not_in_the_way(world, short):
-    """It was kept under the cell's key and counted in the other market: taking it back underflowed, and the last vault could never
-    be settled."""
+    """It was kept under the cell's key and counted in the other market: taking it back underflowed in every settle."""
     world.move(1200)
     world.flag(short, STRANGER)
     with boa.env.prank(STRANGER), boa.reverts():
