@@ -240,19 +240,19 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         risk_word._dust(risk) * state._unit(case.vault.token) // scales.WAD,
         native,
     )
-    if not price._is_usable(prices):
-        # of two feeds far apart one is wrong: insurance pays for no hole that only the other sees
-        deal.plan.top_up = 0
     if deal.plan.top_up != 0:
-        room: uint256 = waterfall._vault_room(
-            max(state._flag_margin(terms), convert(case.result.mm, uint256)),
-            auction._vault_cap(word),
-            native,
-            staticcall IInsuranceFund(INSURANCE).vault_drawn(case.vault_id, case.expiry),
-        )
-        room = min(
-            room, staticcall IInsuranceFund(INSURANCE).available(case.market, case.expiry)
-        )
+        room: uint256 = 0
+        # of two feeds far apart one is wrong: insurance pays for no hole that only the other sees
+        if price._is_usable(prices):
+            room = waterfall._vault_room(
+                max(state._flag_margin(terms), convert(case.result.mm, uint256)),
+                auction._vault_cap(word),
+                native,
+                staticcall IInsuranceFund(INSURANCE).vault_drawn(case.vault_id, case.expiry),
+            )
+            room = min(
+                room, staticcall IInsuranceFund(INSURANCE).available(case.market, case.expiry)
+            )
         deal.plan.top_up = min(deal.plan.top_up, room)
     deal.legs, deal.exact = auction._split(
         case.legs, deal.plan.fraction, state._lot(case.vault.token), state._is_inverse(case.vault.token)
