@@ -27,7 +27,7 @@ SENTENCES: dict[str, str] = {
     "backstop/nothing-missing": "The vault has its initial margin.",
     "backstop/own-vault": "The pool does not take over from itself.",
     "backstop/price-not-fresh": "The price is not fresh, or a vault of the pool has expired and is not settled.",
-    "backstop/request-too-small": "The request is for less than one whole share.",
+    "backstop/request-too-small": "The request is for less than a unit of the market at the first share's price.",
     "backstop/too-early": "The bonus has not yet reached the share from which the backstop takes over.",
     "backstop/too-many-legs": "The pool holds as many legs as it may; merge or collect vaults.",
     "backstop/too-small": "The part to take over is below the backstop's minimum for each leg new to it.",
@@ -36,6 +36,8 @@ SENTENCES: dict[str, str] = {
     "backstop/would-pay": "Whoever takes this vault over has to pay for its legs; the backstop does not.",
     "backstop/wrong-market": "The vault belongs to another market.",
     "backstop/zero-shares": "The amount is too small for a share.",
+    # cells
+    "cell/expiry-range": "No cell has such an expiry.",
     # Clearinghouse
     "clearinghouse/deposit-locked": "That would touch the liquidation deposit, which stays while the vault has legs.",
     "clearinghouse/epochs-exhausted": "This vault has changed hands 65,535 times, which is all it can.",

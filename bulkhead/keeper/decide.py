@@ -244,6 +244,8 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
         terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
         if market is None or not market.pool or terms is None or view is None or _of_pool(state, vault):
             continue
+        if not view.snapshot.is_usable:
+            continue
         # without a live surface the pool wants twice the bonus
         live = view.snapshot.status & Status.SURFACE_LIVE
         least = terms.backstop_from * (1 if live else 2)

@@ -81,6 +81,8 @@ CLEARINGHOUSE: immutable(address)
 ORACLE: immutable(address)
 LIQUIDATOR: immutable(address)
 SETTLEMENT: immutable(address)
+# fewest shares of one request: a unit of the market at the price of the first share
+LEAST_REQUEST: immutable(uint256)
 
 # --- storage -----------------------------------------------------------------------------------------------------
 # most that deposits may bring the pool's assets to [native]
@@ -144,6 +146,8 @@ def __init__(
     ORACLE = roles[2]
     LIQUIDATOR = roles[3]
     SETTLEMENT = roles[4]
+    # in a market of coins a whole token is more than many depositors hold
+    LEAST_REQUEST = state._micro_native(10**6, word) * share_math.VIRTUAL_SHARES
     self.cap = cap_
     assert extcall IERC20(asset).approve(
         roles[1], max_value(uint256), default_return_value=True
@@ -157,6 +161,13 @@ def __init__(
 @pure
 def _refuse(reason: String[32]):
     raise reason
+
+
+@internal
+@pure
+def _check_price(is_good: bool):
+    if not is_good:
+        self._refuse("backstop/price-not-fresh")
 
 
 @internal
@@ -262,8 +273,7 @@ def _total(buying: bool, at_any_price: bool) -> uint256:
     priced: bool = False
     total: uint256 = 0
     priced, total = self._assets(buying)
-    if not (priced or at_any_price):
-        self._refuse("backstop/price-not-fresh")
+    self._check_price(priced or at_any_price)
     return total
 
 
@@ -327,8 +337,7 @@ def _claim():
 
 @internal
 def _buy(assets: uint256, shares: uint256, total: uint256, receiver: address):
-    if not self._is_open():
-        self._refuse("backstop/price-not-fresh")
+    self._check_price(self._is_open())
     if shares == 0:
         self._refuse("backstop/zero-shares")
     if total + assets > self.cap:
@@ -381,12 +390,12 @@ def mint(shares: uint256, receiver: address) -> uint256:
 def request_redeem(shares: uint256, least: uint256) -> uint256:
     """
     @notice Puts shares into the queue. They bear losses until they are served, 7 days later at the earliest.
-    @param shares Shares to redeem, worth at least one token at the price of the first share.
+    @param shares Shares to redeem, worth at least a unit of the market at the price of the first share.
     @param least Served for less than this, in proportion, they go back instead [native].
     @return Number of the request.
     """
     # smaller ones would only make the queue long
-    if shares < 10 ** convert(erc20.decimals, uint256):
+    if shares < LEAST_REQUEST:
         self._refuse("backstop/request-too-small")
     request_id: uint256 = self.queue_tail
     self.queue_tail = request_id + 1
@@ -625,8 +634,8 @@ def absorb(vault_id: uint256) -> uint256:
     """
     @notice Takes f* of a flagged, liquidatable vault of the market once its bonus is at least 20 % (40 % while the vol
             surface is not live), and only for a gain of at least that share of f*A, which is at least the market's
-            minimum for each leg that is new to the pool's vault. Open to anyone, who needs no capital and earns the
-            end tip.
+            minimum for each leg that is new to the pool's vault, at a price that shares may be dealt at. Open to anyone,
+            who needs no capital and earns the end tip.
     @dev docs/backstop.md. A take by this contract like any other: the margin of the receiving vault is added in
          `on_take`, then the Clearinghouse gates it.
     @param vault_id The vault.
@@ -649,6 +658,8 @@ def absorb(vault_id: uint256) -> uint256:
         self._refuse("backstop/expired")
     # the clock goes on here, so that quote and take see the same
     prices: IOracleAdapter.Snapshot = extcall IOracleAdapter(ORACLE).observe(market, expiry)
+    # at a price that may be wrong the gain is none, and tokens would go into a vault that is lost
+    self._check_price(price._is_usable(prices))
     quoted: ILiquidator.Quote = staticcall ILiquidator(LIQUIDATOR).quote(vault_id, scales.WAD)
     terms: uint256 = staticcall ILiquidator(LIQUIDATOR).market_word(market)
     share: uint256 = auction._backstop_from(terms)
@@ -749,8 +760,7 @@ def _shortage(vault_id: uint256) -> (uint256, uint256, int256):
     expiry: uint256 = state._expiry(vault.terms)
     prices: IOracleAdapter.Snapshot = self._snapshot(expiry)
     # at a price that may be wrong tokens would go into a vault that is lost
-    if not price._is_usable(prices):
-        self._refuse("backstop/price-not-fresh")
+    self._check_price(price._is_usable(prices))
     assessed: IMarginEngine.Assessment = empty(IMarginEngine.Assessment)
     result: standing.Standing = empty(standing.Standing)
     assessed, result = appraisal._assess(vault, legs, prices)

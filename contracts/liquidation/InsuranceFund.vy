@@ -125,7 +125,7 @@ def _check_idle():
 @internal
 @view
 def _cell_room(market: uint256, expiry: uint256, fund: uint256, word: uint256) -> uint256:
-    draws: uint256 = self.cell_draws[(market << 40) | expiry]
+    draws: uint256 = self.cell_draws[state._cell_key(market, expiry)]
     first: uint256 = draws >> 128
     if first == 0:
         # before expiry only what lies in the pot bounds the base
@@ -158,7 +158,7 @@ def _counted(draws: uint256, fund: uint256, amount: uint256, fixes: bool) -> uin
 def _reserve(market: uint256, expiry: uint256) -> uint256:
     token_word: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     assert token_word != 0, "insurance/unknown-market"
-    key: uint256 = (market << 40) | expiry
+    key: uint256 = state._cell_key(market, expiry)
     unit: uint256 = state._native_wad(token_word)
     deficit: uint256 = (
         state._deficit(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry)) + unit - 1
@@ -303,7 +303,7 @@ def draw(market: uint256, expiry: uint256, vault_id: uint256, to: address, amoun
     paid: uint256 = min(amount, self._available(market, expiry, fund))
     if paid == 0:
         return 0
-    cell_key: uint256 = (market << 40) | expiry
+    cell_key: uint256 = state._cell_key(market, expiry)
     day_key: uint256 = (market << 40) | (block.timestamp // scales.DAY)
     before: uint256 = self._balance(token, to)
     receivers: address[2] = [to, empty(address)]

@@ -241,15 +241,18 @@ def _deal(case: Case, fraction: uint256, prices: IOracleAdapter.Snapshot) -> Dea
         native,
     )
     if deal.plan.top_up != 0:
-        room: uint256 = waterfall._vault_room(
-            max(state._flag_margin(terms), convert(case.result.mm, uint256)),
-            auction._vault_cap(word),
-            native,
-            staticcall IInsuranceFund(INSURANCE).vault_drawn(case.vault_id, case.expiry),
-        )
-        room = min(
-            room, staticcall IInsuranceFund(INSURANCE).available(case.market, case.expiry)
-        )
+        room: uint256 = 0
+        # of two feeds far apart one is wrong: insurance pays for no hole that only the other sees
+        if price._is_usable(prices):
+            room = waterfall._vault_room(
+                max(state._flag_margin(terms), convert(case.result.mm, uint256)),
+                auction._vault_cap(word),
+                native,
+                staticcall IInsuranceFund(INSURANCE).vault_drawn(case.vault_id, case.expiry),
+            )
+            room = min(
+                room, staticcall IInsuranceFund(INSURANCE).available(case.market, case.expiry)
+            )
         deal.plan.top_up = min(deal.plan.top_up, room)
     deal.legs, deal.exact = auction._split(
         case.legs, deal.plan.fraction, state._lot(case.vault.token), state._is_inverse(case.vault.token)
@@ -606,6 +609,9 @@ def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
     changed: uint256 = 0
     for i: uint256 in range(len(vault_ids), bound=32):
+        # also one that its owner has closed: nobody can stop a batch so
+        if not self._is_flagged(vault_ids[i]):
+            continue
         result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender)
         if result != 0 and result != gate_actions.CANNOT_TELL:
             changed |= 1 << i

@@ -96,12 +96,6 @@ def configure(market: uint256, word: uint256):
 
 
 @internal
-@pure
-def _key(market: uint256, expiry: uint256) -> uint256:
-    return (market << 40) | expiry
-
-
-@internal
 @view
 def _gross(market: uint256, expiry: uint256) -> uint256:
     return state._gross(staticcall IClearinghouse(CLEARINGHOUSE).cell(market, expiry))
@@ -229,7 +223,7 @@ def _settle(vault_id: uint256) -> uint256:
 
     token: uint256 = vault.token
     net: int256 = self._net(legs, price, token)
-    key: uint256 = self._key(market, expiry)
+    key: uint256 = state._cell_key(market, expiry)
     owed: uint256 = 0
     shortfall: uint256 = 0
     if net < 0:
@@ -309,7 +303,7 @@ def _record_shortfall(
         state._native_wad(vault.token),
         staticcall IInsuranceFund(INSURANCE).vault_drawn(vault_id, expiry),
     )
-    self.losses[self._key(market, expiry)] += min(shortfall, room)
+    self.losses[state._cell_key(market, expiry)] += min(shortfall, room)
 
 
 @internal
@@ -318,7 +312,7 @@ def _insure(market: uint256, expiry: uint256) -> uint256:
     @dev One draw of a cell whose gross counter is 0. What the token refused, or only the day's cap held back, stays
          open; the draws end when the shortfall is paid, the cell's cap is used up, or after 7 days.
     """
-    key: uint256 = self._key(market, expiry)
+    key: uint256 = state._cell_key(market, expiry)
     wanted: uint256 = self._insurable(key)
     offered: uint256 = min(
         wanted, staticcall IInsuranceFund(INSURANCE).available(market, expiry)
@@ -394,7 +388,7 @@ def insure(market: uint256, expiry: uint256) -> uint256:
     @param expiry Expiry of the cell [unix seconds].
     @return Tokens the cell received [native].
     """
-    assert self._insurable(self._key(market, expiry)) != 0, "settlement/nothing-to-insure"
+    assert self._insurable(state._cell_key(market, expiry)) != 0, "settlement/nothing-to-insure"
     assert self._gross(market, expiry) == 0, "settlement/cell-open"
     amount: uint256 = self._insure(market, expiry)
     extcall IInsuranceFund(INSURANCE).reserve(market, expiry)
@@ -418,7 +412,7 @@ def _claim(vault_id: uint256) -> (uint256, uint256):
     market: uint256 = state._market(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
     if self._gross(market, expiry) != 0:
         return CELL_OPEN, 0
-    key: uint256 = self._key(market, expiry)
+    key: uint256 = state._cell_key(market, expiry)
     book: uint256 = self.books[key]
     loss: uint256 = self.losses[key]
     total: uint256 = waterfall._due(amount, self._claimed(book), self._received(book))
@@ -499,7 +493,7 @@ def give_up(vault_id: uint256):
         return
     market: uint256 = state._market(staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_id))
     self.claims[vault_id] = 0
-    self.books[self._key(market, word >> 216)] -= OPEN_CLAIM
+    self.books[state._cell_key(market, word >> 216)] -= OPEN_CLAIM
     log ISettlement.ClaimPaid(
         vault_id=vault_id,
         amount=0,
@@ -531,7 +525,7 @@ def repay(vault_id: uint256) -> uint256:
     received = self._balance(vault.token, cell) - received
     assert received != 0, "settlement/transfer-refused"
     repaid: uint256 = min(received, debt)
-    key: uint256 = self._key(market, expiry)
+    key: uint256 = state._cell_key(market, expiry)
     self.books[key] += repaid << 112
     self.losses[key] -= repaid << 112
     left: uint256 = debt - repaid
@@ -557,7 +551,7 @@ def sweep(market: uint256, expiry: uint256) -> uint256:
     """
     assert self._gross(market, expiry) == 0, "settlement/cell-open"
     assert staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry) != 0, "settlement/price-not-fixed"
-    assert self.books[self._key(market, expiry)] >> 224 == 0, "settlement/claims-open"
+    assert self.books[state._cell_key(market, expiry)] >> 224 == 0, "settlement/claims-open"
     token_word: uint256 = (staticcall IClearinghouse(CLEARINGHOUSE).market(market)).token_word
     amount: uint256 = self._balance(
         token_word, staticcall IClearinghouse(CLEARINGHOUSE).cell_custody(market, expiry)
@@ -609,7 +603,7 @@ def insurable(market: uint256, expiry: uint256) -> uint256:
     @param expiry Expiry of the cell [unix seconds].
     @return Tokens [native].
     """
-    return self._insurable(self._key(market, expiry))
+    return self._insurable(state._cell_key(market, expiry))
 
 
 @external
@@ -621,7 +615,7 @@ def cell_state(market: uint256, expiry: uint256) -> ISettlement.CellState:
     @param expiry Expiry of the cell [unix seconds].
     @return Claims and what came in for them.
     """
-    key: uint256 = self._key(market, expiry)
+    key: uint256 = state._cell_key(market, expiry)
     book: uint256 = self.books[key]
     loss: uint256 = self.losses[key]
     ratio: uint256 = 0

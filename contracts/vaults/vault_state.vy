@@ -231,6 +231,17 @@ def _missing_to_end(terms: uint256, token_word: uint256) -> int256:
 
 @internal
 @pure
+def _cell_key(market: uint256, expiry: uint256) -> uint256:
+    """
+    @notice `market << 40 | expiry`, under which what belongs to a cell is kept. Refuses numbers of a caller that would read as
+            a cell of another market.
+    """
+    assert expiry < 2**40, "cell/expiry-range"
+    return (market << 40) | expiry
+
+
+@internal
+@pure
 def _gross(cell: uint256) -> uint256:
     return cell & (2**112 - 1)
 

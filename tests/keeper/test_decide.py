@@ -151,7 +151,8 @@ def test_absorbs__vaults_of_the_pool__are_refilled_and_closed():
 
 def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     live = 3 | Status.SURFACE_LIVE
-    cells = {CELL: replace(cell(live), liquidation=TERMS.pack())}
+    told = cell(live)
+    cells = {CELL: replace(told, liquidation=TERMS.pack(), snapshot=replace(told.snapshot, seconds=EXPIRY - NOW))}
     pool = {1: MarketView(1, 0, MICRO, 10**9, NOW, pool=POOL)}
     quotes = {1: quote(cash=240 * 10**6, bonus=20)}
     (absorb,) = decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=quotes), Policy(roles=frozenset({"absorb"})))
@@ -162,6 +163,8 @@ def test_absorbs__pool_and_bonus__but_not_what_this_keeper_takes_itself():
     assert decide(state(FLAGGED_90, cells=cells, quotes=quotes), policy) == []
     dull = {CELL: replace(cells[CELL], snapshot=replace(cells[CELL].snapshot, status=3))}
     assert decide(state(FLAGGED_90, cells=dull, markets=pool, quotes=quotes), policy) == []
+    apart = {CELL: replace(cells[CELL], snapshot=replace(cells[CELL].snapshot, half_width=21 * WAD))}
+    assert decide(state(FLAGGED_90, cells=apart, markets=pool, quotes=quotes), policy) == []
     paying = {1: replace(quotes[1], price=-1)}
     assert decide(state(FLAGGED_90, cells=cells, markets=pool, quotes=paying), policy) == []
     # in the pool's books it stays; one that was merely sent to it is absorbed like any other, and not closed when empty

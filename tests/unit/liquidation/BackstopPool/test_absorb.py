@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import boa
+import pytest
 
 from bulkhead.risk.auction import WAD
 from bulkhead.risk.svi import Mix, SviSlice
@@ -234,8 +235,25 @@ def test_absorb__not_flagged_or_healthy__names_the_reason(world):
     world.flag(vault, KEEPER)
     world.wait(60)
     world.move(1500, status=Status.FRESH)
-    with unchanged(world, vault), boa.reverts("liquidator/price-not-active"):
+    with unchanged(world, vault), boa.reverts("backstop/price-not-fresh"):
         absorb(world, vault)
+
+
+@pytest.mark.parametrize("apart", [700.0, 130.1])
+def test_absorb__two_feeds_far_apart__puts_no_token_into_a_vault_that_may_be_lost(world, apart):
+    """At the primary's 1,300 the bonus is there; at the other feed's 2,000 the calls cost more than the pool brings."""
+    pool = world.backstop(20_000)
+    world.move(1500)
+    straddle = world.open(OWNER, 3500)
+    world.trade(straddle, world.maker(), [call(1500, 10), put(1500, 10)])
+    world.move(1300, status=LIVE, width=apart)
+    world.flag(straddle, KEEPER)
+    world.wait(100)
+    with unchanged(world, straddle), boa.reverts("backstop/price-not-fresh"):
+        absorb(world, straddle)
+    assert pool.idle() == 20_000 * world.unit
+    world.move(1300, width=130.0)
+    assert absorb(world, straddle) > 0
 
 
 def test_absorb__vault_without_legs_or_unknown__reverts(world):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import boa
 
-from tests.worlds.liquidation import address, unchanged
+from tests.worlds.liquidation import EXPIRY, MARKET, address, unchanged
 
 KEEPER, TAKER = address("keeper"), address("taker")
 
@@ -59,3 +59,15 @@ def test_clear__not_flagged__reverts(world):
 def test_clear__unknown_vault__reverts(world):
     with boa.reverts("liquidator/unknown-vault"):
         clear(world, 999)
+
+
+def test_refresh__vault_that_its_owner_has_closed__stops_no_batch(world):
+    vault = world.short_put(600)
+    world.move(1500)
+    world.flag(vault, address("flagger"))
+    closed = world.open(address("stranger"), 10)
+    with boa.env.prank(address("stranger")):
+        world.clearinghouse.close(closed, address("stranger"))
+    world.move(1200)
+    world.liquidator.refresh([closed, 999, vault])
+    assert world.clearinghouse.cell(MARKET, EXPIRY) >> 112 > 0

@@ -159,6 +159,20 @@ def test_take__insolvent__tops_up_from_insurance_after_t1(world, into, elapsed):
     assert world.fund.vault_drawn(vault, EXPIRY) == plan.top_up_native
 
 
+@pytest.mark.parametrize(("apart", "pays"), [(135.0, True), (135.1, False), (650.0, False)])
+def test_take__insolvent_at_one_of_two_feeds__insurance_pays_for_a_hole_that_both_may_see(world, into, apart, pays):
+    """At the other feed's 2,000 the vault lacks nothing: its owner would take it over and keep the addition."""
+    world.insure(10_000)
+    vault = world.short_put(600)
+    world.move(1350, width=apart)
+    world.flag(vault, KEEPER)
+    world.wait(900)
+    pot, quoted = world.balance(world.pot), world.liquidator.quote(vault, WAD)
+    assert (quoted.top_up != 0) == pays
+    assert world.take(vault, into, TAKER) == quoted.cash + quoted.top_up
+    assert pot - world.balance(world.pot) == quoted.top_up
+
+
 def test_take__poor_fund__tops_up_within_the_cell_cap(world, into):
     world.insure(100)
     vault = world.short_put(600)
