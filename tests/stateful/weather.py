@@ -77,11 +77,15 @@ class Weather(State):
         self.is_quiet = True
 
     def shuffle(self) -> None:
-        """A round whose stamp lies before that of the one in front of it: it does not count."""
         self._pass(40)
-        for feed in (self.scene.system.market.feed, self.scene.system.fallback):
-            feed.push(round(self.scene.spot * self.draw.choice((0.9, 1.1)) * 10**8), self.scene.now - 35)
+        self.scene.push(self.scene.spot)
+        self._push_late(35)
         self.meet()
+
+    def _push_late(self, seconds: int) -> None:
+        """A round of each feed whose stamp lies so far before that of the one in front of it: it does not count."""
+        for feed in (self.scene.system.market.feed, self.scene.system.fallback):
+            feed.push(round(self.scene.spot * self.draw.choice((0.9, 1.1)) * 10**8), self.scene.now - seconds)
 
     def govern(self) -> str | None:
         name = self.draw.choice(sorted(PARAMETERS))
