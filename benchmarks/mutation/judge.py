@@ -154,9 +154,11 @@ class Judge:
         file = mutant.file
         own, neighbours = tests_of(room_of(file) or "bulkhead")
         if file.endswith(".py"):
-            near = importing(file, test_files(ROOT, (EVERYWHERE,)))
+            everywhere = test_files(ROOT, (EVERYWHERE,))
+            near = importing(file, everywhere)
             if self.quick:
-                near += [name for name in test_files(ROOT, own) if self.covered.knows(name) and name not in near]
+                # of what has been measured, whatever its room
+                near += [name for name in everywhere if name not in near and self.covered.knows(name)]
             yield from self._reaching(mutant, near)
             for part in (own, neighbours) if self.wide else (own,):
                 yield from self._reaching(mutant, test_files(ROOT, part))
