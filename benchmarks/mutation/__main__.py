@@ -150,7 +150,8 @@ def table(outcomes: list[tuple[Mutant, str]]) -> str:
 
 def run(given: Iterable[tuple[Mutant, tuple[str, ...]]], count: int, options: argparse.Namespace) -> None:
     """Judges so many and prints."""
-    listed, outcomes, began = equivalents(), [], time.monotonic()
+    listed, began = equivalents(), time.monotonic()
+    outcomes: list[tuple[Mutant, str]] = []
     results = Results(Path(options.keep))
     warm()
     with tempfile.TemporaryDirectory(prefix="bulkhead-mutants-") as folder:
@@ -162,27 +163,30 @@ def run(given: Iterable[tuple[Mutant, tuple[str, ...]]], count: int, options: ar
             if key[:4] in listed:
                 continue
             verdict = results.by_key.get(key)
+            if options.quick and (verdict is not None or not mutant.file.endswith(".py")):
+                continue
             old = verdict is not None and not (options.again and verdict.outcome == "survived") and not tests
             if not old:
                 if options.minutes and time.monotonic() - began > options.minutes * 60:
                     break
                 if judge is None:
                     copy = Copy(Path(folder))
-                    judge = Judge(copy, not options.own, results.noticed)
-                    compiled_once(copy, judge.reach)
+                    judge = Judge(copy, not options.own, results.noticed, options.quick)
+                    if not options.quick:
+                        compiled_once(copy, judge.reach)
                 verdict = judge.judge(mutant, tests)
-                if not tests:
+                if not tests and verdict.outcome != "undecided":
                     results.keep(key, verdict)
             assert verdict is not None
-            if verdict.outcome in ("killed", "survived"):
+            if verdict.outcome in ("killed", "survived", "undecided"):
                 outcomes.append((mutant, verdict.outcome))
                 when = "before" if old else f"{time.monotonic() - began:4.0f} s"
                 by = f", by {verdict.by}" if verdict.by else ""
                 print(f"{len(outcomes):4} {when:>8} {verdict.outcome:8} {mutant.name}{by}", flush=True)
     print(table(outcomes))
     for mutant, outcome in outcomes:
-        if outcome == "survived":
-            print(f"survived: {mutant.name}")
+        if outcome != "killed":
+            print(f"{outcome}: {mutant.name}")
 
 
 def main() -> None:
@@ -191,6 +195,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="mutants to judge that change something (300)")
     parser.add_argument("--seed", type=int, default=1, help="of the draw (1)")
     parser.add_argument("--own", action="store_true", help="only the tests of a mutant's own room")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a first pass over what is not judged yet: some seconds of tests of the package; what they notice is kept",
+    )
     parser.add_argument("--only", action="append", default=[], help="files or folders to mutate, as prefixes of paths")
     parser.add_argument("--known", action="store_true", help="the mutants of known.json, each by its own tests")
     parser.add_argument("--again", action="store_true", help="judge once more what has survived before")

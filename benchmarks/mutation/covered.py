@@ -50,10 +50,14 @@ class Covered:
             cover = Cover(entry["seconds"], frozenset(entry["calls"]), entry["all"])
             self.known[entry["name"], entry["digest"]] = cover
 
+    def knows(self, name: str) -> bool:
+        """Whether a test file, as it is now, has been measured."""
+        return (name, _digest((ROOT / name).read_text())) in self.known
+
     def of(self, name: str) -> Cover:
         """Of one test file; measured in the copy, which has to be as it is in the tree."""
         text = (ROOT / name).read_text()
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        digest = _digest(text)
         if (name, digest) not in self.known:
             run, calls = self.copy.watched(name)
             found = Cover(round(run.seconds, 1), frozenset(calls), bool(_PROGRAMS.search(text)) or not run.passed)
@@ -74,6 +78,10 @@ class Covered:
     def fastest(self, names: list[str]) -> list[str]:
         """Some test files, the fastest first."""
         return sorted(names, key=lambda name: self.of(name).seconds)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache

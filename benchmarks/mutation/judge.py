@@ -35,7 +35,7 @@ class Verdict:
     """What came of a mutant.
 
     Attributes:
-        outcome: "killed", "survived", "invalid" (does not compile) or "same" (changes no contract's code).
+        outcome: "killed", "survived", "invalid" (does not compile), "same" (changes no contract's code) or "undecided".
         by: The test that noticed.
         seconds: By the clock.
     """
@@ -69,11 +69,13 @@ class Judge:
     Attributes:
         copy: The tree to apply them in.
         wide: Whether a survivor of its room's tests has to pass those of its neighbours too.
+        quick: Only the fastest tests are asked: what they do not notice is undecided.
     """
 
-    def __init__(self, copy: Copy, wide: bool, noticed: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, copy: Copy, wide: bool, noticed: Sequence[tuple[str, str]] = (), quick: bool = False) -> None:
         self.copy = copy
         self.wide = wide
+        self.quick = quick
         self.reach = Reach(ROOT)
         self.covered = Covered(copy)
         self._noticed: dict[str, Counter[str]] = {}
@@ -122,6 +124,8 @@ class Judge:
             if by:
                 self._remember(mutant.file, by)
                 return "killed", by
+            if self.quick:
+                return "undecided", ""
         return "survived", ""
 
     def _noticed_by(self, mutant: Mutant, source: str, files: list[str]) -> str:
@@ -150,7 +154,12 @@ class Judge:
         file = mutant.file
         own, neighbours = tests_of(room_of(file) or "bulkhead")
         if file.endswith(".py"):
-            yield from self._reaching(mutant, importing(file, test_files(ROOT, (EVERYWHERE,))))
+            everywhere = test_files(ROOT, (EVERYWHERE,))
+            near = importing(file, everywhere)
+            if self.quick:
+                # of what has been measured, whatever its room
+                near += [name for name in everywhere if name not in near and self.covered.knows(name)]
+            yield from self._reaching(mutant, near)
             for part in (own, neighbours) if self.wide else (own,):
                 yield from self._reaching(mutant, test_files(ROOT, part))
             return

@@ -39,3 +39,13 @@ def test_ranked__healthy_fast_and_level_nodes__come_first():
     behind.verified = False
     assert behind not in providers.ranked()
     assert "secret-path" not in good.name
+
+
+@pytest.mark.parametrize(("head", "level"), [(98, True), (97, False)])
+def test_ranked__as_far_behind_as_is_allowed__is_level(head, level):
+    slow, late = nodes = [Node(f"http://node{i}.example") for i in range(2)]
+    providers = Providers(nodes, Deployment("x", 1, 0, "", {}), lag=2)
+    for node in nodes:
+        node.verified, node.head = True, 100
+    late.head, slow.latency, late.latency = head, 0.5, 0.1
+    assert providers.ranked() == ([late, slow] if level else [slow, late])

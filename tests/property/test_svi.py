@@ -83,3 +83,21 @@ def test_iv__one_slice_and_two__gas_is_known(harness):
     word = svi.SviSlice.from_floats(0.01, 0.05, -0.3, 0.02, 0.2).pack()
     assert harness.iv(word, 0, 0, 11, 10, 30 * DAY)[1] < 2_400
     assert harness.iv(word, word, WAD // 2, 11, 10, 30 * DAY)[1] < 3_900
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_density__any_point__is_durrlemans(seed):
+    """w and g of the mirror, beside their formulas in floats: the slices of surfaces are refused by them."""
+    draw = random.Random(seed)
+    slice_ = draw_slice(draw, round(draw.uniform(0.01, 2) * YEAR))
+    k = draw.uniform(-2, 2)
+    a, b, rho, m, s = slice_.a / 1e12, slice_.b / 1e12, slice_.rho / 1e9, slice_.m / 1e9, slice_.sigma / 1e9
+    r = math.hypot(k - m, s)
+    w, slope, bend = a + b * (rho * (k - m) + r), b * (rho + (k - m) / r), b * s * s / r**3
+    g = (1 - k * slope / (2 * w)) ** 2 - slope**2 / 4 * (1 / w + 1 / 4) + bend / 2
+    found = svi.density(slice_, round(k * ONE))
+    assert found[0] / ONE == pytest.approx(w, rel=1e-6) and found[1] / ONE == pytest.approx(g, rel=1e-5, abs=1e-6)
+
+
+def test_density__no_variance__is_arbitrage():
+    assert svi.density(svi.SviSlice(0, 0, 0, 0, 10**9), 0) == (0, -1)

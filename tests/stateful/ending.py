@@ -11,12 +11,14 @@ from bulkhead.risk import invariants
 from bulkhead.risk.settlement_average import PHASE_BITS, History
 from bulkhead.risk.volatility import Round
 from tests.matrix.scene import EXPIRY, MARKET
-from tests.stateful.state import State
+from tests.stateful.weather import Weather
 
 HEARTBEAT = 3600
+#: How often a round of the window is followed by one that lies before it.
+LATE = 0.15
 
 
-class Ending(State):
+class Ending(Weather):
     """The settlement, and the mirror's word on its price."""
 
     def settle(self) -> str | None:
@@ -27,6 +29,8 @@ class Ending(State):
         while scene.now < EXPIRY:
             scene.system.wait(min(300, EXPIRY - scene.now))
             scene.push(scene.spot)
+            if self.draw.random() < LATE:
+                self._push_late(self.draw.randint(1, 299))
             if scene.now < EXPIRY:
                 scene.observe()
         start = scene.system.market.feed.latest_id()

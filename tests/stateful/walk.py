@@ -23,7 +23,6 @@ from tests.stateful.ledger import Ledger
 from tests.stateful.state import OTHERS, PLENTY
 from tests.stateful.takers import Takers
 from tests.stateful.trades import Trades
-from tests.stateful.weather import Weather
 
 #: Steps of an episode before its cell settles.
 EPISODE = 120
@@ -31,7 +30,7 @@ EPISODE = 120
 COMPARED = 100
 
 
-class Walk(Weather, Trades, Takers, Ending):
+class Walk(Trades, Takers, Ending):
     """Steps and episodes."""
 
     def __init__(self, scene: Scene, seed: int) -> None:

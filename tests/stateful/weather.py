@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bulkhead.chain.parameters import PARAMETERS
-from tests.matrix.scene import MARKET
+from tests.matrix.scene import EXPIRY, MARKET
 from tests.stateful.state import MINUTE, OTHERS, State
+
+#: What a cell settles by, as it was when it was first observed.
+TERMS = ("window_seconds", "settle_delay", "deviation_bps")
 
 
 class Weather(State):
@@ -77,23 +80,33 @@ class Weather(State):
         self.is_quiet = True
 
     def shuffle(self) -> None:
-        """A round whose stamp lies before that of the one in front of it: it does not count."""
         self._pass(40)
-        for feed in (self.scene.system.market.feed, self.scene.system.fallback):
-            feed.push(round(self.scene.spot * self.draw.choice((0.9, 1.1)) * 10**8), self.scene.now - 35)
+        self.scene.push(self.scene.spot)
+        self._push_late(35)
         self.meet()
 
+    def _push_late(self, seconds: int) -> None:
+        """A round of each feed whose stamp lies so far before that of the one in front of it: it does not count."""
+        for feed in (self.scene.system.market.feed, self.scene.system.fallback):
+            feed.push(round(self.scene.spot * self.draw.choice((0.9, 1.1)) * 10**8), self.scene.now - seconds)
+
     def govern(self) -> str | None:
-        name = self.draw.choice(sorted(PARAMETERS))
+        name = self.draw.choice(TERMS if self.draw.random() < 0.25 else sorted(PARAMETERS))
         one = PARAMETERS[name]
         number = self.draw.choice((one.least, one.greatest, one.default))
         target = self.known["RiskParameters.set_parameter"]
-        before = self.margins()
+        before, terms = self.margins(), self._terms()
         told = self.call(target, self.scene.people["governor"], (MARKET, name, number))
         # INV-06: what is open is moved by a ramp, never by the proposal itself
         after = self.margins()
         self.demand([f"INV-06: MM of vault {v} moved by a parameter" for v in before if after[v] != before[v]], name)
+        self.demand([] if self._terms() == terms else ["terms of open contracts moved by a parameter"], name)
         return told
+
+    def _terms(self) -> tuple[int, int, int]:
+        """Window, delay and deviation by which the cell will settle: it was observed long ago."""
+        told = self.scene.system.oracle.cell_terms(MARKET, EXPIRY)
+        return int(told.window), int(told.delay), int(told.deviation)
 
     def donate(self) -> None:
         vault = self.scene.vaults[self.draw.choice(OTHERS)]
