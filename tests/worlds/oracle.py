@@ -115,7 +115,7 @@ class OracleWorld:
 
     def list(self, market: int, primary: Any, fallback: Any = None, sequencer: Any = None) -> None:
         first, second, third = (feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer))
-        feeds = feeds_argument((first, second, third), (self.heartbeat, self.heartbeat))
+        feeds = feeds_argument(market, (first, second, third), (self.heartbeat, self.heartbeat))
         self.adapter.list_market(market, feeds, self.word.pack(), sender=self.parameters)
 
     @property

@@ -139,7 +139,9 @@ class System:
                 (10_000, inverse, decimals if inverse else 0, digits or 0),
                 list(system.engines(self.at, inverse)),
                 feeds_argument(
-                    (feed.address, fallback.address if fallback else EMPTY, EMPTY), (3600, 3600 if fallback else 0)
+                    index,
+                    (feed.address, fallback.address if fallback else EMPTY, EMPTY),
+                    (3600, 3600 if fallback else 0),
                 ),
                 risk,
                 trading,
