@@ -84,7 +84,7 @@ class MarketListing:
         units: What the market counts in; a linear one in quote.
         kinds: How primary and fallback keep their past (risk/words, FeedKind).
         parameters: Everything else; under a price market without the oracle word, which is that one's.
-        price_market: Index of the earlier market whose prices it goes by, None for prices (and the feeds above) of its own.
+        price_market: Index of the earlier market whose prices it goes by, None for the feeds above.
     """
 
     market: int
