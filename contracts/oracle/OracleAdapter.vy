@@ -41,11 +41,7 @@ struct Loaded:
     market: uint256
     primary: uint256
     second: uint256           # feed word of the fallback, 0 for none
-    params: uint256
-    state: uint256
-    seen: uint256
-    anchors: uint256
-    variances: uint256
+    kept: words_.Kept
 
 
 # what the feeds give
@@ -186,11 +182,13 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     listing: IFeedCheck.Listing = staticcall IFeedCheck(FEED_CHECK).listing(feeds, word)
     self.markets[market] = words_.Market(
         primary=listing.primary,
-        params=word,
-        state=listing.state,
-        seen=listing.seen,
-        anchors=listing.anchors,
-        variances=listing.variances,
+        kept=words_.Kept(
+            params=word,
+            state=listing.state,
+            seen=listing.seen,
+            anchors=listing.anchors,
+            variances=listing.variances,
+        ),
     )
     if listing.fallback_feed != 0:
         self.fallbacks[market] = listing.fallback_feed
@@ -216,20 +214,20 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
     """
     self._only_parameters()
     primary: uint256 = self._primary(market)
-    state: uint256 = self.markets[market].state
+    state: uint256 = self.markets[market].kept.state
     if feed.source == empty(address):
         if state & words_.HAS_FALLBACK == 0:
             self._refuse("oracle/no-fallback")
         self.fallbacks[market] = 0
         # what was recorded of two feeds ends with the second
-        self.markets[market].state = state & ~(words_.HAS_FALLBACK | (TIME_MASK << words_.APART_AT))
+        self.markets[market].kept.state = state & ~(words_.HAS_FALLBACK | (TIME_MASK << words_.APART_AT))
     else:
         if state & words_.HAS_FALLBACK != 0:
             self._refuse("oracle/fallback-exists")
         self.fallbacks[market] = staticcall IFeedCheck(FEED_CHECK).fallback_word(
-            feed, primary, words_._seen_at(self.markets[market].seen), self.markets[market].params
+            feed, primary, words_._seen_at(self.markets[market].kept.seen), self.markets[market].kept.params
         )
-        self.markets[market].state = state | words_.HAS_FALLBACK
+        self.markets[market].kept.state = state | words_.HAS_FALLBACK
     log IOracleAdapter.FallbackSet(market=market, fallback_feed=feed.source)
 
 
@@ -244,7 +242,7 @@ def configure(market: uint256, word: uint256):
     self._primary(market)
     if not oracle_word._is_sound(word):
         self._refuse("oracle/parameters")
-    self.markets[market].params = word
+    self.markets[market].kept.params = word
     log IOracleAdapter.MarketConfigured(market=market, word=word)
 
 
@@ -262,9 +260,9 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
     if msg.sender != VOL_SURFACE:
         self._refuse("oracle/only-surface")
     self._primary(market)
-    state: uint256 = self.markets[market].state
+    state: uint256 = self.markets[market].kept.state
     if state & words_.HAS_SURFACE == 0:
-        self.markets[market].state = state | words_.HAS_SURFACE
+        self.markets[market].kept.state = state | words_.HAS_SURFACE
     fade: uint256 = WAD
     before: uint256 = self.surfaces[market][0]
     known: uint256 = self.surfaces[market][1]
@@ -383,33 +381,33 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
     folded: IVolFolder.Folded = staticcall IVolFolder(VOL_FOLDER).fold(
         IVolFolder.Folding(
             feed=words.primary,
-            params=words.params,
-            seen=words.seen,
-            anchors=words.anchors,
-            variances=words.variances,
+            params=words.kept.params,
+            seen=words.kept.seen,
+            anchors=words.kept.anchors,
+            variances=words.kept.variances,
             cursor=self.cursors[words.market],
         ),
         max_rounds,
     )
     if folded.looked != 0:
         self.cursors[words.market] = folded.cursor
-    has_folded: bool = folded.anchors != words.anchors
+    has_folded: bool = folded.anchors != words.kept.anchors
     if has_folded:
-        self.markets[words.market].variances = folded.variances
-        words.variances = folded.variances
-        words.anchors = folded.anchors
+        self.markets[words.market].kept.variances = folded.variances
+        words.kept.variances = folded.variances
+        words.kept.anchors = folded.anchors
     self._record(words, self._moment(words), True)
     if has_folded:
-        variances: realised_vol.Variances = realised_vol._unpack(words.variances)
+        variances: realised_vol.Variances = realised_vol._unpack(words.kept.variances)
         log IOracleAdapter.VolUpdated(
             market=words.market,
             round_id=folded.cursor & feeds_.ROUND_ID_MASK,
-            spot=words_._base(words.anchors),
+            spot=words_._base(words.kept.anchors),
             variance_fast=variances.fast,
             variance_day=variances.day,
             variance_week=variances.week,
             variance_long=variances.long,
-            sigma=unsafe_mul(self.markets[words.market].anchors & words_.VOL_MASK, VOL_UNIT),
+            sigma=unsafe_mul(self.markets[words.market].kept.anchors & words_.VOL_MASK, VOL_UNIT),
         )
     return folded.looked
 
@@ -452,9 +450,9 @@ def undisputed_before(market: uint256, expiry: uint256) -> uint256:
     @param expiry Expiry of the cell, passed [unix seconds].
     @return Price [wad].
     """
-    own: uint256 = self._priced(market)[0]
+    own: uint256 = self._priced(market)
     day: uint256 = self._day(expiry)
-    last: uint256 = self._day((self.markets[own].state >> words_.RECORDED_AT) & TIME_MASK)
+    last: uint256 = self._day((self.markets[own].kept.state >> words_.RECORDED_AT) & TIME_MASK)
     # nobody recorded between this day and the first one that has a price: it was the last one of both
     for i: uint256 in range(MAX_SILENT_DAYS):
         if day > last:
@@ -465,7 +463,7 @@ def undisputed_before(market: uint256, expiry: uint256) -> uint256:
         day = unsafe_add(day, 1)
     price: uint256 = 0
     stamp: uint256 = 0
-    price, stamp = self._undisputed(own, self.markets[own].seen)
+    price, stamp = self._undisputed(own, self.markets[own].kept.seen)
     return price
 
 
@@ -508,7 +506,7 @@ def price_market(market: uint256) -> uint256:
     @param market The market's index.
     @return Index of that market.
     """
-    return self._priced(market)[0]
+    return self._priced(market)
 
 
 # --- reads for keepers and tests -----------------------------------------------------------------------------
@@ -529,11 +527,11 @@ def market_words(market: uint256) -> uint256[9]:
     return [
         words.primary,
         words.second,
-        words.params,
-        words.state,
-        words.seen,
-        words.anchors,
-        words.variances,
+        words.kept.params,
+        words.kept.state,
+        words.kept.seen,
+        words.kept.anchors,
+        words.kept.variances,
         self.cursors[words.market],
         self.undisputed[words.market],
     ]
@@ -547,7 +545,7 @@ def surface(market: uint256) -> IOracleAdapter.PublishedSurface:
     @param market The market's index.
     @return The surface.
     """
-    own: uint256 = self._priced(market)[0]
+    own: uint256 = self._priced(market)
     word: uint256 = self.surfaces[own][0]
     index: uint256 = self.surfaces[own][1]
     slices: uint256[16] = empty(uint256[16])
@@ -567,15 +565,14 @@ def surface(market: uint256) -> IOracleAdapter.PublishedSurface:
 
 @internal
 @view
-def _priced(market: uint256) -> (uint256, uint256):
+def _priced(market: uint256) -> uint256:
     """
-    @notice The market whose prices a market goes by, itself or its price market, and the feed word of that one's primary.
+    @notice The market whose prices a market goes by: itself, or its price market.
     """
     primary: uint256 = self.markets[market].primary
     if primary >= words_.SHARED:
-        own: uint256 = primary ^ words_.SHARED
-        return own, self.markets[own].primary
-    return market, primary
+        return primary ^ words_.SHARED
+    return market
 
 
 @internal
@@ -584,18 +581,18 @@ def _load(market: uint256) -> Loaded:
     """
     @notice The market whose prices a listed one goes by, and its words.
     """
-    words: Loaded = empty(Loaded)
-    words.market, words.primary = self._priced(market)
-    if words.primary == 0:
+    own: uint256 = market
+    primary: uint256 = self.markets[own].primary
+    if primary >= words_.SHARED:
+        own = primary ^ words_.SHARED
+        primary = self.markets[own].primary
+    if primary == 0:
         self._refuse("oracle/unlisted-market")
-    words.params = self.markets[words.market].params
-    words.state = self.markets[words.market].state
-    words.seen = self.markets[words.market].seen
-    words.anchors = self.markets[words.market].anchors
-    words.variances = self.markets[words.market].variances
-    if words.state & words_.HAS_FALLBACK != 0:
-        words.second = self.fallbacks[words.market]
-    return words
+    kept: words_.Kept = self.markets[own].kept
+    second: uint256 = 0
+    if kept.state & words_.HAS_FALLBACK != 0:
+        second = self.fallbacks[own]
+    return Loaded(market=own, primary=primary, second=second, kept=kept)
 
 
 @internal
@@ -617,8 +614,8 @@ def _prices(words: Loaded) -> Prices:
     """
     found: Prices = empty(Prices)
     found.primary = feeds_._read_newest(words.primary)
-    seen_price: uint256 = words.seen & feeds_.MAX_PRICE
-    seen_at: uint256 = words_._seen_at(words.seen)
+    seen_price: uint256 = words.kept.seen & feeds_.MAX_PRICE
+    seen_at: uint256 = words_._seen_at(words.kept.seen)
     limit: uint256 = feeds_._age_limit(words.primary)
     if found.primary.price != 0 and found.primary.stamp < seen_at:
         # time does not step back: the round last seen stays in force at its own age
@@ -637,9 +634,9 @@ def _prices(words: Loaded) -> Prices:
     found.fresh_until = stale_at
 
     sequencer: uint256 = feeds_.FINE
-    if words.state & words_.HAS_SEQUENCER != 0:
+    if words.kept.state & words_.HAS_SEQUENCER != 0:
         sequencer, found.up_since = feeds_._read_sequencer(
-            self.sequencers[words.market], oracle_word._grace_seconds(words.params)
+            self.sequencers[words.market], oracle_word._grace_seconds(words.kept.params)
         )
         found.is_down = sequencer == feeds_.SEQUENCER_DOWN
     second: feeds_.Reading = empty(feeds_.Reading)
@@ -647,7 +644,7 @@ def _prices(words: Loaded) -> Prices:
         second = feeds_._read_newest(words.second)
     found.second_reason = second.reason
     second_fresh: bool = words.second != 0 and second.reason == feeds_.FINE
-    disputed: bool = second_fresh and self._are_apart(found.spot, second.price, words.params)
+    disputed: bool = second_fresh and self._are_apart(found.spot, second.price, words.kept.params)
     found.is_apart = primary_fresh and disputed
     found.is_known = found.primary.price != 0 and not disputed and not found.is_down
     found.width = found.primary.width
@@ -656,8 +653,8 @@ def _prices(words: Loaded) -> Prices:
             found.width, unsafe_sub(max(found.spot, second.price), min(found.spot, second.price))
         )
 
-    failover: uint256 = oracle_word._failover_seconds(words.params)
-    found.apart_since = (words.state >> words_.APART_AT) & TIME_MASK
+    failover: uint256 = oracle_word._failover_seconds(words.kept.params)
+    found.apart_since = (words.kept.state >> words_.APART_AT) & TIME_MASK
     if found.is_apart:
         if found.apart_since == 0:
             found.apart_since = block.timestamp
@@ -712,12 +709,12 @@ def _moment(words: Loaded) -> Moment:
     """
     now: Moment = empty(Moment)
     now.prices = self._prices(words)
-    grace: uint256 = oracle_word._grace_seconds(words.params)
-    now.grace_until = (words.state >> words_.GRACE_AT) & TIME_MASK
-    now.broken_at = (words.state >> words_.BROKEN_AT) & TIME_MASK
+    grace: uint256 = oracle_word._grace_seconds(words.kept.params)
+    now.grace_until = (words.kept.state >> words_.GRACE_AT) & TIME_MASK
+    now.broken_at = (words.kept.state >> words_.BROKEN_AT) & TIME_MASK
     if now.prices.is_down or now.prices.is_lost:
         now.is_out = True
-    elif words.state & words_.OUTAGE != 0:
+    elif words.kept.state & words_.OUTAGE != 0:
         # an outage ends with a fresh source, and grace begins
         now.is_out = not now.prices.is_fresh
         if not now.is_out:
@@ -730,7 +727,7 @@ def _moment(words: Loaded) -> Moment:
     now.is_active = (
         now.prices.is_fresh and now.prices.waiting_until == 0 and not now.in_grace and not now.is_out
     )
-    now.clock = market_clock._unpack(words.state)
+    now.clock = market_clock._unpack(words.kept.state)
     if now.is_active:
         now.clock = market_clock._seen(
             now.clock,
@@ -738,7 +735,7 @@ def _moment(words: Loaded) -> Moment:
             max(now.broken_at, now.prices.up_since),
             unsafe_sub(now.prices.fresh_until, block.timestamp),
         )
-    now.undisputed, now.undisputed_at = self._undisputed(words.market, words.seen)
+    now.undisputed, now.undisputed_at = self._undisputed(words.market, words.kept.seen)
     if now.prices.is_known:
         price: uint256 = now.prices.primary.price
         stamp: uint256 = now.prices.primary.stamp
@@ -777,22 +774,22 @@ def _vols(words: Loaded, price: uint256, stamp: uint256, is_active: bool) -> Vol
     @param price The primary's newest price, 0 for none [wad].
     @param stamp Its stamp [unix seconds].
     """
-    params: uint256 = words.params
+    params: uint256 = words.kept.params
     realised: realised_vol.Vols = self._realised(words, price, stamp)
     elapsed: uint256 = 0
     if is_active:
-        elapsed = unsafe_sub(block.timestamp, (words.state >> words_.RECORDED_AT) & TIME_MASK)
+        elapsed = unsafe_sub(block.timestamp, (words.kept.state >> words_.RECORDED_AT) & TIME_MASK)
     growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
     now: Vols = Vols(
-        sigma=unsafe_mul(words.anchors & words_.VOL_MASK, VOL_UNIT),
+        sigma=unsafe_mul(words.kept.anchors & words_.VOL_MASK, VOL_UNIT),
         sigma_now=realised.sigma,
         ratio=realised.ratio,
-        week=unsafe_mul((words.anchors >> words_.WEEK_AT) & words_.VOL_MASK, VOL_UNIT),
-        long=unsafe_mul((words.anchors >> words_.LONG_AT) & words_.VOL_MASK, VOL_UNIT),
+        week=unsafe_mul((words.kept.anchors >> words_.WEEK_AT) & words_.VOL_MASK, VOL_UNIT),
+        long=unsafe_mul((words.kept.anchors >> words_.LONG_AT) & words_.VOL_MASK, VOL_UNIT),
         surface=0,
         is_live=False,
     )
-    if words.state & words_.HAS_SURFACE != 0:
+    if words.kept.state & words_.HAS_SURFACE != 0:
         factor: uint256 = oracle_word._flat_factor(params)
         now.surface = self.surfaces[words.market][0]
         now.surface = surfaces_._with_fade(
@@ -825,9 +822,9 @@ def _realised(words: Loaded, price: uint256, stamp: uint256) -> realised_vol.Vol
     """
     @notice Realised vols, with the return from the last folded instant to the newest price, which nobody stores.
     """
-    variances: realised_vol.Variances = realised_vol._unpack(words.variances)
-    base: uint256 = words_._base(words.anchors)
-    base_at: uint256 = unsafe_mul(words.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
+    variances: realised_vol.Variances = realised_vol._unpack(words.kept.variances)
+    base: uint256 = words_._base(words.kept.anchors)
+    base_at: uint256 = unsafe_mul(words.kept.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
     if price != 0 and base != 0 and price != base and stamp > base_at:
         elapsed: uint256 = unsafe_sub(block.timestamp, base_at)
         variances = realised_vol._moved(
@@ -836,7 +833,7 @@ def _realised(words: Loaded, price: uint256, stamp: uint256) -> realised_vol.Vol
             price,
             elapsed,
             realised_vol._decays(
-                elapsed, words.params, unsafe_sub(block.timestamp, words.seen >> words_.LISTED_AT)
+                elapsed, words.kept.params, unsafe_sub(block.timestamp, words.kept.seen >> words_.LISTED_AT)
             ),
         )
     return realised_vol._vols(variances)
@@ -887,7 +884,7 @@ def _cell(words: Loaded, expiry: uint256) -> uint256:
     """
     word: uint256 = self.cells[words.market][expiry]
     if word == 0:
-        return words_._cell(words.params)
+        return words_._cell(words.kept.params)
     return word
 
 
@@ -911,7 +908,7 @@ def _stamp(words: Loaded, expiry: uint256):
     @notice Keeps what a cell settles by: later changes of parameters are for later cells.
     """
     if self.cells[words.market][expiry] == 0:
-        self.cells[words.market][expiry] = words_._cell(words.params)
+        self.cells[words.market][expiry] = words_._cell(words.kept.params)
 
 
 @internal
@@ -985,7 +982,7 @@ def _facts(
     facts.sigma = moment.vols.sigma
     facts.sigma_now = moment.vols.sigma_now
     facts.vol_ratio = moment.vols.ratio
-    facts.rate = oracle_word._rate(words.params)
+    facts.rate = oracle_word._rate(words.kept.params)
     facts.status = moment.status
     facts.clock = moment.clock.value
     facts.restarted_at = moment.clock.restarted_at
@@ -1029,7 +1026,7 @@ def _facts(
         moment.vols.week,
         moment.vols.long,
         facts.seconds if expiry != 0 else MARKET_TENOR,
-        oracle_word._flat_factor(words.params),
+        oracle_word._flat_factor(words.kept.params),
     )
     facts.surface_near = flat
     if facts.seconds != 0 and moment.vols.surface != 0:
@@ -1171,38 +1168,38 @@ def _record(words: Loaded, moment: Moment, everything: bool):
     """
     price: uint256 = 0
     stamp: uint256 = 0
-    price, stamp = self._undisputed(words.market, words.seen)
+    price, stamp = self._undisputed(words.market, words.kept.seen)
     state: uint256 = (
         market_clock._pack(moment.clock)
         | (block.timestamp << words_.RECORDED_AT)
         | (moment.prices.apart_since << words_.APART_AT)
         | (moment.grace_until << words_.GRACE_AT)
         | (moment.broken_at << words_.BROKEN_AT)
-        | (words.state & words_.FLAGS)
+        | (words.kept.state & words_.FLAGS)
     )
     if moment.is_out:
         state |= words_.OUTAGE
-    seen: uint256 = words.seen
+    seen: uint256 = words.kept.seen
     primary: feeds_.Reading = moment.prices.primary
     if primary.price != 0:
-        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.seen >> words_.LISTED_AT << words_.LISTED_AT)
+        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.kept.seen >> words_.LISTED_AT << words_.LISTED_AT)
     seen = seen & ~words_.IS_UNDISPUTED
     is_apart: bool = False  # the undisputed price has a word of its own, and that is another now
     if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == words_._seen_at(seen):
         seen |= words_.IS_UNDISPUTED
     else:
         is_apart = (
-            moment.undisputed != price or moment.undisputed_at != stamp or words.seen & words_.IS_UNDISPUTED != 0
+            moment.undisputed != price or moment.undisputed_at != stamp or words.kept.seen & words_.IS_UNDISPUTED != 0
         )
-    if not everything and seen == words.seen and not is_apart and (state ^ words.state) & words_.NEWS_BITS == 0:
+    if not everything and seen == words.kept.seen and not is_apart and (state ^ words.kept.state) & words_.NEWS_BITS == 0:
         return
     today: uint256 = self._day(block.timestamp)
-    if today != self._day((words.state >> words_.RECORDED_AT) & TIME_MASK):
+    if today != self._day((words.kept.state >> words_.RECORDED_AT) & TIME_MASK):
         # the first call after an 08:00: what was undisputed before it is kept under it
         self.undisputed_at[words.market][today] = price
-    if state != words.state:
-        self.markets[words.market].state = state
-        if (state ^ words.state) & words_.EVENT_BITS != 0:
+    if state != words.kept.state:
+        self.markets[words.market].kept.state = state
+        if (state ^ words.kept.state) & words_.EVENT_BITS != 0:
             log IOracleAdapter.StatusRecorded(
                 market=words.market,
                 status=moment.status,
@@ -1211,16 +1208,16 @@ def _record(words: Loaded, moment: Moment, everything: bool):
             )
     if is_apart:
         self.undisputed[words.market] = moment.undisputed | (moment.undisputed_at << words_.STAMP_AT)
-    if seen != words.seen:
-        self.markets[words.market].seen = seen
+    if seen != words.kept.seen:
+        self.markets[words.market].kept.seen = seen
     anchors: uint256 = words_._anchors(
         moment.vols.sigma,
         moment.vols.week,
         moment.vols.long,
-        words_._base(words.anchors),
-        words.anchors >> words_.INSTANT_AT,
+        words_._base(words.kept.anchors),
+        words.kept.anchors >> words_.INSTANT_AT,
     )
-    if anchors != self.markets[words.market].anchors:
-        self.markets[words.market].anchors = anchors
+    if anchors != self.markets[words.market].kept.anchors:
+        self.markets[words.market].kept.anchors = anchors
     if moment.vols.surface != 0 and moment.vols.surface != self.surfaces[words.market][0]:
         self.surfaces[words.market][0] = moment.vols.surface

@@ -24,13 +24,18 @@ from contracts.oracle import market_clock
 from contracts.oracle import oracle_word
 
 
-struct Market:
-    primary: uint256
+# a struct of its own, so that the first word alone says whose it is
+struct Kept:
     params: uint256
     state: uint256
     seen: uint256
     anchors: uint256
     variances: uint256
+
+
+struct Market:
+    primary: uint256
+    kept: Kept
 
 
 # no feed word has this bit
