@@ -174,11 +174,10 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     if self.markets[market].primary != 0:
         self._refuse("oracle/already-listed")
     if feeds.price_market != market:
-        self._primary(feeds.price_market)
+        self._state(feeds.price_market)
         self.markets[market].primary = words_.SHARED | feeds.price_market
         return
-    if not oracle_word._is_sound(word):
-        self._refuse("oracle/parameters")
+    self._check_word(word)
     listing: IFeedCheck.Listing = staticcall IFeedCheck(FEED_CHECK).listing(feeds, word)
     self.markets[market] = words_.Market(
         primary=listing.primary,
@@ -213,8 +212,7 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
     @param feed The fallback; an empty source drops the one that is there.
     """
     self._only_parameters()
-    primary: uint256 = self._primary(market)
-    state: uint256 = self.markets[market].kept.state
+    state: uint256 = self._state(market)
     if feed.source == empty(address):
         if state & words_.HAS_FALLBACK == 0:
             self._refuse("oracle/no-fallback")
@@ -225,7 +223,7 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
         if state & words_.HAS_FALLBACK != 0:
             self._refuse("oracle/fallback-exists")
         self.fallbacks[market] = staticcall IFeedCheck(FEED_CHECK).fallback_word(
-            feed, primary, words_._seen_at(self.markets[market].kept.seen), self.markets[market].kept.params
+            feed, self.markets[market].primary, words_._seen_at(self.markets[market].kept.seen), self.markets[market].kept.params
         )
         self.markets[market].kept.state = state | words_.HAS_FALLBACK
     log IOracleAdapter.FallbackSet(market=market, fallback_feed=feed.source)
@@ -239,9 +237,8 @@ def configure(market: uint256, word: uint256):
     @param word Packed oracle parameters (governance/risk_word).
     """
     self._only_parameters()
-    self._primary(market)
-    if not oracle_word._is_sound(word):
-        self._refuse("oracle/parameters")
+    self._state(market)
+    self._check_word(word)
     self.markets[market].kept.params = word
     log IOracleAdapter.MarketConfigured(market=market, word=word)
 
@@ -257,10 +254,8 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
     @param index Its expiries.
     @param slices Slices in the order of the index.
     """
-    if msg.sender != VOL_SURFACE:
-        self._refuse("oracle/only-surface")
-    self._primary(market)
-    state: uint256 = self.markets[market].kept.state
+    self._only_surface()
+    state: uint256 = self._state(market)
     if state & words_.HAS_SURFACE == 0:
         self.markets[market].kept.state = state | words_.HAS_SURFACE
     fade: uint256 = WAD
@@ -296,14 +291,28 @@ def _only_parameters():
 
 @internal
 @view
-def _primary(market: uint256) -> uint256:
+def _only_surface():
+    if msg.sender != VOL_SURFACE:
+        self._refuse("oracle/only-surface")
+
+
+@internal
+@view
+def _state(market: uint256) -> uint256:
     """
-    @notice Feed word of the primary of a market that is listed with feeds of its own.
+    @notice STATE of a market that is listed with feeds of its own; one with a price market has none.
     """
-    primary: uint256 = self.markets[market].primary
-    if primary == 0 or primary >= words_.SHARED:
+    state: uint256 = self.markets[market].kept.state
+    if state == 0:
         self._refuse("oracle/unlisted-market")
-    return primary
+    return state
+
+
+@internal
+@pure
+def _check_word(word: uint256):
+    if not oracle_word._is_sound(word):
+        self._refuse("oracle/parameters")
 
 
 @external
@@ -312,9 +321,8 @@ def stop_surface(market: uint256):
     @notice Makes the vol surface in force stale as of now: it fades as any stale one. Only VolSurface, for the guardian.
     @param market The market's index.
     """
-    if msg.sender != VOL_SURFACE:
-        self._refuse("oracle/only-surface")
-    self._primary(market)
+    self._only_surface()
+    self._state(market)
     self.surfaces[market][0] = surfaces_._stale_at(self.surfaces[market][0], block.timestamp)
 
 
@@ -775,7 +783,15 @@ def _vols(words: Loaded, price: uint256, stamp: uint256, is_active: bool) -> Vol
     @param stamp Its stamp [unix seconds].
     """
     params: uint256 = words.kept.params
-    realised: realised_vol.Vols = self._realised(words, price, stamp)
+    # with the return from the last folded instant to the newest price, which nobody stores
+    variances: realised_vol.Variances = realised_vol._unpack(words.kept.variances)
+    base: uint256 = words_._base(words.kept.anchors)
+    base_at: uint256 = unsafe_mul(words.kept.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
+    if price != 0 and base != 0 and price != base and stamp > base_at:
+        since: uint256 = unsafe_sub(block.timestamp, base_at)
+        age: uint256 = unsafe_sub(block.timestamp, words.kept.seen >> words_.LISTED_AT)
+        variances = realised_vol._moved(variances, base, price, since, realised_vol._decays(since, params, age))
+    realised: realised_vol.Vols = realised_vol._vols(variances)
     elapsed: uint256 = 0
     if is_active:
         elapsed = unsafe_sub(block.timestamp, (words.kept.state >> words_.RECORDED_AT) & TIME_MASK)
@@ -814,29 +830,6 @@ def _vols(words: Loaded, price: uint256, stamp: uint256, is_active: bool) -> Vol
     now.week = self._towards(now.week, realised.week, growth)
     now.long = self._towards(now.long, realised.long, growth)
     return now
-
-
-@internal
-@view
-def _realised(words: Loaded, price: uint256, stamp: uint256) -> realised_vol.Vols:
-    """
-    @notice Realised vols, with the return from the last folded instant to the newest price, which nobody stores.
-    """
-    variances: realised_vol.Variances = realised_vol._unpack(words.kept.variances)
-    base: uint256 = words_._base(words.kept.anchors)
-    base_at: uint256 = unsafe_mul(words.kept.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
-    if price != 0 and base != 0 and price != base and stamp > base_at:
-        elapsed: uint256 = unsafe_sub(block.timestamp, base_at)
-        variances = realised_vol._moved(
-            variances,
-            base,
-            price,
-            elapsed,
-            realised_vol._decays(
-                elapsed, words.kept.params, unsafe_sub(block.timestamp, words.kept.seen >> words_.LISTED_AT)
-            ),
-        )
-    return realised_vol._vols(variances)
 
 
 @internal
