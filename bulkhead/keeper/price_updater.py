@@ -173,12 +173,19 @@ class Bringer:
         oracle = self.chain["OracleAdapter"]
         head = await self.providers.head()
         answers = await self.providers.read_each(
-            [oracle.query("market_words", plan.market) for plan in self._plans], head.number
+            [oracle.query(name, plan.market) for name in ("market_words", "price_market") for plan in self._plans],
+            head.number,
         )
         self._feeds = []
-        for plan, words in zip(self._plans, answers, strict=True):
-            if isinstance(words, BulkheadError):
-                raise words
+        for answer in answers:
+            if isinstance(answer, BulkheadError):
+                raise answer
+        count = len(self._plans)
+        for plan, words, priced in zip(self._plans, answers[:count], answers[count:], strict=True):
+            if priced != plan.market:
+                raise BadInput(
+                    f"Setting prices: {plan.symbol} goes by the prices of market {priced}; bring that one's."
+                )
             packed = words[FEED_WORDS[plan.role]]
             if not packed or FeedWord.unpack(packed).kind != FeedKind.BROUGHT:
                 raise BadInput(f"Setting prices: the {plan.role} feed of {plan.symbol} is none of brought prices.")
