@@ -120,7 +120,8 @@ def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[
     for row in reader.execute(
         select(words.c.market, words.c.name, words.c.value)
         .where(
-            words.c.deployment == deployment.id, words.c.kind == "word", words.c.name.in_(("token_word", "price_market"))
+            words.c.deployment == deployment.id, words.c.kind == "word",
+            words.c.name.in_(("token_word", "price_market")),
         )
         .order_by(words.c.block, words.c.log_index)
     ):  # fmt: skip

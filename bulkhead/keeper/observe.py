@@ -349,15 +349,13 @@ class Observer:
         priced = self.queries.prices.get(index, index)
         return MarketView(
             market=index,
-            new_rounds=numbers.get(("poke", priced), 0),
-            native=self.queries.markets[index].native,
+            new_rounds=numbers.get(("poke", priced), 0), native=self.queries.markets[index].native,
             wallet=numbers.get(("wallet", (index, account)), 0),
             recorded_at=self.discovery.notes.recorded.get(priced, 0),
             allowance=numbers.get(("allowance", (index, account)), 0),
             pool=self.chain.deployment.market(index).backstop,
-            units=self.queries.units(index),
-            price_market=priced,
-        )
+            units=self.queries.units(index), price_market=priced,
+        )  # fmt: skip
 
     async def _expiry_proofs(self, cells: Sequence[Cell], head: Head) -> dict[Cell, ExpiryProof]:
         found = {cell: await self.prover.look(cell, head) for cell in cells}

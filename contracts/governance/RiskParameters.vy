@@ -346,7 +346,7 @@ def _check_price_market(feeds: IOracleAdapter.Feeds, oracle: uint256):
 @internal
 @pure
 def _is_empty(feed: IOracleAdapter.Feed) -> bool:
-    return feed.source == empty(address) and feed.heartbeat | feed.threshold_bps | feed.least | feed.most | feed.kind == 0
+    return feed.source == empty(address) and feed.heartbeat | feed.kind | feed.threshold_bps | feed.least | feed.most == 0
 
 
 @internal

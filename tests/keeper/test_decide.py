@@ -340,7 +340,7 @@ def test_pokes__markets_of_one_price__one_poke_for_whichever_needs_it():
     assert pokes(quiet, flagged) == []
     other = [Policy(roles=frozenset({"poke"}), shard=(i, 2)) for i in range(2)]
     shared = state(markets={2: replace(late, market=2, price_market=1, new_rounds=1)})
-    assert sorted((len(decide(shared, p)) for p in other)) == [0, 1]
+    assert sorted(len(decide(shared, p)) for p in other) == [0, 1]
 
 
 def test_observes__cells_of_one_price_in_their_window__one_observe_for_both():

@@ -1,10 +1,10 @@
 """A market that counts coins beside a linear one, in tokens of 6, 8 and 18 decimals: nothing crosses.
 
-Both are real, on one Clearinghouse; an episode draws what their tokens are, and whether they go by one price. Four people with vaults in both trade,
-withdraw, switch models, flag, take and cure at random, and try to move legs across; then both cells settle. After each
-step: all sums, custody, conservation of either token to its unit, the ring-fence, vaults of the other market as they
-were, the book of the logs equal to the chain, the mirror equal to the wei, a row for each changed vault,
-and a vault flaggable exactly when its mirror says so.
+Both are real, on one Clearinghouse; an episode draws what their tokens are, and whether they go by one price. Four
+people with vaults in both trade, withdraw, switch models, flag, take and cure at random, and try to move legs across;
+then both cells settle. After each step: all sums, custody, conservation of either token to its unit, the ring-fence,
+vaults of the other market as they were, the book of the logs equal to the chain, the mirror equal to the wei, a row for
+each changed vault, and a vault flaggable exactly when its mirror says so.
 """
 
 from __future__ import annotations
