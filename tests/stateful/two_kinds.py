@@ -1,6 +1,6 @@
 """A market that counts coins beside a linear one, in tokens of 6, 8 and 18 decimals: nothing crosses.
 
-Both are real, on one Clearinghouse; an episode draws what their tokens are, and whether they go by one price. Four
+Both are real, on one Clearinghouse; an episode draws what their tokens are, and every other one has one price. Four
 people with vaults in both trade, withdraw, switch models, flag, take and cure at random, and try to move legs across;
 then both cells settle. After each step: all sums, custody, conservation of either token to its unit, the ring-fence,
 vaults of the other market as they were, the book of the logs equal to the chain, the mirror equal to the wei, a row for
@@ -99,8 +99,8 @@ class TwoKinds(Tally):
         """Two markets, a rich and a poor vault of each person in both."""
         linear, (coin, digits) = self.draw.choice((6, 8, 18)), self.draw.choice(COINS)
         self.tokens[f"{linear} and {coin} decimals"] += 1
-        # with a second feed the two markets are to meet different prices
-        one_price = not self.second_feed and self.draw.random() < 0.5
+        # every other episode; with a second feed the two markets are to meet different prices
+        one_price = not self.second_feed and self.priced.total() % 2 == 1
         self.priced["one price" if one_price else "a price each"] += 1
         self.spot = 2000.0
         self.system = system = System(decimals=linear, second_feed=self.second_feed)
