@@ -103,6 +103,7 @@ class _Adding:
                 )
         if self.rules.timelock is None and int(self.rules.owner, 16) != int(self.sender.address, 16):
             raise BadInput(f"The parameters belong to {self.rules.owner}; only that account can list a market.")
+        self._price_market()
         wanted: dict[str, object] = {"token": self.inputs.tokens[market.token]}
         for role, feed in zip(("primary", "fallback", "sequencer"), market.feeds, strict=True):
             wanted[f"{role} feed"] = feed
@@ -139,17 +140,20 @@ class _Adding:
     def _listing(self) -> tuple[object, ...]:
         made = self._plan()
         token = self._token() or made.token(self.market.token, self.inputs.tokens[self.market.token])
-        feeds = self._known_feeds() or made.feeds(self.market)
+        priced = self._price_market()
+        feeds = (EMPTY, EMPTY, EMPTY) if priced is not None else made.feeds(self.market)
         self._send(made)
-        return deploy.listing(self.market, token, feeds, self.at).arguments
+        return deploy.listing(self.market, token, feeds, self.at, None if priced is None else priced.index).arguments
 
-    def _known_feeds(self) -> tuple[str, str, str] | None:
-        """Feeds of the deployment's market whose feeds it takes, None for feeds of its own."""
-        entry = self.chain.deployment.markets.get(self.market.feeds_of)
-        if entry is None:
+    def _price_market(self) -> MarketEntry | None:
+        """The deployment's market whose prices it goes by, None for prices of its own."""
+        name = self.market.price_market
+        if not name:
             return None
-        primary, fallback, sequencer = (feed or EMPTY for feed in entry.feeds)
-        return primary, fallback, sequencer
+        found = self.chain.deployment.markets.get(name)
+        if found is None:
+            raise BadInput(f"The price market {name} of {self.market.symbol} is not in the deployment; add it first.")
+        return found
 
     def _token(self) -> str:
         """The token where a market of the deployment has it already, empty where none has."""
@@ -184,7 +188,11 @@ class _Adding:
         return MarketEntry(index, self.market.symbol, word.token, self._feeds(), pool, maker, self.market.token)
 
     def _feeds(self) -> tuple[str, str, str]:
-        """Primary, fallback and sequencer feed as the market was listed with them."""
+        """Primary, fallback and sequencer feed as the market was listed with them, or its price market's."""
+        priced = self._price_market()
+        if priced is not None:
+            primary, fallback, sequencer = priced.feeds
+            return primary, fallback, sequencer
         oracle = self.chain["OracleAdapter"]
         topics = ["0x" + oracle.abi.event("MarketListed").topic.hex(), f"0x{self.market.index:064x}"]
         found = self.chain.rpc.logs([oracle.address], self.chain.deployment.block, "latest", topics)

@@ -193,9 +193,10 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
         for log in spoken
         if log.event == "MarketListed"
     }
+    index = {market.symbol: market.index for market in inputs.markets}
     for market in inputs.markets:
         expected = market.parameters.words
-        words, ledger, trading, liquidation, settlement, oracle = read(
+        words, ledger, trading, liquidation, settlement, oracle, priced = read(
             chain.rpc,
             [
                 parameters.query("words", market.index),
@@ -204,9 +205,15 @@ def check_parameters(chain: Connection, inputs: Inputs) -> list[Finding]:
                 chain["Liquidator"].query("market_word", market.index),
                 chain["Settlement"].query("market_word", market.index),
                 chain["OracleAdapter"].query("market_words", market.index),
+                chain["OracleAdapter"].query("price_market", market.index),
             ],
         )
         started = listed.get(market.index)
+        wanted_prices = index.get(market.price_market, market.index)
+        findings.append((priced == wanted_prices, f"{market.symbol} goes by the prices of market {priced}"))
+        if priced != market.index and started is not None:
+            # its oracle word is the price market's, and looked at there
+            started, expected = (*started[:3], words[3]), (*expected[:3], words[3])
         same, text = started == expected, f"{market.symbol} was listed with the parameters of the inputs"
         if started is not None and not same:
             text += f": {differences(market.parameters, ParameterSet.unpack(started))}"

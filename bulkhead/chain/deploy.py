@@ -54,12 +54,13 @@ def plan(inputs: Inputs, deployer: str, nonce: int, now: int) -> list[Step]:
     made = Plan(deployer, nonce, now)
     tokens = {name: made.token(name, token) for name, token in inputs.tokens.items()}
     feeds = {market.symbol: made.feeds(market) for market in inputs.markets}
+    index = {market.symbol: market.index for market in inputs.markets}
     at = system.predict(deployer, made.next_nonce)
     config = system.SystemConfig(deployer, inputs.guardian or deployer, NODES, WEIGHTS)
     for name, contract in system.CONTRACTS:
         made.create(name, contract, *system.constructor_arguments(name, at, config))
     for market in inputs.markets:
-        words = listing(market, tokens[market.token], feeds[market.symbol], at)
+        words = listing(market, tokens[market.token], feeds[market.symbol], at, index.get(market.price_market))
         made.invoke("RiskParameters", "list_market", *words.arguments)
         made.invoke("RiskParameters", "set_backstop", market.index, made.pool(market, at))
         made.maker(market, at)
@@ -78,9 +79,9 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
     listed = {s.arguments[0]: s.arguments for s in steps if isinstance(s, Invoke) and s.function == "list_market"}
     markets: dict[str, MarketEntry] = {}
     for market in inputs.markets:
-        _, token, _, _, feeds, *_ = listed[market.index]
-        assert isinstance(feeds, tuple)
-        primary, fallback, sequencer, _ = feeds
+        _, token, *_ = listed[market.index]
+        # a market with a price market has that one's feeds
+        primary, fallback, sequencer = _feeds_listed(listed, market.index)
         shown = tuple("" if feed == EMPTY else str(feed) for feed in (primary[0], fallback[0], sequencer))
         backstop = created[f"{market.symbol}Backstop"].address
         maker = created[f"{market.symbol}Maker"].address if market.maker is not None else ""
@@ -90,6 +91,12 @@ def record(inputs: Inputs, steps: Sequence[Step], deployer: str, block: int, has
     chosen = [(name, name) for name in system.CHOSEN_CONTRACTS if name in created]
     contracts = {name: Deployed(created[name].address, c, hashes[c]) for name, c in (*system.CONTRACTS, *chosen)}
     return Deployment(inputs.network, inputs.chain_id, block, deployer, contracts, markets)
+
+
+def _feeds_listed(listed: Mapping[object, tuple[Any, ...]], market: int) -> tuple[Any, Any, Any]:
+    """Primary, fallback and sequencer of a listing's arguments, of its price market's where it names one."""
+    primary, fallback, sequencer, _, price_market = listed[market][4]
+    return (primary, fallback, sequencer) if price_market == market else _feeds_listed(listed, price_market)
 
 
 def check_tokens(rpc: Rpc, inputs: Inputs) -> None:

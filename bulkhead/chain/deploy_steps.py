@@ -77,10 +77,10 @@ class Plan:
     def feeds(self, market: MarketInputs) -> tuple[str, str, str]:
         """Primary, fallback and sequencer feed; test feeds and adapters of brought prices are created.
 
-        A market that takes those of an earlier one gets them, where this plan made those.
+        A market with a price market has that one's, where this plan made those.
         """
-        if market.feeds_of in self._feeds:
-            return self._feeds[market.feeds_of]
+        if market.price_market in self._feeds:
+            return self._feeds[market.price_market]
         found: list[str] = []
         for role, feed in zip(("Primary", "Fallback", "Sequencer"), market.feeds, strict=True):
             if isinstance(feed, MockFeed):
@@ -132,8 +132,10 @@ class Plan:
         return address
 
 
-def listing(market: MarketInputs, token: str, feeds: tuple[str, str, str], at: Mapping[str, str]) -> MarketListing:
-    """What `RiskParameters.list_market` is told of a market."""
+def listing(
+    market: MarketInputs, token: str, feeds: tuple[str, str, str], at: Mapping[str, str], price_market: int | None
+) -> MarketListing:
+    """What `RiskParameters.list_market` is told of a market; `price_market` is the index of the one it names."""
     return MarketListing(
         market=market.index,
         token=token,
@@ -144,6 +146,7 @@ def listing(market: MarketInputs, token: str, feeds: tuple[str, str, str], at: M
         units=market.units,
         kinds=market.kinds,
         parameters=market.parameters,
+        price_market=price_market,
     )
 
 

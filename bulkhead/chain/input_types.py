@@ -123,7 +123,7 @@ class MarketInputs:
         heartbeats: Of primary and fallback [seconds].
         lot: Step of quantities [1e-6 contracts].
         units: What an inverse market counts in, None for a linear one.
-        feeds_of: Earlier market whose feeds these are, "" for feeds of its own.
+        price_market: Earlier market whose prices it goes by, "" for prices of its own. Its feeds are that one's.
         parameters: Everything RiskParameters bounds.
         maker: Its maker vault, None for none.
     """
@@ -138,7 +138,7 @@ class MarketInputs:
     heartbeats: tuple[int, int] = (3600, 0)
     lot: int = 10_000
     units: CoinUnits | None = None
-    feeds_of: str = ""
+    price_market: str = ""
     parameters: ParameterSet = field(default_factory=ParameterSet)
     maker: MakerInputs | None = None
 

@@ -29,7 +29,7 @@ from bulkhead.chain.input_types import (
     TimelockInputs,
 )
 from bulkhead.chain.listing import CoinUnits
-from bulkhead.chain.parameters import ParameterSet
+from bulkhead.chain.parameters import PARAMETERS, ParameterSet
 from bulkhead.risk.feed_word import FeedKind
 
 __all__ = [
@@ -269,23 +269,14 @@ class _Feeds:
     sequencer: AnyFeed | None
     kinds: tuple[int, int]
     heartbeats: tuple[int, int]
-    feeds_of: str = ""
+    price_market: str = ""
 
 
 def _feeds(entry: _Entry, earlier: tuple[MarketInputs, ...]) -> _Feeds:
-    """Feeds of a market: its own, or those of an earlier one."""
+    """Feeds of a market: its own, or those of its price market."""
+    if "price_market" in entry.content:
+        return _shared(entry, earlier)
     feeds = entry.entry("feeds")
-    if "of" in feeds.content:
-        feeds.only("of")
-        for key in ("kinds", "heartbeats"):
-            if key in entry.content:
-                raise BadInput(f"{entry.where}: {key} are those of the market whose feeds it takes.")
-        for one in earlier:
-            if one.symbol == feeds.content["of"]:
-                return _Feeds(
-                    one.primary, one.fallback, one.sequencer, one.kinds, one.heartbeats, one.feeds_of or one.symbol
-                )
-        raise BadInput(f"{feeds.where}: of {feeds.content['of']!r} is no market above this one.")
     feeds.only("primary", "fallback", "sequencer")
     primary, fallback, sequencer = (_feed(feeds, role) for role in ("primary", "fallback", "sequencer"))
     if primary is None:
@@ -301,6 +292,20 @@ def _feeds(entry: _Entry, earlier: tuple[MarketInputs, ...]) -> _Feeds:
     )  # fmt: skip
 
 
+def _shared(entry: _Entry, earlier: tuple[MarketInputs, ...]) -> _Feeds:
+    """Feeds of the market named as price market, which has feeds of its own."""
+    name = entry.content["price_market"]
+    for key in ("feeds", "kinds", "heartbeats"):
+        if key in entry.content:
+            raise BadInput(f"{entry.where}: {key} are those of its price market {name}.")
+    for one in earlier:
+        if one.symbol == name:
+            if one.price_market:
+                raise BadInput(f"{entry.where}: price_market {name} itself goes by {one.price_market}; name that one.")
+            return _Feeds(one.primary, one.fallback, one.sequencer, one.kinds, one.heartbeats, one.symbol)
+    raise BadInput(f"{entry.where}: price_market {name!r} is no market above this one.")
+
+
 def _market(
     symbol: str,
     where: str,
@@ -310,13 +315,17 @@ def _market(
 ) -> MarketInputs:
     entry = _Entry(where, value)
     entry.only(
-        "index", "token", "kind", "unit", "decimals", "lot", "feeds", "kinds", "heartbeats", "parameters", "maker"
-    )
+        "index", "token", "kind", "unit", "decimals", "lot", "price_market", "feeds", "kinds", "heartbeats",
+        "parameters", "maker",
+    )  # fmt: skip
     token = str(entry.get("token"))
     if token not in tokens:
         raise BadInput(f"{where}: token {token!r} is not among the tokens.")
     feeds = _feeds(entry, earlier)
     changes = _Entry(f"{where}, parameters", entry.content.get("parameters") or {})
+    for name in changes.content:
+        if feeds.price_market and name in PARAMETERS and PARAMETERS[name].word == "oracle":
+            raise BadInput(f"{where}: {name} is its price market's: say it of {feeds.price_market}.")
     try:
         parameters = ParameterSet.default(**{name: changes.number(name) for name in changes.content})
     except BadInput as error:
@@ -338,7 +347,7 @@ def _market(
         heartbeats=feeds.heartbeats,
         lot=lot,
         units=units,
-        feeds_of=feeds.feeds_of,
+        price_market=feeds.price_market,
         parameters=parameters,
         maker=None if entry.content.get("maker") is None else _maker(entry.entry("maker")),
     )

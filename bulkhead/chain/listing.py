@@ -36,11 +36,25 @@ class ListedFeed:
 
 
 def feeds_argument(
-    feeds: tuple[str, str, str], heartbeats: tuple[int, int], vol: int = 0, kinds: tuple[int, int] = (0, 0)
+    market: int, feeds: tuple[str, str, str], heartbeats: tuple[int, int], vol: int = 0, kinds: tuple[int, int] = (0, 0)
 ) -> tuple[object, ...]:
-    """The struct `IOracleAdapter.Feeds`: primary, fallback, sequencer-uptime, and the vol that a market starts from."""
+    """The struct `IOracleAdapter.Feeds` of a market with feeds of its own.
+
+    Args:
+        market: Its index.
+        feeds: Primary, fallback, sequencer-uptime; the empty address where there is none.
+        heartbeats: Of primary and fallback [seconds]; 0 for no fallback.
+        vol: That all its vols start from [wad]; 0 for sigma's floor.
+        kinds: How primary and fallback keep their past (risk/words, FeedKind).
+    """
     first, second = (ListedFeed(f, h, kind=k) for f, h, k in zip(feeds[:2], heartbeats, kinds, strict=True))
-    return first.argument, second.argument, feeds[2], vol
+    return first.argument, second.argument, feeds[2], vol, market
+
+
+def shared_prices(price_market: int) -> tuple[object, ...]:
+    """The struct `IOracleAdapter.Feeds` of a market that goes by the prices of an earlier one."""
+    none = ListedFeed(EMPTY, 0, threshold_bps=0).argument
+    return none, none, EMPTY, 0, price_market
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,8 @@ class MarketListing:
         lot: Step of option and, in a linear market, future quantities [1e-6 contracts].
         units: What the market counts in; a linear one in quote.
         kinds: How primary and fallback keep their past (risk/words, FeedKind).
-        parameters: Everything else.
+        parameters: Everything else; under a price market without the oracle word, which is that one's.
+        price_market: Index of the earlier market whose prices it goes by, None for the feeds above.
     """
 
     market: int
@@ -81,6 +96,7 @@ class MarketListing:
     kinds: tuple[int, int] = (0, 0)
     units: CoinUnits | None = None
     parameters: ParameterSet = field(default_factory=ParameterSet)
+    price_market: int | None = None
 
     @property
     def _units(self) -> tuple[int, bool, int, int]:
@@ -92,11 +108,10 @@ class MarketListing:
     @property
     def arguments(self) -> tuple[object, ...]:
         """Arguments of `list_market` in order."""
+        risk, trading, liquidation, oracle = self.parameters.words
+        feeds = feeds_argument(self.market, self.feeds, self.heartbeats, kinds=self.kinds)
+        if self.price_market is not None:
+            feeds, oracle = shared_prices(self.price_market), 0
         return (
-            self.market,
-            self.token,
-            self._units,
-            list(self.engines),
-            feeds_argument(self.feeds, self.heartbeats, kinds=self.kinds),
-            *self.parameters.words,
-        )
+            self.market, self.token, self._units, list(self.engines), feeds, risk, trading, liquidation, oracle,
+        )  # fmt: skip

@@ -64,15 +64,21 @@ class Context:
         deployment: Its row.
         tokens: By market.
         prices: By cell.
+        price_markets: Of each market the one whose prices, vols and surface it goes by: itself, or its price market.
     """
 
     deployment: models.Deployment
     tokens: Mapping[int, Token]
     prices: Mapping[Cell, Prices]
+    price_markets: Mapping[int, int]
 
     def token(self, market: int) -> Token:
         """A market's token; one that the logs never told of has no places."""
         return self.tokens.get(market) or Token(str(market), "", 0)
+
+    def priced(self, market: int) -> int:
+        """The market whose prices a market goes by."""
+        return self.price_markets.get(market, market)
 
     def value(self, cell: Cell, legs: list[list[int]]) -> tuple[Decimal | None, int | None]:
         """Legs at mark and the block of the prices; None without prices."""
@@ -110,11 +116,18 @@ def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[
     words, cells = tables.parameters, tables.snapshots
     symbols = {entry["index"]: entry["symbol"] for entry in addresses["markets"].values()}
     tokens: dict[int, Token] = {}
+    price_markets: dict[int, int] = {}
     for row in reader.execute(
-        select(words.c.market, words.c.value)
-        .where(words.c.deployment == deployment.id, words.c.kind == "word", words.c.name == "token_word")
+        select(words.c.market, words.c.name, words.c.value)
+        .where(
+            words.c.deployment == deployment.id, words.c.kind == "word",
+            words.c.name.in_(("token_word", "price_market")),
+        )
         .order_by(words.c.block, words.c.log_index)
-    ):
+    ):  # fmt: skip
+        if row.name == "price_market":
+            price_markets[row.market] = int(row.value)
+            continue
         word = TokenWord.unpack(row.value)
         symbol = symbols.get(row.market, str(row.market))
         tokens[row.market] = Token(symbol, word.token, word.decimals, word.units.inverse)
@@ -122,4 +135,4 @@ def _read(reader: Connection, deployment: models.Deployment, addresses: Mapping[
         (row.market, row.expiry): Prices(snapshot_from(row.snapshot), row.read_block)
         for row in reader.execute(select(cells).where(cells.c.deployment == deployment.id))
     }
-    return Context(deployment, tokens, prices)
+    return Context(deployment, tokens, prices, price_markets)

@@ -174,6 +174,7 @@ READERS: dict[tuple[str, str], tuple[Table, Reader]] = {
     ("VolSurface", "SurfacePublished"): (
         tables.surfaces, _same("market", "nonce", "made_at", "live_until", "sigma_atm", "slices"),
     ),
+    ("RiskParameters", "MarketListed"): (tables.parameters, _word("price_market", "price_market")),
     ("RiskParameters", "ParameterChanged"): (tables.parameters, _parameter),
     ("RiskParameters", "RampStarted"): (tables.parameters, _parameter),
     ("Operators", "OperatorChanged"): (

@@ -48,8 +48,8 @@ def candles(
     points = reader.execute(
         select(table.c.at, table.c[column])
         .where(
-            table.c.deployment == context.deployment.id, table.c.market == market, table.c.at >= first_at,
-            table.c.at <= last_at,
+            table.c.deployment == context.deployment.id, table.c.market == context.priced(market),
+            table.c.at >= first_at, table.c.at <= last_at,
         )
         .order_by(table.c.block, table.c.log_index)
     )  # fmt: skip
@@ -113,16 +113,17 @@ def _market(reader: Connection, context: Context, market: int) -> models.Market:
         )
     ).scalar_one()  # fmt: skip
 
-    def newest(table: object, *names: str) -> tuple[int, ...] | None:
+    def newest(table: object, *names: str, of: int = market) -> tuple[int, ...] | None:
         row = reader.execute(
             select(*(table.c[name] for name in names))  # type: ignore[attr-defined]
-            .where(table.c.deployment == at, table.c.market == market, table.c[names[0]].is_not(None))  # type: ignore[attr-defined]
+            .where(table.c.deployment == at, table.c.market == of, table.c[names[0]].is_not(None))  # type: ignore[attr-defined]
             .order_by(table.c.block.desc(), table.c.log_index.desc())  # type: ignore[attr-defined]
             .limit(1)
         ).first()
         return None if row is None else tuple(row)
 
-    price, interest, pot = newest(prices, "spot", "sigma"), newest(cells, "open_interest"), newest(fund, "balance")
+    price = newest(prices, "spot", "sigma", of=context.priced(market))
+    interest, pot = newest(cells, "open_interest"), newest(fund, "balance")
     contracts, quote = open_parts(interest[0] if interest else 0)
     return models.Market(
         market=market, symbol=token.symbol, token=token.address, decimals=token.decimals, inverse=token.inverse,

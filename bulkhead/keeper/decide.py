@@ -110,18 +110,21 @@ def decide(state: KeeperState, policy: Policy, failed: Failed | None = None) -> 
 
 
 def _pokes(state: KeeperState, policy: Policy) -> list[Action]:
+    """One poke for all markets that go by the same prices."""
     found: list[Action] = []
-    for market in state.markets.values():
-        if not policy.mine(market.market):
+    busy = {state.priced(market) for market in state.busy}
+    flagged = {state.priced(v.market) for v in state.vaults.values() if v.flagged and state.live(v)}
+    views = {state.priced(view.market): view for view in state.markets.values()}
+    for market, view in views.items():
+        if not policy.mine(market):
             continue
-        auctions = any(v.flagged and state.live(v) for v in state.vaults.values() if v.market == market.market)
-        quiet = state.now - market.recorded_at
-        due = (auctions and quiet >= CLOCK_SECONDS) or (market.market in state.busy and quiet >= QUIET_SECONDS)
-        if not holds_poke(state, policy, market.market):
-            if market.new_rounds or due:
-                found.append(Poke(market.market, market.new_rounds))
+        quiet = state.now - view.recorded_at
+        due = (market in flagged and quiet >= CLOCK_SECONDS) or (market in busy and quiet >= QUIET_SECONDS)
+        if not holds_poke(state, policy, market):
+            if view.new_rounds or due:
+                found.append(Poke(market, view.new_rounds))
         elif due:
-            found.append(Observe((market.market, 0)))
+            found.append(Observe((market, 0)))
     return found
 
 

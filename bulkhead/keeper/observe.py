@@ -307,11 +307,11 @@ class Observer:
         now, notes, numbers = head.timestamp, self.discovery.notes, look.numbers
         look.unknown.update(disputed(look))
         due = {cell: tuple(sorted(ids)) for cell, ids in self.registry.members.items() if cell[1] <= now}
-        unpriced = [
-            cell
+        unpriced = sorted({
+            self.queries.priced(cell)
             for cell, view in look.cells.items()
             if (cell in due and view.expiry_price == 0) or needs_sum(view, now)
-        ]
+        })  # fmt: skip
         self._observed = {cell: at for cell, at in self._observed.items() if cell[1] > now}
         self.views_of = [
             {i: self._market(i, account, numbers) for i in self.queries.markets} for account in self.wallets.addresses
@@ -346,16 +346,16 @@ class Observer:
         )
 
     def _market(self, index: int, account: str, numbers: Mapping[tuple[str, Any], int]) -> MarketView:
+        priced = self.queries.prices.get(index, index)
         return MarketView(
             market=index,
-            new_rounds=numbers.get(("poke", index), 0),
-            native=self.queries.markets[index].native,
+            new_rounds=numbers.get(("poke", priced), 0), native=self.queries.markets[index].native,
             wallet=numbers.get(("wallet", (index, account)), 0),
-            recorded_at=self.discovery.notes.recorded.get(index, 0),
+            recorded_at=self.discovery.notes.recorded.get(priced, 0),
             allowance=numbers.get(("allowance", (index, account)), 0),
             pool=self.chain.deployment.market(index).backstop,
-            units=self.queries.units(index),
-        )
+            units=self.queries.units(index), price_market=priced,
+        )  # fmt: skip
 
     async def _expiry_proofs(self, cells: Sequence[Cell], head: Head) -> dict[Cell, ExpiryProof]:
         found = {cell: await self.prover.look(cell, head) for cell in cells}
@@ -367,7 +367,7 @@ class Observer:
     async def _brought(self, head: Head) -> tuple[BroughtFeed, ...]:
         flying = [fields for _, fields in self._flying(head) if fields.get("action") == "bringsamples"]
         minutes = {(str(fields["feed"]), int(at)) for fields in flying for at in fields["minutes"]}
-        found = await self.bringer.look(head, list(self.registry.members), minutes)
+        found = await self.bringer.look(head, {self.queries.priced(cell) for cell in self.registry.members}, minutes)
         self.registry.problems += self.bringer.problems
         return found
 

@@ -69,7 +69,7 @@ def _is_wanted(state: KeeperState, feed: BroughtFeed, offered: Message) -> bool:
     age = state.now - feed.spot_at
     if feed.keep_fresh and age >= feed.keep_fresh:
         return True
-    if feed.market not in state.busy:
+    if feed.market not in {state.priced(market) for market in state.busy}:
         return False
     return _has_moved(feed, offered, MOVE_BPS) or age * 100 >= feed.age_limit * RENEW_PERCENT
 
@@ -80,10 +80,12 @@ def _has_moved(feed: BroughtFeed, offered: Message, bps: int) -> bool:
 
 def _near(state: KeeperState, policy: Policy, market: int) -> int | None:
     """What liquidating the dearest of the vaults near their edge may bring [wad quote], None where there are none."""
-    pool = state.markets[market].pool.lower() if market in state.markets else ""
-    worths = [0 for cell in state.unknown.values() if cell[0] == market]
+    served = {market} | {index for index in state.markets if state.priced(index) == market}
+    pools = {state.markets[index].pool.lower() for index in served & state.markets.keys()} - {""}
+    worths = [0 for cell in state.unknown.values() if cell[0] in served]
     for vault in state.vaults.values():
-        minded = state.ours(vault) or (pool and vault.owner.lower() == pool and vault.epoch == 0)
-        if vault.market == market and state.live(vault) and (vault.flagged or not minded):
-            worths.append(policy.min_bonus * vault.maintenance_margin // WAD if "take" in policy.roles else 0)
+        minded = state.ours(vault) or (vault.owner.lower() in pools and vault.epoch == 0)
+        if vault.market in served and state.live(vault) and (vault.flagged or not minded):
+            bonus = policy.min_bonus * vault.maintenance_margin // WAD if "take" in policy.roles else 0
+            worths.append(state.in_quote(vault.market, bonus))
     return max(worths, default=None)

@@ -170,15 +170,15 @@ class Bringer:
         """
         if not self._plans:
             return
-        oracle = self.chain["OracleAdapter"]
-        head = await self.providers.head()
-        answers = await self.providers.read_each(
-            [oracle.query("market_words", plan.market) for plan in self._plans], head.number
-        )
+        oracle, head = self.chain["OracleAdapter"], await self.providers.head()
+        asked = [oracle.query(name, plan.market) for plan in self._plans for name in ("market_words", "price_market")]
+        answers = await self.providers.read_each(asked, head.number)
         self._feeds = []
-        for plan, words in zip(self._plans, answers, strict=True):
-            if isinstance(words, BulkheadError):
-                raise words
+        for plan, words, priced in zip(self._plans, answers[::2], answers[1::2], strict=True):
+            if failed := next((answer for answer in (words, priced) if isinstance(answer, BulkheadError)), None):
+                raise failed
+            if priced != plan.market:
+                raise BadInput(f"Setting prices: {plan.symbol} goes by the prices of market {priced}; bring those.")
             packed = words[FEED_WORDS[plan.role]]
             if not packed or FeedWord.unpack(packed).kind != FeedKind.BROUGHT:
                 raise BadInput(f"Setting prices: the {plan.role} feed of {plan.symbol} is none of brought prices.")

@@ -85,12 +85,14 @@ class LookQueries:
         accounts: The keeper's addresses.
         discovery: Knows what the vaults hold.
         markets: What never changes of each market, once `meet_markets` has read it.
-        recorded: When each market's clock had been recorded then [unix seconds].
+        prices: The market whose prices each market goes by.
+        recorded: When each of those' clock had been recorded then [unix seconds].
     """
 
     def __init__(self, chain: Connection, accounts: Sequence[str], discovery: Discovery) -> None:
         self.chain, self.accounts, self.discovery = chain, accounts, discovery
         self.markets: dict[int, Market] = {}
+        self.prices: dict[int, int] = {}
         self.recorded: dict[int, int] = {}
 
     async def meet_markets(self, providers: Providers, block: int) -> None:
@@ -103,13 +105,21 @@ class LookQueries:
         house, oracle = self.chain["Clearinghouse"], self.chain["OracleAdapter"]
         queries = [house.query("market", e.index) for e in entries]
         queries += [oracle.query("market_words", e.index) for e in entries]
+        queries += [oracle.query("price_market", e.index) for e in entries]
         answers = await providers.read_each(queries, block)
         for answer in answers:
             if isinstance(answer, BulkheadError):
                 raise answer
-        for entry, words, state in zip(entries, answers[: len(entries)], answers[len(entries) :], strict=True):
-            self.recorded[entry.index] = state[STATE] >> RECORDED_AT & 2**34 - 1
+        count = len(entries)
+        parts = (answers[i : i + count] for i in range(0, 3 * count, count))
+        for entry, words, state, priced in zip(entries, *parts, strict=True):
+            self.prices[entry.index] = priced
+            self.recorded[priced] = state[STATE] >> RECORDED_AT & 2**34 - 1
             self.markets[entry.index] = self.chain.market_of(entry, words)
+
+    def priced(self, cell: Cell) -> Cell:
+        """The cell whose clock and expiry price a cell has: its own, or its price market's."""
+        return self.prices.get(cell[0], cell[0]), cell[1]
 
     def units(self, market: int) -> Units:
         """What a market counts in; quote where no file names it: nothing is decided by its numbers then."""
@@ -158,8 +168,9 @@ class LookQueries:
         """What the keeper could poke, and what each of its accounts has."""
         spender = self.chain["Clearinghouse"].address
         wanted.add("opened", 0, self.chain["Clearinghouse"].query("next_id"))
-        for index, market in self.markets.items():
+        for index in sorted(set(self.prices.values())):
             wanted.add("poke", index, self.chain["OracleAdapter"].query("poke", index, POKE_ROUNDS))
+        for index, market in self.markets.items():
             for account in self.accounts:
                 wanted.add("wallet", (index, account), market.token.query("balanceOf", account))
                 wanted.add("allowance", (index, account), market.token.query("allowance", account, spender))

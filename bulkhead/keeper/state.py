@@ -52,6 +52,7 @@ class MarketView:
         allowance: Tokens that the Clearinghouse may draw from the keeper [native].
         pool: Address of its backstop pool, empty without one.
         units: What it counts in.
+        price_market: Index of the market whose prices it goes by, None for its own.
     """
 
     market: int
@@ -62,6 +63,7 @@ class MarketView:
     allowance: int = 2**256 - 1
     pool: str = ""
     units: Units = LINEAR
+    price_market: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class KeeperState:
         vaults: Vaults confirmed on chain at this block, by id: those near their edge, flagged ones, the keeper's own.
         unknown: Vaults that must be confirmed and whose numbers could not be read: id -> cell.
         quotes: Of flagged vaults, by id.
-        expiry_proofs: How expired cells without a price stand, and cells whose open window is not summed.
+        expiry_proofs: How expired cells without a price stand, and cells whose open window is not summed, by their
+            price market's cells.
         claims: Open claims: id -> (cell, tokens due now [native]).
         shortages: Tokens that vaults of backstop pools lack for their initial margin [native].
         busy: Markets in which live vaults hold legs.
@@ -109,7 +112,8 @@ class KeeperState:
         insurable: Cells that can draw from insurance what an earlier draw had left open.
         flagging: Vaults whose flag is in flight together with others'.
         taking: Vaults whose take is in flight, and own vaults that it goes into.
-        observed: When the clock of each cell in its settlement window was last recorded [unix seconds].
+        observed: When the clock of each cell in its settlement window was last recorded, by its price market's cell
+            [unix seconds].
         ramps: When the next step of each parameter on its way is due, by (market, name) [unix seconds].
         brought: Feeds whose prices this keeper brings.
         top_ups: Owners' mandates that can be used now.
@@ -148,6 +152,11 @@ class KeeperState:
     wallets: frozenset[str] = frozenset()
     left: frozenset[int] = frozenset()
     committed: Mapping[int, int] = field(default_factory=dict)
+
+    def priced(self, market: int) -> int:
+        """The market whose prices a market goes by: one poke, one observe and one fix serve all that share them."""
+        known = self.markets.get(market)
+        return market if known is None or known.price_market is None else known.price_market
 
     def in_quote(self, market: int, amount: int) -> int:
         """An amount of a market's token in quote [wad], at the spot of one of its cells; 0 where that is not known."""

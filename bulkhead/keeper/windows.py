@@ -26,16 +26,19 @@ def needs_sum(view: CellView, now: int) -> bool:
 
 
 def plan_observes(state: KeeperState, policy: Policy) -> list[Action]:
-    """Cells with open auctions in their windows: `poke` runs the market's clock, and not theirs."""
+    """Cells with open auctions in their windows: `poke` runs the market's clock, and not theirs.
+
+    Markets that go by the same prices have one clock of each expiry.
+    """
     auctions = {v.cell for v in state.vaults.values() if v.flagged and state.live(v)}
+    open_cells = [
+        cell for cell in auctions
+        if cell in state.cells and in_window(state.cells[cell], state.now) and state.active(cell)
+    ]  # fmt: skip
     return [
         Observe(cell)
-        for cell in sorted(auctions)
-        if cell in state.cells
-        and policy.mine(cell[0])
-        and in_window(state.cells[cell], state.now)
-        and state.active(cell)
-        and state.now - state.observed.get(cell, 0) >= CLOCK_SECONDS
+        for cell in sorted({(state.priced(market), expiry) for market, expiry in open_cells})
+        if policy.mine(cell[0]) and state.now - state.observed.get(cell, 0) >= CLOCK_SECONDS
     ]
 
 

@@ -82,7 +82,7 @@ def inputs_of(symbol: str, first: Round, coins: bool = False) -> dict[str, Any]:
             "token": coin,
             "kind": "inverse",
             "unit": unit_of(first.answer),
-            "feeds": {"of": symbol},
+            "price_market": symbol,
             "parameters": {"tick": tick_of(first.answer)},
         }
     return content

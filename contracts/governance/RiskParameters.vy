@@ -301,6 +301,67 @@ def _check_listed(market: uint256):
 
 @internal
 @view
+def _price_market(market: uint256) -> uint256:
+    """
+    @notice The market whose oracle word a market goes by; OracleAdapter keeps which.
+    """
+    return staticcall IOracleAdapter(ORACLE_ADAPTER).price_market(market)
+
+
+@internal
+@view
+def _all_words(market: uint256) -> uint256[4]:
+    """
+    @notice The words that a market goes by: its own, the oracle word its price market's.
+    """
+    words: uint256[4] = self._words[market]
+    words[ORACLE] = self._words[self._price_market(market)][ORACLE]
+    return words
+
+
+@internal
+@view
+def _check_own_prices(market: uint256):
+    self._check_listed(market)
+    assert self._price_market(market) == market, "parameters/price-market"
+
+
+@internal
+@view
+def _check_price_market(feeds: IOracleAdapter.Feeds, oracle: uint256):
+    """
+    @notice A price market is listed and has feeds of its own; who names one names no feed, no vol and no oracle parameter.
+    @dev That both are of one underlying no contract can see: it is what whoever lists them vouches for, as for the feed itself.
+    """
+    self._check_own_prices(feeds.price_market)
+    assert (
+        oracle == 0
+        and feeds.vol == 0
+        and feeds.sequencer == empty(address)
+        and self._is_empty(feeds.primary)
+        and self._is_empty(feeds.fallback_feed)
+    ), "parameters/price-market-feeds"
+
+
+@internal
+@pure
+def _is_empty(feed: IOracleAdapter.Feed) -> bool:
+    return feed.source == empty(address) and feed.heartbeat | feed.kind | feed.threshold_bps | feed.least | feed.most == 0
+
+
+@internal
+@view
+def _check_feeds(feeds: IOracleAdapter.Feeds):
+    self._check_feed(feeds.primary)
+    if feeds.fallback_feed.source != empty(address):
+        self._check_feed(feeds.fallback_feed)
+    else:
+        assert feeds.fallback_feed.heartbeat == 0, "parameters/heartbeat-range"
+    assert feeds.sequencer == empty(address) or feeds.sequencer.is_contract, "parameters/feed-no-code"
+
+
+@internal
+@view
 def _check_feed(feed: IOracleAdapter.Feed):
     assert feed.source.is_contract, "parameters/feed-no-code"
     assert feed.heartbeat >= MIN_HEARTBEAT and feed.heartbeat <= MAX_HEARTBEAT, "parameters/heartbeat-range"
@@ -386,11 +447,12 @@ def list_market(
     @param units Lot, kind of market and unit. Of an inverse market tick * lot must be a multiple of 1e-6 quote, so that CASH
            covers a put exactly, and the unit 1,000 native units at least.
     @param engines Margin engines of the models ES, GREEKS and STATIC that count in the market's token; empty disables a model.
-    @param feeds Its feeds and the vol that it starts from.
+    @param feeds Its feeds and the vol that it starts from; or nothing but the price market, an earlier one of the same underlying
+           with feeds of its own.
     @param risk Packed risk parameters (governance/risk_word).
     @param trading Packed trading parameters, not paused.
     @param liquidation Packed liquidation parameters.
-    @param oracle Packed oracle parameters.
+    @param oracle Packed oracle parameters; 0 under a price market, whose own hold for both.
     """
     self._check_owner()
     assert not self.listed[market], "parameters/market-exists"
@@ -404,14 +466,13 @@ def list_market(
             assert engines[model].is_contract, "parameters/engine-no-code"
             enabled |= 1 << model
     assert enabled != 0, "parameters/no-engine"
-    self._check_feed(feeds.primary)
-    if feeds.fallback_feed.source != empty(address):
-        self._check_feed(feeds.fallback_feed)
-    else:
-        assert feeds.fallback_feed.heartbeat == 0, "parameters/heartbeat-range"
-    assert feeds.sequencer == empty(address) or feeds.sequencer.is_contract, "parameters/feed-no-code"
     words: uint256[4] = [risk, trading, liquidation, oracle]
-    self._check_all(words)
+    if feeds.price_market == market:
+        self._check_feeds(feeds)
+        self._check_all(words)
+    else:
+        self._check_price_market(feeds, oracle)
+        self._check_all([risk, trading, liquidation, self._words[feeds.price_market][ORACLE]])
 
     decimals: uint256 = convert(staticcall IERC20Decimals(token).decimals(), uint256)
     assert 6 <= decimals and decimals <= 18, "parameters/token-decimals"
@@ -448,6 +509,7 @@ def list_market(
         trading=trading,
         liquidation=liquidation,
         oracle=oracle,
+        price_market=feeds.price_market,
     )
 
 
@@ -463,6 +525,8 @@ def set_parameter(market: uint256, name: String[32], number: uint256):
     self._check_owner()
     self._check_listed(market)
     entry: uint256 = self._find(name)
+    if (entry >> WORD_AT) & WORD_MASK == ORACLE:
+        self._check_own_prices(market)
     self._check_bounds(entry, number)
     if entry & (RAMPED << WORD_AT) == 0:
         self._replace(market, name, entry, number)
@@ -502,7 +566,7 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
     @param feed The fallback; an empty source drops the one that is there.
     """
     self._check_owner()
-    self._check_listed(market)
+    self._check_own_prices(market)
     if feed.source != empty(address):
         self._check_feed(feed)
     extcall IOracleAdapter(ORACLE_ADAPTER).set_fallback(market, feed)
@@ -637,11 +701,12 @@ def markets() -> DynArray[uint256, MAX_MARKETS]:
 @view
 def words(market: uint256) -> uint256[4]:
     """
-    @notice All four words of a market.
+    @notice All four words of a market; the oracle word is its price market's where it has one.
     @param market Market index.
     @return Packed (risk, trading, liquidation, oracle), zeros when the market is not listed.
     """
-    return self._words[market]
+    return self._all_words(market)
+
 
 
 @external
@@ -681,11 +746,11 @@ def liquidation(market: uint256) -> uint256:
 @view
 def oracle(market: uint256) -> uint256:
     """
-    @notice Packed oracle word.
+    @notice Packed oracle word, the price market's where a market has one.
     @param market Market index.
     @return The word, 0 when the market is not listed.
     """
-    return self._words[market][ORACLE]
+    return self._words[self._price_market(market)][ORACLE]
 
 
 @external
@@ -698,7 +763,7 @@ def parameter(market: uint256, name: String[32]) -> uint256:
     @return The field as stored, in the field's own unit.
     """
     self._check_listed(market)
-    return self._read(self._find(name), self._words[market])
+    return self._read(self._find(name), self._all_words(market))
 
 
 @external
@@ -710,7 +775,11 @@ def ramp(market: uint256, name: String[32]) -> IRiskParameters.Ramp:
     @param name Field name of governance/risk_word.
     @return Target and last step; zeros when there is none.
     """
-    word: uint256 = self._ramps[market][self._find(name) >> NAME_AT]
+    entry: uint256 = self._find(name)
+    of: uint256 = market
+    if (entry >> WORD_AT) & WORD_MASK == ORACLE:
+        of = self._price_market(market)
+    word: uint256 = self._ramps[of][entry >> NAME_AT]
     return IRiskParameters.Ramp(target=word & BOUND_MASK, stepped_at=word >> 80)
 
 

@@ -97,8 +97,14 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
     if known != 0:
         return known & feeds.MAX_PRICE
     terms: IOracleAdapter.Terms = extcall IOracleAdapter(ORACLE).stamp_cell(market, expiry)
+    if terms.market != market:
+        # under a price market there is one price of both
+        key = self._key(terms.market, expiry)
+        known = self.fixed_prices[key]
+        if known != 0:
+            return known & feeds.MAX_PRICE
     window: IExpiryPrices.Window = IExpiryPrices.Window(
-        market=market,
+        market=terms.market,
         expiry=expiry,
         start=unsafe_sub(expiry, min(terms.window, expiry)),
         delay=terms.delay,
@@ -128,7 +134,7 @@ def fix(market: uint256, expiry: uint256, hints: DynArray[uint256, 64]) -> uint2
         price, source = self._last_resort(window, primary, second)
     if price != 0:
         self.fixed_prices[key] = price | (source << 248)
-        log IExpiryPrices.ExpiryPriceFixed(market=market, expiry=expiry, price=price, source=source)
+        log IExpiryPrices.ExpiryPriceFixed(market=terms.market, expiry=expiry, price=price, source=source)
     return price
 
 
@@ -173,12 +179,17 @@ def average(window: IExpiryPrices.Window) -> IExpiryPrices.Live:
 @view
 def price(market: uint256, expiry: uint256) -> uint256:
     """
-    @notice Final price of an expiry.
+    @notice Final price of an expiry; under a price market, that one's.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds].
     @return Price [wad], 0 until fixed.
     """
-    return self.fixed_prices[self._key(market, expiry)] & feeds.MAX_PRICE
+    word: uint256 = self.fixed_prices[self._key(market, expiry)]
+    if word == 0:
+        own: uint256 = staticcall IOracleAdapter(ORACLE).price_market(market)
+        if own != market:
+            word = self.fixed_prices[self._key(own, expiry)]
+    return word & feeds.MAX_PRICE
 
 
 @external
@@ -191,7 +202,7 @@ def progress(market: uint256, expiry: uint256, feed: address) -> IExpiryPrices.P
     @param feed The feed's address.
     @return The progress, zeros when none is kept.
     """
-    return self._unpack(self.kept[self._key(market, expiry)][feed])
+    return self._unpack(self.kept[self._key(staticcall IOracleAdapter(ORACLE).price_market(market), expiry)][feed])
 
 
 # --- deciding ------------------------------------------------------------------------------------------------

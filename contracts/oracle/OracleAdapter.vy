@@ -36,6 +36,14 @@ from contracts.oracle import svi_slice
 implements: IOracleAdapter
 
 
+# what a call reads of a market: whose prices it goes by, and the words of that one (oracle/market_words)
+struct Loaded:
+    market: uint256
+    primary: uint256
+    second: uint256           # feed word of the fallback, 0 for none
+    kept: words_.Kept
+
+
 # what the feeds give
 struct Prices:
     primary: feeds_.Reading   # as read, or the round last seen when this one is older
@@ -159,22 +167,27 @@ def list_market(market: uint256, feeds: IOracleAdapter.Feeds, word: uint256):
     @dev A feed must show a price and a history; one without history is wrapped in RoundRecorder. Bounds may be no wider than a
          thousandth and a thousand times of spot, and than what the aggregator itself shows.
     @param market The market's index.
-    @param feeds Its feeds and the vol that it starts from.
-    @param word Packed oracle parameters (governance/risk_word).
+    @param feeds Its feeds and the vol that it starts from, or nothing but the price market whose prices are its own.
+    @param word Packed oracle parameters (governance/risk_word); unused under a price market, which has its own.
     """
     self._only_parameters()
     if self.markets[market].primary != 0:
         self._refuse("oracle/already-listed")
-    if not oracle_word._is_sound(word):
-        self._refuse("oracle/parameters")
+    if feeds.price_market != market:
+        self._state(feeds.price_market)
+        self.markets[market].primary = words_.SHARED | feeds.price_market
+        return
+    self._check_word(word)
     listing: IFeedCheck.Listing = staticcall IFeedCheck(FEED_CHECK).listing(feeds, word)
     self.markets[market] = words_.Market(
         primary=listing.primary,
-        params=word,
-        state=listing.state,
-        seen=listing.seen,
-        anchors=listing.anchors,
-        variances=listing.variances,
+        kept=words_.Kept(
+            params=word,
+            state=listing.state,
+            seen=listing.seen,
+            anchors=listing.anchors,
+            variances=listing.variances,
+        ),
     )
     if listing.fallback_feed != 0:
         self.fallbacks[market] = listing.fallback_feed
@@ -199,21 +212,20 @@ def set_fallback(market: uint256, feed: IOracleAdapter.Feed):
     @param feed The fallback; an empty source drops the one that is there.
     """
     self._only_parameters()
-    primary: uint256 = self._primary(market)
-    state: uint256 = self.markets[market].state
+    state: uint256 = self._state(market)
     if feed.source == empty(address):
         if state & words_.HAS_FALLBACK == 0:
             self._refuse("oracle/no-fallback")
         self.fallbacks[market] = 0
         # what was recorded of two feeds ends with the second
-        self.markets[market].state = state & ~(words_.HAS_FALLBACK | (TIME_MASK << words_.APART_AT))
+        self.markets[market].kept.state = state & ~(words_.HAS_FALLBACK | (TIME_MASK << words_.APART_AT))
     else:
         if state & words_.HAS_FALLBACK != 0:
             self._refuse("oracle/fallback-exists")
         self.fallbacks[market] = staticcall IFeedCheck(FEED_CHECK).fallback_word(
-            feed, primary, words_._seen_at(self.markets[market].seen), self.markets[market].params
+            feed, self.markets[market].primary, words_._seen_at(self.markets[market].kept.seen), self.markets[market].kept.params
         )
-        self.markets[market].state = state | words_.HAS_FALLBACK
+        self.markets[market].kept.state = state | words_.HAS_FALLBACK
     log IOracleAdapter.FallbackSet(market=market, fallback_feed=feed.source)
 
 
@@ -225,10 +237,9 @@ def configure(market: uint256, word: uint256):
     @param word Packed oracle parameters (governance/risk_word).
     """
     self._only_parameters()
-    self._primary(market)
-    if not oracle_word._is_sound(word):
-        self._refuse("oracle/parameters")
-    self.markets[market].params = word
+    self._state(market)
+    self._check_word(word)
+    self.markets[market].kept.params = word
     log IOracleAdapter.MarketConfigured(market=market, word=word)
 
 
@@ -243,12 +254,10 @@ def set_surface(market: uint256, word: uint256, index: uint256, slices: uint256[
     @param index Its expiries.
     @param slices Slices in the order of the index.
     """
-    if msg.sender != VOL_SURFACE:
-        self._refuse("oracle/only-surface")
-    self._primary(market)
-    state: uint256 = self.markets[market].state
+    self._only_surface()
+    state: uint256 = self._state(market)
     if state & words_.HAS_SURFACE == 0:
-        self.markets[market].state = state | words_.HAS_SURFACE
+        self.markets[market].kept.state = state | words_.HAS_SURFACE
     fade: uint256 = WAD
     before: uint256 = self.surfaces[market][0]
     known: uint256 = self.surfaces[market][1]
@@ -282,14 +291,28 @@ def _only_parameters():
 
 @internal
 @view
-def _primary(market: uint256) -> uint256:
+def _only_surface():
+    if msg.sender != VOL_SURFACE:
+        self._refuse("oracle/only-surface")
+
+
+@internal
+@view
+def _state(market: uint256) -> uint256:
     """
-    @notice Feed word of the primary of a market that is listed.
+    @notice STATE of a market that is listed with feeds of its own; one with a price market has none.
     """
-    primary: uint256 = self.markets[market].primary
-    if primary == 0:
+    state: uint256 = self.markets[market].kept.state
+    if state == 0:
         self._refuse("oracle/unlisted-market")
-    return primary
+    return state
+
+
+@internal
+@pure
+def _check_word(word: uint256):
+    if not oracle_word._is_sound(word):
+        self._refuse("oracle/parameters")
 
 
 @external
@@ -298,9 +321,8 @@ def stop_surface(market: uint256):
     @notice Makes the vol surface in force stale as of now: it fades as any stale one. Only VolSurface, for the guardian.
     @param market The market's index.
     """
-    if msg.sender != VOL_SURFACE:
-        self._refuse("oracle/only-surface")
-    self._primary(market)
+    self._only_surface()
+    self._state(market)
     self.surfaces[market][0] = surfaces_._stale_at(self.surfaces[market][0], block.timestamp)
 
 
@@ -317,14 +339,13 @@ def snapshot(market: uint256, expiry: uint256) -> IOracleAdapter.Snapshot:
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The snapshot.
     """
-    words: words_.Market = self._load(market)
-    second: uint256 = self._second(market, words.state)
-    moment: Moment = self._moment(market, words, second)
-    window: Window = self._window_of(market, expiry, words.params)
+    words: Loaded = self._load(market)
+    moment: Moment = self._moment(words)
+    window: Window = self._window_of(words, expiry)
     live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
     if window.is_open and moment.prices.is_fresh:
-        live = self._average(market, expiry, window, second if moment.prices.uses_second else words.primary)
-    return self._facts(market, expiry, words.params, moment, window, live)
+        live = self._average(words, expiry, window, moment.prices.uses_second)
+    return self._facts(words, expiry, moment, window, live)
 
 
 @external
@@ -363,39 +384,38 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
     @param max_rounds Rounds (of brought prices: instants) to look at in this call, at most 256.
     @return Number of them looked at; 0 when nothing was new.
     """
-    words: words_.Market = self._load(market)
-    second: uint256 = self._second(market, words.state)
-    self._record_rounds(words.primary, second)
+    words: Loaded = self._load(market)
+    self._record_rounds(words)
     folded: IVolFolder.Folded = staticcall IVolFolder(VOL_FOLDER).fold(
         IVolFolder.Folding(
             feed=words.primary,
-            params=words.params,
-            seen=words.seen,
-            anchors=words.anchors,
-            variances=words.variances,
-            cursor=self.cursors[market],
+            params=words.kept.params,
+            seen=words.kept.seen,
+            anchors=words.kept.anchors,
+            variances=words.kept.variances,
+            cursor=self.cursors[words.market],
         ),
         max_rounds,
     )
     if folded.looked != 0:
-        self.cursors[market] = folded.cursor
-    has_folded: bool = folded.anchors != words.anchors
+        self.cursors[words.market] = folded.cursor
+    has_folded: bool = folded.anchors != words.kept.anchors
     if has_folded:
-        self.markets[market].variances = folded.variances
-        words.variances = folded.variances
-        words.anchors = folded.anchors
-    self._record(market, words, self._moment(market, words, second), True)
+        self.markets[words.market].kept.variances = folded.variances
+        words.kept.variances = folded.variances
+        words.kept.anchors = folded.anchors
+    self._record(words, self._moment(words), True)
     if has_folded:
-        variances: realised_vol.Variances = realised_vol._unpack(words.variances)
+        variances: realised_vol.Variances = realised_vol._unpack(words.kept.variances)
         log IOracleAdapter.VolUpdated(
-            market=market,
+            market=words.market,
             round_id=folded.cursor & feeds_.ROUND_ID_MASK,
-            spot=words_._base(words.anchors),
+            spot=words_._base(words.kept.anchors),
             variance_fast=variances.fast,
             variance_day=variances.day,
             variance_week=variances.week,
             variance_long=variances.long,
-            sigma=unsafe_mul(self.markets[market].anchors & words_.VOL_MASK, VOL_UNIT),
+            sigma=unsafe_mul(self.markets[words.market].kept.anchors & words_.VOL_MASK, VOL_UNIT),
         )
     return folded.looked
 
@@ -411,9 +431,9 @@ def stamp_cell(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
     @param expiry Expiry of the cell [unix seconds].
     @return Its terms.
     """
-    words: words_.Market = self._load(market)
-    self._stamp(market, expiry, words.params)
-    return self._terms(market, expiry, words)
+    words: Loaded = self._load(market)
+    self._stamp(words, expiry)
+    return self._terms(words, expiry)
 
 
 @external
@@ -425,7 +445,8 @@ def cell_terms(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
     @param expiry Expiry of the cell [unix seconds].
     @return Its terms.
     """
-    return self._terms(market, expiry, self._load(market))
+    words: Loaded = self._load(market)
+    return self._terms(words, expiry)
 
 
 @external
@@ -437,19 +458,20 @@ def undisputed_before(market: uint256, expiry: uint256) -> uint256:
     @param expiry Expiry of the cell, passed [unix seconds].
     @return Price [wad].
     """
+    own: uint256 = self._priced(market)
     day: uint256 = self._day(expiry)
-    last: uint256 = self._day((self.markets[market].state >> words_.RECORDED_AT) & TIME_MASK)
+    last: uint256 = self._day((self.markets[own].kept.state >> words_.RECORDED_AT) & TIME_MASK)
     # nobody recorded between this day and the first one that has a price: it was the last one of both
     for i: uint256 in range(MAX_SILENT_DAYS):
         if day > last:
             break
-        price: uint256 = self.undisputed_at[market][day]
+        price: uint256 = self.undisputed_at[own][day]
         if price != 0:
             return price
         day = unsafe_add(day, 1)
     price: uint256 = 0
     stamp: uint256 = 0
-    price, stamp = self._undisputed(market, self.markets[market].seen)
+    price, stamp = self._undisputed(own, self.markets[own].kept.seen)
     return price
 
 
@@ -462,15 +484,12 @@ def condition(market: uint256, expiry: uint256) -> IOracleAdapter.Condition:
     @param expiry Expiry of the cell [unix seconds], or 0 for the market alone.
     @return The condition; reasons are named in oracle/feeds.
     """
-    words: words_.Market = self._load(market)
-    second: uint256 = self._second(market, words.state)
-    moment: Moment = self._moment(market, words, second)
-    window: Window = self._window_of(market, expiry, words.params)
+    words: Loaded = self._load(market)
+    moment: Moment = self._moment(words)
+    window: Window = self._window_of(words, expiry)
     status: uint256 = moment.status
     if window.is_open and moment.prices.is_fresh:
-        live: IExpiryPrices.Live = self._average(
-            market, expiry, window, second if moment.prices.uses_second else words.primary
-        )
+        live: IExpiryPrices.Live = self._average(words, expiry, window, moment.prices.uses_second)
         if not live.is_complete:
             status = self._not_summed(status)
     return IOracleAdapter.Condition(
@@ -487,6 +506,17 @@ def condition(market: uint256, expiry: uint256) -> IOracleAdapter.Condition:
     )
 
 
+@external
+@view
+def price_market(market: uint256) -> uint256:
+    """
+    @notice The market whose prices a market goes by: itself, or the price market that it was listed with.
+    @param market The market's index.
+    @return Index of that market.
+    """
+    return self._priced(market)
+
+
 # --- reads for keepers and tests -----------------------------------------------------------------------------
 
 
@@ -499,17 +529,19 @@ def market_words(market: uint256) -> uint256[9]:
     @return Primary, fallback (oracle/feeds), parameters (oracle/oracle_word), STATE, SEEN, ANCHORS, variances
             (oracle/realised_vol), CURSOR, UNDISPUTED; zeros when it is not listed.
     """
-    words: words_.Market = self.markets[market]
+    if self.markets[market].primary == 0:
+        return empty(uint256[9])
+    words: Loaded = self._load(market)
     return [
         words.primary,
-        self.fallbacks[market],
-        words.params,
-        words.state,
-        words.seen,
-        words.anchors,
-        words.variances,
-        self.cursors[market],
-        self.undisputed[market],
+        words.second,
+        words.kept.params,
+        words.kept.state,
+        words.kept.seen,
+        words.kept.anchors,
+        words.kept.variances,
+        self.cursors[words.market],
+        self.undisputed[words.market],
     ]
 
 
@@ -521,14 +553,15 @@ def surface(market: uint256) -> IOracleAdapter.PublishedSurface:
     @param market The market's index.
     @return The surface.
     """
-    word: uint256 = self.surfaces[market][0]
-    index: uint256 = self.surfaces[market][1]
+    own: uint256 = self._priced(market)
+    word: uint256 = self.surfaces[own][0]
+    index: uint256 = self.surfaces[own][1]
     slices: uint256[16] = empty(uint256[16])
     days: uint256 = index
     for lane: uint256 in range(surfaces_.MAX_EXPIRIES):
         if days == 0:
             break
-        slices[lane] = self.slices[(market << 16) | (days & 65535)]
+        slices[lane] = self.slices[(own << 16) | (days & 65535)]
         days = days >> 16
     return IOracleAdapter.PublishedSurface(
         word=word, index=index, slices=slices, depended_on=self._is_in_force(word, index)
@@ -540,22 +573,34 @@ def surface(market: uint256) -> IOracleAdapter.PublishedSurface:
 
 @internal
 @view
-def _load(market: uint256) -> words_.Market:
-    words: words_.Market = self.markets[market]
-    if words.primary == 0:
-        self._refuse("oracle/unlisted-market")
-    return words
+def _priced(market: uint256) -> uint256:
+    """
+    @notice The market whose prices a market goes by: itself, or its price market.
+    """
+    primary: uint256 = self.markets[market].primary
+    if primary >= words_.SHARED:
+        return primary ^ words_.SHARED
+    return market
 
 
 @internal
 @view
-def _second(market: uint256, state: uint256) -> uint256:
+def _load(market: uint256) -> Loaded:
     """
-    @notice Feed word of the fallback, 0 for none.
+    @notice The market whose prices a listed one goes by, and its words.
     """
-    if state & words_.HAS_FALLBACK != 0:
-        return self.fallbacks[market]
-    return 0
+    own: uint256 = market
+    primary: uint256 = self.markets[own].primary
+    if primary >= words_.SHARED:
+        own = primary ^ words_.SHARED
+        primary = self.markets[own].primary
+    if primary == 0:
+        self._refuse("oracle/unlisted-market")
+    kept: words_.Kept = self.markets[own].kept
+    second: uint256 = 0
+    if kept.state & words_.HAS_FALLBACK != 0:
+        second = self.fallbacks[own]
+    return Loaded(market=own, primary=primary, second=second, kept=kept)
 
 
 @internal
@@ -571,14 +616,14 @@ def _are_apart(price: uint256, other: uint256, params: uint256) -> bool:
 
 @internal
 @view
-def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Prices:
+def _prices(words: Loaded) -> Prices:
     """
     @notice What the feeds give: one price, whether it is fresh, and what is wrong with it.
     """
     found: Prices = empty(Prices)
     found.primary = feeds_._read_newest(words.primary)
-    seen_price: uint256 = words.seen & feeds_.MAX_PRICE
-    seen_at: uint256 = words_._seen_at(words.seen)
+    seen_price: uint256 = words.kept.seen & feeds_.MAX_PRICE
+    seen_at: uint256 = words_._seen_at(words.kept.seen)
     limit: uint256 = feeds_._age_limit(words.primary)
     if found.primary.price != 0 and found.primary.stamp < seen_at:
         # time does not step back: the round last seen stays in force at its own age
@@ -597,17 +642,17 @@ def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Pr
     found.fresh_until = stale_at
 
     sequencer: uint256 = feeds_.FINE
-    if words.state & words_.HAS_SEQUENCER != 0:
+    if words.kept.state & words_.HAS_SEQUENCER != 0:
         sequencer, found.up_since = feeds_._read_sequencer(
-            self.sequencers[market], oracle_word._grace_seconds(words.params)
+            self.sequencers[words.market], oracle_word._grace_seconds(words.kept.params)
         )
         found.is_down = sequencer == feeds_.SEQUENCER_DOWN
     second: feeds_.Reading = empty(feeds_.Reading)
-    if fallback_feed != 0:
-        second = feeds_._read_newest(fallback_feed)
+    if words.second != 0:
+        second = feeds_._read_newest(words.second)
     found.second_reason = second.reason
-    second_fresh: bool = fallback_feed != 0 and second.reason == feeds_.FINE
-    disputed: bool = second_fresh and self._are_apart(found.spot, second.price, words.params)
+    second_fresh: bool = words.second != 0 and second.reason == feeds_.FINE
+    disputed: bool = second_fresh and self._are_apart(found.spot, second.price, words.kept.params)
     found.is_apart = primary_fresh and disputed
     found.is_known = found.primary.price != 0 and not disputed and not found.is_down
     found.width = found.primary.width
@@ -616,8 +661,8 @@ def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Pr
             found.width, unsafe_sub(max(found.spot, second.price), min(found.spot, second.price))
         )
 
-    failover: uint256 = oracle_word._failover_seconds(words.params)
-    found.apart_since = (words.state >> words_.APART_AT) & TIME_MASK
+    failover: uint256 = oracle_word._failover_seconds(words.kept.params)
+    found.apart_since = (words.kept.state >> words_.APART_AT) & TIME_MASK
     if found.is_apart:
         if found.apart_since == 0:
             found.apart_since = block.timestamp
@@ -625,7 +670,7 @@ def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Pr
         found.apart_since = 0
     if found.apart_since != 0:
         found.waiting_until = unsafe_add(found.apart_since, failover)
-    if not primary_fresh and fallback_feed != 0:
+    if not primary_fresh and words.second != 0:
         found.waiting_until = max(found.waiting_until, unsafe_add(stale_at, failover))
     if block.timestamp >= found.waiting_until:
         found.waiting_until = 0
@@ -636,9 +681,9 @@ def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Pr
         found.is_fresh = True
         found.spot = second.price
         found.stamp = second.stamp
-        found.fresh_until = unsafe_add(second.stamp, feeds_._age_limit(fallback_feed))
+        found.fresh_until = unsafe_add(second.stamp, feeds_._age_limit(words.second))
         found.width = max(
-            second.width, unsafe_div(unsafe_mul(second.price, feeds_._threshold(fallback_feed)), WAD)
+            second.width, unsafe_div(unsafe_mul(second.price, feeds_._threshold(words.second)), WAD)
         )
 
     # lost: every source older than its limit and an hour
@@ -666,18 +711,18 @@ def _prices(market: uint256, words: words_.Market, fallback_feed: uint256) -> Pr
 
 @internal
 @view
-def _moment(market: uint256, words: words_.Market, second: uint256) -> Moment:
+def _moment(words: Loaded) -> Moment:
     """
     @notice The market as a recording call would leave it now.
     """
     now: Moment = empty(Moment)
-    now.prices = self._prices(market, words, second)
-    grace: uint256 = oracle_word._grace_seconds(words.params)
-    now.grace_until = (words.state >> words_.GRACE_AT) & TIME_MASK
-    now.broken_at = (words.state >> words_.BROKEN_AT) & TIME_MASK
+    now.prices = self._prices(words)
+    grace: uint256 = oracle_word._grace_seconds(words.kept.params)
+    now.grace_until = (words.kept.state >> words_.GRACE_AT) & TIME_MASK
+    now.broken_at = (words.kept.state >> words_.BROKEN_AT) & TIME_MASK
     if now.prices.is_down or now.prices.is_lost:
         now.is_out = True
-    elif words.state & words_.OUTAGE != 0:
+    elif words.kept.state & words_.OUTAGE != 0:
         # an outage ends with a fresh source, and grace begins
         now.is_out = not now.prices.is_fresh
         if not now.is_out:
@@ -690,7 +735,7 @@ def _moment(market: uint256, words: words_.Market, second: uint256) -> Moment:
     now.is_active = (
         now.prices.is_fresh and now.prices.waiting_until == 0 and not now.in_grace and not now.is_out
     )
-    now.clock = market_clock._unpack(words.state)
+    now.clock = market_clock._unpack(words.kept.state)
     if now.is_active:
         now.clock = market_clock._seen(
             now.clock,
@@ -698,7 +743,7 @@ def _moment(market: uint256, words: words_.Market, second: uint256) -> Moment:
             max(now.broken_at, now.prices.up_since),
             unsafe_sub(now.prices.fresh_until, block.timestamp),
         )
-    now.undisputed, now.undisputed_at = self._undisputed(market, words.seen)
+    now.undisputed, now.undisputed_at = self._undisputed(words.market, words.kept.seen)
     if now.prices.is_known:
         price: uint256 = now.prices.primary.price
         stamp: uint256 = now.prices.primary.stamp
@@ -709,7 +754,7 @@ def _moment(market: uint256, words: words_.Market, second: uint256) -> Moment:
             now.undisputed = price
             now.undisputed_at = stamp
     now.vols = self._vols(
-        market, words, now.prices.primary.price, now.prices.primary.stamp, now.is_active
+        words, now.prices.primary.price, now.prices.primary.stamp, now.is_active
     )
     if now.prices.is_fresh:
         now.status = layout.FRESH
@@ -731,32 +776,38 @@ def _moment(market: uint256, words: words_.Market, second: uint256) -> Moment:
 
 @internal
 @view
-def _vols(
-    market: uint256, words: words_.Market, price: uint256, stamp: uint256, is_active: bool
-) -> Vols:
+def _vols(words: Loaded, price: uint256, stamp: uint256, is_active: bool) -> Vols:
     """
     @notice Realised vols with the return to the newest price, and the ramps of what is made of them.
     @param price The primary's newest price, 0 for none [wad].
     @param stamp Its stamp [unix seconds].
     """
-    params: uint256 = words.params
-    realised: realised_vol.Vols = self._realised(words, price, stamp)
+    params: uint256 = words.kept.params
+    # with the return from the last folded instant to the newest price, which nobody stores
+    variances: realised_vol.Variances = realised_vol._unpack(words.kept.variances)
+    base: uint256 = words_._base(words.kept.anchors)
+    base_at: uint256 = unsafe_mul(words.kept.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
+    if price != 0 and base != 0 and price != base and stamp > base_at:
+        since: uint256 = unsafe_sub(block.timestamp, base_at)
+        age: uint256 = unsafe_sub(block.timestamp, words.kept.seen >> words_.LISTED_AT)
+        variances = realised_vol._moved(variances, base, price, since, realised_vol._decays(since, params, age))
+    realised: realised_vol.Vols = realised_vol._vols(variances)
     elapsed: uint256 = 0
     if is_active:
-        elapsed = unsafe_sub(block.timestamp, (words.state >> words_.RECORDED_AT) & TIME_MASK)
+        elapsed = unsafe_sub(block.timestamp, (words.kept.state >> words_.RECORDED_AT) & TIME_MASK)
     growth: uint256 = surfaces_._growth(oracle_word._ramp(params), elapsed)
     now: Vols = Vols(
-        sigma=unsafe_mul(words.anchors & words_.VOL_MASK, VOL_UNIT),
+        sigma=unsafe_mul(words.kept.anchors & words_.VOL_MASK, VOL_UNIT),
         sigma_now=realised.sigma,
         ratio=realised.ratio,
-        week=unsafe_mul((words.anchors >> words_.WEEK_AT) & words_.VOL_MASK, VOL_UNIT),
-        long=unsafe_mul((words.anchors >> words_.LONG_AT) & words_.VOL_MASK, VOL_UNIT),
+        week=unsafe_mul((words.kept.anchors >> words_.WEEK_AT) & words_.VOL_MASK, VOL_UNIT),
+        long=unsafe_mul((words.kept.anchors >> words_.LONG_AT) & words_.VOL_MASK, VOL_UNIT),
         surface=0,
         is_live=False,
     )
-    if words.state & words_.HAS_SURFACE != 0:
+    if words.kept.state & words_.HAS_SURFACE != 0:
         factor: uint256 = oracle_word._flat_factor(params)
-        now.surface = self.surfaces[market][0]
+        now.surface = self.surfaces[words.market][0]
         now.surface = surfaces_._with_fade(
             now.surface,
             surfaces_._fade_after(
@@ -782,29 +833,6 @@ def _vols(
 
 
 @internal
-@view
-def _realised(words: words_.Market, price: uint256, stamp: uint256) -> realised_vol.Vols:
-    """
-    @notice Realised vols, with the return from the last folded instant to the newest price, which nobody stores.
-    """
-    variances: realised_vol.Variances = realised_vol._unpack(words.variances)
-    base: uint256 = words_._base(words.anchors)
-    base_at: uint256 = unsafe_mul(words.anchors >> words_.INSTANT_AT, realised_vol.INSTANT)
-    if price != 0 and base != 0 and price != base and stamp > base_at:
-        elapsed: uint256 = unsafe_sub(block.timestamp, base_at)
-        variances = realised_vol._moved(
-            variances,
-            base,
-            price,
-            elapsed,
-            realised_vol._decays(
-                elapsed, words.params, unsafe_sub(block.timestamp, words.seen >> words_.LISTED_AT)
-            ),
-        )
-    return realised_vol._vols(variances)
-
-
-@internal
 @pure
 def _grown(vol: uint256, growth: uint256) -> uint256:
     return unsafe_mul(unsafe_div(unsafe_mul(vol, growth), WAD * VOL_UNIT), VOL_UNIT)
@@ -827,14 +855,14 @@ def _towards(anchor: uint256, vol: uint256, growth: uint256) -> uint256:
 
 @internal
 @view
-def _window_of(market: uint256, expiry: uint256, params: uint256) -> Window:
+def _window_of(words: Loaded, expiry: uint256) -> Window:
     """
     @notice The settlement window of a cell; of one that is far away its length alone.
     """
     window: Window = empty(Window)
     if expiry <= block.timestamp:
         return window
-    window.word = self._cell(market, expiry, params)
+    window.word = self._cell(words, expiry)
     window.length = words_._window(window.word)
     window.start = unsafe_sub(expiry, window.length)
     window.is_open = block.timestamp > window.start
@@ -843,23 +871,24 @@ def _window_of(market: uint256, expiry: uint256, params: uint256) -> Window:
 
 @internal
 @view
-def _cell(market: uint256, expiry: uint256, params: uint256) -> uint256:
+def _cell(words: Loaded, expiry: uint256) -> uint256:
     """
     @notice The word of a cell: as stamped, else what the parameters say now.
     """
-    word: uint256 = self.cells[market][expiry]
+    word: uint256 = self.cells[words.market][expiry]
     if word == 0:
-        return words_._cell(params)
+        return words_._cell(words.kept.params)
     return word
 
 
 @internal
 @view
-def _terms(market: uint256, expiry: uint256, words: words_.Market) -> IOracleAdapter.Terms:
-    cell: uint256 = self._cell(market, expiry, words.params)
+def _terms(words: Loaded, expiry: uint256) -> IOracleAdapter.Terms:
+    cell: uint256 = self._cell(words, expiry)
     return IOracleAdapter.Terms(
+        market=words.market,
         primary=words.primary,
-        fallback_feed=self._second(market, words.state),
+        fallback_feed=words.second,
         window=words_._window(cell),
         delay=words_._delay(cell),
         deviation=words_._deviation(cell),
@@ -867,30 +896,30 @@ def _terms(market: uint256, expiry: uint256, words: words_.Market) -> IOracleAda
 
 
 @internal
-def _stamp(market: uint256, expiry: uint256, params: uint256):
+def _stamp(words: Loaded, expiry: uint256):
     """
     @notice Keeps what a cell settles by: later changes of parameters are for later cells.
     """
-    if self.cells[market][expiry] == 0:
-        self.cells[market][expiry] = words_._cell(params)
+    if self.cells[words.market][expiry] == 0:
+        self.cells[words.market][expiry] = words_._cell(words.kept.params)
 
 
 @internal
 @pure
-def _ask(market: uint256, expiry: uint256, window: Window, feed: uint256) -> IExpiryPrices.Window:
+def _ask(words: Loaded, expiry: uint256, window: Window, uses_second: bool) -> IExpiryPrices.Window:
     return IExpiryPrices.Window(
-        market=market,
+        market=words.market,
         expiry=expiry,
         start=window.start,
         delay=words_._delay(window.word),
-        feed=feed,
+        feed=words.second if uses_second else words.primary,
     )
 
 
 @internal
 @view
-def _average(market: uint256, expiry: uint256, window: Window, feed: uint256) -> IExpiryPrices.Live:
-    return staticcall IExpiryPrices(EXPIRY_PRICES).average(self._ask(market, expiry, window, feed))
+def _average(words: Loaded, expiry: uint256, window: Window, uses_second: bool) -> IExpiryPrices.Live:
+    return staticcall IExpiryPrices(EXPIRY_PRICES).average(self._ask(words, expiry, window, uses_second))
 
 
 @internal
@@ -929,9 +958,8 @@ def _cell_clock(window: Window, moment: Moment, is_active: bool) -> market_clock
 @internal
 @view
 def _facts(
-    market: uint256,
+    words: Loaded,
     expiry: uint256,
-    params: uint256,
     moment: Moment,
     window: Window,
     live: IExpiryPrices.Live,
@@ -947,7 +975,7 @@ def _facts(
     facts.sigma = moment.vols.sigma
     facts.sigma_now = moment.vols.sigma_now
     facts.vol_ratio = moment.vols.ratio
-    facts.rate = oracle_word._rate(params)
+    facts.rate = oracle_word._rate(words.kept.params)
     facts.status = moment.status
     facts.clock = moment.clock.value
     facts.restarted_at = moment.clock.restarted_at
@@ -982,7 +1010,7 @@ def _facts(
             )
             facts.forward = unsafe_mul(facts.spot, convert(fixed._exp(carry), uint256)) >> 64
     elif expiry != 0:
-        price: uint256 = staticcall IExpiryPrices(EXPIRY_PRICES).price(market, expiry)
+        price: uint256 = staticcall IExpiryPrices(EXPIRY_PRICES).price(words.market, expiry)
         if price != 0:
             facts.forward = price
             facts.window_share = WAD
@@ -991,7 +1019,7 @@ def _facts(
         moment.vols.week,
         moment.vols.long,
         facts.seconds if expiry != 0 else MARKET_TENOR,
-        oracle_word._flat_factor(params),
+        oracle_word._flat_factor(words.kept.params),
     )
     facts.surface_near = flat
     if facts.seconds != 0 and moment.vols.surface != 0:
@@ -1000,7 +1028,7 @@ def _facts(
         far: uint256 = 0
         weight: uint256 = 0
         if fade != WAD or block.timestamp <= surfaces_._live_until(moment.vols.surface):
-            near, far, weight = self._place(market, expiry, moment.vols.surface)
+            near, far, weight = self._place(words.market, expiry, moment.vols.surface)
         if near != 0:
             facts.status |= layout.SURFACE_SVI
             facts.surface_near = near
@@ -1086,11 +1114,11 @@ def _undisputed(market: uint256, seen: uint256) -> (uint256, uint256):
 
 
 @internal
-def _record_rounds(primary: uint256, second: uint256):
+def _record_rounds(words: Loaded):
     """
     @notice Has RoundRecorders keep their newest answer; one that fails is believed only if it got its gas.
     """
-    for feed: uint256 in [primary, second]:
+    for feed: uint256 in [words.primary, words.second]:
         if feeds_._kind(feed) == feeds_.RECORDER:
             gas_before: uint256 = msg.gas
             success: bool = raw_call(
@@ -1105,28 +1133,27 @@ def _record_rounds(primary: uint256, second: uint256):
 
 @internal
 def _observed(market: uint256, expiry: uint256, everything: bool) -> IOracleAdapter.Snapshot:
-    words: words_.Market = self._load(market)
-    second: uint256 = self._second(market, words.state)
-    self._record_rounds(words.primary, second)
-    moment: Moment = self._moment(market, words, second)
+    words: Loaded = self._load(market)
+    self._record_rounds(words)
+    moment: Moment = self._moment(words)
     if expiry != 0:
-        self._stamp(market, expiry, words.params)
-    window: Window = self._window_of(market, expiry, words.params)
+        self._stamp(words, expiry)
+    window: Window = self._window_of(words, expiry)
     live: IExpiryPrices.Live = empty(IExpiryPrices.Live)
     if window.is_open and moment.prices.is_fresh:
         live = extcall IExpiryPrices(EXPIRY_PRICES).carry(
-            self._ask(market, expiry, window, second if moment.prices.uses_second else words.primary)
+            self._ask(words, expiry, window, moment.prices.uses_second)
         )
-    facts: IOracleAdapter.Snapshot = self._facts(market, expiry, words.params, moment, window, live)
-    self._record(market, words, moment, everything)
+    facts: IOracleAdapter.Snapshot = self._facts(words, expiry, moment, window, live)
+    self._record(words, moment, everything)
     if everything and window.is_open and facts.status & layout.ACTIVE != 0:
         clock: market_clock.Clock = self._cell_clock(window, moment, True)
-        self.cells[market][expiry] = (window.word & ~words_.CLOCK_BITS) | market_clock._pack(clock)
+        self.cells[words.market][expiry] = (window.word & ~words_.CLOCK_BITS) | market_clock._pack(clock)
     return facts
 
 
 @internal
-def _record(market: uint256, words: words_.Market, moment: Moment, everything: bool):
+def _record(words: Loaded, moment: Moment, everything: bool):
     """
     @notice Writes what a call leaves behind.
     @param words As stored, but for instants that this call has folded.
@@ -1134,56 +1161,56 @@ def _record(market: uint256, words: words_.Market, moment: Moment, everything: b
     """
     price: uint256 = 0
     stamp: uint256 = 0
-    price, stamp = self._undisputed(market, words.seen)
+    price, stamp = self._undisputed(words.market, words.kept.seen)
     state: uint256 = (
         market_clock._pack(moment.clock)
         | (block.timestamp << words_.RECORDED_AT)
         | (moment.prices.apart_since << words_.APART_AT)
         | (moment.grace_until << words_.GRACE_AT)
         | (moment.broken_at << words_.BROKEN_AT)
-        | (words.state & words_.FLAGS)
+        | (words.kept.state & words_.FLAGS)
     )
     if moment.is_out:
         state |= words_.OUTAGE
-    seen: uint256 = words.seen
+    seen: uint256 = words.kept.seen
     primary: feeds_.Reading = moment.prices.primary
     if primary.price != 0:
-        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.seen >> words_.LISTED_AT << words_.LISTED_AT)
+        seen = primary.price | (primary.stamp << words_.STAMP_AT) | (words.kept.seen >> words_.LISTED_AT << words_.LISTED_AT)
     seen = seen & ~words_.IS_UNDISPUTED
     is_apart: bool = False  # the undisputed price has a word of its own, and that is another now
     if moment.undisputed == seen & feeds_.MAX_PRICE and moment.undisputed_at == words_._seen_at(seen):
         seen |= words_.IS_UNDISPUTED
     else:
         is_apart = (
-            moment.undisputed != price or moment.undisputed_at != stamp or words.seen & words_.IS_UNDISPUTED != 0
+            moment.undisputed != price or moment.undisputed_at != stamp or words.kept.seen & words_.IS_UNDISPUTED != 0
         )
-    if not everything and seen == words.seen and not is_apart and (state ^ words.state) & words_.NEWS_BITS == 0:
+    if not everything and seen == words.kept.seen and not is_apart and (state ^ words.kept.state) & words_.NEWS_BITS == 0:
         return
     today: uint256 = self._day(block.timestamp)
-    if today != self._day((words.state >> words_.RECORDED_AT) & TIME_MASK):
+    if today != self._day((words.kept.state >> words_.RECORDED_AT) & TIME_MASK):
         # the first call after an 08:00: what was undisputed before it is kept under it
-        self.undisputed_at[market][today] = price
-    if state != words.state:
-        self.markets[market].state = state
-        if (state ^ words.state) & words_.EVENT_BITS != 0:
+        self.undisputed_at[words.market][today] = price
+    if state != words.kept.state:
+        self.markets[words.market].kept.state = state
+        if (state ^ words.kept.state) & words_.EVENT_BITS != 0:
             log IOracleAdapter.StatusRecorded(
-                market=market,
+                market=words.market,
                 status=moment.status,
                 clock=moment.clock.value,
                 restarted_at=moment.clock.restarted_at,
             )
     if is_apart:
-        self.undisputed[market] = moment.undisputed | (moment.undisputed_at << words_.STAMP_AT)
-    if seen != words.seen:
-        self.markets[market].seen = seen
+        self.undisputed[words.market] = moment.undisputed | (moment.undisputed_at << words_.STAMP_AT)
+    if seen != words.kept.seen:
+        self.markets[words.market].kept.seen = seen
     anchors: uint256 = words_._anchors(
         moment.vols.sigma,
         moment.vols.week,
         moment.vols.long,
-        words_._base(words.anchors),
-        words.anchors >> words_.INSTANT_AT,
+        words_._base(words.kept.anchors),
+        words.kept.anchors >> words_.INSTANT_AT,
     )
-    if anchors != self.markets[market].anchors:
-        self.markets[market].anchors = anchors
-    if moment.vols.surface != 0 and moment.vols.surface != self.surfaces[market][0]:
-        self.surfaces[market][0] = moment.vols.surface
+    if anchors != self.markets[words.market].kept.anchors:
+        self.markets[words.market].kept.anchors = anchors
+    if moment.vols.surface != 0 and moment.vols.surface != self.surfaces[words.market][0]:
+        self.surfaces[words.market][0] = moment.vols.surface

@@ -131,7 +131,7 @@ def set_publishers(
 ):
     """
     @notice Replaces who may publish a market's surface, and how fast it may move. Only the owner of RiskParameters.
-    @dev Earlier signatures die with the list. An empty list ends publishing: the surface goes stale and fades.
+    @dev A market with a price market has that one's surface and none of its own. Earlier signatures die with the list. An empty list ends publishing: the surface goes stale and fades.
     @param market Market index.
     @param publishers Accounts that sign, ascending.
     @param threshold How many of them must sign; 0 for an empty list.
@@ -139,6 +139,7 @@ def set_publishers(
     @param cap_bps Largest relative change of a 30-day vol in one hour; shorter tenors times sqrt(30 d / tenor) [bps].
     """
     assert msg.sender == staticcall IOwned(PARAMETERS).owner(), "surface/not-owner"
+    assert staticcall IOracleAdapter(ORACLE).price_market(market) == market, "surface/price-market"
     count: uint256 = len(publishers)
     assert threshold <= count and (threshold != 0 or count == 0), "surface/threshold"
     assert heartbeat >= MIN_HEARTBEAT and heartbeat <= MAX_HEARTBEAT, "surface/heartbeat-range"

@@ -2,7 +2,7 @@
 """
 @title What OracleAdapter keeps of a market: six words that every call reads
 @license AGPL-3.0-only
-@notice PRIMARY     feed word (oracle/feeds)
+@notice PRIMARY     feed word (oracle/feeds), or SHARED and the index of the price market, whose words are this one's then
         PARAMS      oracle/oracle_word
         STATE       market_clock 108 | recorded_at 34 | apart_since 34 | grace_until 34 | broken_at 34 | outage 1 | has fallback 1
                     | has sequencer feed 1 | has surface 1
@@ -24,14 +24,22 @@ from contracts.oracle import market_clock
 from contracts.oracle import oracle_word
 
 
-struct Market:
-    primary: uint256
+# a struct of its own, so that the first word alone says whose it is
+struct Kept:
     params: uint256
     state: uint256
     seen: uint256
     anchors: uint256
     variances: uint256
 
+
+struct Market:
+    primary: uint256
+    kept: Kept
+
+
+# no feed word has this bit
+SHARED: constant(uint256) = 1 << 255
 
 TIME_MASK: constant(uint256) = market_clock.TIME_MASK
 

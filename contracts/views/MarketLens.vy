@@ -141,6 +141,7 @@ def _describe(market: uint256) -> IMarketLens.Market:
     result.inverse = state._is_inverse(ledger.token_word)
     result.unit = state._unit(ledger.token_word)
     result.lot = state._lot(ledger.token_word)
+    result.price_market = staticcall IOracleAdapter(ORACLE).price_market(market)
     result.has_es = state._enables(ledger.token_word, state.ES)
     result.has_greeks = state._enables(ledger.token_word, state.GREEKS)
     result.has_static = state._enables(ledger.token_word, state.STATIC)

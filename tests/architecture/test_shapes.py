@@ -71,7 +71,6 @@ WIDE_IN_VYPER = {
     "contracts/margin/MarginGate.vy _may_trade",
     "contracts/math/svi.vy _density",
     "contracts/math/svi.vy _total_variance",
-    "contracts/oracle/OracleAdapter.vy _facts",
     "contracts/oracle/VolSurface.vy _check_slice",
     "contracts/oracle/VolSurface.vy _struct_hash",
     "contracts/oracle/realised_vol.vy _fold",

@@ -264,10 +264,10 @@ def test_market_add__under_a_timelock__is_proposed_then_recorded(tmp_path: Path)
         assert deployments.load(tmp_path).market("SOL").backstop
 
 
-def test_market_add__coin_market__takes_the_feed_that_is_there(market: ServedMarket, tmp_path: Path) -> None:
+def test_market_add__coin_market__goes_by_the_prices_that_are_there(market: ServedMarket, tmp_path: Path) -> None:
     content = local_inputs()
     content["tokens"]["WBTC"] = {"mock": {"name": "Test wrapped bitcoin", "symbol": "WBTC", "decimals": 8}}
-    coin = {"index": 9, "token": "WBTC", "kind": "inverse", "unit": "0.00001", "feeds": {"of": "BTC"}}
+    coin = {"index": 9, "token": "WBTC", "kind": "inverse", "unit": "0.00001", "price_market": "BTC"}
     content["markets"]["WBTC"] = {**coin, "parameters": {"tick": 10**9}}
     (tmp_path / "more.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     before = (market.place / "addresses.json").read_text()
@@ -276,6 +276,7 @@ def test_market_add__coin_market__takes_the_feed_that_is_there(market: ServedMar
             done(market.run("market", "add", "WBTC", "--inputs", tmp_path / "more.yaml", key=DEPLOYER))
             listed = deployments.load(market.place)
             assert listed.market("WBTC").feeds == listed.market("BTC").feeds
+            assert market.chain["OracleAdapter"].call("price_market", 9) == listed.market("BTC").index
             found = Connection(market.chain.rpc, listed).market("WBTC")
             assert (found.decimals, found.units, found.currency) == (8, Units(inverse=True, digits=5), "WBTC")
             # a token that is there already has to have the decimals that are stated

@@ -132,3 +132,27 @@ def test_candles__of_both_kinds__count_contracts_and_quote(traded, file, databas
             assert tuple(Decimal(sum(part)) / 10**6 for part in zip(*volumes.values(), strict=True)) == expected
             # a candle is of rounds: fills in an hour without one are in none
             assert counted[0] <= expected[0] and counted[1] <= expected[1]
+
+
+def test_candles__markets_of_one_price__are_the_same(traded, file, databases):
+    """Rounds and vols are recorded under the price market; the market that goes by them shows them as its own."""
+    market, _ = traded
+    database = databases(file)
+    with market.undone():
+        assert market.run("anvil", "warp", "30m").exit_code == 0
+        coin = market.chain.deployment.market(WETH).index
+        market.client(DEPLOYER).signer.execute(market.chain["OracleAdapter"], "poke", coin, 64)
+        index(database, market.chain)
+        with database.read() as reader:
+            context = Memory().get(reader, 1)
+            now = context.deployment.at
+            indices = [market.chain.deployment.market(name).index for name in (ETH, WETH)]
+            assert [context.priced(i) for i in indices] == [indices[0]] * 2
+            for of in ("spot", "sigma"):
+                ether, coins = (
+                    [(c.at, c.open, c.high, c.low, c.close) for c in found]
+                    for found in (statistics.candles(reader, context, i, of, 3600, now - 90_000, now) for i in indices)
+                )
+                assert ether == coins and ether
+            shown = {one.symbol: one for one in statistics.markets(reader, context)}
+            assert shown[WETH].spot == shown[ETH].spot > 0 and shown[WETH].sigma == shown[ETH].sigma > 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE
+from bulkhead.chain.lens import COVERED, FLAGGED, LIQUIDATABLE, VaultView
 from bulkhead.keeper import plan
 from bulkhead.keeper.decide import BATCH, MANY_FLAGS, QUIET_SECONDS, REFRESH_SECONDS, decide
 from bulkhead.keeper.mandates import DueTopUp
@@ -14,7 +14,7 @@ from bulkhead.keeper.policy import ROLES, Policy
 from bulkhead.keeper.price_updates import BroughtFeed, Message
 from bulkhead.keeper.state import ExpiryProof, MarketView
 from bulkhead.keeper.unwind_policy import UnwindFile
-from bulkhead.keeper.windows import CLOCK_SECONDS, FIX_SECONDS, SUM_SECONDS, WINDOW_OPEN
+from bulkhead.keeper.windows import CLOCK_SECONDS, FIX_SECONDS, SUM_SECONDS, WINDOW_OPEN, plan_observes
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Kind, Leg, Status
 from tests.keeper.states import (
@@ -325,6 +325,38 @@ def test_pokes__quiet_market_with_positions__keeps_the_clock_from_restarting():
         == []
     )
     assert decide(state(markets={1: late}), Policy()) == []
+
+
+def test_pokes__markets_of_one_price__one_poke_for_whichever_needs_it():
+    """Market 2 goes by the prices of market 1: nobody pokes it, and what it needs pokes that one."""
+    quiet, late = (MarketView(1, 0, MICRO, 0, NOW - seconds) for seconds in (0, QUIET_SECONDS))
+
+    def pokes(view: MarketView, *vaults: VaultView, **other: object) -> list[plan.Action]:
+        markets = {1: view, 2: replace(view, market=2, price_market=1)}
+        return decide(state(*vaults, markets=markets, **other), Policy(roles=frozenset({"poke"})))
+
+    assert pokes(quiet) == pokes(late) == []
+    assert pokes(replace(quiet, new_rounds=3)) == [plan.Poke(1, 3)]
+    assert pokes(late, busy=frozenset({2})) == pokes(late, busy=frozenset({1, 2})) == [plan.Poke(1, 0)]
+    flagged = vault(1, market=2, equity=110, status=FLAGGED)
+    assert pokes(late, flagged) == [plan.Poke(1, 0)]
+    assert pokes(quiet, flagged) == []
+    other = [Policy(roles=frozenset({"poke"}), shard=(i, 2)) for i in range(2)]
+    shared = state(markets={2: replace(late, market=2, price_market=1, new_rounds=1)})
+    assert sorted(len(decide(shared, p)) for p in other) == [0, 1]
+
+
+def test_observes__cells_of_one_price_in_their_window__one_observe_for_both():
+    views = {1: MarketView(1, 0, MICRO, 0, NOW), 2: MarketView(2, 0, MICRO, 0, NOW, price_market=1)}
+    now = EXPIRY - 600
+    seen = cell()
+    seen = replace(seen, snapshot=replace(seen.snapshot, window_share=WAD // 2))
+    cells = {CELL: seen, (2, EXPIRY): replace(seen, cell=(2, EXPIRY))}
+    coin = vault(2, market=2, equity=90, status=FLAGGED)
+    for vaults in ((coin,), (coin, vault(1, equity=90, status=FLAGGED))):
+        looked = state(*vaults, markets=views, cells=cells, now=now)
+        assert plan_observes(looked, Policy()) == [plan.Observe(CELL)]
+        assert plan_observes(replace(looked, observed={CELL: now - 1}), Policy()) == []
 
 
 def test_top_ups__own_vault_near_its_margin__is_brought_back():

@@ -12,8 +12,8 @@ from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.price_update_plan import BATCH, GATHER_SECONDS, MARGIN_SECONDS
 from bulkhead.keeper.price_updates import SPOT_SECONDS, BringSamples, BringSpot, BroughtFeed, Message
 from bulkhead.keeper.state import MarketView
-from bulkhead.risk.words import WAD
-from tests.keeper.states import CELL, KEEPER, MICRO, NOW, OTHER, POOL, state, vault
+from bulkhead.risk.words import WAD, Units
+from tests.keeper.states import CELL, EXPIRY, KEEPER, MICRO, NOW, OTHER, POOL, cell, state, vault
 
 UNIT = 10**8
 MINUTE = NOW // 60 * 60
@@ -78,6 +78,27 @@ def test_spot__liquidation_that_waits_for_it__may_cost_what_that_is_worth():
     roles = Policy(roles=frozenset({"bring", "take"}), min_bonus=WAD // 10)
     (spot,) = decide(state(vault(1, margin=300), brought=(replace(FEED, offered=priced(210)),)), roles)
     assert isinstance(spot, BringSpot) and spot.worth == 30 * WAD and spot.fee == 7
+
+
+def test_spot__vaults_of_a_market_that_goes_by_it__count_as_its_own():
+    """The coin market of the feed: its vaults are near their edge, its pool minds its own."""
+    feed = replace(FEED, offered=priced(200.4))
+    views = {
+        1: MarketView(1, 0, MICRO, 0, NOW),
+        2: MarketView(2, 0, MICRO, 0, NOW, pool=POOL, units=Units(inverse=True, digits=3), price_market=1),
+    }
+    cells = {CELL: cell(), (2, EXPIRY): replace(cell(), cell=(2, EXPIRY))}
+    near = vault(1, market=2)
+    both = Policy(roles=frozenset({"bring", "take"}))
+    (spot,) = [a for a in decide(state(near, brought=(feed,), markets=views, cells=cells, busy=frozenset({2})), both)
+               if isinstance(a, BringSpot)]  # fmt: skip
+    # what it brings is in quote, as what gas costs: 100 coins of MM at 200
+    assert (spot.market, spot.worth) == (1, 100 * WAD * 200 * both.min_bonus // WAD)
+    assert brought(feed, vault(1, market=2, owner=POOL), markets=views, cells=cells, busy=frozenset({2})) == []
+    unseen = {3: (2, EXPIRY)}
+    assert [type(a) for a in brought(feed, markets=views, unknown=unseen, busy=frozenset({2}))] == [BringSpot]
+    renewed = replace(feed, spot_at=NOW - 3_960, offered=priced(200))
+    assert [type(a) for a in brought(renewed, markets=views, busy=frozenset({2}))] == [BringSpot]
 
 
 def test_samples__wait_for_others__so_that_a_window_stays_fresh_all_the_same():

@@ -181,7 +181,7 @@ def listed(s: Seen) -> list[Event]:
         (VENUE, "TradingConfigured", market, trading),
         (AUCTION, "MarketConfigured", market, liquidation),
         (SETTLE, "MarketConfigured", market, liquidation),
-        (RULES, "MarketListed", market, token.lower(), lot, plain(engines), risk, trading, liquidation, oracle),
+        (RULES, "MarketListed", market, token.lower(), lot, plain(engines), risk, trading, liquidation, oracle, market),
     ]
 
 

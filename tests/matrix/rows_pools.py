@@ -23,7 +23,7 @@ SETTLE, FUND, POOL, MAKER, RULES = "Settlement", "InsuranceFund", "BackstopPool"
 
 def listing(scene: Scene, vault: int) -> tuple[Any, ...]:
     """A second market on the same feeds and token."""
-    feeds = feeds_argument((scene.system.market.feed.address, scene.system.fallback.address, EMPTY), (3600, 3600))
+    feeds = feeds_argument(2, (scene.system.market.feed.address, scene.system.fallback.address, EMPTY), (3600, 3600))
     engines = list(system.engines(scene.system.at))
     return 2, scene.token.address, (10_000, False, 0, 0), engines, feeds, *scene.system.parameters.words
 

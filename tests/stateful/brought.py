@@ -53,8 +53,8 @@ class Brought(Tally):
         self._spot(0)
         parameters = boa.env.generate_address("parameters")
         self.expiries, self.oracle = deploy_oracle(parameters, EMPTY)
-        feeds = feeds_argument((self.feed.address, EMPTY, EMPTY), (60, 0), kinds=(2, 0))
         for market in (POKED, QUIET):
+            feeds = feeds_argument(market, (self.feed.address, EMPTY, EMPTY), (60, 0), kinds=(2, 0))
             self.oracle.list_market(market, feeds, OracleWord().pack(), sender=parameters)
         self.expiry = START + 3 * HOUR
         self.actions: dict[str, Callable[[], str | None]] = {

@@ -1,10 +1,10 @@
 """A market that counts coins beside a linear one, in tokens of 6, 8 and 18 decimals: nothing crosses.
 
-Both are real, on one Clearinghouse; an episode draws what their tokens are. Four people with vaults in both trade,
-withdraw, switch models, flag, take and cure at random, and try to move legs across; then both cells settle. After each
-step: all sums, custody, conservation of either token to its unit, the ring-fence, vaults of the other market as they
-were, the book of the logs equal to the chain, the mirror equal to the wei, a row for each changed vault,
-and a vault flaggable exactly when its mirror says so.
+Both are real, on one Clearinghouse; an episode draws what their tokens are, and every other one has one price. Four
+people with vaults in both trade, withdraw, switch models, flag, take and cure at random, and try to move legs across;
+then both cells settle. After each step: all sums, custody, conservation of either token to its unit, the ring-fence,
+vaults of the other market as they were, the book of the logs equal to the chain, the mirror equal to the wei, a row for
+each changed vault, and a vault flaggable exactly when its mirror says so.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class TwoKinds(Tally):
     Attributes:
         by_row: How often each row of the margin table let a vault through, by kind of market.
         tokens: Episodes, by the decimals of their tokens.
+        priced: Episodes, by whether the coin market goes by the linear one's prices.
         second_feed: Whether the linear market has one.
         stakes: What the vaults of each person start with [quote].
     """
@@ -85,6 +86,7 @@ class TwoKinds(Tally):
         self.draw = random.Random(seed)
         self.by_row: Counter[tuple[str, int]] = Counter()
         self.tokens: Counter[str] = Counter()
+        self.priced: Counter[str] = Counter()
         self.actions: dict[str, Callable[[Place], str | None]] = self.acts()
 
     def acts(self) -> dict[str, Callable[[Place], str | None]]:
@@ -97,10 +99,13 @@ class TwoKinds(Tally):
         """Two markets, a rich and a poor vault of each person in both."""
         linear, (coin, digits) = self.draw.choice((6, 8, 18)), self.draw.choice(COINS)
         self.tokens[f"{linear} and {coin} decimals"] += 1
+        # every other episode; with a second feed the two markets are to meet different prices
+        one_price = not self.second_feed and self.priced.total() % 2 == 1
+        self.priced["one price" if one_price else "a price each"] += 1
         self.spot = 2000.0
         self.system = system = System(decimals=linear, second_feed=self.second_feed)
         self.people = self.folk()
-        coins = system.list_market(2, coin, digits=digits)
+        coins = system.list_market(2, coin, digits=digits, price_market=system.market if one_price else None)
         self.places = [Place(system.market, LINEAR, []), Place(coins, Units(True, digits), [])]
         for place in self.places:
             for number, person in enumerate(self.people):
@@ -291,6 +296,6 @@ class TwoKinds(Tally):
 
     def text(self) -> str:
         """How often each action and each reason was seen."""
-        head = f"markets of both kinds: {self.steps} steps; episodes: {dict(self.tokens)}"
+        head = f"markets of both kinds: {self.steps} steps; episodes: {dict(self.tokens)}, {dict(self.priced)}"
         rows = ", ".join(f"{kind} {row}: {n}" for (kind, row), n in sorted(self.by_row.items()))
         return "\n".join([head, *self.lines([*self.actions, "settled"]), f"rows of the margin table: {rows}"])

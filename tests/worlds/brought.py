@@ -148,7 +148,7 @@ class BroughtMarket:
         self.spot(2000)
         self.parameters = boa.env.generate_address("parameters")
         self.expiry_prices, self.oracle = deploy_oracle(self.parameters, EMPTY)
-        feeds = feeds_argument((world.feed.address, fallback, EMPTY), (3600, 3600), kinds=(2, 0))
+        feeds = feeds_argument(1, (world.feed.address, fallback, EMPTY), (3600, 3600), kinds=(2, 0))
         self.oracle.list_market(1, feeds, OracleWord(**word).pack(), sender=self.parameters)
 
     def spot(self, price: float) -> None:

@@ -98,6 +98,6 @@ def two_feed_desk(world: World) -> tuple[Desk, list[Any]]:
     with boa.env.prank(system.owner):
         system.RiskParameters.list_market(  # type: ignore[attr-defined]
             2, system.market.token.address, (10_000, False, 0, 0), list(engines(system.at)),
-            feeds_argument((feeds[0].address, feeds[1].address, EMPTY), (3600, 3600)), *system.parameters.words,
+            feeds_argument(2, (feeds[0].address, feeds[1].address, EMPTY), (3600, 3600)), *system.parameters.words,
         )  # fmt: skip
     return _with_desk(world, 2), feeds

@@ -14,7 +14,7 @@ import boa
 import pytest
 
 from bulkhead.chain.condition import Reason
-from bulkhead.chain.listing import feeds_argument
+from bulkhead.chain.listing import feeds_argument, shared_prices
 from bulkhead.risk.volatility import OracleWord, Round, Variances, read_answer
 from bulkhead.risk.words import Snapshot, Status
 from tests.contracts import deployer
@@ -115,8 +115,12 @@ class OracleWorld:
 
     def list(self, market: int, primary: Any, fallback: Any = None, sequencer: Any = None) -> None:
         first, second, third = (feed.address if feed is not None else EMPTY for feed in (primary, fallback, sequencer))
-        feeds = feeds_argument((first, second, third), (self.heartbeat, self.heartbeat))
+        feeds = feeds_argument(market, (first, second, third), (self.heartbeat, self.heartbeat))
         self.adapter.list_market(market, feeds, self.word.pack(), sender=self.parameters)
+
+    def share(self, market: int, price_market: int) -> None:
+        """Lists a market that goes by the prices of another."""
+        self.adapter.list_market(market, shared_prices(price_market), 0, sender=self.parameters)
 
     @property
     def now(self) -> int:

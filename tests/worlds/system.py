@@ -19,7 +19,7 @@ from eth_utils import to_checksum_address
 
 from bulkhead import orders
 from bulkhead.chain import system
-from bulkhead.chain.listing import feeds_argument
+from bulkhead.chain.listing import feeds_argument, shared_prices
 from bulkhead.chain.parameters import ParameterSet
 from bulkhead.risk.words import NODES, WEIGHTS, Leg, Model, Snapshot
 from tests.contracts import deployer
@@ -122,25 +122,30 @@ class System:
         token: Any = None,
         fallback: Any = None,
         digits: int | None = None,
+        price_market: Market | None = None,
     ) -> Market:
         """Lists a market with a fresh feed, and another as fallback when it is given.
 
-        With `digits` it is an inverse one: its token is the underlying, its unit 10^-digits of a coin.
+        With `digits` it is an inverse one: its token is the underlying, its unit 10^-digits of a coin. With a price
+        market it has that one's prices, and no feed of its own.
         """
         inverse = digits is not None
         name = ("Coin", "COIN") if inverse else ("Dollar", "USD")
         quote = token or deployer("MockERC20").deploy(*name, decimals)
-        feed = self.feed(spot)
+        feed = self.feed(spot) if price_market is None else price_market.feed
         risk, trading, liquidation, oracle = self.parameters.words
+        feeds = feeds_argument(
+            index, (feed.address, fallback.address if fallback else EMPTY, EMPTY), (3600, 3600 if fallback else 0)
+        )
+        if price_market is not None:
+            feeds, oracle = shared_prices(price_market.index), 0
         with boa.env.prank(self.owner):
             self.RiskParameters.list_market(  # type: ignore[attr-defined]
                 index,
                 quote.address,
                 (10_000, inverse, decimals if inverse else 0, digits or 0),
                 list(system.engines(self.at, inverse)),
-                feeds_argument(
-                    (feed.address, fallback.address if fallback else EMPTY, EMPTY), (3600, 3600 if fallback else 0)
-                ),
+                feeds,
                 risk,
                 trading,
                 liquidation,

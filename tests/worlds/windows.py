@@ -68,7 +68,7 @@ class Oracle:
             (feed.address, heartbeat, 50, feed.script.least, feed.script.most, 0) if feed is not None else NO_FEED
             for feed in (primary, fallback)
         ]
-        self.adapter.list_market(self.markets, (*feeds, EMPTY, 0), ORACLE_WORD, sender=self.parameters)
+        self.adapter.list_market(self.markets, (*feeds, EMPTY, 0, self.markets), ORACLE_WORD, sender=self.parameters)
         return self.markets
 
 

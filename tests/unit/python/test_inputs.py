@@ -51,18 +51,18 @@ def test_parse__sepolia__has_feeds_and_no_mocks():
 
 
 @pytest.mark.parametrize("network", ["local", "sepolia"])
-def test_parse__coin_market__is_inverse_and_takes_the_feeds_of_the_dollar_market(network):
+def test_parse__coin_market__is_inverse_and_goes_by_the_prices_of_the_dollar_market(network):
     ether, coin = (next(m for m in load(network).markets if m.symbol == name) for name in ("ETH", "WETH"))
     assert ether.units is None and coin.units == CoinUnits(decimals=18, digits=3)
     assert (coin.feeds, coin.kinds, coin.heartbeats) == (ether.feeds, ether.kinds, ether.heartbeats)
-    assert (coin.feeds_of, coin.token) == ("ETH", "WETH")
+    assert (coin.price_market, coin.token, ether.price_market) == ("ETH", "WETH", "")
 
 
 def coin_market(**changes) -> dict:
     """Inputs with a market of eight decimals beside the dollar's."""
     content = copy.deepcopy(GOOD)
     content["tokens"]["WBTC"] = {"mock": {"name": "Test wrapped bitcoin", "symbol": "WBTC", "decimals": 8}}
-    market = {"index": 2, "token": "WBTC", "kind": "inverse", "unit": "0.00001", "feeds": {"of": "ETH"}, **changes}
+    market = {"index": 2, "token": "WBTC", "kind": "inverse", "unit": "0.00001", "price_market": "ETH", **changes}
     content["markets"]["WBTC"] = {key: value for key, value in market.items() if value is not None}
     return content
 
@@ -91,14 +91,26 @@ def test_parse__coin_of_eight_decimals__counts_in_its_unit():
         ({"kind": "linear"}, "unit belongs to an inverse market"),
         ({"kind": None, "unit": None, "decimals": 8}, "decimals belongs to an inverse market"),
         ({"lot": 1, "parameters": {"tick": 10_000}}, "tick times lot is no multiple"),
-        ({"feeds": {"of": "SOL"}}, "of 'SOL' is no market above this one"),
-        ({"feeds": {"of": "ETH", "primary": FEED}}, "'primary' is not known here"),
-        ({"heartbeats": {"primary": 1}}, "heartbeats are those of the market whose feeds it takes"),
+        ({"price_market": "SOL"}, "price_market 'SOL' is no market above this one"),
+        ({"price_market": "WBTC"}, "price_market 'WBTC' is no market above this one"),
+        ({"price_market": ["ETH"]}, "is no market above this one"),
+        ({"feeds": {"primary": FEED}}, "feeds are those of its price market ETH"),
+        ({"kinds": {"primary": "rounds"}}, "kinds are those of its price market ETH"),
+        ({"heartbeats": {"primary": 1}}, "heartbeats are those of its price market ETH"),
+        ({"parameters": {"ramp_bps": 600}}, "ramp_bps is its price market's: say it of ETH"),
+        ({"price_market": None}, "feeds"),
     ],
 )
 def test_parse__bad_coin_market__is_named(changes, sentence):
     with pytest.raises(BadInput, match=sentence):
         parse(coin_market(**changes), "x")
+
+
+def test_parse__price_market_that_shares_itself__is_named():
+    content = coin_market()
+    content["markets"]["LAST"] = {**content["markets"]["WBTC"], "index": 3, "price_market": "WBTC"}
+    with pytest.raises(BadInput, match="price_market WBTC itself goes by ETH; name that one"):
+        parse(content, "x")
 
 
 def test_parse__feeds__keep_their_past_as_said_or_as_they_do():

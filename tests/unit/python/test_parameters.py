@@ -66,9 +66,17 @@ def test_listing__arguments__are_in_the_order_of_list_market():
     assert (market, token, units) == (3, "0x1", (10_000, False, 0, 0))
     assert (engines, feeds) == (
         ["0x3", empty, empty],
-        (("0x2", 3600, 50, 0, 0, 0), (empty, 0, 50, 0, 0, 0), empty, 0),
+        (("0x2", 3600, 50, 0, 0, 0), (empty, 0, 50, 0, 0, 0), empty, 0, 3),
     )
     assert tuple(words) == ParameterSet().words
+
+
+def test_listing__price_market__names_it_and_nothing_else_of_prices():
+    listing = MarketListing(3, "0x1", (EMPTY, EMPTY, EMPTY), (0, 0), ("0x3", EMPTY, EMPTY), price_market=1)
+    *_, feeds, risk, trading, liquidation, oracle = listing.arguments
+    none = (EMPTY, 0, 0, 0, 0, 0)
+    assert (feeds, oracle) == ((none, none, EMPTY, 0, 1), 0)
+    assert (risk, trading, liquidation) == ParameterSet().words[:3]
 
 
 def test_page__committed__is_what_the_table_gives(tmp_path, capsys):

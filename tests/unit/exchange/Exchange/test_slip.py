@@ -232,7 +232,7 @@ def with_fallback(world: World) -> tuple[Market, Any]:
     words = world.system.parameters.words
     world.system.RiskParameters.list_market(  # type: ignore[attr-defined]
         2, world.token.address, (LOT, False, 0, 0), list(system.engines(world.system.at)),
-        feeds_argument((primary.address, second.address, EMPTY), (3600, 86_400)), *words, sender=world.system.owner,
+        feeds_argument(2, (primary.address, second.address, EMPTY), (3600, 86_400)), *words, sender=world.system.owner,
     )  # fmt: skip
     return Market(2, world.token, primary, 6), second
 
@@ -253,7 +253,7 @@ def with_brought(world: World) -> tuple[Market, PythWorld]:
     words = world.system.parameters.words
     world.system.RiskParameters.list_market(  # type: ignore[attr-defined]
         2, world.token.address, (LOT, False, 0, 0), list(system.engines(world.system.at)),
-        feeds_argument((brought.feed.address, EMPTY, EMPTY), (3600, 0), kinds=(2, 0)), *words,
+        feeds_argument(2, (brought.feed.address, EMPTY, EMPTY), (3600, 0), kinds=(2, 0)), *words,
         sender=world.system.owner,
     )  # fmt: skip
     return Market(2, world.token, brought.feed, 6), brought

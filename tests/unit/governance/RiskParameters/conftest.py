@@ -29,9 +29,11 @@ def listing(system, parameters):
         engines=(system.at["EsEngine"], EMPTY, EMPTY),
     )
 
-    def list_market(words=None, sender=None, **changes):
+    def list_market(words=None, sender=None, struct=None, **changes):
         made = dataclasses.replace(base, **changes)
         arguments = list(made.arguments)
+        if struct is not None:
+            arguments[4] = struct
         for index, word in (words or {}).items():
             arguments[5 + index] = word
         with boa.env.prank(sender or system.owner):

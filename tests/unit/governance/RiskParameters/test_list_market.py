@@ -187,3 +187,98 @@ def test_list_market__too_many__reverts(parameters, listing):
     assert len(parameters.markets()) == 256
     with boa.reverts("parameters/too-many-markets"):
         listing()
+
+
+# --- price markets -----------------------------------------------------------------------------------------------
+
+
+def test_list_market__price_market__has_its_oracle_word_and_words_of_its_own(system, parameters, listing):
+    made = listing(price_market=1, parameters=ParameterSet.default(phi_bps=300, taker_fee_bps=5))
+    log = next(e for e in parameters.get_logs() if type(e).__name__ == "MarketListed" and hasattr(e, "token"))
+    assert (log.price_market, log.oracle) == (1, 0)
+    risk, trading, liquidation, _ = made.parameters.words
+    own, shared = parameters.words(1), parameters.words(7)
+    assert list(shared) == [risk, trading, liquidation, own[ORACLE]] and own[RISK] != risk
+    assert parameters.oracle(7) == own[ORACLE] != 0
+    assert system.oracle.price_market(7) == 1
+    for name in PARAMETERS:
+        expected = 1 if PARAMETERS[name].word == "oracle" else 7
+        assert parameters.parameter(7, name) == parameters.parameter(expected, name)
+
+
+def test_list_market__price_market__that_shares_itself_or_is_not_there__reverts(parameters, listing):
+    """Earlier markets with feeds of their own only: no chains and no cycles."""
+    listing(price_market=1)
+    with boa.reverts("parameters/price-market"):
+        listing(market=8, price_market=7)
+    for nobody in (8, 9, 2**16, 2**255 + 1, 2**256 - 1):
+        with boa.reverts("parameters/unknown-market"):
+            listing(market=10, price_market=nobody)
+
+
+@pytest.mark.parametrize("role", range(5))
+def test_list_market__price_market_and_feeds__reverts(system, listing, role):
+    """Nobody lists feeds, a vol or oracle parameters that would not count."""
+    feed = (system.market.feed.address, 3600, 50, 0, 0, 0)
+    none = (EMPTY, 0, 0, 0, 0, 0)
+    feeds = [none, none, EMPTY, 0, 1]
+    changes = {0: feed, 1: feed, 2: system.market.feed.address, 3: 10**18}
+    words = {ORACLE: ParameterSet().words[ORACLE]} if role == 4 else {ORACLE: 0}
+    if role in changes:
+        feeds[role] = changes[role]
+    with boa.reverts("parameters/price-market-feeds"):
+        listing(price_market=1, words=words, struct=tuple(feeds))
+
+
+@pytest.mark.parametrize("field", range(1, 6))
+def test_list_market__price_market_and_a_part_of_a_feed__reverts(listing, field):
+    part = [EMPTY, 0, 0, 0, 0, 0]
+    part[field] = 1
+    with boa.reverts("parameters/price-market-feeds"):
+        listing(price_market=1, struct=(tuple(part), (EMPTY, 0, 0, 0, 0, 0), EMPTY, 0, 1))
+
+
+def test_list_market__price_market__is_bounded_as_any(listing):
+    for words, reason in (
+        (with_field("phi_bps", 1001), "parameters/too-large"),
+        ({RISK: ParameterSet().words[RISK] | 1 << 255}, "parameters/stray-bits"),
+    ):
+        with boa.reverts(reason):
+            listing(price_market=1, words=words)
+
+
+def test_set_parameter__of_a_price_market__is_that_ones(parameters, system, listing):
+    listing(price_market=1)
+    oracle = [name for name, p in PARAMETERS.items() if p.word == "oracle"]
+    with boa.env.prank(system.owner):
+        for name in oracle:
+            with boa.reverts("parameters/price-market"):
+                parameters.set_parameter(7, name, PARAMETERS[name].default)
+        with boa.reverts("parameters/price-market"):
+            parameters.set_fallback(7, (EMPTY, 0, 0, 0, 0, 0))
+        parameters.set_parameter(1, "ramp_bps", 700)
+        parameters.set_parameter(1, "rate_bps", 2**15 + 20)
+        parameters.set_parameter(7, "phi_bps", 301)
+    assert parameters.parameter(7, "ramp_bps") == 700
+    assert parameters.ramp(7, "rate_bps") == parameters.ramp(1, "rate_bps") and parameters.ramp(7, "rate_bps").target
+    assert parameters.parameter(1, "phi_bps") != parameters.parameter(7, "phi_bps") == 301
+
+
+def test_advance__of_a_price_market__moves_by_its_own_name_only(parameters, system, listing):
+    listing(price_market=1)
+    with boa.env.prank(system.owner):
+        parameters.set_parameter(1, "rate_bps", 2**15 + 20)
+        parameters.set_parameter(7, "short_floor_bps", 200)
+    system.wait(3600, 2000)
+    with boa.reverts("parameters/no-ramp"):
+        parameters.advance(7, "rate_bps")
+    parameters.advance(1, "rate_bps")
+    parameters.advance(7, "short_floor_bps")
+    assert parameters.parameter(7, "rate_bps") == parameters.parameter(1, "rate_bps") > 2**15
+
+
+def test_pause_opening__of_a_price_market__is_its_own(parameters, system, listing):
+    listing(price_market=1)
+    with boa.env.prank(system.guardian):
+        parameters.pause_opening(1)
+    assert parameters.words(1)[TRADING] >> 208 and not parameters.words(7)[TRADING] >> 208

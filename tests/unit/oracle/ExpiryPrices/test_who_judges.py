@@ -42,7 +42,7 @@ def test_fix__brought_fallback_without_the_sample_that_judges__waits_for_it(worl
     primary = pushed()
     market = BroughtMarket(world)
     expiries, adapter = deploy_oracle(market.parameters, EMPTY)
-    feeds = feeds_argument((primary.address, world.feed.address, EMPTY), (86_400, HOUR), kinds=(0, 2))
+    feeds = feeds_argument(1, (primary.address, world.feed.address, EMPTY), (86_400, HOUR), kinds=(0, 2))
     adapter.list_market(1, feeds, OracleWord().pack(), sender=market.parameters)
 
     judged = EXPIRY + 10 * MINUTE

@@ -18,7 +18,7 @@ GOOD = OracleWord().pack()
 
 def test_list_market__stranger__reverts(world: OracleWorld) -> None:
     with boa.reverts("oracle/only-parameters"):
-        world.adapter.list_market(2, feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0)), GOOD)
+        world.adapter.list_market(2, feeds_argument(2, (world.primary.address, EMPTY, EMPTY), (3600, 0)), GOOD)
 
 
 def test_list_market__twice__reverts(world: OracleWorld) -> None:
@@ -38,7 +38,7 @@ def test_list_market__fallback_is_the_primary__reverts(world: OracleWorld) -> No
 
 @pytest.mark.parametrize("heartbeats", [(0, 3600), (3600, 0), (2**32, 3600)])
 def test_list_market__heartbeat_out_of_range__reverts(world: OracleWorld, heartbeats: tuple[int, int]) -> None:
-    feeds = feeds_argument((world.primary.address, world.fallback.address, EMPTY), heartbeats)
+    feeds = feeds_argument(2, (world.primary.address, world.fallback.address, EMPTY), heartbeats)
     with boa.reverts("oracle/heartbeat"):
         world.adapter.list_market(2, feeds, GOOD, sender=world.parameters)
 
@@ -61,7 +61,7 @@ def test_list_market__feed_of_more_than_18_decimals__reverts(world: OracleWorld)
 )
 def test_list_market__word_that_would_brick_it__reverts(world: OracleWorld, word: int) -> None:
     with boa.reverts("oracle/parameters"):
-        feeds = feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0))
+        feeds = feeds_argument(2, (world.primary.address, EMPTY, EMPTY), (3600, 0))
         world.adapter.list_market(2, feeds, word, sender=world.parameters)
     with boa.reverts("oracle/parameters"):
         world.adapter.configure(1, word, sender=world.parameters)
@@ -142,7 +142,7 @@ def test_list_market__feed_without_history__reverts(world: OracleWorld) -> None:
 def listed(world: OracleWorld, market: int, **changes: int) -> None:
     feed = ListedFeed(world.primary.address, 3600, **changes).argument
     none = ListedFeed(EMPTY, 0).argument
-    world.adapter.list_market(market, (feed, none, EMPTY, 0), GOOD, sender=world.parameters)
+    world.adapter.list_market(market, (feed, none, EMPTY, 0, market), GOOD, sender=world.parameters)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +185,13 @@ def test_list_market__kind_that_the_feed_does_not_confess_to__reverts(world: Ora
             if kind == own:
                 continue
             with boa.reverts("oracle/feed-kind"):
-                world.adapter.list_market(2, (argument, none, EMPTY, 0), GOOD, sender=world.parameters)
+                world.adapter.list_market(2, (argument, none, EMPTY, 0, 2), GOOD, sender=world.parameters)
     listed_recorder = ListedFeed(recorder.address, 3600, kind=1).argument
-    world.adapter.list_market(3, (listed_recorder, none, EMPTY, 0), GOOD, sender=world.parameters)
+    world.adapter.list_market(3, (listed_recorder, none, EMPTY, 0, 3), GOOD, sender=world.parameters)
 
 
 def test_observe__first_after_the_listing__ramps_for_the_time_since_it_only(world: OracleWorld) -> None:
-    feeds = feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0))
+    feeds = feeds_argument(2, (world.primary.address, EMPTY, EMPTY), (3600, 0))
     world.adapter.list_market(2, feeds, GOOD, sender=world.parameters)
     first = world.look(market=2)
     world.wait(60)
@@ -203,13 +203,13 @@ def test_observe__first_after_the_listing__ramps_for_the_time_since_it_only(worl
 
 @pytest.mark.parametrize("vol", [4 * WAD // 10 - 1, 3 * WAD + 1])
 def test_list_market__first_vol_out_of_range__reverts(world: OracleWorld, vol: int) -> None:
-    feeds = feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0), vol)
+    feeds = feeds_argument(2, (world.primary.address, EMPTY, EMPTY), (3600, 0), vol)
     with boa.reverts("oracle/first-vol"):
         world.adapter.list_market(2, feeds, GOOD, sender=world.parameters)
 
 
 def test_list_market__first_vol__all_vols_start_there(world: OracleWorld) -> None:
-    feeds = feeds_argument((world.primary.address, EMPTY, EMPTY), (3600, 0), WAD)
+    feeds = feeds_argument(2, (world.primary.address, EMPTY, EMPTY), (3600, 0), WAD)
     world.adapter.list_market(2, feeds, GOOD, sender=world.parameters)
     assert world.variances(2) == (WAD,) * 4
     assert world.look(market=2).sigma == WAD

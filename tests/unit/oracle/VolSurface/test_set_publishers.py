@@ -142,3 +142,18 @@ def test_publish__market_without_publishers__reverts(world):
     made = surface(world.now)
     with boa.reverts("surface/no-publishers"):
         world.vol.publish(2, 1, made.made_at, made.index, made.words, [bytes(65)])
+
+
+def test_set_publishers__market_with_a_price_market__reverts_and_shares_the_surface(settled):
+    """One publication and one stop serve both."""
+    settled.list_market(2, 18, digits=3, price_market=settled.market)
+    with boa.reverts("surface/price-market"):
+        settled.set_publishers(market=2)
+    expiry = grid(settled.now)[2]
+    assert settled.oracle.snapshot(2, expiry) == settled.oracle.snapshot(1, expiry)
+    assert settled.oracle.snapshot(2, expiry).status & SURFACE_LIVE
+    with boa.reverts("surface/no-publishers"):
+        settled.vol.stop(2, sender=settled.guardian)
+    settled.vol.stop(1, sender=settled.guardian)
+    settled.wait(12)
+    assert not settled.oracle.snapshot(2, expiry).status & SURFACE_LIVE

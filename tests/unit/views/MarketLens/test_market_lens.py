@@ -72,6 +72,19 @@ def test_markets__a_published_surface__is_told_expiry_by_expiry(system):
     assert not system.MarketLens.markets(0, 1).markets[0].surface.is_live
 
 
+def test_markets__market_with_a_price_market__shows_its_prices_and_its_own_books(system):
+    system.pass_hours(2, vol_=0.7)
+    system.list_market(2, 18, digits=3, price_market=system.market)
+    with boa.env.prank(system.guardian):
+        system.RiskParameters.pause_opening(1)
+    ether, coin = system.MarketLens.markets(0, 2).markets
+    assert (ether.price_market, coin.price_market) == (1, 1)
+    assert (coin.price, coin.surface, coin.flat_iv) == (ether.price, ether.surface, ether.flat_iv)
+    assert ether.paused_until > 0 and coin.paused_until == 0
+    told = [{one.name: one for one in system.MarketLens.parameters(market).parameters} for market in (1, 2)]
+    assert told[0] == told[1]
+
+
 def test_pages__go_through_all_markets(system, trader):
     for index in range(2, 11):
         system.list_market(index)

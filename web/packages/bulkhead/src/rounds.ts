@@ -33,13 +33,14 @@ export async function readRounds(place: Place, entry: MarketEntry, most = MOST_R
   return found.reverse()
 }
 
-/** Realised vols that were recorded of a market, oldest first [1 = 100 %]. Markets of one feed share them. */
+/** Realised vols that were recorded of a market, oldest first [1 = 100 %]: its own, or those of its price market. */
 export async function readVols(place: Place, entry: MarketEntry): Promise<SeriesPoint[]> {
   const { client, deployment } = place
-  const [home = entry] = deployment.markets.filter((one) => one.feeds[0] === entry.feeds[0]).sort((a, b) => Number(a.index - b.index))
+  const oracle = { address: addressOf(deployment, 'OracleAdapter'), abi: oracleAdapterAbi } as const
+  const market = await readContract(client, { ...oracle, functionName: 'price_market', args: [entry.index] })
   const { number, timestamp } = await getBlock(client, { blockTag: 'latest' })
   const first = number > PAST_BLOCKS + deployment.block ? number - PAST_BLOCKS : deployment.block
-  const logs = await getContractEvents(client, { address: addressOf(deployment, 'OracleAdapter'), abi: oracleAdapterAbi, eventName: 'VolUpdated', args: { market: home.index }, fromBlock: first, strict: true })
+  const logs = await getContractEvents(client, { ...oracle, eventName: 'VolUpdated', args: { market }, fromBlock: first, strict: true })
   const told = logs as readonly { blockNumber: bigint; blockTimestamp?: bigint | null; args: { sigma: bigint } }[]
   // nodes that give logs no time: the block's distance from the newest, at twelve seconds each
   return told.map((log) => ({ at: Number(log.blockTimestamp ?? timestamp - 12n * (number - log.blockNumber)), value: Number(log.args.sigma) / 1e18 }))
