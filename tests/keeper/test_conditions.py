@@ -74,7 +74,10 @@ TERMS = LiquidationTerms(
     bonus_start=WAD // 50, bonus_middle=WAD // 2, t1_seconds=120, t2_seconds=900, vault_cap=WAD, cell_cap=WAD // 4,
     day_cap=WAD // 2, top_up=WAD // 4, backstop_from=WAD // 5, minimum=100,
 )  # fmt: skip
-LIVE = {CELL: replace(cell(3 | Status.SURFACE_LIVE), liquidation=TERMS.pack())}
+PRICED = replace(cell(3 | Status.SURFACE_LIVE), liquidation=TERMS.pack())
+PRICED = replace(PRICED, snapshot=replace(PRICED.snapshot, seconds=EXPIRY - NOW))
+LIVE = {CELL: PRICED}
+APART = {CELL: replace(PRICED, snapshot=replace(PRICED.snapshot, half_width=21 * WAD))}
 LONELY = replace(vault(6, owner=POOL, legs=(), status=0), value=0)
 THIN = vault(6, owner=POOL, equity=110)
 BROKE = vault(1, equity=-5, status=FLAGGED | LIQUIDATABLE)
@@ -165,6 +168,7 @@ CASES = {
             "no pool": {"markets": market()},
             "market unknown": {"markets": {}},
             "cell unknown": {"cells": {}},
+            "feeds too far apart": {"cells": APART},
             "bonus a wad less": {"quotes": {1: replace(quote(cash=240 * 10**6), bonus_share=WAD // 5 - 1)}},
             "vault unknown": {"vaults": {}},
         },
