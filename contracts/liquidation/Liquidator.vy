@@ -604,13 +604,13 @@ def refresh(vault_ids: DynArray[uint256, 32]) -> uint256:
     """
     @notice `clear` for several vaults that does not mind those still unhealthy: the deficit that their cell counts, and
             the largest A since the flag, are recorded anew at an active price.
-    @param vault_ids The vaults; what is not flagged is passed over.
+    @param vault_ids The vaults; what is not flagged, or is no vault any more, is passed over.
     @return Bit i is set when the flag of vault i ended or its clock was set back.
     """
     changed: uint256 = 0
     for i: uint256 in range(len(vault_ids), bound=32):
-        # also one that its owner has closed: nobody can stop a batch so
-        if not self._is_flagged(vault_ids[i]):
+        # its owner has closed it: nobody can stop a batch so
+        if staticcall IClearinghouse(CLEARINGHOUSE).vault_word(vault_ids[i]) == 0:
             continue
         result: uint256 = extcall IClearinghouse(CLEARINGHOUSE).cure(vault_ids[i], msg.sender)
         if result != 0 and result != gate_actions.CANNOT_TELL:
