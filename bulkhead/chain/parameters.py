@@ -18,7 +18,7 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("risk", "Clearinghouse, and by value the engines"),
     ("trading", "Exchange"),
     ("liquidation", "Liquidator and Settlement"),
-    ("oracle", "OracleAdapter"),
+    ("oracle", "OracleAdapter; a market with a price market goes by that one's"),
 )
 
 #: Offset of the signed rate in its unsigned field.
