@@ -93,7 +93,7 @@ def exchange(
         limits: What the node bears; learns.
         ids: Numbers for messages.
         name: The node, for sentences.
-        tries: How often to send again what the node finds too fast.
+        tries: How often to send again what the node finds too fast, in a row: once it takes something they count anew.
 
     Raises:
         NodeUnavailable: The node answers nothing that is JSON-RPC, or keeps refusing.
@@ -107,6 +107,7 @@ def exchange(
         posts = _pack(waiting, limits, ids, careful)
         replies = yield posts
         again: list[Piece] = []
+        too_fast = 0
         for post, reply in zip(posts, replies, strict=True):
             done = state.take(post, _read(post, reply, name), reply.wait_seconds)
             again += done.again
@@ -114,6 +115,9 @@ def exchange(
                 found[piece.index].append((piece.first, _final(result, name)))
                 if isinstance(result, BulkheadError):
                     failed.add(piece.index)
+            too_fast += done.too_fast and not done.ended
+        # a long scan is refused now and then as often as it takes
+        state.tries = state.tries - 1 if too_fast == len(posts) else tries
         state.careful = bool(again)
         # a range of which one part cannot be read is not read on
         waiting = deque(piece for piece in (*again, *waiting) if piece.index not in failed)
@@ -122,10 +126,11 @@ def exchange(
 
 @dataclass(frozen=True)
 class _Sorted:
-    """Pieces of a post that are sent again, and those that have ended with what came of them."""
+    """Pieces of a post that are sent again, those that have ended with what came of them, and whether it was too fast."""
 
     again: list[Piece]
     ended: list[tuple[Piece, Any]]
+    too_fast: bool
 
 
 @dataclass
@@ -134,7 +139,7 @@ class _State:
 
     Attributes:
         limits: What the node bears; learns.
-        tries: How often it may still be sent again what was too fast.
+        tries: How often what was too fast may still be sent again.
         careful: Something was refused just now: the next post goes out alone.
         hopeless: A range of one block was refused: it is not its length.
     """
@@ -153,14 +158,14 @@ class _State:
                 again.append(piece)
             else:
                 ended.append((piece, result))
-        if any(_means(result, Meaning.RATE) for result in results):
+        too_fast = any(_means(result, Meaning.RATE) for result in results)
+        if too_fast:
             self.limits.too_fast(wait_seconds)
-            self.tries -= 1
         else:
             self.limits.accepted()
         if not again:
             self.limits.calls.answered(len(post.pieces))
-        return _Sorted(again, ended)
+        return _Sorted(again, ended, too_fast)
 
     def _again(self, piece: Piece, result: Any, together: int) -> bool:
         """Whether a piece is sent again, after what its result teaches about the node."""

@@ -157,7 +157,8 @@ def test_wallets__capital_and_limits__hold_for_each_and_for_all():
 def test_wallets__vault_that_one_takes__is_not_given_to_a_pool_by_another():
     scene = many(2)
     pools = {1: MarketView(1, 0, MICRO, 10**12, NOW, pool="0x" + "dd" * 20)}
-    cells = {CELL: replace(scene.cells[CELL], liquidation=0)}
+    seen_at = scene.cells[CELL]
+    cells = {CELL: replace(seen_at, liquidation=0, snapshot=replace(seen_at.snapshot, seconds=CELL[1] - NOW))}
     scene = replace(scene, cells=cells, quotes={i: replace(q, price=1) for i, q in scene.quotes.items()})
     policy = replace(BOTH, roles=BOTH.roles | {"absorb"})
     states = TWO.states(replace(scene, markets=pools), policy, [pools, pools])

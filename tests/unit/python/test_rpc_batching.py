@@ -189,6 +189,26 @@ def test_batch__node_that_never_takes_more__is_unavailable_after_some_tries(monk
     assert rpc.posts == 6
 
 
+def test_batch__node_that_wants_fewer_requests_all_the_while__is_scanned_to_the_end(monkeypatch):
+    """What counts is how often it refuses in a row: a long scan is refused more often than that."""
+    monkeypatch.setattr("bulkhead.chain.rpc.time.sleep", lambda seconds: None)
+    turn = itertools.count()
+
+    def node(request):
+        body = json.loads(request.content)
+        calls = body if isinstance(body, list) else [body]
+        if next(turn) % 3 != 0:
+            return httpx.Response(429)
+        told = [{"id": c["id"], "result": []} for c in calls]
+        return httpx.Response(200, json=told if isinstance(body, list) else told[0])
+
+    rpc = client(node)
+    rpc.limits.blocks.refused(HEAD, 100)
+    rpc.limits.calls.refused(500, 4)
+    assert rpc.logs(["0x" + "11" * 20], 1, HEAD) == []
+    assert next(turn) > HEAD // 400
+
+
 def test_logs__range_that_takes_too_long__is_shorter_the_next_time():
     def node(request):
         raise httpx.ReadTimeout("slow")
