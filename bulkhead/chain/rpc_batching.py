@@ -126,7 +126,7 @@ def exchange(
 
 @dataclass(frozen=True)
 class _Sorted:
-    """Pieces of a post that are sent again, those that have ended with what came of them, and whether it was too fast."""
+    """Pieces of a post that are sent again, those that have ended with their results, and whether it was too fast."""
 
     again: list[Piece]
     ended: list[tuple[Piece, Any]]
