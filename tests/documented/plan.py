@@ -137,6 +137,7 @@ PLAN: dict[str, Way] = {
     "make fuzz": LONG,
     "make mutants": LONG,
     "make old-faults": LONG,
+    'python -m benchmarks.old_faults --only "a round out of order" --again': LONG,
     "make mutants-known": LONG,
     "docker run --restart unless-stopped": Listed("needs a Docker daemon"),
     "python -m benchmarks.gas_breakdown OPERATION...": Typed("python -m benchmarks.gas_breakdown fill_existing"),
