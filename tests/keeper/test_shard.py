@@ -240,6 +240,11 @@ async def test_workers__one_without_coins__leaves_its_vaults_to_the_others_and_s
         place.crash(170)
         await place.step()
         await until(lambda: not crew.workers[0].fit, "the poor worker claims its shard")
+        # it gives its tasks back one by one: what it still has in its queue is queued anew only after that
+        poor = [i for i in place.unsafe if shard.owner_of(i, 3, [0, 1]) == 0]
+        with Redis.from_url(redis) as client:
+            held = [executor.names.lease(f"flag:{i}") for i in poor]
+            await until(lambda: not client.exists(*held), "the poor worker keeps its tasks")
         await crew.rescue()
         assert executor.queued > len(place.unsafe) and crew.workers[1].fit
         assert [line["kind"] for line in lines(crew.stream) if line["event"] == "alert"] == ["no-funds"]
