@@ -26,7 +26,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from bulkhead.history.database import Database
-from bulkhead.history.server import door
+from bulkhead.history.server import listening_socket
 from bulkhead.history.tables import vault_states, vaults
 
 #: Requests a second and seconds of the comparison, and of the test of what is held.
@@ -141,7 +141,7 @@ def main() -> None:
 
 def listen(place: str) -> None:
     """Serves bare rows, until it is ended."""
-    with door("127.0.0.1", 0) as listening:
+    with listening_socket("127.0.0.1", 0) as listening:
         print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
         settings = uvicorn.Config(bare(place), log_level="warning", access_log=False)
         asyncio.run(uvicorn.Server(settings).serve(sockets=[listening]))

@@ -59,13 +59,8 @@ def equivalents() -> set[tuple[str, str, str, str]]:
     return {(one.file, one.line, one.original, one.text) for one in found}
 
 
-def line_of(root: Path, mutant: Mutant) -> str:
-    """The line that a mutant changes."""
-    return (root / mutant.file).read_text().splitlines()[mutant.line - 1].strip()
-
-
 def keys(root: Path, file: str, made: Sequence[Mutant]) -> list[Key]:
-    """What identifies mutants of a file while lines around them come and go: of equal lines the how manieth it is."""
+    """What identifies mutants while lines around them come and go; of equal lines also how many precede it."""
     source = (root / file).read_text()
     lines = [line.strip() for line in source.splitlines()]
     found = []

@@ -14,7 +14,7 @@ from bulkhead.history.database import Database
 
 
 @contextlib.contextmanager
-def door(host: str, port: int) -> Iterator[socket.socket]:
+def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens.
 
     Raises:
@@ -41,14 +41,14 @@ def listen(
     Raises:
         OSError: Nobody can listen there.
     """
-    with door(host, port) as found:
+    with listening_socket(host, port) as listening:
         settings = uvicorn.Config(
             build(database, origins, rate), log_level="error", access_log=False, timeout_graceful_shutdown=2,
             limit_concurrency=2_000, server_header=False,
         )  # fmt: skip
         server = uvicorn.Server(settings)
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(server, found, seconds))
+            asyncio.run(_serve(server, listening, seconds))
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket, seconds: float | None) -> None:

@@ -708,7 +708,6 @@ def words(market: uint256) -> uint256[4]:
     return self._all_words(market)
 
 
-
 @external
 @view
 def risk(market: uint256) -> uint256:

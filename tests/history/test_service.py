@@ -27,7 +27,7 @@ from bulkhead.history import tables
 from bulkhead.history.api.app import build
 from bulkhead.history.client import HistoryClient, ServiceUnavailable
 from bulkhead.history.database import Database
-from bulkhead.history.server import door
+from bulkhead.history.server import listening_socket
 from bulkhead.replay.run import Replay
 from tests.history.conftest import bought
 from tests.worlds.indexed import index
@@ -254,14 +254,14 @@ class Running:
 
 
 async def _sends_at_once(host: str) -> bool:
-    """Whether a connection to the service's door sends small packets without waiting for what the other side has."""
+    """Whether a connection to the service's socket sends small packets without waiting for what the other side has."""
     accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
 
     class Met(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             accepted.set_result(transport.get_extra_info("socket"))
 
-    with door(host, 0) as listening:
+    with listening_socket(host, 0) as listening:
         async with await asyncio.get_running_loop().create_server(Met, sock=listening):
             _, writer = await asyncio.open_connection(host, listening.getsockname()[1])
             found = (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -269,7 +269,7 @@ async def _sends_at_once(host: str) -> bool:
     return bool(found)
 
 
-def test_door__of_a_service__lets_the_body_follow_the_head_at_once():
+def test_listening_socket__of_a_service__lets_the_body_follow_the_head_at_once():
     assert asyncio.run(_sends_at_once("127.0.0.1"))
 
 

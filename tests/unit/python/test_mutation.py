@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from vyper.ast.parse import parse_to_ast
 
-from benchmarks.mutation.__main__ import EQUIVALENTS, KNOWN, ROOT, draw, equivalents, known, line_of
+from benchmarks.mutation.__main__ import EQUIVALENTS, KNOWN, ROOT, draw, equivalents, keys, known
 from benchmarks.mutation.operators import mutants
 from benchmarks.mutation.reach import Reach
 from benchmarks.mutation.rooms import NEVER, TESTS, files, room_of
@@ -89,7 +89,7 @@ def test_draw__same_seed__same_mutants():
 
 @pytest.mark.parametrize("entry", json.loads(EQUIVALENTS.read_text()), ids=lambda e: e["line"][:40])
 def test_equivalent__is_still_a_mutant_and_says_why(entry):
-    made = {(m.file, line_of(ROOT, m), m.original, m.text) for m in mutants(ROOT, entry["file"])}
+    made = {key[:4] for key in keys(ROOT, entry["file"], mutants(ROOT, entry["file"]))}
     assert (entry["file"], entry["line"], entry["original"], entry["text"]) in made
     assert len(entry["reason"]) > 20
 
