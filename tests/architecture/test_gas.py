@@ -7,11 +7,15 @@ import re
 
 import pytest
 
-from benchmarks import gas, gas_rows
+from benchmarks import access_lists, gas, gas_rows, rollups
 from tests.architecture.sources import ROOT
 
 #: Share by which a figure may drift before somebody has to look.
 TOLERANCE = 0.02
+#: Operations of many of which the figures give one.
+MANY = {"settle_50": 50, "publish_8_first": 8, "publish_8": 8}
+#: Gas of signatures and salts with other zero bytes.
+DATA_BYTES = 60
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,25 @@ def test_gas__every_operation__is_within_the_recorded_figure(measured):
         if abs(used - recorded[operation]) > TOLERANCE * recorded[operation]
     }
     assert not moved, f"(recorded, now): {moved}; run `make gas-snapshot` when the change is meant"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {one.operation: one.without for one in access_lists.kept()},
+        {name: one.gas for name, one in rollups.kept().operations.items()},
+    ],
+    ids=["access lists", "rollups"],
+)
+def test_kept__gas_of_what_other_benchmarks_send__is_that_of_the_snapshot(kept):
+    """After a change of gas: `python -m benchmarks.access_lists --snapshot`, `python -m benchmarks.rollups --snapshot`."""
+    recorded = json.loads(gas.SNAPSHOT.read_text())
+    moved = {
+        name: (used, recorded[name])
+        for name, used in kept.items()
+        if abs(used // MANY.get(name, 1) - recorded[name]) > DATA_BYTES
+    }
+    assert kept and not moved
 
 
 def test_decision__rows_that_miss_their_goal__are_those_it_accounts_for():
