@@ -43,7 +43,7 @@ def test_gas__every_operation__is_within_the_recorded_figure(measured):
     ids=["access lists", "rollups"],
 )
 def test_kept__gas_of_what_other_benchmarks_send__is_that_of_the_snapshot(kept):
-    """After a change of gas: `python -m benchmarks.access_lists --snapshot`, `python -m benchmarks.rollups --snapshot`."""
+    """After a change of gas: `python -m benchmarks.access_lists --snapshot`, and the same of `benchmarks.rollups`."""
     recorded = json.loads(gas.SNAPSHOT.read_text())
     moved = {
         name: (used, recorded[name])
