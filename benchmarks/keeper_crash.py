@@ -1,10 +1,10 @@
 """Thousands of vaults unsafe at once: `python -m benchmarks.keeper_crash [--vaults 2000] [--shards 1] [--json FILE]`.
 
 A market on an Anvil of its own holds that many short puts and one round makes all of them unsafe. Blocks hold 30M gas
-and are 12 seconds apart by their stamps: each is mined once the keepers have acted on the one before, and how long
-that took is told (it has to be less than 12 s). With `--shards 3` three keepers with an account each share the vaults
-by their ids. Told are the blocks until the last flag and the last take, how far the clock of each auction had come at
-its take, gas per flag and per take, and gas of transactions that were reverted.
+(`--block-gas`) and are 12 seconds apart by their stamps: each is mined once the keepers have acted on the one before,
+and how long that took is told (it has to be less than 12 s). With `--shards 3` three keepers with an account each share
+the vaults by their ids. Told are the blocks until the last flag and the last take, how far the clock of each auction
+had come at its take, gas per flag and per take, and gas of transactions that were reverted.
 
 Nothing here is asserted: the goals are printed beside the figures.
 """
@@ -80,7 +80,9 @@ def price_falls(local: LocalMarket) -> int:
     return local.anvil.rpc.block_number()
 
 
-async def play(local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int, minutes: float) -> dict[str, Any]:
+async def play(
+    local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int, minutes: float, block_gas: int
+) -> dict[str, Any]:
     """Plays until nothing is flagged any more, or for so many blocks or minutes."""
     rpc = local.anvil.rpc
     keys = [anvil.key(ROLES.index("keeper")), *(anvil.key(i) for i in OTHERS)][:shards]
@@ -94,7 +96,7 @@ async def play(local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int,
     game = Play(local, keepers)
     for keeper in keepers:
         await keeper.tick()
-    rpc.call("evm_setBlockGasLimit", hex(BLOCK_GAS))
+    rpc.call("evm_setBlockGasLimit", hex(block_gas))
     fell = price_falls(local)
     rpc.call("evm_setAutomine", False)
     for keeper in keepers:
@@ -106,6 +108,8 @@ async def play(local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int,
         await game.block()
         if number % TOLD_EVERY == 0:
             counts = {name: sum(getattr(k.wallets.counts, name) for k in keepers) for name in ("sent", "mined")}
+            views = keepers[0].observer.discovery.book.vaults
+            counts["flagged"] = sum(views[i].flagged for i in vaults.opened if i in views)
             print(f"block {number}: {counts}, {game.acted[-1]:.1f} s", file=sys.stderr, flush=True)
         if time.monotonic() > ends_at:
             break
@@ -173,6 +177,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--blocks", type=int, default=200, help="most blocks that are played")
     parser.add_argument("--minutes", type=float, default=600, help="most minutes that are played, the opening left out")
+    parser.add_argument("--block-gas", type=int, default=BLOCK_GAS, help="gas that a block holds (30M)")
     parser.add_argument("--json", help="file for the figures")
     given = parser.parse_args()
     first = Round(START, SPOT)
@@ -186,7 +191,7 @@ def main() -> None:
             minter.forget_nonce()
             who = account_from_key(anvil.key(index)).address
             minter.execute(local.market.token, "mint", who, TOKENS * local.unit)
-        found = asyncio.run(play(local, many, given.shards, given.blocks, given.minutes))
+        found = asyncio.run(play(local, many, given.shards, given.blocks, given.minutes, given.block_gas))
     for name, value in found.items():
         print(f"{name}: {value}")
     print("goals: all flagged within 8 blocks, all takes that pay before t2, no bug")

@@ -80,8 +80,9 @@ def decide(state: KeeperState, policy: Policy, failed: Failed | None = None) -> 
         ("tend", plan_defence),
         ("clear", _clears),
         ("top_up", plan_mandates),
-        ("flag", _flags),
+        # before flags: a take ends what a flag has only begun
         ("take", plan_takes),
+        ("flag", _flags),
         ("absorb", _absorbs),
         # after what was decided on this very state: a poke may move the margins a little
         ("poke", _pokes),

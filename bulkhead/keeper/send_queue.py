@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.nonces import REMEMBER_BLOCKS
-from bulkhead.keeper.plan import TopUp
+from bulkhead.keeper.plan import Flag, FlagMany, Take, TopUp
 
 #: Blocks before something refused is asked again, when it can wait.
 PATIENT_BLOCKS = 4
@@ -14,6 +14,8 @@ PATIENT_BLOCKS = 4
 MOST_ASKED = 64
 #: Blocks that the gas limits of what is in flight may fill: they are about twice what is used.
 BLOCKS_AHEAD = 3
+#: The same of flags while takes wait: a take ends what a flag has only begun, and its auction runs on meanwhile.
+FLAG_BLOCKS_BESIDE_TAKES = 1
 
 
 class Turns:
@@ -67,7 +69,11 @@ class Turns:
 
     def refused(self, calls: Iterable[Call], block: int) -> None:
         """Notes what the simulation refused: of that, what can wait is not asked about for some blocks."""
-        self._refused.update({call.key: block for call in calls if call.patient})
+        self._refused.update({call.key: block for call in calls})
+
+    def takes_wait(self, calls: Iterable[Call]) -> bool:
+        """Whether there are takes, or tokens for them, that no simulation has refused of late."""
+        return any(isinstance(call.action, Take | TopUp) and call.key not in self._refused for call in calls)
 
     def doubted(self, key: str) -> bool:
         """Whether the look was wrong about a key of late."""
@@ -78,18 +84,22 @@ class Turns:
         self._doubted[key] = block
 
 
-def ahead(ready: Sequence[tuple[Call, int]], flying: int, block_gas: int) -> list[tuple[Call, int]]:
+def ahead(
+    ready: Sequence[tuple[Call, int]], flying: int, block_gas: int, takes_wait: bool = False
+) -> list[tuple[Call, int]]:
     """Calls that the next blocks have room for; what comes later is planned anew, and nothing waits behind it.
 
     Args:
         ready: Calls with their gas limits.
         flying: Gas limits of what is in flight.
         block_gas: Gas limit of a block.
+        takes_wait: There are takes to be sent, or in flight: flags leave room to them.
     """
     found: list[tuple[Call, int]] = []
     for call, gas in ready:
+        blocks = FLAG_BLOCKS_BESIDE_TAKES if takes_wait and isinstance(call.action, Flag | FlagMany) else BLOCKS_AHEAD
         # the own vaults' tokens never wait
-        if isinstance(call.action, TopUp) or not flying or flying + gas <= BLOCKS_AHEAD * block_gas:
+        if isinstance(call.action, TopUp) or not flying or flying + gas <= blocks * block_gas:
             found.append((call, gas))
             flying += gas
     return found

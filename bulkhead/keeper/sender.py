@@ -44,6 +44,8 @@ from bulkhead.keeper.signing import Signer
 TIP, PRICE = "eth_maxPriorityFeePerGas", "eth_gasPrice"
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
+#: Actions, by their names in the journal, before which flags leave room.
+OF_TAKES = frozenset({"take", "topup"})
 #: Share of a block's gas that duties in flight may need: what is urgent must not wait behind nonces that fill blocks.
 DUTY_SHARE = 4
 
@@ -219,7 +221,8 @@ class Sender:
         if not wanted:
             return [], []
         known = [(c, c.gas) for c in wanted if c.gas is not None and self._turns.sure(c)]
-        attempts, refused = await self._send(known, head)
+        takes_wait = self._turns.takes_wait(wanted) or any(a.fields.get("action") in OF_TAKES for a in self.pending)
+        attempts, refused = await self._send(known, head, takes_wait)
         unsure = [call for call in wanted if not self._turns.sure(call)]
         asked = self._turns.to_ask(unsure, bool(attempts), head.number)
         ready, failed = await gas_limits(self.providers, self.address, asked, self._turns.doubted)
@@ -233,13 +236,13 @@ class Sender:
         return head.gas_limit // DUTY_SHARE - sum(a.gas for a in self.pending if a.id in self._duties)
 
     async def _send(
-        self, ready: Sequence[tuple[Call, int]], head: Head
+        self, ready: Sequence[tuple[Call, int]], head: Head, takes_wait: bool = False
     ) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         attempts: list[Attempt] = []
         refused: list[tuple[Call, str]] = []
         spend = sum(a.gas * a.last.max_fee + a.value for a in self.nonces.open.values())
         flying = sum(a.gas for a in self.pending)
-        for call, gas in ahead(ready, flying, head.gas_limit):
+        for call, gas in ahead(ready, flying, head.gas_limit, takes_wait):
             cap = self.fees.cap(call.worth, gas)
             fees = self.fees.first(head.base_fee, cap)
             if fees is None:

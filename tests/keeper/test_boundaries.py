@@ -19,10 +19,10 @@ from bulkhead.keeper.fees import GWEI, FeePolicy
 from bulkhead.keeper.journal import Journal
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
-from bulkhead.keeper.plan import Claim, Collect, Flag, Poke, Refill, Take, TopUp
+from bulkhead.keeper.plan import Claim, Collect, Flag, FlagMany, Poke, Refill, Take, TakeLimits, TopUp
 from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.safe_ranges import Grid, SafeRanges, Shelf
-from bulkhead.keeper.send_queue import Turns
+from bulkhead.keeper.send_queue import Turns, ahead
 from bulkhead.keeper.state import MarketView
 from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, RiskWord
 from tests.keeper.states import (
@@ -179,6 +179,64 @@ def test_turns__key_the_look_was_wrong_about__asks_a_node_next_time():
     assert not turns.sure(call)
 
 
+# --- room in the next blocks ----------------------------------------------------------------------------------------
+
+BLOCK = HEAD.gas_limit
+TAKE = Take((1, 2), CELL, (WAD, WAD), 5, TakeLimits(0, 0, 0, 0, 0), 10 * WAD)
+FLAGS = (Flag(1, True, 1, WAD), FlagMany((1, 2, 3, 4), 4, WAD))
+
+
+def call_for(action: Any, key: str = "one") -> Call:
+    return Call(key, "name", OTHER, b"", None, 0, action)
+
+
+def fits(action: Any, gas: int, flying: int, takes_wait: bool) -> bool:
+    return bool(ahead([(call_for(action), gas)], flying, BLOCK, takes_wait))
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_ahead__takes_that_wait__leave_flags_one_block_and_others_three(flag):
+    for action, takes_wait, blocks in (
+        (flag, False, 3), (flag, True, 1), (TAKE, True, 3), (TAKE, False, 3), (Poke(1, 0), True, 3),
+    ):  # fmt: skip
+        assert fits(action, 100, blocks * BLOCK - 100, takes_wait), (action, takes_wait)
+        assert not fits(action, 101, blocks * BLOCK - 100, takes_wait), (action, takes_wait)
+
+
+@pytest.mark.parametrize("action", [*FLAGS, TAKE])
+def test_ahead__nothing_in_flight__goes_out_whatever_it_needs(action):
+    assert fits(action, 9 * BLOCK, 0, True)
+    assert not fits(action, 9 * BLOCK, 1, True)
+
+
+def test_ahead__own_tokens__never_wait_and_count():
+    ready = [(call_for(TopUp(5, 1, 10, WAD, 0)), 3 * BLOCK), (call_for(TAKE), 100)]
+    assert ahead(ready, 9 * BLOCK, BLOCK) == ready[:1]
+
+
+def test_turns__take_that_a_simulation_refused__leaves_flags_their_room_for_four_blocks():
+    """A vault that cannot be taken, for whatever reason, must not slow flags down."""
+    turns, take = Turns(), call_for(TAKE, "take:5")
+    assert turns.takes_wait([call_for(FLAGS[0]), take]) and turns.takes_wait([call_for(TopUp(5, 1, 10, WAD, 0))])
+    assert not turns.takes_wait([call_for(FLAGS[0]), call_for(Poke(1, 0))])
+    turns.refused([take], 100)
+    assert not turns.takes_wait([take]) and turns.takes_wait([take, replace(take, key="take:6")])
+    # a take is asked about again at once all the same
+    assert turns.wanted([take], lambda key: False, 101) == [take]
+    turns.forget(103)
+    assert not turns.takes_wait([take])
+    turns.forget(104)
+    assert turns.takes_wait([take])
+
+
+def test_decide__flags_and_takes__takes_go_out_first():
+    """In a crash of thousands flags would fill each block until the last, and auctions be over before their takes."""
+    unsafe = vault(2, equity=60, status=LIQUIDATABLE)
+    seen = state(FLAGGED_90, empty(collateral=105), unsafe, quotes={1: quote(cash=240 * 10**6)})
+    found = decide(seen, Policy(roles=frozenset({"flag", "take"})))
+    assert [type(action) for action in found] == [Take, Flag]
+
+
 # --- sending --------------------------------------------------------------------------------------------------------
 
 
@@ -229,10 +287,10 @@ def test_take_in__nonce_used_without_a_receipt__waits_two_blocks(sender):
     """A node whose receipts lag by a block has not lost the transaction."""
     sender.balance = 10**18
     assert sent(sender, "flag:1") == ["flag:1"]
-    for ahead, ended in ((1, 0), (2, 0), (3, 1)):
-        head = replace(HEAD, number=HEAD.number + ahead)
+    for later, ended in ((1, 0), (2, 0), (3, 1)):
+        head = replace(HEAD, number=HEAD.number + later)
         sender.calls(head)
-        assert len(sender.take_in(head, ["0x6", hex(10**18), None])) == ended, ahead
+        assert len(sender.take_in(head, ["0x6", hex(10**18), None])) == ended, later
 
 
 def test_renew__version_that_cancels__is_never_followed_by_one_that_acts(sender):
