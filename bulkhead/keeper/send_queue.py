@@ -14,8 +14,9 @@ PATIENT_BLOCKS = 4
 MOST_ASKED = 64
 #: Blocks that the gas limits of what is in flight may fill: they are about twice what is used.
 BLOCKS_AHEAD = 3
-#: The same of flags while takes wait: a take ends what a flag has only begun, and its auction runs on meanwhile.
-FLAG_BLOCKS_BESIDE_TAKES = 1
+#: The same of flags while takes wait, of which each is behind all flags in flight: a take ends what a flag has only
+#: begun, and its auction runs on meanwhile.
+FLAG_BLOCKS_BESIDE_TAKES = 0.25
 
 
 class Turns:

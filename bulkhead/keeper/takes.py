@@ -22,8 +22,8 @@ from bulkhead.risk.words import MAX_LEGS, WAD, Leg
 HEADROOM = WAD // 4
 #: Vaults in one transaction: a block of 30M gas holds some four of so many.
 MAX_TAKES = 16
-#: Own vaults of a cell that take beside each other.
-MOST_PURSES = 4
+#: Own vaults of a cell that take beside each other: each waits for its tokens, and then for its take.
+MOST_PURSES = 8
 #: A take of a part is good down to this share of the tokens expected: at a better price for the vault less of it goes
 #: over, at the same bonus, and what is left must still be worth the transaction [wad].
 SHRINK = WAD // 4

@@ -195,9 +195,9 @@ def fits(action: Any, gas: int, flying: int, takes_wait: bool) -> bool:
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_ahead__takes_that_wait__leave_flags_one_block_and_others_three(flag):
+def test_ahead__takes_that_wait__leave_flags_a_quarter_of_a_block_and_others_three(flag):
     for action, takes_wait, blocks in (
-        (flag, False, 3), (flag, True, 1), (TAKE, True, 3), (TAKE, False, 3), (Poke(1, 0), True, 3),
+        (flag, False, 3), (flag, True, 0.25), (TAKE, True, 3), (TAKE, False, 3), (Poke(1, 0), True, 3),
     ):  # fmt: skip
         assert fits(action, 100, blocks * BLOCK - 100, takes_wait), (action, takes_wait)
         assert not fits(action, 101, blocks * BLOCK - 100, takes_wait), (action, takes_wait)

@@ -174,7 +174,7 @@ def test_takes__on_their_way__are_not_planned_again_for_another_vault():
     assert take.into_id == 6 and set(take.vault_ids) == {v.vault_id for v in vaults[MAX_TAKES:]}
 
 
-@pytest.mark.parametrize(("count", "own", "opens"), [(5, 1, 0), (MAX_TAKES + 1, 1, 1), (500, 3, 1), (500, 4, 0)])
+@pytest.mark.parametrize(("count", "own", "opens"), [(5, 1, 0), (MAX_TAKES + 1, 1, 1), (500, 7, 1), (500, 8, 0)])
 def test_prepares__many_flagged__opens_as_many_own_vaults_as_take_beside_each_other(count, own, opens):
     vaults, quotes = unsafe_vaults(count)
     # nothing pays yet
