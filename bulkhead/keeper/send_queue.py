@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bulkhead.keeper.calls import Call
+from bulkhead.keeper.journal import Attempt
 from bulkhead.keeper.nonces import REMEMBER_BLOCKS
 from bulkhead.keeper.plan import Flag, FlagMany, Take, TopUp
 
@@ -14,9 +15,13 @@ PATIENT_BLOCKS = 4
 MOST_ASKED = 64
 #: Blocks that the gas limits of what is in flight may fill: they are about twice what is used.
 BLOCKS_AHEAD = 3
-#: The same of flags while takes wait, of which each is behind all flags in flight: a take ends what a flag has only
-#: begun, and its auction runs on meanwhile.
-FLAG_BLOCKS_BESIDE_TAKES = 0.25
+#: While takes wait, flags fill a third of a block at least. A take ends what a flag has only begun, and its auction runs
+#: on while it waits behind the flags in flight; but what is not flagged has no auction at all.
+FLAGS_FILL = 3
+#: Gas limit that a take counts for until a node has told it, each vault.
+TAKE_GAS = 280_000
+#: Actions, by their names in the journal, before which flags leave room, and flags.
+TAKES, FLAGS = frozenset({"take", "topup"}), frozenset({"flag", "flagmany"})
 
 
 class Turns:
@@ -72,9 +77,11 @@ class Turns:
         """Notes what the simulation refused: of that, what can wait is not asked about for some blocks."""
         self._refused.update({call.key: block for call in calls})
 
-    def takes_wait(self, calls: Iterable[Call]) -> bool:
-        """Whether there are takes, or tokens for them, that no simulation has refused of late."""
-        return any(isinstance(call.action, Take | TopUp) and call.key not in self._refused for call in calls)
+    def takes_gas(self, calls: Iterable[Call]) -> int:
+        """Gas limits of takes, and of tokens for them, that no simulation has refused of late."""
+        hopeful = [call for call in calls if call.key not in self._refused]
+        takes = sum(TAKE_GAS * len(call.action.vault_ids) for call in hopeful if isinstance(call.action, Take))
+        return takes + sum(call.gas or 0 for call in hopeful if isinstance(call.action, TopUp))
 
     def doubted(self, key: str) -> bool:
         """Whether the look was wrong about a key of late."""
@@ -85,25 +92,46 @@ class Turns:
         self._doubted[key] = block
 
 
+def flag_room(block_gas: int, takes_gas: int, senders: int) -> int:
+    """Gas limits that the flags in flight of one account may fill.
+
+    Args:
+        block_gas: Gas limit of a block.
+        takes_gas: Of its takes, to be sent or in flight.
+        senders: Accounts that flag and take beside each other, each as much.
+    """
+    if not takes_gas:
+        return BLOCKS_AHEAD * block_gas
+    return max(block_gas // FLAGS_FILL, block_gas - senders * takes_gas) // senders
+
+
 def ahead(
-    ready: Sequence[tuple[Call, int]], flying: int, block_gas: int, takes_wait: bool = False
+    ready: Sequence[tuple[Call, int]], pending: Sequence[Attempt], block_gas: int, flags: int
 ) -> list[tuple[Call, int]]:
     """Calls that the next blocks have room for; what comes later is planned anew, and nothing waits behind it.
 
     Args:
         ready: Calls with their gas limits.
-        flying: Gas limits of what is in flight.
+        pending: What is in flight.
         block_gas: Gas limit of a block.
-        takes_wait: There are takes to be sent, or in flight: flags leave room to them.
+        flags: Gas limits that flags in flight may fill.
     """
     found: list[tuple[Call, int]] = []
+    flying, flagging = sum(one.gas for one in pending), gas_of(pending, FLAGS)
     for call, gas in ready:
-        blocks = FLAG_BLOCKS_BESIDE_TAKES if takes_wait and isinstance(call.action, Flag | FlagMany) else BLOCKS_AHEAD
+        is_flag = isinstance(call.action, Flag | FlagMany)
+        fits = flying + gas <= BLOCKS_AHEAD * block_gas and not (is_flag and flagging and flagging + gas > flags)
         # the own vaults' tokens never wait
-        if isinstance(call.action, TopUp) or not flying or flying + gas <= blocks * block_gas:
+        if isinstance(call.action, TopUp) or not flying or fits:
             found.append((call, gas))
             flying += gas
+            flagging += gas * is_flag
     return found
+
+
+def gas_of(pending: Iterable[Attempt], names: frozenset[str]) -> int:
+    """Gas limits of what is in flight of some actions."""
+    return sum(one.gas for one in pending if one.fields.get("action") in names)
 
 
 def fitting(ready: Sequence[tuple[Call, int]], room: int, idle: bool) -> list[tuple[Call, int]]:

@@ -37,15 +37,13 @@ from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
 from bulkhead.keeper.outcomes import Counts, Outcome, Receipt, Report
 from bulkhead.keeper.providers import Providers
-from bulkhead.keeper.send_queue import Turns, ahead, fitting
+from bulkhead.keeper.send_queue import TAKES, Turns, ahead, fitting, flag_room, gas_of
 from bulkhead.keeper.signing import Signer
 
 #: Ask for a priority fee that is included soon, and for a price where there are no base fees.
 TIP, PRICE = "eth_maxPriorityFeePerGas", "eth_gasPrice"
 #: Blocks for which a nonce that somebody used may still turn out to be ours, should receipts lag.
 FOREIGN_BLOCKS = 2
-#: Actions, by their names in the journal, before which flags leave room.
-OF_TAKES = frozenset({"take", "topup"})
 #: Share of a block's gas that duties in flight may need: what is urgent must not wait behind nonces that fill blocks.
 DUTY_SHARE = 4
 
@@ -57,6 +55,7 @@ class Sender:
         balance: Native coin of the account at the newest look [wei].
         counts: For the metrics.
         nonces: What is in flight.
+        senders: Accounts that flag and take beside this one, itself among them.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class Sender:
         self.fees = fees
         self.report = report
         self.balance = 0
+        self.senders = 1
         self.counts = Counts()
         self._tip_told, self._refuses_types, self._plain = True, False, False
         self._signer = Signer(account, providers.deployment.chain_id)
@@ -221,14 +221,15 @@ class Sender:
         if not wanted:
             return [], []
         known = [(c, c.gas) for c in wanted if c.gas is not None and self._turns.sure(c)]
-        takes_wait = self._turns.takes_wait(wanted) or any(a.fields.get("action") in OF_TAKES for a in self.pending)
-        attempts, refused = await self._send(known, head, takes_wait)
+        takes = self._turns.takes_gas(wanted) + gas_of(self.pending, TAKES)
+        flags = flag_room(head.gas_limit, takes, self.senders)
+        attempts, refused = await self._send(known, head, flags)
         unsure = [call for call in wanted if not self._turns.sure(call)]
         asked = self._turns.to_ask(unsure, bool(attempts), head.number)
         ready, failed = await gas_limits(self.providers, self.address, asked, self._turns.doubted)
         self.counts.refused += sum(isinstance(error, Reverted) for _, error in failed)
         self._turns.refused((call for call, _ in failed), head.number)
-        more, dear = await self._send(fitting(ready, self._room(head), not self._duties), head)
+        more, dear = await self._send(fitting(ready, self._room(head), not self._duties), head, flags)
         return attempts + more, [*refused, *((call, str(error)) for call, error in failed), *dear]
 
     def _room(self, head: Head) -> int:
@@ -236,13 +237,12 @@ class Sender:
         return head.gas_limit // DUTY_SHARE - sum(a.gas for a in self.pending if a.id in self._duties)
 
     async def _send(
-        self, ready: Sequence[tuple[Call, int]], head: Head, takes_wait: bool = False
+        self, ready: Sequence[tuple[Call, int]], head: Head, flags: int
     ) -> tuple[list[Attempt], list[tuple[Call, str]]]:
         attempts: list[Attempt] = []
         refused: list[tuple[Call, str]] = []
         spend = sum(a.gas * a.last.max_fee + a.value for a in self.nonces.open.values())
-        flying = sum(a.gas for a in self.pending)
-        for call, gas in ahead(ready, flying, head.gas_limit, takes_wait):
+        for call, gas in ahead(ready, self.pending, head.gas_limit, flags):
             cap = self.fees.cap(call.worth, gas)
             fees = self.fees.first(head.base_fee, cap)
             if fees is None:

@@ -98,6 +98,8 @@ class Keeper:
         self.wallets = Wallets(wallets)
         self.sender = self.wallets.all[0].sender
         self.policy = policy or Policy()
+        for sender in self.wallets.senders:
+            sender.senders = self.policy.shard[1] * len(self.wallets.all)
         self.alerts = alerts or Alerts("", 900.0, log)
         self.executor: Executor = executor or SenderExecutor(self.wallets)
         self.dry_run, self.rehearsal = dry_run, Rehearsal()

@@ -16,13 +16,13 @@ from bulkhead.keeper import sender as sending
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import REFILL_FROM, decide
 from bulkhead.keeper.fees import GWEI, FeePolicy
-from bulkhead.keeper.journal import Journal
+from bulkhead.keeper.journal import Attempt, Journal
 from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
 from bulkhead.keeper.plan import Claim, Collect, Flag, FlagMany, Poke, Refill, Take, TakeLimits, TopUp
 from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.safe_ranges import Grid, SafeRanges, Shelf
-from bulkhead.keeper.send_queue import Turns, ahead
+from bulkhead.keeper.send_queue import TAKE_GAS, Turns, ahead, flag_room
 from bulkhead.keeper.state import MarketView
 from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, RiskWord
 from tests.keeper.states import (
@@ -190,43 +190,67 @@ def call_for(action: Any, key: str = "one") -> Call:
     return Call(key, "name", OTHER, b"", None, 0, action)
 
 
-def fits(action: Any, gas: int, flying: int, takes_wait: bool) -> bool:
-    return bool(ahead([(call_for(action), gas)], flying, BLOCK, takes_wait))
+def flying(action: Any, gas: int) -> Attempt:
+    return replace(attempt(), gas=gas, fields=call_for(action).fields())
+
+
+def goes(action: Any, gas: int, pending: list[Attempt], flags: int) -> bool:
+    return bool(ahead([(call_for(action), gas)], pending, BLOCK, flags))
 
 
 @pytest.mark.parametrize("flag", FLAGS)
-def test_ahead__takes_that_wait__leave_flags_a_quarter_of_a_block_and_others_three(flag):
-    for action, takes_wait, blocks in (
-        (flag, False, 3), (flag, True, 0.25), (TAKE, True, 3), (TAKE, False, 3), (Poke(1, 0), True, 3),
-    ):  # fmt: skip
-        assert fits(action, 100, blocks * BLOCK - 100, takes_wait), (action, takes_wait)
-        assert not fits(action, 101, blocks * BLOCK - 100, takes_wait), (action, takes_wait)
+def test_ahead__three_blocks__hold_what_is_in_flight(flag):
+    for action in (flag, TAKE, Poke(1, 0)):
+        pending = [flying(Poke(1, 0), BLOCK), flying(TAKE, 2 * BLOCK - 100)]
+        assert goes(action, 100, pending, 3 * BLOCK) and not goes(action, 101, pending, 3 * BLOCK)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_ahead__room_of_flags__is_theirs_alone_and_one_goes_out_at_least(flag):
+    pending = [flying(FLAGS[0], 400), flying(FLAGS[1], 500), flying(TAKE, BLOCK)]
+    assert goes(flag, 100, pending, 1000) and not goes(flag, 101, pending, 1000)
+    assert goes(TAKE, 101, pending, 1000)
+    assert goes(flag, 2000, [flying(TAKE, BLOCK)], 1000)
+    # what goes out now counts as well
+    ready = [(call_for(flag), 600), (call_for(flag), 401), (call_for(flag), 400)]
+    assert ahead(ready, pending[2:], BLOCK, 1000) == [ready[0], ready[2]]
 
 
 @pytest.mark.parametrize("action", [*FLAGS, TAKE])
 def test_ahead__nothing_in_flight__goes_out_whatever_it_needs(action):
-    assert fits(action, 9 * BLOCK, 0, True)
-    assert not fits(action, 9 * BLOCK, 1, True)
+    assert goes(action, 9 * BLOCK, [], 0)
+    assert not goes(action, 9 * BLOCK, [flying(Poke(1, 0), 1)], 9 * BLOCK)
 
 
 def test_ahead__own_tokens__never_wait_and_count():
     ready = [(call_for(TopUp(5, 1, 10, WAD, 0)), 3 * BLOCK), (call_for(TAKE), 100)]
-    assert ahead(ready, 9 * BLOCK, BLOCK) == ready[:1]
+    assert ahead(ready, [flying(Poke(1, 0), 9 * BLOCK)], BLOCK, BLOCK) == ready[:1]
+
+
+def test_flag_room__takes_that_wait__leave_a_third_at_least():
+    for takes, senders, room in (
+        (0, 1, 3 * BLOCK), (0, 3, 3 * BLOCK), (1, 1, BLOCK - 1), (BLOCK // 2, 1, BLOCK // 2),
+        (BLOCK * 2 // 3, 1, BLOCK // 3), (BLOCK * 9, 1, BLOCK // 3),
+        # three accounts fill a block together
+        (BLOCK // 6, 3, BLOCK // 6), (BLOCK, 3, BLOCK // 9),
+    ):  # fmt: skip
+        assert flag_room(BLOCK, takes, senders) == room, (takes, senders)
 
 
 def test_turns__take_that_a_simulation_refused__leaves_flags_their_room_for_four_blocks():
     """A vault that cannot be taken, for whatever reason, must not slow flags down."""
     turns, take = Turns(), call_for(TAKE, "take:5")
-    assert turns.takes_wait([call_for(FLAGS[0]), take]) and turns.takes_wait([call_for(TopUp(5, 1, 10, WAD, 0))])
-    assert not turns.takes_wait([call_for(FLAGS[0]), call_for(Poke(1, 0))])
+    tokens = replace(call_for(TopUp(5, 1, 10, WAD, 0), "tokens"), gas=700)
+    assert turns.takes_gas([call_for(FLAGS[0]), take, tokens]) == 2 * TAKE_GAS + 700
+    assert turns.takes_gas([call_for(FLAGS[0]), call_for(Poke(1, 0))]) == 0
     turns.refused([take], 100)
-    assert not turns.takes_wait([take]) and turns.takes_wait([take, replace(take, key="take:6")])
+    assert turns.takes_gas([take]) == 0 and turns.takes_gas([take, replace(take, key="take:6")]) == 2 * TAKE_GAS
     # a take is asked about again at once all the same
     assert turns.wanted([take], lambda key: False, 101) == [take]
     turns.forget(103)
-    assert not turns.takes_wait([take])
+    assert turns.takes_gas([take]) == 0
     turns.forget(104)
-    assert turns.takes_wait([take])
+    assert turns.takes_gas([take]) == 2 * TAKE_GAS
 
 
 def test_decide__flags_and_takes__takes_go_out_first():
@@ -269,7 +293,7 @@ def call_of(key: str, gas: int = 100_000) -> Call:
 
 def sent(sender: sending.Sender, *keys: str) -> list[str]:
     """Keys of what went out."""
-    made, _ = asyncio.run(sender._send([(call_of(key), 100_000) for key in keys], HEAD))
+    made, _ = asyncio.run(sender._send([(call_of(key), 100_000) for key in keys], HEAD, HEAD.gas_limit))
     return [a.key for a in made]
 
 
