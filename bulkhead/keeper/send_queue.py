@@ -15,8 +15,8 @@ PATIENT_BLOCKS = 4
 MOST_ASKED = 64
 #: Blocks that the gas limits of what is in flight may fill: they are about twice what is used.
 BLOCKS_AHEAD = 3
-#: While takes wait, flags fill a third of a block at least: a take ends what a flag has only begun, and its auction runs
-#: on behind the flags in flight; but what is not flagged has no auction at all.
+#: While takes wait, flags fill a third of a block at least: a take ends what a flag has only begun, and its auction
+#: runs on behind the flags in flight; but what is not flagged has no auction at all.
 FLAGS_FILL = 3
 #: Gas limit that a take counts for until a node has told it, each vault.
 TAKE_GAS = 280_000
