@@ -114,7 +114,7 @@ def _pokes(state: KeeperState, policy: Policy) -> list[Action]:
     """One poke for all markets that go by the same prices."""
     found: list[Action] = []
     busy = {state.priced(market) for market in state.busy}
-    flagged = {state.priced(v.market) for v in state.vaults.values() if v.flagged and state.live(v)}
+    flagged = {state.priced(market) for market, expiry in state.auctions() if state.now < expiry}
     views = {state.priced(view.market): view for view in state.markets.values()}
     for market, view in views.items():
         if not policy.mine(market):
@@ -342,7 +342,7 @@ def _moved(recorded: int, now: int) -> bool:
 def _collects(state: KeeperState, policy: Policy) -> list[Action]:
     del policy
     # while auctions run, an empty vault is needed again in a moment
-    busy = {v.market for v in state.vaults.values() if v.flagged}
+    busy = {market for market, _ in state.auctions()}
     return [
         Collect(v.vault_id)
         for v in state.vaults.values()

@@ -5,7 +5,7 @@ Unknown is never healthy: a vault that must be confirmed and cannot be read stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bulkhead.chain.connection import Connection
@@ -48,6 +48,7 @@ class Observer:
         views: Cells as last read.
         watch: Vaults near their edge at the last look.
         views_of: Markets as each of the wallets has them, at the last look.
+        mine: Tells which vaults are read when they are near their edge or flagged: those of its shard.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Observer:
         wallets: Wallets,
         roles: frozenset[str] = frozenset(ROLES),
         plans: Sequence[FeedPlan] = (),
+        mine: Callable[[int], bool] = lambda vault_id: True,
     ) -> None:
         self.chain = chain
         self.providers = providers
@@ -64,6 +66,8 @@ class Observer:
         # a flagged vault is read again at every block only for those who act on it
         self._quoting = bool(roles & {"take", "absorb"})
         self._minding = self._quoting or bool(roles & {"clear", "refresh"})
+        # prices are brought for the vaults of all shards
+        self.mine: Callable[[int], bool] = (lambda vault_id: True) if plans else mine
         self._topping = "top_up" in roles and "AutoTopUp" in chain.contracts
         self._due_since: dict[int, int] = {}
         self._claiming, self._refreshing = "claim" in roles, "refresh" in roles
@@ -101,7 +105,12 @@ class Observer:
 
     def _minded(self) -> set[int]:
         """Flagged vaults that this keeper does something about."""
-        return self.registry.flagged if self._minding else set()
+        return set(filter(self.mine, self.registry.flagged)) if self._minding else set()
+
+    def _elsewhere(self) -> frozenset[Cell]:
+        """Cells with flagged vaults that are left to other shards."""
+        book = self.discovery.book.vaults
+        return frozenset(book[i].cell for i in self.registry.existing(self.registry.flagged) if not self.mine(i))
 
     # --- one look -----------------------------------------------------------------------------------------------
 
@@ -173,10 +182,11 @@ class Observer:
         self._sort(look, missing, replies)
         doubt(look, missing, others, self.queries.units)
         # of a cell whose price could not be read every vault is near
-        near = self.ranges.near(self._valued(look.cells)) | self.registry.suspects
+        near = self.ranges.near(self._valued(look.cells))
         self.registry.problems += self.ranges.problems
         if look.other_cells:
             near |= self.ranges.near(self._valued({**look.cells, **look.other_cells}))
+        near = set(filter(self.mine, near)) | self.registry.suspects
         if not self._minding:
             near -= self.registry.flagged
         self.watch = near
@@ -218,7 +228,9 @@ class Observer:
         mandates = self.discovery.notes.mandates
         levels = {i: terms.trigger * NEAR for i, terms in mandates.items() if terms.expires_at > head.timestamp}
         book, markets = self.discovery.book.vaults, self.queries.markets
-        return {i for i in self.ranges.below(look.cells, levels) if i in book and book[i].market in markets}
+        return {
+            i for i in self.ranges.below(look.cells, levels) if i in book and book[i].market in markets and self.mine(i)
+        }
 
     def _due_top_ups(self, look: Look, head: Head) -> tuple[DueTopUp, ...]:
         book = self.discovery.book.vaults
@@ -329,6 +341,7 @@ class Observer:
             claims={i: (c, numbers.get(("claim", i), 0)) for i, c in notes.claims.items() if ("claim", i) in numbers},
             shortages={i: amount for (name, i), amount in numbers.items() if name == "shortage"},
             busy=frozenset(c[0] for c in self.registry.members if c[1] > now),
+            elsewhere=self._elsewhere(),
             due=due,
             debts=tuple(sorted(self.registry.debts)),
             swept=self._sweepable(numbers),

@@ -159,7 +159,8 @@ class Reconciler:
             raise
         for vault_id, view in look.vaults.items():
             self._of.registry.checked_at[vault_id] = head.timestamp
-            if view.liquidatable and not view.flagged and vault_id not in self._of.watch:
+            missed = view.liquidatable and not view.flagged and vault_id not in self._of.watch
+            if missed and self._of.mine(vault_id):
                 self._of.registry.differs(
                     f"vault {vault_id}: the Lens finds it liquidatable and the index did not, "
                     f"E {view.equity / WAD:.2f}, MM {view.maintenance_margin / WAD:.2f}"

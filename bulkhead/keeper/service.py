@@ -107,8 +107,9 @@ class Keeper:
         self.schedule = BlockSchedule(self.pace.poll)
         self.coin_market = -1
         self.observer = Observer(
-            chain, providers, self.wallets, self.policy.roles, plans if "bring" in self.policy.roles else ()
-        )
+            chain, providers, self.wallets, self.policy.roles, plans if "bring" in self.policy.roles else (),
+            self.policy.mine,
+        )  # fmt: skip
         self.health = Health()
         self.metrics = Metrics()
         journals = [sender.journal for sender in self.wallets.senders]

@@ -95,7 +95,8 @@ class KeeperState:
         keeper: The address that acts; of a keeper with several wallets one of them.
         markets: By index.
         cells: By (market, expiry).
-        vaults: Vaults confirmed on chain at this block, by id: those near their edge, flagged ones, the keeper's own.
+        vaults: Vaults confirmed on chain at this block, by id: those of its shard that are near their edge or flagged,
+            and the keeper's own.
         unknown: Vaults that must be confirmed and whose numbers could not be read: id -> cell.
         quotes: Of flagged vaults, by id.
         expiry_proofs: How expired cells without a price stand, and cells whose open window is not summed, by their
@@ -103,6 +104,7 @@ class KeeperState:
         claims: Open claims: id -> (cell, tokens due now [native]).
         shortages: Tokens that vaults of backstop pools lack for their initial margin [native].
         busy: Markets in which live vaults hold legs.
+        elsewhere: Cells with flagged vaults that are left to other shards, by the logs.
         due: Vaults that still hold legs of an expired cell, by cell.
         debts: Vaults that owe their cell a failed pay-in.
         swept: Cells whose dust can go to insurance.
@@ -135,6 +137,7 @@ class KeeperState:
     claims: Mapping[int, tuple[Cell, int]] = field(default_factory=dict)
     shortages: Mapping[int, int] = field(default_factory=dict)
     busy: frozenset[int] = frozenset()
+    elsewhere: frozenset[Cell] = frozenset()
     due: Mapping[Cell, tuple[int, ...]] = field(default_factory=dict)
     debts: tuple[int, ...] = ()
     swept: tuple[Cell, ...] = ()
@@ -174,6 +177,10 @@ class KeeperState:
 
     def _spot(self, market: int) -> int:
         return next((v.snapshot.spot for (index, _), v in self.cells.items() if index == market and v.snapshot.spot), 0)
+
+    def auctions(self) -> set[Cell]:
+        """Cells with flagged vaults, whichever shard they are of."""
+        return {vault.cell for vault in self.vaults.values() if vault.flagged} | self.elsewhere
 
     def live(self, vault: VaultView) -> bool:
         """Whether the vault is in a cell that still trades."""

@@ -28,7 +28,7 @@ def plan_unwind(state: KeeperState, policy: Policy) -> list[Action]:
     """Legs that net, and tokens that margin frees."""
     if policy.unwind is None:
         return []
-    busy = {vault.market for vault in state.vaults.values() if vault.flagged}
+    busy = {market for market, _ in state.auctions()}
     own = [
         vault
         for _, vault in sorted(state.vaults.items())

@@ -30,9 +30,8 @@ def plan_observes(state: KeeperState, policy: Policy) -> list[Action]:
 
     Markets that go by the same prices have one clock of each expiry.
     """
-    auctions = {v.cell for v in state.vaults.values() if v.flagged and state.live(v)}
     open_cells = [
-        cell for cell in auctions
+        cell for cell in state.auctions()
         if cell in state.cells and in_window(state.cells[cell], state.now) and state.active(cell)
     ]  # fmt: skip
     return [
