@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     cooldown_seconds: float = Field(default=900.0, ge=0)
 
     # --- many machines
+    #: Which of so many keepers this is, counted from 0: each does what belongs to the vaults with its remainder.
+    shard: int = Field(default=0, ge=0)
+    shards: int = Field(default=1, ge=1)
     #: Environment variable with the URL of a Redis; without one the keeper works alone.
     redis_env: str = "BULKHEAD_REDIS_URL"
     workers: int = Field(default=3, ge=1)
@@ -141,6 +144,8 @@ class Settings(BaseSettings):
     def _fits(self) -> Settings:
         if self.own_target < self.own_health + Decimal("0.05"):
             raise ValueError("own_target is at least own_health and 0.05")
+        if self.shard >= self.shards:
+            raise ValueError(f"shard is below shards ({self.shards}): they are counted from 0")
         for most in (self.max_capital, *(wallet.max_capital for wallet in self.wallets)):
             if 0 < most < self.min_profit:
                 raise ValueError("max_capital is below min_profit: no take could ever pay that")
@@ -193,6 +198,7 @@ class Settings(BaseSettings):
             own_target=int(self.own_target.scaleb(18)),
             flag_batch=1 if self.redis else self.flag_batch,
             unwind=self.unwind_terms,
+            shard=(self.shard, self.shards),
         )
 
     @property

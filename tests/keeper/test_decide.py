@@ -346,6 +346,23 @@ def test_pokes__markets_of_one_price__one_poke_for_whichever_needs_it():
     assert sorted(len(decide(shared, p)) for p in other) == [0, 1]
 
 
+def test_auctions__of_other_shards__keep_the_clock_and_hold_back_what_waits_for_their_end():
+    """A flagged vault of another shard is not read, and its auction needs the market's clock all the same."""
+    late = MarketView(1, 0, MICRO, 0, NOW - CLOCK_SECONDS)
+    assert decide(state(markets={1: late}, elsewhere=frozenset({CELL})), Policy()) == [plan.Poke(1, 0)]
+    assert decide(state(markets={1: late}, elsewhere=frozenset({(1, NOW)})), Policy()) == []
+    assert decide(state(markets={1: late}, elsewhere=frozenset({(2, EXPIRY)})), Policy()) == []
+    seen = cell()
+    window = {CELL: replace(seen, snapshot=replace(seen.snapshot, window_share=WAD // 2))}
+    looked = state(cells=window, now=EXPIRY - 600, elsewhere=frozenset({CELL}))
+    assert plan_observes(looked, Policy()) == [plan.Observe(CELL)]
+    assert plan_observes(replace(looked, elsewhere=frozenset()), Policy()) == []
+    own = vault(5, owner=KEEPER, legs=(), expiry=0, margin=0)
+    assert decide(state(own), Policy()) == [plan.Collect(5)]
+    assert decide(state(own, elsewhere=frozenset({CELL})), Policy()) == []
+    assert decide(state(own, elsewhere=frozenset({(2, EXPIRY)})), Policy()) == [plan.Collect(5)]
+
+
 def test_observes__cells_of_one_price_in_their_window__one_observe_for_both():
     views = {1: MarketView(1, 0, MICRO, 0, NOW), 2: MarketView(2, 0, MICRO, 0, NOW, price_market=1)}
     now = EXPIRY - 600

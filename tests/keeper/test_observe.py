@@ -15,7 +15,9 @@ from bulkhead.keeper import queries
 from bulkhead.keeper.json_log import JsonLog
 from bulkhead.keeper.launch import assemble
 from bulkhead.keeper.node import Node
+from bulkhead.keeper.observe import Observer
 from bulkhead.keeper.policy import Policy
+from bulkhead.keeper.price_updater import FeedPlan
 from bulkhead.keeper.reconcile import PATIENT_SECONDS
 from bulkhead.keeper.service import Keeper, Tick
 from tests.keeper.proxy import FaultProxy
@@ -144,6 +146,49 @@ def test_observer__state_by_logs__is_that_of_the_lens(scene):
         assert keeper.observer.problems == [] and keeper.observer.registry.mismatches == 0
 
     keep(scene, play, policy=Policy(roles=frozenset()))
+
+
+def test_look__shard__reads_the_vaults_of_others_neither_near_their_edge_nor_flagged(scene):
+    """Three keepers that share 20,000 unsafe vaults would read each of them three times a block."""
+    unsafe = fall(scene)
+    mine, other = min(unsafe), max(unsafe)
+    roles = Policy(roles=frozenset({"flag", "take", "refresh"}), shard=(mine % 7, 7))
+    assert roles.mine(mine) and not roles.mine(other)
+    own = {v.vault_id for v in scene.local.chain.book().vaults.values() if roles.mine(v.vault_id)}
+
+    async def play(keeper: Keeper) -> None:
+        look, observer = keeper.observer.look, keeper.observer
+        first = await look(await keeper.providers.head())
+        assert mine in first.vaults and set(first.vaults) <= own and first.elsewhere == frozenset()
+        await settle(keeper)
+        assert flagged(scene) == {mine}
+        # another shard's keeper flags the other one
+        scene.local.people["deployer"].signer.execute(scene.local.chain["Liquidator"], "flag", other)
+        second = await look(await keeper.providers.head())
+        assert mine in second.vaults and set(second.vaults) <= own | observer.registry.kept
+        assert set(second.quotes) == {mine}
+        cell = observer.discovery.book.vaults[other].cell
+        assert second.elsewhere == {cell} and cell in second.auctions()
+        # what the reconciler reads of another shard it does not take for a mistake
+        observer.registry.checked_at.clear()
+        while await observer.reconcile(await keeper.providers.head()):
+            pass
+        assert observer.registry.mismatches == 0 and observer.registry.suspects == set()
+
+    keep(scene, play, policy=roles)
+
+
+def test_look__keeper_that_brings_prices__minds_the_vaults_of_all_shards(scene):
+    """Whoever brings prices brings them when any vault is near its edge."""
+
+    async def play(keeper: Keeper) -> None:
+        for plans, others in (((), False), ((FeedPlan(1, "ETH", None),), True)):
+            made = Observer(
+                keeper.chain, keeper.providers, keeper.wallets, plans=plans, mine=lambda vault_id: vault_id == 1
+            )
+            assert made.mine(1) and made.mine(2) is others
+
+    keep(scene, play)
 
 
 def test_reconcile__logs_that_tell_of_too_few_vaults__are_found_on_chain(scene):

@@ -32,6 +32,17 @@ def test_settings__file_environment_and_options__in_that_order(tmp_path, monkeyp
     assert found.fees().share == WAD // 2
 
 
+def test_settings__shards__each_vault_is_one_keepers(tmp_path):
+    file = tmp_path / "keeper.toml"
+    parts = []
+    for shard in range(3):
+        file.write_text(f"shard = {shard}\nshards = 3\n")
+        parts.append({i for i in range(20) if load(file).policy.mine(i)})
+    assert sum(map(len, parts)) == 20 and set.union(*parts) == set(range(20))
+    file.write_text("")
+    assert all(load(file).policy.mine(i) for i in range(20))
+
+
 def refusal(folder: Path, content: str) -> str:
     """What is said about a file of settings that cannot be used."""
     file = folder / "keeper.toml"
@@ -52,6 +63,10 @@ def refusal(folder: Path, content: str) -> str:
         ("x = ", "is not TOML"),
         ("[[providers]]\nurl = 'ftp://x'", "starts with http"),
         ("[[providers]]\nurl = 'http://x:99999/key'", "names a host"),
+        ("shard = 3\nshards = 3", "shard is below shards (3): they are counted from 0"),
+        ("shard = 1", "shard is below shards (1)"),
+        ("shard = -1\nshards = 3", "Setting shard"),
+        ("shards = 0", "Setting shards"),
     ],
 )
 def test_settings__that_cannot_be_used__are_sentences(tmp_path, content, sentence):

@@ -49,11 +49,12 @@ def test_unwind__margin_frees_tokens__they_come_home_down_to_the_health_of_the_f
     assert decide(state(replace(rich, equity=255 * WAD)), UNWINDS) == []
 
 
-@pytest.mark.parametrize("what", ["auction", "stale", "others"])
+@pytest.mark.parametrize("what", ["auction", "auction of another shard", "stale", "others"])
 def test_unwind__tokens_may_be_wanted_or_price_is_not_fresh__nothing_is_withdrawn(what):
     rich = vault(5, owner=KEEPER, equity=1000, margin=100, collateral=900 * WAD)
     told = {
         "auction": state(rich, vault(1, equity=90, status=FLAGGED)),
+        "auction of another shard": state(rich, elsewhere=frozenset({CELL})),
         "stale": state(rich, cells={CELL: cell(status=0)}),
         "others": state(replace(rich, owner="0x" + "bb" * 20)),
     }[what]
