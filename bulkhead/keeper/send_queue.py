@@ -15,6 +15,8 @@ PATIENT_BLOCKS = 4
 MOST_ASKED = 64
 #: Blocks that the gas limits of what is in flight may fill: they are about twice what is used.
 BLOCKS_AHEAD = 3
+#: Flags alone leave a quarter of a block to what takes need first: an allowance, an own vault.
+OTHERS_FILL = 4
 #: While takes wait, flags fill a third of a block at least: a take ends what a flag has only begun, and its auction
 #: runs on behind the flags in flight; but what is not flagged has no auction at all.
 FLAGS_FILL = 3
@@ -101,7 +103,7 @@ def flag_room(block_gas: int, takes_gas: int, senders: int) -> int:
         senders: Accounts that flag and take beside each other, each as much.
     """
     if not takes_gas:
-        return BLOCKS_AHEAD * block_gas
+        return BLOCKS_AHEAD * block_gas - block_gas // OTHERS_FILL
     return max(block_gas // FLAGS_FILL, block_gas - senders * takes_gas) // senders
 
 

@@ -229,7 +229,7 @@ def test_ahead__own_tokens__never_wait_and_count():
 
 def test_flag_room__takes_that_wait__leave_a_third_at_least():
     for takes, senders, room in (
-        (0, 1, 3 * BLOCK), (0, 3, 3 * BLOCK), (1, 1, BLOCK - 1), (BLOCK // 2, 1, BLOCK // 2),
+        (0, 1, BLOCK * 11 // 4), (0, 3, BLOCK * 11 // 4), (1, 1, BLOCK - 1), (BLOCK // 2, 1, BLOCK // 2),
         (BLOCK * 2 // 3, 1, BLOCK // 3), (BLOCK * 9, 1, BLOCK // 3),
         # three accounts fill a block together
         (BLOCK // 6, 3, BLOCK // 6), (BLOCK, 3, BLOCK // 9),
