@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bulkhead import pricing
-from bulkhead.chain.lens import CLAIM, COVERED, VaultView
+from bulkhead.chain.lens import CLAIM, VaultView
 from bulkhead.keeper.decide import decide
 from bulkhead.keeper.plan import Action, Approve, Open, Take, TopUp
 from bulkhead.keeper.policy import Limits, Policy
 from bulkhead.keeper.state import MarketView, Quote
-from bulkhead.keeper.takes import HEADROOM, MAX_TAKES, SHRINK
+from bulkhead.keeper.takes import HEADROOM, MAX_TAKES, SHRINK, Candidate, tokens_for
 from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, Units
 from tests.keeper.states import (
     CELL,
@@ -202,71 +202,6 @@ def test_takes__own_vault_that_uses_the_whole_wallet__takes_on_nothing_more(wall
     assert [type(a) for a in found] == [TopUp] + [Take] * takes
 
 
-# --- own vaults near their margin -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("vaults", "tokens", "found"),
-    [
-        # 1.4 times MM is enough, to the wei; what is lacking to 1.8 times is rounded up
-        ([vault(5, owner=KEEPER, equity=140)], 10**9, []),
-        ([replace(vault(5, owner=KEEPER), equity=140 * WAD - 1)], 10**9, [TopUp(5, 1, 40 * UNIT + 1)]),
-        ([vault(5, owner=KEEPER, equity=139)], 10**9, [TopUp(5, 1, 41 * UNIT)]),
-        # whatever there is
-        ([vault(5, owner=KEEPER, equity=139)], 1, [TopUp(5, 1, 1)]),
-        ([vault(5, owner=KEEPER, equity=139)], 0, []),
-        # the nearest first, to the last token
-        (
-            [vault(5, owner=KEEPER, equity=130), vault(6, owner=KEEPER, equity=110)],
-            100 * UNIT,
-            [TopUp(6, 1, 70 * UNIT), TopUp(5, 1, 30 * UNIT)],
-        ),
-        ([vault(5, owner=KEEPER, equity=130), vault(6, owner=KEEPER, equity=110)], 70 * UNIT, [TopUp(6, 1, 70 * UNIT)]),
-        (
-            [vault(5, owner=KEEPER, equity=0, health=1), vault(6, owner=KEEPER, equity=0)],
-            180 * UNIT,
-            [TopUp(6, 1, 180 * UNIT)],
-        ),
-        # nobody's price makes a covered vault liquidatable, and without a margin all that can be lost is lost
-        ([vault(5, owner=KEEPER, equity=110, status=COVERED)], 10**9, []),
-        ([replace(vault(5, owner=KEEPER, margin=0), equity=-WAD)], 10**9, []),
-        (
-            [replace(vault(5, owner=KEEPER, margin=0), equity=-WAD, maintenance_margin=1)],
-            10**9,
-            [TopUp(5, 1, UNIT + 1)],
-        ),
-        ([vault(5, owner=KEEPER, equity=110, expiry=NOW)], 10**9, []),
-        ([vault(5, owner=KEEPER, equity=110, expiry=NOW + 1)], 10**9, [TopUp(5, 1, 70 * UNIT)]),
-        ([vault(5, owner=KEEPER, equity=110, market=2)], 10**9, []),
-        ([vault(5, owner=KEEPER, equity=110, epoch=1)], 10**9, []),
-        ([vault(5, equity=110)], 10**9, []),
-    ],
-)
-def test_top_ups__own_vaults__each_to_its_target_while_there_are_tokens(vaults, tokens, found):
-    assert decide(state(*vaults, markets=holding(tokens)), TEND) == found
-
-
-def test_top_ups__worth__is_the_margin_that_an_auction_may_cost():
-    mine = (vault(5, owner=KEEPER, equity=110), vault(6, owner=KEEPER, equity=390, margin=300))
-    found = decide(state(*mine), TEND)
-    assert [(a.vault_id, a.worth, a.legs) for a in found if isinstance(a, TopUp)] == [
-        (5, 100 * WAD, 1),
-        (6, 300 * WAD, 1),
-    ]
-    bare = decide(state(*mine, markets=holding(10**9, allowance=0)), TEND)
-    assert bare == [Approve(1)] and [a.worth for a in bare if isinstance(a, Approve)] == [300 * WAD]
-    coins = holding(10**9, units=Units(inverse=True, digits=3))
-    dear = decide(state(*mine, markets=coins), TEND)
-    assert [a.worth for a in dear if isinstance(a, TopUp)] == [200 * 100 * WAD, 200 * 300 * WAD]
-
-
-@pytest.mark.parametrize(("allowance", "found"), [(110 * UNIT, [TopUp, TopUp]), (110 * UNIT - 1, [Approve])])
-def test_defence__allowance__has_to_cover_all_deposits_of_a_market(allowance, found):
-    mine = (vault(5, owner=KEEPER, equity=130), vault(6, owner=KEEPER, equity=120))
-    seen = state(*mine, markets=holding(10**9, allowance=allowance))
-    assert [type(a) for a in decide(seen, TEND)] == found
-
-
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 #: Contracts times spot of FLAGGED_90.
@@ -443,6 +378,51 @@ def test_limits__two_vaults__bound_each_by_the_lesser_of_both():
 def test_limits__whole_vault__brings_what_is_there_and_costs_no_more(cash, value, least):
     (take,) = decide(state(flagged(1, value=value * WAD), rich(), quotes={1: quote(cash=cash)}), TAKES)
     assert take.limits.min_received == least - abs(least) // 50 - 30 * UNIT // 10
+
+
+@pytest.mark.parametrize(("cash", "least"), [(0, 0), (1, 0), (3, 0), (4, 1), (-1, -1), (-4, -4)])
+def test_limits__part_of_a_vault__brings_a_quarter_of_its_tokens_rounded_down_and_costs_no_more(cash, least):
+    half = quote(cash=cash, fraction=WAD // 2)
+    flag = flagged(1, value=60 * WAD - 2 * cash * MICRO)
+    (take,) = decide(state(flag, rich(), quotes={1: half}), TAKES)
+    assert take.profit == 30 * WAD and take.limits.min_received == least - 30 * UNIT // 10
+
+
+def test_takes__least_of_shares__brings_all_that_was_quoted_for_it():
+    (take,) = decide(state(flagged(1, value=0), rich(), quotes={1: quote(cash=40 * UNIT, fraction=1)}), TAKES)
+    assert take.profit == 40 * WAD
+
+
+# --- a token of 18 decimals: nothing hides a wei --------------------------------------------------------------------
+
+
+def wei(tokens: int, own: VaultView, flags: tuple[VaultView, ...], one: Quote) -> list[Action]:
+    """What is done in a market whose token counts wei."""
+    quotes = {v.vault_id: one for v in flags}
+    return decide(state(*flags, own, quotes=quotes, markets={1: MarketView(1, 0, 1, tokens, NOW)}), TAKES)
+
+
+#: A gain of 30; the first needs two wei of margin beyond it, the second costs two wei and needs no margin.
+MARGIN = (flagged(1, value=0, initial_margin=100 * WAD), quote(cash=30 * WAD, margin=30 * WAD + 2, equity=90))
+COSTS = (flagged(1, value=30 * WAD + 2), quote(cash=-2, margin=0, equity=90))
+
+
+@pytest.mark.parametrize(("flag", "one"), [MARGIN, COSTS], ids=["margin", "cost"])
+@pytest.mark.parametrize(("free", "tokens"), [(0, 0), (-5, 0), (0, -5), (-5, -5)])
+def test_share__need_of_two_wei_and_one_in_the_wallet__is_half_of_it(flag, one, free, tokens):
+    own = vault(5, owner=KEEPER, margin=100)
+    own = replace(own, equity=own.initial_margin + free, collateral=tokens)
+    assert tokens_for(Candidate(flag, one, 30 * WAD, 2 if one.cash > 0 else -30 * WAD), MarketView(1, 0, 1, 0)) == (
+        2 + flag.units.micro(flag.deposit)
+    )
+    (found,) = wei(1, own, (flag,), one)
+    assert found == TopUp(5, 1, 1) and found.worth == 15 * WAD
+
+
+def test_deposits__takes_that_need_no_margin__have_no_headroom():
+    own = replace(vault(5, owner=KEEPER, equity=10**5, margin=100), collateral=0)
+    flags = tuple(replace(COSTS[0], vault_id=i) for i in range(100, 100 + MAX_TAKES))
+    assert wei(10**20, own, flags, COSTS[1]) == [TopUp(5, 1, 2 * MAX_TAKES)]
 
 
 @pytest.mark.parametrize(
