@@ -320,7 +320,7 @@ def test_rules__long_option_paid_up__needs_no_more_than_its_mark():
 
 
 def test_derive_standard__net_short_calls_beside_long_ones__cost_forward_beyond_the_worst_payoff():
-    """Ten calls short and nine and a half long a little above: spreads need their width, the rest 1.2 or 1.1 forwards."""
+    """Ten calls short, nine and a half long a little above: spreads need their width, the rest 1.2 or 1.1 forwards."""
     legs = [(True, 2000.0, -10.0, 0.5), (True, 2010.0, 9.5, 0.5)]
     held = positions(legs, spot=2000, forward=2100, seconds=30 * 86_400)
     found = peers.DeriveStandard()(held)
