@@ -178,7 +178,7 @@ def _prepare(state: KeeperState, policy: Policy) -> list[Action]:
             worth[vault.market] = worth.get(vault.market, 0) + brings
     for market_id, cells in sorted(wanted.items()):
         market = state.markets[market_id]
-        if market.wallet and market.allowance < market.wallet:
+        if market.allowance < market.wallet:
             found.append(Approve(market_id, worth[market_id], market.allowance > 0))
         ready: set[int] = set()
         for cell, due in sorted(cells.items()):

@@ -67,10 +67,15 @@ def test_spot__nearly_stale__is_renewed_while_there_are_vaults():
 def test_spot__price_that_the_adapter_would_not_take__is_not_sent():
     moved = replace(FEED, offered=priced(210))
     assert len(brought(moved, busy=BUSY)) == 1
-    too_old = SPOT_SECONDS - MARGIN_SECONDS + 1
-    for at in (NOW - too_old, NOW + 1, NOW - 300):
-        old = replace(moved, spot_at=NOW - 300, offered=replace(priced(210), at=at))
-        assert brought(old, busy=BUSY) == [], at
+    oldest = SPOT_SECONDS - MARGIN_SECONDS
+    for at in (NOW, NOW - oldest):
+        assert len(brought(replace(moved, offered=replace(priced(210), at=at)), busy=BUSY)) == 1, at
+    for at in (NOW - oldest - 1, NOW + 1):
+        assert brought(replace(moved, offered=replace(priced(210), at=at)), busy=BUSY) == [], at
+    # nor one that is not newer than what is there
+    for at, news in ((NOW - 20, True), (NOW - 21, False), (NOW - 22, False)):
+        there = replace(moved, spot_at=NOW - 21, offered=replace(priced(210), at=at))
+        assert (brought(there, busy=BUSY) != []) is news, at
 
 
 def test_spot__liquidation_that_waits_for_it__may_cost_what_that_is_worth():

@@ -13,7 +13,7 @@ from eth_account import Account
 from bulkhead.chain import anvil
 from bulkhead.chain.errors import BadInput
 from bulkhead.cli.keeper import settings_of
-from bulkhead.keeper.config import RPC, Settings, journal_path, load
+from bulkhead.keeper.config import DEPLOYMENT, RPC, Settings, journal_path, load
 from bulkhead.keeper.endpoints import listen_on
 from bulkhead.keeper.price_sources import FileSource, HermesSource, RedStoneSource
 from bulkhead.risk.words import WAD
@@ -131,6 +131,17 @@ def test_settings__nodes_of_other_commands__do_not_replace_those_of_the_file(tmp
     assert found.deployment == "here" and [p.url for p in found.providers] == ["https://a.example", "https://b.example"]
     found = settings_of(None, (), {})
     assert found.deployment == "elsewhere" and [p.url for p in found.providers] == ["http://local.example"]
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "deployment"), [(None, DEPLOYMENT), ("", DEPLOYMENT), ("deployments/other", "deployments/other")]
+)
+def test_settings__deployment__is_that_of_the_other_commands_or_the_local_one(monkeypatch, elsewhere, deployment):
+    monkeypatch.delenv("BULKHEAD_KEEPER_DEPLOYMENT", raising=False)
+    monkeypatch.delenv("BULKHEAD_DEPLOYMENT", raising=False)
+    if elsewhere is not None:
+        monkeypatch.setenv("BULKHEAD_DEPLOYMENT", elsewhere)
+    assert load(None).deployment == deployment
 
 
 def test_settings__every_one__has_a_row_in_the_runbook(monkeypatch):

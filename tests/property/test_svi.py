@@ -56,6 +56,15 @@ def test_iv__random_surface__contract_equals_mirror(harness, seed):
         assert found / WAD == pytest.approx(float(svi.iv_float(near, far, mix, k / ONE, seconds)), rel=1e-7)
 
 
+@pytest.mark.parametrize("a", [1, 0, -1, -(10**6), -svi.MAX_A])
+def test_total_variance__slice_at_or_below_zero__is_none_on_both_sides(harness, a):
+    """Of a slice without slope it is its level, and never less than nothing."""
+    flat = svi.SviSlice(a, 0, 0, 0, 10**8)
+    found = svi.total_variance(flat, ONE // 3)
+    assert found == harness.total_variance(flat.pack(), ONE // 3)
+    assert found == (a * ONE // svi.PICO if a > 0 else 0)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_scale__any_slice__contract_equals_mirror(harness, seed):
     draw = random.Random(seed)

@@ -7,13 +7,15 @@ import math
 import numpy as np
 import pytest
 
+from bulkhead.chain.parameters import PARAMETERS
 from bulkhead.risk import crash, peers
+from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.batch import Book
-from bulkhead.risk.crash import idle
+from bulkhead.risk.crash import idle, play, terms
 from bulkhead.risk.crash.mandate import Short
 from bulkhead.risk.settlement_average import History, average_price
 from bulkhead.risk.volatility import Round
-from bulkhead.risk.words import Kind, Model
+from bulkhead.risk.words import WAD, Kind, Leg, Model
 
 START = 1_700_000_000
 
@@ -44,6 +46,44 @@ def test_cells__inside_the_window__know_their_share():
     share = (1_800 - 1_200) / 1_800
     assert cells.averaged[0] == pytest.approx(share * 1900.0)
     assert cells.base[0] == pytest.approx((1 - share) * 1900.0)
+
+
+@pytest.mark.parametrize(
+    ("legs", "least"),
+    [
+        ([(Kind.PUT, 1000, 2)], 0),
+        ([(Kind.PUT, 1000, -2)], -2000),
+        ([(Kind.CALL, 1000, 2)], 0),
+        ([(Kind.CALL, 1000, -1)], -math.inf),
+        ([(Kind.FUTURE, 0, 1)], 0),
+        ([(Kind.FUTURE, 0, -1)], -math.inf),
+        ([(Kind.CALL, 1000, -1), (Kind.CALL, 1500, 1)], -500),
+        ([(Kind.CALL, 1000, 1), (Kind.CALL, 1500, -1)], 0),
+        ([(Kind.PUT, 1000, -1), (Kind.PUT, 700, 1)], -300),
+        ([(Kind.CALL, 1000, -1), (Kind.FUTURE, 0, 1)], 0),
+        ([(Kind.CALL, 1000, 1), (Kind.FUTURE, 0, -1)], -1000),
+        ([(Kind.PUT, 1000, -1), (Kind.CASH, 0, 300)], -700),
+        ([(Kind.CALL, 1000, 1), (Kind.CALL, 1200, -2), (Kind.CALL, 1500, 1)], -100),
+        ([(Kind.PUT, 1000, 1), (Kind.PUT, 900, -3), (Kind.CASH, 0, 5)], -1695),
+        ([(Kind.CALL, 1000, 0), (Kind.PUT, 800, 0)], 0),
+    ],
+    ids=str,
+)
+def test_least_payoff__of_one_vault__is_its_lowest_corner_and_that_of_the_book(legs, least):
+    kind, strike, quantity = (np.array(part) for part in zip(*legs, strict=True))
+    assert play.least_payoff(kind.astype(np.int64), strike.astype(float), quantity.astype(float)) == least
+    exactly = [Leg(Kind(k), round(s * 1e8), round(q * 1e6)) for k, s, q in legs if q]
+    assert Book.of([exactly]).least[0] == least
+
+
+def test_terms__of_the_play__are_those_of_a_market_as_it_is_listed():
+    word = sum(one.default << one.shift for one in PARAMETERS.values() if one.word == "liquidation")
+    assert LiquidationTerms.unpack(word) == terms.TERMS
+
+
+@pytest.mark.parametrize("amount", [0.0, 1.5, -1.5, 999_999.25, -(10.0**6), 10.0**9 + 0.5])
+def test_wad__amount__is_as_precise_as_floats_allow(amount):
+    assert terms.wad(amount) == int(amount * 4) * WAD // 4
 
 
 @pytest.mark.parametrize("model", [Model.ES, Model.GREEKS, Model.STATIC])

@@ -94,6 +94,28 @@ def test_losses__vault_without_margin__loses_what_the_crash_takes(market: Market
     assert bare["30 min"] > 0 and bare["24 h"] > 0 and max(rich.values()) == 0
 
 
+@pytest.mark.parametrize(("short", "lost"), [(0.0, False), (1e-9, True)])
+def test_losses__equity_equal_to_the_margin__is_not_taken(short: float, lost: bool) -> None:
+    """One vault with a gain of 0, then what is said, then a loss of 3: taken at the second look it loses nothing."""
+    column = np.array([[0.0], [-1.0 - short], [-4.0]])
+    held = measure.Held(
+        notional=np.array([10.0]),
+        initial=np.array([2.0]),
+        room=np.array([9.0]),
+        ratio=np.ones(1),
+        gain=column,
+        maintenance=np.array([[1.0], [1.0], [0.0]]),
+        alive=np.array([[True], [True], [False]]),
+    )
+    found = measure.Crashed("one", 300, held).losses(np.array([2.0]))
+    # equity of 2, of 1 or just less, and after its expiry of -2
+    assert found == dict.fromkeys(measure.DELAYS, 0.0)
+    # alive at the third look too: five minutes late is too late for who was below, and for nobody else
+    longer = replace(held, maintenance=np.array([[1.0], [1.0], [-3.0]]), alive=np.ones((3, 1), bool))
+    found = measure.Crashed("one", 300, longer).losses(np.array([2.0]))
+    assert found["12 s"] == 0 and found["5 min"] == found["24 h"] == (0.2 if lost else 0.0)
+
+
 def test_peer__same_vaults__has_no_setting(market: Market) -> None:
     row = peer([market], Span(0, 2**40), EFFORT)
     assert row.setting is None and row.mean_im > 0 and row.swing >= 1

@@ -319,6 +319,20 @@ def test_rules__long_option_paid_up__needs_no_more_than_its_mark():
         assert 0 <= got.maintenance[0] <= got.initial[0] <= value + 1e-9, name
 
 
+def test_derive_standard__net_short_calls_beside_long_ones__cost_forward_beyond_the_worst_payoff():
+    """Ten calls short, nine and a half long a little above: spreads need their width, the rest 1.2 or 1.1 forwards."""
+    legs = [(True, 2000.0, -10.0, 0.5), (True, 2010.0, 9.5, 0.5)]
+    held = positions(legs, spot=2000, forward=2100, seconds=30 * 86_400)
+    found = peers.DeriveStandard()(held)
+    bare = peers.DeriveStandard(unpaired=(0.0, 0.0))(held)
+    assert found.initial[0] - bare.initial[0] == pytest.approx(1.2 * 2100 * 0.5)
+    assert found.maintenance[0] - bare.maintenance[0] == pytest.approx(1.1 * 2100 * 0.5)
+    # as many long as short: nothing is unpaired
+    even = positions([legs[0], (True, 2010.0, 10.0, 0.5)], spot=2000, forward=2100, seconds=30 * 86_400)
+    value = float((even.quantity * even.prices()).sum())
+    assert peers.DeriveStandard()(even).initial[0] == pytest.approx(10 * 10 + value)
+
+
 def test_flat_ratio__short_option__surplus_over_its_mark():
     position = positions([(False, 1900.0, -3.0, 0.6)], 2000.0, 2000.0, 30 * 86400.0)
     got = peers.FlatRatio(1.5)(position)
