@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkhead.chain.background import end
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.contract import Contract
 from bulkhead.chain.errors import BadInput, BulkheadError
@@ -187,8 +188,7 @@ class Bringer:
     async def close(self) -> None:
         """Ends what runs, and connections."""
         if self._question is not None:
-            self._question.cancel()
-            await asyncio.gather(self._question, return_exceptions=True)
+            await end([self._question])
         for plan in self._plans:
             await plan.source.close()
 

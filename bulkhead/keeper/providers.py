@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from bulkhead.chain.background import end
 from bulkhead.chain.contract import Query
 from bulkhead.chain.deployment import Deployment
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable, Reverted
@@ -73,10 +74,7 @@ class Providers:
 
     async def close(self) -> None:
         """Ends listeners and connections."""
-        running = [*self._listeners, *self._late]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end([*self._listeners, *self._late])
         self._listeners.clear()
         for node in self.nodes:
             await node.close()

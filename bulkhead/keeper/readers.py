@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from bulkhead.chain.background import end
 from bulkhead.chain.contract import Query
 from bulkhead.chain.errors import BulkheadError, NodeUnavailable
 from bulkhead.keeper.block_pin import read_at
@@ -109,9 +110,7 @@ class FanOut:
 
     async def close(self) -> None:
         """Ends what still runs."""
-        for task in self._running.values():
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await end(self._running.values())
         self._running.clear()
 
 

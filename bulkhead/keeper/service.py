@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from bulkhead.chain.background import end
 from bulkhead.chain.connection import Connection
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.books_update import Bookkeeper
@@ -335,8 +336,7 @@ class Keeper:
     async def close(self) -> None:
         """Waits for what runs beside the loop and closes connections and journal."""
         if self._drawing is not None:
-            self._drawing.cancel()
-            await asyncio.gather(self._drawing, return_exceptions=True)
+            await end([self._drawing])
         await self.observer.bringer.close()
         await self.alerts.close()
         await self.executor.close()

@@ -25,6 +25,7 @@ from taskiq.exceptions import TaskiqError
 from taskiq.kicker import AsyncKicker
 from taskiq_redis import ListQueueBroker
 
+from bulkhead.chain.background import end
 from bulkhead.chain.errors import BulkheadError
 from bulkhead.keeper.calls import Call
 from bulkhead.keeper.decide import BUGS
@@ -297,9 +298,7 @@ class Worker:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), poll_seconds)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.delete(self.names.beat(self.index))
             await self._broker.shutdown()

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from aiohttp import web
 
 from bulkhead import orders
+from bulkhead.chain.background import end
 from bulkhead.chain.errors import BadInput, BulkheadError
 from bulkhead.client import SignedOrder, from_wad
 from bulkhead.maker.answers import Answers, Request
@@ -221,8 +222,7 @@ class QuoteServer:
                 if filling.done():
                     filling.result()
         finally:
-            filling.cancel()
-            await asyncio.gather(filling, return_exceptions=True)
+            await end([filling])
             await runner.cleanup()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from bulkhead.chain.anvil import free_port
 from bulkhead.chain.sender import account_from_key
@@ -259,6 +260,32 @@ async def test_worker__without_a_node__is_not_fit(place, redis):
         worker._caught_up_at -= shard.ALIVE_SECONDS
         worker.providers.nodes[0].url = "http://127.0.0.1:1"
         assert not worker.fit
+
+
+@awaited
+async def test_worker__cancellation_taken_for_a_timeout_of_redis__ends_all_the_same(place, redis, monkeypatch):
+    """Asked to end while Redis times out: the heart went on beating, and the worker never ended."""
+    monkeypatch.setattr(shard, "BEAT_SECONDS", 0.01)
+    async with AsyncExitStack() as stack:
+        crew = await Crew.of(1, place, redis, stack)
+        (worker,) = crew.workers
+        beating, swallowed = asyncio.Event(), []
+
+        async def slow(*_: object, **__: object) -> None:
+            beating.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(True)
+                raise RedisTimeout("timed out") from None
+
+        monkeypatch.setattr(worker._redis, "set", slow)
+        await asyncio.wait_for(beating.wait(), PATIENCE)
+        worker.stop()
+        await asyncio.wait_for(asyncio.shield(crew.tasks[0]), PATIENCE)
+        assert swallowed
 
 
 def test_broker__redis_comes_late__is_waited_for_and_told_once(tmp_path):

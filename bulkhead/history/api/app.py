@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from bulkhead.chain.background import end
 from bulkhead.history.api import events, sums, vaults
 from bulkhead.history.api.guard import Gauges, Guard, handle
 from bulkhead.history.api.shared import Service
@@ -39,7 +40,7 @@ def build(database: Database, origins: tuple[str, ...] = ("*",), rate: float = 0
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(app.state.hub.watch())
         yield
-        watching.cancel()
+        await end([watching])
         service.close()
 
     app = FastAPI(
