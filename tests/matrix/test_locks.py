@@ -38,8 +38,6 @@ LOCKED = [
 MOVED = Address("0x" + "c0de" * 10)
 
 
-
-
 def proxy(lock: int | None) -> bytes:
     """Runtime code that writes the lock, or not, and does the rest as the code at MOVED does it."""
     code = bytes.fromhex(f"600160{lock:02x}5d") if lock is not None else b""

@@ -144,7 +144,7 @@ def test_absorb__to_384_legs_of_the_pool__passes(world, count, passes):
 
 
 def payable(world: World, quote: float) -> int:
-    """A flagged vault of long calls that pays for them later, a minute into its auction; its equity is the same always."""
+    """A flagged vault of long calls to be paid for later, a minute into its auction, of the same equity always."""
     vault = world.open(OWNER, -5_940 - quote)
     world.trade(world.maker(), vault, [call(1000, 9), cash(quote)])
     world.move(1840, status=LIVE)
@@ -286,8 +286,11 @@ def test_shortage__of_a_vault_without_legs__is_no_question(world):
     pool = world.backstop(20_000)
     own, empty = pool_vault(world, 3_000), own_vault(world, 5)
     for function, arguments in (
-        (pool.shortage, (empty,)), (pool.refill, (empty,)), (pool.merge, (empty, own, 0)), (pool.merge, (own, empty, 0)),
-    ):  # fmt: skip
+        (pool.shortage, (empty,)),
+        (pool.refill, (empty,)),
+        (pool.merge, (empty, own, 0)),
+        (pool.merge, (own, empty, 0)),
+    ):
         with boa.reverts("backstop/no-legs"):
             function(*arguments)
 
