@@ -12,7 +12,7 @@ from bulkhead.risk.words import Kind
 from tests.evm import Env
 from tests.unit.exchange.MakerVault.test_maker_vault import buyer
 from tests.unit.liquidation.BackstopPool.test_absorb_edges import RUNNING
-from tests.worlds.exchange import EXPIRY, HOUR, MAX, STRIKE, WAD, World
+from tests.worlds.exchange import HOUR, MAX, STRIKE, WAD, World
 from tests.worlds.liquidation import World as Scripted
 from tests.worlds.maker import EDGE, QUOTER, Desk, funded_desk, new_vault
 
