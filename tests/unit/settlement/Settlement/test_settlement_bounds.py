@@ -1,4 +1,4 @@
-"""Vaults that net to nothing, claims that get nothing, the last second of a cell's draws, and what is told of neither."""
+"""Vaults that net to nothing, claims that get nothing, and the last second of a cell's draws."""
 
 from __future__ import annotations
 
