@@ -47,9 +47,7 @@ def test_list_market__first_and_last_index__pass(system, parameters, market):
 @pytest.mark.parametrize("heartbeat", [60, 172_800])
 @pytest.mark.parametrize("of_fallback", [False, True])
 def test_list_market__shortest_and_longest_heartbeat__pass(system, heartbeat, of_fallback):
-    second = deployer("MockAggregator").deploy(8, "second")
-    second.push(2000 * 10**8, system.now)
-    feeds = (system.market.feed.address, second.address if of_fallback else EMPTY, EMPTY)
+    feeds = (system.market.feed.address, system.feed(2000.0).address if of_fallback else EMPTY, EMPTY)
     listed(system, feeds=feeds, heartbeats=(3600, heartbeat) if of_fallback else (heartbeat, 0))
     assert system.RiskParameters.listed(7)
 
