@@ -275,17 +275,17 @@ def test_entry__in_a_takers_callback__prices_nothing() -> None:
             ("deposit", (UNIT, lender)), ("mint", (SHARE, lender)), ("withdraw", (UNIT, lender, lender)),
             ("redeem", (SHARE, lender, lender)),
         ]  # fmt: skip
-        asking = [
+        reading = [
             ("totalAssets", ()), ("convertToShares", (1,)), ("convertToAssets", (1,)), ("previewDeposit", (1,)),
             ("previewMint", (1,)), ("previewWithdraw", (1,)), ("previewRedeem", (1,)),
         ]  # fmt: skip
         told = [(name, (lender,)) for name in ("maxDeposit", "maxMint", "maxWithdraw", "maxRedeem")]
-        for name, arguments in changing + asking:
+        for name, arguments in changing + reading:
             with boa.env.anchor():
                 getattr(vault, name)(*arguments, sender=lender)
         assert all(getattr(vault, name)(*arguments) for name, arguments in told)
         boa.env.set_code(market.at["Liquidator"], boa.env.get_code(boa.loads(RUNNING).address))
-        for name, arguments in changing + asking:
+        for name, arguments in changing + reading:
             with boa.reverts("maker/not-priceable"):
                 getattr(vault, name)(*arguments, sender=lender)
         assert not any(getattr(vault, name)(*arguments) for name, arguments in told)
