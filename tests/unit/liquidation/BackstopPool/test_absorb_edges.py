@@ -316,3 +316,10 @@ def test_merge__adds_an_eighth_at_most(world, more):
     else:
         pool.merge(gone, kept, most)
         assert world.balance(kept) == 6_000 * world.unit + most == 6_000 * world.unit + pool.cell_added(EXPIRY)
+
+
+def test_merge__adds_one_unit__moves_it(world):
+    pool = world.backstop(20_000)
+    kept, gone = pool_vault(world, 3_000), pool_vault(world, 3_000)
+    pool.merge(gone, kept, 1)
+    assert world.balance(kept) == 6_000 * world.unit + 1 and pool.cell_added(EXPIRY) == 1

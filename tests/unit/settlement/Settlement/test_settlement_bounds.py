@@ -227,3 +227,70 @@ def test_cell_state__of_no_cell_and_before_the_price__has_no_ratio(world):
     assert cell(world).ratio == 0
     world.settlement.settle(world.maker_id)
     assert cell(world).ratio == 10**18
+
+
+@pytest.mark.parametrize("how", ["paid", "owed", "insured"])
+def test_cell__in_which_one_unit_is_due__goes_the_whole_way(world, how):
+    """The least that can be owed is paid in, or repaid later, or short and insured; then it is claimed."""
+    world.insure(100)
+    vault = world.short_put(600)
+    world.expire(1_999.999999)
+    if how == "insured":
+        write("MockERC20", world.token.address, "balanceOf", 10 * world.unit, world.custody(vault))
+    if how == "owed":
+        freeze(world, world.cell)
+    world.settlement.settle(vault)
+    (event,) = told(world.settlement, "VaultSettled")
+    assert (event.net, event.received, event.debt, event.shortfall) == (
+        -1,
+        how == "paid",
+        how == "owed",
+        how == "insured",
+    )
+    assert len(told(world.settlement, "ReserveRecorded")) == (how == "insured")
+    if how == "owed":
+        thaw(world, world.cell, 0)
+        assert (world.settlement.debt_of(vault), cell(world).debt) == (1, 1)
+        assert world.clearinghouse.vault_word(vault) >> 188 & 15 == 4
+    assert world.settlement.insurable(MARKET, EXPIRY) == (how == "insured") == world.fund.reserved(MARKET)
+    world.settlement.settle(world.maker_id)
+    insured = told(world.settlement, "CellInsured")
+    assert [(log.wanted, log.amount, log.ended) for log in insured] == [(1, 1, True)] * (how == "insured")
+    assert world.settlement.claim_of(world.maker_id) == (EXPIRY, 1, 0) and cell(world).open_claims == 1
+    if how == "owed":
+        with boa.reverts("settlement/nothing-due"):
+            world.settlement.claim(world.maker_id)
+        assert world.settlement.repay(vault) == 1
+        assert world.settlement.debt_of(vault) == 0 == world.clearinghouse.vault_word(vault) >> 188 & 15
+    assert (cell(world).received, cell(world).debt, cell(world).insured) == (1, 0, 1)
+    with boa.reverts("settlement/claims-open"):
+        world.settlement.sweep(MARKET, EXPIRY)
+    assert world.settlement.claim(world.maker_id) == 1
+    assert cell(world).open_claims == 0 == world.clearinghouse.vault_word(world.maker_id) >> 188 & 15
+    world.token.mint(world.cell, 1)
+    assert world.settlement.sweep(MARKET, EXPIRY) == 1
+
+
+def test_claim__with_one_unit_still_due__is_not_over(world):
+    """Of two losers one paid and the other owes a single unit: the claim waits for it."""
+    first, second = world.short_put(600, address("first")), world.short_put(600, address("second"))
+    world.expire(1_999.999999)
+    world.settlement.settle(first)
+    balance = freeze(world, world.cell)
+    world.settlement.settle(second)
+    thaw(world, world.cell, balance)
+    world.settlement.settle(world.maker_id)
+    assert world.settlement.claim(world.maker_id) == 1
+    assert world.settlement.claim_of(world.maker_id) == (EXPIRY, 2, 1)
+    assert world.settlement.claim_many([world.maker_id]) == 0
+    assert world.settlement.repay(second) == 1 == world.settlement.claim(world.maker_id)
+    assert world.settlement.claim_of(world.maker_id) == (0, 0, 0)
+
+
+def test_settle_and_claim_many__nothing_to_do__write_and_tell_nothing(world):
+    vault = world.short_put(600)
+    world.expire(1_700)
+    assert world.settlement.claim_many([vault, world.maker_id, 999]) == 0 and not world.settlement.get_logs()
+    world.settlement.settle_many([vault, world.maker_id])
+    assert world.settlement.claim_many([vault, world.maker_id, world.maker_id, 999]) == 1
+    assert world.settlement.settle_many([vault, world.maker_id, 999]) == 0 and not world.settlement.get_logs()

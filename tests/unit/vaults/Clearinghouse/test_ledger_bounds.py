@@ -170,3 +170,26 @@ def test_settle__deposit_of_nothing_left__pays_no_tip_and_tells_of_none(world):
     names = [type(log).__name__ for log in world.settlement.get_logs()]
     assert "TipPaid" not in names and world.balance(KEEPER) == 0
     assert world.settlement.debt_of(vault) == 0 and not world.legs(vault)
+
+
+@pytest.mark.parametrize("amount", [0, 1])
+def test_open__with_one_unit_or_none__deposits_that(world, amount):
+    owner = address("owner")
+    world.token.mint(owner, 5)
+    world.token.approve(world.clearinghouse.address, 5, sender=owner)
+    vault = world.clearinghouse.open(MARKET, 0, owner, amount, sender=owner)
+    assert [log.amount for log in told(world.clearinghouse, "Deposited")] == [amount] * amount
+    assert world.balance(vault) == amount
+
+
+@pytest.mark.parametrize(
+    ("cash", "fees"), [(1, (0, 0)), (-1, (0, 0)), (0, (1, 0)), (0, (0, 1)), (1, (1, 1)), (-1, (1, 1))]
+)
+def test_novate__single_units_either_way__arrive(world, cash, fees):
+    """Cash and each side's fee of one unit: the fee of who receives is kept back from it."""
+    giver, receiver, venue = world.open(address("giver"), 5), world.open(address("receiver"), 5), address("venue")
+    order = (giver, receiver, EXPIRY, [], cash, list(fees), venue)
+    outcome = world.clearinghouse.novate(order, world.snapshot().words(), sender=world.at["Exchange"])
+    assert tuple(outcome.fees) == fees and world.balance(venue) == sum(fees)
+    held = (world.balance(giver) - 5 * world.unit, world.balance(receiver) - 5 * world.unit)
+    assert held == (-cash - fees[0], cash - fees[1])
