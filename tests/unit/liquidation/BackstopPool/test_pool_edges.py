@@ -15,17 +15,24 @@ ALICE, OWNER = address("alice"), address("owner")
 VIRTUAL = 10**6
 
 
-def pool_vault(world: World, quote: float) -> int:
-    """A vault of the pool that has sold a put, as an absorb would leave it."""
+def own_vault(world: World, quote: float) -> int:
+    """A vault of the pool, without legs, in which the next absorb of the cell would look first."""
     pool = world.backstop()
     with boa.env.prank(pool.address):
         vault = int(world.clearinghouse.open(1, 0, pool.address, 0))
     world.token.mint(world.custody(vault), round(quote * world.unit))
-    world.trade(vault, world.maker(), [put(2000, 1)], 0)
     slot = deployer("BackstopPool").artifact.layout["storage_layout"]["_vaults"]["slot"]
-    boa.env.set_storage(pool.address, slot, 1)
-    boa.env.set_storage(pool.address, slot + 1, vault)
+    count = len(pool.vaults())
+    boa.env.set_storage(pool.address, slot, count + 1)
+    boa.env.set_storage(pool.address, slot + 1 + count, vault)
     write("BackstopPool", pool.address, "cell_vault", vault, EXPIRY)
+    return vault
+
+
+def pool_vault(world: World, quote: float) -> int:
+    """A vault of the pool that has sold a put, as an absorb would leave it."""
+    vault = own_vault(world, quote)
+    world.trade(vault, world.maker(), [put(2000, 1)], 0)
     return vault
 
 

@@ -107,3 +107,72 @@ def test_draw__cap_of_a_day__ends_at_midnight(world, early, shut):
     assert world.fund.available(MARKET, EXPIRY + 9) == 0
     world.wait(-world.now % 86_400 - early)
     assert (world.fund.available(MARKET, EXPIRY + 9) == 0) == shut
+
+
+@pytest.mark.parametrize("second", [0, 1])
+def test_request__at_any_second__tells_shares_and_times_apart(world, second):
+    """Both lie in one word: an odd second is no share, and the last share is no second."""
+    world.insure(1_000)
+    world.wait(world.now % 2 + second)
+    asked = world.fund.shares(MARKET, PAYER) // 2 * 2 - 1
+    world.fund.request(MARKET, asked, sender=PAYER)
+    assert world.fund.request_of(MARKET, PAYER) == (asked, world.now + WEEK)
+    world.wait(WEEK)
+    world.fund.withdraw(MARKET, PAYER, sender=PAYER)
+    assert told(world, "InsuranceWithdrawn").shares == asked
+
+
+@pytest.mark.parametrize(("amount", "used_up"), [(0, False), (1, False), (1, True)])
+def test_draw__of_nothing_or_of_one_unit__is_told_when_something_moves(world, amount, used_up):
+    """A draw that the caps leave nothing for is no draw: it fixes no base and is no event."""
+    world.insure(1_000)
+    to, settlement = address("cell"), world.at["Settlement"]
+    world.expire(1_000)
+    if used_up:
+        world.fund.draw(MARKET, EXPIRY, 0, to, 10**30, sender=settlement)
+    before, paid = world.balance(to), amount if not used_up else 0
+    assert world.fund.draw(MARKET, EXPIRY, 7, to, amount, sender=settlement) == paid
+    names = [type(log).__name__ for log in world.fund.get_logs()]
+    assert names.count("InsuranceDrawn") == paid
+    assert world.balance(to) == before + paid and world.fund.vault_drawn(7, EXPIRY) == paid
+    room = world.fund.cell_room(MARKET, EXPIRY)
+    world.insure(1_000, address("second"))
+    # the base is the fund at the first draw that moved something
+    assert (world.fund.cell_room(MARKET, EXPIRY) > room) == (not paid and not used_up)
+
+
+def reserves(world) -> list[tuple[int, int]]:
+    """(reserve, total) of each record that the last call of Settlement made."""
+    logs = [log for log in world.settlement.get_logs() if type(log).__name__ == "ReserveRecorded"]
+    return [(log.reserve, log.total) for log in logs]
+
+
+def test_draw__of_settlement__is_recorded_once_after_its_own_books(world):
+    """In the middle of a settlement the shortfall still counts as not drawn: nothing is recorded then."""
+    world.insure(800)
+    vault = world.short_put(600)
+    world.move(1_300)
+    world.flag(vault, address("keeper"))
+    assert world.fund.reserve(MARKET, EXPIRY) < 200 * world.unit
+    world.expire(600)
+    world.settlement.settle(vault)
+    recorded = reserves(world)
+    short = world.settlement.insurable(MARKET, EXPIRY)
+    # so much that what the cap leaves after the draw is less
+    assert recorded == [(short, short)] and 100 * world.unit < short < 200 * world.unit
+    world.settlement.settle(world.maker_id)
+    assert reserves(world) == [(0, 0)]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_draw__of_a_top_up__records_anew_what_was_recorded_and_nothing_else(world, recorded):
+    """A cell that nobody recorded stays unrecorded: whoever tops up one vault does not reserve for the others."""
+    world.insure(1_000)
+    vault = world.short_put(600)
+    world.move(1_000)
+    world.flag(vault, address("keeper"))
+    if recorded:
+        world.fund.reserve(MARKET, EXPIRY)
+    world.fund.draw(MARKET, EXPIRY, 7, address("taker"), 100 * world.unit, sender=world.at["Liquidator"])
+    left = 150 * world.unit * recorded
+    assert world.fund.reserves(MARKET << 40 | EXPIRY) == left == world.fund.reserved(MARKET)
