@@ -204,13 +204,14 @@ def deposit(market: uint256, amount: uint256) -> uint256:
     ), "insurance/transfer-failed"
     balance: uint256 = self._balance(token, pot)
     total: uint256 = self.total_shares[market]
-    # measured, so that a fee on transfer is the depositor's
-    minted: uint256 = (balance - before) * (total + share_math.VIRTUAL_SHARES) // (before + 1)
+    # measured, so that a fee on transfer is the depositor's; what else the pot got from within the token's call is everybody's
+    added: uint256 = min(balance - before, amount)
+    minted: uint256 = added * (total + share_math.VIRTUAL_SHARES) // (before + 1)
     assert minted != 0, "insurance/zero-shares"
     self.total_shares[market] = total + minted
     self.shares[market][msg.sender] += minted
     log IInsuranceFund.InsuranceAdded(
-        market=market, payer=msg.sender, amount=balance - before, shares=minted, balance=balance
+        market=market, payer=msg.sender, amount=added, shares=minted, balance=balance
     )
     return minted
 

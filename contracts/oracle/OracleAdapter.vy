@@ -426,12 +426,14 @@ def poke(market: uint256, max_rounds: uint256) -> uint256:
 @external
 def stamp_cell(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
     """
-    @notice `cell_terms`, kept from now on if nobody has observed the cell before.
+    @notice `cell_terms`, kept from now on if nobody has observed the cell before. Has RoundRecorders record: what is summed next
+            is kept by the ids of rounds.
     @param market The market's index.
     @param expiry Expiry of the cell [unix seconds].
     @return Its terms.
     """
     words: Loaded = self._load(market)
+    self._record_rounds(words)
     self._stamp(words, expiry)
     return self._terms(words, expiry)
 

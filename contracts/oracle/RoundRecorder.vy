@@ -5,7 +5,8 @@
 @notice Stands before a feed that only knows its newest answer (round id always 0 or 1), so that settlement windows and realised
         vol find rounds. `record` keeps the newest answer under its own stamp when that is later than the last one kept and not
         ahead of now. Open to anyone; OracleAdapter calls it with every observe and poke. What nobody records before the next
-        update is lost: who calls decides which updates are rounds, never what they say.
+        update is lost: who calls decides which updates are rounds, never what they say. Until then views show it as the round that
+        it would be, so that whoever only looks sees the price that whoever records sees.
 @dev Owns: its rounds, ids 2^64 | 1, 2, ... Trusts the source for its answers and their stamps. A source that reverts, burns its
      gas, answers nonsense or has changed its decimals adds nothing and breaks nothing: the rounds kept stay and grow old.
 """
@@ -70,10 +71,13 @@ def source() -> address:
 @view
 def latestRoundData() -> (uint80, int256, uint256, uint256, uint80):
     """
-    @notice The newest round kept, as an AggregatorV3 answers.
+    @notice The newest round, as an AggregatorV3 answers: what `record` would keep now, else the last one kept.
     @return (roundId, answer, startedAt, updatedAt, answeredInRound); reverts when there is none.
     """
-    return self._round(self.newest)
+    unrecorded: uint256 = self._unrecorded()
+    if unrecorded != 0:
+        return self._told(self.newest + 1, unrecorded)
+    return self._told(self.newest, self.rounds[self.newest])
 
 
 @external
@@ -81,11 +85,14 @@ def latestRoundData() -> (uint80, int256, uint256, uint256, uint80):
 def getRoundData(round_id: uint80) -> (uint80, int256, uint256, uint256, uint80):
     """
     @notice One round, as an AggregatorV3 answers.
-    @param round_id Its id: 2^64 | its number.
+    @param round_id Its id: 2^64 | its number; the one after the last kept is what `record` would keep now.
     @return (roundId, answer, startedAt, updatedAt, answeredInRound); reverts when there is none.
     """
     assert convert(round_id, uint256) >> 64 == 1, "recorder/no-round"
-    return self._round(convert(round_id, uint256) & TIME_MASK)
+    number: uint256 = convert(round_id, uint256) & TIME_MASK
+    if number == self.newest + 1:
+        return self._told(number, self._unrecorded())
+    return self._told(number, self.rounds[number])
 
 
 @external
@@ -109,9 +116,8 @@ def feed_kind() -> uint256:
 
 
 @internal
-@view
-def _round(number: uint256) -> (uint80, int256, uint256, uint256, uint80):
-    word: uint256 = self.rounds[number]
+@pure
+def _told(number: uint256, word: uint256) -> (uint80, int256, uint256, uint256, uint80):
     assert word != 0, "recorder/no-round"
     id: uint80 = convert(FIRST_PHASE | number, uint80)
     stamp: uint256 = word & TIME_MASK
@@ -120,30 +126,41 @@ def _round(number: uint256) -> (uint80, int256, uint256, uint256, uint80):
 
 @internal
 def _record() -> bool:
+    word: uint256 = self._unrecorded()
+    if word == 0:
+        return False
+    number: uint256 = self.newest + 1
+    self.newest = number
+    self.rounds[number] = word
+    log IRoundRecorder.RoundRecorded(number=number, answer=convert(word >> 64, int256), updated_at=word & TIME_MASK)
+    return True
+
+
+@internal
+@view
+def _unrecorded() -> uint256:
+    """
+    @notice The newest answer of the source as a round, when it is later than the last one kept; 0 for none.
+    """
     answer: Bytes[160] = self._ask(method_id("latestRoundData()", output_type=Bytes[4]))
     if len(answer) != 160:
-        return False
+        return 0
     # (roundId, answer, startedAt, updatedAt, answeredInRound)
     price: uint256 = extract32(answer, 32, output_type=uint256)
     stamp: uint256 = extract32(answer, 96, output_type=uint256)
-    number: uint256 = self.newest
     # a negative answer reads as a huge one
     if (
         price == 0
         or price > MAX_ANSWER
         or stamp > block.timestamp
-        or stamp <= self.rounds[number] & TIME_MASK
+        or stamp <= self.rounds[self.newest] & TIME_MASK
         or extract32(answer, 128, output_type=uint256) < extract32(answer, 0, output_type=uint256)
     ):
-        return False
+        return 0
     scale: Bytes[160] = self._ask(method_id("decimals()", output_type=Bytes[4]))
     if len(scale) < 32 or extract32(scale, 0, output_type=uint256) != convert(DECIMALS, uint256):
-        return False
-    number += 1
-    self.newest = number
-    self.rounds[number] = (price << 64) | stamp
-    log IRoundRecorder.RoundRecorded(number=number, answer=convert(price, int256), updated_at=stamp)
-    return True
+        return 0
+    return (price << 64) | stamp
 
 
 @internal

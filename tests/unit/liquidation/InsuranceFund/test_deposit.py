@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import boa
 
-from tests.contracts import write
+from tests.contracts import deployer, write
+from tests.evm import Env
 from tests.worlds.doubles import refusing_token
-from tests.worlds.liquidation import MARKET, address
+from tests.worlds.liquidation import EXPIRY, MARKET, World, address
 
 PAYER = address("insurer")
 
@@ -55,6 +56,22 @@ def test_deposit__token_answers_false__reverts(world):
     write("Clearinghouse", world.clearinghouse.address, "tokens", token_word, 9)
     with boa.reverts("insurance/transfer-failed"):
         world.fund.deposit(9, 100)
+
+
+def test_deposit__pot_is_paid_from_within_the_token__shares_of_what_was_deposited_alone():
+    """A token that calls the payer first: the dust of a cell that is swept meanwhile is every depositor's."""
+    with boa.swap_env(Env()):
+        world = World(token=deployer("HostileERC20").deploy(6))
+        world.insure(1_000)
+        world.expire(2000)
+        world.token.mint(world.cell, 500 * world.unit)
+        world.token.arm(world.settlement.address, world.settlement.sweep.prepare_calldata(MARKET, EXPIRY))
+        second = address("second")
+        world.insure(10, second)
+        (added,) = [event for event in world.fund.get_logs() if type(event).__name__ == "InsuranceAdded"]
+        assert world.token.hook_passed() and world.balance(world.pot) == 1_510 * world.unit
+        assert added.amount == 10 * world.unit
+        assert world.fund.shares(MARKET, second) * 100 <= world.fund.shares(MARKET, PAYER)
 
 
 def test_pot__before_any_deposit__is_where_money_will_lie(world):

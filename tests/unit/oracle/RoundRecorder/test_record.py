@@ -64,6 +64,18 @@ def test_record__new_answer__a_round_under_its_own_stamp_once(world):
     assert not world.recorder.record()
 
 
+def test_views__answer_that_nobody_recorded__the_round_that_it_would_be(world):
+    """Whoever only looks sees what whoever records sees: the same id, answer and stamp."""
+    boa.env.timestamp += 100
+    world.push(2100, age=30)
+    seen = world.newest()
+    assert seen[:2] == (PHASE | 2, 2100 * UNIT) and world.recorder.getRoundData(PHASE | 2) == seen
+    with boa.reverts("recorder/no-round"):
+        world.recorder.getRoundData(PHASE | 3)
+    assert world.recorder.record()
+    assert world.newest() == world.recorder.getRoundData(PHASE | 2) == seen
+
+
 def test_record__not_called_between_two_updates__the_first_is_lost(world):
     boa.env.timestamp += 100
     world.push(2100, age=50)
@@ -77,6 +89,7 @@ def test_record__bad_source__nothing_kept_nothing_broken(world, mode):
     boa.env.timestamp += 100
     world.push(2100)
     world.source.set_mode(mode)
+    assert world.newest()[1] == 2000 * UNIT
     assert not world.recorder.record()
     assert world.newest()[1] == 2000 * UNIT
     world.source.set_mode(0)
