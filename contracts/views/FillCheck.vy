@@ -331,8 +331,8 @@ def check_fill(
     if taker_vault == 0:
         if not opens:
             return
-        # a taker without legs adds risk, which needs an active price
-        if not price_of._is_active(prices):
+        # a taker without legs adds risk, which needs an active price of which little is uncertain
+        if not price_of._is_usable(prices):
             self._refuse("margin/price-not-active")
     if moved.raised:
         self._refuse(rules._opening_refusal(terms.legs, expiry, trading, prices))

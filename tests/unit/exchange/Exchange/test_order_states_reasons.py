@@ -13,9 +13,11 @@ from eth_account import Account
 
 from bulkhead import orders
 from bulkhead.orders import Flags, Order, OrderLeg, PremiumStyle
-from bulkhead.risk.words import Kind
+from bulkhead.risk.words import Kind, Snapshot, Status
 from tests.architecture.sources import ROOT
-from tests.worlds.exchange import DAY, EXPIRY, MARKET, MAX, RICH, SPOT, STRIKE, WAD, World, key
+from tests.evm import Env
+from tests.worlds.exchange import DAY, EXPIRY, MARKET, MAX, PARAMETERS, RICH, SPOT, STRIKE, WAD, World, key
+from tests.worlds.system import System
 
 BOT = Account.from_key(key(77))
 OTHER = Account.from_key(key(5))
@@ -465,3 +467,22 @@ def test_order_states__token_that_answers_nothing__is_a_reason(world: World) -> 
     for vault in (0, world.taker_vault):
         state = world.states([order], [signature], world.taker, vault)[0]
         assert (state.status, state.fillable, state.reason) == (3, 0, "lens/no-answer")
+
+
+def test_order_states__feeds_far_apart_for_an_hour__closing_only() -> None:
+    """The price is active again, and bounds no new risk: no vault without legs can take what the maker only closes."""
+    with boa.swap_env(Env()):
+        world = World(System(second_feed=True, **PARAMETERS))
+        world.fill(world.order(is_bid=True, size=3 * 10**6), 3 * 10**6)
+        order = world.order(expiry=world.now + DAY, size=3 * 10**6, max_fee=MAX)
+        new = world.system.open(world.taker, 10**6)
+        assert world.state(order).status == 1
+        for _ in range(8):
+            world.system.wait(600, 2000.0)
+            world.system.fallback.push(round(1700 * 10**8), world.now)
+            facts = Snapshot.from_words(list(world.system.oracle.observe(MARKET, EXPIRY)))
+        assert facts.status & Status.ACTIVE and facts.half_width * 10 > facts.spot
+        world.refused(order, "margin/price-not-active", vault=new)
+        state = world.state(order)
+        assert (state.status, state.reason, state.fillable) == (2, "margin/price-not-active", 3 * 10**6)
+        world.fill(order, 3 * 10**6)
