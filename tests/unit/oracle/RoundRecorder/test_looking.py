@@ -42,7 +42,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[Recorded]:
 
 @pytest.mark.parametrize("world", [True], indirect=True)
 def test_snapshot__fallback_disputes_the_price_and_nobody_recorded_it__not_active(world: Recorded) -> None:
-    """Shares, makers' quotes and lenses go by what looking says: nobody keeps a dispute from them by not recording it."""
+    """Shares, makers' quotes and lenses go by what looking says: not recording a dispute keeps it from nobody."""
     world.wait(600)
     world.push(2000)
     world.update(1600)
