@@ -1100,8 +1100,6 @@ def settle(vault_id: uint256, plan: IClearinghouse.Settled) -> IClearinghouse.Pa
         novation._refuse("clearinghouse/not-expired")
     market: uint256 = state._market(word)
     key: uint256 = self._cell_key(market, expiry)
-    if word & state.FLAGGED != 0:
-        self._record_deficit(vault_id, key, 0)
     self.cells[key] -= plan.gross
     if plan.open_interest != 0:
         self.open_interests[market] -= plan.open_interest
@@ -1125,6 +1123,9 @@ def settle(vault_id: uint256, plan: IClearinghouse.Settled) -> IClearinghouse.Pa
         paid.debt = plan.owed
         vault.word |= state.DEBT
         self.words[vault_id] = vault.word
+    if word & state.FLAGGED != 0:
+        # after the token's calls: until Settlement has recorded the shortfall the deficit tells of the loss
+        self._record_deficit(vault_id, key, 0)
     vault.balance = self._held(vault)
     self._log_state(vault_id, vault, [])
     self._log_cell(market, expiry)

@@ -210,3 +210,52 @@ def test_frozen_taker__take__reverts_and_changes_nothing(hostile):
     world.token.freeze(world.custody(into), True)
     with unchanged(world, vault, into), boa.reverts("clearinghouse/transfer-refused"):
         world.take(vault, into, address("taker"))
+
+
+LEAVER = """
+# pragma version 0.4.3
+from ethereum.ercs import IERC20
+from interfaces import IInsuranceFund
+
+fund: IInsuranceFund
+market: uint256
+expiry: uint256
+paid: public(uint256)
+
+@external
+def enter(fund: address, token: address, market: uint256, expiry: uint256, amount: uint256):
+    self.fund = IInsuranceFund(fund)
+    self.market = market
+    self.expiry = expiry
+    extcall IERC20(token).approve(fund, amount)
+    extcall self.fund.request(market, extcall self.fund.deposit(market, amount))
+
+@external
+def leave():
+    extcall self.fund.reserve(self.market, self.expiry)
+    self.paid = extcall self.fund.withdraw(self.market, self)
+"""
+
+
+def test_insurance_leaver__called_by_the_token_while_a_vault_is_settled__bears_its_part(hostile):
+    """The deficit is no more counted then, and the shortfall is not yet: no reserve is recorded in between."""
+    world = hostile
+    world.insure(500)
+    leaver = boa.loads(LEAVER)
+    world.token.mint(leaver.address, 500 * world.unit)
+    loser = world.short_put(600, OWNER)
+    world.move(1200)
+    world.flag(loser, address("keeper"))
+    world.wait(EXPIRY - world.now - 7 * 86_400)
+    leaver.enter(world.fund.address, world.token.address, MARKET, EXPIRY, 500 * world.unit)
+    world.expire(1200)
+    with boa.env.anchor():
+        leaver.leave()
+        fair = leaver.paid()
+    assert fair < 450 * world.unit
+    world.token.arm(leaver.address, leaver.leave.prepare_calldata())
+    world.settlement.settle(loser)
+    assert world.token.hook_calls() == 1
+    if not world.token.hook_passed():
+        leaver.leave()
+    assert abs(leaver.paid() - fair) <= 1
