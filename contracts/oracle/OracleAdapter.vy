@@ -433,7 +433,9 @@ def stamp_cell(market: uint256, expiry: uint256) -> IOracleAdapter.Terms:
     @return Its terms.
     """
     words: Loaded = self._load(market)
-    self._record_rounds(words)
+    # a bit that the words of other kinds do not have
+    if (words.primary | words.second) >> feeds_.KIND_AT & feeds_.RECORDER != 0:
+        self._record_rounds(words)
     self._stamp(words, expiry)
     return self._terms(words, expiry)
 
