@@ -261,3 +261,12 @@ def test_shortages__take_of_a_part_within_a_limit__is_not_told():
     for most, told in ((10_000, []), (9_999, [("limit", f"1-{EXPIRY}")])):
         policy = replace(MINE, limits=Limits(notional=most * WAD))
         assert kinds(state(flag, empty(), quotes={1: half}), policy) == told
+
+
+@pytest.mark.parametrize(("free", "told"), [(None, True), (-(10**9), True), (0, True), (1, False)])
+def test_shortages__token_of_18_decimals_and_a_wei_too_few__is_told(free, told):
+    """The wallet lacks one for the least share; the own vault has so many beyond its margin."""
+    own = vault(5, owner=KEEPER, margin=100)
+    mine = [] if free is None else [replace(own, equity=own.initial_margin + free)]
+    market = {1: MarketView(1, 0, 1, LEAST * MICRO - 1, NOW)}
+    assert starved(*mine, markets=market, quotes={1: replace(PAYS, cash=240 * WAD)}) is told
