@@ -206,7 +206,7 @@ def _clears(state: KeeperState, policy: Policy) -> list[Action]:
     return [
         Clear(v.vault_id, state.in_quote(v.market, _tip(v, END_TIP)))
         for v in state.vaults.values()
-        if v.flagged and policy.mine(v.vault_id) and state.live(v) and v.clearable and state.active(v.cell)
+        if policy.mine(v.vault_id) and state.live(v) and v.clearable and state.active(v.cell)
     ]
 
 

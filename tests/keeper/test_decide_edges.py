@@ -9,11 +9,11 @@ import pytest
 
 from bulkhead.chain.lens import FLAGGED, LIQUIDATABLE, CellView
 from bulkhead.keeper import plan
-from bulkhead.keeper.decide import BATCH, MANY_FLAGS, REFILL_FROM, REFRESH_BATCH, decide
+from bulkhead.keeper.decide import decide
 from bulkhead.keeper.mandates import RunMandate
 from bulkhead.keeper.policy import Policy
 from bulkhead.keeper.state import ExpiryProof, KeeperState, MarketView
-from bulkhead.keeper.windows import CLOCK_SECONDS, FIX_SECONDS, SUM_SECONDS, WINDOW_OPEN, in_window, needs_sum
+from bulkhead.keeper.windows import in_window, needs_sum
 from bulkhead.risk.auction import LiquidationTerms
 from bulkhead.risk.words import WAD, Kind, Leg, Status
 from tests.keeper.states import CELL, EXPIRY, FLAGGED_90, LEGS, MICRO, NOW, OTHER, POOL, cell, quote, state, vault
@@ -21,6 +21,9 @@ from tests.keeper.test_mandates import due
 
 LATER = (1, EXPIRY + 1)
 UNIT = 10**6
+#: Written out: by the keeper's own numbers a test would agree with any.
+BATCH, REFRESH_BATCH, MANY_FLAGS = 16, 16, 4
+CLOCK_SECONDS, SUM_SECONDS, FIX_SECONDS, WINDOW_OPEN = 300, 60, 300, 10
 
 
 def plays(seen: KeeperState, role: str, **fields: Any) -> list[plan.Action]:
@@ -174,7 +177,6 @@ def test_absorb__part_of_a_vault__counts_by_that_part_of_its_margin():
     ],
 )
 def test_refill__what_the_pools_vault_lacks__is_more_than_a_twentieth_of_its_margin(equity, initial, lacking, found):
-    assert REFILL_FROM == WAD // 20
     thin = replace(vault(6, owner=POOL), equity=equity, initial_margin=initial)
     shortages = {6: lacking} if lacking else {}
     seen = state(thin, markets=pooled(), shortages=shortages)
@@ -279,6 +281,7 @@ def test_window__share_or_reason__say_whether_it_is_open_until_the_expiry(view, 
 def test_observes__auction_in_an_open_window__keeps_its_clock_running(one, fields, found):
     seen = state(one, **{"cells": {CELL: windowed(1)}, "markets": {}, **fields})
     assert [a for a in plays(seen, "poke") if isinstance(a, plan.Observe)] == [plan.Observe(CELL)] * found
+    assert bool(plays(seen, "poke", shard=(1, 2))) is found and not plays(seen, "poke", shard=(0, 2))
 
 
 PROOF = ExpiryProof((4, 5), final=False, tried_at=0)

@@ -9,13 +9,15 @@ import pytest
 from bulkhead.chain.lens import FLAGGED
 from bulkhead.keeper.decide import decide
 from bulkhead.keeper.policy import Policy
-from bulkhead.keeper.price_update_plan import BATCH, GATHER_SECONDS, HOLD_SECONDS, MARGIN_SECONDS, holds_poke
-from bulkhead.keeper.price_updates import SPOT_SECONDS, BringSamples, BringSpot, BroughtFeed, Message
+from bulkhead.keeper.price_update_plan import holds_poke
+from bulkhead.keeper.price_updates import BringSamples, BringSpot, BroughtFeed, Message
 from bulkhead.keeper.state import MarketView
 from bulkhead.risk.words import WAD, Units
 from tests.keeper.states import CELL, EXPIRY, KEEPER, MICRO, NOW, OTHER, POOL, cell, state, vault
 
 UNIT = 10**8
+#: Written out: by the keeper's own numbers a test would agree with any.
+BATCH, GATHER_SECONDS, HOLD_SECONDS, SPOT_SECONDS, MARGIN_SECONDS = 30, 150, 1_800, 60, 15
 MINUTE = NOW // 60 * 60
 BRING = Policy(roles=frozenset({"bring"}))
 FEED = BroughtFeed(1, OTHER, spot=200 * UNIT, spot_at=NOW - 300, age_limit=3960, fee=7)
