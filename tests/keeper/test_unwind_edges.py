@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,6 +143,8 @@ OPPOSITE = vault(6, owner=KEEPER, legs=LONG)
         (replace(OPPOSITE, legs=(replace(LONG[0], strike=170 * 10**8),)), False),
         (replace(OPPOSITE, legs=(replace(LONG[0], kind=Kind.CALL),)), False),
         (replace(OPPOSITE, legs=(replace(LEGS[0], strike=170 * 10**8), *LONG)), True),
+        # short of another series is not the opposite of anything
+        (replace(OPPOSITE, legs=(replace(LEGS[0], strike=170 * 10**8),)), False),
         (replace(OPPOSITE, expiry=LATER[1]), False),
         (replace(OPPOSITE, model=Model.GREEKS), False),
         (replace(OPPOSITE, owner=OTHER), False),
@@ -185,8 +189,15 @@ def offers(one: VaultView, view: CellView | None = None, terms: UnwindTerms = TE
     return plan_offers(state(one, **{"cells": {CELL: view or surfaced()}, **fields}), terms, {})
 
 
-def test_offers__all_conditions_hold__one_is_made():
-    assert len(offers(FUTURE)) == 1
+def test_offers__all_conditions_hold__one_is_made_of_one_contract_each():
+    (order,) = offers(FUTURE)
+    assert [leg.ratio for leg in order.legs] == [1]
+
+
+@pytest.mark.parametrize(("edge", "found"), [(0, 0), (1, 1)])
+def test_offers__option_that_is_worth_nothing__is_offered_for_its_edge_or_not_at_all(edge, found):
+    worthless = replace(FUTURE, legs=(Leg(Kind.PUT, 10**8, UNIT),))
+    assert len(offers(worthless, terms=replace(TERMS, first_edge=edge, last_edge=edge))) == found
 
 
 @pytest.mark.parametrize(
@@ -265,6 +276,55 @@ def test_file__edges_times_and_urls__are_held_to_each_other(fields, passes):
     else:
         with pytest.raises(ValidationError):
             UnwindFile(**fields)
+
+
+#: Field -> the last number that it takes, and one that it refuses.
+BOUNDS = [
+    ("first_edge_bps", 1000, 1001),
+    ("first_edge_bps", -30, -1001),
+    ("last_edge_bps", -1000, -1001),
+    ("last_edge_bps", 30, 31),
+    ("hours_to_last", "0.01", 0),
+    ("hours_to_last", 2000, "2000.01"),
+    ("share", "0.01", 0),
+    ("share", 1, "1.01"),
+    ("good_for_seconds", 3600, 3601),
+    ("every_seconds", 5, 4),
+    ("band_bps", 1, 0),
+    ("band_bps", 2000, 2001),
+    ("withdraw_health", 1, "0.99"),
+    ("withdraw_health", 100, "100.01"),
+    ("min_withdraw", 0, "-0.01"),
+]
+
+
+@pytest.mark.parametrize(("name", "last", "beyond"), BOUNDS)
+def test_file__number__is_taken_up_to_its_bound_and_refused_beyond(name, last, beyond):
+    assert getattr(UnwindFile(**{name: last}), name) == Decimal(str(last))
+    with pytest.raises(ValidationError):
+        UnwindFile(**{name: beyond})
+
+
+def test_file__life_of_an_order__is_held_to_its_bounds():
+    assert UnwindFile(good_for_seconds=10, every_seconds=5).good_for_seconds == 10
+    assert UnwindFile(good_for_seconds=3600, every_seconds=3600).every_seconds == 3600
+    for fields in ({"good_for_seconds": 9, "every_seconds": 5}, {"good_for_seconds": 3600, "every_seconds": 3601}):
+        with pytest.raises(ValidationError):
+            UnwindFile(**fields)
+
+
+def test_file__without_a_word__is_what_the_runbook_says():
+    runbook = (Path(__file__).parents[2] / "docs" / "keeper-runbook.md").read_text()
+    part = runbook.split("### Unwinding")[1].split("### ")[0]
+    told: dict[str, str] = {}
+    for names, values in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([^|]+) \|", part, re.M):
+        told |= dict(zip(re.findall(r"\w+", names), values.split(", "), strict=True))
+    found = UnwindFile()
+    for name, said in told.items():
+        shown = {"makers": "none", "board": "false"}.get(name, str(getattr(found, name)))
+        assert said.strip().strip("`") == shown, name
+    assert found.makers == [] and not found.board
+    assert set(told) == set(UnwindFile.model_fields)
 
 
 @pytest.mark.parametrize(
