@@ -206,13 +206,8 @@ def _clears(state: KeeperState, policy: Policy) -> list[Action]:
     return [
         Clear(v.vault_id, state.in_quote(v.market, _tip(v, END_TIP)))
         for v in state.vaults.values()
-        if v.flagged and policy.mine(v.vault_id) and state.live(v) and v.clearable and state.active(v.cell)
+        if policy.mine(v.vault_id) and state.live(v) and v.clearable and state.active(v.cell)
     ]
-
-
-def _terms(state: KeeperState, vault_id: int) -> LiquidationTerms | None:
-    view = state.cells.get(state.vaults[vault_id].cell)
-    return LiquidationTerms.unpack(view.liquidation) if view is not None else None
 
 
 def _absorbs(state: KeeperState, policy: Policy) -> list[Action]:
@@ -244,12 +239,12 @@ def _takes_for_pools(state: KeeperState, policy: Policy) -> list[Action]:
             continue
         if vault_id in state.taking:
             continue
-        market = state.markets.get(vault.market)
-        terms, view = _terms(state, vault_id), state.cells.get(vault.cell)
-        if market is None or not market.pool or terms is None or view is None or _of_pool(state, vault):
+        market, view = state.markets.get(vault.market), state.cells.get(vault.cell)
+        if market is None or not market.pool or view is None or _of_pool(state, vault):
             continue
         if not view.snapshot.is_usable:
             continue
+        terms = LiquidationTerms.unpack(view.liquidation)
         # without a live surface the pool wants twice the bonus
         live = view.snapshot.status & Status.SURFACE_LIVE
         least = terms.backstop_from * (1 if live else 2)
@@ -276,9 +271,7 @@ def _lacks_margin(state: KeeperState, vault: VaultView) -> bool:
 def _of_pool(state: KeeperState, vault: VaultView) -> bool:
     """Whether a pool has opened the vault: what was merely sent to it is not in its books."""
     market = state.markets.get(vault.market)
-    if market is None or not market.pool:
-        return False
-    return vault.owner.lower() == market.pool.lower() and vault.epoch == 0
+    return market is not None and vault.owner.lower() == market.pool.lower() and vault.epoch == 0
 
 
 def _settles(state: KeeperState, policy: Policy) -> list[Action]:

@@ -179,8 +179,8 @@ class KeeperState:
         return next((v.snapshot.spot for (index, _), v in self.cells.items() if index == market and v.snapshot.spot), 0)
 
     def auctions(self) -> set[Cell]:
-        """Cells with flagged vaults, whichever shard they are of."""
-        return {vault.cell for vault in self.vaults.values() if vault.flagged} | self.elsewhere
+        """Cells with flagged vaults, whichever shard they are of; without legs a vault has no auction."""
+        return {vault.cell for vault in self.vaults.values() if vault.flagged and vault.legs} | self.elsewhere
 
     def live(self, vault: VaultView) -> bool:
         """Whether the vault is in a cell that still trades."""

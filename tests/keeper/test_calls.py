@@ -8,25 +8,16 @@ from typing import Any
 import pytest
 
 from bulkhead.keeper import plan
-from bulkhead.keeper.calls import (
-    DEPOSIT_GAS,
-    FLAG_GAS,
-    FLAG_LEG_GAS,
-    MANY_GAS,
-    MANY_LEG_GAS,
-    MAX_UINT,
-    MORE_ROOM,
-    POKE_ROUNDS,
-    ROOM,
-    TAKE_SECONDS,
-    Call,
-    call_of,
-)
+from bulkhead.keeper.calls import Call, call_of
 from bulkhead.keeper.mandates import RunMandate
 from bulkhead.keeper.price_updates import BringSamples, BringSpot, Message
 from bulkhead.risk.words import WAD
 from tests.keeper.states import CELL, EXPIRY, KEEPER, NOW, OTHER
 
+#: Written out: by the keeper's own numbers a test would agree with any.
+POKE_ROUNDS, TAKE_SECONDS, MAX_UINT = 64, 60, 2**256 - 1
+ROOM, MORE_ROOM, DEPOSIT_GAS = 200_000, 60_000, 150_000
+FLAG_GAS, FLAG_LEG_GAS, MANY_GAS, MANY_LEG_GAS = 420_000, 70_000, 150_000, 32_000
 LIMITS = plan.TakeLimits(-5, 2, 3, 4, 6)
 MESSAGES = tuple(Message(60 * i, 7, b"%d" % i) for i in (1, 2, 3))
 
@@ -136,6 +127,12 @@ def test_call__every_action__names_contract_function_arguments_key_and_sender(ac
 
 def test_call__every_kind_of_action__is_among_those():
     assert {type(one[0]) for one in CALLS} == set(plan.Action.__args__)
+
+
+def test_call__what_is_no_action__is_refused_by_its_name():
+    nothing: Any = WAD
+    with pytest.raises(TypeError, match=f"no call for {WAD}"):
+        made(nothing)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,15 @@ import pytest
 from bulkhead.chain.lens import FLAGGED
 from bulkhead.keeper.decide import decide
 from bulkhead.keeper.policy import Policy
-from bulkhead.keeper.price_update_plan import BATCH, GATHER_SECONDS, MARGIN_SECONDS
-from bulkhead.keeper.price_updates import SPOT_SECONDS, BringSamples, BringSpot, BroughtFeed, Message
+from bulkhead.keeper.price_update_plan import holds_poke
+from bulkhead.keeper.price_updates import BringSamples, BringSpot, BroughtFeed, Message
 from bulkhead.keeper.state import MarketView
 from bulkhead.risk.words import WAD, Units
 from tests.keeper.states import CELL, EXPIRY, KEEPER, MICRO, NOW, OTHER, POOL, cell, state, vault
 
 UNIT = 10**8
+#: Written out: by the keeper's own numbers a test would agree with any.
+BATCH, GATHER_SECONDS, HOLD_SECONDS, SPOT_SECONDS, MARGIN_SECONDS = 30, 150, 1_800, 60, 15
 MINUTE = NOW // 60 * 60
 BRING = Policy(roles=frozenset({"bring"}))
 FEED = BroughtFeed(1, OTHER, spot=200 * UNIT, spot_at=NOW - 300, age_limit=3960, fee=7)
@@ -127,3 +129,103 @@ def test_samples__of_another_shard__are_left_to_it():
     feed = replace(FEED, samples=(sample(5),))
     parts = [decide(state(brought=(feed,)), replace(BRING, shard=(i, 2))) for i in range(2)]
     assert [len(part) for part in parts] == [0, 1]
+
+
+# --- exact edges ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cents", "found"), [(20, True), (19, False), (-20, True), (-19, False)])
+def test_spot__a_tenth_of_a_per_cent__is_a_move_near_an_edge(cents, found):
+    feed = replace(FEED, offered=Message(NOW - 5, 200 * UNIT + cents * UNIT // 100, b"signed"))
+    assert bool(brought(feed, vault(1))) is found
+
+
+@pytest.mark.parametrize(("cents", "found"), [(100, True), (99, False), (-100, True), (-99, False)])
+def test_spot__half_a_per_cent__is_a_move_for_all_who_trade(cents, found):
+    feed = replace(FEED, offered=Message(NOW - 5, 200 * UNIT + cents * UNIT // 100, b"signed"))
+    assert bool(brought(feed, busy=BUSY)) is found
+
+
+@pytest.mark.parametrize(("age", "limit", "found"), [(3_168, 3_960, 1), (3_167, 3_960, 0), (80, 100, 1), (79, 100, 0)])
+def test_spot__four_fifths_of_its_age_limit__is_when_it_is_renewed(age, limit, found):
+    feed = replace(FEED, spot_at=NOW - age, age_limit=limit, offered=priced(200))
+    assert len(brought(feed, busy=BUSY)) == found
+
+
+@pytest.mark.parametrize(
+    ("near", "others", "is_near"),
+    [
+        (vault(1), {}, True),
+        (vault(1, expiry=NOW), {}, False),
+        (vault(1, expiry=NOW + 1), {}, True),
+        (vault(1, legs=()), {}, False),
+        (vault(1, owner=POOL), {}, False),
+        # sent to the pool or to this keeper: neither minds it
+        (vault(1, owner=POOL, epoch=1), {}, True),
+        (vault(1, owner=KEEPER, epoch=1), {}, True),
+        (vault(1, owner=KEEPER, status=FLAGGED), {}, True),
+        (vault(1), {"markets": {}}, True),
+        (vault(1, market=2), {"markets": {}}, False),
+    ],
+)
+def test_spot__vault_near_its_edge__is_one_that_nobody_minds_and_that_lives(near, others, is_near):
+    feed = replace(FEED, offered=priced(200.4))
+    fields = {"markets": {1: MarketView(1, 0, MICRO, 0, NOW, pool=POOL)}, **others}
+    assert [type(a) for a in brought(feed, near, **fields)] == [BringSpot] * is_near
+
+
+@pytest.mark.parametrize(
+    ("roles", "vaults", "unknown", "worth"),
+    [
+        ({"bring", "take"}, [vault(1, margin=300), vault(2, margin=700), vault(3, margin=100)], {}, 70 * WAD),
+        ({"bring"}, [vault(1, margin=300)], {}, 0),
+        ({"bring", "take"}, [], {3: CELL}, 0),
+        ({"bring", "take"}, [], {}, 0),
+    ],
+)
+def test_spot__worth__is_the_dearest_of_those_near_their_edge_or_nothing(roles, vaults, unknown, worth):
+    policy = Policy(roles=frozenset(roles), min_bonus=WAD // 10)
+    seen = state(*vaults, brought=(replace(FEED, offered=priced(210)),), unknown=unknown, busy=BUSY)
+    found = [a for a in decide(seen, policy) if isinstance(a, BringSpot)]
+    assert [a.worth for a in found] == [worth]
+
+
+@pytest.mark.parametrize(
+    ("ages", "found"),
+    [
+        ([GATHER_SECONDS], 1),
+        ([GATHER_SECONDS - 1], 0),
+        ([1, GATHER_SECONDS, 2], 1),
+        ([1] * (BATCH - 1), 0),
+        ([1] * BATCH, 1),
+        ([1] * (BATCH + 1), 2),
+        ([], 0),
+    ],
+)
+def test_samples__oldest_has_waited_or_a_batch_is_full__they_go(ages, found):
+    samples = tuple(Message(NOW - age, 200 * UNIT, b"%d" % i) for i, age in enumerate(ages))
+    actions = brought(replace(FEED, samples=samples))
+    assert len(actions) == found and sum(len(a.messages) for a in actions) == (len(ages) if found else 0)
+
+
+#: A whole ten minutes.
+INSTANT_AT = NOW // 600 * 600
+
+
+@pytest.mark.parametrize(
+    ("age", "at", "fields", "holds"),
+    [
+        (600, INSTANT_AT, {}, True),
+        (599, INSTANT_AT, {}, False),
+        (HOLD_SECONDS, INSTANT_AT, {}, True),
+        (HOLD_SECONDS + 1, INSTANT_AT, {}, False),
+        (900, INSTANT_AT + 60, {}, False),
+        (900, INSTANT_AT, {"market": 2}, False),
+        (900, INSTANT_AT, {"is_primary": False}, False),
+    ],
+)
+def test_holds_poke__sample_of_a_whole_ten_minutes_still_to_come__is_waited_for(age, at, fields, holds):
+    feed = replace(FEED, missing=(at + 60, at), **fields)
+    seen = state(now=at + age, brought=(feed,))
+    assert holds_poke(seen, BRING, 1) is holds
+    assert not holds_poke(seen, Policy(roles=frozenset({"poke"})), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bulkhead.chain.errors import BadInput
 from bulkhead.cli.keeper import settings_of
 from bulkhead.keeper.config import DEPLOYMENT, RPC, Settings, journal_path, load
 from bulkhead.keeper.endpoints import listen_on
+from bulkhead.keeper.policy import Limits, Policy
 from bulkhead.keeper.price_sources import FileSource, HermesSource, RedStoneSource
 from bulkhead.risk.words import WAD
 
@@ -157,6 +159,61 @@ def test_settings__every_one__has_a_row_in_the_runbook(monkeypatch):
         shown = {"providers": RPC, "roles": "all", "dry_run": "false"}.get(name, str(value or "none"))
         shown = "0" if name in ("coin_price", "tip_floor_gwei") else shown
         assert told.strip().strip("`") == shown, name
+
+
+def test_settings__none__are_the_policy_that_a_keeper_has_by_itself():
+    """But for what it leaves free, and that it flags in batches."""
+    policy = Policy()
+    assert load(None).policy == replace(policy, keep_free=WAD // 10, flag_batch=8)
+    # what no setting changes
+    assert (policy.min_fraction, policy.spot_slack, policy.shard) == (WAD // 20, WAD // 50, (0, 1))
+    assert policy.limits == policy.wallet_limits == Limits(0, 0, 0)
+
+
+#: Setting -> the last number that it takes, and one that it refuses.
+BOUNDS = [
+    ("head_lag_blocks", 0, -1),
+    ("min_bonus", 0, "-0.01"),
+    ("min_bonus", 1, "1.01"),
+    ("min_profit", 0, "-0.01"),
+    ("min_tip", 0, "-0.01"),
+    ("max_capital", 0, "-0.01"),
+    # no take could pay the least gain
+    ("max_capital", 1, "0.99"),
+    ("keep_free", 0, "-0.01"),
+    ("keep_free", "0.99", 1),
+    ("max_delta", 0, "-0.01"),
+    ("max_vega", 0, "-0.01"),
+    ("max_notional", 0, "-0.01"),
+    ("expiry_share", "0.01", 0),
+    ("expiry_share", 1, "1.01"),
+    ("own_health", 1, "0.99"),
+    ("own_health", "1.75", "1.76"),
+    ("own_target", 100, "100.01"),
+    ("own_target", "1.45", "1.44"),
+    ("stake", 0, "-0.01"),
+    ("stake", 1, "1.01"),
+    ("flag_batch", 1, 0),
+    ("flag_batch", 32, 33),
+    ("poll_seconds", 0.01, 0),
+    ("tip_floor_gwei", 0, "-0.01"),
+    ("tip_cap_gwei", 0, "-0.01"),
+    ("gas_share", 0, "-0.01"),
+    ("gas_share", 1, "1.01"),
+    ("duty_cap_gwei", "0.01", 0),
+    ("top_cap_gwei", "0.01", 0),
+    ("coin_price", 0, "-0.01"),
+    ("restart_seconds", 0, -1),
+    ("cooldown_seconds", 0, -1),
+    ("workers", 1, 0),
+]
+
+
+@pytest.mark.parametrize(("name", "last", "beyond"), BOUNDS)
+def test_settings__number__is_taken_up_to_its_bound_and_refused_beyond(name, last, beyond):
+    assert str(getattr(load(None, **{name: last}), name)) in (str(last), f"{last}.0")
+    with pytest.raises(BadInput):
+        load(None, **{name: beyond})
 
 
 def test_settings__mistyped_variable__is_named(monkeypatch):

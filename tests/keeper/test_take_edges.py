@@ -13,7 +13,7 @@ from bulkhead.keeper.decide import decide
 from bulkhead.keeper.plan import Action, Approve, Open, Take, TopUp
 from bulkhead.keeper.policy import Limits, Policy
 from bulkhead.keeper.state import MarketView, Quote
-from bulkhead.keeper.takes import HEADROOM, MAX_TAKES, SHRINK, Candidate, tokens_for
+from bulkhead.keeper.takes import Candidate, tokens_for
 from bulkhead.risk.words import MAX_LEGS, WAD, Kind, Leg, Units
 from tests.keeper.states import (
     CELL,
@@ -32,6 +32,8 @@ from tests.keeper.states import (
 )
 
 UNIT = 10**6
+#: Written out: by the keeper's own numbers a test would agree with any.
+MAX_TAKES, HEADROOM, SHRINK = 16, WAD // 4, WAD // 4
 PAYS = quote(cash=240 * UNIT)
 TEND = Policy(roles=frozenset({"tend"}))
 #: What the whole of FLAGGED_90 needs: IM 125 less a gain of 30, and the deposit of an empty own vault [tokens].
