@@ -18,8 +18,8 @@ from tests.matrix.surface import nothing
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = (
-    "AutoTopUp", "BackstopPool", "Clearinghouse", "Exchange", "ExpiryPrices", "Liquidator", "MakerVault", "OracleAdapter",
-    "QuoteBoard", "RiskParameters", "Settlement", "TradeLimits", "VolSurface",
+    "AutoTopUp", "BackstopPool", "Clearinghouse", "Exchange", "ExpiryPrices", "Liquidator", "MakerVault",
+    "OracleAdapter", "QuoteBoard", "RiskParameters", "Settlement", "TradeLimits", "VolSurface",
 )  # fmt: skip
 #: And an interface of somebody else's that one of them answers to.
 INTERFACES = [*((name, f"I{name}") for name in CONTRACTS), ("BackstopPool", "ITaker")]
