@@ -80,10 +80,9 @@ def price_falls(local: LocalMarket) -> int:
     return local.anvil.rpc.block_number()
 
 
-async def play(
-    local: LocalMarket, vaults: ManyVaults, shards: int, blocks: int, minutes: float, block_gas: int
-) -> dict[str, Any]:
-    """Plays until nothing is flagged any more, or for so many blocks or minutes."""
+async def play(local: LocalMarket, vaults: ManyVaults, given: argparse.Namespace) -> dict[str, Any]:
+    """Plays until nothing is flagged any more, or for so many blocks or minutes, as the command line says."""
+    shards = given.shards
     rpc = local.anvil.rpc
     keys = [anvil.key(ROLES.index("keeper")), *(anvil.key(i) for i in OTHERS)][:shards]
     roles = frozenset({"flag", "take", "tend", "clear", "poke", "refresh"})
@@ -96,15 +95,15 @@ async def play(
     game = Play(local, keepers)
     for keeper in keepers:
         await keeper.tick()
-    rpc.call("evm_setBlockGasLimit", hex(block_gas))
+    rpc.call("evm_setBlockGasLimit", hex(given.block_gas))
     fell = price_falls(local)
     rpc.call("evm_setAutomine", False)
     for keeper in keepers:
         await keeper.tick()
     view = read_cells(local.chain, [vaults.cell])[vaults.cell]
     terms = LiquidationTerms.unpack(view.liquidation)
-    ends_at = time.monotonic() + 60 * minutes
-    for number in range(1, blocks + 1):
+    ends_at = time.monotonic() + 60 * given.minutes
+    for number in range(1, given.blocks + 1):
         await game.block()
         if number % TOLD_EVERY == 0:
             counts = {name: sum(getattr(k.wallets.counts, name) for k in keepers) for name in ("sent", "mined")}
@@ -191,7 +190,7 @@ def main() -> None:
             minter.forget_nonce()
             who = account_from_key(anvil.key(index)).address
             minter.execute(local.market.token, "mint", who, TOKENS * local.unit)
-        found = asyncio.run(play(local, many, given.shards, given.blocks, given.minutes, given.block_gas))
+        found = asyncio.run(play(local, many, given))
     for name, value in found.items():
         print(f"{name}: {value}")
     print("goals: all flagged within 8 blocks, all takes that pay before t2, no bug")

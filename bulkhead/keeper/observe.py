@@ -6,6 +6,7 @@ Unknown is never healthy: a vault that must be confirmed and cannot be read stay
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any
 
 from bulkhead.chain.connection import Connection
@@ -28,7 +29,7 @@ from bulkhead.keeper.reconcile import Reconciler
 from bulkhead.keeper.safe_ranges import SafeRanges
 from bulkhead.keeper.state import ExpiryProof, KeeperState, MarketView
 from bulkhead.keeper.vault_registry import VaultRegistry
-from bulkhead.keeper.wallets import Wallets
+from bulkhead.keeper.wallets import Wallets, flagging_of, taking_of
 from bulkhead.keeper.windows import needs_sum
 
 #: A second node is asked for views as well, and for these.
@@ -100,17 +101,11 @@ class Observer:
         """Cells whose losses insurance may have to pay, or is recorded to."""
         if not self._refreshing:
             return set()
-        flagged = {self.discovery.book.vaults[i].cell for i in self.registry.existing(self.registry.flagged)}
-        return flagged | set(self.discovery.notes.reserves)
+        return self.registry.cells_of(self.registry.flagged) | set(self.discovery.notes.reserves)
 
     def _minded(self) -> set[int]:
         """Flagged vaults that this keeper does something about."""
         return set(filter(self.mine, self.registry.flagged)) if self._minding else set()
-
-    def _elsewhere(self) -> frozenset[Cell]:
-        """Cells with flagged vaults that are left to other shards."""
-        book = self.discovery.book.vaults
-        return frozenset(book[i].cell for i in self.registry.existing(self.registry.flagged) if not self.mine(i))
 
     # --- one look -----------------------------------------------------------------------------------------------
 
@@ -316,7 +311,7 @@ class Observer:
         return view
 
     async def _state(self, look: Look, head: Head) -> KeeperState:
-        now, notes, numbers = head.timestamp, self.discovery.notes, look.numbers
+        now, notes, numbers, flying = head.timestamp, self.discovery.notes, look.numbers, self._flying(head)
         look.unknown.update(disputed(look))
         due = {cell: tuple(sorted(ids)) for cell, ids in self.registry.members.items() if cell[1] <= now}
         unpriced = sorted({
@@ -341,7 +336,7 @@ class Observer:
             claims={i: (c, numbers.get(("claim", i), 0)) for i, c in notes.claims.items() if ("claim", i) in numbers},
             shortages={i: amount for (name, i), amount in numbers.items() if name == "shortage"},
             busy=frozenset(c[0] for c in self.registry.members if c[1] > now),
-            elsewhere=self._elsewhere(),
+            elsewhere=frozenset(self.registry.cells_of(filterfalse(self.mine, self.registry.flagged))),
             due=due,
             debts=tuple(sorted(self.registry.debts)),
             swept=self._sweepable(numbers),
@@ -350,9 +345,9 @@ class Observer:
             reserves={c: (notes.reserves.get(c, 0), n) for (name, c), n in numbers.items() if name == "reserve"},
             insurable=tuple(sorted(c for (name, c), n in numbers.items() if name == "insure" and n)),
             observed=dict(self._observed),
-            flagging=self._flagging(head),
-            taking=self._taking(head),
-            takers=self.wallets.takers(self._flying(head)),
+            flagging=flagging_of(flying),
+            taking=taking_of(flying),
+            takers=self.wallets.takers(flying),
             brought=await self._brought(head),
             top_ups=self._due_top_ups(look, head),
             ramps={key: due for key, (_, due) in notes.ramps.items()},
@@ -383,16 +378,6 @@ class Observer:
         found = await self.bringer.look(head, {self.queries.priced(cell) for cell in self.registry.members}, minutes)
         self.registry.problems += self.bringer.problems
         return found
-
-    def _flagging(self, head: Head) -> frozenset[int]:
-        """Vaults whose flag is in flight together with others'."""
-        flying = (fields for _, fields in self._flying(head) if fields.get("action") == "flagmany")
-        return frozenset(int(i) for fields in flying for i in fields["vault_ids"])
-
-    def _taking(self, head: Head) -> frozenset[int]:
-        """Vaults whose take is in flight, and own vaults that it goes into."""
-        takes = [fields for _, fields in self._flying(head) if fields.get("action") == "take"]
-        return frozenset(int(i) for fields in takes for i in (*fields["vault_ids"], fields["into_id"]))
 
     def _flying(self, head: Head) -> list[tuple[str, dict[str, Any]]]:
         """(account, action) of what is in flight, and of what was mined in a block that this look does not see."""

@@ -79,6 +79,12 @@ class Turns:
         """Notes what the simulation refused: of that, what can wait is not asked about for some blocks."""
         self._refused.update({call.key: block for call in calls})
 
+    def flag_room(self, calls: Sequence[Call], pending: Sequence[Attempt], block_gas: int, senders: int) -> int:
+        """`flag_room` of what is wanted and in flight."""
+        flags = sum(call.gas or 0 for call in calls if isinstance(call.action, Flag | FlagMany))
+        takes = self.takes_gas(calls) + gas_of(pending, TAKES)
+        return flag_room(block_gas, takes, flags + gas_of(pending, FLAGS), senders)
+
     def takes_gas(self, calls: Iterable[Call]) -> int:
         """Gas limits of takes, and of tokens for them, that no simulation has refused of late."""
         hopeful = [call for call in calls if call.key not in self._refused]
@@ -94,16 +100,18 @@ class Turns:
         self._doubted[key] = block
 
 
-def flag_room(block_gas: int, takes_gas: int, senders: int) -> int:
+def flag_room(block_gas: int, takes_gas: int, flags_gas: int, senders: int) -> int:
     """Gas limits that the flags in flight of one account may fill.
 
     Args:
         block_gas: Gas limit of a block.
         takes_gas: Of its takes, to be sent or in flight.
+        flags_gas: Of its flags, to be sent or in flight: what the next blocks hold anyway waits for no take.
         senders: Accounts that flag and take beside each other, each as much.
     """
-    if not takes_gas:
-        return BLOCKS_AHEAD * block_gas - block_gas // OTHERS_FILL
+    most = BLOCKS_AHEAD * block_gas - block_gas // OTHERS_FILL
+    if not takes_gas or flags_gas * senders <= most:
+        return most
     return max(block_gas // FLAGS_FILL, block_gas - senders * takes_gas) // senders
 
 

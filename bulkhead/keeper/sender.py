@@ -37,7 +37,7 @@ from bulkhead.keeper.node import Head
 from bulkhead.keeper.nonces import Nonces
 from bulkhead.keeper.outcomes import Counts, Outcome, Receipt, Report
 from bulkhead.keeper.providers import Providers
-from bulkhead.keeper.send_queue import TAKES, Turns, ahead, fitting, flag_room, gas_of
+from bulkhead.keeper.send_queue import Turns, ahead, fitting
 from bulkhead.keeper.signing import Signer
 
 #: Ask for a priority fee that is included soon, and for a price where there are no base fees.
@@ -62,11 +62,8 @@ class Sender:
         self, providers: Providers, account: LocalAccount, journal: Journal, fees: FeePolicy, report: Report
     ) -> None:
         self.providers = providers
-        self.journal = journal
-        self.fees = fees
-        self.report = report
-        self.balance = 0
-        self.senders = 1
+        self.journal, self.fees, self.report = journal, fees, report
+        self.balance, self.senders = 0, 1
         self.counts = Counts()
         self._tip_told, self._refuses_types, self._plain = True, False, False
         self._signer = Signer(account, providers.deployment.chain_id)
@@ -221,8 +218,7 @@ class Sender:
         if not wanted:
             return [], []
         known = [(c, c.gas) for c in wanted if c.gas is not None and self._turns.sure(c)]
-        takes = self._turns.takes_gas(wanted) + gas_of(self.pending, TAKES)
-        flags = flag_room(head.gas_limit, takes, self.senders)
+        flags = self._turns.flag_room(wanted, self.pending, head.gas_limit, self.senders)
         attempts, refused = await self._send(known, head, flags)
         unsure = [call for call in wanted if not self._turns.sure(call)]
         asked = self._turns.to_ask(unsure, bool(attempts), head.number)

@@ -96,11 +96,9 @@ class Keeper:
         plans: Sequence[FeedPlan] = (),
     ) -> None:
         self.chain, self.providers, self.log = chain, providers, log
-        self.wallets = Wallets(wallets)
-        self.sender = self.wallets.all[0].sender
         self.policy = policy or Policy()
-        for sender in self.wallets.senders:
-            sender.senders = self.policy.shard[1] * len(self.wallets.all)
+        self.wallets = Wallets(wallets, self.policy.shard[1])
+        self.sender = self.wallets.all[0].sender
         self.alerts = alerts or Alerts("", 900.0, log)
         self.executor: Executor = executor or SenderExecutor(self.wallets)
         self.dry_run, self.rehearsal = dry_run, Rehearsal()
@@ -111,8 +109,7 @@ class Keeper:
             chain, providers, self.wallets, self.policy.roles, plans if "bring" in self.policy.roles else (),
             self.policy.mine,
         )  # fmt: skip
-        self.health = Health()
-        self.metrics = Metrics()
+        self.health, self.metrics = Health(), Metrics()
         journals = [sender.journal for sender in self.wallets.senders]
         self.bookkeeper = Bookkeeper(self.observer, journals, self.metrics, log)
         self.health.report = self.bookkeeper.report

@@ -78,6 +78,10 @@ class VaultRegistry:
         """Those that are open."""
         return {i for i in ids if i in self.discovery.book.vaults}
 
+    def cells_of(self, ids: Iterable[int]) -> set[Cell]:
+        """Cells of those that are open."""
+        return {self.discovery.book.vaults[i].cell for i in self.existing(ids)}
+
     def take_changes(self) -> None:
         """Takes in what the logs have changed."""
         for vault_id in self.discovery.changes():

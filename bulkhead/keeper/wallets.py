@@ -61,8 +61,10 @@ class Wallets:
         all: The wallets, the first one first.
     """
 
-    def __init__(self, wallets: Sequence[Wallet]) -> None:
+    def __init__(self, wallets: Sequence[Wallet], shards: int = 1) -> None:
         self.all = list(wallets)
+        for sender in self.senders:
+            sender.senders = shards * len(self.all)
         self._asked: list[int] = []
 
     def __iter__(self) -> Any:
@@ -264,6 +266,18 @@ class Wallets:
             return None
         rich = [i for i, sender in enumerate(senders) if sender.balance >= LEAST_COINS] or [0]
         return rich[0] if call.patient else min(rich, key=lambda i: busy[i])
+
+
+def flagging_of(flying: Iterable[tuple[str, Mapping[str, Any]]]) -> frozenset[int]:
+    """Vaults whose flag is in flight together with others', by (address, fields) of what is."""
+    flags = (fields for _, fields in flying if fields.get("action") == "flagmany")
+    return frozenset(int(i) for fields in flags for i in fields["vault_ids"])
+
+
+def taking_of(flying: Iterable[tuple[str, Mapping[str, Any]]]) -> frozenset[int]:
+    """Vaults whose take is in flight, and own vaults that it goes into, by (address, fields) of what is."""
+    takes = (fields for _, fields in flying if fields.get("action") == "take")
+    return frozenset(int(i) for fields in takes for i in (*fields["vault_ids"], fields["into_id"]))
 
 
 def _number(said: Any) -> int | None:

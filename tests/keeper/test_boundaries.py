@@ -228,13 +228,32 @@ def test_ahead__own_tokens__never_wait_and_count():
 
 
 def test_flag_room__takes_that_wait__leave_a_third_at_least():
+    most = BLOCK * 11 // 4
     for takes, senders, room in (
-        (0, 1, BLOCK * 11 // 4), (0, 3, BLOCK * 11 // 4), (1, 1, BLOCK - 1), (BLOCK // 2, 1, BLOCK // 2),
+        (0, 1, most), (0, 3, most), (1, 1, BLOCK - 1), (BLOCK // 2, 1, BLOCK // 2),
         (BLOCK * 2 // 3, 1, BLOCK // 3), (BLOCK * 9, 1, BLOCK // 3),
         # three accounts fill a block together
         (BLOCK // 6, 3, BLOCK // 6), (BLOCK, 3, BLOCK // 9),
     ):  # fmt: skip
-        assert flag_room(BLOCK, takes, senders) == room, (takes, senders)
+        assert flag_room(BLOCK, takes, most + 1, senders) == room, (takes, senders)
+
+
+def test_flag_room__flags_that_the_next_blocks_hold__wait_for_no_take():
+    most = BLOCK * 11 // 4
+    for flags, senders, room in (
+        (most, 1, most), (most + 1, 1, BLOCK // 3), (most // 3, 3, most), (most // 3 + 1, 3, BLOCK // 9),
+    ):  # fmt: skip
+        assert flag_room(BLOCK, BLOCK, flags, senders) == room, (flags, senders)
+
+
+def test_turns__room_of_flags__counts_what_is_wanted_and_what_is_in_flight():
+    turns, most = Turns(), BLOCK * 11 // 4
+    take, flag = call_for(TAKE, "take:5"), replace(call_for(FLAGS[1], "flags"), gas=most // 2)
+    few, many = [flying(FLAGS[0], most - most // 2)], [flying(FLAGS[0], most - most // 2 + 1)]
+    assert turns.flag_room([take, flag], few, BLOCK, 1) == most
+    assert turns.flag_room([take, flag], many, BLOCK, 1) == BLOCK - 2 * TAKE_GAS
+    assert turns.flag_room([flag], [*many, flying(TAKE, BLOCK // 2)], BLOCK, 1) == BLOCK // 2
+    assert turns.flag_room([flag], many, BLOCK, 1) == most
 
 
 def test_turns__take_that_a_simulation_refused__leaves_flags_their_room_for_four_blocks():
