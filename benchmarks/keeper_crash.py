@@ -134,7 +134,12 @@ def measured(
     ends = [log for log in logs if log.event == "FlagEnded"]
     stamps = {b: int(rpc.block(b)["timestamp"], 16) for b in {log.block for log in (*flags, *takes)}}
     flagged_at = {log.values.vault_id: stamps[log.block] for log in flags}
-    clocks = [stamps[log.block] - flagged_at[log.values.vault_id] for log in takes]
+    solvent = {log.values.vault_id for log in flags if log.values.equity >= 0}
+    clocks = {log.values.vault_id: stamps[log.block] - flagged_at[log.values.vault_id] for log in takes}
+    parts = {
+        name: [clock for vault_id, clock in clocks.items() if (vault_id in solvent) is (name == "solvent")]
+        for name in ("solvent", "insolvent")
+    }
     attempts = [attempt for keeper in keepers for attempt in keeper.sender.journal.all()]
     used = {
         name: [a for a in attempts if a.name.startswith(f"Liquidator.{name}") and a.gas_used]
@@ -159,8 +164,9 @@ def measured(
         "blocks_to_last_take": max((log.block for log in takes), default=fell) - fell,
         "take_transactions": len(used["take"]),
         "gas_a_take": sum(a.gas_used for a in used["take"]) // max(len(takes), 1),
-        "clock_median_seconds": statistics.median(clocks) if clocks else None,
-        "clock_most_seconds": max(clocks, default=None),
+        "flags_solvent": len(solvent),
+        **{f"clock_median_seconds_{name}": statistics.median(part) if part else None for name, part in parts.items()},
+        **{f"clock_most_seconds_{name}": max(part, default=None) for name, part in parts.items()},
         "t2_seconds": terms.t2_seconds,
         "gas": gas,
         "gas_reverted": sum(a.gas_used for a in reverted),

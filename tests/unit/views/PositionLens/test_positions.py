@@ -153,6 +153,17 @@ def test_cell__deficit__and_the_most_it_can_cost(system, trader, maker, stranger
     assert look(system, winner).cell.at_risk == 0
 
 
+def test_health__equity_gone__is_zero_and_without_margin_the_most_there_is(system, trader, maker):
+    vault_id = sold(system, trader, maker, [put(2000, 1)], 700)
+    empty = system.open(maker, 1)
+    found = look(system, vault_id)
+    assert found.health == found.equity * WAD // found.maintenance_margin > 0
+    system.wait(60, 1000)
+    found = look(system, vault_id)
+    assert found.equity < 0 < found.maintenance_margin and found.health == 0
+    assert look(system, empty).health == 2**256 - 1
+
+
 def test_unknown__is_never_a_number_that_looks_right(system, trader, maker):
     vault_id = sold(system, trader, maker, [put(2000, 1)], 800)
     system.market.feed.push(0, system.now)
