@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from bulkhead.chain.limits import (
     Learned,
     NodeLimits,
 )
+from bulkhead.chain.rpc_batching import Reply, exchange
 from bulkhead.chain.web3_transport import Web3Rpc
 
 
@@ -135,6 +137,21 @@ def test_answered__limit_that_the_node_has_stated__is_believed_for_longer():
     found.refused(100, 30)
     assert set(answers(found, FORGET * STATED)) == {30}
     assert answers(found, TRY_MORE)[-1] == 60
+
+
+def test_exchange__one_of_a_post_is_too_many__the_next_posts_wait(clock):
+    """Some hosts answer a part of a post and refuse the rest."""
+    found = NodeLimits()
+    work = exchange([("eth_chainId", ()), ("eth_gasPrice", ())], found, itertools.count(1), "node", 3)
+    (post,) = next(work)
+    well = {"jsonrpc": "2.0", "id": post.first_id, "result": "0x1"}
+    busy = {"jsonrpc": "2.0", "id": post.first_id + 1, "error": {"code": -32005, "message": "rate limit exceeded"}}
+    (again,) = work.send([Reply(200, [well, busy], 2.0)])
+    assert found.gap == FIRST_GAP and found.rest == pytest.approx(2.0)
+    assert [piece.call[0] for piece in again.pieces] == ["eth_gasPrice"]
+    with pytest.raises(StopIteration) as done:
+        work.send([Reply(200, {**well, "id": again.first_id, "result": "0x2"})])
+    assert done.value.value == ["0x1", "0x2"]
 
 
 # --- web3 -------------------------------------------------------------------------------------------------------------

@@ -43,6 +43,14 @@ def test_parse__prefixed_columns__need_an_asset_when_there_are_two():
         parse_bars(text, "x.csv", "doge")
 
 
+def test_parse__first_column_without_a_name__is_the_time_unless_another_is():
+    unnamed = GOOD.replace("ts,", ",", 1)
+    assert parse_bars(unnamed, "x.csv") == parse_bars(GOOD, "x.csv")
+    rows = [f"{i},{row}" for i, row in enumerate(GOOD.splitlines())]
+    numbered = "\n".join([f",{HEAD.strip()}", *rows[1:]]) + "\n"
+    assert parse_bars(numbered, "x.csv") == parse_bars(GOOD, "x.csv")
+
+
 def test_parse__hole_in_the_data__does_not_make_a_long_bar():
     text = GOOD + "2020-03-12T06:00:00Z,189,189,189,189\n2020-03-12T06:05:00Z,189,189,189,189\n"
     assert {bar.seconds for bar in parse_bars(text, "x.csv")} == {300}

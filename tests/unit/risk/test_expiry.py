@@ -71,6 +71,9 @@ def test_settle__primary_silent_and_apart_and_stays_silent__the_fallback_once_it
     deadline = EXPIRY - 3590 + LIMIT
     assert settle(SILENT, fallen, TERMS, deadline) is None
     assert settle(SILENT, fallen, TERMS, deadline + 1) == ((2000 * 800 + 1400 * 1000) // 1800, Origin.FALLBACK)
+    # a round at that very second still decides
+    just = source((2000, -3590), (2000, deadline - EXPIRY))
+    assert settle(just, fallen, TERMS, deadline + 1) == (2000, Origin.PRIMARY)
     # a round that comes after that changes nothing
     late = source((2000, -3590), (2000, deadline + 1 - EXPIRY))
     assert settle(late, fallen, TERMS, deadline + HOUR) == settle(SILENT, fallen, TERMS, deadline + 1)

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bulkhead.chain.words import cell_word, open_parts
+from bulkhead.risk import exact
 from bulkhead.risk.assessment import UNBOUNDED, Assessment, Basis
+from bulkhead.risk.batch.cells import Cells
 from bulkhead.risk.margin import kappa, resolve
 from bulkhead.risk.words import WAD, RiskWord, Snapshot
 
@@ -30,6 +32,16 @@ def test_proximity__no_equity_or_a_health_of_one_and_a_half__adds_nothing(equity
 def test_proximity__below_it__adds_a_share_of_the_distance_and_no_more_than_all(equity, share):
     more = im(equity) / im(equity, proximity=False) - 1
     assert more == pytest.approx(PLAIN.proximity_bps / 10_000 * share, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["sigma", "surface_near"])
+def test_cells__vol_at_its_bounds__is_taken_and_one_beyond_is_not(name):
+    """As the engines take it."""
+    for vol in (exact.MIN_VOL, exact.MAX_VOL):
+        Cells.of([replace(SNAPSHOT, **{"sigma": WAD, "surface_near": WAD, name: vol})])
+    for vol in (exact.MIN_VOL - 1, exact.MAX_VOL + 1):
+        with pytest.raises(ValueError, match="es/vol-range"):
+            Cells.of([replace(SNAPSHOT, **{"sigma": WAD, "surface_near": WAD, name: vol})])
 
 
 def test_proximity__without_a_margin__adds_nothing():
