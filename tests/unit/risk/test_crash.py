@@ -106,6 +106,21 @@ def test_play__crash__every_token_is_somewhere(rule, latency):
     assert out.bonus > 0 and (play.collateral >= -1e-6).all()
 
 
+def test_play__vaults_taken_in_part__keep_whole_lots_of_options_and_cash_to_its_digits():
+    """Cash next to whole lots: its last digits stay when a part goes over."""
+    legs = [Kind.PUT, Kind.CASH] * 20
+    strikes, sizes = [2000.0, 0.0] * 20, [-1.37, 100.123457] * 20
+    made = crash.Play(Book.flat(legs, strikes, sizes, range(0, 41, 2), [3] * 20), falling(0.9), crash.Ours())
+    before = made.quantity.copy()
+    made.run()
+    part = (made.quantity != before) & (made.quantity != 0)
+    cash = made.book.kind == Kind.CASH
+    assert (part & cash).any() and (part & ~cash).any()
+    lots = made.quantity[part & ~cash] / 0.01
+    assert np.allclose(lots, np.round(lots), atol=1e-6)
+    assert not np.allclose(made.quantity[part & cash] * 100, np.round(made.quantity[part & cash] * 100), atol=1e-6)
+
+
 def test_play__same_seed__same_outcome():
     one, two = (crash.Play(crash.population(80, 2000.0, 5), falling(0.7), crash.Ours()).run() for _ in range(2))
     assert one == two

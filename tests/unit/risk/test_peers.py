@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +332,19 @@ def test_derive_standard__net_short_calls_beside_long_ones__cost_forward_beyond_
     even = positions([legs[0], (True, 2010.0, 10.0, 0.5)], spot=2000, forward=2100, seconds=30 * 86_400)
     value = float((even.quantity * even.prices()).sum())
     assert peers.DeriveStandard()(even).initial[0] == pytest.approx(10 * 10 + value)
+
+
+def test_derive_standard__future_that_moves_no_worst_payoff__costs_its_share_of_spot():
+    """A future of quantity 0.4 beside a long call that is paid up: 10 % to open, 6.5 % to keep."""
+    call = positions([(True, 2000.0, 1.0, 0.5)], spot=2000, forward=2100, seconds=30 * 86_400)
+    value = call.value()[0]
+    for quantity in (0.4, -0.4):
+        both = positions([(True, 2000.0, 1.0, 0.5), (True, 0.0, quantity, 0.0)], 2000, 2100, 30 * 86_400)
+        both = replace(both, kind=np.array([Kind.CALL, Kind.FUTURE], np.int64))
+        found, bare = peers.DeriveStandard()(both), peers.DeriveStandard(future=(0.0, 0.0))(both)
+        assert found.initial[0] - bare.initial[0] == pytest.approx(0.10 * 2000 * 0.4)
+        assert found.maintenance[0] - bare.maintenance[0] == pytest.approx(0.065 * 2000 * 0.4)
+        assert bare.initial[0] >= value
 
 
 def test_flat_ratio__short_option__surplus_over_its_mark():
