@@ -70,3 +70,24 @@ def test_fix__answer_that_nobody_recorded__is_recorded_before_it_is_summed(world
         world.expiries.fix(MARKET, expiry, [])
         world.wait(600)
     assert world.expiries.fix(MARKET, expiry, []) == (2000 + 2100 + 2400) * 600 * WAD // 1800
+
+
+@pytest.mark.parametrize("world", [False, True], indirect=True)
+@pytest.mark.parametrize("call", ["observe", "poke", "fix"])
+def test_adapter__call_that_writes__has_recorders_keep_the_newest_answer(world: Recorded, call: str) -> None:
+    """A round that nobody keeps is lost to realised vol and to settlement windows."""
+    expiry = world.now + 3600
+    world.wait(2400)
+    world.push(2100)
+    world.update(2100)
+    if call == "observe":
+        world.observe(market=MARKET)
+    elif call == "poke":
+        world.adapter.poke(MARKET, 10)
+    else:
+        world.expiries.fix(MARKET, expiry, [])
+    assert not world.recorder.record()
+    # an answer that nobody recorded there is kept by this call
+    world.wait(60)
+    world.update(2200)
+    assert world.recorder.record()
