@@ -113,6 +113,9 @@ class Copy:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
+        # for tests that ask git which files there are
+        for step in (("init", "-q"), ("add", "-A", "-f")):
+            subprocess.run(["git", *step], cwd=folder, check=True, capture_output=True)
         # for tests that look for tools there
         for name in ("node_modules", ".venv"):
             if (ROOT / name).exists() and not (folder / name).exists():
