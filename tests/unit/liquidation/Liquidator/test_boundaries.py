@@ -61,7 +61,7 @@ def test_clear__sets_the_clock_back_at_equity_equal_to_mm(fine, short_by, restar
     fine.flag(vault, KEEPER)
     fine.wait(100)
     pay_in(fine, vault, missing_to(fine, vault, 1) - short_by)
-    began = fine.words(vault)[1] >> 40 & (2**40 - 1)
+    began, flagged_at = fine.words(vault)[1] >> 40 & (2**40 - 1), fine.words(vault)[1] >> 80 & (2**40 - 1)
     with boa.env.prank(KEEPER):
         if restarts:
             fine.liquidator.clear(vault)
@@ -70,6 +70,9 @@ def test_clear__sets_the_clock_back_at_equity_equal_to_mm(fine, short_by, restar
                 fine.liquidator.clear(vault)
     clock = fine.words(vault)[1] >> 40 & (2**40 - 1)
     assert (clock == began + 100) == restarts
+    # both the market's clock and the time from which an auction near expiry is shortened
+    assert flagged_at == boa.env.evm.patch.timestamp - 100
+    assert (fine.words(vault)[1] >> 80 & (2**40 - 1) == flagged_at + 100) == restarts
 
 
 def taken(world, vault: int, **limits) -> int:
