@@ -274,6 +274,24 @@ def test_fold__brought_and_missing__the_one_before_then_no_return():
         brought.expect(state)
 
 
+@pytest.mark.parametrize(("price", "bound", "counts"), [
+    (2048, "most", False), (2047, "most", True), (2048, "least", False), (2049, "least", True),
+])  # fmt: skip
+def test_fold__brought_at_a_bound_of_the_feed__is_no_price(price, bound, counts):
+    """A bound is a number of 22 bits times a power of two: 2,048 in units of 1e-8 is one, read with 18 decimals."""
+    at_2048 = 5**8 | 19 << 22
+    with boa.env.anchor():
+        brought = Brought()
+        bounds = {"least": 1, "most": 2**22 - 1 | 74 << 22, bound: at_2048}
+        word = feed_word(brought.feed.address, 2, 18) & (2**195 - 1)
+        brought.kept = (word | bounds["least"] << 195 | bounds["most"] << 224, *brought.kept[1:])
+        boa.env.timestamp = START + 2 * INSTANT
+        brought.bring(START + INSTANT, price)
+        assert brought.fold() == 1
+        base = brought.kept[3] >> 132 & (2**96 - 1)
+        assert base == (price * UNIT if counts else 2000 * WAD)
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_fold__brought_in_any_order_and_portions__the_reference(data):
