@@ -137,8 +137,8 @@ def measured(
     solvent = {log.values.vault_id for log in flags if log.values.equity >= 0}
     clocks = {log.values.vault_id: stamps[log.block] - flagged_at[log.values.vault_id] for log in takes}
     parts = {
-        name: [clock for vault_id, clock in clocks.items() if (vault_id in solvent) is (name == "solvent")]
-        for name in ("solvent", "insolvent")
+        "solvent": [clock for vault_id, clock in clocks.items() if vault_id in solvent],
+        "insolvent": [clock for vault_id, clock in clocks.items() if vault_id not in solvent],
     }
     attempts = [attempt for keeper in keepers for attempt in keeper.sender.journal.all()]
     used = {

@@ -29,7 +29,7 @@ from bulkhead.keeper.reconcile import Reconciler
 from bulkhead.keeper.safe_ranges import SafeRanges
 from bulkhead.keeper.state import ExpiryProof, KeeperState, MarketView
 from bulkhead.keeper.vault_registry import VaultRegistry
-from bulkhead.keeper.wallets import Wallets, flagging_of, taking_of
+from bulkhead.keeper.wallets import Wallets, flagging_of, takers_of, taking_of
 from bulkhead.keeper.windows import needs_sum
 
 #: A second node is asked for views as well, and for these.
@@ -123,15 +123,15 @@ class Observer:
                 books.natives.update({i: market.native for i, market in self.queries.markets.items()})
         reorgs = self.discovery.reorgs
         await self.discovery.catch_up(head)
-        vaults, notes = self.discovery.book.vaults, self.discovery.notes
+        vaults, notes, minded = self.discovery.book.vaults, self.discovery.notes, self._minded()
         first = QueryBatch()
         self.queries.cells(first, self._cells())
-        self.queries.quotes(first, vaults, self._minded() if self._quoting else (), head)
+        self.queries.quotes(first, vaults, minded if self._quoting else (), head)
         self.queries.shortages(first, vaults, self.registry.kept if self._quoting else ())
         self.queries.account(first)
         self.queries.claims(first, self.views, notes.claims, notes.settled - self._swept)
         self.queries.insurance(first, notes.uninsured if self._claiming else (), self._reserving())
-        self.queries.vaults(first, self.registry.existing(self.watch | self.registry.kept | self._minded()))
+        self.queries.vaults(first, self.registry.existing(self.watch | self.registry.kept | minded))
         follow, account = self.discovery.calls(head), self.wallets.calls(head)
         views = [pinned(query, head) for query in first.queries]
         offset = len(follow) + len(account)
@@ -185,8 +185,9 @@ class Observer:
         if not self._minding:
             near -= self.registry.flagged
         self.watch = near
-        due = self.registry.existing(near | self.registry.kept | self._minded())
-        quoted = self._minded() - set(look.quotes) if self._quoting else set()
+        minded = self._minded()
+        due = self.registry.existing(near | self.registry.kept | minded)
+        quoted = minded - set(look.quotes) if self._quoting else set()
         self.queries.quotes(second, self.discovery.book.vaults, quoted, head)
         self.queries.vaults(second, due - set(look.vaults) - set(look.again))
         self.queries.top_ups(second, self._mandated(look, head))
@@ -347,7 +348,7 @@ class Observer:
             observed=dict(self._observed),
             flagging=flagging_of(flying),
             taking=taking_of(flying),
-            takers=self.wallets.takers(flying),
+            takers=takers_of(flying),
             brought=await self._brought(head),
             top_ups=self._due_top_ups(look, head),
             ramps={key: due for key, (_, due) in notes.ramps.items()},

@@ -154,15 +154,6 @@ class Wallets:
         """
         _raise_first(await asyncio.gather(*(s.maintain(head) for s in self.senders), return_exceptions=True))
 
-    def takers(self, flying: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[int, str]:
-        """Whose takes of which vaults are in flight, by (address, fields) of what is."""
-        return {
-            int(vault_id): address.lower()
-            for address, fields in flying
-            if fields.get("action") == "take"
-            for vault_id in fields["vault_ids"]
-        }
-
     # --- deciding ---------------------------------------------------------------------------------------------
 
     def states(
@@ -278,6 +269,16 @@ def taking_of(flying: Iterable[tuple[str, Mapping[str, Any]]]) -> frozenset[int]
     """Vaults whose take is in flight, and own vaults that it goes into, by (address, fields) of what is."""
     takes = (fields for _, fields in flying if fields.get("action") == "take")
     return frozenset(int(i) for fields in takes for i in (*fields["vault_ids"], fields["into_id"]))
+
+
+def takers_of(flying: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[int, str]:
+    """Whose takes of which vaults are in flight, by (address, fields) of what is."""
+    return {
+        int(vault_id): address.lower()
+        for address, fields in flying
+        if fields.get("action") == "take"
+        for vault_id in fields["vault_ids"]
+    }
 
 
 def _number(said: Any) -> int | None:
