@@ -307,7 +307,7 @@ def sender(tmp_path):
 
 
 def call_of(key: str, gas: int = 100_000) -> Call:
-    return Call(key, "flag", OTHER, b"\1", gas, 0, Poke(1, 0))
+    return replace(call_for(Poke(1, 0), key), data=b"\1", gas=gas)
 
 
 def sent(sender: sending.Sender, *keys: str) -> list[str]:

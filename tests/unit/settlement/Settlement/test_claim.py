@@ -135,14 +135,20 @@ def test_repay__after_a_failed_pay_in__raises_the_ratio(world):
         world.clearinghouse.withdraw(vault, 1, address("trader"))
 
 
-def test_repay__half_of_the_losers_refused__pays_the_difference_later(world):
+def one_of_two_pays(world, price):
+    """An expiry at a price, all settled: of two losers one could not pay; returns his vault."""
     first, second = world.short_put(600, address("first")), world.short_put(600, address("second"))
-    world.expire(1700)
+    world.expire(price)
     world.settlement.settle(first)
     balance = freeze(world, world.cell)
     world.settlement.settle(second)
     thaw(world, world.cell, balance)
     world.settlement.settle(world.maker_id)
+    return second
+
+
+def test_repay__half_of_the_losers_refused__pays_the_difference_later(world):
+    second = one_of_two_pays(world, 1700)
     assert world.settlement.claim(world.maker_id) == 300 * world.unit
     assert world.settlement.claim_of(world.maker_id) == (EXPIRY, 600 * world.unit, 300 * world.unit)
     with boa.reverts("settlement/nothing-due"):

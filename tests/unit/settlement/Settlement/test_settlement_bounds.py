@@ -9,7 +9,7 @@ import pytest
 
 from tests.contracts import deployer, write
 from tests.evm import Env
-from tests.unit.settlement.Settlement.test_claim import freeze, thaw
+from tests.unit.settlement.Settlement.test_claim import freeze, one_of_two_pays, thaw
 from tests.worlds.liquidation import EXPIRY, MARKET, World, address, call, cash, future, put
 
 KEEPER = address("keeper")
@@ -273,13 +273,7 @@ def test_cell__in_which_one_unit_is_due__goes_the_whole_way(world, how):
 
 def test_claim__with_one_unit_still_due__is_not_over(world):
     """Of two losers one paid and the other owes a single unit: the claim waits for it."""
-    first, second = world.short_put(600, address("first")), world.short_put(600, address("second"))
-    world.expire(1_999.999999)
-    world.settlement.settle(first)
-    balance = freeze(world, world.cell)
-    world.settlement.settle(second)
-    thaw(world, world.cell, balance)
-    world.settlement.settle(world.maker_id)
+    second = one_of_two_pays(world, 1_999.999999)
     assert world.settlement.claim(world.maker_id) == 1
     assert world.settlement.claim_of(world.maker_id) == (EXPIRY, 2, 1)
     assert world.settlement.claim_many([world.maker_id]) == 0
